@@ -1,0 +1,46 @@
+"""The contract of Rackflow: what agents publish and collectors read, importable by third parties."""
+
+from rackflow.catalogue import Metric, catalogue
+from rackflow.documents import Batch, DeviceDocument, Event, Status, decode, encode
+from rackflow.errors import (
+    ConfigError,
+    ContractError,
+    DeviceAuthError,
+    DeviceDecodeError,
+    DeviceError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+    ProfileError,
+    RackflowError,
+    StoreError,
+)
+from rackflow.series import parse_series_key, series_key
+from rackflow.topics import Topic, build_topic, parse_topic
+
+__all__ = [
+    "Batch",
+    "ConfigError",
+    "ContractError",
+    "DeviceAuthError",
+    "DeviceDecodeError",
+    "DeviceDocument",
+    "DeviceError",
+    "DeviceProtocolError",
+    "DeviceTimeout",
+    "DeviceUnreachable",
+    "Event",
+    "Metric",
+    "ProfileError",
+    "RackflowError",
+    "Status",
+    "StoreError",
+    "Topic",
+    "build_topic",
+    "catalogue",
+    "decode",
+    "encode",
+    "parse_series_key",
+    "parse_topic",
+    "series_key",
+]

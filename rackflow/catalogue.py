@@ -1,0 +1,122 @@
+"""The catalogue of metrics: in goes catalogue.yaml, out come frozen `Metric` definitions that code executes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+
+from rackflow.errors import ContractError
+from rackflow.yaml import load_yaml_text
+
+MetricType = Literal["gauge", "counter", "state", "info", "histogram"]
+PollClass = Literal["safety", "fast", "normal", "slow", "inventory"]
+
+POLL_SECONDS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "normal": 10.0, "slow": 60.0, "inventory": 3600.0}
+"""Default interval of each poll class, seconds."""
+
+BASE_LABELS = ("site", "room", "row", "rack", "device", "feed")
+"""Labels that a device has once, from configuration; a metric's own labels come on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in it."""
+
+    name: str
+    section: str
+    type: MetricType
+    unit: str
+    help: str
+    labels: tuple[str, ...]
+    label_values: Mapping[str, tuple[str, ...]]
+    states: tuple[str, ...]
+    ranges: tuple[tuple[float, float], ...]
+    poll: PollClass
+    tier: Literal["core", "extended"]
+    source: str
+    measurement: str
+    field: str
+
+    def plausible(self, value: float) -> bool:
+        """Whether `value` (base unit) lies in the metric's range; a metric without one takes any finite number."""
+        if not self.ranges:
+            return -1e300 < value < 1e300
+        for low, high in self.ranges:  # noqa: SIM110 - any() with a generator costs twice as much, and this is the hot path
+            if low <= value <= high:
+                return True
+        return False
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    section: str
+    type: MetricType
+    help: str
+    poll: PollClass
+    tier: Literal["core", "extended"]
+    unit: str = ""
+    labels: list[str] = []
+    label_values: dict[str, list[str]] = {}
+    states: list[str] = []
+    range: list[tuple[float | None, float | None]] = []
+    source: str = ""
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    version: Literal[1]
+    metrics: dict[str, _Entry]
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """`dcim_ups_output_power_watts` -> (`dcim_ups`, `output_power_watts`): InfluxDB's measurement and field."""
+    parts = name.split("_", 2)
+    if len(parts) != 3 or parts[0] != "dcim":  # noqa: PLR2004
+        raise ContractError("metric", f"{name!r} is not dcim_<class>_<quantity>")
+    return f"{parts[0]}_{parts[1]}", parts[2]
+
+
+def _metric(name: str, entry: _Entry) -> Metric:
+    if bool(entry.states) != (entry.type == "state"):
+        raise ContractError("catalogue", f"{name}: states belong to metrics of type state, and only to those")
+    if unknown := set(entry.label_values) - set(entry.labels):
+        raise ContractError("catalogue", f"{name}: label_values for labels it does not have: {sorted(unknown)}")
+    stem = name.removesuffix("_total")
+    if entry.unit and not stem.endswith(f"_{entry.unit}"):
+        raise ContractError("catalogue", f"{name}: the name does not end in its unit {entry.unit}")
+    if (entry.type == "counter") != name.endswith("_total"):
+        raise ContractError("catalogue", f"{name}: counters end in _total, and only counters")
+    measurement, field = split_name(name)
+    inf = float("inf")
+    return Metric(
+        name=name,
+        section=entry.section,
+        type=entry.type,
+        unit=entry.unit,
+        help=entry.help,
+        labels=tuple(entry.labels),
+        label_values={label: tuple(values) for label, values in entry.label_values.items()},
+        states=tuple(entry.states),
+        ranges=tuple((-inf if a is None else a, inf if b is None else b) for a, b in entry.range),
+        poll=entry.poll,
+        tier=entry.tier,
+        source=entry.source,
+        measurement=measurement,
+        field=field,
+    )
+
+
+def parse_catalogue(text: str, where: str = "catalogue.yaml") -> dict[str, Metric]:
+    """Metrics by name from the text of a catalogue file. Raises ContractError naming the metric."""
+    try:
+        data = msgspec.convert(load_yaml_text(text, where), _File)
+    except msgspec.ValidationError as error:
+        raise ContractError("catalogue", f"{where}: {error}") from error
+    return {name: _metric(name, entry) for name, entry in data.metrics.items()}
+
+
+@cache
+def catalogue() -> Mapping[str, Metric]:
+    """The shipped catalogue, read once per process."""
+    return parse_catalogue(files("rackflow").joinpath("catalogue.yaml").read_text(encoding="utf-8"))

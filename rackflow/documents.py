@@ -1,0 +1,152 @@
+"""The documents of wire contract version 1: in go JSON bytes from MQTT, out come checked frozen structs, and back."""
+
+import math
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from rackflow.catalogue import PollClass
+from rackflow.errors import ContractError
+from rackflow.topics import Topic
+
+SCHEMA = 1
+MAX_PAYLOAD_BYTES = 512 * 1024
+DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode"]
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What all documents share. `schema` is the version of the contract."""
+
+    schema: Literal[1] = 1
+    agent: str
+
+
+class Batch(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
+    """One poll of one device. `time` is ms UTC at the end of the poll; values are in base units of the catalogue.
+
+    `values`, `states` and `bad` are keyed by series key; a reading is in exactly one of them or absent.
+    """
+
+    epoch: str
+    seq: int
+    time: int
+    device: str
+    device_class: str
+    poll: PollClass
+    interval_s: float
+    duration_s: float
+    up: bool
+    error: DeviceFault | None = None
+    labels: dict[str, str]
+    values: dict[str, float] = {}
+    states: dict[str, str] = {}
+    bad: dict[str, str] = {}
+
+
+class Event(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
+    """One edge of one device: it went up or down, or a state changed. `series` names the state for kind `state`."""
+
+    epoch: str
+    seq: int
+    time: int
+    device: str
+    device_class: str
+    kind: Literal["up", "down", "state", "trap"]
+    labels: dict[str, str]
+    series: str = ""
+    old: str = ""
+    new: str = ""
+    text: str = ""
+
+
+class Coolant(msgspec.Struct, frozen=True, kw_only=True):
+    """The fluid of one loop: `water`, or `pg25` (25 % propylene glycol by mass)."""
+
+    fluid: str
+    additive: str = ""
+    concentration: str = ""
+
+
+class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
+    """Identity of one device, retained. `intervals` are seconds per poll class; `coolant` is per loop."""
+
+    device: str
+    device_class: str
+    time: int
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    profile: str = ""
+    protocol: Literal["snmp", "modbus", ""] = ""
+    intervals: dict[PollClass, float] = {}
+    labels: dict[str, str] = {}
+    coolant: dict[str, Coolant] = {}
+
+
+class Status(Document, frozen=True, kw_only=True):
+    """Whether an agent is there, retained; `offline` is also its will. `devices` are all that it is configured with."""
+
+    site: str
+    status: Literal["online", "offline"]
+    epoch: str
+    version: str = ""
+    started: int = 0
+    python: str = ""
+    hostname: str = ""
+    devices: list[str] = []
+
+
+DOCUMENTS: dict[str, type[Document]] = {"batch": Batch, "event": Event, "device": DeviceDocument, "status": Status}
+
+D = TypeVar("D", bound=Document)
+_encoder = msgspec.json.Encoder()
+_decoders: dict[type[Document], msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in DOCUMENTS.values()
+}
+
+
+def encode(document: Document) -> bytes:
+    """JSON of a document. Raises ContractError where a number is not finite, which JSON cannot say."""
+    if isinstance(document, Batch) and not all(map(math.isfinite, document.values.values())):
+        raise ContractError("value", f"batch of {document.device} holds a number that is not finite")
+    return _encoder.encode(document)
+
+
+def decode(payload: bytes, kind: type[D]) -> D:
+    """A document from JSON. Raises ContractError with reason `size`, `decode` (no JSON) or `schema` (not this contract)."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise ContractError("size", f"{len(payload)} bytes, more than {MAX_PAYLOAD_BYTES}")
+    try:
+        document: D = _decoders[kind].decode(payload)
+    except msgspec.ValidationError as error:
+        raise ContractError("schema", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ContractError("decode", str(error)) from error
+    if isinstance(document, Batch):
+        _check_batch(document)
+    return document
+
+
+def _check_batch(batch: Batch) -> None:
+    if not all(map(math.isfinite, batch.values.values())):
+        raise ContractError("schema", "values hold a number that is not finite")
+    if batch.seq < 1 or batch.time < 0 or not 0 < batch.interval_s < math.inf:
+        raise ContractError("schema", "seq, time or interval_s out of bounds")
+
+
+def check_topic(topic: Topic, document: Document) -> None:
+    """Raises ContractError with reason `topic` where the topic a document came on contradicts what it says."""
+    device = getattr(document, "device", "")
+    site = document.site if isinstance(document, Status) else getattr(document, "labels", {}).get("site", topic.site)
+    if (topic.agent, topic.device, topic.site) != (document.agent, device, site):
+        raise ContractError(
+            "topic",
+            f"topic says site={topic.site} agent={topic.agent} device={topic.device or '-'}, "
+            f"body says site={site} agent={document.agent} device={device or '-'}",
+        )
+
+
+def json_schema(kind: type[Document]) -> dict[str, Any]:
+    """JSON Schema (2020-12) of one document."""
+    return msgspec.json.schema(kind)

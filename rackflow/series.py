@@ -1,0 +1,45 @@
+"""Series keys: `metric{label=value,...}` with sorted labels, built and taken apart again."""
+
+import re
+from collections.abc import Mapping
+
+from rackflow.errors import ContractError
+
+_METRIC = re.compile(r"[a-z][a-z0-9_]{0,127}")
+_LABEL = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
+_NOT_VALUE = re.compile(r"[^A-Za-z0-9_.:/+-]")
+
+
+def clean_label(text: str) -> str:
+    """`text` as a label value: at most 64 characters of `A-Za-z0-9_.:/+-`, anything else replaced by `_`; never empty."""
+    return _NOT_VALUE.sub("_", text.strip())[:64] or "_"
+
+
+def series_key(metric: str, labels: Mapping[str, str]) -> str:
+    """The key of one series. Raises ContractError where a name or value is not allowed."""
+    if not _METRIC.fullmatch(metric):
+        raise ContractError("key", f"{metric!r} is not a metric name")
+    if not labels:
+        return metric
+    for label, value in labels.items():
+        if not _LABEL.fullmatch(label) or not _VALUE.fullmatch(value):
+            raise ContractError("key", f"label {label}={value!r} of {metric} is not allowed")
+    return f"{metric}{{{','.join(f'{label}={labels[label]}' for label in sorted(labels))}}}"
+
+
+def parse_series_key(key: str) -> tuple[str, dict[str, str]]:
+    """Metric and labels of a key; the inverse of `series_key`. Raises ContractError."""
+    metric, brace, rest = key.partition("{")
+    labels: dict[str, str] = {}
+    if brace:
+        if not rest.endswith("}") or rest == "}":
+            raise ContractError("key", f"{key[:200]!r} does not end its labels")
+        for pair in rest[:-1].split(","):
+            label, equals, value = pair.partition("=")
+            if not equals or label in labels:
+                raise ContractError("key", f"{key[:200]!r} has a label without value, or one twice")
+            labels[label] = value
+    if series_key(metric, labels) != key:
+        raise ContractError("key", f"{key[:200]!r} does not have its labels in order")
+    return metric, labels

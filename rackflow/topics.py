@@ -1,0 +1,58 @@
+"""MQTT topics of wire contract version 1: built from names, and taken apart again."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from rackflow.errors import ContractError
+
+Kind = Literal["batch", "event", "device", "status"]
+
+ROOT = "rackflow/v1"
+SHARED_GROUP = "rackflow"
+NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+"""What a site, agent or device may be called: it is a topic level and a label value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic; `device` is empty for `status` only."""
+
+    site: str
+    agent: str
+    kind: Kind
+    device: str = ""
+
+
+def build_topic(topic: Topic) -> str:
+    """The topic's text. Raises ContractError where a name is not allowed."""
+    for name in (topic.site, topic.agent):
+        if not NAME.fullmatch(name):
+            raise ContractError("topic", f"{name!r} cannot be a topic level")
+    prefix = f"{ROOT}/{topic.site}/{topic.agent}"
+    if topic.kind == "status":
+        if topic.device:
+            raise ContractError("topic", "a status topic has no device")
+        return f"{prefix}/status"
+    if not NAME.fullmatch(topic.device):
+        raise ContractError("topic", f"{topic.device!r} cannot be a topic level")
+    return f"{prefix}/{topic.kind}/{topic.device}"
+
+
+def parse_topic(text: str) -> Topic:
+    """The inverse of `build_topic`. Raises ContractError."""
+    levels = text.split("/")
+    if len(levels) < 5 or "/".join(levels[:2]) != ROOT or not all(NAME.fullmatch(level) for level in levels[2:]):  # noqa: PLR2004
+        raise ContractError("topic", f"{text[:200]!r} is not a topic of {ROOT}")
+    site, agent, kind, *rest = levels[2:]
+    match kind, rest:
+        case "status", []:
+            return Topic(site, agent, "status")
+        case ("batch" | "event" | "device") as known, [device]:
+            return Topic(site, agent, known, device)
+    raise ContractError("topic", f"{text[:200]!r} is not a topic of {ROOT}")
+
+
+def subscription(site: str = "+", kind: str = "+") -> str:
+    """The filter for one kind of device topic (`batch`, `event`, `device`) or for `status`, of one site or of all."""
+    return f"{ROOT}/{site}/+/status" if kind == "status" else f"{ROOT}/{site}/+/{kind}/+"
