@@ -1,6 +1,7 @@
 """Wire units to base units: in goes a unit word from a profile, out comes the base unit, factor and offset."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,55 +9,59 @@ class WireUnit:
     """`base = wire * factor + offset`, where `base` is a unit word of the catalogue."""
 
     base: str
-    factor: float
-    offset: float = 0.0
+    factor: Fraction
+    offset: Fraction = Fraction(0)
+
+
+def _unit(base: str, factor: str = "1", offset: str = "0") -> WireUnit:
+    return WireUnit(base, Fraction(factor), Fraction(offset))
 
 
 WIRE_UNITS: dict[str, WireUnit] = {
-    "": WireUnit("", 1.0),
-    "count": WireUnit("", 1.0),
-    "volt": WireUnit("volts", 1.0),
-    "millivolt": WireUnit("volts", 1e-3),
-    "ampere": WireUnit("amperes", 1.0),
-    "milliampere": WireUnit("amperes", 1e-3),
-    "watt": WireUnit("watts", 1.0),
-    "kilowatt": WireUnit("watts", 1e3),
-    "voltampere": WireUnit("voltamperes", 1.0),
-    "kilovoltampere": WireUnit("voltamperes", 1e3),
-    "var": WireUnit("vars", 1.0),
-    "kilovar": WireUnit("vars", 1e3),
-    "joule": WireUnit("joules", 1.0),
-    "watt_hour": WireUnit("joules", 3.6e3),
-    "kilowatt_hour": WireUnit("joules", 3.6e6),
-    "hertz": WireUnit("hertz", 1.0),
-    "ratio": WireUnit("ratio", 1.0),
-    "percent": WireUnit("ratio", 1e-2),
-    "celsius": WireUnit("celsius", 1.0),
-    "kelvin": WireUnit("celsius", 1.0, -273.15),
-    "fahrenheit": WireUnit("celsius", 5.0 / 9.0, -160.0 / 9.0),
-    "second": WireUnit("seconds", 1.0),
-    "timetick": WireUnit("seconds", 1e-2),
-    "minute": WireUnit("seconds", 60.0),
-    "hour": WireUnit("seconds", 3600.0),
-    "unix_second": WireUnit("timestamp_seconds", 1.0),
-    "pascal": WireUnit("pascals", 1.0),
-    "kilopascal": WireUnit("pascals", 1e3),
-    "bar": WireUnit("pascals", 1e5),
-    "psi": WireUnit("pascals", 6894.757293168),
-    "cubic_meter_per_second": WireUnit("cubic_meters_per_second", 1.0),
-    "cubic_meter_per_hour": WireUnit("cubic_meters_per_second", 1.0 / 3600.0),
-    "liter_per_second": WireUnit("cubic_meters_per_second", 1e-3),
-    "liter_per_minute": WireUnit("cubic_meters_per_second", 1.0 / 60000.0),
-    "gallon_per_minute": WireUnit("cubic_meters_per_second", 3.785411784e-3 / 60.0),
-    "cubic_meter": WireUnit("cubic_meters", 1.0),
-    "liter": WireUnit("cubic_meters", 1e-3),
-    "meter": WireUnit("meters", 1.0),
-    "meter_per_second": WireUnit("meters_per_second", 1.0),
-    "degree": WireUnit("degrees", 1.0),
-    "rpm": WireUnit("rpm", 1.0),
-    "ph": WireUnit("ph", 1.0),
-    "ntu": WireUnit("ntu", 1.0),
-    "siemens_per_meter": WireUnit("siemens_per_meter", 1.0),
-    "microsiemens_per_centimeter": WireUnit("siemens_per_meter", 1e-4),
+    "": _unit(""),
+    "count": _unit(""),
+    "volt": _unit("volts"),
+    "millivolt": _unit("volts", "1/1000"),
+    "ampere": _unit("amperes"),
+    "milliampere": _unit("amperes", "1/1000"),
+    "watt": _unit("watts"),
+    "kilowatt": _unit("watts", "1000"),
+    "voltampere": _unit("voltamperes"),
+    "kilovoltampere": _unit("voltamperes", "1000"),
+    "var": _unit("vars"),
+    "kilovar": _unit("vars", "1000"),
+    "joule": _unit("joules"),
+    "watt_hour": _unit("joules", "3600"),
+    "kilowatt_hour": _unit("joules", "3600000"),
+    "hertz": _unit("hertz"),
+    "ratio": _unit("ratio"),
+    "percent": _unit("ratio", "1/100"),
+    "celsius": _unit("celsius"),
+    "kelvin": _unit("celsius", "1", "-273.15"),
+    "fahrenheit": _unit("celsius", "5/9", "-160/9"),
+    "second": _unit("seconds"),
+    "timetick": _unit("seconds", "1/100"),
+    "minute": _unit("seconds", "60"),
+    "hour": _unit("seconds", "3600"),
+    "unix_second": _unit("timestamp_seconds"),
+    "pascal": _unit("pascals"),
+    "kilopascal": _unit("pascals", "1000"),
+    "bar": _unit("pascals", "100000"),
+    "psi": _unit("pascals", "6894.757293168"),
+    "cubic_meter_per_second": _unit("cubic_meters_per_second"),
+    "cubic_meter_per_hour": _unit("cubic_meters_per_second", "1/3600"),
+    "liter_per_second": _unit("cubic_meters_per_second", "1/1000"),
+    "liter_per_minute": _unit("cubic_meters_per_second", "1/60000"),
+    "gallon_per_minute": WireUnit("cubic_meters_per_second", Fraction("0.003785411784") / 60),
+    "cubic_meter": _unit("cubic_meters"),
+    "liter": _unit("cubic_meters", "1/1000"),
+    "meter": _unit("meters"),
+    "meter_per_second": _unit("meters_per_second"),
+    "degree": _unit("degrees"),
+    "rpm": _unit("rpm"),
+    "ph": _unit("ph"),
+    "ntu": _unit("ntu"),
+    "siemens_per_meter": _unit("siemens_per_meter"),
+    "microsiemens_per_centimeter": _unit("siemens_per_meter", "1/10000"),
 }
 """Sources: NIST SP 811 appendix B (psi, US gallon); SNMP TimeTicks are hundredths of a second (RFC 2578 7.1.8)."""

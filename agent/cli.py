@@ -1,0 +1,173 @@
+"""The command `rackflow-agent`: in go arguments, out come data on stdout, logs on stderr and an exit status.
+
+0 ok, 1 failed, 2 usage, 78 bad configuration.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from agent.config import AgentConfig, Device, load_agent_config
+from agent.factory import PollerFactory, check_profile
+from agent.live import read_device
+from agent.profile import Profile, load_profiles
+from agent.replay import replay
+from agent.report import render
+from agent.run import run
+from rackflow.config import check_config
+from rackflow.errors import ConfigError, ProfileError, RackflowError
+from rackflow.logs import configure_logging
+from rackflow.snmprec import read_snmprec
+from rackflow.version import installed_version
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    configure_logging(arguments.log_level or "warning")
+    try:
+        status: int = arguments.command(arguments)
+    except (ConfigError, ProfileError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    except RackflowError as error:
+        print(f"rackflow-agent: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rackflow-agent", description="Polls power and cooling devices and publishes what they say.")
+    parser.add_argument("--version", action="version", version=installed_version())
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="default: what the configuration says")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("run", help="poll and publish until stopped; SIGHUP reloads the configuration")
+    command.add_argument("config", type=Path)
+    command.set_defaults(command=_run)
+
+    command = commands.add_parser("check", help="validate a configuration and its profiles, offline")
+    command.add_argument("config", type=Path)
+    command.set_defaults(command=_check)
+
+    command = commands.add_parser("read", help="poll one live device once and show what it says and how long each request took")
+    command.add_argument("device", help="a device of the configuration, or a host name or address")
+    command.add_argument("--config", type=Path, help="where the device and its credential are described")
+    command.add_argument("--profile", default="auto")
+    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument("--port", type=int)
+    command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
+    command.add_argument("--unit", type=int, default=1, help="Modbus unit")
+    _add_output(command)
+    command.set_defaults(command=_read)
+
+    command = commands.add_parser("replay", help="show what one poll of a recorded device yields, offline")
+    command.add_argument("recording", type=Path, help="an .snmprec file")
+    command.add_argument("--profile", default="auto")
+    command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    _add_output(command)
+    command.set_defaults(command=_replay)
+
+    command = commands.add_parser("profiles", help="list the device families that are known")
+    command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    command.set_defaults(command=_profiles)
+    return parser
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--output", choices=("table", "json", "prom"), default="table")
+
+
+def _load(path: Path) -> tuple[AgentConfig, dict[str, Profile]]:
+    config = load_agent_config(path)
+    profiles = load_profiles(config.profiles)
+    try:
+        for device in config.devices:
+            check_profile(profiles, device)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return config, profiles
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config, profiles = _load(arguments.config)
+    if arguments.log_level is None:
+        configure_logging(config.log_level)
+
+    def reload() -> AgentConfig:
+        # Profiles are read once: a changed profile takes a restart.
+        return _load(arguments.config)[0]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(config, PollerFactory(profiles), reload=reload))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    config, profiles = _load(arguments.config)
+    enabled = sum(device.enabled for device in config.devices)
+    print(f"{arguments.config}: ok; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known")
+    return 0
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    config, profiles, device = _wanted_device(arguments)
+    factory = PollerFactory(profiles)
+    identified, readings, requests = asyncio.run(read_device(factory, config, device, time.time()))
+    print(render(identified, readings, arguments.output))
+    for request in requests:
+        print(f"{request.seconds * 1000:9.1f} ms  {request.what}", file=sys.stderr)
+    return 0
+
+
+def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str, Profile], Device]:
+    if arguments.config:
+        config, profiles = _load(arguments.config)
+        for device in config.devices:
+            if device.id == arguments.device:
+                return config, profiles, device
+        raise ConfigError(f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config")
+    described = {"id": "device", "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
+    described |= {"credential": "given"} if arguments.protocol == "snmp" else {"unit": arguments.unit}
+    described |= {"port": arguments.port} if arguments.port else {}
+    whole = {
+        "agent": "rackflow-agent-read",
+        "labels": {"site": "none"},
+        "credentials": {"given": {"version": "2c", "community": arguments.community}},
+        "devices": [described],
+    }
+    config = check_config(whole, AgentConfig, "arguments")
+    profiles = load_profiles()
+    check_profile(profiles, config.devices[0])
+    return config, profiles, config.devices[0]
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    profiles = load_profiles(arguments.profiles)
+    if arguments.profile != "auto" and arguments.profile not in profiles:
+        raise ConfigError(f"--profile: {arguments.profile!r} is not known; known are auto, {', '.join(profiles)}")
+    records = read_snmprec(arguments.recording)
+    identified, readings = asyncio.run(replay(records, profiles, arguments.profile, time.time()))
+    print(render(identified, readings, arguments.output))
+    return 0
+
+
+def _profiles(arguments: argparse.Namespace) -> int:
+    profiles = load_profiles(arguments.profiles)
+    width = max(map(len, profiles))
+    for name, profile in profiles.items():
+        print(f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}")
+    return 0

@@ -1,0 +1,100 @@
+"""From configuration to pollers: picks the seam for each device's protocol, and shares Modbus links between units."""
+
+from collections.abc import Callable, Mapping
+
+from agent.config import AgentConfig, Credential, Device
+from agent.modbus import ModbusLinks
+from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
+from agent.profile import Profile
+from agent.seams import ModbusClient, ModbusTarget, SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
+from agent.snmp_gufo import GufoClient
+from rackflow.errors import ConfigError
+
+DEFAULT_TIMEOUT_S = 2.0
+
+
+class PollerFactory:
+    """Makes the poller of each device of one configuration. Modbus links are shared among all that it makes."""
+
+    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+        self._profiles = profiles
+        self._links = ModbusLinks()
+
+    def __call__(
+        self,
+        config: AgentConfig,
+        device: Device,
+        wrap_snmp: Callable[[SnmpClient], SnmpClient] = lambda client: client,
+        wrap_modbus: Callable[[ModbusClient], ModbusClient] = lambda client: client,
+    ) -> DevicePoller:
+        """The poller, not yet opened; `wrap_…` may put something between it and its client.
+
+        Raises ConfigError where the device names a profile that is not there or does not fit.
+        """
+        check_profile(self._profiles, device)
+        if device.protocol == "modbus":
+            link = self._links.acquire(modbus_target(device, self._profiles))
+            return ModbusPoller(device, self._profiles[device.profile], wrap_modbus(link))
+        return SnmpPoller(device, self._profiles, wrap_snmp(snmp_client(config, device, self._profiles)))
+
+
+def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
+    """Raises ConfigError where the device's profile is unknown or speaks another protocol."""
+    if device.profile == "auto":
+        return
+    profile = profiles.get(device.profile)
+    if profile is None:
+        raise ConfigError(f"device {device.id!r}: profile: {device.profile!r} is not known; known are auto, {', '.join(profiles)}")
+    if profile.protocol != device.protocol:
+        raise ConfigError(
+            f"device {device.id!r}: profile: {device.profile!r} speaks {profile.protocol}; set `protocol: {profile.protocol}`"
+        )
+
+
+def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
+    """The credential in the seam's words."""
+    if credential.version == "3":
+        return SnmpUser(
+            user=credential.user or "",
+            auth=credential.auth,
+            auth_key=credential.auth_key.get_secret_value() if credential.auth_key else "",
+            priv=credential.priv,
+            priv_key=credential.priv_key.get_secret_value() if credential.priv_key else "",
+            context=credential.context,
+        )
+    return SnmpCommunity(credential.version, credential.community.get_secret_value() if credential.community else "")
+
+
+def snmp_client(config: AgentConfig, device: Device, profiles: Mapping[str, Profile]) -> SnmpClient:
+    """An SNMP client on the engine that the device, or else the whole file, asks for."""
+    profile = profiles.get(device.profile)
+    target = SnmpTarget(
+        device=device.id,
+        host=device.host or "",
+        port=device.port or 161,
+        credential=credential_of(config.credentials[device.credential or ""]),
+        timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S,
+        retries=device.retries,
+        max_varbinds=device.max_varbinds or (profile.max_varbinds if profile else 20),
+    )
+    if (config.engine or device.engine) == "gufo":
+        return GufoClient(target)
+    # The fallback engine takes a second to import; only those who ask for it pay.
+    from agent.snmp_pysnmp import PysnmpClient  # noqa: PLC0415
+
+    return PysnmpClient(target)
+
+
+def modbus_target(device: Device, profiles: Mapping[str, Profile]) -> ModbusTarget:
+    """Where the device's Modbus link leads."""
+    return ModbusTarget(
+        transport=device.transport,
+        host=device.host or "",
+        port=device.port or 502,
+        serial=device.serial or "",
+        baudrate=device.baudrate,
+        parity=device.parity,
+        stopbits=device.stopbits,
+        timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S / 2,
+        pause_s=profiles[device.profile].modbus.pause_s,
+    )

@@ -1,0 +1,140 @@
+"""Raw values to readings: in go the answers of one poll and the slots planned for it, out come values, states and rejections."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.readings import Readings
+from rackflow.catalogue import Metric
+
+RawValue = int | float | bytes | str | None
+Raw = Mapping[str, RawValue]
+"""Answers by reference: an SNMP instance, or `table:address:type:order` for Modbus. What is not there was not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """One place on the wire and the meaning of its number: `(raw + shift) * numerator / denominator + offset`."""
+
+    ref: str
+    numerator: int = 1
+    denominator: int = 1
+    offset: float = 0.0
+    shift: int = 0
+    absent: frozenset[int] = frozenset()
+    states: Mapping[int, str] | None = None
+    numbers: Mapping[int, float] | None = None
+    bit: int | None = None
+    inverted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The cell that a value depends on: it counts while the cell holds one of `allowed`, and is not there at all with one of `missing`."""
+
+    ref: str
+    allowed: frozenset[int]
+    missing: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One series of one device: its key, its metric, and where its value comes from, best source first."""
+
+    key: str
+    metric: Metric
+    decoders: tuple[Decoder, ...]
+    gate: Gate | None = None
+
+
+class _Rejected(Exception):  # noqa: N818 - a verdict inside this module, not an error
+    """Why a raw value is no reading."""
+
+
+def normalise(slots: Sequence[Slot], raw: Raw) -> Readings:
+    """Every slot that was answered, as value, state or rejection. Values are finite and inside the catalogue's range."""
+    readings = Readings()
+    for slot in slots:
+        if slot.gate is not None and not _passes(slot.gate, slot.key, raw, readings):
+            continue
+        reason = ""
+        for decoder in slot.decoders:
+            if decoder.ref not in raw:
+                continue
+            try:
+                if decoder.states is not None:
+                    readings.states[slot.key] = _state(decoder, raw[decoder.ref])
+                else:
+                    readings.values[slot.key] = _number(decoder, slot.metric, raw[decoder.ref])
+            except _Rejected as verdict:
+                reason = reason or str(verdict)
+                continue
+            reason = ""
+            break
+        if reason:
+            readings.bad[slot.key] = reason
+    return readings
+
+
+def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
+    code = raw.get(gate.ref)
+    if code in gate.allowed:
+        return True
+    if code not in gate.missing and gate.ref in raw:
+        readings.bad[key] = "gated"
+    return False
+
+
+def plain_number(value: RawValue) -> int | float | None:
+    """A raw value as a number; text counts where it is one decimal number and nothing else."""
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            try:
+                value = float(value)
+            except ValueError:
+                return None
+    return value
+
+
+def _code(decoder: Decoder, value: RawValue) -> int | float:
+    if value is None:
+        raise _Rejected("null")
+    number = value if isinstance(value, int) else plain_number(value)
+    if number is None:
+        raise _Rejected("decode")
+    if number in decoder.absent:
+        raise _Rejected("sentinel")
+    return number
+
+
+def _state(decoder: Decoder, value: RawValue) -> str:
+    code = _code(decoder, value)
+    states = decoder.states or {}
+    if decoder.bit is not None:
+        code = int(code) >> decoder.bit & 1
+    if code not in states:
+        raise _Rejected("state")
+    return states[int(code)]
+
+
+def _number(decoder: Decoder, metric: Metric, value: RawValue) -> float:
+    number = _code(decoder, value)
+    if decoder.bit is not None:
+        return float((int(number) >> decoder.bit & 1) ^ decoder.inverted)
+    if decoder.numbers is not None:
+        if number not in decoder.numbers:
+            raise _Rejected("state")
+        return decoder.numbers[int(number)]
+    try:
+        result = (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
+    except OverflowError:
+        raise _Rejected("range") from None
+    if not math.isfinite(result):
+        raise _Rejected("decode")
+    if not metric.plausible(result):
+        raise _Rejected("range")
+    return result

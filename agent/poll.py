@@ -1,0 +1,261 @@
+"""Polling one device: in go its configuration, the profiles and a client, out come identity and readings per poll class."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from agent.config import Device
+from agent.derive import derive_cdu
+from agent.normalise import RawValue, Slot, normalise, plain_number
+from agent.plan import Block, ClassPlan, Field, Plan, label_columns, plan_device, without
+from agent.profile import IdentitySource, Profile, Table
+from agent.readings import Identified, Identity, Readings
+from agent.recognise import SYS_DESCR, SYS_UPTIME, matches, probe_oids
+from agent.registers import decode
+from agent.seams import ModbusClient, SnmpClient
+from rackflow.catalogue import PollClass
+from rackflow.errors import DeviceDecodeError, DeviceProtocolError
+
+log = logging.getLogger(__name__)
+
+BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
+
+
+class DevicePoller(Protocol):
+    """One device, whatever it speaks."""
+
+    async def open(self) -> Identified:
+        """Connect, recognise, identify and plan. Raises DeviceError."""
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:
+        """Readings of one class; `now` is Unix seconds. Raises DeviceError where nothing could be read."""
+
+    async def close(self) -> None:
+        """Free what `open` took."""
+
+
+class SnmpPoller:
+    """A `DevicePoller` over an `SnmpClient`."""
+
+    def __init__(self, device: Device, profiles: Mapping[str, Profile], client: SnmpClient) -> None:
+        self._device = device
+        self._profiles = profiles
+        self._client = client
+        self._profile: Profile | None = None
+        self._plan = Plan({})
+        self._uptime_s: float | None = None
+        self._planned_at = 0.0
+
+    async def open(self) -> Identified:
+        """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
+        answers = await self._client.get(probe_oids(self._candidates()))
+        self._profile = self._recognise(answers)
+        identity = await self._identify(self._profile)
+        await self._make_plan(self._profile)
+        return Identified(self._profile.profile, self._profile.class_, identity, frozenset(self._plan.classes))
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:
+        """See `DevicePoller.poll`. A reboot of the device, or an hour gone by, has its tables walked again."""
+        part = self._plan.classes.get(poll_class)
+        if part is None:
+            return Readings()
+        raw = await self._client.get(part.oids)
+        if not raw:
+            raise DeviceProtocolError("answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}")
+        readings = normalise(part.slots, raw)
+        if SYS_UPTIME in raw:
+            await self._watch_uptime(raw[SYS_UPTIME], readings, now)
+        if self._profile is not None and self._profile.class_ == "cdu":
+            derive_cdu(readings, coolant_of(self._device, self._profile))
+        return readings
+
+    async def close(self) -> None:
+        """See `DevicePoller.close`."""
+        await self._client.close()
+
+    def _candidates(self) -> list[Profile]:
+        wanted = self._device.profile
+        return list(self._profiles.values()) if wanted == "auto" else [self._profiles[wanted]]
+
+    def _recognise(self, answers: Mapping[str, RawValue]) -> Profile:
+        if self._device.profile != "auto":
+            return self._profiles[self._device.profile]
+        found = matches(self._candidates(), answers)
+        if not found:
+            text = answers.get(SYS_DESCR)
+            shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
+            raise DeviceDecodeError(f"matches no profile; sysDescr is {shown!r}", device=self._device.id, operation="recognise")
+        return found[0].profile
+
+    async def _identify(self, profile: Profile) -> Identity:
+        wanted = profile.identity
+        sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
+        oids = [source.oid for group in sources.values() for source in group if source.oid]
+        answers = await self._client.get(oids) if oids else {}
+        return Identity(**{name: _first_text(group, answers) for name, group in sources.items()})
+
+    async def _make_plan(self, profile: Profile) -> None:
+        rows: dict[str, list[str]] = {}
+        cells: dict[str, RawValue] = {}
+        for table in profile.tables:
+            rows[table.name] = await self._walk_table(table, cells)
+        plan = plan_device(profile, rows, cells, self._device.role)
+        if plan.duplicates:
+            log.warning("device=%s profile=%s series claimed twice: %s", self._device.id, profile.profile, plan.duplicates[:3])
+        wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
+        known = await self._client.get([SYS_UPTIME, *wanted])
+        if not known.keys() & wanted.keys():
+            raise DeviceDecodeError(f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan")
+        self._plan = _with_uptime(without(plan, lambda ref: ref not in known), SYS_UPTIME in known)
+        self._planned_at = time.monotonic()
+
+    async def _walk_table(self, table: Table, cells: dict[str, RawValue]) -> list[str]:
+        found = await self._client.walk(table.rows)
+        cells.update(found)
+        if found:
+            for column in label_columns(table):
+                cells.update(await self._client.walk(column))
+        return [oid[len(table.rows) + 1 :] for oid in found]
+
+    async def _watch_uptime(self, raw: RawValue, readings: Readings, now: float) -> None:
+        ticks = plain_number(raw)
+        if ticks is None:
+            return
+        uptime_s = ticks / 100
+        readings.values[BOOT_METRIC] = float(round(now - uptime_s))
+        rebooted = self._uptime_s is not None and uptime_s < self._uptime_s
+        self._uptime_s = uptime_s
+        if self._profile is not None and (rebooted or time.monotonic() - self._planned_at > 3600.0):
+            await self._make_plan(self._profile)
+
+
+class ModbusPoller:
+    """A `DevicePoller` over a `ModbusClient` that other units may share; the client belongs to whoever made it."""
+
+    def __init__(self, device: Device, profile: Profile, client: ModbusClient) -> None:
+        self._device = device
+        self._profile = profile
+        self._client = client
+        self._plan = Plan({})
+
+    async def open(self) -> Identified:
+        """See `DevicePoller.open`. Registers that the device refuses are found here and not asked again."""
+        plan = plan_device(self._profile, {}, {}, self._device.role)
+        blocks = [block for part in plan.classes.values() for block in part.blocks]
+        absent: set[str] = set()
+        for block in blocks:
+            absent |= {field.ref for field in block.fields} - (await self._read(block, probe=True)).keys()
+        fields = sum(len(block.fields) for block in blocks)
+        if len(absent) >= fields:
+            raise DeviceProtocolError(
+                f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
+            )
+        self._plan = without(plan, lambda ref: ref in absent)
+        identity = await self._identify()
+        return Identified(self._profile.profile, self._profile.class_, identity, frozenset(self._plan.classes))
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
+        """See `DevicePoller.poll`. A block that is refused costs its own readings only, which say so."""
+        part = self._plan.classes.get(poll_class)
+        if part is None:
+            return Readings()
+        raw: dict[str, RawValue] = {}
+        refused: list[DeviceProtocolError] = []
+        for block in part.blocks:
+            try:
+                raw.update(await self._read(block))
+            except DeviceProtocolError as error:
+                refused.append(error)
+        if refused and not raw:
+            raise refused[0]
+        readings = normalise(part.slots, raw)
+        if refused:
+            _mark_refused(part.slots, raw, readings)
+        if self._profile.class_ == "cdu":
+            derive_cdu(readings, coolant_of(self._device, self._profile))
+        return readings
+
+    async def close(self) -> None:
+        """See `DevicePoller.close`."""
+        await self._client.close()
+
+    async def _read(self, block: Block, *, probe: bool = False) -> dict[str, RawValue]:
+        try:
+            return await self._read_whole(block)
+        except DeviceProtocolError:
+            if not probe:
+                raise
+        if len(block.fields) == 1:
+            return {}
+        found: dict[str, RawValue] = {}
+        for field in block.fields:
+            alone = Block(block.table, block.address + field.offset, field.words, (_at_start(field),))
+            found |= await self._read(alone, probe=True)
+        return found
+
+    async def _read_whole(self, block: Block) -> dict[str, RawValue]:
+        registers = await self._client.read(self._device.unit, block.table, block.address, block.count)
+        return {
+            field.ref: decode(registers[field.offset : field.offset + field.words], field.kind, field.order) for field in block.fields
+        }
+
+    async def _identify(self) -> Identity:
+        wanted = self._profile.identity
+        found: dict[str, str] = {}
+        for name in ("vendor", "model", "serial", "firmware"):
+            for source in getattr(wanted, name):
+                if found.get(name):
+                    break
+                found[name] = source.text or await self._identity_text(source)
+        return Identity(**found)
+
+    async def _identity_text(self, source: IdentitySource) -> str:
+        address = source.register_ or 0
+        try:
+            registers = await self._client.read(self._device.unit, source.table or self._profile.modbus.table, address, source.words)
+        except DeviceProtocolError:
+            return ""
+        return _printable(decode(registers, source.type, self._profile.modbus.order))
+
+
+def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
+    """Fluid per loop: the profile's word, overridden by the configuration's."""
+    fluids: dict[str, str] = {str(loop): fluid for loop, fluid in profile.coolant.items()}
+    return fluids | {loop: coolant.fluid for loop, coolant in device.coolant.items()}
+
+
+def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one flag, named at the only call
+    if not has_uptime:
+        return plan
+    slow = plan.classes.get("slow", ClassPlan(()))
+    return Plan({**plan.classes, "slow": ClassPlan(slow.slots, (*slow.oids, SYS_UPTIME))}, plan.duplicates)
+
+
+def _at_start(field: Field) -> Field:
+    return Field(field.ref, 0, field.words, field.kind, field.order)
+
+
+def _mark_refused(slots: Sequence[Slot], raw: Mapping[str, RawValue], readings: Readings) -> None:
+    for slot in slots:
+        if not any(decoder.ref in raw for decoder in slot.decoders):
+            readings.bad[slot.key] = "refused"
+
+
+def _first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue]) -> str:
+    for source in sources:
+        text = source.text or _printable(answers.get(source.oid or ""))
+        if source.after:
+            text = next(iter(text.partition(source.after)[2].split()), "")
+        if text:
+            return text
+    return ""
+
+
+def _printable(value: RawValue) -> str:
+    if value is None:
+        return ""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return "".join(character for character in text if character.isprintable()).strip()[:255]
+
+

@@ -1,0 +1,60 @@
+"""Replay: in goes a recording of a device, out comes what one poll of it yields; the same code as a live poll, offline."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+from agent.config import Device
+from agent.poll import DevicePoller, SnmpPoller
+from agent.profile import Profile
+from agent.readings import Identified, Readings
+from agent.seams import SnmpValue
+from rackflow.catalogue import POLL_SECONDS
+from rackflow.snmprec import Record
+
+
+class RecordingClient:
+    """An `SnmpClient` that answers from a recording."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._values: dict[str, SnmpValue] = {record.oid: record.value for record in records}
+        self._sorted = sorted((tuple(map(int, oid.split("."))), oid) for oid in self._values)
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """See `SnmpClient.get`."""
+        return {oid: self._values[oid] for oid in oids if oid in self._values}
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        """See `SnmpClient.walk`."""
+        root = tuple(map(int, oid.split(".")))
+        found: dict[str, SnmpValue] = {}
+        for at in range(bisect_left(self._sorted, (root, "")), len(self._sorted)):
+            parts, name = self._sorted[at]
+            if parts[: len(root)] != root or len(found) >= limit:
+                break
+            if len(parts) > len(root):
+                found[name] = self._values[name]
+        return found
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
+    """Open the device and poll each of its classes once. Raises DeviceError."""
+    identified = await poller.open()
+    everything = Readings()
+    for poll_class in POLL_SECONDS:
+        if poll_class in identified.poll_classes:
+            part = await poller.poll(poll_class, now)
+            everything.values |= part.values
+            everything.states |= part.states
+            everything.bad |= part.bad
+    return identified, everything
+
+
+async def replay(
+    records: Sequence[Record], profiles: Mapping[str, Profile], profile: str, now: float
+) -> tuple[Identified, Readings]:
+    """What one poll of the recorded device yields. Raises DeviceError where no profile matches."""
+    device = Device(id="recording", host="recording", credential="none", profile=profile)
+    return await read_all(SnmpPoller(device, profiles, RecordingClient(records)), now)

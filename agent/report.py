@@ -1,0 +1,65 @@
+"""What the commands print: in go identity and readings of one device, out comes text as table, JSON or Prometheus lines; pure."""
+
+from typing import Literal
+
+import msgspec
+
+from agent.readings import Identified, Readings
+from rackflow.catalogue import catalogue
+from rackflow.series import parse_series_key
+
+Output = Literal["table", "json", "prom"]
+
+
+def render(identified: Identified, readings: Readings, output: Output) -> str:
+    """The text, without a newline at its end."""
+    if output == "json":
+        return _json(identified, readings)
+    if output == "prom":
+        return "\n".join(_prom(readings))
+    return _table(identified, readings)
+
+
+def _json(identified: Identified, readings: Readings) -> str:
+    identity = identified.identity
+    document = {
+        "profile": identified.profile,
+        "class": identified.device_class,
+        "identity": {"vendor": identity.vendor, "model": identity.model, "serial": identity.serial, "firmware": identity.firmware},
+        "values": dict(sorted(readings.values.items())),
+        "states": dict(sorted(readings.states.items())),
+        "bad": dict(sorted(readings.bad.items())),
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _prom(readings: Readings) -> list[str]:
+    lines = []
+    for key, value in sorted(readings.values.items()):
+        metric, labels = parse_series_key(key)
+        lines.append(f"{metric}{_labels(labels)} {value!r}")
+    for key, state in sorted(readings.states.items()):
+        metric, labels = parse_series_key(key)
+        lines += [f"{metric}{_labels(labels | {'state': known})} {int(known == state)}" for known in catalogue()[metric].states]
+    return lines
+
+
+def _labels(labels: dict[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{value}"' for name, value in sorted(labels.items())) + "}" if labels else ""
+
+
+def _table(identified: Identified, readings: Readings) -> str:
+    identity = identified.identity
+    head = [
+        ("profile", f"{identified.profile} (class {identified.device_class})"),
+        ("device", " ".join(filter(None, (identity.vendor, identity.model))) or "(does not say)"),
+        ("serial", identity.serial or "(does not say)"),
+        ("firmware", identity.firmware or "(does not say)"),
+    ]
+    rows = [(key, f"{value:.12g}", catalogue()[parse_series_key(key)[0]].unit) for key, value in readings.values.items()]
+    rows += [(key, state, "") for key, state in readings.states.items()]
+    rows += [(key, "-", f"rejected: {reason}") for key, reason in readings.bad.items()]
+    width = max((len(key) for key, _, _ in rows), default=0)
+    lines = [f"{name:<9} {text}" for name, text in head]
+    lines += [f"{key:<{width}}  {value:>14}  {unit}".rstrip() for key, value, unit in sorted(rows)]
+    return "\n".join(lines)

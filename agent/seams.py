@@ -1,0 +1,85 @@
+"""The seams to the hardware: what the poller asks for, in the words of the protocol, and gets back as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+SnmpValue = int | float | bytes | str | None
+"""INTEGER, Counter, Gauge, TimeTicks: int. Opaque float: float. OCTET STRING: bytes. OID and IpAddress: str. NULL: None."""
+
+RegisterTable = Literal["coil", "discrete", "input", "holding"]
+
+
+class SnmpClient(Protocol):
+    """One SNMP device. OIDs are dotted without a leading dot; one request is outstanding at a time."""
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """Instances that the device has; those it has not (noSuchInstance, noSuchName) are left out.
+
+        Splits on its own when the device answers tooBig or less than was asked. Raises DeviceError.
+        """
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        """Every instance below `oid`, at most `limit`; GETBULK, or GETNEXT for v1. Raises DeviceError."""
+
+    async def close(self) -> None:
+        """Free the socket; the client is not used again."""
+
+
+class ModbusClient(Protocol):
+    """One Modbus connection, shared by the units behind it; one request is outstanding at a time."""
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        """`count` registers (0..65535) or bits (0, 1) from the 0-based wire `address`. Raises DeviceError."""
+
+    async def close(self) -> None:
+        """Close the connection; the client is not used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpCommunity:
+    """Credentials of v1 and v2c."""
+
+    version: Literal["1", "2c"]
+    community: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpUser:
+    """Credentials of v3 (USM); empty `auth` means noAuth, empty `priv` noPriv. Keys are pass phrases (RFC 3414 A.2)."""
+
+    user: str
+    auth: Literal["", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = ""
+    auth_key: str = field(default="", repr=False)
+    priv: Literal["", "des", "aes128", "aes192", "aes256"] = ""
+    priv_key: str = field(default="", repr=False)
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpTarget:
+    """Where and how to ask one SNMP device. `timeout_s` is per request, `retries` are further tries of it."""
+
+    device: str
+    host: str
+    port: int
+    credential: SnmpCommunity | SnmpUser
+    timeout_s: float = 2.0
+    retries: int = 1
+    max_varbinds: int = 20
+    max_repetitions: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusTarget:
+    """One Modbus link. TCP and RTU over TCP use host and port; serial RTU uses `serial` (a device path) and the line settings."""
+
+    transport: Literal["tcp", "rtu-over-tcp", "serial"]
+    host: str = ""
+    port: int = 502
+    serial: str = ""
+    baudrate: int = 19200
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    timeout_s: float = 1.0
+    pause_s: float = 0.0
