@@ -1,0 +1,71 @@
+"""The catalogue: everything that the field's list of metrics names, and the rules that its names keep."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from rackflow.catalogue import catalogue, parse_catalogue, split_name
+from rackflow.errors import ConfigError, ContractError
+from rackflow.units import WIRE_UNITS
+
+
+def test_every_unit_of_a_metric_can_come_from_the_wire() -> None:
+    reachable = {unit.base for unit in WIRE_UNITS.values()}
+    made_by_rackflow = {"bytes", "grams", "grams_per_kilowatt_hour", "cubic_meters_per_joule"}
+    assert {metric.unit for metric in catalogue().values()} - made_by_rackflow <= reachable
+
+
+def test_names_split_into_measurement_and_field_and_join_again() -> None:
+    for metric in catalogue().values():
+        assert f"{metric.measurement}_{metric.field}" == metric.name
+    assert split_name("dcim_ups_output_power_watts") == ("dcim_ups", "output_power_watts")
+
+
+@pytest.mark.parametrize("name", ["ups_power", "dcim_", "dcim_ups", "prom_ups_power_watts"])
+def test_a_name_that_is_not_the_fields_is_refused(name: str) -> None:
+    with pytest.raises(ContractError, match="is not dcim_"):
+        split_name(name)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("type: gauge\n    unit: watts\n    help: h", "does not end in its unit"),
+        ("type: counter\n    help: h", "counters end in _total"),
+        ("type: state\n    help: h", "states belong to metrics of type state"),
+        ("type: gauge\n    help: h\n    label_values: {phase: [L1]}", "labels it does not have"),
+        ("type: gauge\n    help: h\n    colour: red", "unknown field `colour`"),
+    ],
+)
+def test_an_entry_that_breaks_a_rule_is_refused(entry: str, message: str) -> None:
+    text = f"version: 1\nmetrics:\n  dcim_ups_thing:\n    section: s\n    poll: fast\n    tier: core\n    {entry}\n"
+    with pytest.raises(ContractError, match=message):
+        parse_catalogue(text)
+
+
+def test_a_metric_given_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"c\.yaml:4: key 'dcim_a_b' is given twice"):
+        parse_catalogue("version: 1\nmetrics:\n  dcim_a_b: {}\n  dcim_a_b: {}\n", "c.yaml")
+
+
+def test_plausibility_knows_open_ends_and_gaps() -> None:
+    frequency = catalogue()["dcim_ups_input_frequency_hertz"]
+    assert frequency.plausible(0.0)
+    assert frequency.plausible(49.9)
+    assert not frequency.plausible(10.0)
+    assert catalogue()["dcim_meter_energy_joules_total"].plausible(1e18)
+    assert not catalogue()["dcim_meter_energy_joules_total"].plausible(-1.0)
+
+
+def test_all_metrics_of_the_reference_are_there(captures: Path) -> None:
+    with (captures.parent / "reference" / "metrics.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    metrics = catalogue()
+    assert len(rows) > 150
+    for row in rows:
+        metric = metrics[row["name"]]
+        assert metric.type == {"state-set": "state"}.get(row["type"], row["type"])
+        assert metric.tier == {"C": "core", "E": "extended"}[row["tier"]]
+        for state in metric.states:
+            assert state in row["labels"]

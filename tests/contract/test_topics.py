@@ -1,0 +1,47 @@
+"""Topics: building and taking apart are each other's inverse."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rackflow.errors import ContractError
+from rackflow.topics import Kind, Topic, build_topic, parse_topic, subscription
+
+names = st.from_regex(r"[A-Za-z0-9_.:-]{1,64}", fullmatch=True)
+device_kinds = st.sampled_from(["batch", "event", "device"])
+
+
+@given(names, names, device_kinds, names)
+def test_parse_is_the_inverse_of_build(site: str, agent: str, kind: Kind, device: str) -> None:
+    topic = Topic(site, agent, kind, device)
+    assert parse_topic(build_topic(topic)) == topic
+
+
+@given(names, names)
+def test_status_topics_have_no_device(site: str, agent: str) -> None:
+    topic = Topic(site, agent, "status")
+    assert parse_topic(build_topic(topic)) == topic
+
+
+@given(st.text(max_size=80))
+def test_parse_takes_topics_or_says_no(text: str) -> None:
+    try:
+        topic = parse_topic(text)
+    except ContractError as error:
+        assert error.reason == "topic"
+    else:
+        assert build_topic(topic) == text
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [Topic("a/b", "g", "status"), Topic("s", "g", "batch", ""), Topic("s", "g", "batch", "d#"), Topic("s", "g", "status", "d"), Topic("s", "+", "status")],
+)
+def test_a_name_that_is_no_level_is_refused(topic: Topic) -> None:
+    with pytest.raises(ContractError, match="topic"):
+        build_topic(topic)
+
+
+def test_subscriptions_cover_one_site_or_all() -> None:
+    assert subscription(kind="batch") == "rackflow/v1/+/+/batch/+"
+    assert subscription("cas1", "status") == "rackflow/v1/cas1/+/status"
