@@ -1,0 +1,81 @@
+"""Profiles: all that are shipped are sound, and each kind of fault is named with its file and place."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.profile import Profile, load_profiles, parse_profile
+from rackflow.errors import ProfileError
+
+GOOD = """
+version: 1
+profile: good
+class: ups
+protocol: snmp
+title: A UPS
+source: a manual
+evidence: unverified
+recognise: {probes: [1.3.6.1.4.1.1.0]}
+points:
+  - {metric: dcim_ups_battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent}
+"""
+
+
+def test_every_shipped_profile_is_sound_and_says_where_it_comes_from() -> None:
+    profiles = load_profiles()
+    assert {"rfc1628-ups", "apc-ups", "apc-rpdu2", "aalc-rpu", "schneider-iem3000"} <= profiles.keys()
+    for profile in profiles.values():
+        assert profile.source
+        assert list(profile.all_points())
+
+
+def test_own_profiles_override_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "apc-ups.yaml").write_text(GOOD.replace("profile: good", "profile: apc-ups"), encoding="utf-8")
+    assert load_profiles(tmp_path)["apc-ups"].title == "A UPS"
+
+
+def changed(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed("unit: percent", "unit: volt"), "unit 'volt' gives 'volts', the catalogue wants 'ratio'"),
+        (changed("unit: percent", "unit: furlong"), "unit 'furlong' is not known"),
+        (changed("unit: percent", "unit: percent, scale: 0"), "scale must not be 0"),
+        (changed("unit: percent", "unit: percent, colour: red"), "colour: unknown key"),
+        (changed("dcim_ups_battery_charge_ratio", "dcim_ups_charm_ratio"), "dcim_ups_charm_ratio: is not a metric of the catalogue"),
+        (changed("unit: percent", "unit: percent, labels: {outlet: a}"), r"labels \['outlet'\] are not among"),
+        (changed("oid: 1.3.6.1.4.1.1.0, ", ""), "needs either oid or register"),
+        (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "speaks another protocol"),
+        (changed("unit: percent", "states: {1: normal}"), "states belong to metrics of type state"),
+        (changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0"), "needs states"),
+        (
+            changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0, states: {1: online}"),
+            r"states \['online'\] are not among",
+        ),
+        (changed("class: ups", "class: toaster"), "class: Input should be"),
+        (changed("recognise: {probes: [1.3.6.1.4.1.1.0]}", ""), "needs a sysobjectid or a probe"),
+        (changed("title: A UPS", "title: A UPS\ntitle: B"), r"p\.yaml:7: key 'title' is given twice"),
+        (changed("evidence: unverified", "evidence: hearsay"), "evidence: Input should be"),
+        ("[", r"p\.yaml"),
+    ],
+)
+def test_a_faulty_profile_is_refused_with_file_and_place(text: str, message: str) -> None:
+    with pytest.raises(ProfileError, match=message) as caught:
+        parse_profile(text, "p.yaml")
+    assert str(caught.value).startswith("p.yaml")
+
+
+def test_a_file_must_be_called_as_its_profile(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"other\.yaml: profile: is 'good'"):
+        load_profiles(tmp_path)
+
+
+def test_a_profile_says_its_scale_exactly() -> None:
+    profile: Profile = parse_profile(changed("unit: percent", "unit: percent, scale: 0.1"), "p.yaml")
+    factor = profile.points[0].factor()
+    assert (factor.numerator, factor.denominator) == (1, 1000)
