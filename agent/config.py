@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from rackflow.broker import Broker, Port
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.config import Secret, StrictModel, load_config
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Labels(StrictModel):
@@ -25,21 +25,6 @@ class Labels(StrictModel):
     def given(self) -> dict[str, str]:
         """The labels that are set."""
         return self.model_dump(exclude_none=True)
-
-
-class Broker(StrictModel):
-    """The MQTT broker."""
-
-    host: str = "127.0.0.1"
-    port: Port = 1883
-    username: str | None = None
-    password: Secret | None = None
-    tls: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    keepalive_s: Annotated[int, Field(ge=5, le=30)] = 15
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
 
 
 class Credential(StrictModel):

@@ -1,6 +1,6 @@
 """The planner: in go a profile and the rows that a device has, out come slots and the fewest requests per poll class; pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.normalise import Decoder, Gate, RawValue, Slot, plain_number
@@ -190,8 +190,11 @@ def _block(group: Sequence[tuple[RegisterTable, int, int, NumberType, WordOrder,
     return Block(group[0][0], start, end - start, fields)
 
 
-def without(plan: Plan, is_absent: Callable[[str], bool]) -> Plan:
-    """The plan less the references that the device does not have; slots and classes left without any go too."""
+def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()) -> Plan:
+    """The plan less the references that the device does not have; slots and classes left without any go too.
+
+    A block that was `refused` as a whole, or that loses a field, no longer bridges the gaps between its fields.
+    """
     classes: dict[PollClass, ClassPlan] = {}
     for poll, part in plan.classes.items():
         slots = []
@@ -202,16 +205,29 @@ def without(plan: Plan, is_absent: Callable[[str], bool]) -> Plan:
         if slots:
             used = dict.fromkeys(decoder.ref for slot in slots for decoder in slot.decoders)
             used |= dict.fromkeys(slot.gate.ref for slot in slots if slot.gate)
-            blocks = tuple(block for block in (_trimmed(block, used) for block in part.blocks) if block is not None)
+            blocks = tuple(kept for block in part.blocks for kept in _kept(block, used, whole=block not in refused))
             classes[poll] = ClassPlan(tuple(slots), tuple(oid for oid in part.oids if oid in used), blocks)
     return Plan(classes, plan.duplicates)
 
 
-def _trimmed(block: Block, used: Mapping[str, None]) -> Block | None:
-    fields = [field for field in block.fields if field.ref in used]
-    if not fields:
-        return None
-    first = min(field.offset for field in fields)
-    last = max(field.offset + field.words for field in fields)
-    moved = tuple(Field(field.ref, field.offset - first, field.words, field.kind, field.order) for field in fields)
-    return Block(block.table, block.address + first, last - first, moved)
+def _kept(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:
+    fields = sorted((field for field in block.fields if field.ref in used), key=lambda field: field.offset)
+    if whole and len(fields) == len(block.fields):
+        yield block
+        return
+    run: list[Field] = []
+    end = 0
+    for field in fields:
+        if run and field.offset > end:
+            yield _run_block(block, run, end)
+            run = []
+        run.append(field)
+        end = max(end, field.offset + field.words) if len(run) > 1 else field.offset + field.words
+    if run:
+        yield _run_block(block, run, end)
+
+
+def _run_block(block: Block, run: Sequence[Field], end: int) -> Block:
+    first = run[0].offset
+    fields = tuple(Field(field.ref, field.offset - first, field.words, field.kind, field.order) for field in run)
+    return Block(block.table, block.address + first, end - first, fields)

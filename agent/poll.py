@@ -144,14 +144,19 @@ class ModbusPoller:
         plan = plan_device(self._profile, {}, {}, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         absent: set[str] = set()
+        refused: list[Block] = []
         for block in blocks:
-            absent |= {field.ref for field in block.fields} - (await self._read(block, probe=True)).keys()
+            try:
+                await self._read(block)
+            except DeviceProtocolError:
+                refused.append(block)
+                absent |= await self._absent_fields(block)
         fields = sum(len(block.fields) for block in blocks)
         if len(absent) >= fields:
             raise DeviceProtocolError(
                 f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
             )
-        self._plan = without(plan, lambda ref: ref in absent)
+        self._plan = without(plan, lambda ref: ref in absent, refused)
         identity = await self._identify()
         return Identified(self._profile.profile, self._profile.class_, identity, frozenset(self._plan.classes))
 
@@ -180,25 +185,22 @@ class ModbusPoller:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _read(self, block: Block, *, probe: bool = False) -> dict[str, RawValue]:
-        try:
-            return await self._read_whole(block)
-        except DeviceProtocolError:
-            if not probe:
-                raise
-        if len(block.fields) == 1:
-            return {}
-        found: dict[str, RawValue] = {}
-        for field in block.fields:
-            alone = Block(block.table, block.address + field.offset, field.words, (_at_start(field),))
-            found |= await self._read(alone, probe=True)
-        return found
-
-    async def _read_whole(self, block: Block) -> dict[str, RawValue]:
+    async def _read(self, block: Block) -> dict[str, RawValue]:
         registers = await self._client.read(self._device.unit, block.table, block.address, block.count)
         return {
             field.ref: decode(registers[field.offset : field.offset + field.words], field.kind, field.order) for field in block.fields
         }
+
+    async def _absent_fields(self, block: Block) -> set[str]:
+        """Fields of a refused block that the device refuses one by one, too."""
+        absent: set[str] = set()
+        for field in block.fields:
+            alone = Field(field.ref, 0, field.words, field.kind, field.order)
+            try:
+                await self._read(Block(block.table, block.address + field.offset, field.words, (alone,)))
+            except DeviceProtocolError:
+                absent.add(field.ref)
+        return absent
 
     async def _identify(self) -> Identity:
         wanted = self._profile.identity
@@ -230,10 +232,6 @@ def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one fl
         return plan
     slow = plan.classes.get("slow", ClassPlan(()))
     return Plan({**plan.classes, "slow": ClassPlan(slow.slots, (*slow.oids, SYS_UPTIME))}, plan.duplicates)
-
-
-def _at_start(field: Field) -> Field:
-    return Field(field.ref, 0, field.words, field.kind, field.order)
 
 
 def _mark_refused(slots: Sequence[Slot], raw: Mapping[str, RawValue], readings: Readings) -> None:

@@ -87,3 +87,13 @@ def test_a_block_is_cut_to_what_is_left_of_it() -> None:
     trimmed = without(plan, lambda ref: not ref.startswith("holding:36873"))
     (block,) = trimmed.classes["safety"].blocks
     assert (block.address, block.count, block.fields[0].offset) == (36873, 1, 0)
+
+
+def test_a_refused_block_no_longer_bridges_its_gaps() -> None:
+    plan = plan_device(PROFILES["aalc-rpu"], {}, {}, None)
+    first = plan.classes["safety"].blocks[0]
+    split = without(plan, lambda _: False, [first]).classes["safety"].blocks
+    assert [(block.address, block.count) for block in split] == [(36864, 5), (36873, 1), (36882, 3), (37378, 1)]
+    assert sorted(field.ref for block in split for field in block.fields) == sorted(
+        field.ref for block in plan.classes["safety"].blocks for field in block.fields
+    )
