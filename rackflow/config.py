@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +84,7 @@ def _field_names(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in typing.get_args(annotation):
         yield from _models_in(inner)

@@ -1,0 +1,32 @@
+# What people run. Everything that takes more than a line is in scripts/.
+#   make demo ARGS="--for 40s"     make test ARGS="tests/agent -x"     PYTHON=python3.12 VENV=/tmp/venv make check
+PYTHON ?= python3
+VENV ?= .venv
+export PYTHON VENV
+
+.PHONY: help demo test check bench fmt
+
+help:
+	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
+	@echo "make test   every test, against real servers (Debian packages, installed when missing)"
+	@echo "make check  format, lint, imports, types, generated files, rules, wheel"
+	@echo "make bench  the figures in the README"
+	@echo "make fmt    format and fix what can be fixed"
+
+demo:
+	@scripts/venv sim
+	@exec $(VENV)/bin/rackflow-demo $(ARGS)
+
+test:
+	@scripts/test $(ARGS)
+
+check:
+	@scripts/check
+
+bench:
+	@scripts/bench $(ARGS)
+
+fmt:
+	@scripts/venv dev
+	@$(VENV)/bin/ruff format
+	@$(VENV)/bin/ruff check --fix

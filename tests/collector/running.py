@@ -1,0 +1,113 @@
+"""A collector in this very loop, and an MQTT client beside it, for tests."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiomqtt
+
+from collector import Collector, CollectorConfig
+from rackflow import Batch, DeviceDocument, Event, Status, Topic, build_topic, encode
+from rackflow.config import check_config
+from tests.servers.waiting import eventually
+from tests.servers.web import Answer, answers, request
+
+STOP_WITHIN_S = 10.0
+
+
+def config_for(port: int, folder: Path, store: dict[str, object] | None = None, **more: object) -> CollectorConfig:
+    """A configuration for the broker on `port`; points go to files unless `store` says where."""
+    data = {
+        "broker": {"port": port, "timeout_s": 5, "keepalive_s": 5},
+        "client_id": "collector-under-test",
+        "store": store or {"kind": "file", "path": str(folder / "points"), "flush_s": 0.05},
+        "dead_letter": str(folder / "dead.jsonl"),
+        "listen": "127.0.0.1:0",
+        **more,
+    }
+    return check_config(data, CollectorConfig, "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running collector and where it listens."""
+
+    collector: Collector
+    url: str
+
+    async def get(self, path: str) -> Answer:
+        """One HTTP request to it."""
+        return await asyncio.to_thread(request, f"{self.url}{path}")
+
+    async def ready(self) -> None:
+        """Wait until it has subscribed and its store works."""
+        await eventually(lambda: answers(f"{self.url}/readyz"), "ready")
+
+    async def fault(self, word: str) -> None:
+        """Wait until it is not ready for a reason that contains a word."""
+
+        def named() -> bool:
+            answer = request(f"{self.url}/readyz")
+            return answer.status == 503 and word in answer.text and answer.text.count("\n") == 1
+
+        await eventually(named, f"not ready because of {word}")
+
+    async def sample(self, series: str) -> str:
+        """The value of one series on /metrics, empty if it is absent."""
+        lines = (await self.get("/metrics")).text.splitlines()
+        return next((line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == series), "")
+
+
+@asynccontextmanager
+async def running(config: CollectorConfig) -> AsyncIterator[Running]:
+    """The collector, listening on the way in, cleanly stopped on the way out."""
+    collector = Collector(config)
+    urls: list[str] = []
+    task = asyncio.create_task(collector.run(urls.append), name="collector-under-test")
+    try:
+        await until(lambda: bool(urls) or task.done(), "listening")
+        if task.done():
+            await task
+        yield Running(collector, urls[0])
+    finally:
+        collector.stop()
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await task
+
+
+async def until(check: Callable[[], bool], what: str, timeout_s: float = 10.0) -> None:
+    """Wait in this loop until a question about an object of this loop is true."""
+    deadline = time.monotonic() + timeout_s
+    while not check():
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+def topic_of(document: Batch | Event | DeviceDocument | Status) -> str:
+    """Where an agent of site cas1 publishes a document."""
+    match document:
+        case Status():
+            return build_topic(Topic("cas1", document.agent, "status"))
+        case Batch():
+            return build_topic(Topic("cas1", document.agent, "batch", document.device))
+        case Event():
+            return build_topic(Topic("cas1", document.agent, "event", document.device))
+        case DeviceDocument():
+            return build_topic(Topic("cas1", document.agent, "device", document.device))
+
+
+@asynccontextmanager
+async def publisher(port: int) -> AsyncIterator[aiomqtt.Client]:
+    """An MQTT 5 client to publish with."""
+    async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V5, timeout=5) as client:
+        yield client
+
+
+async def publish(client: aiomqtt.Client, *documents: Batch | Event | DeviceDocument | Status) -> None:
+    """Publish as an agent does: QoS 1; identity and status retained."""
+    for document in documents:
+        retain = isinstance(document, DeviceDocument | Status)
+        await client.publish(topic_of(document), encode(document), qos=1, retain=retain)

@@ -1,0 +1,45 @@
+"""net-snmp's daemon for tests: SNMP v1, v2c and v3 on one loopback port that stays the same over restarts."""
+
+import socket
+import subprocess
+
+from tests.servers.ports import free_port
+from tests.servers.process import Server, find_program
+
+AUTH_KEY = "authauthauth"
+PRIV_KEY = "privprivpriv"
+LOCATION = "beside the racks"
+
+
+class Snmpd(Server):
+    """An agent with community `public` and the users `sha256` (authPriv, AES), `sha1` (authNoPriv) and `plain` (noAuth)."""
+
+    program = "snmpd"
+    package = "snmpd"
+
+    def command(self) -> list[str]:
+        """See `Server.command`. A restart is a reboot: engineBoots goes up."""
+        config = self.folder / "snmpd.conf"
+        config.write_text(
+            f"rocommunity public\n"
+            f'createUser sha256 SHA-256 "{AUTH_KEY}" AES "{PRIV_KEY}"\n'
+            f'createUser sha1 SHA "{AUTH_KEY}"\n'
+            f"createUser plain\n"
+            f"rouser sha256 priv\nrouser sha1 auth\nrouser plain noauth\n"
+            f"sysLocation {LOCATION}\n"
+            f"[snmp] persistentDir {self.folder}\n",
+            encoding="utf-8",
+        )
+        if not self.port:
+            self.port = free_port(socket.SOCK_DGRAM)
+        return ["-f", "-Lo", "-C", "-c", str(config), f"udp:127.0.0.1:{self.port}"]
+
+    def ready(self) -> bool:
+        """See `Server.ready`."""
+        done = subprocess.run(
+            [find_program("snmpget", "snmp"), "-v2c", "-c", "public", "-t", "0.3", "-r", "0", f"127.0.0.1:{self.port}", "1.3.6.1.2.1.1.3.0"],
+            capture_output=True,
+            timeout=5,
+            check=False,
+        )
+        return done.returncode == 0

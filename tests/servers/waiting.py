@@ -1,0 +1,32 @@
+"""Waiting on a condition with a deadline: in goes a question, out comes its first true answer or a `TimeoutError`."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+STEP_S = 0.02
+
+Answer = TypeVar("Answer")
+
+
+def wait_until(check: Callable[[], Answer], what: str, timeout_s: float = 10.0) -> Answer:
+    """Ask until the answer is true. Blocks; in a coroutine use `eventually`."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := check()):
+        if time.monotonic() > deadline:
+            msg = f"not within {timeout_s:g} s: {what}; last answer {answer!r}"
+            raise TimeoutError(msg)
+        time.sleep(STEP_S)
+    return answer
+
+
+async def eventually(check: Callable[[], Answer], what: str, timeout_s: float = 10.0) -> Answer:
+    """Ask until the answer is true, each time in a thread, so that a peer served by this very loop can answer."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := await asyncio.to_thread(check)):
+        if time.monotonic() > deadline:
+            msg = f"not within {timeout_s:g} s: {what}; last answer {answer!r}"
+            raise TimeoutError(msg)
+        await asyncio.sleep(STEP_S)
+    return answer
