@@ -17,7 +17,7 @@ class PollerFactory:
     """Makes the poller of each device of one configuration. Modbus links are shared among all that it makes."""
 
     def __init__(self, profiles: Mapping[str, Profile]) -> None:
-        self._profiles = profiles
+        self.profiles = profiles
         self._links = ModbusLinks()
 
     def __call__(
@@ -31,11 +31,11 @@ class PollerFactory:
 
         Raises ConfigError where the device names a profile that is not there or does not fit.
         """
-        check_profile(self._profiles, device)
+        check_profile(self.profiles, device)
         if device.protocol == "modbus":
-            link = self._links.acquire(modbus_target(device, self._profiles))
-            return ModbusPoller(device, self._profiles[device.profile], wrap_modbus(link))
-        return SnmpPoller(device, self._profiles, wrap_snmp(snmp_client(config, device, self._profiles)))
+            link = self._links.acquire(modbus_target(device, self.profiles))
+            return ModbusPoller(device, self.profiles[device.profile], wrap_modbus(link))
+        return SnmpPoller(device, self.profiles, wrap_snmp(snmp_client(config, device, self.profiles)))
 
 
 def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:

@@ -1,14 +1,16 @@
-"""The fast SNMP engine: in go OIDs, out come plain values, over gufo_snmp; its quirks end here.
+"""SNMP polling over gufo_snmp: in goes a target, out come values by OID, or one `DeviceError` that says what was wrong.
 
-gufo_snmp ignores error-status, so tooBig, genErr and noSuchName look like a shorter answer; it drops NULLs from an answer;
-it fails at once on a datagram that is not SNMP, and panics on an empty varbind.
+gufo_snmp hides error-status and drops NULL, so whatever an answer lacks is asked again in smaller parts before it counts as absent.
 """
 
 import asyncio
+import ipaddress
+import logging
 import socket
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, Literal, TypeVar
 
 from gufo.snmp import (
     Aes128Key,
@@ -24,7 +26,7 @@ from gufo.snmp import (
     Sha512Key,
     SnmpAuthError,
     SnmpDecodeError,
-    SnmpError,
+    SnmpEncodeError,
     SnmpVersion,
     User,
 )
@@ -32,208 +34,260 @@ from gufo.snmp.aio import SnmpSession
 
 from agent.seams import SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
+    ConfigError,
     DeviceAuthError,
-    DeviceDecodeError,
     DeviceError,
     DeviceProtocolError,
     DeviceTimeout,
     DeviceUnreachable,
 )
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
-_AUTH = {"md5": Md5Key, "sha1": Sha1Key, "sha224": Sha224Key, "sha256": Sha256Key, "sha384": Sha384Key, "sha512": Sha512Key}
-_PRIV = {"des": DesKey, "aes128": Aes128Key, "aes192": Aes192Key, "aes256": Aes256Key}
-_GARBAGE_TRIES = 3
-_V3_IDLE_S = 120.0
-"""An engine's clock must be known within 150 s (RFC 3414 2.2.3); after a longer pause it is asked again."""
+ROUNDS: Final = 3
+"""How often one try may send: garbage and stale engine times are answered at once, and the next round may do better."""
+ONE_BY_ONE: Final = 4
+"""So few missing objects are asked one at a time, the only way that tells NULL from absent."""
+OPAQUE_FLOAT: Final = b"\x9fx\x04"
+
+AUTH = {
+    "md5": Md5Key,
+    "sha1": Sha1Key,
+    "sha224": Sha224Key,
+    "sha256": Sha256Key,
+    "sha384": Sha384Key,
+    "sha512": Sha512Key,
+}
+PRIV = {"des": DesKey, "aes128": Aes128Key, "aes192": Aes192Key, "aes256": Aes256Key}
+
+Row = tuple[str, SnmpValue]
+Argument = TypeVar("Argument")
+Answer = TypeVar("Answer")
 
 
 class GufoClient:
-    """An `SnmpClient` over gufo_snmp. Not to be used by two tasks at once."""
+    """An `SnmpClient` on a gufo_snmp session, which is made when first needed and again after every failure."""
 
     def __init__(self, target: SnmpTarget) -> None:
         self._target = target
+        credential = target.credential
+        self._user = user_of(target.device, credential) if isinstance(credential, SnmpUser) else None
         self._session: SnmpSession | None = None
-        self._chunk = target.max_varbinds
+        self._lock = asyncio.Lock()
+        self._varbinds = target.max_varbinds
         self._repetitions = target.max_repetitions
-        self._nulls: set[str] = set()
-        self._last_used = 0.0
+        self._refusals = 0
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`."""
-        if len(oids) <= self._chunk:
-            return await self._get_chunk(oids) if oids else {}
-        found: dict[str, SnmpValue] = {}
-        at = 0
-        while at < len(oids):
-            size = self._chunk
-            found |= await self._get_chunk(oids[at : at + size])
-            at += size
-        return found
+        """See `SnmpClient.get`. v1 cannot tell NULL from absent; both are left out."""
+        async with self._lock:
+            if len(oids) <= self._varbinds:
+                return await self._get_chunk(oids)
+            found: dict[str, SnmpValue] = {}
+            done = 0
+            while done < len(oids):
+                chunk = oids[done : done + self._varbinds]
+                found.update(await self._get_chunk(chunk))
+                done += len(chunk)
+            return found
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
-        """See `SnmpClient.walk`. An answer that times out is asked for in smaller portions, which is remembered."""
-        while True:
-            bulk = self._repetitions if self._bulk else 1
-            try:
-                found = await self._walk_once(oid, limit, bulk)
-            except DeviceTimeout:
-                if bulk <= 1:
-                    raise
-                self._repetitions = bulk // 2
-                continue
-            if not found and bulk > 1:
-                # An error-status is invisible here: an empty answer is believed only when GETNEXT confirms it.
-                return await self._walk_once(oid, limit, 1)
-            return found
+        """See `SnmpClient.walk`. Rows whose value is NULL are left out."""
+        async with self._lock:
+            while True:
+                found, overtaxed = await self._walk_rows(oid, limit)
+                if not overtaxed:
+                    return found
+                self._repetitions = max(1, self._repetitions // 2)
+                log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
 
     async def close(self) -> None:
-        """See `SnmpClient.close`. The socket closes with the session object."""
+        """See `SnmpClient.close`. The socket goes with the session."""
         self._session = None
 
-    @property
-    def _bulk(self) -> bool:
-        credential = self._target.credential
-        return isinstance(credential, SnmpUser) or credential.version != "1"
-
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        if len(oids) == 1:
-            return await self._get_one(oids[0])
-        found: dict[str, SnmpValue] = await self._request("get", lambda session: session.get_many(oids))
-        if len(found) == len(oids):
-            return found
-        missing = [oid for oid in oids if oid not in found]
-        known_nulls = [oid for oid in missing if oid in self._nulls]
-        found |= dict.fromkeys(known_nulls)
-        missing = [oid for oid in missing if oid not in self._nulls]
-        return found | await self._get_missing(missing, all_missing=len(missing) == len(oids))
-
-    async def _get_missing(self, oids: Sequence[str], *, all_missing: bool) -> dict[str, SnmpValue]:
-        """What an answer lacked is asked for in ever smaller portions, until a lone object is there or is not."""
-        if not oids:
-            return {}
-        if not all_missing:
-            return await self._get_chunk(oids)
-        half = (len(oids) + 1) // 2
-        first = await self._get_chunk(oids[:half])
-        second = await self._get_chunk(oids[half:])
-        if len(first) == half and len(second) == len(oids) - half and len(oids) <= self._chunk:
-            self._chunk = max(1, half)
-        return first | second
-
-    async def _get_one(self, oid: str) -> dict[str, SnmpValue]:
-        try:
-            value = await self._request("get", lambda session: session.get(oid))
-        except _Absent:
-            self._nulls.discard(oid)
-            return {}
-        if value is None:
-            if not self._bulk:
-                return {}  # version 1 says noSuchName with the NULL of the question
-            self._nulls.add(oid)
-        return {oid: value}
-
-    async def _walk_once(self, oid: str, limit: int, bulk: int) -> dict[str, SnmpValue]:
-        found: dict[str, SnmpValue] = {}
-
-        async def collect(session: SnmpSession) -> None:
-            found.clear()
-            last: tuple[int, ...] = ()
-            async for name, value in session.getbulk(oid, bulk) if bulk > 1 else session.getnext(oid):
-                here = tuple(map(int, name.split(".")))
-                if here <= last or len(found) >= limit or not name.startswith(f"{oid}."):
-                    break  # a table that goes backwards would be walked for ever
-                last = here
-                found[name] = value
-
-        try:
-            await self._request(f"walk {oid}", collect)
-        except _Absent:
-            return found
+        answer = await self._get_many(oids)
+        missing = [oid for oid in oids if oid not in answer]
+        if not missing and len(answer) == len(oids):
+            return answer
+        found = {oid: answer[oid] for oid in oids if oid in answer}
+        if not found:
+            self._refusals += 1
+        if len(missing) <= ONE_BY_ONE:
+            for oid in missing:
+                found.update(await self._request(self._get_one, oid))
+        elif not (found and await self._vouched_for(missing, found)):
+            found.update(await self._get_halves(missing, refused=not found))
         return found
 
-    async def _request(self, operation: str, ask: Callable[[SnmpSession], Awaitable[T]]) -> T:
-        """One request with its retries; third-party errors become `DeviceError`s."""
-        failure: DeviceError | None = None
-        garbage = 0
-        tries = 0
-        while tries <= self._target.retries and garbage < _GARBAGE_TRIES:
+    async def _vouched_for(self, missing: list[str], found: dict[str, SnmpValue]) -> bool:
+        # An object that was just there, asked behind the missing ones: if it comes again, the answer was
+        # neither refused nor cut short, and what it lacks is not there.
+        witness = next(iter(found))
+        again = await self._get_many([*missing, witness])
+        found.update((oid, again[oid]) for oid in missing if oid in again)
+        return witness in again
+
+    async def _get_halves(self, oids: list[str], *, refused: bool) -> dict[str, SnmpValue]:
+        middle = len(oids) // 2
+        refusals = self._refusals
+        found = await self._get_chunk(oids[:middle]) | await self._get_chunk(oids[middle:])
+        if refused and self._refusals == refusals and found:
+            # Refused together, answered apart: it was the size.
+            self._varbinds = len(oids) - middle
+            log.info("device=%s takes fewer objects at a time: %d", self._target.device, self._varbinds)
+        return found
+
+    async def _get_many(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        try:
+            answer = await self._request(SnmpSession.get_many, oids)
+        except SnmpEncodeError as error:  # longer than gufo_snmp's buffer
+            if len(oids) == 1:
+                raise self._error(DeviceProtocolError, f"cannot be asked for {oids[0]}: {error}") from error
+            return {}
+        for oid, value in answer.items():
+            if type(value) is bytes and value[:3] == OPAQUE_FLOAT:
+                answer[oid] = plain(value)
+        return answer
+
+    async def _get_one(self, session: SnmpSession, oid: str) -> dict[str, SnmpValue]:
+        try:
+            value = await session.get(oid)
+        except NoSuchInstance:
+            return {}
+        # v1 says noSuchName by sending the request's own NULL back.
+        return {} if value is None and self._version is SnmpVersion.v1 else {oid: plain(value)}
+
+    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
+        """Rows, and whether the device could not answer for so many at once; then they are not all."""
+        session = await self._request(_session_itself, None)
+        rows, single_rows = session.getbulk(oid, self._repetitions), session.getnext(oid)
+        # Both go on from where either has got to. The end of the MIB and a refused GETBULK look the same;
+        # one GETNEXT from there tells them apart. There is no public way to start one inside a subtree.
+        single_rows._ctx = rows._ctx  # type: ignore[attr-defined]  # noqa: SLF001
+        single = self._repetitions == 1 or self._version is SnmpVersion.v1
+        found: dict[str, SnmpValue] = {}
+        last: tuple[int, ...] = ()
+        while len(found) < limit:
             try:
-                session = await self._open(operation)
-                return await ask(session)
-            except NoSuchInstance:
-                raise _Absent from None
-            except SnmpAuthError as error:
-                failure = self._error(DeviceAuthError, "the device refuses user, key or time window", operation, error)
-                self._renew()
-                tries += 1
-            except SnmpDecodeError as error:
-                failure = self._error(DeviceDecodeError, f"an answer is not SNMP: {error}", operation, error)
-                garbage += 1
-            except SnmpError as error:
-                failure = self._error(DeviceProtocolError, str(error) or type(error).__name__, operation, error)
-                tries += 1
-            except TimeoutError as error:
-                failure = self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s", operation, error)
-                self._renew()
-                tries += 1
-            except OSError as error:
-                raise self._error(DeviceUnreachable, f"{self._target.host}: {error}", operation, error) from error
-            except BaseException as error:
-                if type(error).__name__ != "PanicException":
+                row = await self._request(_next_row, single_rows if single else rows)
+            except DeviceTimeout:
+                if single:
                     raise
+                await self._request(_next_row, single_rows)
+                return found, True
+            if row is None:
+                return found, not single and await self._request(_next_row, single_rows) is not None
+            position = tuple(map(int, row[0].split(".")))
+            if position <= last:
+                log.warning("device=%s goes in circles below %s at %s; the walk ends there", self._target.device, oid, row[0])
+                break
+            last = position
+            found[row[0]] = plain(row[1])
+        return found, False
+
+    async def _request(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
+        for left in range(self._target.retries, -1, -1):
+            try:
+                async with asyncio.timeout(self._target.timeout_s):
+                    return await self._try(call, argument)
+            except TimeoutError as error:
+                # A device that has restarted is silent to an engine time from before; only a new session gets through.
                 self._session = None
-                raise self._error(DeviceProtocolError, "the answer holds an empty varbind", operation, error) from error
-        if failure is None:  # not reachable: a loop without failure returns
-            raise AssertionError(operation)
-        raise failure
+                if not left:
+                    raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
+            except SnmpEncodeError:
+                raise
+            except BaseException:
+                # Cancelled by a shorter deadline, or failed: either way the next request starts afresh.
+                self._session = None
+                raise
+        raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
 
-    def _renew(self) -> None:
-        """Version 3 learns engine and clock anew, so that a device that has rebooted is heard again."""
-        if isinstance(self._target.credential, SnmpUser):
-            self._session = None
+    async def _try(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
+        """One try within the deadline of the caller. Raises SnmpEncodeError, and DeviceError other than DeviceTimeout."""
+        for left in range(ROUNDS - 1, -1, -1):
+            try:
+                return await call(self._session or await self._open(), argument)
+            except SnmpDecodeError as error:
+                if not left:
+                    raise self._error(DeviceProtocolError, f"answers what is no SNMP: {error}") from error
+            except SnmpAuthError as error:
+                if self._user is None:
+                    raise self._error(DeviceProtocolError, "answers with a report, which only v3 knows") from error
+                if not left:
+                    raise self._error(DeviceAuthError, "refuses the user, the keys or the security level") from error
+                self._session = None
+            except (TimeoutError, ConnectionRefusedError) as error:  # gufo_snmp says so when ICMP says refused
+                raise self._error(DeviceUnreachable, f"nobody listens on {self._target.host}:{self._target.port}") from error
+            except OSError as error:
+                raise self._error(DeviceUnreachable, f"{self._target.host}: {error}") from error
+            except BaseException as error:
+                if not _is_panic(error):
+                    raise
+                raise self._error(DeviceProtocolError, "answers with a malformed list of values") from error
+        raise AssertionError(ROUNDS)  # pragma: no cover - the loop returns or raises
 
-    def _error(self, kind: type[DeviceError], text: str, operation: str, cause: BaseException) -> DeviceError:
-        error = kind(text, device=self._target.device, operation=operation)
-        error.__cause__ = cause
-        return error
-
-    async def _open(self, operation: str) -> SnmpSession:
-        now = time.monotonic()
-        idle = now - self._last_used
-        self._last_used = now
-        if self._session is not None:
-            if idle > _V3_IDLE_S and isinstance(self._target.credential, SnmpUser):
-                await self._session.refresh()
-            return self._session
-        address = await self._resolve(operation)
-        target = self._target
-        credential = target.credential
-        if isinstance(credential, SnmpUser):
-            session = SnmpSession(address, target.port, user=_user(credential), version=SnmpVersion.v3, timeout=target.timeout_s)
-            await session.refresh()
-        else:
-            version = SnmpVersion.v1 if credential.version == "1" else SnmpVersion.v2c
-            session = SnmpSession(address, target.port, credential.community, version=version, timeout=target.timeout_s)
+    async def _open(self) -> SnmpSession:
+        credential = self._target.credential
+        session = SnmpSession(
+            await resolve(self._target.host, self._target.port),
+            self._target.port,
+            community="" if isinstance(credential, SnmpUser) else credential.community,
+            user=self._user,
+            version=self._version,
+            # The deadline is `_request`'s: gufo_snmp's own starts anew with every stray datagram, and costs more.
+            timeout=None,  # type: ignore[arg-type]
+        )
+        await session.refresh()
         self._session = session
         return session
 
-    async def _resolve(self, operation: str) -> str:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(self._target.host, self._target.port, type=socket.SOCK_DGRAM)
-        except OSError as error:
-            raise self._error(DeviceUnreachable, f"{self._target.host}: {error}", operation, error) from error
-        return str(found[0][4][0])
+    @property
+    def _version(self) -> SnmpVersion:
+        if isinstance(self._target.credential, SnmpUser):
+            return SnmpVersion.v3
+        return SnmpVersion.v1 if self._target.credential.version == "1" else SnmpVersion.v2c
+
+    def _error(self, kind: type[DeviceError], text: str) -> DeviceError:
+        return kind(text, device=self._target.device, operation="snmp")
 
 
-class _Absent(Exception):  # noqa: N818 - an answer inside this module, not an error
-    """The device has no such object."""
+def user_of(device: str, credential: SnmpUser) -> User:
+    """Raises ConfigError for what gufo_snmp cannot do."""
+    if credential.context:
+        raise ConfigError(f"device {device!r}: SNMP contexts need `engine: pysnmp`")
+    if credential.priv and not credential.auth:
+        raise ConfigError(f"device {device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
+    return User(
+        credential.user,
+        auth_key=AUTH[credential.auth](credential.auth_key.encode()) if credential.auth else None,
+        priv_key=PRIV[credential.priv](credential.priv_key.encode()) if credential.priv else None,
+    )
 
 
-def _user(user: SnmpUser) -> User:
-    auth = _AUTH[user.auth](user.auth_key.encode()) if user.auth else None
-    priv = _PRIV[user.priv](user.priv_key.encode()) if user.priv else None
-    return User(user.user, auth_key=auth, priv_key=priv)
+async def resolve(host: str, port: int) -> str:
+    """Address of a host, IPv4 if it has one, looked up off the loop. Raises OSError."""
+    with suppress(ValueError):  # not a literal address: a name to look up
+        return str(ipaddress.ip_address(host))
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
 
 
+def plain(value: SnmpValue) -> SnmpValue:
+    """The value itself, but net-snmp's Opaque float (ASN.1 0x9f78 inside Opaque), left as bytes by gufo_snmp, as a float."""
+    if isinstance(value, bytes) and len(value) == len(OPAQUE_FLOAT) + 4 and value.startswith(OPAQUE_FLOAT):
+        return float(struct.unpack(">f", value[3:])[0])
+    return value
+
+
+async def _next_row(_: SnmpSession, rows: AsyncIterator[Row]) -> Row | None:
+    return await anext(rows, None)
+
+
+async def _session_itself(session: SnmpSession, _: None) -> SnmpSession:
+    return session
+
+
+def _is_panic(error: BaseException) -> bool:
+    return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")

@@ -1,196 +1,298 @@
-"""The fallback SNMP engine: in go OIDs, out come plain values, over pysnmp; slower, and everywhere Python is."""
+"""SNMP polling over pysnmp, for platforms without gufo_snmp: in goes a target, out come values by OID, or one `DeviceError`."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
-from pyasn1.error import PyAsn1Error
-from pyasn1.type.univ import Integer, Null, ObjectIdentifier, OctetString
-from pysnmp.error import PySnmpError
-from pysnmp.hlapi.v3arch.asyncio import (
-    USM_AUTH_HMAC96_MD5,
-    USM_AUTH_HMAC96_SHA,
-    USM_AUTH_HMAC128_SHA224,
-    USM_AUTH_HMAC192_SHA256,
-    USM_AUTH_HMAC256_SHA384,
-    USM_AUTH_HMAC384_SHA512,
-    USM_AUTH_NONE,
-    USM_PRIV_CBC56_DES,
-    USM_PRIV_CFB128_AES,
-    USM_PRIV_CFB192_AES,
-    USM_PRIV_CFB256_AES,
-    USM_PRIV_NONE,
+from pysnmp.error import PySnmpError  # type: ignore[import-untyped]
+from pysnmp.hlapi.v3arch.asyncio import (  # type: ignore[import-untyped]
     CommunityData,
     ContextData,
     ObjectIdentity,
     ObjectType,
     SnmpEngine,
+    Udp6TransportTarget,
     UdpTransportTarget,
     UsmUserData,
     bulk_cmd,
     get_cmd,
     next_cmd,
 )
-from pysnmp.proto.rfc1902 import IpAddress
-from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
+from pysnmp.hlapi.v3arch.asyncio import auth as usm
+from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
-from agent.seams import SnmpTarget, SnmpUser, SnmpValue
-from rackflow.errors import DeviceAuthError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from agent.seams import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
+from rackflow.errors import (
+    ConfigError,
+    DeviceAuthError,
+    DeviceDecodeError,
+    DeviceError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+)
 
 log = logging.getLogger(__name__)
 
-_AUTH = {
-    "": USM_AUTH_NONE,
-    "md5": USM_AUTH_HMAC96_MD5,
-    "sha1": USM_AUTH_HMAC96_SHA,
-    "sha224": USM_AUTH_HMAC128_SHA224,
-    "sha256": USM_AUTH_HMAC192_SHA256,
-    "sha384": USM_AUTH_HMAC256_SHA384,
-    "sha512": USM_AUTH_HMAC384_SHA512,
+TOO_BIG: Final = 1
+NO_SUCH_NAME: Final = 2
+ABSENT = (rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView)
+OPAQUE_FLOAT: Final = b"\x9fx\x04"
+STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
+"""The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
+REFUSED = (
+    errind.AuthenticationError,
+    errind.AuthenticationFailure,
+    errind.DecryptionError,
+    errind.NoAuthentication,
+    errind.UnknownCommunityName,
+    errind.UnknownSecurityName,
+    errind.UnknownUserName,
+    errind.UnsupportedSecurityLevel,
+    errind.WrongDigest,
+    *STALE,
+)
+
+AUTH = {
+    "": usm.USM_AUTH_NONE,
+    "md5": usm.USM_AUTH_HMAC96_MD5,
+    "sha1": usm.USM_AUTH_HMAC96_SHA,
+    "sha224": usm.USM_AUTH_HMAC128_SHA224,
+    "sha256": usm.USM_AUTH_HMAC192_SHA256,
+    "sha384": usm.USM_AUTH_HMAC256_SHA384,
+    "sha512": usm.USM_AUTH_HMAC384_SHA512,
 }
-_PRIV = {
-    "": USM_PRIV_NONE,
-    "des": USM_PRIV_CBC56_DES,
-    "aes128": USM_PRIV_CFB128_AES,
-    "aes192": USM_PRIV_CFB192_AES,
-    "aes256": USM_PRIV_CFB256_AES,
+PRIV = {
+    "": usm.USM_PRIV_NONE,
+    "des": usm.USM_PRIV_CBC56_DES,
+    "aes128": usm.USM_PRIV_CFB128_AES,
+    "aes192": usm.USM_PRIV_CFB192_AES_BLUMENTHAL,
+    "aes256": usm.USM_PRIV_CFB256_AES_BLUMENTHAL,
 }
-_TOO_BIG = 1
-_NO_SUCH_NAME = 2
-_AUTH_WORDS = ("Unknown USM user", "Wrong SNMP PDU digest", "Unsupported SNMP security level", "time window", "ecryption")
-_SILENCE_WORDS = ("imeout", "No SNMP response")
+
+Pairs = list[tuple[str, SnmpValue | type[KeyError]]]
+"""OID and value; the type `KeyError` stands for noSuchObject, noSuchInstance and endOfMibView."""
+
+
+class PysnmpEngines:
+    """The engines of one event loop: one per credential, since an engine keeps one key per user name. Closed with its last user."""
+
+    def __init__(self) -> None:
+        self._engines: dict[SnmpCommunity | SnmpUser, tuple[SnmpEngine, int]] = {}
+
+    def acquire(self, credential: SnmpCommunity | SnmpUser) -> SnmpEngine:
+        """Must be called inside the event loop."""
+        engine, users = self._engines.get(credential) or (SnmpEngine(), 0)
+        self._engines[credential] = engine, users + 1
+        return engine
+
+    def release(self, credential: SnmpCommunity | SnmpUser) -> None:
+        """Give back what one `acquire` took."""
+        engine, users = self._engines.pop(credential)
+        if users > 1:
+            self._engines[credential] = engine, users - 1
+        else:
+            engine.close_dispatcher()
 
 
 class PysnmpClient:
-    """An `SnmpClient` over pysnmp, with an engine of its own. Not to be used by two tasks at once."""
+    """An `SnmpClient` on an engine that it shares with the other clients of `engines`, or has to itself."""
 
-    def __init__(self, target: SnmpTarget) -> None:
+    def __init__(self, target: SnmpTarget, engines: PysnmpEngines | None = None) -> None:
         self._target = target
-        self._engine: Any = None
-        self._transport: Any = None
-        self._chunk = target.max_varbinds
-        credential = target.credential
-        if isinstance(credential, SnmpUser):
-            self._auth: Any = UsmUserData(
-                credential.user,
-                credential.auth_key or None,
-                credential.priv_key or None,
-                authProtocol=_AUTH[credential.auth],
-                privProtocol=_PRIV[credential.priv],
-            )
-            self._context = ContextData(contextName=credential.context.encode())
-            self._version1 = False
-        else:
-            self._version1 = credential.version == "1"
-            self._auth = CommunityData(credential.community, mpModel=0 if self._version1 else 1)
-            self._context = ContextData()
+        self._credentials = credentials_of(target)
+        context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
+        self._context = ContextData(contextName=context.encode())
+        self._engines = engines or PysnmpEngines()
+        self._engine: SnmpEngine | None = None
+        self._peer: UdpTransportTarget | Udp6TransportTarget | None = None
+        self._lock = asyncio.Lock()
+        self._varbinds = target.max_varbinds
+        self._repetitions = target.max_repetitions
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`."""
-        found: dict[str, SnmpValue] = {}
-        at = 0
-        while at < len(oids):
-            size = self._chunk
-            found |= await self._get_chunk(list(oids[at : at + size]))
-            at += size
-        return found
+        """See `SnmpClient.get`. An object that the device fails to read (genErr) is None."""
+        async with self._lock:
+            found: dict[str, SnmpValue] = {}
+            done = 0
+            while done < len(oids):
+                chunk = oids[done : done + self._varbinds]
+                found.update(await self._get_chunk(chunk))
+                done += len(chunk)
+            return found
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """See `SnmpClient.walk`."""
-        found: dict[str, SnmpValue] = {}
-        last = tuple(map(int, oid.split(".")))
-        here = oid
-        while len(found) < limit:
-            rows = await self._next_rows(here)
-            if not rows:
-                return found
-            for name, value in rows:
-                place = tuple(map(int, name.split(".")))
-                if place <= last or not name.startswith(f"{oid}.") or len(found) >= limit or _is_absent(value):
+        async with self._lock:
+            while True:
+                found, overtaxed = await self._walk_rows(oid, limit)
+                if not overtaxed:
                     return found
-                last, here = place, name
-                found[name] = _plain(value)
-        return found
+                self._repetitions = max(1, self._repetitions // 2)
+                log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
         if self._engine is not None:
-            self._engine.close_dispatcher()
             self._engine = None
-            self._transport = None
+            self._engines.release(self._target.credential)
 
-    async def _get_chunk(self, oids: list[str]) -> dict[str, SnmpValue]:
-        status, index, varbinds = await self._ask("get", get_cmd, oids)
-        if status == _TOO_BIG and len(oids) > 1:
-            half = len(oids) // 2
-            self._chunk = max(1, half)
-            return await self._get_chunk(oids[:half]) | await self._get_chunk(oids[half:])
-        if status == _NO_SUCH_NAME:
-            rest = [oid for at, oid in enumerate(oids, start=1) if at != index] if 0 < index <= len(oids) else []
-            return await self._get_chunk(rest) if rest else {}
-        if status:
-            raise self._error(DeviceProtocolError, f"error-status {status} at {index}", "get")
-        found = {name: _plain(value) for name, value in varbinds if not _is_absent(value)}
-        return {oid: found[oid] for oid in oids if oid in found}
+    async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        if not oids:
+            return {}
+        status, index, pairs = await self._request(get_cmd, oids)
+        if not status:
+            return await self._answered(oids, dict(pairs))
+        if 1 <= index <= len(oids) and status != TOO_BIG:
+            failed = {} if status == NO_SUCH_NAME else {oids[index - 1]: None}
+            return failed | await self._get_chunk([*oids[: index - 1], *oids[index:]])
+        if len(oids) == 1:
+            return {} if status == NO_SUCH_NAME else {oids[0]: None}
+        found = await self._get_halves(oids)
+        if status == TOO_BIG:
+            self._varbinds = min(self._varbinds, (len(oids) + 1) // 2)
+            log.info("device=%s takes fewer objects at a time: %d", self._target.device, self._varbinds)
+        return found
 
-    async def _next_rows(self, oid: str) -> list[tuple[str, Any]]:
-        if self._version1:
-            status, _, varbinds = await self._ask("walk", next_cmd, [oid])
-            return [] if status == _NO_SUCH_NAME else varbinds
-        status, index, varbinds = await self._ask("walk", bulk_cmd, [oid], 0, self._target.max_repetitions)
-        if status:
-            raise self._error(DeviceProtocolError, f"error-status {status} at {index}", "walk")
-        return varbinds
+    async def _answered(self, oids: Sequence[str], answer: dict[str, Any]) -> dict[str, SnmpValue]:
+        found = {oid: answer[oid] for oid in oids if answer.get(oid, KeyError) is not KeyError}
+        unsaid = [oid for oid in oids if oid not in answer]
+        if unsaid and len(oids) > 1:
+            found.update(await (self._get_chunk(unsaid) if len(unsaid) < len(oids) else self._get_halves(unsaid)))
+        return found
 
-    async def _ask(
-        self, operation: str, command: Callable[..., Any], oids: list[str], *numbers: int
-    ) -> tuple[int, int, list[tuple[str, Any]]]:
-        try:
-            engine, transport = await self._open()
-            objects = [ObjectType(ObjectIdentity(oid)) for oid in oids]
-            answer = await command(engine, self._auth, transport, self._context, *numbers, *objects, lookupMib=False)
-        except (PySnmpError, PyAsn1Error) as error:
-            raise self._error(DeviceProtocolError, str(error) or type(error).__name__, operation) from error
-        except OSError as error:
-            raise self._error(DeviceUnreachable, str(error), operation) from error
-        failure, status, index, varbinds = answer
-        if failure:
-            # A fresh engine learns the device's clock anew, so that one that has rebooted is heard again.
-            await self.close()
-            raise self._error(_kind_of(str(failure)), str(failure), operation)
-        return int(status), int(index), [(str(name), value) for name, value in varbinds]
+    async def _get_halves(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        middle = len(oids) // 2
+        return await self._get_chunk(oids[:middle]) | await self._get_chunk(oids[middle:])
 
-    async def _open(self) -> tuple[Any, Any]:
-        if self._engine is None:
-            self._engine = SnmpEngine()
-            target = self._target
-            self._transport = await UdpTransportTarget.create(
-                (target.host, target.port), timeout=target.timeout_s, retries=target.retries
-            )
-        return self._engine, self._transport
+    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
+        """Rows, and whether the device could not answer for so many at once; then they are not all."""
+        single = self._repetitions == 1 or self._is_v1
+        found: dict[str, SnmpValue] = {}
+        root = last = _numbers(oid)
+        while len(found) < limit:
+            at = [".".join(map(str, last))]
+            try:
+                status, _, pairs = await self._request(next_cmd if single else bulk_cmd, at)
+            except DeviceTimeout:
+                if single:
+                    raise
+                await self._request(next_cmd, at)
+                return found, True
+            if status and not single:
+                return found, True
+            if status and not (self._is_v1 and status == NO_SUCH_NAME):
+                raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
+            if status or not pairs:
+                return found, False
+            for name, value in pairs:
+                position = _numbers(name)
+                if position[: len(root)] != root or value is KeyError or len(found) >= limit:
+                    return found, False
+                if position <= last:
+                    log.warning("device=%s goes in circles below %s at %s; the walk ends there", self._target.device, oid, name)
+                    return found, False
+                last = position
+                found[name] = None if isinstance(value, type) else value
+        return found, False
 
-    def _error(self, kind: type[DeviceError], text: str, operation: str) -> DeviceError:
-        return kind(text, device=self._target.device, operation=operation)
+    async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
+        """error-status, error-index and the answer's pairs, with the target's retries."""
+        left = self._target.retries
+        stale = 1
+        while True:
+            try:
+                async with asyncio.timeout(self._target.timeout_s):
+                    problem, status, index, binds = await self._send(command, oids)
+            except (TimeoutError, errind.RequestTimedOut) as error:
+                if not left:
+                    self._peer = None
+                    raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
+                left -= 1
+            except PySnmpError as error:
+                self._peer = None
+                raise self._error(DeviceProtocolError, str(error)) from error
+            else:
+                if not problem:
+                    return int(status), int(index), [(str(name), self._plain(name, value)) for name, value in binds]
+                if not (isinstance(problem, STALE) and stale):
+                    raise self._problem(problem)
+                stale -= 1
+
+    async def _send(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> Any:  # noqa: ANN401 - pysnmp is untyped
+        engine = self._engine or self._engines.acquire(self._target.credential)
+        self._engine = engine
+        peer = self._peer or await self._find_peer()
+        numbers = (0, self._repetitions) if command is bulk_cmd else ()
+        objects = [ObjectType(ObjectIdentity(oid)) for oid in oids]
+        answer = await command(engine, self._credentials, peer, self._context, *numbers, *objects, lookupMib=False)
+        if isinstance(answer[0], errind.RequestTimedOut):
+            raise answer[0]
+        return answer
+
+    async def _find_peer(self) -> UdpTransportTarget | Udp6TransportTarget:
+        address = self._target.host, self._target.port
+        # Longer than ours, in whole seconds as pysnmp wants it: the deadline and the retries are kept by `_request`.
+        patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
+        kinds = [Udp6TransportTarget] if ":" in self._target.host else [UdpTransportTarget, Udp6TransportTarget]
+        problem: PySnmpError | None = None
+        for kind in kinds:
+            try:
+                self._peer = await kind.create(address, **patience)
+            except PySnmpError as error:
+                problem = problem or error
+            else:
+                return self._peer
+        raise self._error(DeviceUnreachable, f"{self._target.host}: {problem}") from problem
+
+    @property
+    def _is_v1(self) -> bool:
+        return isinstance(self._target.credential, SnmpCommunity) and self._target.credential.version == "1"
+
+    def _plain(self, name: Any, value: Any) -> SnmpValue | type[KeyError]:  # noqa: ANN401 - pysnmp is untyped
+        if isinstance(value, ABSENT):
+            return KeyError
+        if isinstance(value, rfc1902.Null | rfc1905.UnSpecified):
+            return None
+        if isinstance(value, rfc1902.ObjectIdentifier | rfc1902.IpAddress):
+            return str(value.prettyPrint())
+        if isinstance(value, rfc1902.Integer | rfc1902.Integer32 | rfc1902.Counter64):
+            return int(value)
+        if isinstance(value, rfc1902.OctetString | rfc1902.Opaque):
+            octets = bytes(value)
+            if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
+                return float(struct.unpack(">f", octets[3:])[0])
+            return octets
+        if hasattr(value, "__int__"):
+            return int(value)
+        raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
+
+    def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
+        if isinstance(problem, REFUSED):
+            return self._error(DeviceAuthError, f"refuses the credentials: {problem}")
+        return self._error(DeviceProtocolError, str(problem))
+
+    def _error(self, kind: type[DeviceError], text: str) -> DeviceError:
+        return kind(text, device=self._target.device, operation="snmp")
 
 
-def _kind_of(text: str) -> type[DeviceError]:
-    """pysnmp tells its failures apart in words only."""
-    if any(word in text for word in _AUTH_WORDS):
-        return DeviceAuthError
-    return DeviceTimeout if any(word in text for word in _SILENCE_WORDS) else DeviceProtocolError
+def credentials_of(target: SnmpTarget) -> CommunityData | UsmUserData:
+    """Raises ConfigError for what no SNMP engine can do."""
+    credential = target.credential
+    if isinstance(credential, SnmpCommunity):
+        return CommunityData(credential.community, mpModel=0 if credential.version == "1" else 1)
+    if credential.priv and not credential.auth:
+        raise ConfigError(f"device {target.device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
+    return UsmUserData(
+        credential.user,
+        credential.auth_key or None,
+        credential.priv_key or None,
+        authProtocol=AUTH[credential.auth],
+        privProtocol=PRIV[credential.priv],
+    )
 
 
-def _is_absent(value: object) -> bool:
-    return isinstance(value, NoSuchInstance | NoSuchObject | EndOfMibView)
-
-
-def _plain(value: Any) -> SnmpValue:  # noqa: ANN401 - whatever pysnmp decoded
-    if isinstance(value, Null):
-        return None
-    if isinstance(value, IpAddress):
-        return str(value.prettyPrint())
-    if isinstance(value, OctetString):
-        return bytes(value)
-    if isinstance(value, ObjectIdentifier):
-        return str(value)
-    return int(value) if isinstance(value, Integer) else None
+def _numbers(oid: str) -> tuple[int, ...]:
+    return tuple(map(int, oid.split(".")))
