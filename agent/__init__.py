@@ -1,1 +1,1 @@
-"""agent"""
+"""The agent: polls devices, normalises what they say and publishes it."""

@@ -50,9 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rackflow-agent", description="Polls power and cooling devices and publishes what they say.")
+    parser = argparse.ArgumentParser(
+        prog="rackflow-agent", description="Polls power and cooling devices and publishes what they say."
+    )
     parser.add_argument("--version", action="version", version=installed_version())
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="default: what the configuration says")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), help="default: what the configuration says"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("run", help="poll and publish until stopped; SIGHUP reloads the configuration")
@@ -63,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("config", type=Path)
     command.set_defaults(command=_check)
 
-    command = commands.add_parser("read", help="poll one live device once and show what it says and how long each request took")
+    command = commands.add_parser(
+        "read", help="poll one live device once and show what it says and how long each request took"
+    )
     command.add_argument("device", help="a device of the configuration, or a host name or address")
     command.add_argument("--config", type=Path, help="where the device and its credential are described")
     command.add_argument("--profile", default="auto")
@@ -139,7 +145,9 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
         for device in config.devices:
             if device.id == arguments.device:
                 return config, profiles, device
-        raise ConfigError(f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config")
+        raise ConfigError(
+            f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
+        )
     described = {"id": "device", "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
     described |= {"credential": "given"} if arguments.protocol == "snmp" else {"unit": arguments.unit}
     described |= {"port": arguments.port} if arguments.port else {}

@@ -44,7 +44,9 @@ def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
         return
     profile = profiles.get(device.profile)
     if profile is None:
-        raise ConfigError(f"device {device.id!r}: profile: {device.profile!r} is not known; known are auto, {', '.join(profiles)}")
+        raise ConfigError(
+            f"device {device.id!r}: profile: {device.profile!r} is not known; known are auto, {', '.join(profiles)}"
+        )
     if profile.protocol != device.protocol:
         raise ConfigError(
             f"device {device.id!r}: profile: {device.profile!r} speaks {profile.protocol}; set `protocol: {profile.protocol}`"

@@ -137,7 +137,7 @@ class DeviceLoop:
         self.up = False
         self._device = device
         self._labels = labels
-        self._intervals = intervals
+        self._intervals = dict(intervals)
         self._poller = poller
         self._outlet = outlet
         self._tally = outlet.tally
@@ -148,15 +148,120 @@ class DeviceLoop:
         self._states: dict[PollClass, dict[str, str]] = {}
 
     async def run(self, start_delay_s: float = 0.0) -> None:
-        """Open and poll; a dead device is opened again, for it may have come back as another one."""
+        """Open and poll; a dead device is opened again, for another one may have come back in its place."""
         try:
             await asyncio.sleep(start_delay_s)
             while True:
-                identified = await self._open()
-                retry_s = self._breaker.shortest_s if identified is None else await self._poll_until_dead(identified)
-                await asyncio.sleep(retry_s)
+                await asyncio.sleep(await self._open_and_poll())
         finally:
             # The poller is not used again: what goes wrong in letting go of it concerns nobody.
             with contextlib.suppress(DeviceError, TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._poller.close()
+
+    async def _open_and_poll(self) -> float:
+        """Returns, once the device does not open or is dead, how many seconds to leave it alone."""
+        started = time.perf_counter()
+        try:
+            identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
+            if not identified.poll_classes:
+                raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
+        except DeviceError as error:
+            return self._failed(error, Poll(self._shortest, self._intervals[self._shortest], time.perf_counter() - started))
+        self._meet(identified)
+        intervals = {each: self._intervals[each] for each in identified.poll_classes}
+        clock = asyncio.get_running_loop().time
+        schedule = DeviceSchedule(self._device.id, intervals, clock())
+        while True:
+            wait_s = schedule.next_at() - clock()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            due = schedule.take(clock())
+            # A timer may fire a clock tick too early.
+            retry_s = await self._poll(due) if due is not None else 0.0
+            if self._breaker.dead:
+                return retry_s
+
+    async def _poll(self, due: Due) -> float:
+        self._tally.overruns += due.skipped
+        started = time.perf_counter()
+        try:
+            work = self._poller.poll(due.poll_class, self._outlet.wall())
+            readings = await self._within(due.deadline_s, work, f"poll {due.poll_class}")
+        except DeviceError as error:
+            return self._failed(error, Poll(due.poll_class, due.interval_s, time.perf_counter() - started))
+        self._succeeded(Poll(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
+        return 0.0
+
+    async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await work
+        except DeviceError:
+            raise
+        except TimeoutError as error:
+            raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
+
+    def _succeeded(self, poll: Poll, readings: Readings) -> None:
+        tally = self._tally
+        tally.polls[self._device.protocol] += 1
+        tally.samples += len(readings.values) + len(readings.states) + len(readings.bad)
+        if readings.bad:
+            tally.rejected.update(readings.bad.values())
+        self.up = True
+        self._reporter.batch(poll, readings)
+        if self._breaker.succeeded():
+            log.info("device=%s recovered", self._device.id)
+            self._reporter.event("up")
+        before = self._states.get(poll.poll_class)
+        if readings.states != before:
+            for series, state in readings.states.items():
+                old = before.get(series, state) if before else state
+                if old != state:
+                    self._reporter.event("state", series, old, state)
+            # A state that is missing once is remembered, so that a change across the gap is told.
+            self._states[poll.poll_class] = {**before, **readings.states} if before else readings.states
+
+    def _failed(self, error: DeviceError, poll: Poll) -> float:
+        """Returns the seconds until the next attempt of a device that is dead or not open."""
+        kind: DeviceFault = error.kind
+        self._tally.polls[self._device.protocol] += 1
+        self._tally.failures[self._device.protocol, kind] += 1
+        was_dead = self._breaker.dead
+        retry_s = self._breaker.failed()
+        self.up = False
+        interval_s = retry_s if self._breaker.dead else poll.interval_s
+        self._reporter.batch(Poll(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
+        if self._breaker.dead and not was_dead:
+            log.warning("device=%s down kind=%s error=%s", self._device.id, kind, error)
+            self._reporter.event("down", text=str(error))
+        return retry_s
+
+    def _meet(self, identified: Identified) -> None:
+        """Take over who the device is; its document goes out where anything in it is new."""
+        if identified == self._identified:
+            return
+        self._identified = identified
+        self._reporter.device_class = identified.device_class
+        intervals = {each: self._intervals[each] for each in sorted(identified.poll_classes, key=self._intervals.__getitem__)}
+        self._shortest = next(iter(intervals))
+        self._breaker.shortest_s = intervals[self._shortest]
+        who, device = identified.identity, self._device
+        log.info("device=%s profile=%s model=%s serial=%s", device.id, identified.profile, who.model, who.serial)
+        self._outlet.announce(
+            DeviceDocument(
+                agent=self._outlet.agent,
+                device=device.id,
+                device_class=identified.device_class,
+                time=int(self._outlet.wall() * 1000),
+                vendor=who.vendor,
+                model=who.model,
+                serial=who.serial,
+                firmware=who.firmware,
+                profile=identified.profile,
+                protocol=device.protocol,
+                intervals=intervals,
+                labels=self._labels,
+                coolant={str(loop): Coolant(**coolant.model_dump()) for loop, coolant in device.coolant.items()},
+            )
+        )

@@ -24,11 +24,16 @@ _EXCEPTIONS = {
     10: "gateway path unavailable",
     11: "gateway target does not respond",
 }
-_READS = {"coil": "read_coils", "discrete": "read_discrete_inputs", "input": "read_input_registers", "holding": "read_holding_registers"}
+_READS = {
+    "coil": "read_coils",
+    "discrete": "read_discrete_inputs",
+    "input": "read_input_registers",
+    "holding": "read_holding_registers",
+}
 
 
 def _quiet_library() -> None:
-    """pymodbus logs every timeout as an error; here a timeout is a value, told once by whoever watches the device."""
+    """Pymodbus logs every timeout as an error; here a timeout is a value, told once by whoever watches the device."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
@@ -123,7 +128,9 @@ def _make_client(target: ModbusTarget) -> ModbusBaseClient:
             reconnect_delay=0,
         )
     framer = FramerType.SOCKET if target.transport == "tcp" else FramerType.RTU
-    return AsyncModbusTcpClient(target.host, port=target.port, framer=framer, timeout=backstop_s, retries=0, reconnect_delay=0)
+    return AsyncModbusTcpClient(
+        target.host, port=target.port, framer=framer, timeout=backstop_s, retries=0, reconnect_delay=0
+    )
 
 
 class SharedClient:

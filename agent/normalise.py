@@ -47,7 +47,7 @@ class Slot:
     gate: Gate | None = None
 
 
-class _Rejected(Exception):  # noqa: N818 - a verdict inside this module, not an error
+class _Rejected(Exception):
     """Why a raw value is no reading."""
 
 

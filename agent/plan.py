@@ -169,7 +169,9 @@ def coalesce(profile: Profile, wanted: Sequence[tuple[str, Source]]) -> Iterator
     for ref, source in wanted:
         kind: NumberType = source.type or "uint16"
         table: RegisterTable = source.table or limits.table
-        places.append((table, source.register_ or 0, words_of(kind, source.words), kind, source.order or limits.order, ref))
+        places.append(
+            (table, source.register_ or 0, words_of(kind, source.words), kind, source.order or limits.order, ref)
+        )
     group: list[tuple[RegisterTable, int, int, NumberType, WordOrder, str]] = []
     end = 0
     for place in sorted(places, key=lambda place: place[:3]):

@@ -19,6 +19,7 @@ from rackflow.errors import DeviceDecodeError, DeviceProtocolError
 
 log = logging.getLogger(__name__)
 
+REPLAN_S = 3600.0
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -62,7 +63,9 @@ class SnmpPoller:
             return Readings()
         raw = await self._client.get(part.oids)
         if not raw:
-            raise DeviceProtocolError("answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}")
+            raise DeviceProtocolError(
+                "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
+            )
         readings = normalise(part.slots, raw)
         if SYS_UPTIME in raw:
             await self._watch_uptime(raw[SYS_UPTIME], readings, now)
@@ -85,7 +88,9 @@ class SnmpPoller:
         if not found:
             text = answers.get(SYS_DESCR)
             shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
-            raise DeviceDecodeError(f"matches no profile; sysDescr is {shown!r}", device=self._device.id, operation="recognise")
+            raise DeviceDecodeError(
+                f"matches no profile; sysDescr is {shown!r}", device=self._device.id, operation="recognise"
+            )
         return found[0].profile
 
     async def _identify(self, profile: Profile) -> Identity:
@@ -102,11 +107,15 @@ class SnmpPoller:
             rows[table.name] = await self._walk_table(table, cells)
         plan = plan_device(profile, rows, cells, self._device.role)
         if plan.duplicates:
-            log.warning("device=%s profile=%s series claimed twice: %s", self._device.id, profile.profile, plan.duplicates[:3])
+            log.warning(
+                "device=%s profile=%s series claimed twice: %s", self._device.id, profile.profile, plan.duplicates[:3]
+            )
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
         known = await self._client.get([SYS_UPTIME, *wanted])
         if not known.keys() & wanted.keys():
-            raise DeviceDecodeError(f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan")
+            raise DeviceDecodeError(
+                f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
+            )
         self._plan = _with_uptime(without(plan, lambda ref: ref not in known), SYS_UPTIME in known)
         self._planned_at = time.monotonic()
 
@@ -126,7 +135,7 @@ class SnmpPoller:
         readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         rebooted = self._uptime_s is not None and uptime_s < self._uptime_s
         self._uptime_s = uptime_s
-        if self._profile is not None and (rebooted or time.monotonic() - self._planned_at > 3600.0):
+        if self._profile is not None and (rebooted or time.monotonic() - self._planned_at > REPLAN_S):
             await self._make_plan(self._profile)
 
 
@@ -188,7 +197,8 @@ class ModbusPoller:
     async def _read(self, block: Block) -> dict[str, RawValue]:
         registers = await self._client.read(self._device.unit, block.table, block.address, block.count)
         return {
-            field.ref: decode(registers[field.offset : field.offset + field.words], field.kind, field.order) for field in block.fields
+            field.ref: decode(registers[field.offset : field.offset + field.words], field.kind, field.order)
+            for field in block.fields
         }
 
     async def _absent_fields(self, block: Block) -> set[str]:
@@ -215,7 +225,9 @@ class ModbusPoller:
     async def _identity_text(self, source: IdentitySource) -> str:
         address = source.register_ or 0
         try:
-            registers = await self._client.read(self._device.unit, source.table or self._profile.modbus.table, address, source.words)
+            registers = await self._client.read(
+                self._device.unit, source.table or self._profile.modbus.table, address, source.words
+            )
         except DeviceProtocolError:
             return ""
         return _printable(decode(registers, source.type, self._profile.modbus.order))
@@ -255,5 +267,3 @@ def _printable(value: RawValue) -> str:
         return ""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return "".join(character for character in text if character.isprintable()).strip()[:255]
-
-

@@ -44,7 +44,9 @@ class Source(StrictModel):
         if (self.oid is None) == (self.register_ is None):
             raise ValueError("needs either oid or register")
         if self.unit not in WIRE_UNITS:
-            raise ValueError(f"unit {self.unit!r} is not known; known are {', '.join(sorted(filter(None, WIRE_UNITS)))}")
+            raise ValueError(
+                f"unit {self.unit!r} is not known; known are {', '.join(sorted(filter(None, WIRE_UNITS)))}"
+            )
         if Fraction(self.scale) == 0:
             raise ValueError("scale must not be 0")
         return self
@@ -222,30 +224,42 @@ def _point_faults(profile: Profile, point: Point, metric: Metric, labels: dict[s
     if unknown := names - set(metric.labels):
         yield f"labels {sorted(unknown)} are not among the metric's {list(metric.labels)}"
     for label, allowed in metric.label_values.items():
-        given = labels.get(label)
-        words = [given] if isinstance(given, str) else list(given.map.values()) if isinstance(given, FromColumn | FromIndex) else []
-        if wrong := [word for word in words if word not in allowed]:
+        if wrong := [word for word in _words(labels.get(label)) if word not in allowed]:
             yield f"label {label}: {wrong} are not among {list(allowed)}"
     for source in point.sources():
         if (source.oid is not None) != (profile.protocol == "snmp"):
             yield f"speaks another protocol than the profile, {profile.protocol}"
-        unit = WIRE_UNITS[source.unit]
-        if metric.type == "state":
-            if wrong := sorted(set(source.states.values()) - set(metric.states)):
-                yield f"states {wrong} are not among {list(metric.states)}"
-            if not source.states:
-                yield "needs states, a map from codes to states"
-        elif source.states:
-            yield f"states belong to metrics of type state, not {metric.type}"
-        elif not (source.numbers or source.bit is not None or point.bits) and unit.base != metric.unit:
-            yield f"unit {source.unit or '(none)'!r} gives {unit.base or '(none)'!r}, the catalogue wants {metric.unit!r}"
+        yield from _state_faults(source, metric) if metric.type == "state" else _number_faults(source, point, metric)
+
+
+def _words(source: LabelSource | None) -> list[str]:
+    if isinstance(source, str):
+        return [source]
+    return list(source.map.values()) if isinstance(source, FromColumn | FromIndex) else []
+
+
+def _state_faults(source: Source, metric: Metric) -> Iterator[str]:
+    if not source.states:
+        yield "needs states, a map from codes to states"
+    if wrong := sorted(set(source.states.values()) - set(metric.states)):
+        yield f"states {wrong} are not among {list(metric.states)}"
+
+
+def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str]:
+    base = WIRE_UNITS[source.unit].base
+    if source.states:
+        yield f"states belong to metrics of type state, not {metric.type}"
+    elif not (source.numbers or source.bit is not None or point.bits) and base != metric.unit:
+        yield f"unit {source.unit or '(none)'!r} gives {base or '(none)'!r}, the catalogue wants {metric.unit!r}"
 
 
 def load_profiles(folder: Path | None = None) -> dict[str, Profile]:
     """Shipped profiles by name, overridden by those of `folder`. Raises ProfileError for the first file that is wrong."""
     shipped = files("agent").joinpath("profiles")
     found: dict[str, Profile] = {}
-    texts = [(entry.name, entry.read_text(encoding="utf-8")) for entry in shipped.iterdir() if entry.name.endswith(".yaml")]
+    texts = [
+        (entry.name, entry.read_text(encoding="utf-8")) for entry in shipped.iterdir() if entry.name.endswith(".yaml")
+    ]
     if folder is not None:
         if not folder.is_dir():
             raise ProfileError(f"{folder}: no such folder; correct `profiles` in the configuration")

@@ -5,7 +5,9 @@ import struct
 from collections.abc import Sequence
 from typing import Literal
 
-NumberType = Literal["uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "bcd16", "bcd32", "ascii", "bool"]
+NumberType = Literal[
+    "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "bcd16", "bcd32", "ascii", "bool"
+]
 WordOrder = Literal["big", "little", "big-swapped", "little-swapped"]
 """`big` ABCD, `little` DCBA (words and bytes reversed), `big-swapped` BADC (bytes swapped), `little-swapped` CDAB (words swapped)."""
 

@@ -25,7 +25,12 @@ def _json(identified: Identified, readings: Readings) -> str:
     document = {
         "profile": identified.profile,
         "class": identified.device_class,
-        "identity": {"vendor": identity.vendor, "model": identity.model, "serial": identity.serial, "firmware": identity.firmware},
+        "identity": {
+            "vendor": identity.vendor,
+            "model": identity.model,
+            "serial": identity.serial,
+            "firmware": identity.firmware,
+        },
         "values": dict(sorted(readings.values.items())),
         "states": dict(sorted(readings.states.items())),
         "bad": dict(sorted(readings.bad.items())),
@@ -40,7 +45,10 @@ def _prom(readings: Readings) -> list[str]:
         lines.append(f"{metric}{_labels(labels)} {value!r}")
     for key, state in sorted(readings.states.items()):
         metric, labels = parse_series_key(key)
-        lines += [f"{metric}{_labels(labels | {'state': known})} {int(known == state)}" for known in catalogue()[metric].states]
+        lines += [
+            f"{metric}{_labels(labels | {'state': known})} {int(known == state)}"
+            for known in catalogue()[metric].states
+        ]
     return lines
 
 
@@ -56,7 +64,9 @@ def _table(identified: Identified, readings: Readings) -> str:
         ("serial", identity.serial or "(does not say)"),
         ("firmware", identity.firmware or "(does not say)"),
     ]
-    rows = [(key, f"{value:.12g}", catalogue()[parse_series_key(key)[0]].unit) for key, value in readings.values.items()]
+    rows = [
+        (key, f"{value:.12g}", catalogue()[parse_series_key(key)[0]].unit) for key, value in readings.values.items()
+    ]
     rows += [(key, state, "") for key, state in readings.states.items()]
     rows += [(key, "-", f"rejected: {reason}") for key, reason in readings.bad.items()]
     width = max((len(key) for key, _, _ in rows), default=0)

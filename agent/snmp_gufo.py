@@ -1,6 +1,7 @@
 """SNMP polling over gufo_snmp: in goes a target, out come values by OID, or one `DeviceError` that says what was wrong.
 
-gufo_snmp hides error-status and drops NULL, so whatever an answer lacks is asked again in smaller parts before it counts as absent.
+gufo_snmp hides error-status and drops NULL, so whatever an answer lacks is asked again in smaller parts before it is
+taken for absent.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from gufo.snmp import (
     Aes128Key,
@@ -180,7 +181,7 @@ class GufoClient:
                 return found, not single and await self._request(_next_row, single_rows) is not None
             position = tuple(map(int, row[0].split(".")))
             if position <= last:
-                log.warning("device=%s goes in circles below %s at %s; the walk ends there", self._target.device, oid, row[0])
+                log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row[0])
                 break
             last = position
             found[row[0]] = plain(row[1])
@@ -205,28 +206,31 @@ class GufoClient:
         raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
 
     async def _try(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
-        """One try within the deadline of the caller. Raises SnmpEncodeError, and DeviceError other than DeviceTimeout."""
-        for left in range(ROUNDS - 1, -1, -1):
+        """One try within its caller's deadline. Raises SnmpEncodeError, and DeviceError but not DeviceTimeout."""
+        for left in reversed(range(ROUNDS)):
             try:
                 return await call(self._session or await self._open(), argument)
-            except SnmpDecodeError as error:
+            except (SnmpDecodeError, SnmpAuthError) as error:
                 if not left:
-                    raise self._error(DeviceProtocolError, f"answers what is no SNMP: {error}") from error
-            except SnmpAuthError as error:
-                if self._user is None:
-                    raise self._error(DeviceProtocolError, "answers with a report, which only v3 knows") from error
-                if not left:
-                    raise self._error(DeviceAuthError, "refuses the user, the keys or the security level") from error
-                self._session = None
-            except (TimeoutError, ConnectionRefusedError) as error:  # gufo_snmp says so when ICMP says refused
-                raise self._error(DeviceUnreachable, f"nobody listens on {self._target.host}:{self._target.port}") from error
+                    raise self._wrong(error) from error
+                if isinstance(error, SnmpAuthError):
+                    self._session = None
             except OSError as error:
-                raise self._error(DeviceUnreachable, f"{self._target.host}: {error}") from error
+                # What ICMP says arrives as a TimeoutError whose cause says "connection refused".
+                text = f"{self._target.host}:{self._target.port}: {error.__cause__ or error}"
+                raise self._error(DeviceUnreachable, text) from error
             except BaseException as error:
                 if not _is_panic(error):
                     raise
                 raise self._error(DeviceProtocolError, "answers with a malformed list of values") from error
         raise AssertionError(ROUNDS)  # pragma: no cover - the loop returns or raises
+
+    def _wrong(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
+        if isinstance(error, SnmpDecodeError):
+            return self._error(DeviceProtocolError, f"answers what is no SNMP: {error}")
+        if self._user is None:
+            return self._error(DeviceProtocolError, "answers with a report, which only v3 knows")
+        return self._error(DeviceAuthError, "refuses the user, the keys or the security level")
 
     async def _open(self) -> SnmpSession:
         credential = self._target.credential
@@ -275,7 +279,7 @@ async def resolve(host: str, port: int) -> str:
 
 
 def plain(value: SnmpValue) -> SnmpValue:
-    """The value itself, but net-snmp's Opaque float (ASN.1 0x9f78 inside Opaque), left as bytes by gufo_snmp, as a float."""
+    """The value itself, but net-snmp's Opaque float (0x9f78 inside Opaque), which gufo_snmp leaves as bytes, as a float."""
     if isinstance(value, bytes) and len(value) == len(OPAQUE_FLOAT) + 4 and value.startswith(OPAQUE_FLOAT):
         return float(struct.unpack(">f", value[3:])[0])
     return value

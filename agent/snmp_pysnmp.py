@@ -1,11 +1,13 @@
-"""SNMP polling over pysnmp, for platforms without gufo_snmp: in goes a target, out come values by OID, or one `DeviceError`."""
+"""SNMP polling over pysnmp, where gufo_snmp has no wheel: in goes a target, out come values by OID, or a `DeviceError`."""
 
 import asyncio
+import enum
 import logging
 import struct
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from pyasn1.type import univ  # type: ignore[import-untyped]
 from pysnmp.error import PySnmpError  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch.asyncio import (  # type: ignore[import-untyped]
     CommunityData,
@@ -38,7 +40,6 @@ log = logging.getLogger(__name__)
 
 TOO_BIG: Final = 1
 NO_SUCH_NAME: Final = 2
-ABSENT = (rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView)
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
 STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
 """The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
@@ -72,12 +73,21 @@ PRIV = {
     "aes256": usm.USM_PRIV_CFB256_AES_BLUMENTHAL,
 }
 
-Pairs = list[tuple[str, SnmpValue | type[KeyError]]]
-"""OID and value; the type `KeyError` stands for noSuchObject, noSuchInstance and endOfMibView."""
+
+class Absent(enum.Enum):
+    """What noSuchObject, noSuchInstance and endOfMibView become."""
+
+    ABSENT = enum.auto()
+
+
+Pairs = list[tuple[str, SnmpValue | Absent]]
 
 
 class PysnmpEngines:
-    """The engines of one event loop: one per credential, since an engine keeps one key per user name. Closed with its last user."""
+    """The engines of one event loop, one per credential since an engine keeps one key per user name.
+
+    An engine is closed when its last user releases it.
+    """
 
     def __init__(self) -> None:
         self._engines: dict[SnmpCommunity | SnmpUser, tuple[SnmpEngine, int]] = {}
@@ -156,8 +166,8 @@ class PysnmpClient:
             log.info("device=%s takes fewer objects at a time: %d", self._target.device, self._varbinds)
         return found
 
-    async def _answered(self, oids: Sequence[str], answer: dict[str, Any]) -> dict[str, SnmpValue]:
-        found = {oid: answer[oid] for oid in oids if answer.get(oid, KeyError) is not KeyError}
+    async def _answered(self, oids: Sequence[str], answer: dict[str, SnmpValue | Absent]) -> dict[str, SnmpValue]:
+        found = {oid: value for oid in oids if (value := answer.get(oid, Absent.ABSENT)) is not Absent.ABSENT}
         unsaid = [oid for oid in oids if oid not in answer]
         if unsaid and len(oids) > 1:
             found.update(await (self._get_chunk(unsaid) if len(unsaid) < len(oids) else self._get_halves(unsaid)))
@@ -189,13 +199,13 @@ class PysnmpClient:
                 return found, False
             for name, value in pairs:
                 position = _numbers(name)
-                if position[: len(root)] != root or value is KeyError or len(found) >= limit:
+                if position[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
                     return found, False
                 if position <= last:
-                    log.warning("device=%s goes in circles below %s at %s; the walk ends there", self._target.device, oid, name)
+                    log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, name)
                     return found, False
                 last = position
-                found[name] = None if isinstance(value, type) else value
+                found[name] = value
         return found, False
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
@@ -251,22 +261,10 @@ class PysnmpClient:
     def _is_v1(self) -> bool:
         return isinstance(self._target.credential, SnmpCommunity) and self._target.credential.version == "1"
 
-    def _plain(self, name: Any, value: Any) -> SnmpValue | type[KeyError]:  # noqa: ANN401 - pysnmp is untyped
-        if isinstance(value, ABSENT):
-            return KeyError
-        if isinstance(value, rfc1902.Null | rfc1905.UnSpecified):
-            return None
-        if isinstance(value, rfc1902.ObjectIdentifier | rfc1902.IpAddress):
-            return str(value.prettyPrint())
-        if isinstance(value, rfc1902.Integer | rfc1902.Integer32 | rfc1902.Counter64):
-            return int(value)
-        if isinstance(value, rfc1902.OctetString | rfc1902.Opaque):
-            octets = bytes(value)
-            if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
-                return float(struct.unpack(">f", octets[3:])[0])
-            return octets
-        if hasattr(value, "__int__"):
-            return int(value)
+    def _plain(self, name: object, value: object) -> SnmpValue | Absent:
+        for kinds, convert in CONVERSIONS:
+            if isinstance(value, kinds):
+                return convert(value)
         raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
 
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
@@ -292,6 +290,24 @@ def credentials_of(target: SnmpTarget) -> CommunityData | UsmUserData:
         authProtocol=AUTH[credential.auth],
         privProtocol=PRIV[credential.priv],
     )
+
+
+def octets_or_float(value: Any) -> bytes | float:  # noqa: ANN401 - pysnmp is untyped
+    """net-snmp's Opaque float (0x9f78 inside Opaque) as a float, anything else as it is."""
+    octets = bytes(value)
+    if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
+        return float(struct.unpack(">f", octets[3:])[0])
+    return octets
+
+
+CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] = (
+    # noSuchObject and its kin are NULL to Python's classes, and IpAddress is an OCTET STRING: the order matters.
+    ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView), lambda _: Absent.ABSENT),
+    (univ.Null, lambda _: None),
+    ((univ.ObjectIdentifier, rfc1902.IpAddress), lambda value: str(value.prettyPrint())),
+    (univ.Integer, int),
+    (univ.OctetString, octets_or_float),
+)
 
 
 def _numbers(oid: str) -> tuple[int, ...]:

@@ -68,7 +68,12 @@ def _fault(fault: Any, names: list[str]) -> str:  # noqa: ANN401 - pydantic's Er
         return f"{key}: is required; add it"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
-    if isinstance(shown, str | int | float | bool) and "key" not in key and "password" not in key and "community" not in key:
+    if (
+        isinstance(shown, str | int | float | bool)
+        and "key" not in key
+        and "password" not in key
+        and "community" not in key
+    ):
         return f"{key}: {text} (it is {shown!r})"
     return f"{key}: {text}"
 

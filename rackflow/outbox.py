@@ -73,7 +73,7 @@ class MemoryOutbox:
         self._size += len(message.payload)
         while self._size > self._limit and len(self._waiting) + len(self._in_flight) > 1:
             # What is in flight is older, but it may be confirmed any moment: it goes last.
-            source = self._waiting if self._waiting else self._in_flight
+            source = self._waiting or self._in_flight
             _, oldest = source.popitem(last=False)
             self._size -= len(oldest.payload)
             self._dropped_full += 1

@@ -1,118 +1,223 @@
-"""Recordings of SNMP devices: in goes an `.snmprec` file (`OID|tag|value` a line), out come typed records in OID order; pure."""
+"""Recordings of SNMP devices in snmpsim's format: in go lines `OID|tag|value`, out come typed records in the order of a walk; pure."""
 
+import codecs
+import ipaddress
+import re
 import struct
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rackflow.errors import ConfigError
 
-INTEGER, OCTETS, NULL, OID, ADDRESS, COUNTER32, GAUGE32, TIMETICKS, OPAQUE, COUNTER64 = "2", "4", "5", "6", "64", "65", "66", "67", "68", "70"
-TAGS = (INTEGER, OCTETS, NULL, OID, ADDRESS, COUNTER32, GAUGE32, TIMETICKS, OPAQUE, COUNTER64)
-_NUMBERS = (INTEGER, COUNTER32, GAUGE32, TIMETICKS, COUNTER64)
-_OPAQUE_FLOAT = b"\x9f\x78\x04"
+RecordValue = int | float | bytes | str | None
+"""INTEGER, Counter, Gauge, TimeTicks: int. OCTET STRING and Opaque: bytes, an Opaque float: float. OID, IpAddress: str. NULL: None."""
+
+INTEGER: Final = "2"
+OCTET_STRING: Final = "4"
+NULL: Final = "5"
+OBJECT_IDENTIFIER: Final = "6"
+IP_ADDRESS: Final = "64"
+COUNTER32: Final = "65"
+GAUGE32: Final = "66"
+TIMETICKS: Final = "67"
+OPAQUE: Final = "68"
+COUNTER64: Final = "70"
+
+RANGES: Final = {
+    # INTEGER is 32 bits with a sign; recordings of devices that send more exist.
+    INTEGER: (-(2**31), 2**32 - 1),
+    COUNTER32: (0, 2**32 - 1),
+    GAUGE32: (0, 2**32 - 1),
+    TIMETICKS: (0, 2**32 - 1),
+    COUNTER64: (0, 2**64 - 1),
+}
+OPAQUE_FLOAT: Final = b"\x9f\x78\x04"
+"""How an Opaque that wraps a 32-bit float starts (net-snmp's extension)."""
+
+_OID = re.compile(rb"\d{1,10}(?:\.\d{1,10})+")
+_TAG = re.compile(rb"(\d+)([xe]?)(?::(\w+))?")
+_REDACTED = b"<private>"
+"""What LibreNMS writes over addresses before it publishes a recording."""
+_MAX_ARC = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One instance. `tag` is the ASN.1 tag as a decimal word, without variation or hex mark.
-
-    Numbers are int, OCTET STRING is bytes, OID and IpAddress are dotted text, NULL is None, an Opaque float is float.
-    """
+    """One object instance; `oid` has no leading dot, `tag` is the number of its ASN.1 type as text."""
 
     oid: str
     tag: str
-    value: int | float | bytes | str | None
+    value: RecordValue
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """The OID as numbers, the order of a walk."""
+        return tuple(map(int, self.oid.split(".")))
 
 
 def read_snmprec(path: Path) -> tuple[Record, ...]:
-    """The records of a file. Raises ConfigError naming the file, and the line where one is wrong."""
+    """The records of a file, in the order of a walk. Raises ConfigError naming file and line."""
     try:
-        data = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; give the path of a recording") from error
+        raise ConfigError(f"{path}: no such file") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return parse_snmprec(data, str(path))
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_snmprec(content, str(path))
 
 
-def parse_snmprec(data: bytes, where: str) -> tuple[Record, ...]:
-    """Records sorted by OID; where an OID is given twice, the last counts. Raises ConfigError as `where:line: what`."""
+def parse_snmprec(content: bytes, where: str) -> tuple[Record, ...]:
+    """The records of a recording's content, in the order of a walk. Raises ConfigError as `where:line: what`.
+
+    Lines may come in any order and end in LF or CRLF. Of an OID given twice the last value counts, as in snmpsim.
+    """
     found: dict[tuple[int, ...], Record] = {}
-    for number, line in enumerate(data.splitlines(), start=1):
-        if not line.strip() or line.startswith(b"#"):
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        text = line.removesuffix(b"\r")
+        if not text.strip():
             continue
         try:
-            place, record = _record(line)
-        except (ValueError, struct.error) as error:
-            shown = line[:60].decode("utf-8", "replace")
-            raise ConfigError(f"{where}:{number}: {shown!r} is not OID|tag|value: {error}") from error
-        found[place] = record
-    if not found:
-        raise ConfigError(f"{where}: holds no records")
-    return tuple(found[place] for place in sorted(found))
+            record = _parse_line(text)
+            key = record.key
+            if max(key) > _MAX_ARC:
+                raise ValueError("an arc of the OID is above 4294967295")
+            found[key] = record
+        except ValueError as error:
+            raise ConfigError(f"{where}:{number}: {error}") from error
+    return tuple(found[key] for key in sorted(found))
 
 
-def _record(line: bytes) -> tuple[tuple[int, ...], Record]:
-    parts = line.split(b"|", 2)
-    if len(parts) != 3:  # noqa: PLR2004 - OID, tag, value
-        raise ValueError("two bars are needed")
-    place = tuple(int(part) for part in parts[0].decode("ascii").strip().strip(".").split("."))
-    if len(place) < 2 or min(place) < 0:  # noqa: PLR2004 - the shortest OID
-        raise ValueError("the OID is not dotted decimal")
-    tag, _, variation = parts[1].decode("ascii").strip().partition(":")
-    is_hex, is_escaped = tag.endswith("x"), tag.endswith("e")
-    tag = tag.rstrip("xe")
-    if tag not in TAGS:
-        raise ValueError(f"tag {tag!r} is not known")
-    raw = bytes.fromhex(parts[2].decode("ascii")) if is_hex else parts[2]
-    if is_escaped:
-        raw = raw.decode("unicode_escape").encode("latin-1", "replace")
-    value = _varied(raw) if variation else _value(tag, raw, is_hex=is_hex)
-    return place, Record(".".join(map(str, place)), tag, value)
+def format_snmprec(records: Iterable[Record]) -> bytes:
+    """The lines of these records, each ended by LF; text that is not plain ASCII is written in hex."""
+    return b"".join(b"|".join((record.oid.encode(), *_render(record))) + b"\n" for record in records)
 
 
-def _value(tag: str, raw: bytes, *, is_hex: bool) -> int | float | bytes | str | None:
-    if tag in _NUMBERS:
-        return int(raw)
-    if tag == OCTETS:
-        return raw
-    if tag == NULL:
-        return None
-    if tag == OPAQUE:
-        if raw.startswith(_OPAQUE_FLOAT):
-            number: float = struct.unpack(">f", raw[3:7])[0]
-            return number
-        return raw
-    if tag == ADDRESS and is_hex:
-        return ".".join(map(str, raw))
-    return raw.decode("ascii").strip()
+def _parse_line(line: bytes) -> Record:
+    """Raises ValueError with what is wrong."""
+    fields = line.split(b"|", 2)
+    if len(fields) < 3:  # noqa: PLR2004 - OID, tag, value
+        raise ValueError("not OID|tag|value")
+    oid, tag, raw = fields
+    oid = oid.strip().removeprefix(b".")
+    if not _OID.fullmatch(oid):
+        raise ValueError(f"{_show(oid)} is not a numeric OID of two arcs or more")
+    parts = _TAG.fullmatch(tag.strip())
+    if not parts or (kind := parts[1].decode()) not in _DECODERS:
+        raise ValueError(
+            f"the tag {_show(tag)} is not known; known are {', '.join(_DECODERS)}, with x for hex and e for escapes"
+        )
+    if parts[3]:
+        raw = _start_of_variation(parts[3], raw)
+    encoding = parts[2]
+    if encoding == b"x":
+        raw = _unhex(raw)
+    elif encoding == b"e":
+        raw = _unescape(raw)
+    return Record(oid.decode(), kind, _decode(kind, raw, packed=bool(encoding)))
 
 
-def _varied(raw: bytes) -> int | bytes:
-    """A simulated variation (`min=1,max=5,initial=2`) stands for the number that it begins with."""
-    settings = dict(part.split(b"=", 1) for part in raw.split(b",") if b"=" in part)
-    for name in (b"initial", b"value", b"min"):
-        if name in settings:
-            try:
-                return int(float(settings[name]))
-            except ValueError:
-                return settings[name]
-    return 0
+def _start_of_variation(module: bytes, options: bytes) -> bytes:
+    """The value that snmpsim's variation modules begin with: `value=…` or `initial=…`."""
+    if options.startswith(b"value="):
+        return options.removeprefix(b"value=")
+    for option in options.split(b","):
+        name, _, value = option.partition(b"=")
+        if name.strip() == b"initial":
+            return value
+    raise ValueError(f"the variation {_show(module)} has no value= or initial=")
 
 
-def dump_snmprec(records: tuple[Record, ...]) -> bytes:
-    """The text of a recording; the inverse of `parse_snmprec`."""
-    return b"".join(_line(record) for record in records)
+def _decode(kind: str, raw: bytes, *, packed: bool) -> RecordValue:
+    if packed and kind in RANGES:
+        raise ValueError(f"the tag {kind} holds a decimal number, not octets")
+    if packed and kind == IP_ADDRESS:
+        return str(ipaddress.IPv4Address(raw))
+    return _DECODERS[kind](raw)
 
 
-def _line(record: Record) -> bytes:
-    tag, value = record.tag, record.value
-    head = f"{record.oid}|{tag}".encode()
-    if value is None:
-        return head + b"|\n"
+def _number(kind: str) -> Callable[[bytes], int]:
+    low, high = RANGES[kind]
+
+    def decode(raw: bytes) -> int:
+        try:
+            value = int(raw)
+        except ValueError:
+            raise ValueError(f"{_show(raw)} is not a decimal number") from None
+        if not low <= value <= high:
+            raise ValueError(f"{value} is outside {low}..{high}")
+        return value
+
+    return decode
+
+
+def _null(raw: bytes) -> None:
+    if raw.strip():
+        raise ValueError(f"NULL has no value, not {_show(raw)}")
+
+
+def _object_identifier(raw: bytes) -> str:
+    oid = raw.strip().removeprefix(b".")
+    if not _OID.fullmatch(oid):
+        raise ValueError(f"{_show(raw)} is not a numeric OID")
+    return oid.decode()
+
+
+def _ip_address(raw: bytes) -> str:
+    text = raw.strip()
+    if text == _REDACTED:
+        return "0.0.0.0"  # noqa: S104 - a value, not an address to bind to
+    try:
+        return str(ipaddress.IPv4Address(text.decode("ascii")))
+    except ValueError:
+        raise ValueError(f"{_show(raw)} is not an IPv4 address") from None
+
+
+def _opaque(raw: bytes) -> bytes | float:
+    if len(raw) == len(OPAQUE_FLOAT) + 4 and raw.startswith(OPAQUE_FLOAT):
+        value: float = struct.unpack(">f", raw[-4:])[0]
+        return value
+    return raw
+
+
+def _unhex(raw: bytes) -> bytes:
+    try:
+        return bytes.fromhex(raw.decode("ascii"))
+    except ValueError:
+        raise ValueError(f"{_show(raw)} is not hexadecimal") from None
+
+
+def _unescape(raw: bytes) -> bytes:
+    decoded, _ = codecs.escape_decode(raw)
+    if not isinstance(decoded, bytes):
+        raise TypeError("escape_decode gives bytes for bytes")
+    return decoded
+
+
+def _show(raw: bytes) -> str:
+    return repr(raw[:60].decode("utf-8", "replace"))
+
+
+def _render(record: Record) -> tuple[bytes, bytes]:
+    tag, value = record.tag.encode(), record.value
     if isinstance(value, float):
-        return head + b"x|" + (_OPAQUE_FLOAT + struct.pack(">f", value)).hex().encode() + b"\n"
+        value = OPAQUE_FLOAT + struct.pack(">f", value)
     if isinstance(value, bytes):
-        plain = value.isascii() and value.decode("ascii").isprintable() and value == value.strip()
-        return head + (b"|" + value if plain else b"x|" + value.hex().encode()) + b"\n"
-    return head + f"|{value}\n".encode()
+        plain = record.tag == OCTET_STRING and all(0x20 <= octet < 0x7F for octet in value)  # noqa: PLR2004 - printable ASCII
+        return (tag, value) if plain else (tag + b"x", value.hex().encode())
+    return tag, b"" if value is None else str(value).encode()
+
+
+_DECODERS: Final[dict[str, Callable[[bytes], RecordValue]]] = {
+    INTEGER: _number(INTEGER),
+    OCTET_STRING: bytes,
+    NULL: _null,
+    OBJECT_IDENTIFIER: _object_identifier,
+    IP_ADDRESS: _ip_address,
+    COUNTER32: _number(COUNTER32),
+    GAUGE32: _number(GAUGE32),
+    TIMETICKS: _number(TIMETICKS),
+    OPAQUE: _opaque,
+    COUNTER64: _number(COUNTER64),
+}

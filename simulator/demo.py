@@ -55,9 +55,17 @@ def seconds(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rackflow-demo", description=__doc__)
-    parser.add_argument("--for", dest="duration", type=seconds, metavar="40s", help="end by itself after this time; default: until Ctrl-C")
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=seconds,
+        metavar="40s",
+        help="end by itself after this time; default: until Ctrl-C",
+    )
     parser.add_argument("--port", type=int, default=8080, help="port of the status page and of /metrics (default 8080)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep configuration, stored points and logs in this folder")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep configuration, stored points and logs in this folder"
+    )
     return parser
 
 
@@ -100,7 +108,9 @@ def _check_port(port: int) -> None:
 
 
 @asynccontextmanager
-async def _agent(folder: Path, broker_port: int, devices: Sequence[DemoDevice]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _agent(
+    folder: Path, broker_port: int, devices: Sequence[DemoDevice]
+) -> AsyncIterator[asyncio.subprocess.Process]:
     path = folder / "agent.yaml"
     path.write_text(yaml.safe_dump(agent_config(broker_port, devices), sort_keys=False), encoding="utf-8")
     async with _child("agent", path, folder) as process:

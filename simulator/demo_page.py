@@ -52,7 +52,9 @@ def summarise(metrics: str, devices: Sequence[str]) -> Summary:
         if found and found[1] in values and not name.startswith("dcim_device_"):
             values[found[1]] += 1
     silent = [device for device, count in values.items() if not count]
-    errors = sum(totals.get(name, 0.0) for name in ("dcim_agent_poll_failures_total", "dcim_collector_message_failures_total"))
+    errors = sum(
+        totals.get(name, 0.0) for name in ("dcim_agent_poll_failures_total", "dcim_collector_message_failures_total")
+    )
     line = (
         f"{totals.get('dcim_agent_polls_total', 0):.0f} polls, "
         f"{totals.get('dcim_collector_messages_received_total', 0):.0f} batches, "

@@ -1,15 +1,87 @@
-"""Fixtures of the agent's tests."""
+"""Fixtures of the agent's seams: a net-snmp daemon with known values and users."""
 
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.servers.snmpd import Snmpd
+from tests.agent.faulty_peers import GET, integer, oid_octets, tlv
+from tests.servers.process import Server
+
+BASE = "1.3.6.1.4.1.8072.9999"
+VALUES = {
+    f"{BASE}.1.0": ("integer", "42", 42),
+    f"{BASE}.2.0": ("octet_str", "hello", b"hello"),
+    f"{BASE}.3.0": ("object_id", "1.3.6.1.4.1", "1.3.6.1.4.1"),
+    f"{BASE}.4.0": ("counter", "4294967295", 4294967295),
+    f"{BASE}.5.0": ("integer", "-5", -5),
+    f"{BASE}.6.0": ("timeticks", "100", 100),
+    f"{BASE}.7.0": ("uinteger", "7", 7),
+}
+"""OID to the type and text of the daemon's configuration, and what a client must make of it."""
+
+
+class Snmpd(Server):
+    """net-snmp's snmpd: v1 and v2c as `public`, v3 with the users below, and `VALUES`.
+
+    Its engine's boots survive a restart, as a device's do.
+    """
+
+    program = "snmpd"
+    package = "snmpd"
+
+    def command(self) -> list[str]:
+        """See `Server.command`."""
+        lines = [
+            f"[snmp] persistentDir {self.folder}/state",
+            # Without this it parses the MIB files it finds and fills the log with what it dislikes in them.
+            "[snmp] mibs :",
+            "[snmpd]",
+            f"agentAddress udp:127.0.0.1:{self.port}",
+            "rocommunity public 127.0.0.1",
+            "createUser plain",
+            "createUser md5des MD5 authauth1 DES privpriv1",
+            "createUser sha256aes SHA-256 authauth1 AES privpriv1",
+            "createUser sha512aes256 SHA-512 authauth1 AES-256 privpriv1",
+            "createUser sha1aes256 SHA authauth1 AES-256 privpriv1",
+            "createUser sha384 SHA-384 authauth1",
+            "rouser plain noauth",
+            "rouser md5des priv",
+            "rouser sha256aes priv",
+            "rouser sha512aes256 priv",
+            "rouser sha1aes256 priv",
+            "rouser sha384 auth",
+            *(f"override {oid} {kind} {text}" for oid, (kind, text, _) in VALUES.items()),
+        ]
+        config = self.folder / "snmpd.conf"
+        config.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        os.environ.setdefault("MIBS", "")
+        return ["-f", "-Lo", "-C", "-c", str(config), "-I", "-smux"]
+
+    def ready(self) -> bool:
+        """See `Server.ready`."""
+        pdu = integer(1) + integer(0) + integer(0) + tlv(0x30, tlv(0x30, oid_octets(f"{BASE}.1.0") + b"\x05\x00"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.settimeout(0.5)
+            try:
+                probe.connect(("127.0.0.1", self.port))
+                probe.send(tlv(0x30, integer(1) + tlv(4, b"public") + tlv(GET, pdu)))
+                return bool(probe.recv(2000))
+            except OSError:
+                return False
+
+
+@pytest.fixture(scope="module")
+def snmpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
+    """A daemon that the tests of one module share; they leave it running."""
+    with Snmpd(tmp_path_factory.mktemp("snmpd")).serving() as server:
+        yield server
 
 
 @pytest.fixture
-def snmpd(tmp_path: Path) -> Iterator[Snmpd]:
-    """net-snmp's daemon."""
+def own_snmpd(tmp_path: Path) -> Iterator[Snmpd]:
+    """A daemon that one test may stop and restart."""
     with Snmpd(tmp_path / "snmpd").serving() as server:
         yield server

@@ -46,7 +46,9 @@ class Question:
     request_id: bytes
     names: Sequence[bytes]
 
-    def answer(self, values: Sequence[bytes], *, status: int = 0, index: int = 0, request_id: bytes | None = None) -> bytes:
+    def answer(
+        self, values: Sequence[bytes], *, status: int = 0, index: int = 0, request_id: bytes | None = None
+    ) -> bytes:
         """A response with one value a name; fewer values make a shorter response."""
         varbinds = b"".join(tlv(0x30, tlv(6, name) + value) for name, value in zip(self.names, values, strict=False))
         pdu = tlv(2, request_id or self.request_id) + integer(status) + integer(index) + tlv(0x30, varbinds)

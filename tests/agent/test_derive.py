@@ -16,7 +16,14 @@ PER_HEAT = "dcim_cdu_flow_per_heat_cubic_meters_per_joule{loop=secondary}"
 
 @pytest.mark.parametrize(
     ("fluid", "celsius", "megajoules"),
-    [("water", 20, 4.176), ("water", 30, 4.162), ("water", 60, 4.115), ("pg25", 20, 3.996), ("pg25", 45, 4.009), ("pg25", 60, 4.009)],
+    [
+        ("water", 20, 4.176),
+        ("water", 30, 4.162),
+        ("water", 60, 4.115),
+        ("pg25", 20, 3.996),
+        ("pg25", 45, 4.009),
+        ("pg25", 60, 4.009),
+    ],
 )
 def test_volumetric_heat_capacity_against_the_tables(fluid: str, celsius: float, megajoules: float) -> None:
     assert FLUIDS[fluid].volumetric_heat_capacity(celsius) == pytest.approx(megajoules * 1e6, rel=1e-3)

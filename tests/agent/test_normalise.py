@@ -14,7 +14,13 @@ SOURCE = catalogue()["dcim_ups_output_source"]
 LEAK = catalogue()["dcim_cdu_leak_detected"]
 
 raw_values = st.one_of(
-    st.none(), st.integers(-(2**70), 2**70), st.floats(), st.binary(max_size=12), st.text(max_size=12), st.just(10**400), st.just(b"1e400")
+    st.none(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.binary(max_size=12),
+    st.text(max_size=12),
+    st.just(10**400),
+    st.just(b"1e400"),
 )
 
 
@@ -22,8 +28,15 @@ def charge(*decoders: Decoder, gate: Gate | None = None) -> Slot:
     return Slot("k", CHARGE, decoders or (Decoder("a", 1, 1000),), gate)
 
 
-@given(raw_values, st.integers(-5, 5), st.integers(1, 10**6), st.sampled_from([CHARGE, LEAK, catalogue()["dcim_meter_energy_joules_total"]]))
-def test_a_reading_is_finite_and_plausible_or_rejected(raw: RawValue, numerator: int, denominator: int, metric: object) -> None:
+@given(
+    raw_values,
+    st.integers(-5, 5),
+    st.integers(1, 10**6),
+    st.sampled_from([CHARGE, LEAK, catalogue()["dcim_meter_energy_joules_total"]]),
+)
+def test_a_reading_is_finite_and_plausible_or_rejected(
+    raw: RawValue, numerator: int, denominator: int, metric: object
+) -> None:
     slot = Slot("k", metric, (Decoder("a", numerator, denominator, 0.5),))  # type: ignore[arg-type]
     readings = normalise([slot], {"a": raw})
     assert len(readings.values) + len(readings.bad) == 1
@@ -38,7 +51,15 @@ def test_scales_do_not_add_rounding_dirt() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "reason"),
-    [(None, "null"), (-1, "sentinel"), (65535, "sentinel"), (1001, "range"), (b"n/a", "decode"), (b"", "decode"), (float("nan"), "decode")],
+    [
+        (None, "null"),
+        (-1, "sentinel"),
+        (65535, "sentinel"),
+        (1001, "range"),
+        (b"n/a", "decode"),
+        (b"", "decode"),
+        (float("nan"), "decode"),
+    ],
 )
 def test_what_is_no_reading_is_rejected_with_the_reason(raw: RawValue, reason: str) -> None:
     slot = charge(Decoder("a", 1, 1000, absent=frozenset({-1, 65535})))

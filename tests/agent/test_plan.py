@@ -18,11 +18,18 @@ def modbus_profile(max_registers: int, max_gap: int) -> Profile:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 65000), st.sampled_from(["uint16", "int32", "float64"])), min_size=1, max_size=40, unique=True),
+    st.lists(
+        st.tuples(st.integers(0, 65000), st.sampled_from(["uint16", "int32", "float64"])),
+        min_size=1,
+        max_size=40,
+        unique=True,
+    ),
     st.integers(4, 125),
     st.integers(0, 40),
 )
-def test_registers_are_covered_once_within_limits(places: list[tuple[int, str]], max_registers: int, max_gap: int) -> None:
+def test_registers_are_covered_once_within_limits(
+    places: list[tuple[int, str]], max_registers: int, max_gap: int
+) -> None:
     wanted = [(f"{at}:{kind}", Source.model_validate({"register": at, "type": kind})) for at, kind in places]
     blocks = list(coalesce(modbus_profile(max_registers, max_gap), wanted))
     seen = [field.ref for block in blocks for field in block.fields]
@@ -45,7 +52,9 @@ def test_the_liquid_cooling_unit_takes_few_requests() -> None:
 
 def test_tables_give_one_series_a_row_with_labels_from_columns() -> None:
     column = "1.3.6.1.4.1.318.1.1.26.6.3.1"
-    cells: dict[str, RawValue] = {f"{column}.2.{row}": 1 for row in (1, 2, 3)} | {f"{column}.3.{row}": row for row in (1, 2, 3)}
+    cells: dict[str, RawValue] = {f"{column}.2.{row}": 1 for row in (1, 2, 3)} | {
+        f"{column}.3.{row}": row for row in (1, 2, 3)
+    }
     plan = plan_device(RPDU2, {"phase": ["1", "2", "3"]}, cells, None)
     keys = [slot.key for slot in plan.classes["fast"].slots]
     assert keys == [f"dcim_pdu_phase_current_amperes{{inlet=1,phase=L{row}}}" for row in (1, 2, 3)]
@@ -54,7 +63,13 @@ def test_tables_give_one_series_a_row_with_labels_from_columns() -> None:
 
 def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_told() -> None:
     column = "1.3.6.1.4.1.318.1.1.26.6.3.1"
-    cells: dict[str, RawValue] = {f"{column}.2.1": 1, f"{column}.2.2": 1, f"{column}.3.1": 1, f"{column}.3.2": 1, f"{column}.2.9": 1}
+    cells: dict[str, RawValue] = {
+        f"{column}.2.1": 1,
+        f"{column}.2.2": 1,
+        f"{column}.3.1": 1,
+        f"{column}.3.2": 1,
+        f"{column}.2.9": 1,
+    }
     plan = plan_device(RPDU2, {"phase": ["1", "2", "9"]}, cells, None)
     assert [slot.key for slot in plan.classes["fast"].slots] == ["dcim_pdu_phase_current_amperes{inlet=1,phase=L1}"]
     assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}" in plan.duplicates

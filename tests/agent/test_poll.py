@@ -39,7 +39,8 @@ class MemorySnmp:
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         self.walks += 1
-        return {name: value for name, value in self.values.items() if name.startswith(f"{oid}.")}
+        below = [(name, value) for name, value in self.values.items() if name.startswith(f"{oid}.")]
+        return dict(below[:limit])
 
     async def close(self) -> None:
         self.values = {}
@@ -133,8 +134,20 @@ def rpu(registers: dict[int, int]) -> tuple[ModbusPoller, MemoryModbus]:
 
 
 def full_rpu() -> dict[int, int]:
-    registers = dict.fromkeys([*range(36864, 36960), *range(37120, 37150), *range(37376, 37380), *range(37888, 37893)], 0)
-    registers |= {36864: 1200, 36865: 300, 36866: 400, 36867: 1500, 36868: 65036, 36882: 2, 36883: 1, 36884: 4, 37378: 0b100_0001_0000}
+    registers = dict.fromkeys(
+        [*range(36864, 36960), *range(37120, 37150), *range(37376, 37380), *range(37888, 37893)], 0
+    )
+    registers |= {
+        36864: 1200,
+        36865: 300,
+        36866: 400,
+        36867: 1500,
+        36868: 65036,
+        36882: 2,
+        36883: 1,
+        36884: 4,
+        37378: 0b100_0001_0000,
+    }
     return registers
 
 

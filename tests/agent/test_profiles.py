@@ -46,14 +46,23 @@ def changed(old: str, new: str) -> str:
         (changed("unit: percent", "unit: furlong"), "unit 'furlong' is not known"),
         (changed("unit: percent", "unit: percent, scale: 0"), "scale must not be 0"),
         (changed("unit: percent", "unit: percent, colour: red"), "colour: unknown key"),
-        (changed("dcim_ups_battery_charge_ratio", "dcim_ups_charm_ratio"), "dcim_ups_charm_ratio: is not a metric of the catalogue"),
+        (
+            changed("dcim_ups_battery_charge_ratio", "dcim_ups_charm_ratio"),
+            "dcim_ups_charm_ratio: is not a metric of the catalogue",
+        ),
         (changed("unit: percent", "unit: percent, labels: {outlet: a}"), r"labels \['outlet'\] are not among"),
         (changed("oid: 1.3.6.1.4.1.1.0, ", ""), "needs either oid or register"),
         (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "speaks another protocol"),
         (changed("unit: percent", "states: {1: normal}"), "states belong to metrics of type state"),
-        (changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0"), "needs states"),
         (
-            changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0, states: {1: online}"),
+            changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0"),
+            "needs states",
+        ),
+        (
+            changed(
+                "battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent",
+                "output_source, oid: 1.3.6.1.4.1.1.0, states: {1: online}",
+            ),
             r"states \['online'\] are not among",
         ),
         (changed("class: ups", "class: toaster"), "class: Input should be"),

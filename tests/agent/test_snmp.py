@@ -8,7 +8,14 @@ import pytest
 from agent.seams import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
 from agent.snmp_gufo import GufoClient
 from agent.snmp_pysnmp import PysnmpClient
-from rackflow.errors import DeviceAuthError, DeviceDecodeError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import (
+    DeviceAuthError,
+    DeviceDecodeError,
+    DeviceError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+)
 from tests.agent.faulty_snmp import NO_SUCH_INSTANCE, NULL, Behaviour, Question, faulty_snmp, integer
 from tests.servers.snmpd import AUTH_KEY, LOCATION, PRIV_KEY, Snmpd
 
@@ -40,8 +47,17 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
         await client.close()
 
 
-def target(port: int, credential: SnmpCommunity | SnmpUser = V2, *, timeout_s: float = 0.3, retries: int = 0, max_varbinds: int = 20) -> SnmpTarget:
-    return SnmpTarget("d", "127.0.0.1", port, credential, timeout_s=timeout_s, retries=retries, max_varbinds=max_varbinds)
+def target(
+    port: int,
+    credential: SnmpCommunity | SnmpUser = V2,
+    *,
+    timeout_s: float = 0.3,
+    retries: int = 0,
+    max_varbinds: int = 20,
+) -> SnmpTarget:
+    return SnmpTarget(
+        "d", "127.0.0.1", port, credential, timeout_s=timeout_s, retries=retries, max_varbinds=max_varbinds
+    )
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS, ids=["v1", "v2c", "authPriv", "authNoPriv", "noAuth"])
@@ -129,7 +145,7 @@ async def test_too_big_is_split_until_it_fits(engine: Engine) -> None:
     async with faulty_snmp(too_big_above(3)) as port:
         client = engine(target(port))
         assert (await client.get(oids)).keys() == set(oids)
-    
+
 
 async def test_absent_objects_and_nulls_are_told_apart(engine: Engine) -> None:
     def behave(question: Question) -> list[bytes]:
@@ -141,7 +157,7 @@ async def test_absent_objects_and_nulls_are_told_apart(engine: Engine) -> None:
         client = engine(target(port))
         for _ in range(2):
             assert await client.get(oids) == {oids[0]: 5, oids[2]: None}
-    
+
 
 async def test_an_answer_to_another_request_is_not_taken(engine: Engine) -> None:
     def behave(question: Question) -> list[bytes]:
@@ -150,14 +166,17 @@ async def test_an_answer_to_another_request_is_not_taken(engine: Engine) -> None
     async with faulty_snmp(behave) as port:
         client = engine(target(port))
         assert await client.get([UPTIME]) == {UPTIME: 5}
-    
+
 
 @pytest.mark.parametrize(
     ("behaviour", "kinds"),
     [
         (lambda _: [], (DeviceTimeout,)),
         (lambda _: [b"garbage, not SNMP"], (DeviceDecodeError, DeviceTimeout, DeviceProtocolError)),
-        (lambda question: [question.answer(numbers(question))[:-4]], (DeviceDecodeError, DeviceTimeout, DeviceProtocolError)),
+        (
+            lambda question: [question.answer(numbers(question))[:-4]],
+            (DeviceDecodeError, DeviceTimeout, DeviceProtocolError),
+        ),
         (lambda question: [question.empty_varbind()], (DeviceProtocolError, DeviceTimeout)),
     ],
     ids=["silence", "garbage", "truncated", "empty varbind"],
@@ -179,14 +198,15 @@ async def test_a_peer_that_misbehaves_fails_its_own_request_only(
         assert caught.value.device == "d"
         misbehave = False
         assert await client.get([UPTIME, CONTACT]) == {UPTIME: 1, CONTACT: 2}
-    
+
 
 async def test_a_table_that_goes_backwards_is_not_walked_for_ever(engine: Engine) -> None:
     def behave(question: Question) -> list[bytes]:
-        turned = Question(question.head, question.request_id, [b"\x2b\x06\x01\x04\x01\x01\x05", b"\x2b\x06\x01\x04\x01\x01\x02"])
+        turned = Question(
+            question.head, question.request_id, [b"\x2b\x06\x01\x04\x01\x01\x05", b"\x2b\x06\x01\x04\x01\x01\x02"]
+        )
         return [turned.answer([integer(1), integer(2)])]
 
     async with faulty_snmp(behave) as port:
         client = engine(target(port))
         assert await client.walk("1.3.6.1.4.1.1") == {"1.3.6.1.4.1.1.5": 1}
-    

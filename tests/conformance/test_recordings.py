@@ -45,7 +45,10 @@ GOLDEN: dict[str, tuple[str, dict[str, float], dict[str, str], dict[str, str]]] 
             "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0,
             "dcim_pdu_phase_power_watts{inlet=1,phase=L1}": 250.0,
         },
-        {"dcim_pdu_load_state{inlet=1,scope=device}": "normal", "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "normal"},
+        {
+            "dcim_pdu_load_state{inlet=1,scope=device}": "normal",
+            "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "normal",
+        },
         {},
     ),
     "ups/netvision-rfc": (
@@ -88,7 +91,9 @@ def test_a_recording_is_read_as_what_it_is(name: str, captures: Path, capsys: py
     assert document["bad"] == bad
 
 
-def test_identity_comes_from_the_management_card_where_the_table_is_missing(captures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_identity_comes_from_the_management_card_where_the_table_is_missing(
+    captures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["replay", str(captures / "snmp/pdu/apc_ap8959eu3.snmprec"), "--output", "json"]) == 0
     identity = json.loads(capsys.readouterr().out)["identity"]
     assert (identity["vendor"], identity["model"], identity["firmware"]) == ("APC", "AP8959EU3", "v6.4.0")

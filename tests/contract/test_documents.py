@@ -48,8 +48,12 @@ BATCH: dict[str, Any] = {
 }
 EXAMPLES: dict[str, Document] = {
     "batch": decode(json.dumps(BATCH).encode(), Batch),
-    "event": Event(agent="g", epoch="e", seq=1, time=1, device="d", device_class="ups", kind="down", labels={"site": "s"}),
-    "device": DeviceDocument(agent="g", device="d", device_class="cdu", time=1, coolant={"secondary": Coolant(fluid="pg25")}),
+    "event": Event(
+        agent="g", epoch="e", seq=1, time=1, device="d", device_class="ups", kind="down", labels={"site": "s"}
+    ),
+    "device": DeviceDocument(
+        agent="g", device="d", device_class="cdu", time=1, coolant={"secondary": Coolant(fluid="pg25")}
+    ),
     "status": Status(agent="g", site="s", status="online", epoch="e", devices=["d"]),
 }
 
@@ -126,7 +130,11 @@ def test_a_number_that_is_not_finite_never_leaves() -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    [Topic("cas1", "gw-4", "batch", "cdu-07"), Topic("cas1", "gw-3", "batch", "cdu-08"), Topic("cas2", "gw-3", "batch", "cdu-07")],
+    [
+        Topic("cas1", "gw-4", "batch", "cdu-07"),
+        Topic("cas1", "gw-3", "batch", "cdu-08"),
+        Topic("cas2", "gw-3", "batch", "cdu-07"),
+    ],
 )
 def test_a_topic_that_contradicts_the_body_is_refused(topic: Topic) -> None:
     check_topic(Topic("cas1", "gw-3", "batch", "cdu-07"), EXAMPLES["batch"])

@@ -7,7 +7,9 @@ from rackflow.errors import DeviceError, DeviceTimeout, RackflowError
 
 
 def test_all_errors_have_one_root() -> None:
-    found = [member for _, member in inspect.getmembers(rackflow.errors, inspect.isclass) if issubclass(member, Exception)]
+    found = [
+        member for _, member in inspect.getmembers(rackflow.errors, inspect.isclass) if issubclass(member, Exception)
+    ]
     assert len(found) > 8
     assert all(issubclass(member, RackflowError) for member in found)
 

@@ -28,14 +28,22 @@ def test_parse_takes_topics_or_says_no(text: str) -> None:
     try:
         topic = parse_topic(text)
     except ContractError as error:
-        assert error.reason == "topic"
+        refused = error.reason
     else:
+        refused = ""
         assert build_topic(topic) == text
+    assert refused in {"", "topic"}
 
 
 @pytest.mark.parametrize(
     "topic",
-    [Topic("a/b", "g", "status"), Topic("s", "g", "batch", ""), Topic("s", "g", "batch", "d#"), Topic("s", "g", "status", "d"), Topic("s", "+", "status")],
+    [
+        Topic("a/b", "g", "status"),
+        Topic("s", "g", "batch", ""),
+        Topic("s", "g", "batch", "d#"),
+        Topic("s", "g", "status", "d"),
+        Topic("s", "+", "status"),
+    ],
 )
 def test_a_name_that_is_no_level_is_refused(topic: Topic) -> None:
     with pytest.raises(ContractError, match="topic"):

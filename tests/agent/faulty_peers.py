@@ -1,0 +1,208 @@
+"""Peers that misbehave on purpose, on loopback: an SNMP agent and a Modbus server that answer whatever bytes a test wants."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+NULL = b"\x05\x00"
+NO_SUCH_INSTANCE = b"\x81\x00"
+END_OF_MIB = b"\x82\x00"
+GET, GETNEXT, RESPONSE, GETBULK, REPORT = 0xA0, 0xA1, 0xA2, 0xA5, 0xA8
+TOO_BIG, NO_SUCH_NAME, GEN_ERR = 1, 2, 5
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    """One BER element."""
+    size = len(content)
+    if size < 128:
+        return bytes([tag, size]) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + content
+
+
+def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of each BER element in a row."""
+    at = 0
+    while at < len(data):
+        tag, size, at = data[at], data[at + 1], at + 2
+        if size & 0x80:
+            size, at = int.from_bytes(data[at : at + (size & 0x7F)], "big"), at + (size & 0x7F)
+        yield tag, data[at : at + size]
+        at += size
+
+
+def integer(value: int) -> bytes:
+    """A BER INTEGER."""
+    return tlv(2, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def oid_octets(oid: str) -> bytes:
+    """A BER OBJECT IDENTIFIER."""
+    first, second, *rest = map(int, oid.split("."))
+    octets = bytearray([first * 40 + second])
+    for number in rest:
+        groups = [number & 0x7F]
+        while number := number >> 7:
+            groups.append(number & 0x7F | 0x80)
+        octets += bytes(reversed(groups))
+    return tlv(6, bytes(octets))
+
+
+def oid_text(content: bytes) -> str:
+    """Dotted form of an OBJECT IDENTIFIER's content."""
+    numbers = [content[0] // 40, content[0] % 40]
+    number = 0
+    for octet in content[1:]:
+        number = number << 7 | octet & 0x7F
+        if not octet & 0x80:
+            numbers.append(number)
+            number = 0
+    return ".".join(map(str, numbers))
+
+
+def order(oid: str) -> tuple[int, ...]:
+    """Sort key of an OID."""
+    return tuple(map(int, oid.split(".")))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A v1 or v2c request, taken apart."""
+
+    version: int
+    community: bytes
+    kind: int
+    request_id: bytes
+    repetitions: int
+    binds: bytes
+
+    @classmethod
+    def parse(cls, datagram: bytes) -> "Request":
+        """Take a datagram apart."""
+        ((_, message),) = elements(datagram)
+        (_, version), (_, community), (kind, pdu) = elements(message)
+        (_, request_id), _, (_, repetitions), (_, binds) = elements(pdu)
+        return cls(version[0], community, kind, request_id, int.from_bytes(repetitions, "big"), binds)
+
+    @property
+    def oids(self) -> list[str]:
+        """What is asked."""
+        return [oid_text(next(iter(elements(bind)))[1]) for _, bind in elements(self.binds)]
+
+    def answer(
+        self, binds: bytes | None = None, status: int = 0, index: int = 0, request_id: bytes = b"", kind: int = RESPONSE
+    ) -> bytes:
+        """A response; without `binds` the request's own come back, as a v1 or v2c error has them."""
+        pdu = tlv(2, request_id or self.request_id) + integer(status) + integer(index)
+        pdu += tlv(0x30, self.binds if binds is None else binds)
+        return tlv(0x30, tlv(2, bytes([self.version])) + tlv(4, self.community) + tlv(kind, pdu))
+
+
+Behaviour = Callable[[Request], list[bytes]]
+
+
+@dataclass
+class FaultyAgent(asyncio.DatagramProtocol):
+    """An SNMP agent (v1, v2c) over `objects`, OID to BER value; `behaviour`, while set, answers in its place."""
+
+    objects: dict[str, bytes]
+    behaviour: Behaviour | None = None
+    max_binds: int = 1000
+    failing: set[str] = field(default_factory=set)
+    requests: list[Request] = field(default_factory=list)
+    port: int = 0
+    transport: asyncio.DatagramTransport | None = None
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer one request."""
+        assert self.transport is not None
+        request = Request.parse(data)
+        self.requests.append(request)
+        for answer in (self.behaviour or self.good)(request):
+            self.transport.sendto(answer, addr)
+
+    def good(self, request: Request) -> list[bytes]:
+        """What an agent that keeps the protocol answers."""
+        oids = request.oids
+        failing = next((index for index, oid in enumerate(oids, 1) if oid in self.failing), 0)
+        if failing:
+            return [request.answer(status=GEN_ERR, index=failing)]
+        found = self._found(request, oids)
+        if len(found) > self.max_binds:
+            return [request.answer(b"" if request.version else None, status=TOO_BIG)]
+        if request.version == 0:
+            absent = next((index for index, (_, value) in enumerate(found, 1) if value[0] & 0x80), 0)
+            if absent:
+                return [request.answer(status=NO_SUCH_NAME, index=absent)]
+        return [request.answer(b"".join(bind(*pair) for pair in found))]
+
+    def _found(self, request: Request, oids: list[str]) -> list[tuple[str, bytes]]:
+        if request.kind == GET:
+            return [(oid, self.objects.get(oid, NO_SUCH_INSTANCE)) for oid in oids]
+        (start,) = oids
+        rows = sorted((oid for oid in self.objects if order(oid) > order(start)), key=order)
+        rows = rows[: request.repetitions if request.kind == GETBULK else 1]
+        return [(oid, self.objects[oid]) for oid in rows] or [(start, END_OF_MIB)]
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["FaultyAgent"]:
+        """On a port of its own, for the time of the block."""
+        loop = asyncio.get_running_loop()
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        self.port = self.transport.get_extra_info("sockname")[1]
+        try:
+            yield self
+        finally:
+            self.transport.close()
+
+
+def bind(oid: str, value: bytes) -> bytes:
+    """One pair of a response."""
+    return tlv(0x30, oid_octets(oid) + value)
+
+
+Reply = Callable[[bytes], list[bytes | float | None]]
+"""Request frame to what follows, in order: bytes to send, seconds to wait, None to hang up."""
+
+
+@dataclass
+class FaultyModbus:
+    """A TCP server that hands each request frame to `reply`; counts the connections it has taken."""
+
+    reply: Reply
+    port: int = 0
+    connections: int = 0
+    open: int = 0
+    frames: list[bytes] = field(default_factory=list)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        try:
+            while frame := await reader.read(512):
+                self.frames.append(frame)
+                for step in self.reply(frame):
+                    if step is None:
+                        return
+                    if isinstance(step, float):
+                        await asyncio.sleep(step)
+                    else:
+                        writer.write(step)
+                        await writer.drain()
+        except ConnectionError:
+            return  # the client has hung up on us, which some tests want
+        finally:
+            self.open -= 1
+            writer.close()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["FaultyModbus"]:
+        """On a port of its own, for the time of the block."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            await server.wait_closed()
