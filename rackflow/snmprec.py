@@ -1,6 +1,5 @@
 """Recordings of SNMP devices in snmpsim's format: in go lines `OID|tag|value`, out come typed records in the order of a walk; pure."""
 
-import codecs
 import ipaddress
 import re
 import struct
@@ -71,27 +70,33 @@ def read_snmprec(path: Path) -> tuple[Record, ...]:
 def parse_snmprec(content: bytes, where: str) -> tuple[Record, ...]:
     """The records of a recording's content, in the order of a walk. Raises ConfigError as `where:line: what`.
 
-    Lines may come in any order and end in LF or CRLF. Of an OID given twice the last value counts, as in snmpsim.
+    Lines may come in any order and end in LF or CRLF; `#` starts a comment. Of an OID given twice the last value counts, as in snmpsim.
     """
     found: dict[tuple[int, ...], Record] = {}
     for number, line in enumerate(content.split(b"\n"), start=1):
         text = line.removesuffix(b"\r")
-        if not text.strip():
+        if not text.strip() or text.startswith(b"#"):
             continue
         try:
             record = _parse_line(text)
-            key = record.key
-            if max(key) > _MAX_ARC:
-                raise ValueError("an arc of the OID is above 4294967295")
-            found[key] = record
+            found[_key(record)] = record
         except ValueError as error:
             raise ConfigError(f"{where}:{number}: {error}") from error
+    if not found:
+        raise ConfigError(f"{where}: holds no records")
     return tuple(found[key] for key in sorted(found))
 
 
-def format_snmprec(records: Iterable[Record]) -> bytes:
+def dump_snmprec(records: Iterable[Record]) -> bytes:
     """The lines of these records, each ended by LF; text that is not plain ASCII is written in hex."""
     return b"".join(b"|".join((record.oid.encode(), *_render(record))) + b"\n" for record in records)
+
+
+def _key(record: Record) -> tuple[int, ...]:
+    key = record.key
+    if max(key) > _MAX_ARC:
+        raise ValueError(f"an arc of the OID {record.oid} is above {_MAX_ARC}")
+    return key
 
 
 def _parse_line(line: bytes) -> Record:
@@ -189,10 +194,7 @@ def _unhex(raw: bytes) -> bytes:
 
 
 def _unescape(raw: bytes) -> bytes:
-    decoded, _ = codecs.escape_decode(raw)
-    if not isinstance(decoded, bytes):
-        raise TypeError("escape_decode gives bytes for bytes")
-    return decoded
+    return raw.decode("unicode_escape").encode("latin-1")
 
 
 def _show(raw: bytes) -> str:

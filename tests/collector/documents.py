@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from rackflow import Batch, DeviceDocument, Status
+from rackflow import Batch, DeviceDocument, Event, Status
 from rackflow.documents import DeviceFault
 
 LABELS = {"site": "cas1", "room": "dh1", "row": "b", "rack": "b07"}
@@ -91,4 +91,21 @@ def status(*devices: str, online: bool = True, epoch: str = "01JD5Z") -> Status:
         python="3.11",
         hostname="gw",
         devices=list(devices),
+    )
+
+
+def event(series: str, old: str, new: str) -> Event:
+    """A state of the CDU that changed."""
+    return Event(
+        agent="gw-3",
+        epoch="01JD5Z",
+        seq=2,
+        time=now_ms(),
+        device="cdu-07",
+        device_class="cdu",
+        kind="state",
+        labels=LABELS,
+        series=series,
+        old=old,
+        new=new,
     )

@@ -1,0 +1,57 @@
+"""The command `rackflow-collector`: arguments in, exit status out (0 ok, 1 failed, 2 usage, 78 bad configuration)."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from collector.config import load_collector_config
+from collector.run import run
+from rackflow import ConfigError, RackflowError
+from rackflow.logs import configure_logging
+from rackflow.version import installed_version
+
+EXIT_FAILED = 1
+EXIT_BAD_CONFIG = 78
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rackflow-collector", description="From MQTT to a store and to Prometheus.")
+    parser.add_argument("--version", action="version", version=installed_version())
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (("run", "collect until SIGTERM"), ("check", "validate the configuration, offline")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    return parser
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - optional, and absent on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status of one command."""
+    arguments = _parser().parse_args(argv)
+    try:
+        config = load_collector_config(arguments.config)
+        config.broker.tls_context()
+        if arguments.command == "check":
+            sys.stdout.write(f"{arguments.config}: ok\n")
+            return 0
+        configure_logging(config.log_level)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(run(config))
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_BAD_CONFIG
+    except RackflowError as error:
+        sys.stderr.write(f"{arguments.config}: {error}\n")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+    return 0

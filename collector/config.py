@@ -1,0 +1,83 @@
+"""The collector's configuration: in goes one strict YAML file, out come frozen sections."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from rackflow.broker import Broker
+from rackflow.config import Secret, StrictModel, load_config
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+Dialect = Literal["influxdb", "victoriametrics"]
+
+
+class Store(StrictModel):
+    """Where points go: a folder of files, or an engine that speaks InfluxDB's v2 write API."""
+
+    kind: Literal["file", "influxdb"]
+    path: Path | None = None
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+")] | None = None
+    org: str = ""
+    bucket: str | None = None
+    token: Secret | None = None
+    dialect: Dialect = "influxdb"
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+    batch_lines: Annotated[int, Field(ge=1, le=50000)] = 5000
+    flush_s: Annotated[float, Field(gt=0, le=60)] = 0.2
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Store":
+        if self.kind == "file":
+            if self.path is None:
+                raise ValueError("kind file needs `path`, the folder to write to")
+            if foreign := {"url", "org", "bucket", "token", "dialect"} & self.model_fields_set:
+                raise ValueError(f"{', '.join(sorted(foreign))} belong to kind influxdb; remove them")
+        else:
+            if self.url is None or self.bucket is None:
+                raise ValueError("kind influxdb needs `url` and `bucket`; add them")
+            if self.path is not None:
+                raise ValueError("path belongs to kind file; remove it")
+        return self
+
+
+class CollectorConfig(StrictModel):
+    """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics."""
+
+    broker: Broker = Broker()
+    client_id: Name = "rackflow-collector"
+    sites: list[Name] | Literal["all"] = "all"
+    shared: bool = False
+    store: Store
+    dead_letter: Path
+    dead_letter_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
+    listen: str = "127.0.0.1:9420"
+    series_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
+    queue_limit: Annotated[int, Field(ge=1, le=65535)] = 10_000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _sites(cls, value: object) -> object:
+        if value == "all" or (isinstance(value, list) and value):
+            return value
+        raise ValueError("must be `all` or a list of sites; write for example sites: [cas1]")
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if not host or not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
+            raise ValueError("must be host:port, for example 127.0.0.1:9420")
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on; port 0 is any free one."""
+        host, _, port = self.listen.rpartition(":")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def load_collector_config(path: Path) -> CollectorConfig:
+    """The checked configuration. Raises ConfigError naming file, key and remedy."""
+    return load_config(path, CollectorConfig)

@@ -1,0 +1,60 @@
+"""The dead-letter file: in go messages and points that nobody can use, with the reason; JSON lines, bounded in size."""
+
+import base64
+import json
+import logging
+from pathlib import Path
+
+from rackflow import RackflowError
+
+log = logging.getLogger(__name__)
+PAYLOAD_LIMIT_BYTES = 64 * 1024
+
+
+class DeadLetters:
+    """Appends to `path`; at half of `limit_bytes` the file becomes `path.1`, whose predecessor is dropped."""
+
+    def __init__(self, path: Path, limit_bytes: int) -> None:
+        self._path = path
+        self._half = limit_bytes // 2
+        self._failing = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise RackflowError(
+                f"dead_letter: {path} cannot be written: {error.strerror}; choose another path"
+            ) from error
+
+    def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
+        """Keep one; `size_bytes` is what the payload measured when it was whole.
+
+        False where the disk refuses: what is unusable anyway must not stop the flow.
+        """
+        entry = {
+            "time": time_ms,
+            "topic": topic[:1000],
+            "reason": reason,
+            "error": error[:2000],
+            "payload_bytes": size_bytes,
+            "payload": base64.b64encode(payload[:PAYLOAD_LIMIT_BYTES]).decode("ascii"),
+        }
+        line = json.dumps(entry).encode() + b"\n"
+        try:
+            if self._file.tell() and self._file.tell() + len(line) > self._half:
+                self._rotate()
+            fault = "" if self._file.write(line) == len(line) else "only part of it was written"
+        except OSError as failure:
+            fault = str(failure)
+        if fault and not self._failing:
+            log.error("dead letter not written path=%s error=%s", self._path, fault)
+        self._failing = bool(fault)
+        return not fault
+
+    def _rotate(self) -> None:
+        self._file.close()
+        self._path.replace(self._path.with_name(self._path.name + ".1"))
+        self._file = self._path.open("ab", buffering=0)
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,109 @@
+"""What is held of one series, one device and one agent: the entries of `collector.latest`."""
+
+from dataclasses import dataclass, field
+
+from collector.readings import Series
+from collector.tally import Histogram
+from rackflow import Batch, DeviceDocument, Status
+from rackflow.catalogue import BASE_LABELS
+
+SHELF_LIFE_FLOOR_S = 30.0
+SHELF_LIFE_CEILING_S = 7 * 86_400.0
+OFFSET_WINDOW_S = 300.0
+
+
+def shelf_life_s(interval_s: float) -> float:
+    """How long after its receipt a reading polled every `interval_s` may be shown, seconds."""
+    return min(max(3.0 * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
+
+
+@dataclass(slots=True)
+class Held:
+    """One reading. `time_ms` is the device's time, `expires_at` is on the monotonic clock."""
+
+    series: Series
+    value: float | str
+    time_ms: int
+    expires_at: float
+    life_s: float
+
+
+@dataclass(slots=True)
+class DeviceState:
+    """One device. Times in ms are the agent's, `received_at` is monotonic; `up` is None before any poll."""
+
+    site: str
+    device: str
+    agent: str
+    device_class: str = "unknown"
+    labels: dict[str, str] = field(default_factory=dict)
+    document: DeviceDocument | None = None
+    received_at: float = 0.0
+    time_ms: int = 0
+    up: bool | None = None
+    error: str | None = None
+    since_ms: int = 0
+    last_success_ms: int | None = None
+    poll_duration_s: float | None = None
+    rejected: int = 0
+    series: dict[str, Held] = field(default_factory=dict)
+    polls: dict[str, tuple[float, float, int]] = field(default_factory=dict)
+    """Per poll class: interval in seconds, receipt on the monotonic clock, time in ms."""
+
+    def fresh_until(self) -> float:
+        """When the device counts as silent: the shelf life of its most frequent poll after the last batch."""
+        shortest = min((interval for interval, _, _ in self.polls.values()), default=0.0)
+        return self.received_at + shelf_life_s(shortest)
+
+    def note_poll(self, batch: Batch, now: float) -> bool:
+        """Take over what a batch says of the device itself; False where this very poll was here before."""
+        before = self.polls.get(batch.poll)
+        if before is not None and before[2] == batch.time and self.agent == batch.agent:
+            return False
+        expired = now >= self.fresh_until()
+        # A class that is no longer polled must not keep its short interval for ever.
+        self.polls = {poll: seen for poll, seen in self.polls.items() if now < seen[1] + shelf_life_s(seen[0])}
+        if before is None or batch.time >= before[2] or expired:
+            self.polls[batch.poll] = (batch.interval_s, now, batch.time)
+        if batch.time < self.time_ms and not expired:
+            return True
+        if batch.up is not self.up:
+            self.since_ms = batch.time
+        self.agent, self.device_class, self.time_ms, self.received_at = batch.agent, batch.device_class, batch.time, now
+        self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
+        self.up, self.error, self.poll_duration_s, self.rejected = (
+            batch.up,
+            batch.error,
+            batch.duration_s,
+            len(batch.bad),
+        )
+        if batch.up:
+            self.last_success_ms = batch.time
+        return True
+
+
+@dataclass(slots=True)
+class AgentState:
+    """One agent. `last_message_s` is the collector's wall clock; `status` is None until it has said something."""
+
+    site: str
+    agent: str
+    status: Status | None = None
+    last_message_s: float = 0.0
+    series: dict[str, Held] = field(default_factory=dict)
+    poll_duration: dict[str, Histogram] = field(default_factory=dict)
+    _window_from: float = -OFFSET_WINDOW_S
+    _least_delay_s: tuple[float | None, float | None] = (None, None)
+
+    def note_delay(self, delay_s: float, now: float) -> None:
+        """Keep the least of receive time minus batch time, over the present window and the one before."""
+        before, present = self._least_delay_s
+        if now - self._window_from >= OFFSET_WINDOW_S:
+            self._window_from, before, present = now, present, None
+        self._least_delay_s = before, delay_s if present is None else min(present, delay_s)
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Agent's clock minus collector's, seconds, from the least delayed message; too low by that message's delay."""
+        known = [delay for delay in self._least_delay_s if delay is not None]
+        return -min(known) if known else None

@@ -1,0 +1,58 @@
+"""One MQTT message taken apart: in go topic and payload, out come checked topic and document, or a ContractError."""
+
+import math
+import re
+
+from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
+from rackflow.catalogue import BASE_LABELS
+from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
+
+_VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
+Known = Batch | Event | DeviceDocument | Status
+_KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status]] = {
+    "batch": Batch,
+    "event": Event,
+    "device": DeviceDocument,
+    "status": Status,
+}
+_MAX_TIME_MS = 9_223_372_036_854
+"""Largest time that an engine counting nanoseconds in 64 bits can hold."""
+
+
+def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Known | None]:
+    """Topic and document; None for the empty payload that clears a retained one. Raises ContractError.
+
+    `size_bytes` is what the payload measured before it was cut short.
+    """
+    topic = parse_topic(topic_text)
+    if size_bytes > MAX_PAYLOAD_BYTES:
+        raise ContractError("size", f"{size_bytes} bytes, more than {MAX_PAYLOAD_BYTES}")
+    if not payload and topic.kind in ("device", "status"):
+        return topic, None
+    document = decode(payload, _KINDS[topic.kind])
+    check_topic(topic, document)
+    if not isinstance(document, Status):
+        _check_labels(document.labels)
+        if not 0 <= document.time <= _MAX_TIME_MS:
+            raise ContractError("schema", f"time {document.time} is out of bounds")
+    if isinstance(document, Batch):
+        _check_batch(document)
+    return topic, document
+
+
+def _check_labels(labels: dict[str, str]) -> None:
+    for label in BASE_LABELS:
+        value = labels.get(label)
+        if value is not None and not _VALUE.fullmatch(value):
+            raise ContractError("schema", f"label {label}={value[:80]!r} is not allowed")
+
+
+def _check_batch(batch: Batch) -> None:
+    if not _VALUE.fullmatch(batch.device_class):
+        raise ContractError("schema", f"class {batch.device_class[:80]!r} is not allowed")
+    if batch.device_class == "agent" and batch.device != batch.agent:
+        raise ContractError("schema", f"device {batch.device} has the class that only an agent has")
+    if batch.device_class != "agent" and batch.device == batch.agent:
+        raise ContractError("schema", f"device {batch.device} has the name of its agent")
+    if not 0 <= batch.duration_s < math.inf:
+        raise ContractError("schema", "duration_s is out of bounds")

@@ -1,0 +1,172 @@
+"""The whole collector: in goes a configuration, out comes a running pipeline from broker to store and /metrics."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from collector.config import CollectorConfig
+from collector.deadletter import DeadLetters
+from collector.expose import render
+from collector.ingest import Ingest
+from collector.latest import Latest
+from collector.page import Moment, render_page
+from collector.selfmetrics import SelfMetrics
+from collector.store import Store
+from collector.store_file import FileStore
+from collector.store_influx import InfluxStore
+from collector.subscribe import Filters, Subscriber
+from collector.tally import CollectorStats, Tally
+from collector.web import View, WebServer
+from collector.writer import Flush, Writer
+from rackflow import ConfigError
+
+log = logging.getLogger(__name__)
+LAST_FLUSH_S = 5.0
+SWEEP_S = 5.0
+
+
+class Collector:
+    """One collector. `run` may be called once; `stop` makes it end within 10 s, the last flush included."""
+
+    def __init__(self, config: CollectorConfig) -> None:
+        self._config = config
+        self._tally = Tally()
+        self.latest = Latest(config.series_limit)
+        self._stop = asyncio.Event()
+        self._subscriber: Subscriber | None = None
+        self._writer: Writer | None = None
+        self._self_metrics = SelfMetrics(
+            self._tally,
+            self.latest,
+            broker=f"{config.broker.host}:{config.broker.port}",
+            store=config.store.kind,
+        )
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def stats(self) -> CollectorStats:
+        """Figures at this moment."""
+        now = time.monotonic()
+        tally = self._tally
+        up = {f"{each.site}/{each.device}": self.latest.is_up(each, now) for each in self.latest.devices()}
+        failures = {reason: count for reason, count in tally.failures.items() if count}
+        failures |= {f"store_{reason}": count for reason, count in tally.write_failures.items() if count}
+        return CollectorStats(
+            messages_received=tally.messages_received,
+            points_stored=tally.points_stored,
+            points_waiting=tally.points_waiting,
+            series_exposed=self.latest.size,
+            devices_up=tuple(name for name, is_up in up.items() if is_up),
+            devices_down=tuple(name for name, is_up in up.items() if not is_up),
+            failures=failures,
+        )
+
+    async def run(self, on_listening: Callable[[str], None] | None = None) -> None:
+        """Until `stop`. `on_listening` gets the URL. Raises ConfigError or RackflowError where it cannot start."""
+        config = self._config
+        config.broker.tls_context()
+        host, port = config.address
+        async with AsyncExitStack() as stack:
+            dead_letters = DeadLetters(config.dead_letter, config.dead_letter_limit_bytes)
+            stack.callback(dead_letters.close)
+            store = _open_store(config, self._tally)
+            stack.push_async_callback(store.close)
+            web = WebServer(View(self._metrics, self._page, self._faults), host, port)
+            url = await web.start()
+            stack.push_async_callback(web.stop)
+            log.info("listening url=%s", url)
+            if on_listening is not None:
+                on_listening(url)
+            await self._flow(store, dead_letters)
+
+    async def _flow(self, store: Store, dead_letters: DeadLetters) -> None:
+        config, tally = self._config, self._tally
+        sites = None if config.sites == "all" else list(config.sites)
+        subscriber = self._subscriber = Subscriber(
+            config.broker,
+            config.client_id,
+            Filters(sites, config.shared),
+            config.queue_limit,
+            on_edge=self._set_connected,
+            on_overflow=self._count_overflow,
+        )
+        flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
+        writer = self._writer = Writer(store, flush, dead_letters, tally, subscriber.acknowledge)
+        chosen = frozenset(sites) if sites is not None else None
+        ingest = Ingest(self.latest, dead_letters, tally, config.store.dialect, chosen)
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(writer.run(), name="collector-write")
+            others = [
+                group.create_task(subscriber.run(), name="collector-subscribe"),
+                group.create_task(self._sweep(), name="collector-sweep"),
+            ]
+            taking = group.create_task(_pass_on(subscriber, ingest, writer), name="collector-ingest")
+            await self._stop.wait()
+            taking.cancel()
+            writer.stop()
+            # The connection stays until the last flush is acknowledged.
+            await asyncio.wait([writing], timeout=LAST_FLUSH_S)
+            for task in (writing, *others):
+                task.cancel()
+
+    async def _sweep(self) -> None:
+        """Expired series make room for others even where nobody scrapes."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.latest.expire(time.monotonic())
+
+    def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
+        self._tally.mqtt_connected = connected
+
+    def _count_overflow(self) -> None:
+        self._tally.failures["overflow"] += 1
+
+    def _metrics(self) -> str:
+        text, series = render(self.latest, time.monotonic())
+        return text + self._self_metrics.render(series)
+
+    def _page(self) -> str:
+        return render_page(self.latest, Moment(time.monotonic(), time.time()), self._faults())
+
+    def _faults(self) -> dict[str, str]:
+        """What does not work, in words, by part; empty means ready."""
+        parts = {"broker": self._subscriber, "store": self._writer}
+        return {name: part.fault for name, part in parts.items() if part is not None and part.fault is not None}
+
+
+async def _pass_on(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:
+    while True:
+        delivery = await subscriber.take()
+        await writer.put(delivery, ingest.take(delivery))
+
+
+def _open_store(config: CollectorConfig, tally: Tally) -> Store:
+    store = config.store
+    if store.path is not None:
+
+        def count_torn(_: int) -> None:
+            tally.write_failures["torn"] += 1
+
+        return FileStore(store.path, time.time, count_torn)
+    if store.url is None or store.bucket is None:
+        raise ConfigError("store: kind influxdb needs `url` and `bucket`; add them")
+    token = store.token.get_secret_value() if store.token else ""
+    return InfluxStore(store.url, store.org, store.bucket, token, store.timeout_s)
+
+
+async def run(config: CollectorConfig, *, on_listening: Callable[[str], None] | None = None) -> None:
+    """Run a collector until SIGTERM or SIGINT."""
+    collector = Collector(config)
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for each in signals:
+        loop.add_signal_handler(each, collector.stop)
+    try:
+        await collector.run(on_listening)
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)

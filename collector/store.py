@@ -1,0 +1,18 @@
+"""The seam to whatever keeps points: in goes line protocol, a return means that it is durable."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Store(Protocol):
+    """Writes are idempotent: the same point twice is one point."""
+
+    async def write(self, lines: Sequence[str]) -> None:
+        """Make the points durable, all of them.
+
+        Raises StoreError: retryable where the same write may succeed later; not retryable where at least one of the
+        points is refused for good, which the caller finds by halving.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and files."""

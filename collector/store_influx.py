@@ -1,0 +1,78 @@
+"""Points to InfluxDB's v2 write API, or VictoriaMetrics': in goes line protocol with millisecond times."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.rest import ApiException
+
+from rackflow import StoreError
+
+REFUSED = frozenset({400, 413, 422})
+"""The engine names a fault in what it was given; everything else may pass by itself or by an operator's hand."""
+MISCONFIGURED = frozenset({401, 403, 404})
+SLOW_RETRY_S = 30.0
+PRECISION: Any = "ms"
+"""The library's type of this is a class that nothing is an instance of."""
+
+
+class InfluxStore:
+    """One engine, one bucket. `timeout_s` bounds each write."""
+
+    def __init__(self, url: str, org: str, bucket: str, token: str, timeout_s: float) -> None:
+        self._bucket = bucket
+        self._org = org
+        self._timeout_s = timeout_s
+        self._client = InfluxDBClientAsync(
+            url=url,
+            token=token,
+            org=org,
+            timeout=int(timeout_s * 1000),
+            enable_gzip=True,
+        )
+        self._api = self._client.write_api()
+
+    async def write(self, lines: Sequence[str]) -> None:
+        """See `Store.write`."""
+        body = "\n".join(lines).encode()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                stored = await self._api.write(self._bucket, self._org, body, write_precision=PRECISION)
+        except ApiException as error:
+            raise _translated(error) from error
+        except TimeoutError as error:
+            raise StoreError(f"no answer within {self._timeout_s} s", retryable=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise StoreError(f"{type(error).__name__}: {error}", retryable=True) from error
+        if not stored:
+            raise StoreError("an answer other than 204 No Content", retryable=True)
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        await self._client.close()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+
+def _translated(error: ApiException) -> StoreError:
+    status = int(error.status or 0)
+    text = f"HTTP {status} {error.reason}: {_text(error.body)}"
+    if status in REFUSED:
+        return StoreError(text, retryable=False)
+    if status in MISCONFIGURED:
+        return StoreError(f"{text}; check url, org, bucket and token", retryable=True, retry_after_s=SLOW_RETRY_S)
+    return StoreError(text, retryable=True, retry_after_s=_retry_after_s(error))
+
+
+def _text(body: object) -> str:
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
+    return " ".join(text.split())[:300]
+
+
+def _retry_after_s(error: ApiException) -> float | None:
+    """The header Retry-After in seconds (RFC 9110 10.2.3); a date is taken for the slow pace, since clocks differ."""
+    headers: Mapping[str, str] | None = error.headers
+    value = headers.get("Retry-After") if headers else None
+    if not value:
+        return None
+    return min(float(value), 300.0) if value.isdecimal() else SLOW_RETRY_S

@@ -1,0 +1,75 @@
+"""What the collector counts about itself: plain numbers that any part may raise and /metrics reads."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
+
+FAILURE_REASONS = (
+    "decode",
+    "key",
+    "overflow",
+    "reserved",
+    "schema",
+    "site",
+    "size",
+    "stale",
+    "state",
+    "topic",
+    "type",
+    "unknown_metric",
+)
+"""Reasons that start at 0, so that the first failure is an increase. `stale` is backfill, kept from /metrics only."""
+
+
+class Histogram:
+    """Observations in seconds, counted in buckets with the given upper bounds."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = tuple(bounds)
+        self._counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts by upper bound, `+Inf` last."""
+        found: list[tuple[str, float]] = []
+        running = 0
+        for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
+            running += count
+            found.append((bound, float(running)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorStats:
+    """A snapshot for whoever embeds a collector. `points_stored` are confirmed by the store."""
+
+    messages_received: int
+    points_stored: int
+    points_waiting: int
+    series_exposed: int
+    devices_up: tuple[str, ...]
+    devices_down: tuple[str, ...]
+    failures: dict[str, int]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters since the start, and the gauges that are not somebody else's state."""
+
+    messages_received: int = 0
+    failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(FAILURE_REASONS, 0)))
+    points_stored: int = 0
+    points_waiting: int = 0
+    write_failures: Counter[str] = field(
+        default_factory=lambda: Counter({"retryable": 0, "refused": 0, "torn": 0, "dead_letter": 0}),
+    )
+    latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BUCKETS_S))
+    mqtt_connected: bool = False

@@ -1,0 +1,79 @@
+"""HTTP out: /metrics, /healthz, /readyz and the status page; in goes a view of the collector, all of it read-only."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from rackflow import RackflowError
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+STOP_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is served. `faults` says in words what does not work; none means ready."""
+
+    metrics: Callable[[], str]
+    page: Callable[[], str]
+    faults: Callable[[], Mapping[str, str]]
+
+
+def make_app(view: View) -> web.Application:
+    """The routes."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        response = web.Response(body=view.metrics().encode(), headers={"Content-Type": METRICS_TYPE})
+        response.enable_compression()
+        return response
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def ready(_: web.Request) -> web.Response:
+        faults = view.faults()
+        text = "; ".join(f"{what}: {fault}" for what, fault in faults.items()).replace("\n", " ")
+        return web.Response(status=503, text=f"{text}\n") if faults else web.Response(text="ready\n")
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text=view.page(), content_type="text/html", headers=PAGE_HEADERS)
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/healthz", healthy)
+    app.router.add_get("/readyz", ready)
+    app.router.add_get("/", page)
+    return app
+
+
+class WebServer:
+    """Serves a view on one address."""
+
+    def __init__(self, view: View, host: str, port: int) -> None:
+        self._runner = web.AppRunner(make_app(view), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
+        self._host = host
+        self._port = port
+
+    async def start(self) -> str:
+        """Listen; returns the URL. Raises RackflowError where the address is taken or not ours."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            where = f"{self._host}:{self._port}"
+            raise RackflowError(
+                f"listen: {where} cannot be used: {error.strerror}; free it or choose another"
+            ) from error
+        port = self._runner.addresses[0][1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()

@@ -1,0 +1,123 @@
+"""Configuration faults are one line and exit 78; the command runs, listens, and stops cleanly on SIGTERM."""
+
+import asyncio
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from collector.cli import main
+from collector.config import load_collector_config
+from tests.collector.documents import batch
+from tests.collector.running import publish, publisher
+from tests.servers.captures import REPOSITORY
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.waiting import eventually
+from tests.servers.web import answers, request
+
+BAD = sorted((Path(__file__).parent / "bad_config").glob("*.yaml"))
+SECRET = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_bad_configuration_is_one_line_and_exit_78(
+    file: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line names file, key and remedy; nothing is started."""
+    expected = file.read_text(encoding="utf-8").splitlines()[0].removeprefix("# expect: ")
+    assert main([command, str(file)]) == 78
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    [line] = captured.err.splitlines()
+    assert line.endswith(expected)
+    assert "Traceback" not in line
+
+
+def test_missing_file_and_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not there is a bad configuration; no command is a usage error."""
+    assert main(["check", str(tmp_path / "none.yaml")]) == 78
+    assert capsys.readouterr().err == f"{tmp_path / 'none.yaml'}: no such file\n"
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+
+
+def write_config(folder: Path, **more: object) -> Path:
+    """A good configuration."""
+    data = {
+        "store": {"kind": "file", "path": str(folder / "points")},
+        "dead_letter": str(folder / "dead.jsonl"),
+        "listen": f"127.0.0.1:{free_port()}",
+        **more,
+    }
+    file = folder / "collector.yaml"
+    file.write_text(yaml.safe_dump(data), encoding="utf-8")
+    return file
+
+
+def test_check_says_ok_and_secrets_do_not_leak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither repr nor a dump shows a password or token."""
+    store = {"kind": "influxdb", "url": "http://127.0.0.1:1", "bucket": "b", "token": SECRET}
+    file = write_config(tmp_path, store=store, broker={"username": "u", "password": SECRET})
+    assert main(["check", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: ok\n"
+    config = load_collector_config(file)
+    assert SECRET not in repr(config) + str(config) + json.dumps(config.model_dump(mode="json"))
+
+
+def test_port_in_use_is_one_line_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        file = write_config(tmp_path, listen=listen, log_level="error")
+        assert main(["run", str(file)]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{file}: listen: {listen} cannot be used: ")
+    assert "address already in use" in line.lower()
+
+
+def test_store_that_cannot_be_written_is_one_line_and_exit_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "points").write_text("", encoding="utf-8")
+    assert main(["run", str(write_config(tmp_path, log_level="error"))]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "store.path: " in line
+
+
+async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """What had arrived is on disk, though no flush was due, and the exit status is 0."""
+    store = {"kind": "file", "path": str(tmp_path / "points"), "flush_s": 60.0}
+    file = write_config(tmp_path, broker={"port": mosquitto.port}, store=store)
+    url = f"http://{load_collector_config(file).listen}"
+    command = (sys.executable, "-m", "collector", "run", str(file))
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
+    try:
+        await eventually(lambda: answers(f"{url}/readyz"), "ready", timeout_s=20)
+        async with publisher(mosquitto.port) as client:
+            await publish(client, batch())
+        await eventually(lambda: answers(f"{url}/healthz"), "healthy")
+        name = b"dcim_collector_messages_received_total 1.0"
+        await eventually(lambda: name in request(f"{url}/metrics").body, "received")
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10.0):
+            _, log = await process.communicate()
+        assert process.returncode == 0
+        assert b"Traceback" not in log
+        [points] = (tmp_path / "points").glob("*.lp.gz")
+        assert len(gzip.decompress(points.read_bytes()).splitlines()) == 2
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
