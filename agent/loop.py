@@ -1,6 +1,6 @@
 """The life of one device: in goes its poller, out come batches and events in the outbox, and its document.
 
-Whatever the device does ends here: `DeviceError` becomes a failed batch, anything else is a fault of ours and ends the agent.
+Whatever the device does ends here: `DeviceError` becomes a failed batch; anything else is our fault and ends the agent.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import msgspec
 
@@ -29,6 +29,8 @@ from rackflow.topics import Topic, build_topic
 log = logging.getLogger(__name__)
 OPEN_DEADLINE_S = 30.0
 CLOSE_S = 1.0
+TIMER_TICK_S = 0.001
+"""What timers are rounded to: a sleep that ends before its due would be followed by many of no length at all."""
 UNKNOWN_CLASS = "unknown"
 EVENT_TEXT_CHARACTERS = 200
 
@@ -97,7 +99,9 @@ class Reporter:
 
         self._outlet.outbox.put(self._batch_topic, make, time_ms)
 
-    def event(self, kind: Literal["up", "down", "state"], series: str = "", old: str = "", new: str = "", text: str = "") -> None:
+    def event(
+        self, kind: Literal["up", "down", "state"], series: str = "", old: str = "", new: str = "", text: str = ""
+    ) -> None:
         time_ms = int(self._outlet.wall() * 1000)
 
         def make(seq: int) -> bytes:
@@ -132,7 +136,12 @@ class DeviceLoop:
     """Polls one device until cancelled, its classes one after the other."""
 
     def __init__(
-        self, device: Device, labels: dict[str, str], intervals: Mapping[PollClass, float], poller: DevicePoller, outlet: Outlet
+        self,
+        device: Device,
+        labels: dict[str, str],
+        intervals: Mapping[PollClass, float],
+        poller: DevicePoller,
+        outlet: Outlet,
     ) -> None:
         self.up = False
         self._device = device
@@ -152,7 +161,8 @@ class DeviceLoop:
         try:
             await asyncio.sleep(start_delay_s)
             while True:
-                await asyncio.sleep(await self._open_and_poll())
+                retry_s = await self._open_and_poll()
+                await asyncio.sleep(retry_s)
         finally:
             # The poller is not used again: what goes wrong in letting go of it concerns nobody.
             with contextlib.suppress(DeviceError, TimeoutError):
@@ -167,7 +177,9 @@ class DeviceLoop:
             if not identified.poll_classes:
                 raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
         except DeviceError as error:
-            return self._failed(error, Poll(self._shortest, self._intervals[self._shortest], time.perf_counter() - started))
+            return self._failed(
+                error, Poll(self._shortest, self._intervals[self._shortest], time.perf_counter() - started)
+            )
         self._meet(identified)
         intervals = {each: self._intervals[each] for each in identified.poll_classes}
         clock = asyncio.get_running_loop().time
@@ -175,7 +187,7 @@ class DeviceLoop:
         while True:
             wait_s = schedule.next_at() - clock()
             if wait_s > 0:
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(wait_s + TIMER_TICK_S)
             due = schedule.take(clock())
             # A timer may fire a clock tick too early.
             retry_s = await self._poll(due) if due is not None else 0.0
@@ -224,7 +236,7 @@ class DeviceLoop:
 
     def _failed(self, error: DeviceError, poll: Poll) -> float:
         """Returns the seconds until the next attempt of a device that is dead or not open."""
-        kind: DeviceFault = error.kind
+        kind = cast("DeviceFault", error.kind)
         self._tally.polls[self._device.protocol] += 1
         self._tally.failures[self._device.protocol, kind] += 1
         was_dead = self._breaker.dead
@@ -243,7 +255,9 @@ class DeviceLoop:
             return
         self._identified = identified
         self._reporter.device_class = identified.device_class
-        intervals = {each: self._intervals[each] for each in sorted(identified.poll_classes, key=self._intervals.__getitem__)}
+        intervals = {
+            each: self._intervals[each] for each in sorted(identified.poll_classes, key=self._intervals.__getitem__)
+        }
         self._shortest = next(iter(intervals))
         self._breaker.shortest_s = intervals[self._shortest]
         who, device = identified.identity, self._device

@@ -13,6 +13,7 @@ from rackflow.errors import ConfigError
 from rackflow.yaml import load_yaml_file
 
 M = TypeVar("M", bound=BaseModel)
+_SECRET_WORDS = ("key", "password", "community", "token")
 
 
 class StrictModel(BaseModel):
@@ -68,12 +69,7 @@ def _fault(fault: Any, names: list[str]) -> str:  # noqa: ANN401 - pydantic's Er
         return f"{key}: is required; add it"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
-    if (
-        isinstance(shown, str | int | float | bool)
-        and "key" not in key
-        and "password" not in key
-        and "community" not in key
-    ):
+    if isinstance(shown, str | int | float | bool) and not any(word in key for word in _SECRET_WORDS):
         return f"{key}: {text} (it is {shown!r})"
     return f"{key}: {text}"
 

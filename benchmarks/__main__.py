@@ -1,0 +1,32 @@
+"""`make bench`: runs the benchmarks and prints their figures; ratios against a peer are taken in the same run."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import footprint, polling
+
+
+def main() -> int:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("what", nargs="*", choices=[[], "polling", "footprint"], default=[], help="default: all")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--devices", type=int, default=200)
+    parser.add_argument("--interval", type=float, default=0.1)
+    arguments = parser.parse_args()
+    wanted = arguments.what or ["polling", "footprint"]
+    with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
+        folder = Path(name)
+        if "polling" in wanted:
+            lines = polling.run(folder, arguments.rounds, arguments.seconds, arguments.devices, arguments.interval)
+            print("\n".join(lines), flush=True)
+        if "footprint" in wanted:
+            print("\n".join(footprint.run(folder)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The site of the polling benchmark: one net-snmp agent, 20 objects, and the configurations of Rackflow and of snmp_exporter."""
+
+from pathlib import Path
+
+import yaml
+
+LEAVES = (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
+OIDS = [f"1.3.6.1.2.1.11.{leaf}.0" for leaf in LEAVES]
+"""Counters of the SNMP group (RFC 1213): every net-snmp agent has them."""
+
+PROFILE = "bench"
+AGENT = "bench-agent"
+SITE = "bench"
+
+
+def write_profile(folder: Path) -> Path:
+    """A profile that takes each counter for an outlet's energy; returns the folder of profiles."""
+    profiles = folder / "profiles"
+    profiles.mkdir(exist_ok=True)
+    points = [
+        {
+            "metric": "dcim_pdu_outlet_energy_joules_total",
+            "oid": oid,
+            "unit": "joule",
+            "labels": {"outlet": str(at)},
+            "poll": "fast",
+        }
+        for at, oid in enumerate(OIDS)
+    ]
+    data = {
+        "version": 1,
+        "profile": PROFILE,
+        "class": "pdu",
+        "protocol": "snmp",
+        "title": "20 counters of net-snmp",
+        "source": "RFC 1213",
+        "evidence": "unverified",
+        "recognise": {"probes": [OIDS[0]]},
+        "points": points,
+    }
+    (profiles / f"{PROFILE}.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return profiles
+
+
+def write_agent(folder: Path, broker_port: int, snmp_port: int, devices: int, interval_s: float) -> Path:
+    """An agent that polls the 20 objects `devices / interval_s` times a second."""
+    data = {
+        "agent": AGENT,
+        "labels": {"site": SITE, "room": "r", "row": "a"},
+        "broker": {"port": broker_port},
+        "credentials": {"lab": {"version": "2c", "community": "public"}},
+        "profiles": str(write_profile(folder)),
+        # The agent's own report is of class normal; the device's uptime is of class slow.
+        "intervals": {"fast": interval_s, "normal": 1.0, "slow": 3600},
+        "devices": [
+            {"id": f"d{at:04}", "host": "127.0.0.1", "port": snmp_port, "credential": "lab", "profile": PROFILE}
+            for at in range(devices)
+        ],
+    }
+    path = folder / "agent.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def write_exporter(folder: Path) -> Path:
+    """The module of snmp_exporter for the same 20 objects."""
+    metrics = [
+        {"name": f"bench_counter_{at}", "oid": oid.removesuffix(".0"), "type": "counter", "help": "A counter."}
+        for at, oid in enumerate(OIDS)
+    ]
+    module = {"get": OIDS, "metrics": metrics, "version": 2, "auth": {"community": "public"}}
+    path = folder / "snmp.yml"
+    path.write_text(yaml.safe_dump({"bench": module}, sort_keys=False), encoding="utf-8")
+    return path

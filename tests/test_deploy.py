@@ -1,0 +1,239 @@
+"""What deploy/ ships: every file is loaded by the program it is for, and what files say of each other is true."""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agent.config import AgentConfig, load_agent_config
+from agent.factory import check_profile
+from agent.profile import load_profiles
+from collector.config import load_collector_config
+from rackflow.yaml import load_yaml_file
+from tests.expressions import faults
+from tests.servers.process import find_program
+
+ROOT = Path(__file__).resolve().parents[1]
+DEPLOY = ROOT / "deploy"
+# The project's own loader knows no merge keys, which compose does.
+COMPOSE = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+RULES = [
+    rule for group in load_yaml_file(DEPLOY / "prometheus/rules/dcim.rules.yml")["groups"] for rule in group["rules"]
+]
+ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+
+
+def uncommented(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+
+
+def secrets_from(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what a sample of an environment file gives, and nothing else."""
+    for name in [name for name in os.environ if name.startswith("RACKFLOW_")]:
+        monkeypatch.delenv(name)
+    for line in uncommented(file.read_text(encoding="utf-8")).split():
+        name, _, value = line.partition("=")
+        monkeypatch.setenv(name, value)
+
+
+def checked_agent_config(file: Path) -> AgentConfig:
+    config = load_agent_config(file)
+    for device in config.devices:
+        check_profile(load_profiles(), device)
+    return config
+
+
+# --- Prometheus and Alertmanager
+
+
+def test_rules_and_configurations_pass_their_own_tools() -> None:
+    found = subprocess.run([ROOT / "scripts" / "check-rules"], capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == 0, found.stderr
+
+
+def test_a_missing_tool_is_named_with_its_package(tmp_path: Path) -> None:
+    (tmp_path / "dirname").symlink_to(find_program("dirname", "coreutils"))
+    command = [find_program("bash", "bash"), str(ROOT / "scripts" / "check-rules")]
+    environment = {"PATH": str(tmp_path)}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    assert found.returncode == 1
+    assert "apt-get install prometheus" in found.stderr
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert", rule.get("record")))
+def test_rules_name_only_what_the_catalogue_has(rule: dict[str, str]) -> None:
+    assert faults(uncommented(rule["expr"]), RECORDED) == []
+
+
+def test_each_alert_says_what_it_is_and_has_a_section_in_the_runbook() -> None:
+    runbook = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (Dcim\w+)$", runbook, re.MULTILINE)
+    assert sections == list(ALERTS)
+    for name, rule in ALERTS.items():
+        assert set(rule["labels"]) == {"severity", "subsystem"}
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+        assert rule["annotations"]["runbook_url"] == f"deploy/RUNBOOK.md#{name.lower()}"
+    assert set(re.findall(r"\bDcim\w+", runbook)) <= set(ALERTS)
+
+
+def test_each_alert_is_seen_firing_by_a_unit_test() -> None:
+    tests = load_yaml_file(DEPLOY / "prometheus/rules/dcim.test.yml")["tests"]
+    checks = [check for test in tests for check in test["alert_rule_test"]]
+    assert {check["alertname"] for check in checks if check["exp_alerts"]} == set(ALERTS)
+
+
+def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> None:
+    rules = load_yaml_file(DEPLOY / "alertmanager/alertmanager.yml")["inhibit_rules"]
+    for rule in rules:
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
+            names = re.fullmatch(r'alertname=~?"([\w|]+)"', matcher)
+            assert names, matcher
+            for name in names[1].split("|"):
+                # An aggregation over a label that `equal` needs would make all of them equal: empty equals empty.
+                expression = ALERTS[name]["expr"]
+                assert name in ALERTS
+                assert not re.search(r"(sum|min|count) by", expression)
+                assert "agent" not in rule["equal"] or "_up " in expression
+
+
+# --- Samples, systemd
+
+
+def test_the_samples_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets_from(DEPLOY / "config/agent.env.example", monkeypatch)
+    agent = checked_agent_config(DEPLOY / "config/agent.yaml")
+    assert agent.broker.username == agent.agent  # what the access list asks for
+    secrets_from(DEPLOY / "config/collector.env.example", monkeypatch)
+    collector = load_collector_config(DEPLOY / "config/collector.yaml")
+    assert collector.listen in (DEPLOY / "prometheus/targets/collector.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "snippet", re.findall(r"^store: .*$", (DEPLOY / "influxdb/README.md").read_text(), re.MULTILINE)
+)
+def test_store_sections_of_the_notes_load(snippet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RACKFLOW_INFLUX_TOKEN", "t")
+    file = tmp_path / "collector.yaml"
+    file.write_text(f"{snippet}\ndead_letter: {tmp_path}/dead\n", encoding="utf-8")
+    load_collector_config(file)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_units_are_what_systemd_accepts(unit: Path, tmp_path: Path) -> None:
+    text = unit.read_text(encoding="utf-8")
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep the case of keys
+    parser.read_string(text)
+    service = parser["Service"]
+    program, command, config = service["ExecStart"].split()
+    assert Path(program).name in scripts()
+    assert command == "run"
+    assert (DEPLOY / "config" / Path(config).name).exists()
+    assert service["RestartPreventExitStatus"] == "78"
+    assert ("ExecReload" in service) == (unit.stem == "rackflow-agent")
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        return  # a container without systemd: the structure was checked
+    copy = tmp_path / unit.name
+    copy.write_text(text.replace(program, "/bin/true"), encoding="utf-8")
+    for arguments in (["verify", "--man=no"], ["security", "--offline=yes", "--threshold=20", "--no-pager"]):
+        found = subprocess.run([analyze, *arguments, copy], capture_output=True, text=True, timeout=30, check=False)
+        assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_the_collectors_files_lie_where_its_unit_lets_it_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets_from(DEPLOY / "config/collector.env.example", monkeypatch)
+    collector = load_collector_config(DEPLOY / "config/collector.yaml")
+    state = re.search(
+        r"^StateDirectory=(.+)$", (DEPLOY / "systemd/rackflow-collector.service").read_text(), re.MULTILINE
+    )
+    assert state
+    assert collector.dead_letter.is_relative_to(Path("/var/lib") / state[1])
+
+
+# --- Compose, container
+
+
+def scripts() -> set[str]:
+    project: dict[str, dict[str, str]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return set(project["scripts"])
+
+
+def test_compose_refers_only_to_what_exists() -> None:
+    variables = {
+        line.partition("=")[0] for line in (DEPLOY / "compose/.env.example").read_text().splitlines() if "=" in line
+    }
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", json.dumps(COMPOSE))) == variables
+    for name, service in SERVICES.items():
+        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), f"{name}: the image is not pinned"
+        assert "healthcheck" in service, name
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), f"{name}: {port} listens beyond this host"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            known = source in COMPOSE["volumes"] or (DEPLOY / "compose" / source).exists()
+            assert known, f"{name}: {source} does not exist"
+        for needed, how in service.get("depends_on", {}).items():
+            assert how == {"condition": "service_healthy"}
+            assert "test" in SERVICES[needed]["healthcheck"], (
+                f"{name} waits for {needed}, which never says that it is well"
+            )
+        if "build" in service:
+            assert service["command"][0] in scripts()
+            assert (DEPLOY / "compose" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+
+
+def test_compose_configurations_load_and_name_its_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("agent", "collector"):
+        secrets_from(DEPLOY / "compose/.env.example", monkeypatch)
+        for inner, value in SERVICES[name]["environment"].items():
+            monkeypatch.setenv(inner, os.environ[re.split(r"[{:]", value)[1]])
+    agent = checked_agent_config(DEPLOY / "compose/agent.yaml")
+    monkeypatch.setenv("RACKFLOW_INFLUX_TOKEN", "t")
+    collector = load_collector_config(DEPLOY / "compose/collector.yaml")
+    assert {agent.broker.host, collector.broker.host} == {"mosquitto"}
+    assert agent.broker.username == agent.agent
+    assert agent.agent in (DEPLOY / "compose/start-mosquitto.sh").read_text(encoding="utf-8")
+    assert collector.store.url
+    assert collector.store.url.split("/")[2] == "influxdb:8086"
+    simulated = {
+        int(port) for port in re.findall(r"=(\d+)$", "\n".join(SERVICES["simulator"]["command"]), re.MULTILINE)
+    }
+    assert {device.port for device in agent.devices} == simulated
+    for target in ("collector", "alertmanager"):
+        (host,) = load_yaml_file(DEPLOY / f"compose/targets/{target}.yml")[0]["targets"]
+        assert host.split(":")[0] in SERVICES
+    assert str(collector.address[1]) in SERVICES["collector"]["ports"][0]
+
+
+def test_compose_replays_recordings_that_are_shipped() -> None:
+    names = [part.split("=")[0] for part in SERVICES["simulator"]["command"] if part.startswith("/recordings/")]
+    assert names
+    for name in names:
+        assert (ROOT / "simulator" / "recordings" / Path(name).name).exists(), name
+
+
+def test_the_image_is_built_from_files_that_are_there() -> None:
+    text = (DEPLOY / "container/Dockerfile").read_text(encoding="utf-8")
+    copied = {name for line in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE) for name in line.split()}
+    ignore = (DEPLOY / "container/Dockerfile.dockerignore").read_text(encoding="utf-8")
+    assert copied == set(re.findall(r"^!(.+)$", ignore, re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= copied
+    extras = re.search(r"^ARG EXTRAS=(.+)$", text, re.MULTILINE)
+    assert extras
+    assert set(extras[1].split(",")) <= set(project["project"]["optional-dependencies"])
+    for name in copied:
+        assert (ROOT / name).exists(), name
