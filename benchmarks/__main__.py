@@ -24,7 +24,7 @@ def main() -> int:
             lines = polling.run(folder, arguments.rounds, arguments.seconds, arguments.devices, arguments.interval)
             print("\n".join(lines), flush=True)
         if "footprint" in wanted:
-            print("\n".join(footprint.run(folder)), flush=True)
+            print("\n".join(footprint.run(folder, 3 * arguments.seconds)), flush=True)
     return 0
 
 

@@ -1,7 +1,138 @@
-"""What the processes take at rest."""
+"""What the processes take: an agent with 50 devices at its default rates, a collector that exposes 10,000 series."""
 
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import paho.mqtt.client as paho
+import yaml
 
-def run(folder: Path) -> list[str]:
-    return [str(folder)]
+from benchmarks.polling import process
+from benchmarks.processes import cpu_seconds, resident_bytes
+from rackflow.documents import Batch, encode
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.waiting import wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DEVICES = 50
+SERIES = 10_000
+SERIES_PER_BATCH = 100
+
+
+@contextmanager
+def simulated_devices(count: int) -> Iterator[list[int]]:
+    """Ports of simulated devices, served by a process of their own."""
+    command = [sys.executable, "-m", "benchmarks.devices", str(count)]
+    child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if child.stdin is None or child.stdout is None:
+        raise RuntimeError("the devices have no pipes")
+    try:
+        yield json.loads(child.stdout.readline())
+    finally:
+        child.stdin.close()
+        child.wait(timeout=15)
+        child.stdout.close()
+
+
+def agent_at_rest(folder: Path, seconds: float) -> list[str]:
+    """Memory and CPU of an agent at the default poll classes."""
+    with Mosquitto(folder / "rest-mosquitto").serving() as broker, simulated_devices(DEVICES) as ports:
+        config = folder / "rest-agent.yaml"
+        data = {
+            "agent": "rest",
+            "labels": {"site": "bench"},
+            "broker": {"port": broker.port},
+            "credentials": {"lab": {"version": "2c", "community": "public"}},
+            "devices": [
+                {"id": f"d{at}", "host": "127.0.0.1", "port": port, "credential": "lab"}
+                for at, port in enumerate(ports)
+            ],
+        }
+        config.write_text(yaml.safe_dump(data), encoding="utf-8")
+        with process([sys.executable, "-m", "agent", "run", str(config)], folder / "rest.log") as agent:
+            time.sleep(15)  # start-up is not what is measured
+            cpu, started = cpu_seconds(agent.pid), time.monotonic()
+            time.sleep(seconds)
+            share = (cpu_seconds(agent.pid) - cpu) / (time.monotonic() - started)
+            memory = resident_bytes(agent.pid)
+    return [
+        f"agent, {DEVICES} simulated UPS and PDU at default poll classes, {seconds:g} s:",
+        f"  memory {memory / 1e6:6.1f} MB   CPU {share * 100:5.2f} % of a core",
+    ]
+
+
+def batches(sent: int) -> Iterator[Batch]:
+    """Batches that together hold `SERIES` series."""
+    for number in range(SERIES // SERIES_PER_BATCH):
+        yield Batch(
+            agent="bench",
+            epoch="e",
+            seq=sent + number + 1,
+            time=time.time_ns() // 1_000_000,
+            device=f"pdu-{number}",
+            device_class="pdu",
+            poll="normal",
+            interval_s=10.0,
+            duration_s=0.01,
+            up=True,
+            labels={"site": "bench", "room": "r", "row": "a", "rack": f"k{number}"},
+            values={f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 100.0 + at + sent for at in range(SERIES_PER_BATCH)},
+        )
+
+
+def collector_at_work(folder: Path, seconds: float) -> list[str]:
+    """Memory and CPU of a collector that is scraped and fed once a second."""
+    port = free_port()
+    with ExitStack() as stack:
+        broker = stack.enter_context(Mosquitto(folder / "work-mosquitto").serving())
+        config = folder / "collector.yaml"
+        data = {
+            "broker": {"port": broker.port},
+            "store": {"kind": "file", "path": str(folder / "points")},
+            "dead_letter": str(folder / "dead.jsonl"),
+            "listen": f"127.0.0.1:{port}",
+        }
+        config.write_text(yaml.safe_dump(data), encoding="utf-8")
+        command = [sys.executable, "-m", "collector", "run", str(config)]
+        collector = stack.enter_context(process(command, folder / "work.log"))
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        stack.callback(client.loop_stop)
+        stack.callback(client.disconnect)
+        wait_until(lambda: _get(port, "/readyz"), "the collector is ready", 30)
+        cpu, started, sent, series = 0.0, 0.0, 0, 0
+        for second in range(int(seconds) + 5):
+            if second == 5:  # noqa: PLR2004 - start-up is not what is measured
+                cpu, started = cpu_seconds(collector.pid), time.monotonic()
+            for batch in batches(sent):
+                client.publish(f"rackflow/v1/bench/bench/batch/{batch.device}", encode(batch), qos=1)
+            sent += SERIES // SERIES_PER_BATCH
+            time.sleep(1)
+            series = _get(port, "/metrics").count("\ndcim_pdu_outlet_power_watts{")
+        share = (cpu_seconds(collector.pid) - cpu) / (time.monotonic() - started)
+        memory = resident_bytes(collector.pid)
+    return [
+        f"collector, {series} device series, all of them new and scraped once a second, {seconds:g} s:",
+        f"  memory {memory / 1e6:6.1f} MB   CPU {share * 100:5.2f} % of a core",
+    ]
+
+
+def _get(port: int, path: str) -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            text: str = answer.read().decode("utf-8")
+            return text
+    except OSError:
+        return ""
+
+
+def run(folder: Path, seconds: float) -> list[str]:
+    """The lines of the result."""
+    return [*agent_at_rest(folder, seconds), *collector_at_work(folder, seconds)]

@@ -1,0 +1,113 @@
+"""The commands: what they print, their exit statuses, and one clear line for every mistake."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+from tests.servers.ports import free_port
+from tests.servers.snmpd import Snmpd
+
+GOOD = """
+agent: gw-1
+labels: {site: cas1}
+credentials: {lab: {version: 2c, community: sesame}}
+devices:
+  - {id: ups-a, host: 192.0.2.10, credential: lab}
+  - {id: cdu-1, host: 192.0.2.11, protocol: modbus, profile: aalc-rpu, unit: 12}
+"""
+RECORDING = b"""1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.318.1.3.27
+1.3.6.1.4.1.318.1.1.1.1.1.1.0|4|Smart-UPS X 750
+1.3.6.1.4.1.318.1.1.1.4.1.1.0|2|3
+1.3.6.1.4.1.318.1.1.1.2.3.1.0|66|985
+1.3.6.1.4.1.318.1.1.1.2.2.3.0|67|4294967295
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "agent.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "ups.snmprec"
+    path.write_bytes(RECORDING)
+    return path
+
+
+def test_check_says_that_a_configuration_is_good(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(config)]) == 0
+    assert "ok; 2 devices, 2 enabled" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["check", "run", "replay"])
+def test_a_file_that_is_not_there(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, str(tmp_path / "none")]) == 78
+    assert capsys.readouterr().err.strip().startswith(f"{tmp_path}/none: no such file")
+
+
+def test_usage_mistakes_have_status_2() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["replay"])
+    assert caught.value.code == 2
+
+
+def test_replay_prints_the_documented_json(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(recording), "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "profile": "apc-ups",
+        "class": "ups",
+        "identity": {"vendor": "APC", "model": "Smart-UPS X 750", "serial": "", "firmware": ""},
+        "values": {"dcim_ups_battery_charge_ratio": 0.985},
+        "states": {"dcim_ups_output_source": "battery"},
+        "bad": {"dcim_ups_battery_runtime_seconds": "sentinel"},
+    }
+
+
+def test_replay_as_table_and_as_prometheus_lines(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(recording)]) == 0
+    table = capsys.readouterr().out
+    assert "apc-ups (class ups)" in table
+    assert "rejected: sentinel" in table
+    assert main(["replay", str(recording), "--output", "prom"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "dcim_ups_battery_charge_ratio 0.985" in lines
+    assert 'dcim_ups_output_source{state="battery"} 1' in lines
+    assert 'dcim_ups_output_source{state="normal"} 0' in lines
+
+
+def test_replay_of_a_stranger_fails_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "toaster.snmprec"
+    path.write_bytes(b"1.3.6.1.2.1.1.1.0|4|Toaster 3000\n")
+    assert main(["replay", str(path)]) == 1
+    assert "matches no profile; sysDescr is 'Toaster 3000'" in capsys.readouterr().err
+    assert main(["replay", str(path), "--profile", "toaster"]) == 78
+    assert "--profile: 'toaster' is not known" in capsys.readouterr().err
+
+
+def test_profiles_lists_every_family_with_its_evidence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("rfc1628-ups") and "recorded device" in line for line in lines)
+
+
+def test_read_of_a_live_agent_that_no_profile_fits(snmpd: Snmpd, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", "127.0.0.1", "--port", str(snmpd.port)]) == 1
+    printed = capsys.readouterr()
+    assert "matches no profile; sysDescr is 'Linux" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_read_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    port = str(free_port())
+    assert main(["read", "127.0.0.1", "--protocol", "modbus", "--profile", "aalc-rpu", "--port", port]) == 1
+    assert f"127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_read_of_a_device_that_the_configuration_lacks(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", "ups-z", "--config", str(config)]) == 78
+    assert "devices: has none called 'ups-z'" in capsys.readouterr().err
