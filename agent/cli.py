@@ -67,18 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("config", type=Path)
     command.set_defaults(command=_check)
 
-    command = commands.add_parser(
-        "read", help="poll one live device once and show what it says and how long each request took"
-    )
-    command.add_argument("device", help="a device of the configuration, or a host name or address")
-    command.add_argument("--config", type=Path, help="where the device and its credential are described")
-    command.add_argument("--profile", default="auto")
-    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
-    command.add_argument("--port", type=int)
-    command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
-    command.add_argument("--unit", type=int, default=1, help="Modbus unit")
-    _add_output(command)
-    command.set_defaults(command=_read)
+    _add_read(commands.add_parser("read", help="poll one live device once; shows what it says and how long it took"))
 
     command = commands.add_parser("replay", help="show what one poll of a recorded device yields, offline")
     command.add_argument("recording", type=Path, help="an .snmprec file")
@@ -91,6 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.set_defaults(command=_profiles)
     return parser
+
+
+def _add_read(command: argparse.ArgumentParser) -> None:
+    command.add_argument("device", help="a device of the configuration, or a host name or address")
+    command.add_argument("--config", type=Path, help="where the device and its credential are described")
+    command.add_argument("--profile", default="auto")
+    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument("--port", type=int)
+    command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
+    command.add_argument("--unit", type=int, default=1, help="Modbus unit")
+    _add_output(command)
+    command.set_defaults(command=_read)
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:

@@ -43,17 +43,17 @@ class Credential(StrictModel):
     def _complete(self) -> "Credential":
         if self.version == "3":
             if not self.user:
-                raise ValueError("version 3 needs a user")
+                raise ValueError("version 3 needs a user; add it")
             if self.community is not None:
                 raise ValueError("version 3 has no community; remove it")
             if bool(self.auth) != (self.auth_key is not None) or bool(self.priv) != (self.priv_key is not None):
                 raise ValueError("auth and auth_key, priv and priv_key go together; add the one that is missing")
             if self.priv and not self.auth:
-                raise ValueError("priv needs auth")
+                raise ValueError("priv needs auth; add auth and auth_key")
         elif self.community is None:
-            raise ValueError(f"version {self.version} needs a community")
+            raise ValueError(f"version {self.version} needs a community; add it")
         elif self.user or self.auth or self.priv:
-            raise ValueError("user, auth and priv belong to version 3")
+            raise ValueError('user, auth and priv belong to version 3; remove them or set version: "3"')
         return self
 
 
@@ -130,7 +130,9 @@ class AgentConfig(StrictModel):
                 raise ValueError(f"device {device.id!r} has the agent's own name; rename one of them")
             if device.credential is not None and device.credential not in self.credentials:
                 known = ", ".join(sorted(self.credentials)) or "none"
-                raise ValueError(f"device {device.id!r} names credential {device.credential!r}, known are: {known}")
+                raise ValueError(
+                    f"device {device.id!r} names credential {device.credential!r}, known are: {known}; correct the name"
+                )
             seen.add(device.id)
         return self
 

@@ -3,15 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.client.base import ModbusBaseClient
-from pymodbus.exceptions import ConnectionException
+from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import ModbusPDU
 
 from agent.seams import ModbusTarget, RegisterTable
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+
+SILENCES: Final = 3
+"""So many requests without an answer in a row, whichever unit's, and a TCP connection is taken for dead."""
+SETTLE_S: Final = 0.2
+"""How long an RTU link rests, closed, after a request without an answer: what still comes belongs to nobody."""
 
 _EXCEPTIONS = {
     1: "illegal function",
@@ -25,10 +32,10 @@ _EXCEPTIONS = {
     11: "gateway target does not respond",
 }
 _READS = {
-    "coil": "read_coils",
-    "discrete": "read_discrete_inputs",
-    "input": "read_input_registers",
-    "holding": "read_holding_registers",
+    "coil": (1, "read_coils"),
+    "discrete": (2, "read_discrete_inputs"),
+    "holding": (3, "read_holding_registers"),
+    "input": (4, "read_input_registers"),
 }
 
 
@@ -38,7 +45,7 @@ def _quiet_library() -> None:
 
 
 class PymodbusClient:
-    """A `ModbusClient` on one link; its users take turns."""
+    """A `ModbusClient` on one link; its users take turns. The connection is made when first needed, and after a loss."""
 
     def __init__(self, target: ModbusTarget) -> None:
         _quiet_library()
@@ -46,60 +53,88 @@ class PymodbusClient:
         self._lock = asyncio.Lock()
         self._client: ModbusBaseClient | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
+        self._waiting = False
+        self._silences = 0
+        self._free_at = 0.0
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `ModbusClient.read`."""
         operation = f"read unit {unit} {table} {address}+{count}"
         async with self._lock:
+            await self._rest()
             try:
                 async with asyncio.timeout(self._target.timeout_s):
                     client = await self._connected(operation)
-                    answer: ModbusPDU = await getattr(client, _READS[table])(address, count=count, device_id=unit)
+                    self._waiting = True
+                    answer: ModbusPDU = await getattr(client, _READS[table][1])(address, count=count, device_id=unit)
             except TimeoutError as error:
-                self._after_silence()
-                raise self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s", operation) from error
+                raise self._silence(operation) from error
             except asyncio.CancelledError:
-                self._drop()  # whatever answer is still under way belongs to nobody
+                self._silence(operation)
                 raise
-            except ConnectionException as error:
+            except (ConnectionException, OSError) as error:
                 self._drop()
                 raise self._error(DeviceUnreachable, str(error), operation) from error
             except ModbusException as error:
                 self._drop()
                 raise self._error(DeviceProtocolError, str(error), operation) from error
-            except OSError as error:
-                self._drop()
-                raise self._error(DeviceUnreachable, str(error), operation) from error
-            if self._target.pause_s:
-                await asyncio.sleep(self._target.pause_s)
-        return self._values(answer, table, count, operation)
+            finally:
+                self._waiting = False
+                self._free_at = max(self._free_at, asyncio.get_running_loop().time() + self._target.pause_s)
+            return self._values(answer, table, count, operation)
 
     async def close(self) -> None:
         """See `ModbusClient.close`."""
         self._drop()
 
+    async def _rest(self) -> None:
+        wait_s = self._free_at - asyncio.get_running_loop().time()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
     async def _connected(self, operation: str) -> ModbusBaseClient:
         if self._client is not None and self._client.connected:
             return self._client
         self._drop()
-        client = _make_client(self._target)
-        self._client = client
+        self._client = client = _make_client(self._target, self._fail)
         if not await client.connect():
             raise self._error(DeviceUnreachable, "cannot connect", operation)
         return client
 
-    def _after_silence(self) -> None:
-        # Over TCP a late answer carries its transaction's number and is told from the next one. An RTU frame carries
-        # none, so there the link starts afresh.
+    def _fail(self, error: Exception) -> None:
+        """The answer that is waited for will not come. pymodbus by itself would wait out the deadline."""
+        if self._waiting and self._client is not None and not self._client.ctx.response_future.done():
+            self._client.ctx.response_future.set_exception(error)
+
+    def _silence(self, operation: str) -> DeviceError:
+        # Over TCP a late answer carries its transaction's number and is told from the next one, so that one unit's
+        # silence costs the others nothing. An RTU frame carries none, so there the link starts afresh; and so it does
+        # when half an answer has come, whose other half would be read as the head of the next one.
+        pending = len(self._client.ctx.recv_buffer) if self._client is not None and self._waiting else 0
+        self._silences += 1
         if self._target.transport != "tcp":
+            self._free_at = asyncio.get_running_loop().time() + SETTLE_S
+        if self._target.transport != "tcp" or pending or self._silences >= SILENCES or not self._waiting:
             self._drop()
+        if pending:
+            return self._error(DeviceProtocolError, f"{pending} bytes came that are no whole answer", operation)
+        return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s", operation)
 
     def _drop(self) -> None:
+        self._silences = 0
         if self._client is not None:
             self._client.close()
             self._client = None
 
     def _values(self, answer: ModbusPDU, table: RegisterTable, count: int, operation: str) -> list[int]:
+        if self._silences and not answer.transaction_id and self._target.transport == "tcp":
+            # A device that does not number its answers, and one of them is late: this may be the one.
+            self._drop()
+            raise self._error(DeviceProtocolError, "an unnumbered answer after a missing one", operation)
+        self._silences = 0
+        if answer.function_code & 0x7F != _READS[table][0]:
+            self._drop()
+            raise self._error(DeviceProtocolError, f"an answer to function {answer.function_code}", operation)
         if answer.isError():
             code = answer.exception_code
             raise self._error(DeviceProtocolError, f"exception {code}, {_EXCEPTIONS.get(code, 'unknown')}", operation)
@@ -112,12 +147,17 @@ class PymodbusClient:
         return kind(text, device=self._name, operation=operation)
 
 
-def _make_client(target: ModbusTarget) -> ModbusBaseClient:
+def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> ModbusBaseClient:
     """A client that neither retries nor reconnects by itself: deadlines and back-off are the scheduler's."""
+
+    def trace_connect(connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so
+        if not connected:
+            fail(ConnectionResetError("hung up before the answer was there"))
+
     # The library's own timeout is only a backstop behind the caller's.
     backstop_s = target.timeout_s + 1.0
     if target.transport == "serial":
-        return AsyncModbusSerialClient(
+        client: ModbusBaseClient = AsyncModbusSerialClient(
             target.serial,
             framer=FramerType.RTU,
             baudrate=target.baudrate,
@@ -126,11 +166,35 @@ def _make_client(target: ModbusTarget) -> ModbusBaseClient:
             timeout=backstop_s,
             retries=0,
             reconnect_delay=0,
+            trace_connect=trace_connect,
         )
-    framer = FramerType.SOCKET if target.transport == "tcp" else FramerType.RTU
-    return AsyncModbusTcpClient(
-        target.host, port=target.port, framer=framer, timeout=backstop_s, retries=0, reconnect_delay=0
-    )
+    else:
+        client = AsyncModbusTcpClient(
+            target.host,
+            port=target.port,
+            framer=FramerType.SOCKET if target.transport == "tcp" else FramerType.RTU,
+            timeout=backstop_s,
+            retries=0,
+            reconnect_delay=0,
+            trace_connect=trace_connect,
+        )
+    client.ctx.framer = _forgiving(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail)
+    return client
+
+
+def _forgiving(kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None]) -> FramerBase:
+    """A framer that fails the request where pymodbus's own raises into the event loop, which then logs a traceback."""
+
+    class Forgiving(kind):  # type: ignore[misc, valid-type]
+        def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
+            try:
+                used, pdu = super().handleFrame(data, exp_devid, exp_tid)
+            except ModbusIOException as error:
+                fail(error)
+                return len(data), None
+            return used, pdu
+
+    return Forgiving(client.ctx.framer.decoder)
 
 
 class SharedClient:

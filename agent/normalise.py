@@ -80,25 +80,28 @@ def normalise(slots: Sequence[Slot], raw: Raw) -> Readings:
                 if slot.low <= result <= slot.high:
                     values[slot.key] = result
                     continue
-        if slot.gate is not None and not _passes(slot.gate, slot.key, raw, readings):
-            continue
-        reason = ""
-        for decoder in slot.decoders:
-            if decoder.ref not in raw:
-                continue
-            try:
-                if decoder.states is not None:
-                    readings.states[slot.key] = _state(decoder, raw[decoder.ref])
-                else:
-                    readings.values[slot.key] = _number(decoder, slot.metric, raw[decoder.ref])
-            except _Rejected as verdict:
-                reason = reason or str(verdict)
-                continue
-            reason = ""
-            break
-        if reason:
-            readings.bad[slot.key] = reason
+        if slot.gate is None or _passes(slot.gate, slot.key, raw, readings):
+            _take_first(slot, raw, readings)
     return readings
+
+
+def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
+    """The first source that gives a good value; where none does, why the first that was answered is none."""
+    reason = ""
+    for decoder in slot.decoders:
+        if decoder.ref not in raw:
+            continue
+        try:
+            if decoder.states is not None:
+                readings.states[slot.key] = _state(decoder, raw[decoder.ref])
+            else:
+                readings.values[slot.key] = _number(decoder, slot.metric, raw[decoder.ref])
+        except _Rejected as verdict:
+            reason = reason or str(verdict)
+        else:
+            return
+    if reason:
+        readings.bad[slot.key] = reason
 
 
 def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:

@@ -1,197 +1,298 @@
-"""Publishing: in go messages of the outbox and documents to be retained, out they go over MQTT 5; never given up, never waited for."""
+"""Publishing: in go the outbox's messages and documents to be retained, out they go over MQTT 5, until confirmed."""
 
 import asyncio
+import contextlib
 import logging
+import math
 import random
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from typing import Any
 
 import aiomqtt
+import msgspec
+from paho.mqtt.client import MQTT_ERR_SUCCESS, ConnectFlags
 from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.selfmetrics import AgentCounters
+from agent.retained import Retained
+from agent.selfmetrics import Tally
 from rackflow.broker import Broker
-from rackflow.documents import DeviceDocument, Status, encode
+from rackflow.documents import MAX_PAYLOAD_BYTES, DeviceDocument, Status, encode
+from rackflow.errors import ConfigError
 from rackflow.outbox import Outbox
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
+WINDOW = 32
+RETRY_S = (0.5, 30.0)
+SLOW_RETRY_S = (10.0, 30.0)
+CONNECT_S = 5.0
+FAREWELL_S = 1.0
+FAREWELL = "farewell"
+FLUSH_STEP_S = 0.02
+PACKET_OVERHEAD_BYTES = 256
 
-IN_FLIGHT = 32
-BACKOFF_S = (0.5, 30.0)
-FLUSH_S = 5.0
+# Reason codes of MQTT 5 (2.4): what another try with other credentials may cure, and what no other try will.
+CREDENTIALS = frozenset({0x86, 0x87})
+NEVER_ACCEPTED = {0x90: "refused", 0x95: "size", 0x99: "refused"}
 
 
 class _Client(aiomqtt.Client):
-    """aiomqtt that notices when the broker refuses a message, which it takes for a confirmation."""
+    """aiomqtt with what it lacks: publishing without a task per message, the reason in PUBACK, the broker's limits."""
 
-    refused: Callable[[str], None]
-
-    def _on_publish(self, client: PahoClient, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties) -> None:
-        if reason_code.is_failure:
-            self.refused(str(reason_code))
-        super()._on_publish(client, userdata, mid, reason_code, properties)
-
-
-class Publisher:
-    """Keeps the connection, the agent's status and its devices' documents, and empties the outbox."""
-
-    def __init__(self, broker: Broker, site: str, outbox: Outbox, counters: AgentCounters, status: Callable[[str], Status]) -> None:
-        self.broker = broker
-        self._site = site
-        self._outbox = outbox
-        self._counters = counters
-        self._status = status
-        self._agent = status("offline").agent
-        self._documents: dict[str, bytes] = {}
-        self._waiting: dict[str, bytes] = {}
-        self._changed = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._refusing = False
-
-    def announce(self, document: DeviceDocument) -> None:
-        """Retain this device document, now and after every reconnect."""
-        self._set_document(document.device, encode(document))
-
-    def forget(self, device: str) -> None:
-        """Clear what is retained about a device that is no longer configured."""
-        self._set_document(device, b"")
-
-    def status_changed(self) -> None:
-        """Publish the status anew."""
-        self._waiting[build_topic(Topic(self._site, self._agent, "status"))] = b""
-        self._changed.set()
-
-    def _set_document(self, device: str, payload: bytes) -> None:
-        topic = build_topic(Topic(self._site, self._agent, "device", device))
-        self._documents[topic] = payload
-        self._waiting[topic] = payload
-        self._changed.set()
-
-    def stop(self) -> None:
-        """Send what the outbox holds, for a few seconds at most, say good-bye, and let `run` return."""
-        self._stopping.set()
-
-    async def run(self) -> None:
-        """Connect, publish, connect again, until stopped."""
-        attempt = 0
-        while not self._stopping.is_set():
-            try:
-                async with self._connect() as client:
-                    attempt = 0
-                    await self._serve(client)
-            except (aiomqtt.MqttError, OSError) as error:
-                self._lost(error, attempt)
-            finally:
-                self._counters.mqtt_connected = False
-                self._outbox.rewind()
-            if self._stopping.is_set():
-                return
-            low, high = BACKOFF_S
-            wait_s = low + random.random() * (min(high, low * 2.0 ** min(attempt, 8)) - low)
-            attempt += 1
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._stopping.wait()
-
-    def _lost(self, error: Exception, attempt: int) -> None:
-        refused = "uthori" in str(error) or "ser name" in str(error)
-        reason = "refused" if refused else "disconnected"
-        self._counters.publish_failures[reason] += 1
-        if self._counters.mqtt_connected or attempt == 0:
-            where = f"{self.broker.host}:{self.broker.port}"
-            remedy = "; correct broker.username and broker.password" if refused else ""
-            log.warning("broker=%s disconnected: %s%s", where, error, remedy)
-
-    def _connect(self) -> _Client:
-        broker = self.broker
-        client = _Client(
+    def __init__(
+        self,
+        broker: Broker,
+        client_id: str,
+        will: aiomqtt.Will,
+        tally: Tally,
+        on_confirmed: Callable[[int | str], None],
+    ) -> None:
+        super().__init__(
             hostname=broker.host,
             port=broker.port,
             username=broker.username,
             password=broker.password.get_secret_value() if broker.password else None,
-            identifier=f"rackflow-agent-{self._site}-{self._agent}",
+            identifier=client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=True,
-            keepalive=broker.keepalive_s,
+            will=will,
             timeout=broker.timeout_s,
-            max_inflight_messages=IN_FLIGHT * 2,
+            keepalive=broker.keepalive_s,
+            # One more than is ever under way: the farewell is not held back.
+            max_inflight_messages=WINDOW + 1,
             tls_context=broker.tls_context(),
-            will=aiomqtt.Will(build_topic(Topic(self._site, self._agent, "status")), encode(self._status("offline")), qos=1, retain=True),
         )
-        client.pending_calls_threshold = IN_FLIGHT * 4
-        client.refused = self._refused
-        return client
+        self._client.connect_timeout = min(broker.timeout_s, CONNECT_S)
+        self._tally = tally
+        self._on_confirmed = on_confirmed
+        self.largest_bytes = MAX_PAYLOAD_BYTES
+        self.window = asyncio.Semaphore(WINDOW)
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.under_way: dict[int, tuple[float, int | str]] = {}
+        """By message id, in order: when it was sent (monotonic), and the outbox's number or the retained topic."""
 
-    def _refused(self, reason: str) -> None:
-        self._counters.publish_failures["refused"] += 1
-        if not self._refusing:
-            self._refusing = True
-            log.error("the broker refuses messages: %s; allow this client to publish below its own topics", reason)
+    def _on_connect(
+        self,
+        client: PahoClient,
+        userdata: Any,  # noqa: ANN401 - paho's own signature
+        flags: ConnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        receive_maximum = getattr(properties, "ReceiveMaximum", WINDOW + 1)
+        self.window = asyncio.Semaphore(max(1, min(WINDOW, receive_maximum - 1)))
+        packet_bytes = getattr(properties, "MaximumPacketSize", 2**28)
+        self.largest_bytes = min(MAX_PAYLOAD_BYTES, packet_bytes - PACKET_OVERHEAD_BYTES)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
 
-    async def _serve(self, client: _Client) -> None:
-        """Everything that is to be published over one connection; returns when stopped, raises when the connection ends."""
-        self._counters.mqtt_connected = True
-        self._counters.mqtt_connects += 1
-        log.info("broker=%s:%d connected", self.broker.host, self.broker.port)
-        self._waiting = dict(self._documents)
-        self.status_changed()
+    def watch_connection(self) -> None:
+        """Have `ended` say so when the connection breaks; aiomqtt replaces its future until it is connected."""
+        self._disconnected.add_done_callback(lambda done: self.end(f"connection lost: {done.exception()}"))
+
+    def end(self, why: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(why)
+
+    def send(self, topic: str, payload: bytes, what: int | str, *, retain: bool) -> None:
+        """Hand a message to the socket. Whoever calls has taken a place in `window`."""
+        info = self._client.publish(topic, payload, 1, retain)
+        self.under_way[info.mid] = (time.monotonic(), what)
+        if info.rc != MQTT_ERR_SUCCESS:
+            self.end(f"cannot send: {aiomqtt.MqttCodeError(info.rc)}")
+
+    def _on_publish(
+        self,
+        client: PahoClient,  # noqa: ARG002 - paho's own signature
+        userdata: Any,  # noqa: ANN401, ARG002 - paho's own signature
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,  # noqa: ARG002 - paho's own signature
+    ) -> None:
+        entry = self.under_way.pop(mid, None)
+        if entry is None:
+            return
+        self.window.release()
+        if not reason_code.is_failure:
+            self._on_confirmed(entry[1])
+            return
+        self._tally.publish_failures[NEVER_ACCEPTED.get(reason_code.value, "refused")] += 1
+        if reason_code.value in NEVER_ACCEPTED:
+            log.error("broker drops message=%s reason=%s", entry[1], reason_code)
+            self._on_confirmed(entry[1])
+        else:
+            self.end(f"the broker refuses to take messages ({reason_code}); allow this client to publish its topics")
+
+    async def farewell(self, topic: str, payload: bytes) -> None:
+        """A connection that is ended from here leaves no will behind: a last retained message says the same."""
+        self.timeout = FAREWELL_S
+        if self._disconnected.done():
+            return
+        done, others = asyncio.Event(), self._on_confirmed
+        self._on_confirmed = lambda what: done.set() if what == FAREWELL else others(what)
+        self.send(topic, payload, FAREWELL, retain=True)
+        with contextlib.suppress(TimeoutError):  # it was sent, and the connection is ended all the same
+            async with asyncio.timeout(FAREWELL_S):
+                await done.wait()
+
+    def drop(self) -> None:
+        """Close the socket of an attempt that failed half-way."""
+        self._client.disconnect()
+
+
+class Publisher:
+    """Keeps an agent's status and its devices' documents retained, and empties the outbox. `run` it once."""
+
+    def __init__(self, broker: Broker, status: Status, outbox: Outbox, tally: Tally) -> None:
+        broker.tls_context()  # raises ConfigError now rather than at the first connection
+        self._broker = broker
+        self._site = status.site
+        self._agent = status.agent
+        self._client_id = f"rackflow-agent-{status.site}-{status.agent}"
+        self._status_topic = build_topic(Topic(status.site, status.agent, "status"))
+        self._outbox = outbox
+        self._tally = tally
+        self._retained = Retained()
+        self._wake = asyncio.Event()
+        self._client: _Client | None = None
+        self._connections = 0
+        self.fault: str | None = "not connected yet"
+        self.set_status(status)
+
+    def set_status(self, status: Status) -> None:
+        """Publish this status, now and after every reconnect; the will is the same one, offline."""
+        self._offline = encode(msgspec.structs.replace(status, status="offline"))
+        self._retained.set(self._status_topic, encode(status))
+
+    def set_device_document(self, document: DeviceDocument) -> None:
+        """Publish this document, now and after every reconnect."""
+        self._retained.set(build_topic(Topic(self._site, self._agent, "device", document.device)), encode(document))
+
+    def remove_device(self, device: str) -> None:
+        """Clear what the broker retains about a device."""
+        self._retained.set(build_topic(Topic(self._site, self._agent, "device", device)), b"")
+
+    def set_broker(self, broker: Broker) -> None:
+        """Go over to another broker, or to other credentials. Raises ConfigError where a certificate cannot be used."""
+        if broker == self._broker:
+            return
+        broker.tls_context()
+        self._broker = broker
+        self._wake.set()
+        if self._client is not None:
+            self._client.end("the configuration has changed")
+
+    async def flush(self, limit_s: float) -> None:
+        """Wait until everything is confirmed, the connection is lost, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                # Three conditions, waited for once in a life: not worth a signal in each place.
+                while self.fault is None and (self._outbox.stats().messages or self._retained):  # noqa: ASYNC110
+                    await asyncio.sleep(FLUSH_STEP_S)
+        if left := self._outbox.stats().messages:
+            log.warning("agent=%s messages=%d not delivered at the end", self._agent, left)
+
+    async def run(self) -> None:
+        """Connect, publish, connect again, until cancelled."""
+        ceiling_s = RETRY_S[0]
+        while True:
+            self._wake.clear()
+            broker, began = self._broker, time.monotonic()
+            fault, slow = await self._session(broker)
+            self._set_fault(broker, fault)
+            if time.monotonic() - began > RETRY_S[1] or broker is not self._broker:
+                ceiling_s = RETRY_S[0]
+            low_s, high_s = SLOW_RETRY_S if slow else (0.0, ceiling_s)
+            with contextlib.suppress(TimeoutError):  # the pause is over, or the configuration has changed
+                async with asyncio.timeout(random.uniform(low_s, high_s)):  # noqa: S311 - jitter
+                    await self._wake.wait()
+            ceiling_s = min(ceiling_s * 2, RETRY_S[1])
+
+    async def _session(self, broker: Broker) -> tuple[str, bool]:
+        """One connection; returns why it ended, and whether another try is hardly worth while."""
+        will = aiomqtt.Will(self._status_topic, self._offline, qos=1, retain=True)
+        try:
+            client = _Client(broker, self._client_id, will, self._tally, self._confirmed)
+        except ConfigError as error:  # a certificate file that was replaced by a bad one
+            return str(error), True
+        try:
+            async with client:
+                client.watch_connection()
+                return await self._exchange(client), False
+        except asyncio.CancelledError:
+            client.drop()
+            raise
+        except (aiomqtt.MqttError, ValueError) as error:  # paho's ValueError: a host name that cannot be one
+            client.drop()
+            code = getattr(error, "rc", None)
+            if isinstance(code, ReasonCode) and code.value in CREDENTIALS:
+                return f"the broker refuses the credentials ({code}); check broker.username and broker.password", True
+            return str(error), False
+        finally:
+            self._tally.connected = False
+
+    async def _exchange(self, client: _Client) -> str:
+        self._client = client
+        self._retained.send_again()
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._send(client), name=f"send {number}") for number in range(IN_FLIGHT)]
-                tasks.append(group.create_task(self._retain(client), name="retain"))
-                tasks.append(group.create_task(_watch(client), name="watch"))
-                await self._stopping.wait()
-                await self._flush()
+                tasks = [
+                    group.create_task(self._send_retained(client), name="publish-retained"),
+                    group.create_task(self._send_outbox(client), name="publish-outbox"),
+                    group.create_task(self._watch_confirmations(client), name="publish-watch"),
+                ]
+                if self._wake.is_set():
+                    client.end("the configuration has changed")
+                why = await client.ended
                 for task in tasks:
                     task.cancel()
-        except* (aiomqtt.MqttError, OSError) as errors:
-            raise _first(errors) from errors
-        await client.publish(*self._status_message("offline"), qos=1, retain=True)
+            return why
+        finally:
+            self._client = None
+            await client.farewell(self._status_topic, self._offline)
+            self._outbox.rewind()
 
-    def _status_message(self, word: str) -> tuple[str, bytes]:
-        return build_topic(Topic(self._site, self._agent, "status")), encode(self._status(word))
+    async def _send_retained(self, client: _Client) -> None:
+        while True:
+            topic, payload = await self._retained.take()
+            await client.window.acquire()
+            client.send(topic, payload, topic, retain=True)
 
-    async def _send(self, client: _Client) -> None:
+    async def _send_outbox(self, client: _Client) -> None:
         while True:
             message = await self._outbox.take()
-            await client.publish(message.topic, message.payload, qos=1)
-            self._outbox.done(message.seq)
+            if len(message.payload) > client.largest_bytes:
+                self._tally.publish_failures["size"] += 1
+                log.error("topic=%s bytes=%d dropped: more than the broker takes", message.topic, len(message.payload))
+                self._outbox.done(message.seq)
+                continue
+            await client.window.acquire()
+            client.send(message.topic, message.payload, message.seq, retain=False)
 
-    async def _retain(self, client: _Client) -> None:
-        status_topic, _ = self._status_message("online")
+    async def _watch_confirmations(self, client: _Client) -> None:
         while True:
-            while self._waiting:
-                topic, payload = next(iter(self._waiting.items()))
-                del self._waiting[topic]
-                if topic == status_topic:
-                    payload = self._status_message("online")[1]
-                await client.publish(topic, payload, qos=1, retain=True)
-                if not payload:
-                    self._documents.pop(topic, None)
-            self._changed.clear()
-            await self._changed.wait()
+            await asyncio.sleep(client.timeout / 4)
+            sent_at, _ = next(iter(client.under_way.values()), (math.inf, ""))
+            if time.monotonic() - sent_at > client.timeout:
+                self._tally.publish_failures["timeout"] += 1
+                client.end(f"no confirmation in {client.timeout:g} s")
 
-    async def _flush(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_S):
-                while self._outbox.stats().messages or self._waiting:
-                    await asyncio.sleep(0.02)
-        left = self._outbox.stats().messages
-        if left:
-            log.warning("messages=%d not sent before the end", left)
+    def _confirmed(self, what: int | str) -> None:
+        if self.fault is not None and self._client is not None:
+            self._set_fault(self._broker, None)
+        if isinstance(what, int):
+            self._outbox.done(what)
+        else:
+            self._retained.confirmed(what)
 
-
-async def _watch(client: _Client) -> None:
-    """Nothing is subscribed to, so this only ends, with an error, when the connection does."""
-    async for message in client.messages:
-        log.debug("topic=%s unexpected", message.topic)
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> aiomqtt.MqttError:
-    first: BaseException = errors
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return aiomqtt.MqttError(str(first))
+    def _set_fault(self, broker: Broker, fault: str | None) -> None:
+        where = f"{broker.host}:{broker.port}"
+        self._tally.connected = fault is None
+        if fault is None:
+            self._connections += 1
+            self._tally.reconnects = self._connections - 1
+            log.info("agent=%s broker=%s connected", self._agent, where)
+        elif fault != self.fault:
+            log.warning("agent=%s broker=%s not connected: %s", self._agent, where, fault)
+        self.fault = fault

@@ -1,192 +1,252 @@
-"""The agent as a whole: in goes its configuration, out comes a process that polls and publishes until it is told to stop."""
+"""The agent as a whole: in goes a configuration, out comes a process that polls and publishes until it is told to stop."""
 
 import asyncio
 import logging
 import platform
+import random
 import secrets
 import signal
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from agent.config import AgentConfig, Device
-from agent.factory import PollerFactory, check_profile
-from agent.loop import DeviceLoop, Surroundings
+from agent.config import AgentConfig, Credential, Device
+from agent.loop import DeviceLoop, Outlet, Poll, Reporter
+from agent.poll import DevicePoller
 from agent.publish import Publisher
-from agent.selfmetrics import AGENT_CLASS, AgentCounters, agent_values
-from rackflow.documents import Batch, Status, encode
+from agent.readings import Readings
+from agent.schedule import phase
+from agent.selfmetrics import Tally, own_values
+from rackflow.catalogue import POLL_SECONDS, PollClass
+from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.outbox import MemoryOutbox
-from rackflow.topics import Topic, build_topic
 from rackflow.version import installed_version
 
 log = logging.getLogger(__name__)
+FLUSH_S = 5.0
+STOP_TASKS_S = 2.0
+START_SPREAD_S_PER_DEVICE = 0.005
+LONGEST_START_SPREAD_S = 5.0
+AGENT_CLASS = "agent"
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-STOP_S = 9.0
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+MakePoller = Callable[[AgentConfig, Device], DevicePoller]
 
 
 def new_epoch(now_ms: int, chance: int) -> str:
-    """26 characters that sort by time: 48 bits of milliseconds and 80 bits of chance, as a ULID."""
-    number = (now_ms & (2**48 - 1)) << 80 | chance & (2**80 - 1)
-    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
+    """A ULID: 26 characters of Crockford's base 32, 48 bits of ms and 80 bits of `chance`; later ones sort higher."""
+    number = (now_ms & (2**48 - 1)) << 80 | (chance & (2**80 - 1))
+    return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
 
 
-async def run(config: AgentConfig, factory: PollerFactory, *, reload: Callable[[], AgentConfig] | None = None) -> None:
-    """Poll and publish until SIGTERM or SIGINT; SIGHUP calls `reload`. Returns after a bounded last flush."""
-    agent = Agent(config, factory)
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, agent.stop)
-    if reload is not None:
-        loop.add_signal_handler(signal.SIGHUP, agent.reload, reload)
-    try:
-        await agent.run()
-    finally:
-        for number in (*numbers, signal.SIGHUP):
-            loop.remove_signal_handler(number)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """All that the polling of one device depends on: two that are equal need no restart. Secrets compare by value."""
+
+    device: Device
+    labels: dict[str, str]
+    intervals: dict[PollClass, float]
+    credential: Credential | None
+    engine: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A device that is being polled."""
+
+    wanted: Wanted
+    loop: DeviceLoop
+    task: asyncio.Task[None]
+
+
+def wanted_devices(config: AgentConfig) -> dict[str, Wanted]:
+    """The enabled devices by id."""
+    return {
+        device.id: Wanted(
+            device=device,
+            labels=config.labels_of(device),
+            intervals=config.intervals_of(device),
+            credential=config.credentials.get(device.credential or ""),
+            engine=config.engine,
+        )
+        for device in config.devices
+        if device.enabled
+    }
 
 
 class Agent:
-    """One agent. `stop` and `reload` may be called from signal handlers of its loop."""
+    """One agent. `run` may be called once; `stop` makes it end within 10 s, `reload` has it load its configuration."""
 
-    def __init__(self, config: AgentConfig, factory: PollerFactory) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        make_poller: MakePoller,
+        load: Callable[[], AgentConfig] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._config = config
-        self._factory = factory
-        self._started_ms = time.time_ns() // 1_000_000
-        self._epoch = new_epoch(self._started_ms, secrets.randbits(80))
-        self._counters = AgentCounters()
-        self._outbox = MemoryOutbox(config.outbox_limit_bytes)
-        self._site = config.labels.site or ""
-        self._publisher = Publisher(config.broker, self._site, self._outbox, self._counters, self._status)
-        self._loops: dict[str, tuple[DeviceLoop, asyncio.Task[None]]] = {}
-        self._group: asyncio.TaskGroup | None = None
-        self._stopping = asyncio.Event()
+        self._make_poller = make_poller
+        self._load = load
+        self._started_ms = int(wall() * 1000)
+        self.tally = Tally()
+        self.outbox = MemoryOutbox(config.outbox_limit_bytes)
+        self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
+        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.tally)
+        self._outlet = Outlet(
+            site=config.labels.site or "",
+            agent=config.agent,
+            epoch=self.epoch,
+            outbox=self.outbox,
+            tally=self.tally,
+            announce=self.publisher.set_device_document,
+            wall=wall,
+            draw=random.random,
+        )
+        self.running: dict[str, Running] = {}
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._reloading = False
 
     def stop(self) -> None:
-        """Begin to stop; `run` returns within ten seconds."""
-        self._stopping.set()
+        self._stopping = True
+        self._woken.set()
+
+    def reload(self) -> None:
+        self._reloading = True
+        self._woken.set()
 
     async def run(self) -> None:
-        """See `run`."""
+        """Poll and publish until `stop`. Raises ConfigError where a device cannot be polled at all."""
+        self._outlet.tally.expect(device.protocol for device in self._config.devices)
+        pollers = await self._make_pollers(self._config, wanted_devices(self._config))
         async with asyncio.TaskGroup() as group:
-            self._group = group
-            publishing = group.create_task(self._publisher.run(), name="publish")
-            reporting = group.create_task(self._report(), name="report")
+            publishing = group.create_task(self.publisher.run(), name="publish")
+            reporting = group.create_task(self._report(), name="self-metrics")
             for device in self._config.devices:
-                self._start(device)
-            log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self._epoch, len(self._loops))
-            await self._stopping.wait()
-            reporting.cancel()
-            for _, task in self._loops.values():
-                task.cancel()
-            self._publisher.stop()
-            await asyncio.wait([publishing], timeout=STOP_S)
+                if not device.enabled:
+                    self.publisher.remove_device(device.id)
+            self._start(group, wanted_devices(self._config), pollers)
+            log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
+            while not self._stopping:
+                await self._woken.wait()
+                self._woken.clear()
+                if self._reloading and not self._stopping:
+                    self._reloading = False
+                    await self._take_over(group)
+            await _end(*(each.task for each in self.running.values()), reporting)
+            await self.publisher.flush(FLUSH_S)
             publishing.cancel()
         log.info("agent=%s stopped", self._config.agent)
 
-    def reload(self, load: Callable[[], AgentConfig]) -> None:
-        """Take over a new configuration: what did not change is not touched. A wrong one leaves everything as it is."""
+    async def _take_over(self, group: asyncio.TaskGroup) -> None:
+        """Load the configuration and restart what it changes; a configuration with a fault changes nothing."""
+        if self._load is None:
+            return
         try:
-            new = load()
-            self._check_reloadable(new)
+            config = await asyncio.to_thread(self._load)
+            self._check_reloadable(config)
+            wanted = wanted_devices(config)
+            changed = {name: each for name, each in wanted.items() if not self._runs(each)}
+            pollers = await self._make_pollers(config, changed)
+            self.publisher.set_broker(config.broker)
         except (ConfigError, ProfileError) as error:
-            self._counters.reload_successful = False
-            log.error("reload refused, the old configuration stays: %s", error)  # noqa: TRY400 - one line, no traceback
+            self.tally.reload_ok = False
+            log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, error)  # noqa: TRY400 - one line
             return
-        old, self._config = self._config, new
-        self._counters.reload_successful = True
-        before = {device.id: _effective(old, device) for device in old.devices}
-        after = {device.id: _effective(new, device) for device in new.devices}
-        for name in before:
-            if before[name] != after.get(name):
-                self._end(name)
-        for device in new.devices:
-            if before.get(device.id) != after[device.id]:
-                self._start(device)
-        for name in before.keys() - after.keys():
-            self._publisher.forget(name)
-        changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
-        self._publisher.broker = new.broker
-        self._publisher.status_changed()
-        log.info("reloaded devices=%d changed=%d", len(after), len(changed))
-
-    def _check_reloadable(self, new: AgentConfig) -> None:
-        if (new.agent, new.labels.site) != (self._config.agent, self._config.labels.site):
-            raise ConfigError("agent, labels.site: cannot change while the agent runs; restart it")
-        for device in new.devices:
-            check_profile(self._factory.profiles, device)
-
-    def _start(self, device: Device) -> None:
-        if self._group is None or not device.enabled:
-            return
-        config = self._config
-        surroundings = Surroundings(
-            config=config,
-            epoch=self._epoch,
-            outbox=self._outbox,
-            counters=self._counters,
-            make_poller=lambda wanted: self._factory(config, wanted),
-            announce=self._publisher.announce,
+        gone = [name for name in self.running if name not in wanted]
+        await _end(*(self.running.pop(name).task for name in [*gone, *changed] if name in self.running))
+        for name in gone:
+            self.publisher.remove_device(name)
+        self._config = config
+        self.tally.reload_ok = True
+        self.tally.expect(device.protocol for device in config.devices)
+        self.publisher.set_status(self._status())
+        self._start(group, changed, pollers)
+        log.info(
+            "agent=%s reloaded removed=%d started=%d devices=%d", config.agent, len(gone), len(changed), len(wanted)
         )
-        loop = DeviceLoop(device, surroundings)
-        self._loops[device.id] = (loop, self._group.create_task(loop.run(), name=f"device {device.id}"))
 
-    def _end(self, name: str) -> None:
-        if name in self._loops:
-            _, task = self._loops.pop(name)
-            task.cancel()
+    def _check_reloadable(self, config: AgentConfig) -> None:
+        if (config.agent, config.labels.site) != (self._config.agent, self._config.labels.site):
+            raise ConfigError("agent and labels.site cannot change while the agent runs; restart it")
 
-    def _status(self, word: str) -> Status:
+    def _runs(self, wanted: Wanted) -> bool:
+        running = self.running.get(wanted.device.id)
+        return running is not None and running.wanted == wanted
+
+    async def _make_pollers(self, config: AgentConfig, wanted: dict[str, Wanted]) -> dict[str, DevicePoller]:
+        made: dict[str, DevicePoller] = {}
+        try:
+            for name, each in wanted.items():
+                made[name] = self._make_poller(config, each.device)
+        except (ConfigError, ProfileError):
+            for poller in made.values():
+                await poller.close()
+            raise
+        return made
+
+    def _start(self, group: asyncio.TaskGroup, wanted: dict[str, Wanted], pollers: dict[str, DevicePoller]) -> None:
+        spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, LONGEST_START_SPREAD_S)
+        for name, each in wanted.items():
+            loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._outlet)
+            task = group.create_task(loop.run(phase(name, "start") * spread_s), name=f"poll-{name}")
+            self.running[name] = Running(each, loop, task)
+
+    def _status(self) -> Status:
         return Status(
             agent=self._config.agent,
-            site=self._site,
-            status="online" if word == "online" else "offline",
-            epoch=self._epoch,
+            site=self._config.labels.site or "",
+            status="online",
+            epoch=self.epoch,
             version=installed_version(),
             started=self._started_ms,
             python=platform.python_version(),
             hostname=socket.gethostname(),
-            devices=[device.id for device in self._config.devices],
+            devices=sorted(wanted_devices(self._config)),
         )
 
     async def _report(self) -> None:
-        topic = build_topic(Topic(self._site, self._config.agent, "batch", self._config.agent))
+        """The agent's own batch, at the rate of class `normal`."""
+        clock = asyncio.get_running_loop().time
         while True:
-            interval_s = self._config.intervals.get("normal", 10.0)
-            await asyncio.sleep(interval_s)
-            self._put_report(topic, interval_s)
+            interval_s = (POLL_SECONDS | self._config.intervals)["normal"]
+            await asyncio.sleep(interval_s - clock() % interval_s)
+            reporter = Reporter(self._outlet, self._config.agent, self._config.labels.given(), AGENT_CLASS)
+            started = time.perf_counter()
+            readings = Readings(values=own_values(self.tally, self.outbox.stats(), self._device_states()))
+            reporter.batch(Poll("normal", interval_s, time.perf_counter() - started), readings)
 
-    def _put_report(self, topic: str, interval_s: float) -> None:
-        up = Counter("up" if loop.up else "down" for loop, _ in self._loops.values())
-        up["disabled"] = sum(not device.enabled for device in self._config.devices)
-        values = agent_values(self._counters, self._outbox.stats(), up)
-        now_ms = time.time_ns() // 1_000_000
-
-        def make(seq: int) -> bytes:
-            return encode(
-                Batch(
-                    agent=self._config.agent,
-                    epoch=self._epoch,
-                    seq=seq,
-                    time=now_ms,
-                    device=self._config.agent,
-                    device_class=AGENT_CLASS,
-                    poll="normal",
-                    interval_s=interval_s,
-                    duration_s=0.0,
-                    up=True,
-                    labels={"site": self._site},
-                    values=values,
-                )
-            )
-
-        self._outbox.put(topic, make, now_ms)
+    def _device_states(self) -> dict[str, int]:
+        ups = Counter(each.loop.up for each in self.running.values())
+        disabled = sum(not device.enabled for device in self._config.devices)
+        return {"up": ups[True], "down": ups[False], "disabled": disabled}
 
 
-def _effective(config: AgentConfig, device: Device) -> tuple[object, ...]:
-    """All that the device's loop depends on, secrets included."""
-    credential = config.credentials.get(device.credential or "")
-    return device, config.labels_of(device), config.intervals_of(device), config.engine, credential
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=STOP_TASKS_S)
+
+
+async def run(
+    config: AgentConfig,
+    make_poller: MakePoller,
+    *,
+    reload: Callable[[], AgentConfig] | None = None,
+    now: Callable[[], float] = time.time,
+) -> None:
+    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. Raises ConfigError where the configuration cannot be used."""
+    agent = Agent(config, make_poller, reload, now)
+    loop = asyncio.get_running_loop()
+    handlers = {signal.SIGTERM: agent.stop, signal.SIGINT: agent.stop, signal.SIGHUP: agent.reload}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        await agent.run()
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""When to poll: in go intervals, outcomes and the time, out come the polls that are due and the pauses of a dead device.
+"""When to poll: in go intervals, outcomes and the time, out come polls that are due and the pauses of a dead device.
 
 Pure: `now` is monotonic seconds, an argument everywhere.
 """
@@ -14,6 +14,8 @@ DEADLINE_SHARE = 0.9
 LONGEST_DEADLINE_S = 30.0
 DEAD_AFTER_FAILURES = 3
 LONGEST_RETRY_S = 60.0
+ROUNDING = 1e-6
+"""In cycles: a cycle that is due this very moment has come, whatever the last bits of the clock say."""
 
 
 def phase(device: str, what: str) -> float:
@@ -46,15 +48,16 @@ class _Cycle:
         self._first = True
 
     def take(self, now: float) -> Due:
-        passed = math.floor(now / self.interval_s - self._phase)
+        cycles = now / self.interval_s - self._phase
         if self._first:
             # The first poll comes at once; a cycle due in less than half an interval would only repeat it.
-            self._number = math.floor(now / self.interval_s - self._phase + 0.5)
+            self._number = math.floor(cycles + 0.5)
             self._first = False
             skipped = 0
         else:
-            skipped = max(0, passed - self._number)
-            self._number = max(passed, self._number)
+            passed = max(math.floor(cycles + ROUNDING), self._number)
+            skipped = passed - self._number
+            self._number = passed
         self._number += 1
         self.due_at = (self._number + self._phase) * self.interval_s
         return Due(self.poll_class, self.interval_s, self.deadline_s, skipped)
@@ -69,7 +72,9 @@ class DeviceSchedule:
 
     def __init__(self, device: str, intervals: Mapping[PollClass, float], now: float) -> None:
         by_length = sorted(intervals.items(), key=lambda item: item[1])
-        self._cycles = [_Cycle(poll_class, seconds, phase(device, poll_class), now) for poll_class, seconds in by_length]
+        self._cycles = [
+            _Cycle(poll_class, seconds, phase(device, poll_class), now) for poll_class, seconds in by_length
+        ]
         self._round: list[_Cycle] = []
 
     def next_at(self) -> float:
@@ -112,5 +117,6 @@ class Breaker:
         if not self.dead:
             return self.shortest_s
         doublings = min(self._failures - DEAD_AFTER_FAILURES + 1, 16)
-        ceiling_s = max(self.shortest_s, min(self.shortest_s * 2**doublings, LONGEST_RETRY_S))
-        return self.shortest_s + (ceiling_s - self.shortest_s) * self._draw()
+        ceiling_s = max(self.shortest_s, min(self.shortest_s * 2.0**doublings, LONGEST_RETRY_S))
+        extra_s: float = (ceiling_s - self.shortest_s) * self._draw()
+        return self.shortest_s + extra_s

@@ -54,6 +54,8 @@ def own_values(tally: Tally, outbox: OutboxStats, devices: Mapping[str, int]) ->
     for (protocol, reason), count in tally.failures.items():
         found[f"dcim_agent_poll_failures_total{{protocol={protocol},reason={reason}}}"] = count
     found |= {f"dcim_agent_samples_rejected_total{{reason={why}}}": count for why, count in tally.rejected.items()}
-    found |= {f"dcim_agent_publish_failures_total{{reason={why}}}": count for why, count in tally.publish_failures.items()}
+    found |= {
+        f"dcim_agent_publish_failures_total{{reason={why}}}": count for why, count in tally.publish_failures.items()
+    }
     found |= {f"dcim_agent_spool_dropped_messages_total{{reason={why}}}": count for why, count in dropped.items()}
     return found

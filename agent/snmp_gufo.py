@@ -13,24 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from gufo.snmp import (
-    Aes128Key,
-    Aes192Key,
-    Aes256Key,
-    DesKey,
-    Md5Key,
-    NoSuchInstance,
-    Sha1Key,
-    Sha224Key,
-    Sha256Key,
-    Sha384Key,
-    Sha512Key,
-    SnmpAuthError,
-    SnmpDecodeError,
-    SnmpEncodeError,
-    SnmpVersion,
-    User,
-)
+from gufo import snmp
+from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion, User
 from gufo.snmp.aio import SnmpSession
 
 from agent.seams import SnmpTarget, SnmpUser, SnmpValue
@@ -51,15 +35,16 @@ ONE_BY_ONE: Final = 4
 """So few missing objects are asked one at a time, the only way that tells NULL from absent."""
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
 
+
 AUTH = {
-    "md5": Md5Key,
-    "sha1": Sha1Key,
-    "sha224": Sha224Key,
-    "sha256": Sha256Key,
-    "sha384": Sha384Key,
-    "sha512": Sha512Key,
+    "md5": snmp.Md5Key,
+    "sha1": snmp.Sha1Key,
+    "sha224": snmp.Sha224Key,
+    "sha256": snmp.Sha256Key,
+    "sha384": snmp.Sha384Key,
+    "sha512": snmp.Sha512Key,
 }
-PRIV = {"des": DesKey, "aes128": Aes128Key, "aes192": Aes192Key, "aes256": Aes256Key}
+PRIV = {"des": snmp.DesKey, "aes128": snmp.Aes128Key, "aes192": snmp.Aes192Key, "aes256": snmp.Aes256Key}
 
 Row = tuple[str, SnmpValue]
 Argument = TypeVar("Argument")
@@ -214,6 +199,7 @@ class GufoClient:
                 if not left:
                     raise self._wrong(error) from error
                 if isinstance(error, SnmpAuthError):
+                    # Perhaps only the engine's clock, which gufo_snmp lets stand still between requests, is too far off.
                     self._session = None
             except OSError as error:
                 # What ICMP says arrives as a TimeoutError whose cause says "connection refused".
@@ -279,7 +265,7 @@ async def resolve(host: str, port: int) -> str:
 
 
 def plain(value: SnmpValue) -> SnmpValue:
-    """The value itself, but net-snmp's Opaque float (0x9f78 inside Opaque), which gufo_snmp leaves as bytes, as a float."""
+    """net-snmp's Opaque float (0x9f78 inside Opaque), which gufo_snmp leaves as bytes, as a float; the rest as it is."""
     if isinstance(value, bytes) and len(value) == len(OPAQUE_FLOAT) + 4 and value.startswith(OPAQUE_FLOAT):
         return float(struct.unpack(">f", value[3:])[0])
     return value

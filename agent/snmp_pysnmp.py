@@ -1,4 +1,4 @@
-"""SNMP polling over pysnmp, where gufo_snmp has no wheel: in goes a target, out come values by OID, or a `DeviceError`."""
+"""SNMP polling over pysnmp, where gufo_snmp has no wheel: in goes a target, out come values by OID, or a DeviceError."""
 
 import asyncio
 import enum
@@ -9,20 +9,7 @@ from typing import Any, Final
 
 from pyasn1.type import univ  # type: ignore[import-untyped]
 from pysnmp.error import PySnmpError  # type: ignore[import-untyped]
-from pysnmp.hlapi.v3arch.asyncio import (  # type: ignore[import-untyped]
-    CommunityData,
-    ContextData,
-    ObjectIdentity,
-    ObjectType,
-    SnmpEngine,
-    Udp6TransportTarget,
-    UdpTransportTarget,
-    UsmUserData,
-    bulk_cmd,
-    get_cmd,
-    next_cmd,
-)
-from pysnmp.hlapi.v3arch.asyncio import auth as usm
+from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
 from agent.seams import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
@@ -40,37 +27,31 @@ log = logging.getLogger(__name__)
 
 TOO_BIG: Final = 1
 NO_SUCH_NAME: Final = 2
+AUTHORIZATION_ERROR: Final = 16
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
 STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
 """The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
 REFUSED = (
-    errind.AuthenticationError,
-    errind.AuthenticationFailure,
-    errind.DecryptionError,
-    errind.NoAuthentication,
-    errind.UnknownCommunityName,
-    errind.UnknownSecurityName,
-    errind.UnknownUserName,
-    errind.UnsupportedSecurityLevel,
-    errind.WrongDigest,
-    *STALE,
+    *(errind.AuthenticationError, errind.AuthenticationFailure, errind.DecryptionError, errind.NoAuthentication),
+    *(errind.UnknownCommunityName, errind.UnknownSecurityName, errind.UnknownUserName),
+    *(errind.UnsupportedSecurityLevel, errind.WrongDigest, *STALE),
 )
 
 AUTH = {
-    "": usm.USM_AUTH_NONE,
-    "md5": usm.USM_AUTH_HMAC96_MD5,
-    "sha1": usm.USM_AUTH_HMAC96_SHA,
-    "sha224": usm.USM_AUTH_HMAC128_SHA224,
-    "sha256": usm.USM_AUTH_HMAC192_SHA256,
-    "sha384": usm.USM_AUTH_HMAC256_SHA384,
-    "sha512": usm.USM_AUTH_HMAC384_SHA512,
+    "": hlapi.auth.USM_AUTH_NONE,
+    "md5": hlapi.auth.USM_AUTH_HMAC96_MD5,
+    "sha1": hlapi.auth.USM_AUTH_HMAC96_SHA,
+    "sha224": hlapi.auth.USM_AUTH_HMAC128_SHA224,
+    "sha256": hlapi.auth.USM_AUTH_HMAC192_SHA256,
+    "sha384": hlapi.auth.USM_AUTH_HMAC256_SHA384,
+    "sha512": hlapi.auth.USM_AUTH_HMAC384_SHA512,
 }
 PRIV = {
-    "": usm.USM_PRIV_NONE,
-    "des": usm.USM_PRIV_CBC56_DES,
-    "aes128": usm.USM_PRIV_CFB128_AES,
-    "aes192": usm.USM_PRIV_CFB192_AES_BLUMENTHAL,
-    "aes256": usm.USM_PRIV_CFB256_AES_BLUMENTHAL,
+    "": hlapi.auth.USM_PRIV_NONE,
+    "des": hlapi.auth.USM_PRIV_CBC56_DES,
+    "aes128": hlapi.auth.USM_PRIV_CFB128_AES,
+    "aes192": hlapi.auth.USM_PRIV_CFB192_AES_BLUMENTHAL,
+    "aes256": hlapi.auth.USM_PRIV_CFB256_AES_BLUMENTHAL,
 }
 
 
@@ -84,26 +65,25 @@ Pairs = list[tuple[str, SnmpValue | Absent]]
 
 
 class PysnmpEngines:
-    """The engines of one event loop, one per credential since an engine keeps one key per user name.
-
-    An engine is closed when its last user releases it.
-    """
+    """The engines of one event loop, one per credential since an engine keeps one key per user name."""
 
     def __init__(self) -> None:
-        self._engines: dict[SnmpCommunity | SnmpUser, tuple[SnmpEngine, int]] = {}
+        self._current: dict[SnmpCommunity | SnmpUser, hlapi.SnmpEngine] = {}
+        self._users: dict[hlapi.SnmpEngine, int] = {}
 
-    def acquire(self, credential: SnmpCommunity | SnmpUser) -> SnmpEngine:
+    def acquire(self, credential: SnmpCommunity | SnmpUser) -> hlapi.SnmpEngine:
         """Must be called inside the event loop."""
-        engine, users = self._engines.get(credential) or (SnmpEngine(), 0)
-        self._engines[credential] = engine, users + 1
+        engine = self._current.get(credential) or self._current.setdefault(credential, hlapi.SnmpEngine())
+        self._users[engine] = self._users.get(engine, 0) + 1
         return engine
 
-    def release(self, credential: SnmpCommunity | SnmpUser) -> None:
-        """Give back what one `acquire` took."""
-        engine, users = self._engines.pop(credential)
-        if users > 1:
-            self._engines[credential] = engine, users - 1
-        else:
+    def release(self, engine: hlapi.SnmpEngine, *, stale: bool = False) -> None:
+        """Give back what one `acquire` took; the last user's release closes it. Nobody new gets a stale one."""
+        self._users[engine] -= 1
+        if stale or not self._users[engine]:
+            self._current = {credential: other for credential, other in self._current.items() if other is not engine}
+        if not self._users[engine]:
+            del self._users[engine]
             engine.close_dispatcher()
 
 
@@ -114,10 +94,10 @@ class PysnmpClient:
         self._target = target
         self._credentials = credentials_of(target)
         context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
-        self._context = ContextData(contextName=context.encode())
+        self._context = hlapi.ContextData(contextName=context.encode())
         self._engines = engines or PysnmpEngines()
-        self._engine: SnmpEngine | None = None
-        self._peer: UdpTransportTarget | Udp6TransportTarget | None = None
+        self._engine: hlapi.SnmpEngine | None = None
+        self._peer: hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget | None = None
         self._lock = asyncio.Lock()
         self._varbinds = target.max_varbinds
         self._repetitions = target.max_repetitions
@@ -145,14 +125,12 @@ class PysnmpClient:
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
-        if self._engine is not None:
-            self._engine = None
-            self._engines.release(self._target.credential)
+        self._give_back(stale=False)
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         if not oids:
             return {}
-        status, index, pairs = await self._request(get_cmd, oids)
+        status, index, pairs = await self._request(hlapi.get_cmd, oids)
         if not status:
             return await self._answered(oids, dict(pairs))
         if 1 <= index <= len(oids) and status != TOO_BIG:
@@ -185,11 +163,11 @@ class PysnmpClient:
         while len(found) < limit:
             at = [".".join(map(str, last))]
             try:
-                status, _, pairs = await self._request(next_cmd if single else bulk_cmd, at)
+                status, _, pairs = await self._request(hlapi.next_cmd if single else hlapi.bulk_cmd, at)
             except DeviceTimeout:
                 if single:
                     raise
-                await self._request(next_cmd, at)
+                await self._request(hlapi.next_cmd, at)
                 return found, True
             if status and not single:
                 return found, True
@@ -217,14 +195,19 @@ class PysnmpClient:
                 async with asyncio.timeout(self._target.timeout_s):
                     problem, status, index, binds = await self._send(command, oids)
             except (TimeoutError, errind.RequestTimedOut) as error:
+                self._peer = None
+                if isinstance(self._target.credential, SnmpUser):
+                    # A device that was exchanged has a new engine id, and an engine never unlearns the old one.
+                    self._give_back(stale=True)
                 if not left:
-                    self._peer = None
                     raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
                 left -= 1
             except PySnmpError as error:
                 self._peer = None
                 raise self._error(DeviceProtocolError, str(error)) from error
             else:
+                if status == AUTHORIZATION_ERROR:
+                    raise self._error(DeviceAuthError, "may not be read with these credentials")
                 if not problem:
                     return int(status), int(index), [(str(name), self._plain(name, value)) for name, value in binds]
                 if not (isinstance(problem, STALE) and stale):
@@ -235,27 +218,28 @@ class PysnmpClient:
         engine = self._engine or self._engines.acquire(self._target.credential)
         self._engine = engine
         peer = self._peer or await self._find_peer()
-        numbers = (0, self._repetitions) if command is bulk_cmd else ()
-        objects = [ObjectType(ObjectIdentity(oid)) for oid in oids]
+        numbers = (0, self._repetitions) if command is hlapi.bulk_cmd else ()
+        objects = [hlapi.ObjectType(hlapi.ObjectIdentity(oid)) for oid in oids]
         answer = await command(engine, self._credentials, peer, self._context, *numbers, *objects, lookupMib=False)
         if isinstance(answer[0], errind.RequestTimedOut):
             raise answer[0]
         return answer
 
-    async def _find_peer(self) -> UdpTransportTarget | Udp6TransportTarget:
+    def _give_back(self, *, stale: bool) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self._engines.release(engine, stale=stale)
+
+    async def _find_peer(self) -> hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget:
         address = self._target.host, self._target.port
         # Longer than ours, in whole seconds as pysnmp wants it: the deadline and the retries are kept by `_request`.
         patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
-        kinds = [Udp6TransportTarget] if ":" in self._target.host else [UdpTransportTarget, Udp6TransportTarget]
-        problem: PySnmpError | None = None
-        for kind in kinds:
-            try:
-                self._peer = await kind.create(address, **patience)
-            except PySnmpError as error:
-                problem = problem or error
-            else:
-                return self._peer
-        raise self._error(DeviceUnreachable, f"{self._target.host}: {problem}") from problem
+        kind = hlapi.Udp6TransportTarget if ":" in self._target.host else hlapi.UdpTransportTarget
+        try:
+            self._peer = await kind.create(address, **patience)
+        except PySnmpError as error:
+            raise self._error(DeviceUnreachable, f"{self._target.host}: {error}") from error
+        return self._peer
 
     @property
     def _is_v1(self) -> bool:
@@ -276,14 +260,14 @@ class PysnmpClient:
         return kind(text, device=self._target.device, operation="snmp")
 
 
-def credentials_of(target: SnmpTarget) -> CommunityData | UsmUserData:
+def credentials_of(target: SnmpTarget) -> hlapi.CommunityData | hlapi.UsmUserData:
     """Raises ConfigError for what no SNMP engine can do."""
     credential = target.credential
     if isinstance(credential, SnmpCommunity):
-        return CommunityData(credential.community, mpModel=0 if credential.version == "1" else 1)
+        return hlapi.CommunityData(credential.community, mpModel=0 if credential.version == "1" else 1)
     if credential.priv and not credential.auth:
         raise ConfigError(f"device {target.device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
-    return UsmUserData(
+    return hlapi.UsmUserData(
         credential.user,
         credential.auth_key or None,
         credential.priv_key or None,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import yaml
+from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.polling import process
 from benchmarks.processes import cpu_seconds, resident_bytes
@@ -101,7 +102,7 @@ def collector_at_work(folder: Path, seconds: float) -> list[str]:
         config.write_text(yaml.safe_dump(data), encoding="utf-8")
         command = [sys.executable, "-m", "collector", "run", str(config)]
         collector = stack.enter_context(process(command, folder / "work.log"))
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client = paho.Client(CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
         stack.callback(client.loop_stop)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.bench_site import AGENT, SITE, write_agent, write_exporter
 from benchmarks.processes import cpu_seconds
@@ -52,7 +53,7 @@ class Reports:
     def __init__(self, port: int) -> None:
         self.last = Report(0, 0, 0)
         self.count = 0
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.subscribe(f"rackflow/v1/{SITE}/{AGENT}/batch/{AGENT}", qos=1)

@@ -1,6 +1,5 @@
-"""Fixtures of the agent's seams: a net-snmp daemon with known values and users."""
+"""Fixtures of the agent's tests: net-snmp daemons."""
 
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.faulty_peers import GET, integer, oid_octets, tlv
-from tests.servers.process import Server
+from tests.servers import snmpd as plain
 
 BASE = "1.3.6.1.4.1.8072.9999"
 VALUES = {
@@ -23,14 +22,8 @@ VALUES = {
 """OID to the type and text of the daemon's configuration, and what a client must make of it."""
 
 
-class Snmpd(Server):
-    """net-snmp's snmpd: v1 and v2c as `public`, v3 with the users below, and `VALUES`.
-
-    Its engine's boots survive a restart, as a device's do.
-    """
-
-    program = "snmpd"
-    package = "snmpd"
+class Snmpd(plain.Snmpd):
+    """v1 and v2c as `public`, v3 with the users below, and `VALUES`. Engine id and boots survive a restart."""
 
     def command(self) -> list[str]:
         """See `Server.command`."""
@@ -57,8 +50,14 @@ class Snmpd(Server):
         ]
         config = self.folder / "snmpd.conf"
         config.write_text("\n".join([*lines, ""]), encoding="utf-8")
-        os.environ.setdefault("MIBS", "")
-        return ["-f", "-Lo", "-C", "-c", str(config), "-I", "-smux"]
+        self.state.parent.mkdir(exist_ok=True)
+        self.state.touch()
+        return ["-f", "-Lo", "-C", "-c", f"{config},{self.state}", "-I", "-smux"]
+
+    @property
+    def state(self) -> Path:
+        """File of what it keeps over restarts: engine id, engine boots, keys."""
+        return self.folder / "state" / "snmpd.conf"
 
     def ready(self) -> bool:
         """See `Server.ready`."""
@@ -73,15 +72,22 @@ class Snmpd(Server):
                 return False
 
 
+@pytest.fixture
+def snmpd(tmp_path: Path) -> Iterator[plain.Snmpd]:
+    """net-snmp's daemon."""
+    with plain.Snmpd(tmp_path / "snmpd").serving() as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
-def snmpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
-    """A daemon that the tests of one module share; they leave it running."""
+def shared_snmpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
+    """A daemon with `VALUES` that the tests of one module share; they leave it running."""
     with Snmpd(tmp_path_factory.mktemp("snmpd")).serving() as server:
         yield server
 
 
 @pytest.fixture
 def own_snmpd(tmp_path: Path) -> Iterator[Snmpd]:
-    """A daemon that one test may stop and restart."""
+    """A daemon with `VALUES` that one test may stop and restart."""
     with Snmpd(tmp_path / "snmpd").serving() as server:
         yield server

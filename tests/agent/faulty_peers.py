@@ -175,10 +175,14 @@ class FaultyModbus:
     connections: int = 0
     open: int = 0
     frames: list[bytes] = field(default_factory=list)
+    _serving: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[task] = writer
         try:
             while frame := await reader.read(512):
                 self.frames.append(frame)
@@ -194,6 +198,7 @@ class FaultyModbus:
             return  # the client has hung up on us, which some tests want
         finally:
             self.open -= 1
+            del self._serving[task]
             writer.close()
 
     @asynccontextmanager
@@ -206,3 +211,7 @@ class FaultyModbus:
         finally:
             server.close()
             await server.wait_closed()
+            for writer in self._serving.values():
+                writer.close()
+            if self._serving:
+                await asyncio.wait(self._serving, timeout=5.0)

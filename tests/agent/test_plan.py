@@ -1,12 +1,16 @@
 """The planner: every point once, requests within the device's limits, labels from index, column and configuration."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.normalise import RawValue
 from agent.plan import Plan, coalesce, label_columns, plan_device, without
 from agent.profile import ModbusLimits, Profile, Source, load_profiles
+
+if TYPE_CHECKING:
+    from agent.normalise import RawValue
 
 PROFILES = load_profiles()
 RPDU2 = PROFILES["apc-rpdu2"]
@@ -52,9 +56,9 @@ def test_the_liquid_cooling_unit_takes_few_requests() -> None:
 
 def test_tables_give_one_series_a_row_with_labels_from_columns() -> None:
     column = "1.3.6.1.4.1.318.1.1.26.6.3.1"
-    cells: dict[str, RawValue] = {f"{column}.2.{row}": 1 for row in (1, 2, 3)} | {
-        f"{column}.3.{row}": row for row in (1, 2, 3)
-    }
+    cells: dict[str, RawValue] = {}
+    for row in (1, 2, 3):
+        cells |= {f"{column}.2.{row}": 1, f"{column}.3.{row}": row}
     plan = plan_device(RPDU2, {"phase": ["1", "2", "3"]}, cells, None)
     keys = [slot.key for slot in plan.classes["fast"].slots]
     assert keys == [f"dcim_pdu_phase_current_amperes{{inlet=1,phase=L{row}}}" for row in (1, 2, 3)]

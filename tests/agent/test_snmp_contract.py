@@ -4,7 +4,7 @@ import asyncio
 import struct
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from agent.snmp_gufo import GufoClient
 from agent.snmp_pysnmp import PysnmpClient, PysnmpEngines
 from rackflow.errors import DeviceAuthError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.conftest import BASE, VALUES, Snmpd
-from tests.agent.faulty_peers import NULL, REPORT, Behaviour, FaultyAgent, Request, bind, integer, tlv
+from tests.agent.faulty_peers import NULL, Behaviour, FaultyAgent, Request, bind, integer, tlv
 from tests.servers.ports import free_port
 
 MakeClient: TypeAlias = Callable[[SnmpTarget], SnmpClient]
@@ -49,9 +49,14 @@ async def client_of(engine: str) -> AsyncIterator[MakeClient]:
 
 
 def target_of(
-    port: int, credential: SnmpCommunity | SnmpUser | None = None, version: Literal["1", "2c"] = "2c", **changes: Any
+    port: int,
+    credential: SnmpCommunity | SnmpUser | None = None,
+    version: Literal["1", "2c"] = "2c",
+    **changes: Any,  # noqa: ANN401 - any field of the target
 ) -> SnmpTarget:
-    target = SnmpTarget("ups-1", "127.0.0.1", port, credential or SnmpCommunity(version, "public"), TIMEOUT_S, retries=0)
+    target = SnmpTarget(
+        "ups-1", "127.0.0.1", port, credential or SnmpCommunity(version, "public"), TIMEOUT_S, retries=0
+    )
     return replace(target, **changes)
 
 
@@ -71,16 +76,18 @@ async def in_time(kind: type[DeviceError] | tuple[type[DeviceError], ...], allow
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])
-async def test_values_by_type(client_of: MakeClient, snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
+async def test_values_by_type(client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
     """Each wire type arrives as the Python type that the seam promises."""
-    client = client_of(target_of(snmpd.port, version=version, max_varbinds=3))
+    client = client_of(target_of(shared_snmpd.port, version=version, max_varbinds=3))
     assert await client.get(list(VALUES)) == {oid: value for oid, (_, _, value) in VALUES.items()}
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])
-async def test_absent_objects_are_left_out(client_of: MakeClient, snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
+async def test_absent_objects_are_left_out(
+    client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]
+) -> None:
     """noSuchObject, noSuchInstance, and v1's noSuchName, which spoils the whole answer."""
-    client = client_of(target_of(snmpd.port, version=version))
+    client = client_of(target_of(shared_snmpd.port, version=version))
     absent = [f"{BASE}.{number}.9" for number in range(1, 10)] + ["1.3.6.1.2.1.1.5.1", "1.3.6.1.3.1.0"]
     asked = [*absent[:6], *list(VALUES)[:4], *absent[6:]]
     assert (await client.get(asked)).keys() == set(list(VALUES)[:4])
@@ -90,9 +97,9 @@ async def test_absent_objects_are_left_out(client_of: MakeClient, snmpd: Snmpd, 
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])
-async def test_walk(client_of: MakeClient, snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
+async def test_walk(client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
     """A subtree, one at the end of the MIB included; nothing beyond it; no more than the limit."""
-    client = client_of(target_of(snmpd.port, version=version))
+    client = client_of(target_of(shared_snmpd.port, version=version))
     system = await client.walk("1.3.6.1.2.1.1")
     assert SYS_NAME in system
     assert all(oid.startswith("1.3.6.1.2.1.1.") for oid in system)
@@ -112,9 +119,9 @@ USERS = [
 
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: str(user.user))
-async def test_v3(client_of: MakeClient, snmpd: Snmpd, user: SnmpUser) -> None:
+async def test_v3(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) -> None:
     """GET and GETBULK at every security level."""
-    client = client_of(target_of(snmpd.port, user, timeout_s=2.0))
+    client = client_of(target_of(shared_snmpd.port, user, timeout_s=2.0))
     assert await client.get([f"{BASE}.1.0", f"{BASE}.1.1"]) == {f"{BASE}.1.0": 42}
     assert (await client.walk(BASE)).keys() == VALUES.keys()
 
@@ -131,40 +138,42 @@ async def test_v3(client_of: MakeClient, snmpd: Snmpd, user: SnmpUser) -> None:
     ],
     ids=["no user", "no user with key", "wrong key", "wrong algorithm", "level too low", "no level"],
 )
-async def test_v3_refusals(client_of: MakeClient, snmpd: Snmpd, user: SnmpUser) -> None:
+async def test_v3_refusals(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) -> None:
     """The device says no, and a good client beside the refused one is none the worse."""
-    client = client_of(target_of(snmpd.port, user, timeout_s=2.0))
+    client = client_of(target_of(shared_snmpd.port, user, timeout_s=2.0))
     for _ in range(2):
         async with in_time(DeviceAuthError, 2.0):
             await client.get([SYS_NAME])
-    good = client_of(target_of(snmpd.port, USERS[3], timeout_s=2.0))
+    good = client_of(target_of(shared_snmpd.port, USERS[3], timeout_s=2.0))
     assert len(await good.get([SYS_NAME])) == 1
 
 
-async def test_v3_wrong_privacy_key(engine: str, client_of: MakeClient, snmpd: Snmpd) -> None:
-    """gufo_snmp cannot read the device's complaint, and it looks like silence."""
-    client = client_of(target_of(snmpd.port, replace(USERS[3], priv_key="privpriv2"), timeout_s=1.0))
-    async with in_time(DeviceTimeout if engine == "gufo" else DeviceAuthError, 1.0):
+async def test_v3_wrong_privacy_key_is_silence(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
+    """net-snmp says nothing to what it cannot decrypt, so nobody can tell this from a device that is down."""
+    client = client_of(target_of(shared_snmpd.port, replace(USERS[3], priv_key="privpriv2"), timeout_s=1.0))
+    async with in_time(DeviceTimeout, 1.0):
         await client.get([SYS_NAME])
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-async def test_v3_device_restarts(client_of: MakeClient, own_snmpd: Snmpd, retries: int) -> None:
-    """A new boot has a new engine time; the client finds it by itself, at once if it has a try left."""
+@pytest.mark.parametrize("exchanged", [False, True], ids=["restarted", "exchanged"])
+async def test_v3_device_restarts(client_of: MakeClient, own_snmpd: Snmpd, retries: int, *, exchanged: bool) -> None:
+    """A new boot has a new engine time, a new device a new engine id; the client finds it by itself, with a try left."""
     client = client_of(target_of(own_snmpd.port, USERS[3], timeout_s=1.0, retries=retries))
     assert len(await client.get([SYS_NAME])) == 1
-    own_snmpd.restart()
+    own_snmpd.stop()
+    if exchanged:
+        own_snmpd.state.unlink()
+    own_snmpd.start()
     if not retries:
-        try:
+        with suppress(DeviceTimeout):  # the only try finds out
             await client.get([SYS_NAME])
-        except DeviceTimeout:
-            pass
     assert len(await client.get([SYS_NAME])) == 1
 
 
-async def test_wrong_community_is_silence(client_of: MakeClient, snmpd: Snmpd) -> None:
+async def test_wrong_community_is_silence(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
     """An agent does not answer a community that it does not know."""
-    client = client_of(target_of(snmpd.port, SnmpCommunity("2c", "private")))
+    client = client_of(target_of(shared_snmpd.port, SnmpCommunity("2c", "private")))
     async with in_time(DeviceTimeout, TIMEOUT_S):
         await client.get([SYS_NAME])
 
@@ -179,9 +188,9 @@ async def test_nobody_there(engine: str, client_of: MakeClient) -> None:
         await nameless.get([SYS_NAME])
 
 
-async def test_by_name(client_of: MakeClient, snmpd: Snmpd) -> None:
+async def test_by_name(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
     """A host name is looked up."""
-    client = client_of(target_of(snmpd.port, host="localhost", timeout_s=2.0))
+    client = client_of(target_of(shared_snmpd.port, host="localhost", timeout_s=2.0))
     assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
 
 
@@ -199,7 +208,6 @@ FAULTS: dict[str, tuple[Behaviour, type[DeviceError]]] = {
     "wrong request id": (lambda request: [request.answer(request_id=b"\x01")], DeviceTimeout),
     "other community": (lambda request: [replace(request, community=b"other").answer()], DeviceTimeout),
     "other version": (lambda request: [replace(request, version=0).answer()], DeviceProtocolError),
-    "report": (lambda request: [request.answer(kind=REPORT)], DeviceProtocolError),
     "endless wrong ids": (lambda request: [request.answer(request_id=b"\x01")] * 50, DeviceTimeout),
 }
 
@@ -290,7 +298,7 @@ async def test_answer_cut_to_few_objects(client_of: MakeClient) -> None:
 
 
 async def test_object_that_fails_to_be_read(client_of: MakeClient) -> None:
-    """genErr for one object costs that object only, which is None: it exists, and has no value now."""
+    """GenErr for one object costs that object only, which is None: it exists, and has no value now."""
     async with FaultyAgent(table(20), failing={f"{TREE}.1.7"}).serving() as agent:
         client = client_of(target_of(agent.port))
         oids = [f"{TREE}.1.{row}" for row in range(1, 21)]
@@ -311,7 +319,7 @@ async def test_odd_values(client_of: MakeClient) -> None:
         f"{TREE}.5": (tlv(0x40, b"\x7f\x00\x00\x01"), "127.0.0.1"),
         f"{TREE}.6": (tlv(2, b"\xff"), -1),
         f"{TREE}.7": (tlv(4, b""), b""),
-        f"{TREE}.8": (tlv(0x41, b"\xff\xff\xff\xff"), 2**32 - 1),
+        f"{TREE}.8": (tlv(0x41, b"\x00\xff\xff\xff\xff"), 2**32 - 1),
     }
     async with FaultyAgent({oid: wire for oid, (wire, _) in odd.items()}).serving() as agent:
         client = client_of(target_of(agent.port))
@@ -354,9 +362,11 @@ async def test_walk_of_a_table_that_goes_in_circles(client_of: MakeClient, versi
         def circle(request: Request) -> list[bytes]:
             if request.oids[-1] == f"{TREE}.1.3":
                 return [request.answer(bind(f"{TREE}.1.1", integer(1)))]
-            return [request.answer(bind(f"{TREE}.1.{row}", integer(row))) for row in (1, 2, 3)][:1] if (
-                request.oids[-1] == f"{TREE}.1"
-            ) else agent.good(request)
+            return (
+                [request.answer(bind(f"{TREE}.1.{row}", integer(row))) for row in (1, 2, 3)][:1]
+                if (request.oids[-1] == f"{TREE}.1")
+                else agent.good(request)
+            )
 
         agent.behaviour = circle
         client = client_of(target_of(agent.port, version=version, max_repetitions=1))
@@ -365,7 +375,10 @@ async def test_walk_of_a_table_that_goes_in_circles(client_of: MakeClient, versi
 
 async def test_two_devices_do_not_mix(client_of: MakeClient) -> None:
     """The same question to two devices at once, many times."""
-    async with FaultyAgent({SYS_NAME: tlv(4, b"a")}).serving() as one, FaultyAgent({SYS_NAME: tlv(4, b"b")}).serving() as two:
+    async with (
+        FaultyAgent({SYS_NAME: tlv(4, b"a")}).serving() as one,
+        FaultyAgent({SYS_NAME: tlv(4, b"b")}).serving() as two,
+    ):
         clients = [client_of(target_of(agent.port, timeout_s=5.0)) for agent in (one, two)]
         answers = await asyncio.gather(*(client.get([SYS_NAME]) for _ in range(20) for client in clients))
         assert answers == [{SYS_NAME: b"a"}, {SYS_NAME: b"b"}] * 20

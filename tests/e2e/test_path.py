@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ async def all_samples(query: Callable[[str], list[Sample]]) -> dict[str, float]:
     """What a store gives for every selector, once each gives exactly one sample."""
     found: dict[str, float] = {}
     for wanted in expected_samples():
-        samples = await eventually(lambda wanted=wanted: query(wanted), wanted, 30)
+        samples = await eventually(partial(query, wanted), wanted, 30)
         assert len(samples) == 1, wanted
         assert samples[0].labels["site"] == "cas1"
         assert samples[0].labels["rack"] == "b07"
@@ -88,8 +89,13 @@ async def test_recordings_reach_influxdb_victoriametrics_and_prometheus(
     victoria_metrics: VictoriaMetrics,
     prometheus_for: Callable[[Sequence[str]], Prometheus],
 ) -> None:
-    to_influx = {"kind": "influxdb", "url": influxdb.url, "bucket": "rackflow"}
-    to_victoria = {"kind": "influxdb", "url": victoria_metrics.url, "bucket": "any", "dialect": "victoriametrics"}
+    to_influx: dict[str, object] = {"kind": "influxdb", "url": influxdb.url, "bucket": "rackflow"}
+    to_victoria: dict[str, object] = {
+        "kind": "influxdb",
+        "url": victoria_metrics.url,
+        "bucket": "any",
+        "dialect": "victoriametrics",
+    }
     configs = [
         config_for(mosquitto.port, tmp_path, to_influx, client_id="to-influxdb", dead_letter=str(tmp_path / "1.jsonl")),
         config_for(
@@ -115,7 +121,7 @@ async def check_influxdb(influxdb: InfluxDB, device: str, wanted: dict[str, floa
         tags = {"device": device, "site": "cas1", "agent": "gw-e2e", "feed": "A"} | labels
         where = " AND ".join(f"\"{tag}\"='{text}'" for tag, text in tags.items())
         query = f'SELECT last("{metric.field}") FROM "{metric.measurement}" WHERE {where}'  # noqa: S608 - a test's own words
-        (row,) = await eventually(lambda query=query: influxdb.query(query), query, 30)
+        (row,) = await eventually(partial(influxdb.query, query), query, 30)
         assert row["last"] == (pytest.approx(value) if isinstance(value, float) else value), key
 
 
@@ -140,6 +146,7 @@ async def test_a_broker_restart_needs_no_human_and_a_dead_device_disturbs_nobody
     config = agent_file(tmp_path, mosquitto.port, [*devices(recorded), silent])
     with agent_process(config):
         async with running(config_for(mosquitto.port, tmp_path)) as collector:
+
             async def is_up(name: str) -> str:
                 lines = (await collector.get("/metrics")).text.splitlines()
                 found = [line for line in lines if line.startswith("dcim_device_up{") and f'device="{name}"' in line]

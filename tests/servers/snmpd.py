@@ -37,7 +37,18 @@ class Snmpd(Server):
     def ready(self) -> bool:
         """See `Server.ready`."""
         done = subprocess.run(
-            [find_program("snmpget", "snmp"), "-v2c", "-c", "public", "-t", "0.3", "-r", "0", f"127.0.0.1:{self.port}", "1.3.6.1.2.1.1.3.0"],
+            [
+                find_program("snmpget", "snmp"),
+                "-v2c",
+                "-c",
+                "public",
+                "-t",
+                "0.3",
+                "-r",
+                "0",
+                f"127.0.0.1:{self.port}",
+                "1.3.6.1.2.1.1.3.0",
+            ],
             capture_output=True,
             timeout=5,
             check=False,

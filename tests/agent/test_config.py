@@ -1,0 +1,118 @@
+"""The agent's configuration: each fault is one line that names the place; secrets show nowhere; labels and intervals nest."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.cli import main
+from agent.config import AgentConfig, load_agent_config
+from rackflow.catalogue import POLL_SECONDS
+from rackflow.errors import ConfigError
+
+BAD = sorted((Path(__file__).parent / "bad_config").glob("*.yaml"))
+SECRETS = ("secret-community", "secret-auth-key", "secret-priv-key", "secret-password")
+WHOLE = {
+    "agent": "gw-1",
+    "labels": {"site": "t1", "room": "r1"},
+    "broker": {"username": "u", "password": "secret-password"},
+    "credentials": {
+        "v2": {"community": "secret-community"},
+        "v3": {
+            "version": "3",
+            "user": "u",
+            "auth": "sha256",
+            "auth_key": "secret-auth-key",
+            "priv": "aes128",
+            "priv_key": "secret-priv-key",
+        },
+    },
+    "intervals": {"fast": 2},
+    "devices": [
+        {"id": "ups-1", "host": "192.0.2.1", "credential": "v3", "labels": {"room": "r2", "feed": "a"}},
+        {"id": "ups-2", "host": "192.0.2.2", "credential": "v2", "intervals": {"fast": 30, "slow": 300}},
+    ],
+}
+
+
+def written(folder: Path, data: object) -> Path:
+    path = folder / "agent.yaml"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_bad_configuration_is_one_line_and_exit_78(
+    file: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = file.read_text(encoding="utf-8").splitlines()[0].removeprefix("# expect: ")
+    assert main([command, str(file)]) == 78
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    [line] = captured.err.splitlines()
+    assert expected in line
+    assert line.startswith(str(file))
+    assert "secret-2" not in line
+
+
+def test_every_fault_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, {"agent": "gw-1", "labels": {"sit": "t1"}, "broker": {"port": "x"}, "devices": []})
+    assert main(["check", str(path)]) == 78
+    assert [line.removeprefix(f"{path}: ") for line in capsys.readouterr().err.splitlines()] == [
+        "labels.sit: unknown key; did you mean 'site'?",
+        "broker.port: Input should be a valid integer, unable to parse string as an integer (it is 'x')",
+    ]
+
+
+def test_secrets_show_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, WHOLE)
+    config = load_agent_config(path)
+    assert main(["check", str(path)]) == 0
+    captured = capsys.readouterr()
+    shown = [repr(config), str(config), config.model_dump_json(), str(config.model_dump()), captured.out, captured.err]
+    assert not [(secret, text) for secret in SECRETS for text in shown if secret in text]
+    assert config.broker.password is not None
+    assert config.broker.password.get_secret_value() == "secret-password"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("v2", "community", ["secret-community"]),
+        ("v3", "auth_key", {"is": "secret-auth-key"}),
+        ("v3", "priv", "secret-priv-key"),
+    ],
+)
+def test_a_fault_beside_a_secret_does_not_show_it(tmp_path: Path, section: str, key: str, value: object) -> None:
+    credential = {"v2": {}, "v3": {"version": "3", "user": "u"}}[section] | {key: value}
+    path = written(tmp_path, WHOLE | {"credentials": {section: credential}, "devices": []})
+    with pytest.raises(ConfigError) as raised:
+        load_agent_config(path)
+    assert "secret-community" not in str(raised.value)
+    assert "secret-auth-key" not in str(raised.value)
+
+
+def test_secrets_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RACKFLOW_TEST_COMMUNITY", "from-outside")
+    credentials = {"v2": {"community": "env:RACKFLOW_TEST_COMMUNITY"}}
+    config = load_agent_config(written(tmp_path, WHOLE | {"credentials": credentials, "devices": []}))
+    community = config.credentials["v2"].community
+    assert community is not None
+    assert community.get_secret_value() == "from-outside"
+
+
+def test_labels_and_intervals_of_a_device_override_the_sites(tmp_path: Path) -> None:
+    config = load_agent_config(written(tmp_path, WHOLE))
+    first, second = config.devices
+    assert config.labels_of(first) == {"site": "t1", "room": "r2", "feed": "a"}
+    assert config.labels_of(second) == {"site": "t1", "room": "r1"}
+    assert config.intervals_of(first) == POLL_SECONDS | {"fast": 2}
+    assert config.intervals_of(second) == POLL_SECONDS | {"fast": 30, "slow": 300}
+
+
+def test_equal_configurations_are_equal_and_a_changed_secret_is_a_change() -> None:
+    changed = WHOLE | {"credentials": {**WHOLE["credentials"], "v2": {"community": "another"}}}  # type: ignore[dict-item]
+    one, same, other = (AgentConfig.model_validate(each) for each in (WHOLE, WHOLE, changed))
+    assert one == same
+    assert one.credentials["v2"] != other.credentials["v2"]

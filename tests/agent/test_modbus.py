@@ -1,0 +1,336 @@
+"""The Modbus seam against pymodbus's own servers and against a server that misbehaves on purpose."""
+
+import asyncio
+import os
+import time
+import tty
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+from pymodbus import FramerType
+from pymodbus.framer import FramerRTU
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from agent.modbus import ModbusLinks, PymodbusClient
+from agent.seams import ModbusTarget
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from tests.agent.faulty_peers import FaultyModbus, Reply
+from tests.servers.ports import free_port
+from tests.servers.waiting import eventually
+
+TIMEOUT_S = 0.3
+SLACK_S = 1.0
+
+
+def target_of(port: int, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", pause_s: float = 0.0) -> ModbusTarget:
+    return ModbusTarget(transport, "127.0.0.1", port, timeout_s=TIMEOUT_S, pause_s=pause_s)
+
+
+@asynccontextmanager
+async def connected(target: ModbusTarget) -> AsyncIterator[PymodbusClient]:
+    client = PymodbusClient(target)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def fails(kind: type[DeviceError], text: str = "", allowed_s: float = TIMEOUT_S) -> AsyncIterator[None]:
+    """The block raises this error within this time."""
+    started = time.monotonic()
+    with pytest.raises(kind, match=text or None) as caught:
+        yield
+    assert type(caught.value) is kind
+    assert time.monotonic() - started < allowed_s + SLACK_S
+
+
+def answer(
+    frame: bytes, *values: int, unit: int | None = None, function: int | None = None, tid: int | None = None
+) -> bytes:
+    """A Modbus TCP answer with registers."""
+    pdu = bytes([frame[7] if function is None else function, 2 * len(values)])
+    pdu += b"".join(value.to_bytes(2, "big") for value in values)
+    head = frame[:2] if tid is None else tid.to_bytes(2, "big")
+    return (
+        head + b"\x00\x00" + (len(pdu) + 1).to_bytes(2, "big") + (frame[6:7] if unit is None else bytes([unit])) + pdu
+    )
+
+
+def rtu_answer(frame: bytes, *values: int) -> bytes:
+    """A Modbus RTU answer with registers."""
+    body = frame[:2] + bytes([2 * len(values)]) + b"".join(value.to_bytes(2, "big") for value in values)
+    return body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
+
+
+@asynccontextmanager
+async def good_server(framer: FramerType) -> AsyncIterator[int]:
+    """Units 1 and 2; coils and discrete inputs 0-19, holding 0-9, input 0-9."""
+    port = free_port()
+
+    def unit(number: int) -> SimDevice:
+        bits = [at % 3 == 0 for at in range(32)]
+        return SimDevice(
+            number,
+            simdata=(
+                [SimData(0, values=bits, datatype=DataType.BITS)],
+                [SimData(0, values=[not bit for bit in bits], datatype=DataType.BITS)],
+                [SimData(0, values=[number * 100 + at for at in range(10)], datatype=DataType.REGISTERS)],
+                [SimData(0, values=[number * 1000 + at for at in range(10)], datatype=DataType.REGISTERS)],
+            ),
+        )
+
+    server = ModbusTcpServer([unit(1), unit(2)], framer=framer, address=("127.0.0.1", port))
+    await server.serve_forever(background=True)
+    try:
+        yield port
+    finally:
+        await server.shutdown()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "rtu-over-tcp"])
+async def test_tables_of_a_real_server(transport: Literal["tcp", "rtu-over-tcp"]) -> None:
+    """Four tables, two units behind one connection, the server's own refusal, and on."""
+    async with (
+        good_server(FramerType.SOCKET if transport == "tcp" else FramerType.RTU) as port,
+        connected(target_of(port, transport)) as client,
+    ):
+        assert await client.read(1, "holding", 2, 3) == [102, 103, 104]
+        assert await client.read(2, "input", 0, 2) == [2000, 2001]
+        assert await client.read(1, "coil", 0, 10) == [1, 0, 0, 1, 0, 0, 1, 0, 0, 1]
+        assert await client.read(1, "discrete", 1, 3) == [1, 1, 0]
+        async with fails(DeviceProtocolError, "exception 2, illegal data address"):
+            await client.read(1, "holding", 5000, 2)
+        assert await client.read(2, "holding", 0, 1) == [200]
+
+
+async def test_many_readers_take_turns() -> None:
+    """One request at a time, and each gets its own answer."""
+    async with good_server(FramerType.SOCKET) as port, connected(target_of(port)) as client:
+        wanted = [(1 + number % 2, number % 10) for number in range(40)]
+        answers = await asyncio.gather(*(client.read(unit, "holding", at, 1) for unit, at in wanted))
+        assert answers == [[unit * 100 + at] for unit, at in wanted]
+
+
+async def test_nobody_there() -> None:
+    """Refused, and a name that does not exist."""
+    async with connected(target_of(free_port())) as client:
+        for _ in range(2):
+            async with fails(DeviceUnreachable):
+                await client.read(1, "holding", 0, 1)
+    async with (
+        connected(replace(target_of(502), host="no-such-host.invalid", timeout_s=3.0)) as client,
+        fails(DeviceUnreachable, allowed_s=3.0),
+    ):
+        await client.read(1, "holding", 0, 1)
+
+
+FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
+    "exception": (
+        lambda frame: [frame[:4] + b"\x00\x03" + frame[6:7] + b"\x83\x0b"],
+        DeviceProtocolError,
+        "exception 11",
+    ),
+    "unknown exception": (
+        lambda frame: [frame[:4] + b"\x00\x03" + frame[6:7] + b"\x83\x63"],
+        DeviceProtocolError,
+        "99",
+    ),
+    "fewer registers": (lambda frame: [answer(frame, 1)], DeviceProtocolError, "1 values came instead of 2"),
+    "more registers": (lambda frame: [answer(frame, 1, 2, 3)], DeviceProtocolError, "3 values came instead of 2"),
+    "silence": (lambda _: [], DeviceTimeout, "no answer"),
+    "wrong transaction": (lambda frame: [answer(frame, 1, 2, tid=999)], DeviceTimeout, "no answer"),
+    "wrong unit": (lambda frame: [answer(frame, 1, 2, unit=9)], DeviceTimeout, "no answer"),
+    "other function": (lambda frame: [answer(frame, 1, 2, function=4)], DeviceProtocolError, "function 4"),
+    "unknown function": (lambda frame: [answer(frame, 1, 2, function=0x60)], DeviceProtocolError, ""),
+    "half an answer": (lambda frame: [answer(frame, 1, 2)[:9]], DeviceProtocolError, "9 bytes"),
+    "garbage": (lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"], DeviceProtocolError, "bytes"),
+    "hangs up": (lambda _: [None], DeviceUnreachable, "hung up"),
+    "hangs up in mid-answer": (lambda frame: [answer(frame, 1, 2)[:9], None], DeviceUnreachable, "hung up"),
+    "lies about its length": (lambda frame: [frame[:4] + b"\xff\xff" + frame[6:]], DeviceProtocolError, "bytes"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_faults(name: str) -> None:
+    """Each fault is the right error within the deadline, and the next good answer is taken."""
+    fault, kind, text = FAULTS[name]
+    async with FaultyModbus(fault).serving() as server, connected(target_of(server.port)) as client:
+        async with fails(kind, text):
+            await client.read(1, "holding", 0, 2)
+        server.reply = lambda frame: [answer(frame, 7, 8)]
+        assert await client.read(1, "holding", 0, 2) == [7, 8]
+
+
+@pytest.mark.parametrize("fault", [b"\x01\x03\x04\x00\x01\x00\x02\xff\xff", b"garbage", b"\x01\x03\x04\x00"])
+async def test_rtu_faults(fault: bytes) -> None:
+    """A wrong checksum, garbage, half a frame: no answer, or no whole one, and the next good one is taken."""
+    rtu = FaultyModbus(lambda _: [fault])
+    async with rtu.serving() as server, connected(target_of(server.port, "rtu-over-tcp")) as client:
+        with pytest.raises((DeviceTimeout, DeviceProtocolError)):
+            await client.read(1, "holding", 0, 2)
+        server.reply = lambda frame: [rtu_answer(frame, 7, 8)]
+        assert await client.read(1, "holding", 0, 2) == [7, 8]
+
+
+async def test_silence_of_one_unit_keeps_the_others_connection() -> None:
+    """Unit 9 never answers; unit 1 goes on over the same connection."""
+    async with FaultyModbus(lambda frame: [] if frame[6] == 9 else [answer(frame, frame[6])]).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            for _ in range(4):
+                async with fails(DeviceTimeout):
+                    await client.read(9, "holding", 0, 1)
+                assert await client.read(1, "holding", 0, 1) == [1]
+        assert server.connections == 1
+
+
+async def test_a_connection_that_only_swallows_is_made_anew() -> None:
+    """A firewall that forgot the connection says nothing; after a few silences in a row the next one is fresh."""
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 5)] if server.connections > 1 else []).serving() as server,
+        connected(target_of(server.port)) as client,
+    ):
+        for _ in range(3):
+            async with fails(DeviceTimeout):
+                await client.read(1, "holding", 0, 1)
+        assert await client.read(1, "holding", 0, 1) == [5]
+
+
+def numbered(make: Callable[..., bytes]) -> Reply:
+    """The first answer comes late, just before the second; each carries its own number."""
+    frames: list[bytes] = []
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        frames.append(frame)
+        return [] if len(frames) == 1 else [*(make(frame, at) for at, frame in enumerate(frames[-2:], len(frames) - 1))]
+
+    return reply
+
+
+async def test_late_answer_is_not_taken_for_the_next() -> None:
+    """TCP: the transaction number tells them apart, on the same connection. So after a cancelled request."""
+    async with FaultyModbus(numbered(answer)).serving() as server, connected(target_of(server.port)) as client:
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        assert await client.read(1, "holding", 0, 1) == [2]
+        assert server.connections == 1
+    async with FaultyModbus(numbered(answer)).serving() as server, connected(target_of(server.port)) as client:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.read(1, "holding", 0, 1), TIMEOUT_S / 3)
+        assert await client.read(1, "holding", 0, 1) == [2]
+
+
+async def test_late_answer_without_a_number_is_not_taken() -> None:
+    """Some devices put 0 for every transaction; after a silence nobody knows which answer it is."""
+    unnumbered = numbered(lambda frame, value: answer(frame, value, tid=0))
+    async with FaultyModbus(unnumbered).serving() as server, connected(target_of(server.port)) as client:
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        async with fails(DeviceProtocolError, "unnumbered"):
+            await client.read(1, "holding", 0, 1)
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 3, tid=0)]).serving() as server,
+        connected(target_of(server.port)) as client,
+    ):
+        assert await client.read(1, "holding", 0, 1) == [3]
+
+
+async def test_late_answer_over_rtu_is_not_taken() -> None:
+    """RTU has no numbers: what comes late comes on a connection that is gone."""
+    late_s = TIMEOUT_S + 0.1
+    first = True
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        nonlocal first
+        if first:
+            first = False
+            return [late_s, rtu_answer(frame, 1)]
+        return [0.15, rtu_answer(frame, 2)]
+
+    async with FaultyModbus(reply).serving() as server, connected(target_of(server.port, "rtu-over-tcp")) as client:
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        assert await client.read(1, "holding", 0, 1) == [2]
+        assert server.connections == 2
+
+
+async def test_pause_between_requests() -> None:
+    """The device is left alone for that long, after a failure too."""
+    at: list[float] = []
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        at.append(time.monotonic())
+        return [] if len(at) == 2 else [answer(frame, 1)]
+
+    async with FaultyModbus(reply).serving() as server, connected(target_of(server.port, pause_s=0.1)) as client:
+        await client.read(1, "holding", 0, 1)
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        await client.read(1, "holding", 0, 1)
+    assert at[1] - at[0] >= 0.1
+    assert at[2] - at[1] >= TIMEOUT_S + 0.1
+
+
+async def test_server_that_hangs_up_between_requests() -> None:
+    """A gateway that closes after each answer costs a connection each time, and no error."""
+    async with FaultyModbus(lambda frame: [answer(frame, 4), None]).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            for _ in range(3):
+                assert await client.read(1, "holding", 0, 1) == [4]
+                await eventually(lambda: server.open == 0, "the server has hung up")
+        assert server.connections == 3
+
+
+async def test_links_are_shared_and_closed_with_the_last_user() -> None:
+    """Two units of one gateway share a connection; another port has its own."""
+    links = ModbusLinks()
+    async with FaultyModbus(lambda frame: [answer(frame, frame[6])]).serving() as server:
+        one, two = (links.acquire(target_of(server.port)) for _ in range(2))
+        answers: list[list[int]] = list(await asyncio.gather(*(link.read(9, "holding", 0, 1) for link in (one, two))))
+        assert answers == [[9], [9]]
+        assert server.connections == 1
+        await one.close()
+        await one.close()
+        assert await two.read(2, "holding", 0, 1) == [2]
+        assert server.connections == 1
+        await two.close()
+        await eventually(lambda: server.open == 0, "the connection is closed")
+        again = links.acquire(target_of(server.port))
+        assert await again.read(3, "holding", 0, 1) == [3]
+        assert server.connections == 2
+        await again.close()
+
+
+async def test_serial_line() -> None:
+    """RTU over a pseudo-terminal: an answer, a silence, a late answer thrown away, and an answer again."""
+    master, slave = os.openpty()
+    tty.setraw(master)
+    loop = asyncio.get_running_loop()
+    frames: list[bytes] = []
+
+    def on_request() -> None:
+        frame = os.read(master, 256)
+        frames.append(frame)
+        if len(frames) == 2:
+            loop.call_later(TIMEOUT_S + 0.05, os.write, master, rtu_answer(frame, 666))
+        else:
+            os.write(master, rtu_answer(frame, len(frames)))
+
+    loop.add_reader(master, on_request)
+    target = ModbusTarget("serial", serial=os.ttyname(slave), timeout_s=TIMEOUT_S, parity="N")
+    try:
+        async with connected(target) as client:
+            assert await client.read(1, "holding", 0, 1) == [1]
+            async with fails(DeviceTimeout):
+                await client.read(1, "holding", 0, 1)
+            assert await client.read(1, "holding", 0, 1) == [3]
+        async with connected(replace(target, serial="/dev/no-such-line")) as client, fails(DeviceUnreachable):
+            await client.read(1, "holding", 0, 1)
+    finally:
+        loop.remove_reader(master)
+        os.close(master)
+        os.close(slave)

@@ -1,0 +1,154 @@
+"""Reloading: what changed is restarted, what did not is not touched, and a wrong configuration changes nothing."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from agent.config import AgentConfig
+from agent.run import Agent, run
+from rackflow.errors import ConfigError
+from tests.agent.running import Devices, Listener, config_for, listening, running
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+
+class Site:
+    """An agent, its broker's listener, and the configuration that the next reload finds."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        self.config: AgentConfig | ConfigError = config
+        self.devices = Devices()
+        self.agent: Agent | None = None
+        self.listener = Listener()
+
+    def load(self) -> AgentConfig:
+        if isinstance(self.config, ConfigError):
+            raise self.config
+        return self.config
+
+    def tasks(self) -> dict[str, asyncio.Task[None]]:
+        assert self.agent is not None
+        return {name: each.task for name, each in self.agent.running.items()}
+
+    def reload(self, config: AgentConfig | ConfigError) -> None:
+        assert self.agent is not None
+        self.config = config
+        self.agent.reload()
+
+    def own(self, metric: str) -> float | None:
+        """The latest value of one of the agent's own metrics; None before its first report."""
+        reports = self.listener.batches("gw-1")
+        return reports[-1].values[metric] if reports else None
+
+    async def restarted(self, name: str, before: dict[str, asyncio.Task[None]]) -> None:
+        await eventually(lambda: self.tasks().get(name, before[name]) is not before[name], f"{name} is restarted")
+
+
+@contextlib.asynccontextmanager
+async def site(broker: Mosquitto, *devices: str) -> AsyncIterator[Site]:
+    it = Site(config_for(broker, *devices))
+    async with listening(broker) as it.listener, running(it.load(), it.devices, it.load) as it.agent:
+        await eventually(lambda: all(it.listener.documents(name) for name in devices), "every device is met")
+        yield it
+
+
+def with_device(config: AgentConfig, name: str, **changes: object) -> AgentConfig:
+    devices = [each.model_copy(update=changes) if each.id == name else each for each in config.devices]
+    return config.model_copy(update={"devices": devices})
+
+
+async def test_added_removed_and_changed_devices_and_the_others_stay(mosquitto: Mosquitto) -> None:
+    async with site(mosquitto, "stays", "goes", "changes") as it:
+        before = it.tasks()
+        new = with_device(config_for(mosquitto, "stays", "changes", "comes"), "changes", port=1161)
+        it.reload(new)
+        await eventually(lambda: it.listener.batches("comes"), "the new one is polled")
+        after = it.tasks()
+        assert after.keys() == {"stays", "changes", "comes"}
+        assert after["stays"] is before["stays"]
+        assert after["changes"] is not before["changes"]
+        assert before["goes"].done()
+        assert it.devices["goes"].closed == 1
+        assert it.devices["stays"].closed == 0
+        assert it.devices["stays"].opened == 1
+        await eventually(lambda: it.listener.documents("goes")[-1] is None, "its document is cleared")
+        await eventually(lambda: it.listener.statuses()[-1].devices == ["changes", "comes", "stays"], "status")
+
+
+async def test_each_kind_of_change_restarts_only_whom_it_concerns(mosquitto: Mosquitto) -> None:
+    async with site(mosquitto, "a", "b") as it:
+        for change in ({"labels": {"rack": "r7"}}, {"intervals": {"safety": 0.3}}, {"timeout_s": 1.5}):
+            before = it.tasks()
+            devices = [
+                {"id": "a", "host": "h", "credential": "c"},
+                {"id": "b", "host": "h", "credential": "c"} | change,
+            ]
+            it.reload(config_for(mosquitto, devices=devices))
+            await it.restarted("b", before)
+            assert it.tasks()["a"] is before["a"]
+
+
+async def test_a_changed_secret_restarts_all_who_use_it(mosquitto: Mosquitto) -> None:
+    async with site(mosquitto, "a", "b") as it:
+        before = it.tasks()
+        it.reload(config_for(mosquitto, "a", "b", credentials={"c": {"community": "another"}}))
+        await it.restarted("a", before)
+        await it.restarted("b", before)
+
+
+async def test_a_disabled_device_is_stopped_and_forgotten(mosquitto: Mosquitto) -> None:
+    async with site(mosquitto, "a", "b") as it:
+        it.reload(with_device(config_for(mosquitto, "a", "b"), "b", enabled=False))
+        await eventually(lambda: it.listener.documents("b")[-1] is None, "cleared")
+        await eventually(lambda: it.own("dcim_agent_devices{state=disabled}") == 1, "counted")
+        assert it.tasks().keys() == {"a"}
+
+
+async def test_a_wrong_configuration_changes_nothing_and_a_metric_says_so(mosquitto: Mosquitto) -> None:
+    metric = "dcim_agent_config_last_reload_successful"
+    async with site(mosquitto, "a", "b") as it:
+        before = it.tasks()
+        it.reload(ConfigError("agent.yaml: brokr: unknown key"))
+        await eventually(lambda: it.own(metric) == 0, "the metric says so")
+        assert it.tasks() == before
+        it.reload(config_for(mosquitto, "a", "b"))
+        await eventually(lambda: it.own(metric) == 1, "the next one is right")
+        assert it.tasks() == before
+
+
+async def test_another_site_takes_a_restart(mosquitto: Mosquitto) -> None:
+    async with site(mosquitto, "a") as it:
+        before = it.tasks()
+        it.reload(config_for(mosquitto, "a", labels={"site": "elsewhere"}))
+        await eventually(lambda: it.agent is not None and not it.agent.tally.reload_ok, "refused")
+        assert it.tasks() == before
+
+
+async def test_another_broker_costs_a_reconnect_and_nothing_else(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "other").serving() as other:
+        async with site(mosquitto, "a") as it, listening(other) as there:
+            before = it.tasks()
+            it.reload(config_for(other, "a"))
+            await eventually(lambda: there.batches("a") and there.documents("a"), "the other broker has it all")
+            assert there.statuses()[0].status == "online"
+            assert it.tasks() == before
+            await eventually(lambda: it.listener.statuses()[-1].status == "offline", "the old one is told")
+            await eventually(
+                lambda: set(it.listener.seqs()) | set(there.seqs()) >= set(range(1, max(there.seqs()) + 1)), "no gap"
+            )
+
+
+async def test_sighup_reloads(mosquitto: Mosquitto) -> None:
+    loaded = config_for(mosquitto, "a", "b")
+    async with listening(mosquitto) as listener, asyncio.TaskGroup() as group:
+        agent = run(config_for(mosquitto, "a"), Devices(), reload=lambda: loaded)
+        task = group.create_task(agent, name="agent")
+        await eventually(lambda: listener.batches("a"), "polled")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: listener.batches("b"), "the new device is polled")
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await task
