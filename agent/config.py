@@ -81,7 +81,7 @@ class Device(StrictModel):
     timeout_s: Annotated[float, Field(gt=0, le=60)] | None = None
     retries: Annotated[int, Field(ge=0, le=5)] = 1
     credential: str | None = None
-    engine: Literal["gufo", "pysnmp"] = "gufo"
+    engine: Literal["gufo", "pysnmp"] | None = None
     max_varbinds: Annotated[int, Field(ge=1, le=100)] | None = None
     transport: Literal["tcp", "rtu-over-tcp", "serial"] = "tcp"
     unit: Annotated[int, Field(ge=0, le=255)] = 1
@@ -114,7 +114,7 @@ class AgentConfig(StrictModel):
     devices: list[Device]
     intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
     profiles: Path | None = None
-    engine: Literal["gufo", "pysnmp"] | None = None
+    engine: Literal["gufo", "pysnmp"] = "gufo"
     outbox_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -1,6 +1,7 @@
 """From configuration to pollers: picks the seam for each device's protocol, and shares Modbus links between units."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusLinks
@@ -9,6 +10,9 @@ from agent.profile import Profile
 from agent.seams import ModbusClient, ModbusTarget, SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
 from agent.snmp_gufo import GufoClient
 from rackflow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agent.snmp_pysnmp import PysnmpEngines
 
 DEFAULT_TIMEOUT_S = 2.0
 
@@ -19,6 +23,7 @@ class PollerFactory:
     def __init__(self, profiles: Mapping[str, Profile]) -> None:
         self.profiles = profiles
         self._links = ModbusLinks()
+        self._engines: PysnmpEngines | None = None
 
     def __call__(
         self,
@@ -35,7 +40,17 @@ class PollerFactory:
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
             return ModbusPoller(device, self.profiles[device.profile], wrap_modbus(link))
-        return SnmpPoller(device, self.profiles, wrap_snmp(snmp_client(config, device, self.profiles)))
+        target = snmp_target(config, device, self.profiles)
+        client = self._slow_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
+        return SnmpPoller(device, self.profiles, wrap_snmp(client))
+
+    def _slow_client(self, target: SnmpTarget) -> SnmpClient:
+        # The fallback engine takes a second to import; only those who ask for it pay.
+        from agent.snmp_pysnmp import PysnmpClient, PysnmpEngines  # noqa: PLC0415
+
+        if self._engines is None:
+            self._engines = PysnmpEngines()
+        return PysnmpClient(target, self._engines)
 
 
 def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
@@ -67,10 +82,10 @@ def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
     return SnmpCommunity(credential.version, credential.community.get_secret_value() if credential.community else "")
 
 
-def snmp_client(config: AgentConfig, device: Device, profiles: Mapping[str, Profile]) -> SnmpClient:
-    """An SNMP client on the engine that the device, or else the whole file, asks for."""
+def snmp_target(config: AgentConfig, device: Device, profiles: Mapping[str, Profile]) -> SnmpTarget:
+    """Where and how to ask the device."""
     profile = profiles.get(device.profile)
-    target = SnmpTarget(
+    return SnmpTarget(
         device=device.id,
         host=device.host or "",
         port=device.port or 161,
@@ -79,12 +94,6 @@ def snmp_client(config: AgentConfig, device: Device, profiles: Mapping[str, Prof
         retries=device.retries,
         max_varbinds=device.max_varbinds or (profile.max_varbinds if profile else 20),
     )
-    if (config.engine or device.engine) == "gufo":
-        return GufoClient(target)
-    # The fallback engine takes a second to import; only those who ask for it pay.
-    from agent.snmp_pysnmp import PysnmpClient  # noqa: PLC0415
-
-    return PysnmpClient(target)
 
 
 def modbus_target(device: Device, profiles: Mapping[str, Profile]) -> ModbusTarget:
