@@ -55,7 +55,7 @@ def span(seconds: float) -> str:
 def _digits(value: float) -> str:
     value = float(f"{value:.9g}")  # 3.6e6 J times its factor is a whole kWh but for the last bits
     if value == int(value) and abs(value) < 1e6:  # noqa: PLR2004 - beyond it digits are grouped
-        return f"{value:.0f}"
+        return f"{value:,.0f}"
     magnitude = abs(value)
     for bound, decimals in ((0.1, 4), (1.0, 3), (10.0, 2), (1000.0, 1)):
         if magnitude < bound:

@@ -1,11 +1,13 @@
 """The status page: in goes what is held and the time, out comes one self-contained HTML page without scripts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from string import Template
+from urllib.parse import quote
 
 from collector.alarms import alarms_of
 from collector.humanise import quantity, span
@@ -14,6 +16,7 @@ from collector.latest_state import DeviceState, Held
 
 _PLACE = ("room", "row", "rack", "feed")
 _OLD_INTERVALS = 3
+_FLAG = ((0.0, 1.0),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,11 @@ class Moment:
     wall_s: float
 
 
-def render_page(latest: Latest, moment: Moment, faults: Mapping[str, str]) -> str:
-    """The page; `faults` says in words what of the collector itself does not work."""
+def render_page(latest: Latest, moment: Moment, faults: Mapping[str, str], outlets_of: str = "") -> str:
+    """The page; `faults` says in words what of the collector itself does not work.
+
+    Outlets are shown of the device `outlets_of` (`site/device`) only: a rack PDU has dozens.
+    """
     latest.expire(moment.mono_s)
     devices = list(latest.devices())
     up = [device for device in devices if latest.is_up(device, moment.mono_s)]
@@ -41,7 +47,7 @@ def render_page(latest: Latest, moment: Moment, faults: Mapping[str, str]) -> st
     ]
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items()]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
-    cards = [_device(latest, device, moment) for device in devices]
+    cards = [_device(latest, device, moment, outlets_of) for device in devices]
     page = Template(files("collector").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
         tiles="".join(tiles),
@@ -56,21 +62,52 @@ def _tile(name: str, value: str, *, bad: bool) -> str:
     return f'<div class="tile{" bad" if bad else ""}"><b>{value}</b><span>{name}</span></div>'
 
 
-def _device(latest: Latest, device: DeviceState, moment: Moment) -> str:
+def _device(latest: Latest, device: DeviceState, moment: Moment, outlets_of: str) -> str:
     up = latest.is_up(device, moment.mono_s)
     document = device.document
     identity = " ".join(part for part in (document.vendor, document.model) if part) if document else ""
     place = " / ".join([device.site, *(device.labels[label] for label in _PLACE if device.labels.get(label))])
     note = " · ".join(part for part in (escape(identity), escape(place), _age(device, moment, up=up)) if part)
     alarms = "".join(f'<span class="alarm">{escape(alarm)}</span>' for alarm in alarms_of(device, moment.mono_s))
-    rows = "".join(_reading(device.series[key], moment) for key in sorted(device.series, key=_in_order))
+    held = [device.series[key] for key in sorted(device.series, key=_in_order)]
+    tables = _tables(held, moment, f"{device.site}/{device.device}", outlets_of)
     rejected = f'<p class="note">{device.rejected} readings of the last poll rejected</p>' if device.rejected else ""
     return (
         f'<section class="{"up" if up else "down"}"><h2><span class="state">{"up" if up else "down"}</span> '
         f"{escape(device.device)} <small>{escape(device.device_class)}</small>{alarms}</h2>"
         f'<p class="note">{note}</p>'
-        f"{rejected}<table>{rows}</table></section>"
+        f"{rejected}{tables}</section>"
     )
+
+
+def _tables(held: Sequence[Held], moment: Moment, name: str, outlets_of: str) -> str:
+    table = f"<table>{_rows([each for each in held if not _is_outlet(each)], moment)}</table>"
+    outlets = [each for each in held if _is_outlet(each)]
+    if not outlets:
+        return table
+    if name == outlets_of:
+        return f'{table}<p class="note"><a href=".">hide outlets</a></p><table>{_rows(outlets, moment)}</table>'
+    count = len({dict(each.series.labels).get("outlet") for each in outlets})
+    return f'{table}<p class="note"><a href="?outlets={quote(name, safe="")}">show {count} outlets</a></p>'
+
+
+def _is_outlet(held: Held) -> bool:
+    return held.series.metric.field.startswith("outlet_")
+
+
+def _rows(held: Sequence[Held], moment: Moment) -> str:
+    """A row a reading; flags that are not raised share one, so that the one that is stands out."""
+    rows = []
+    for metric, group in groupby(held, key=lambda each: each.series.metric):
+        found = list(group)
+        is_flag = metric.ranges == _FLAG and not metric.unit and len(found) > 1
+        quiet = sum(is_flag and each.value == 0 for each in found)
+        rows += [_reading(each, moment) for each in found if not (is_flag and each.value == 0)]
+        if quiet:
+            others = "none" if quiet == len(found) else "none of the others"
+            name = escape(metric.field.replace("_", " "))
+            rows.append(f'<tr title="{escape(metric.name)}"><th>{name}</th><td>{others} ({quiet})</td></tr>')
+    return "".join(rows)
 
 
 def _in_order(key: str) -> list[str]:

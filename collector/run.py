@@ -129,8 +129,8 @@ class Collector:
         text, series = render(self.latest, time.monotonic())
         return text + self._self_metrics.render(series)
 
-    def _page(self) -> str:
-        return render_page(self.latest, Moment(time.monotonic(), time.time()), self._faults())
+    def _page(self, outlets_of: str) -> str:
+        return render_page(self.latest, Moment(time.monotonic(), time.time()), self._faults(), outlets_of)
 
     def _faults(self) -> dict[str, str]:
         """What does not work, in words, by part; empty means ready."""

@@ -21,7 +21,7 @@ class View:
     """What is served. `faults` says in words what does not work; none means ready."""
 
     metrics: Callable[[], str]
-    page: Callable[[], str]
+    page: Callable[[str], str]
     faults: Callable[[], Mapping[str, str]]
 
 
@@ -41,8 +41,10 @@ def make_app(view: View) -> web.Application:
         text = "; ".join(f"{what}: {fault}" for what, fault in faults.items()).replace("\n", " ")
         return web.Response(status=503, text=f"{text}\n") if faults else web.Response(text="ready\n")
 
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(text=view.page(), content_type="text/html", headers=PAGE_HEADERS)
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(
+            text=view.page(request.query.get("outlets", "")), content_type="text/html", headers=PAGE_HEADERS
+        )
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)

@@ -148,3 +148,21 @@ async def test_the_page_is_served(mosquitto: Mosquitto, tmp_path: Path) -> None:
         assert "cdu-07" in answer.text
         assert (await running_one.get("/nothing")).status == 404
         assert (await running_one.get("/healthz")).text == "ok\n"
+
+
+def test_flags_that_are_not_raised_share_a_row_and_outlets_are_shown_on_demand() -> None:
+    """A device with dozens of zeros stays readable, and what is raised stands out."""
+    latest = Latest(1000)
+    values = {f"dcim_cdu_leak_detected{{detector=d{at}}}": 0.0 for at in range(4)}
+    values |= {"dcim_pdu_outlet_power_watts{outlet=10}": 80.0, "dcim_pdu_outlet_power_watts{outlet=2}": 120.0}
+    apply(latest, batch(values=values))
+    text = text_of(latest)
+    assert "leak detected none (4)" in text
+    assert "show 2 outlets" in text
+    assert "120 W" not in text
+    page = render_page(latest, Moment(0.0, now_ms() / 1000), {}, "cas1/cdu-07")
+    assert page.index("120 W") < page.index("80 W")
+    apply(latest, batch(values=values | {"dcim_cdu_leak_detected{detector=d2}": 1.0}, time_ms=now_ms() + 1))
+    text = text_of(latest)
+    assert "leak detected d2 1" in text
+    assert "leak detected none of the others (3)" in text

@@ -1,0 +1,178 @@
+"""The command `rackflow-sim`: in go recordings and ports, out come simulated devices that run until they are told to stop."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from rackflow.errors import ConfigError, RackflowError
+from rackflow.logs import configure_logging
+from rackflow.snmprec import read_snmprec
+from simulator.cdu_model import CduModel
+from simulator.cdu_registers import CDU_UNIT, cdu_registers
+from simulator.live import Model, run_models, vary_load
+from simulator.meter import METER_UNIT, MeterModel, meter_registers
+from simulator.modbus_server import ModbusServer
+from simulator.snmp_agent import SnmpDevice
+from simulator.snmp_users import parse_user
+
+log = logging.getLogger(__name__)
+
+EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78
+LAST_PORT = 65535
+
+
+class ServeError(RackflowError):
+    """An address that cannot be served; the text says what, where and why."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    configure_logging(arguments.log_level)
+    logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it tells of itself, not of devices
+    try:
+        asyncio.run(_serve(arguments))
+    except ConfigError as error:
+        print(f"rackflow-sim: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    except ServeError as error:
+        print(f"rackflow-sim: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rackflow-sim", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser(
+        "serve", help="serve recordings over SNMP, and models of a CDU and of a meter over Modbus TCP"
+    )
+    serve.add_argument(
+        "recordings",
+        nargs="*",
+        metavar="FILE.snmprec[=PORT]",
+        help="recordings; without PORT the next one from --port on",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument(
+        "--port",
+        type=_port,
+        default=1161,
+        help="first UDP port for recordings without one (default 1161); 0: any free one",
+    )
+    serve.add_argument(
+        "--community",
+        action="append",
+        default=[],
+        help="community of SNMP v1 and v2c (default public); may be repeated",
+    )
+    serve.add_argument(
+        "--user",
+        action="append",
+        default=[],
+        metavar="NAME:AUTH:KEY:PRIV:KEY",
+        help="user of SNMPv3, as in ops:sha256:KEY:aes128:KEY",
+    )
+    serve.add_argument(
+        "--cdu", type=_port, metavar="PORT", help=f"serve a coolant distribution unit over Modbus TCP, unit {CDU_UNIT}"
+    )
+    serve.add_argument(
+        "--meter", type=_port, metavar="PORT", help=f"serve an energy meter over Modbus TCP, unit {METER_UNIT}"
+    )
+    serve.add_argument(
+        "--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs move"
+    )
+    serve.add_argument(
+        "--frozen", action="store_true", help="serve sysUpTime as it was recorded; otherwise it goes on counting"
+    )
+    serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; ports are 0 to {LAST_PORT}")
+    return int(text)
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    """Raises ConfigError for what is wrong with the arguments, ServeError where a port cannot be used."""
+    if not arguments.recordings and arguments.cdu is None and arguments.meter is None:
+        raise ConfigError("nothing to serve; name a recording, or give --cdu or --meter")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        await _start_recordings(arguments, stack)
+        models = await _start_models(arguments, stack)
+        sys.stdout.flush()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(run_models(models), name="models")
+            await stop.wait()
+            running.cancel()
+        log.info("stopping")
+
+
+async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack) -> None:
+    users = [parse_user(text) for text in arguments.user]
+    next_port = arguments.port
+    chosen: list[tuple[Path, int]] = []
+    for text in arguments.recordings:
+        name, _, port = text.rpartition("=")
+        if name and port.isdecimal():
+            chosen.append((Path(name), _checked_port(text, int(port))))
+        else:
+            chosen.append((Path(text), _checked_port(text, next_port)))
+            next_port += 1 if next_port else 0
+    read = [(path, port, read_snmprec(path)) for path, port in chosen]
+    for seed, (path, port, records) in enumerate(read):
+        device = SnmpDevice(
+            records,
+            communities=arguments.community or ["public"],
+            users=users,
+            host=arguments.host,
+            port=port,
+            uptime=not arguments.frozen,
+        )
+        moving = vary_load(device, records, seed) if arguments.vary else 0
+        await _start(device, stack, f"{path} ({len(records)} objects, {moving} moving)")
+
+
+async def _start_models(arguments: argparse.Namespace, stack: AsyncExitStack) -> list[Model]:
+    models: list[Model] = []
+    if arguments.cdu is not None:
+        cdu = CduModel()
+        server = ModbusServer({CDU_UNIT: cdu_registers(cdu)}, arguments.host, arguments.cdu)
+        await _start(server, stack, f"unit {CDU_UNIT} (coolant distribution unit)")
+        models.append(cdu)
+    if arguments.meter is not None:
+        meter = MeterModel()
+        server = ModbusServer({METER_UNIT: meter_registers(meter)}, arguments.host, arguments.meter)
+        await _start(server, stack, f"unit {METER_UNIT} (energy meter)")
+        models.append(meter)
+    return models
+
+
+async def _start(server: SnmpDevice | ModbusServer, stack: AsyncExitStack, what: str) -> None:
+    """Start it, have it stopped, and print its line. Raises ServeError."""
+    protocol = "snmp" if isinstance(server, SnmpDevice) else "modbus"
+    try:
+        await server.start()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ServeError(f"cannot serve {what} on {server.host}:{server.port} ({protocol}): {reason}") from error
+    stack.push_async_callback(server.stop)
+    print(f"{protocol} {server.host}:{server.port} {what}")
+
+
+def _checked_port(text: str, port: int) -> int:
+    if port > LAST_PORT:
+        raise ConfigError(f"{text}: port {port} is above {LAST_PORT}")
+    return port

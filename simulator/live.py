@@ -1,0 +1,49 @@
+"""Time for the pure models: in go models and devices, out come values that move with the clock of this process."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from rackflow.snmprec import Record
+from simulator.load_overlay import Swing, overlay
+from simulator.snmp_agent import SnmpDevice
+
+RECORDINGS: Final = Path(__file__).parent / "recordings"
+"""Recordings that come with the simulator: `apc-rpdu2`, `apc-ups` and `rfc1628-ups`, each with the suffix `.snmprec`."""
+TICK_S: Final = 0.25
+LONGEST_STEP_S: Final = 10.0
+"""After the process was stopped for longer, models go on from where they were."""
+
+
+class Model(Protocol):
+    """Whatever lets time pass."""
+
+    def advance(self, dt_s: float) -> None:
+        """Let so much time pass."""
+        ...
+
+
+async def run_models(models: Sequence[Model]) -> None:
+    """Let time pass for models until cancelled."""
+    before = time.monotonic()
+    while True:
+        await asyncio.sleep(TICK_S)
+        now = time.monotonic()
+        for model in models:
+            model.advance(min(now - before, LONGEST_STEP_S))
+        before = now
+
+
+def vary_load(device: SnmpDevice, records: Iterable[Record], seed: int = 0) -> int:
+    """Let load, currents, power and energy of a UPS or rack PDU move from now on; how many OIDs do."""
+    began = time.monotonic()
+    moving = overlay(records, Swing(seed))
+    for oid, value in moving.items():
+        device.set(oid, _since(began, value))
+    return len(moving)
+
+
+def _since(began: float, value: Callable[[float], int]) -> Callable[[], int]:
+    return lambda: value(time.monotonic() - began)

@@ -1,0 +1,44 @@
+"""Users of simulated SNMPv3 devices: in goes `name:auth:key:priv:key`, out comes a checked `SnmpUser`; pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from rackflow.errors import ConfigError
+
+AUTH: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+PRIV: Final = ("des", "aes128", "aes192", "aes256")
+SHORTEST_KEY: Final = 8
+"""RFC 3414, 11.2; net-snmp's tools refuse less."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpUser:
+    """Without `auth` there is no password, without `priv` no encryption. Raises ConfigError."""
+
+    name: str
+    auth: str = ""
+    auth_key: str = ""
+    priv: str = ""
+    priv_key: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ConfigError("an SNMPv3 user needs a name")
+        for what, protocol, known, key in (
+            ("authentication", self.auth, AUTH, self.auth_key),
+            ("encryption", self.priv, PRIV, self.priv_key),
+        ):
+            if protocol and protocol not in known:
+                raise ConfigError(f"user {self.name}: {what} {protocol!r} is not known; known are {', '.join(known)}")
+            if protocol and len(key) < SHORTEST_KEY:
+                raise ConfigError(f"user {self.name}: the key for {what} needs {SHORTEST_KEY} characters or more")
+        if self.priv and not self.auth:
+            raise ConfigError(f"user {self.name}: there is no encryption without authentication")
+
+
+def parse_user(text: str) -> SnmpUser:
+    """A user as given on the command line: `name`, `name:auth:key` or `name:auth:key:priv:key`. Raises ConfigError."""
+    fields = text.split(":")
+    if len(fields) not in {1, 3, 5}:
+        raise ConfigError(f"user {fields[0]!r}: write it as name, name:auth:key or name:auth:key:priv:key")
+    return SnmpUser(*fields)
