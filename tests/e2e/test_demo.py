@@ -1,0 +1,116 @@
+"""The demo as a stranger runs it: it fills every device with telemetry, ends by itself or on Ctrl-C, and leaves nothing behind."""
+
+import gzip
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.servers.ports import accepts, free_port
+from tests.servers.waiting import wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-c", "import sys; from simulator.demo import main; sys.exit(main())"]
+
+
+def descendants(pid: int) -> set[int]:
+    """Processes below one, read from /proc."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                stat = (folder / "stat").read_text(encoding="ascii", errors="replace")
+            except OSError:
+                continue
+            parents[int(folder.name)] = int(stat.rpartition(") ")[2].split()[1])
+    found: set[int] = set()
+    while True:
+        more = {child for child, parent in parents.items() if parent == pid or parent in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> None:
+    port = free_port()
+    done = subprocess.run(
+        [*COMMAND, "--for", "14s", "--port", str(port), "--keep", str(tmp_path / "demo")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"http://127.0.0.1:{port}/" in done.stdout
+    summary = done.stdout.strip().splitlines()[-1]
+    match = re.fullmatch(
+        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; 6 of 6 devices heard",
+        summary,
+    )
+    assert match, summary
+    polls, batches, points, series, errors = map(int, match.groups())
+    assert polls > 20
+    assert batches > 20
+    assert points > 200
+    assert series > 250
+    assert errors == 0
+    stored = gzip.decompress(b"".join(path.read_bytes() for path in (tmp_path / "demo" / "points").iterdir()))
+    lines = stored.decode("utf-8")
+    for measurement in ("dcim_ups", "dcim_pdu", "dcim_cdu", "dcim_meter", "dcim_env", "dcim_device"):
+        assert f"{measurement}," in lines
+    assert not accepts(port)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
+    port = free_port()
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    child = subprocess.Popen(
+        [*COMMAND, "--port", str(port)],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_until(lambda: accepts(port), "the page", 30)
+        below = descendants(child.pid)
+        assert len(below) >= 3
+        child.send_signal(number)
+        assert child.wait(timeout=20) == 0
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 10)
+    finally:
+        child.kill()
+        output = child.communicate()[0].decode()
+    assert "Traceback" not in output
+    assert list(tmp_path.iterdir()) == []
+    assert not accepts(port)
+
+
+def test_a_port_in_use_costs_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        started = time.monotonic()
+        done = subprocess.run(
+            [*COMMAND, "--port", str(port)], cwd=REPOSITORY, capture_output=True, text=True, timeout=20, check=False
+        )
+    assert done.returncode == 1
+    assert re.fullmatch(rf"rackflow-demo: --port: {port} cannot be used .*; choose another with --port\n", done.stderr)
+    assert time.monotonic() - started < 10
+
+
+def test_a_duration_that_is_none_is_a_usage_mistake() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--for", "soon"], cwd=REPOSITORY, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode == 2
+    assert "'soon' is not a duration" in done.stderr
