@@ -104,6 +104,7 @@ def _load(path: Path) -> tuple[AgentConfig, dict[str, Profile]]:
     try:
         for device in config.devices:
             check_profile(profiles, device)
+        config.broker.tls_context()
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return config, profiles

@@ -138,6 +138,8 @@ def _decode(kind: str, raw: bytes, *, packed: bool) -> RecordValue:
     if packed and kind in RANGES:
         raise ValueError(f"the tag {kind} holds a decimal number, not octets")
     if packed and kind == IP_ADDRESS:
+        if len(raw) != 4:  # noqa: PLR2004 - the length of an IPv4 address
+            raise ValueError(f"{len(raw)} octets, not the 4 of an IPv4 address")
         return str(ipaddress.IPv4Address(raw))
     return _DECODERS[kind](raw)
 

@@ -53,45 +53,38 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve", help="serve recordings over SNMP, and models of a CDU and of a meter over Modbus TCP"
     )
-    serve.add_argument(
+    add = serve.add_argument
+    add(
         "recordings",
         nargs="*",
         metavar="FILE.snmprec[=PORT]",
         help="recordings; without PORT the next one from --port on",
     )
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    serve.add_argument(
+    add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    add(
         "--port",
         type=_port,
         default=1161,
         help="first UDP port for recordings without one (default 1161); 0: any free one",
     )
-    serve.add_argument(
+    add(
         "--community",
         action="append",
         default=[],
         help="community of SNMP v1 and v2c (default public); may be repeated",
     )
-    serve.add_argument(
+    add(
         "--user",
         action="append",
         default=[],
         metavar="NAME:AUTH:KEY:PRIV:KEY",
-        help="user of SNMPv3, as in ops:sha256:KEY:aes128:KEY",
+        help="SNMPv3, as in ops:sha256:KEY:aes128:KEY",
     )
-    serve.add_argument(
-        "--cdu", type=_port, metavar="PORT", help=f"serve a coolant distribution unit over Modbus TCP, unit {CDU_UNIT}"
-    )
-    serve.add_argument(
-        "--meter", type=_port, metavar="PORT", help=f"serve an energy meter over Modbus TCP, unit {METER_UNIT}"
-    )
-    serve.add_argument(
-        "--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs move"
-    )
-    serve.add_argument(
-        "--frozen", action="store_true", help="serve sysUpTime as it was recorded; otherwise it goes on counting"
-    )
-    serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
+    add("--cdu", type=_port, metavar="PORT", help=f"serve a coolant distribution unit over Modbus TCP, unit {CDU_UNIT}")
+    add("--meter", type=_port, metavar="PORT", help=f"serve an energy meter over Modbus TCP, unit {METER_UNIT}")
+    add("--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs move")
+    add("--frozen", action="store_true", help="serve sysUpTime as it was recorded; otherwise it goes on counting")
+    add("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     return parser
 
 

@@ -84,11 +84,12 @@ async def _demo(arguments: argparse.Namespace) -> int:
             stack.callback(broker.stop)
             devices = await start_devices(stack)
             page = Page("127.0.0.1", arguments.port)
-            await stack.enter_async_context(_collector(folder, broker_port, arguments.port))
+            collector = await stack.enter_async_context(_collector(folder, broker_port, arguments.port))
+            # A broker keeps nothing for a subscriber whom it does not know yet, so the agent starts second.
+            await _wait_until_ready(page, [collector], stop)
             agent = await stack.enter_async_context(_agent(folder, broker_port, devices))
-            await _wait_for_page(page, [agent], stop)
             _say_where(page, devices, folder if arguments.keep else None, time.monotonic() - started)
-            await _wait(stop, arguments.duration, [agent])
+            await _wait(stop, arguments.duration, [collector, agent])
             metrics = await fetch(page, "/metrics")
         summary = summarise(metrics, [device.id for device in devices])
         print(summary.line)
@@ -148,16 +149,17 @@ async def _child(package: str, config: Path, folder: Path) -> AsyncIterator[asyn
                 print((folder / f"{package}.log").read_text(errors="replace")[-2000:], file=sys.stderr)
 
 
-async def _wait_for_page(page: Page, children: Sequence[asyncio.subprocess.Process], stop: asyncio.Event) -> None:
+async def _wait_until_ready(page: Page, children: Sequence[asyncio.subprocess.Process], stop: asyncio.Event) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while not stop.is_set():
         _check_children(children)
         try:
-            if "rackflow" in (await fetch(page, "/")).lower():
-                return
+            await fetch(page, "/readyz")
         except OSError as error:
             if time.monotonic() > deadline:
-                raise DemoError(f"the collector does not answer on {page.url}: {error}") from error
+                raise DemoError(f"the collector is not ready on {page.url}: {error}") from error
+        else:
+            return
         await _wait(stop, 0.1, children)
 
 

@@ -92,6 +92,7 @@ _GARBAGE = (PySnmpError, PyAsn1Error, AttributeError, LookupError, TypeError, Va
 class SnmpDevice:
     """A device on a UDP port; port 0 takes a free one. `set`, `remove` and `reboot` work before and while it is served.
 
+    No answer is longer than `max_message_bytes`: GETBULK is cut, all else refused with tooBig.
     A wrong community is not answered, as by a real device, but counted. With `uptime` a recorded sysUpTime goes on counting.
     While `mute` is true nothing is answered at all.
     """
@@ -191,7 +192,7 @@ class _Link(asyncio.DatagramProtocol, AbstractTransportDispatcher):  # type: ign
         self, engine_id: bytes, max_message_bytes: int, communities: Sequence[str], users: Sequence[SnmpUser]
     ) -> None:
         self._max_message_bytes = max_message_bytes
-        engine = self._engine = SnmpEngine(maxMessageSize=max_message_bytes)
+        engine = self._engine = SnmpEngine()  # our own limit is kept in `_answer`
         engine.transport_dispatcher = self
         # Given to the constructor, the identifier would leave a file under /tmp.
         identifier = self._internal("__SNMP-FRAMEWORK-MIB", "snmpEngineID")

@@ -1,12 +1,17 @@
-"""Fixtures of the agent's tests: net-snmp daemons."""
+"""Fixtures of the agent's tests: net-snmp daemons, and clients of both SNMP engines."""
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.seams import SnmpClient, SnmpTarget
+from agent.snmp_gufo import GufoClient
+from agent.snmp_pysnmp import PysnmpClient, PysnmpEngines
 from tests.agent.faulty_peers import GET, integer, oid_octets, tlv
+from tests.agent.snmp_clients import MakeClient
 from tests.servers import snmpd as plain
 
 BASE = "1.3.6.1.4.1.8072.9999"
@@ -91,3 +96,25 @@ def own_snmpd(tmp_path: Path) -> Iterator[Snmpd]:
     """A daemon with `VALUES` that one test may stop and restart."""
     with Snmpd(tmp_path / "snmpd").serving() as server:
         yield server
+
+
+@pytest.fixture(params=["gufo", "pysnmp"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name of the engine under test."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def client_of(engine: str) -> AsyncIterator[MakeClient]:
+    """Makes clients of the engine, and closes them."""
+    engines = PysnmpEngines()
+    made: list[SnmpClient] = []
+
+    def make(target: SnmpTarget) -> SnmpClient:
+        made.append(GufoClient(target) if engine == "gufo" else PysnmpClient(target, engines))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.close()
+    await asyncio.sleep(0)  # pysnmp's tasks end one turn after they are cancelled

@@ -1,95 +1,17 @@
 """The Modbus seam against pymodbus's own servers and against a server that misbehaves on purpose."""
 
 import asyncio
-import os
-import time
-import tty
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
 import pytest
 from pymodbus import FramerType
-from pymodbus.framer import FramerRTU
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
-from agent.modbus import ModbusLinks, PymodbusClient
-from agent.seams import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus, Reply
+from tests.agent.modbus_peers import TIMEOUT_S, answer, connected, fails, good_server, rtu_answer, target_of
 from tests.servers.ports import free_port
-from tests.servers.waiting import eventually
-
-TIMEOUT_S = 0.3
-SLACK_S = 1.0
-
-
-def target_of(port: int, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", pause_s: float = 0.0) -> ModbusTarget:
-    return ModbusTarget(transport, "127.0.0.1", port, timeout_s=TIMEOUT_S, pause_s=pause_s)
-
-
-@asynccontextmanager
-async def connected(target: ModbusTarget) -> AsyncIterator[PymodbusClient]:
-    client = PymodbusClient(target)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-@asynccontextmanager
-async def fails(kind: type[DeviceError], text: str = "", allowed_s: float = TIMEOUT_S) -> AsyncIterator[None]:
-    """The block raises this error within this time."""
-    started = time.monotonic()
-    with pytest.raises(kind, match=text or None) as caught:
-        yield
-    assert type(caught.value) is kind
-    assert time.monotonic() - started < allowed_s + SLACK_S
-
-
-def answer(
-    frame: bytes, *values: int, unit: int | None = None, function: int | None = None, tid: int | None = None
-) -> bytes:
-    """A Modbus TCP answer with registers."""
-    pdu = bytes([frame[7] if function is None else function, 2 * len(values)])
-    pdu += b"".join(value.to_bytes(2, "big") for value in values)
-    head = frame[:2] if tid is None else tid.to_bytes(2, "big")
-    return (
-        head + b"\x00\x00" + (len(pdu) + 1).to_bytes(2, "big") + (frame[6:7] if unit is None else bytes([unit])) + pdu
-    )
-
-
-def rtu_answer(frame: bytes, *values: int) -> bytes:
-    """A Modbus RTU answer with registers."""
-    body = frame[:2] + bytes([2 * len(values)]) + b"".join(value.to_bytes(2, "big") for value in values)
-    return body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
-
-
-@asynccontextmanager
-async def good_server(framer: FramerType) -> AsyncIterator[int]:
-    """Units 1 and 2; coils and discrete inputs 0-19, holding 0-9, input 0-9."""
-    port = free_port()
-
-    def unit(number: int) -> SimDevice:
-        bits = [at % 3 == 0 for at in range(32)]
-        return SimDevice(
-            number,
-            simdata=(
-                [SimData(0, values=bits, datatype=DataType.BITS)],
-                [SimData(0, values=[not bit for bit in bits], datatype=DataType.BITS)],
-                [SimData(0, values=[number * 100 + at for at in range(10)], datatype=DataType.REGISTERS)],
-                [SimData(0, values=[number * 1000 + at for at in range(10)], datatype=DataType.REGISTERS)],
-            ),
-        )
-
-    server = ModbusTcpServer([unit(1), unit(2)], framer=framer, address=("127.0.0.1", port))
-    await server.serve_forever(background=True)
-    try:
-        yield port
-    finally:
-        await server.shutdown()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "rtu-over-tcp"])
@@ -256,81 +178,3 @@ async def test_late_answer_over_rtu_is_not_taken() -> None:
             await client.read(1, "holding", 0, 1)
         assert await client.read(1, "holding", 0, 1) == [2]
         assert server.connections == 2
-
-
-async def test_pause_between_requests() -> None:
-    """The device is left alone for that long, after a failure too."""
-    at: list[float] = []
-
-    def reply(frame: bytes) -> list[bytes | float | None]:
-        at.append(time.monotonic())
-        return [] if len(at) == 2 else [answer(frame, 1)]
-
-    async with FaultyModbus(reply).serving() as server, connected(target_of(server.port, pause_s=0.1)) as client:
-        await client.read(1, "holding", 0, 1)
-        async with fails(DeviceTimeout):
-            await client.read(1, "holding", 0, 1)
-        await client.read(1, "holding", 0, 1)
-    assert at[1] - at[0] >= 0.1
-    assert at[2] - at[1] >= TIMEOUT_S + 0.1
-
-
-async def test_server_that_hangs_up_between_requests() -> None:
-    """A gateway that closes after each answer costs a connection each time, and no error."""
-    async with FaultyModbus(lambda frame: [answer(frame, 4), None]).serving() as server:
-        async with connected(target_of(server.port)) as client:
-            for _ in range(3):
-                assert await client.read(1, "holding", 0, 1) == [4]
-                await eventually(lambda: server.open == 0, "the server has hung up")
-        assert server.connections == 3
-
-
-async def test_links_are_shared_and_closed_with_the_last_user() -> None:
-    """Two units of one gateway share a connection; another port has its own."""
-    links = ModbusLinks()
-    async with FaultyModbus(lambda frame: [answer(frame, frame[6])]).serving() as server:
-        one, two = (links.acquire(target_of(server.port)) for _ in range(2))
-        answers: list[list[int]] = list(await asyncio.gather(*(link.read(9, "holding", 0, 1) for link in (one, two))))
-        assert answers == [[9], [9]]
-        assert server.connections == 1
-        await one.close()
-        await one.close()
-        assert await two.read(2, "holding", 0, 1) == [2]
-        assert server.connections == 1
-        await two.close()
-        await eventually(lambda: server.open == 0, "the connection is closed")
-        again = links.acquire(target_of(server.port))
-        assert await again.read(3, "holding", 0, 1) == [3]
-        assert server.connections == 2
-        await again.close()
-
-
-async def test_serial_line() -> None:
-    """RTU over a pseudo-terminal: an answer, a silence, a late answer thrown away, and an answer again."""
-    master, slave = os.openpty()
-    tty.setraw(master)
-    loop = asyncio.get_running_loop()
-    frames: list[bytes] = []
-
-    def on_request() -> None:
-        frame = os.read(master, 256)
-        frames.append(frame)
-        if len(frames) == 2:
-            loop.call_later(TIMEOUT_S + 0.05, os.write, master, rtu_answer(frame, 666))
-        else:
-            os.write(master, rtu_answer(frame, len(frames)))
-
-    loop.add_reader(master, on_request)
-    target = ModbusTarget("serial", serial=os.ttyname(slave), timeout_s=TIMEOUT_S, parity="N")
-    try:
-        async with connected(target) as client:
-            assert await client.read(1, "holding", 0, 1) == [1]
-            async with fails(DeviceTimeout):
-                await client.read(1, "holding", 0, 1)
-            assert await client.read(1, "holding", 0, 1) == [3]
-        async with connected(replace(target, serial="/dev/no-such-line")) as client, fails(DeviceUnreachable):
-            await client.read(1, "holding", 0, 1)
-    finally:
-        loop.remove_reader(master)
-        os.close(master)
-        os.close(slave)

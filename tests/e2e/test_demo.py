@@ -59,7 +59,7 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
     assert polls > 20
     assert batches > 20
     assert points > 200
-    assert series > 250
+    assert series > 500
     assert errors == 0
     stored = gzip.decompress(b"".join(path.read_bytes() for path in (tmp_path / "demo" / "points").iterdir()))
     lines = stored.decode("utf-8")
@@ -80,9 +80,8 @@ def test_ctrl_c_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) ->
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_until(lambda: accepts(port), "the page", 30)
+        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 30)
         below = descendants(child.pid)
-        assert len(below) >= 3
         child.send_signal(number)
         assert child.wait(timeout=20) == 0
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 10)

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from rackflow.snmprec import (
     COUNTER32,
@@ -15,6 +17,7 @@ from rackflow.snmprec import (
     TIMETICKS,
     Record,
 )
+from simulator.snmp_agent import SnmpDevice
 from tests.servers.process import find_program
 
 AUTH_KEY = "authauthauth"
@@ -36,6 +39,16 @@ _TAGS = {
 _LINE = re.compile(
     r"^\.([\d.]+) = (?:([A-Za-z][\w-]*): ?)?(.*?)(?=\n\.\d[\d.]* = |\nEnd of MIB|\Z)", re.MULTILINE | re.DOTALL
 )
+
+
+@asynccontextmanager
+async def serving(device: SnmpDevice) -> AsyncIterator[str]:
+    """The address under which a device can be asked."""
+    port = await device.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await device.stop()
 
 
 async def run(program: str, *arguments: str, timeout_s: float = 30.0) -> tuple[int, str, str]:

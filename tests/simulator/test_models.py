@@ -1,7 +1,6 @@
 """Models of devices: they keep the balance of energy, answer faults as the real thing does, and are the same for the same seed."""
 
 import struct
-from collections.abc import Callable
 
 import pytest
 
@@ -39,7 +38,8 @@ def test_the_load_moves_over_the_day() -> None:
     for _ in range(96):
         model.advance(900)
         seen.append(model.heat_w)
-    assert min(seen) < 60e3 < 100e3 < max(seen)
+    assert min(seen) < 60e3
+    assert max(seen) > 100e3
 
 
 def test_values_are_in_the_ranges_of_the_device() -> None:
@@ -181,7 +181,7 @@ def test_the_energy_of_an_overlay_is_the_integral_of_its_power(
 
 def test_runtime_shrinks_as_the_load_grows() -> None:
     moving = overlay(read_snmprec(RECORDINGS / "rfc1628-ups.snmprec"), Swing(slow=0.3, quick=0))
-    load: Callable[[float], int] = moving["1.3.6.1.2.1.33.1.4.4.1.4.1"]
+    load = moving["1.3.6.1.2.1.33.1.4.4.1.4.1"]
     runtime = moving["1.3.6.1.2.1.33.1.2.3.0"]
     assert load(225) > load(675)
     assert runtime(225) < runtime(675)

@@ -3,19 +3,17 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from rackflow.errors import ConfigError
 from rackflow.snmprec import COUNTER64, INTEGER, OCTET_STRING, Record, parse_snmprec, read_snmprec
 from simulator.live import RECORDINGS, vary_load
 from simulator.snmp_agent import SYS_UP_TIME, SnmpDevice
-from simulator.snmp_users import SnmpUser, parse_user
+from simulator.snmp_users import parse_user
 from tests.servers.waiting import eventually
-from tests.simulator.netsnmp import AUTH_KEY, PRIV_KEY, USER, V1, V2C, V3, records, run
+from tests.simulator.netsnmp import USER, V1, V2C, V3, records, run, serving
 
 ROOT = ".1.3"
 EVERY_TYPE = parse_snmprec(
@@ -27,15 +25,6 @@ EVERY_TYPE = parse_snmprec(
 )
 UPS = RECORDINGS / "apc-ups.snmprec"
 PDU = RECORDINGS / "apc-rpdu2.snmprec"
-
-
-@asynccontextmanager
-async def serving(device: SnmpDevice) -> AsyncIterator[str]:
-    port = await device.start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        await device.stop()
 
 
 @pytest.mark.parametrize("access", [V1, V2C, V3], ids=["v1", "v2c", "v3"])
@@ -59,76 +48,6 @@ async def test_captures_of_real_devices_come_back(name: str, captures: Path) -> 
     async with serving(SnmpDevice(recording)) as address:
         assert await records("snmpwalk", *V2C, address, ROOT) == list(recording)
         assert await records("snmpbulkwalk", *V2C, address, ROOT) == list(recording)
-
-
-@pytest.mark.parametrize(
-    ("auth", "priv", "tool_auth", "tool_priv"),
-    [
-        ("md5", "des", "MD5", "DES"),
-        ("sha1", "aes128", "SHA", "AES"),
-        ("sha512", "aes128", "SHA-512", "AES"),
-        ("sha384", "", "SHA-384", ""),
-    ],
-)
-async def test_several_users_of_snmpv3_have_their_own_protocols(
-    auth: str, priv: str, tool_auth: str, tool_priv: str
-) -> None:
-    users = [parse_user(USER), SnmpUser("second", auth, "another-password", priv, PRIV_KEY if priv else "")]
-    level = ["-l", "authPriv", "-x", tool_priv, "-X", PRIV_KEY] if priv else ["-l", "authNoPriv"]
-    second = ["-v3", "-u", "second", "-a", tool_auth, "-A", "another-password", *level]
-    async with serving(SnmpDevice(EVERY_TYPE, users=users)) as address:
-        for access in (V3, second):
-            assert await records("snmpget", *access, address, EVERY_TYPE[0].oid) == [EVERY_TYPE[0]]
-
-
-@pytest.mark.parametrize(
-    ("access", "complaint"),
-    [
-        (("-v3", "-u", "nobody", "-l", "noAuthNoPriv"), "Unknown user name"),
-        (("-v3", "-u", "ops", "-l", "noAuthNoPriv"), "Unsupported security level"),
-        (
-            (
-                "-v3",
-                "-u",
-                "ops",
-                "-l",
-                "authPriv",
-                "-a",
-                "SHA-256",
-                "-A",
-                "wrong-password",
-                "-x",
-                "AES",
-                "-X",
-                PRIV_KEY,
-            ),
-            "Authentication failure",
-        ),
-        (
-            (
-                "-v3",
-                "-u",
-                "ops",
-                "-l",
-                "authPriv",
-                "-a",
-                "SHA-256",
-                "-A",
-                AUTH_KEY,
-                "-x",
-                "AES",
-                "-X",
-                "wrong-password",
-            ),
-            "Decryption error",
-        ),
-    ],
-)
-async def test_wrong_credentials_of_snmpv3_are_reported(access: Sequence[str], complaint: str) -> None:
-    async with serving(SnmpDevice(EVERY_TYPE, users=[parse_user(USER)])) as address:
-        status, out, err = await run("snmpget", *access, "-r0", "-t2", address, SYS_UP_TIME)
-    assert status == 1
-    assert complaint in out + err or "Timeout" in err
 
 
 async def test_a_wrong_community_is_not_answered_but_counted() -> None:
@@ -197,17 +116,6 @@ async def test_uptime_goes_on_from_the_recording_and_starts_over_with_a_reboot()
         assert recorded <= await ticks() < recorded + 3000
         device.reboot()
         assert await ticks() < 3000
-
-
-async def test_a_reboot_shows_in_engine_boots_and_v3_users_get_in_again() -> None:
-    device = SnmpDevice(EVERY_TYPE, users=[parse_user(USER)])
-    async with serving(device) as address:
-        boots = ["-Z", "1,0"]  # what a client remembers of a device that has booted once
-        assert await records("snmpget", *V3, *boots, address, EVERY_TYPE[0].oid) == [EVERY_TYPE[0]]
-        device.reboot()
-        before = device.requests
-        assert await records("snmpget", *V3, *boots, address, EVERY_TYPE[0].oid) == [EVERY_TYPE[0]]
-        assert device.requests == before + 1
 
 
 async def test_answers_keep_to_the_largest_message() -> None:
@@ -300,19 +208,3 @@ async def test_a_varied_load_reaches_the_wire() -> None:
     async with serving(device) as address:
         first = await records("snmpget", *V2C, address, power)
         await eventually(lambda: device.objects.value(power) != first[0].value, "the power moves")
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("ops:sha256", "write it as name"),
-        (":sha256:authauthauth", "needs a name"),
-        ("ops:sha3:authauthauth", "authentication 'sha3' is not known; known are md5, sha1"),
-        ("ops:sha256:short", "the key for authentication needs 8 characters or more"),
-        ("ops:sha256:authauthauth:rot13:privprivpriv", "encryption 'rot13' is not known"),
-        ("ops:::aes128:privprivpriv", "no encryption without authentication"),
-    ],
-)
-def test_a_user_that_cannot_work_is_refused(text: str, complaint: str) -> None:
-    with pytest.raises(ConfigError, match=complaint):
-        parse_user(text)

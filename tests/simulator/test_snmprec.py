@@ -20,10 +20,7 @@ OID = st.builds(_dotted, st.lists(ARC, min_size=2, max_size=14))
 
 
 def _records_of(oid: str) -> st.SearchStrategy[Record]:
-    numbers = [
-        st.integers(low, high).map(lambda value, tag=tag: Record(oid, tag, value))
-        for tag, (low, high) in RANGES.items()
-    ]
+    numbers = [st.builds(Record, st.just(oid), st.just(tag), st.integers(*limits)) for tag, limits in RANGES.items()]
     floats = st.floats(width=32, allow_nan=False).map(lambda value: Record(oid, "68", value))
     addresses = st.ip_addresses(v=4).map(lambda value: Record(oid, "64", str(value)))
     return st.one_of(
