@@ -15,8 +15,9 @@ import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.factory import PollerFactory, check_profile
+from agent.family import Profile
 from agent.live import read_device
-from agent.profile import Profile, load_profiles
+from agent.profile import load_profiles
 from agent.replay import replay
 from agent.report import render
 from agent.run import run

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, Credential, Device
+from agent.family import Profile
 from agent.modbus import ModbusLinks
 from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
-from agent.profile import Profile
 from agent.seams import ModbusClient, ModbusTarget, SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
 from agent.snmp_gufo import GufoClient
 from rackflow.errors import ConfigError

@@ -4,8 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.quantity import leading_number, quantity
 from agent.readings import Readings
 from rackflow.catalogue import Metric
+from rackflow.units import WIRE_UNITS
 
 RawValue = int | float | bytes | str | None
 Raw = Mapping[str, RawValue]
@@ -30,6 +32,12 @@ class Decoder:
     numbers: Mapping[int, float] | None = None
     bit: int | None = None
     inverted: bool = False
+    text: str | None = None
+    words: Mapping[str, str | float] | None = None
+    expect: tuple[float, float] | None = None
+    absolute: bool = False
+    high: str | None = None
+    exponent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,10 @@ class Slot:
     def __post_init__(self) -> None:
         """Most series are one integer times a scale within one range: those take the short way through `normalise`."""
         first = self.decoders[0]
-        special = first.states or first.numbers or first.bit is not None or first.shift or self.gate
-        object.__setattr__(self, "plain", not special and len(self.metric.ranges) == 1)
+        coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
+        composed = first.text or first.expect or first.absolute or first.high or first.exponent
+        plain = not (coded or composed or self.gate) and len(self.metric.ranges) == 1
+        object.__setattr__(self, "plain", plain)
         low, high = self.metric.ranges[0] if self.metric.ranges else (0.0, 0.0)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", min(high, _LARGEST))
@@ -92,10 +102,10 @@ def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
         if decoder.ref not in raw:
             continue
         try:
-            if decoder.states is not None:
+            if slot.metric.type == "state":
                 readings.states[slot.key] = _state(decoder, raw[decoder.ref])
             else:
-                readings.values[slot.key] = _number(decoder, slot.metric, raw[decoder.ref])
+                readings.values[slot.key] = _number(decoder, slot.metric, raw)
         except _Rejected as verdict:
             reason = reason or str(verdict)
         else:
@@ -128,10 +138,17 @@ def plain_number(value: RawValue) -> int | float | None:
     return value
 
 
+def _text(value: RawValue) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip().strip("\0").casefold()
+
+
 def _code(decoder: Decoder, value: RawValue) -> int | float:
     if value is None:
         raise _Rejected("null")
     number = value if isinstance(value, int) else plain_number(value)
+    if number is None and decoder.text == "number":
+        number = leading_number(_text(value))
     if number is None:
         raise _Rejected("decode")
     if number in decoder.absent:
@@ -140,6 +157,8 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
 
 
 def _state(decoder: Decoder, value: RawValue) -> str:
+    if decoder.words is not None and value is not None and _text(value) in decoder.words:
+        return str(decoder.words[_text(value)])
     code = _code(decoder, value)
     states = decoder.states or {}
     if decoder.bit is not None:
@@ -149,20 +168,47 @@ def _state(decoder: Decoder, value: RawValue) -> str:
     return states[int(code)]
 
 
-def _number(decoder: Decoder, metric: Metric, value: RawValue) -> float:
-    number = _code(decoder, value)
-    if decoder.bit is not None:
-        return float((int(number) >> decoder.bit & 1) ^ decoder.inverted)
-    if decoder.numbers is not None:
-        if number not in decoder.numbers:
-            raise _Rejected("state")
-        return decoder.numbers[int(number)]
-    try:
-        result = (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
-    except OverflowError:
-        raise _Rejected("range") from None
+def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
+    value = raw[decoder.ref]
+    if decoder.words is not None and value is not None and _text(value) in decoder.words:
+        return float(decoder.words[_text(value)])
+    if decoder.text == "quantity" and isinstance(value, bytes | str):
+        result = _quantity(_text(value), metric)
+    else:
+        number = _code(decoder, value)
+        if decoder.bit is not None:
+            return float((int(number) >> decoder.bit & 1) ^ decoder.inverted)
+        if decoder.numbers is not None:
+            if number not in decoder.numbers:
+                raise _Rejected("state")
+            return decoder.numbers[int(number)]
+        result = _scaled(decoder, number, raw)
+    if decoder.absolute:
+        result = abs(result)
     if not math.isfinite(result):
         raise _Rejected("decode")
-    if not metric.plausible(result):
+    low, high = decoder.expect or (-math.inf, math.inf)
+    if not metric.plausible(result) or not low <= result <= high:
         raise _Rejected("range")
     return result
+
+
+def _scaled(decoder: Decoder, number: float, raw: Raw) -> float:
+    if decoder.high is not None:
+        number += int(_code(decoder, raw.get(decoder.high))) * 65536
+    try:
+        result = (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
+        if decoder.exponent is not None:
+            result *= 10.0 ** _code(Decoder(decoder.exponent), raw.get(decoder.exponent))
+    except OverflowError:
+        raise _Rejected("range") from None
+    return result
+
+
+def _quantity(text: str, metric: Metric) -> float:
+    found = quantity(text)
+    if found is None or WIRE_UNITS[found[1]].base != metric.unit:
+        raise _Rejected("decode")
+    number, unit = found
+    wire = WIRE_UNITS[unit]
+    return number * wire.factor.numerator / wire.factor.denominator + float(wire.offset)

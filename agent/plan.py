@@ -1,15 +1,29 @@
 """The planner: in go a profile and the rows that a device has, out come slots and the fewest requests per poll class; pure."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+from agent.family import (
+    FromColumn,
+    FromDevice,
+    FromIndex,
+    Joined,
+    LabelSource,
+    Point,
+    Profile,
+    Source,
+    Table,
+    UnitBy,
+    When,
+)
+from agent.family import Gate as GateModel
 from agent.normalise import Decoder, Gate, RawValue, Slot, plain_number
-from agent.profile import FromColumn, FromDevice, FromIndex, LabelSource, Point, Profile, Source, Table
-from agent.profile import Gate as GateModel
 from agent.registers import NumberType, WordOrder, words_of
 from agent.seams import RegisterTable
 from rackflow.catalogue import PollClass, catalogue
 from rackflow.series import clean_label, series_key
+from rackflow.units import WIRE_UNITS
 
 Rows = Mapping[str, Sequence[str]]
 """Indexes of the rows of each table, by the table's name; an index is dotted, as it follows the column."""
@@ -66,11 +80,12 @@ class _Row:
                 return clean_label(source)
             case FromDevice():
                 return clean_label(self.role or source.default)
+            case Joined():
+                parts = [self.label(part) for part in source.join]
+                return None if None in parts else clean_label(".".join(filter(None, parts)))
             case FromIndex():
-                parts = self.index.split(".")
-                if source.index > len(parts):
-                    return None
-                return _mapped(int(parts[source.index - 1]), source.map)
+                part = self.part(source.index)
+                return None if part is None else _mapped(part, source.map)
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{self.index}")
                 if source.map:
@@ -79,15 +94,94 @@ class _Row:
                 text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
                 return None if value is None or not text.strip() else clean_label(text)
 
+    def part(self, number: int) -> int | None:
+        """One part of the index, from 1 or from the end."""
+        parts = self.index.split(".") if self.index else []
+        if not 1 <= abs(number) <= len(parts):
+            return None
+        return int(parts[number - 1 if number > 0 else number])
+
+    def cell(self, column: str | None, oid: str | None) -> RawValue:
+        """A cell of this row, or an instance."""
+        return self.cells.get(oid or (f"{column}.{self.index}" if self.index else f"{column}"))
+
+    def holds(self, conditions: When | Sequence[When]) -> bool:
+        """Whether all conditions hold; a cell that is not there holds none."""
+        return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
+
+    def _holds(self, condition: When) -> bool:
+        value = self.part(condition.index) if condition.index else self.cell(condition.column, condition.oid)
+        if value is None:
+            return False
+        text = _plain_text(value)
+        if condition.contains:
+            return any(word.casefold() in text for word in condition.contains)
+        return any(str(code).casefold() == text for code in condition.in_)
+
+    def unit(self, source: Source) -> str | None:
+        """The wire unit of a source in this row, or None where the row's code for it is not known."""
+        by: UnitBy | None = source.unit_by
+        if by is None:
+            return source.unit
+        text = _plain_text(self.cell(by.column, by.oid))
+        return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
+
+    def scale(self, source: Source) -> Fraction | None:
+        """What the cells that hold a scale say; 1 without any, None where the cell is missing."""
+        column = source.decimals or source.varscale
+        if column is None:
+            return Fraction(1)
+        number = plain_number(self.cell(column, None))
+        if number is None:
+            return None
+        if source.decimals:
+            return Fraction(10) ** -int(number)
+        return Fraction(1, -int(number)) if number < 0 else Fraction(int(number) or 1)
+
+
+def _plain_text(value: RawValue) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip().strip("\0").casefold()
+
 
 def _mapped(code: int, names: Mapping[int, str]) -> str | None:
     return names.get(code) if names else str(code)
 
 
-def label_columns(table: Table) -> list[str]:
-    """Columns that must be walked beside the one that lists the rows, to know the rows' labels."""
-    sources = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
-    return sorted({source.column for source in sources if isinstance(source, FromColumn)} - {table.rows})
+def planning_columns(table: Table) -> list[str]:
+    """Columns that must be walked beside those that list the rows: what labels, conditions, units and scales are read from."""
+    labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
+    flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
+    wanted = {source.column for source in flat if isinstance(source, FromColumn)}
+    wanted |= {condition.column for condition in _conditions(table) if condition.column}
+    for point in table.points:
+        for source in point.sources():
+            wanted |= {source.decimals, source.varscale, source.unit_by.column if source.unit_by else None} - {None}  # type: ignore[arg-type]  # None goes
+    return sorted(wanted - set(table.row_columns()))
+
+
+def planning_instances(profile: Profile) -> list[str]:
+    """Instances that must be read to plan the device."""
+    wanted: dict[str, None] = {}
+    for table, point in profile.all_points():
+        conditions = [*_listed(point.when), *(_listed(table.when) if table else [])]
+        wanted |= dict.fromkeys(each.oid for each in conditions if each.oid)
+        for source in point.sources():
+            if source.unit_by and source.unit_by.oid:
+                wanted[source.unit_by.oid] = None
+            if table is None:
+                wanted |= dict.fromkeys(oid for oid in (source.decimals, source.varscale) if oid)
+    return list(wanted)
+
+
+def _listed(conditions: When | list[When]) -> list[When]:
+    return [conditions] if isinstance(conditions, When) else conditions
+
+
+def _conditions(table: Table) -> Iterator[When]:
+    yield from _listed(table.when)
+    for point in table.points:
+        yield from _listed(point.when)
 
 
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
@@ -111,6 +205,8 @@ def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], rol
 
 
 def _slots(profile: Profile, table: Table | None, point: Point, row: _Row, fields: dict[str, Source]) -> Iterator[Slot]:
+    if not row.holds(point.when) or (table and not row.holds(table.when)):
+        return
     metric = catalogue()[point.metric]
     labels: dict[str, str] = {}
     for name, source in ((table.labels if table else {}) | point.labels).items():
@@ -121,8 +217,10 @@ def _slots(profile: Profile, table: Table | None, point: Point, row: _Row, field
     gate = _gate(point.gate or (table.gate if table else None), row.index)
     series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
     for bit, extra in series:
-        decoders = tuple(_decoder(profile, source, row.index, bit, fields) for source in point.sources())
-        yield Slot(series_key(metric.name, labels | extra), metric, decoders, gate)
+        made = (_decoder(profile, source, row, bit, fields) for source in point.sources())
+        decoders = tuple(decoder for decoder in made if decoder is not None)
+        if decoders:
+            yield Slot(series_key(metric.name, labels | extra), metric, decoders, gate)
 
 
 def _gate(gate: GateModel | None, index: str) -> Gate | None:
@@ -132,34 +230,68 @@ def _gate(gate: GateModel | None, index: str) -> Gate | None:
     return Gate(ref, frozenset(gate.in_), frozenset(gate.missing))
 
 
-def _decoder(profile: Profile, source: Source, index: str, bit: int | None, fields: dict[str, Source]) -> Decoder:
-    if source.oid is not None:
-        ref = f"{source.oid}.{index}" if index else source.oid
-    else:
-        ref = f"{source.table or profile.modbus.table}:{source.register_}:{source.type or 'uint16'}:{source.order or profile.modbus.order}"
-        fields[ref] = source
-    factor = source.factor()
+def _decoder(profile: Profile, source: Source, row: _Row, bit: int | None, fields: dict[str, Source]) -> Decoder | None:
+    unit, scale = row.unit(source), row.scale(source)
+    if unit is None or scale is None:
+        return None
+    factor = source.factor(unit) * scale
+    words = {word.casefold(): meaning for word, meaning in source.words.items()}
     return Decoder(
-        ref=ref,
+        ref=_ref(profile, source, row.index, fields),
         numerator=factor.numerator,
         denominator=factor.denominator,
-        offset=float(source.offset()),
+        offset=float(WIRE_UNITS[unit].offset),
         shift=source.shift,
         absent=frozenset(profile.absent if source.absent is None else source.absent),
         states=source.states or None,
         numbers=source.numbers or None,
         bit=source.bit if bit is None else bit,
         inverted=source.inverted,
+        text=source.text,
+        words=words or None,
+        expect=source.expect,
+        absolute=source.absolute,
+        high=_part_ref(profile, source, source.high, "uint16", fields),
+        exponent=_part_ref(profile, source, source.exponent, "int16", fields),
     )
 
 
+def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]) -> str:
+    if source.oid is not None:
+        return f"{source.oid}.{index}" if index else source.oid
+    limits = profile.modbus
+    ref = f"{source.table or limits.table}:{source.register_}:{source.type or 'uint16'}:{source.order or limits.order}"
+    fields[ref] = source
+    return ref
+
+
+def _part_ref(
+    profile: Profile, source: Source, register: int | None, kind: NumberType, fields: dict[str, Source]
+) -> str | None:
+    """Another register that the same number is made of."""
+    if register is None:
+        return None
+    part = Source.model_validate({"register": register, "table": source.table, "type": kind, "order": source.order})
+    return _ref(profile, part, "", fields)
+
+
 def _requests(profile: Profile, slots: tuple[Slot, ...], fields: Mapping[str, Source]) -> ClassPlan:
-    refs = dict.fromkeys(decoder.ref for slot in slots for decoder in slot.decoders)
+    refs = _refs(slots)
     if profile.protocol == "snmp":
-        refs |= dict.fromkeys(slot.gate.ref for slot in slots if slot.gate)
         return ClassPlan(slots, oids=tuple(refs))
     wanted = [(ref, fields[ref]) for ref in refs]
     return ClassPlan(slots, blocks=tuple(coalesce(profile, wanted)))
+
+
+def _refs(slots: Iterable[Slot]) -> dict[str, None]:
+    """All that these slots are read from."""
+    refs: dict[str, None] = {}
+    for slot in slots:
+        for decoder in slot.decoders:
+            refs |= dict.fromkeys(ref for ref in (decoder.ref, decoder.high, decoder.exponent) if ref)
+        if slot.gate:
+            refs[slot.gate.ref] = None
+    return refs
 
 
 def coalesce(profile: Profile, wanted: Sequence[tuple[str, Source]]) -> Iterator[Block]:
@@ -170,7 +302,7 @@ def coalesce(profile: Profile, wanted: Sequence[tuple[str, Source]]) -> Iterator
         kind: NumberType = source.type or "uint16"
         table: RegisterTable = source.table or limits.table
         places.append(
-            (table, source.register_ or 0, words_of(kind, source.words), kind, source.order or limits.order, ref)
+            (table, source.register_ or 0, words_of(kind, source.length), kind, source.order or limits.order, ref)
         )
     group: list[tuple[RegisterTable, int, int, NumberType, WordOrder, str]] = []
     end = 0
@@ -205,8 +337,7 @@ def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Bl
             if decoders and not (slot.gate and is_absent(slot.gate.ref)):
                 slots.append(Slot(slot.key, slot.metric, decoders, slot.gate))
         if slots:
-            used = dict.fromkeys(decoder.ref for slot in slots for decoder in slot.decoders)
-            used |= dict.fromkeys(slot.gate.ref for slot in slots if slot.gate)
+            used = _refs(slots)
             blocks = tuple(kept for block in part.blocks for kept in _kept(block, used, whole=block not in refused))
             classes[poll] = ClassPlan(tuple(slots), tuple(oid for oid in part.oids if oid in used), blocks)
     return Plan(classes, plan.duplicates)

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from agent.config import Device
 from agent.derive import derive_cdu
+from agent.family import IdentitySource, Profile, Table
 from agent.normalise import RawValue, Slot, normalise, plain_number
-from agent.plan import Block, ClassPlan, Field, Plan, label_columns, plan_device, without
-from agent.profile import IdentitySource, Profile, Table
+from agent.plan import Block, ClassPlan, Field, Plan, plan_device, planning_columns, planning_instances, without
 from agent.readings import Identified, Identity, Readings
-from agent.recognise import SYS_DESCR, SYS_UPTIME, matches, probe_oids
+from agent.recognise import SYS_DESCR, SYS_UPTIME, matches, probe_oids, subtree_answer, subtrees_to_try
 from agent.registers import decode
 from agent.seams import ModbusClient, SnmpClient
 from rackflow.catalogue import PollClass
@@ -50,8 +50,7 @@ class SnmpPoller:
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
-        answers = await self._client.get(probe_oids(self._candidates()))
-        self._profile = self._recognise(answers)
+        self._profile = await self._recognise()
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
         return Identified(self._profile.profile, self._profile.class_, identity, frozenset(self._plan.classes))
@@ -77,14 +76,16 @@ class SnmpPoller:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    def _candidates(self) -> list[Profile]:
+    async def _recognise(self) -> Profile:
         wanted = self._device.profile
-        return list(self._profiles.values()) if wanted == "auto" else [self._profiles[wanted]]
-
-    def _recognise(self, answers: Mapping[str, RawValue]) -> Profile:
-        if self._device.profile != "auto":
-            return self._profiles[self._device.profile]
-        found = matches(self._candidates(), answers)
+        if wanted != "auto":
+            return self._profiles[wanted]
+        profiles = list(self._profiles.values())
+        answers = await self._client.get(probe_oids(profiles))
+        for subtree in subtrees_to_try(profiles, answers):
+            if await self._client.walk(subtree, limit=1):
+                answers[subtree_answer(subtree)] = 1
+        found = matches(profiles, answers)
         if not found:
             text = answers.get(SYS_DESCR)
             shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
@@ -102,11 +103,13 @@ class SnmpPoller:
 
     async def _make_plan(self, profile: Profile) -> None:
         rows: dict[str, list[str]] = {}
-        cells: dict[str, RawValue] = {}
+        instances = planning_instances(profile)
+        cells: dict[str, RawValue] = await self._client.get(instances) if instances else {}
+        walked: dict[str, dict[str, RawValue]] = {}
         for table in profile.tables:
-            rows[table.name] = await self._walk_table(table, cells)
+            rows.setdefault(table.name, []).extend(await self._walk_table(table, cells, walked))
         plan = plan_device(profile, rows, cells, self._device.role)
-        if plan.duplicates:
+        if plan.duplicates and not profile.extends:
             log.warning(
                 "device=%s profile=%s series claimed twice: %s", self._device.id, profile.profile, plan.duplicates[:3]
             )
@@ -119,13 +122,21 @@ class SnmpPoller:
         self._plan = _with_uptime(without(plan, lambda ref: ref not in known), SYS_UPTIME in known)
         self._planned_at = time.monotonic()
 
-    async def _walk_table(self, table: Table, cells: dict[str, RawValue]) -> list[str]:
-        found = await self._client.walk(table.rows)
-        cells.update(found)
-        if found:
-            for column in label_columns(table):
-                cells.update(await self._client.walk(column))
-        return [oid[len(table.rows) + 1 :] for oid in found]
+    async def _walk_table(
+        self, table: Table, cells: dict[str, RawValue], walked: dict[str, dict[str, RawValue]]
+    ) -> list[str]:
+        """Indexes of the table's rows; cells that planning needs go to `cells`. No column is walked twice."""
+        indexes: dict[str, None] = {}
+        for column in table.row_columns():
+            if column not in walked:
+                walked[column] = await self._client.walk(column)
+            indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
+            cells.update(walked[column])
+        for column in planning_columns(table) if indexes else ():
+            if column not in walked:
+                walked[column] = await self._client.walk(column)
+            cells.update(walked[column])
+        return list(indexes)
 
     async def _watch_uptime(self, raw: RawValue, readings: Readings, now: float) -> None:
         ticks = plain_number(raw)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from agent.family import Profile
 from agent.normalise import RawValue
-from agent.profile import Profile
 
 SYS_DESCR = "1.3.6.1.2.1.1.1.0"
 SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
@@ -12,6 +12,7 @@ SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 
 PROBE_SCORE = 40
 PREFIX_SCORE = 10
+WORD_SCORE = 8
 """A probe that answers counts more than a sysObjectID, which cards often get wrong."""
 
 
@@ -33,10 +34,31 @@ def probe_oids(profiles: Iterable[Profile]) -> list[str]:
     return list(oids)
 
 
+def subtree_answer(subtree: str) -> str:
+    """The key under which `matches` finds whether a subtree holds anything."""
+    return f"{subtree}.*"
+
+
+def subtrees_to_try(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[str]:
+    """Subtrees that may decide: of the families whose sysObjectID fits; of all where nothing else fits, as it may be wrong."""
+    candidates = [profile for profile in profiles if profile.protocol == "snmp" and profile.recognise.subtrees]
+    fitting = [profile for profile in candidates if _prefixes(profile, answers)]
+    if not fitting and matches(profiles, answers):
+        return []
+    return list(dict.fromkeys(subtree for profile in fitting or candidates for subtree in profile.recognise.subtrees))
+
+
 def matches(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Match]:
-    """Profiles that fit, best first. With probes, one of them must answer; a sysObjectID alone is not trusted then."""
+    """Profiles that fit, best first. What a family says must answer decides; a sysObjectID alone is not trusted."""
     found = [match for profile in profiles if profile.protocol == "snmp" and (match := _match(profile, answers))]
     return sorted(found, key=lambda match: (-match.score, match.profile.profile))
+
+
+def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
+    object_id = answers.get(SYS_OBJECT_ID)
+    if not isinstance(object_id, str):
+        return []
+    return [prefix for prefix in profile.recognise.sysobjectid if f"{object_id}.".startswith(f"{prefix}.")]
 
 
 def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
@@ -45,16 +67,21 @@ def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
         return None
     score, reasons = rules.priority, []
     answered = [oid for oid in rules.probes if answers.get(oid) is not None]
-    if rules.probes and not answered:
-        return None
+    answered += [subtree for subtree in rules.subtrees if subtree_answer(subtree) in answers]
     if answered:
         score += PROBE_SCORE
         reasons.append(f"answers {answered[0]}")
-    object_id = answers.get(SYS_OBJECT_ID)
-    if isinstance(object_id, str):
-        prefixes = [prefix for prefix in rules.sysobjectid if f"{object_id}.".startswith(f"{prefix}.")]
-        if prefixes:
-            longest = max(prefixes, key=len)
-            score += PREFIX_SCORE + longest.count(".")
-            reasons.append(f"sysObjectID below {longest}")
-    return Match(profile, score, tuple(reasons)) if reasons else None
+    prefixes = _prefixes(profile, answers)
+    if prefixes:
+        longest = max(prefixes, key=len)
+        score += PREFIX_SCORE + longest.count(".")
+        reasons.append(f"sysObjectID below {longest}")
+    descr = answers.get(SYS_DESCR)
+    text = descr.decode("utf-8", "replace").casefold() if isinstance(descr, bytes) else ""
+    words = [word for word in rules.sysdescr if word.casefold() in text]
+    if words:
+        score += WORD_SCORE
+        reasons.append(f"sysDescr says {words[0]!r}")
+    if rules.probes or rules.subtrees:
+        return Match(profile, score, tuple(reasons)) if answered else None
+    return Match(profile, score, tuple(reasons)) if prefixes and words else None

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from agent.config import Device
+from agent.family import Profile
 from agent.poll import DevicePoller, SnmpPoller
-from agent.profile import Profile
 from agent.readings import Identified, Readings
 from agent.seams import SnmpValue
 from rackflow.catalogue import POLL_SECONDS

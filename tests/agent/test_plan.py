@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.plan import Plan, coalesce, label_columns, plan_device, without
-from agent.profile import ModbusLimits, Profile, Source, load_profiles
+from agent.family import ModbusLimits, Profile, Source
+from agent.plan import Plan, coalesce, plan_device, planning_columns, without
+from agent.profile import load_profiles
 
 if TYPE_CHECKING:
     from agent.normalise import RawValue
@@ -79,10 +80,10 @@ def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_told()
     assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}" in plan.duplicates
 
 
-def test_label_columns_are_those_that_must_be_walked() -> None:
+def test_planning_columns_are_those_that_must_be_walked() -> None:
     tables = {table.name: table for table in RPDU2.tables}
-    assert label_columns(tables["phase"]) == ["1.3.6.1.4.1.318.1.1.26.6.3.1.2", "1.3.6.1.4.1.318.1.1.26.6.3.1.3"]
-    assert label_columns(tables["device"]) == []
+    assert planning_columns(tables["phase"]) == ["1.3.6.1.4.1.318.1.1.26.6.3.1.2", "1.3.6.1.4.1.318.1.1.26.6.3.1.3"]
+    assert planning_columns(tables["device"]) == []
 
 
 @pytest.mark.parametrize(("role", "label"), [(None, "other"), ("facility", "facility")])

@@ -1,11 +1,15 @@
 """Profiles: all that are shipped are sound, and each kind of fault is named with its file and place."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.profile import Profile, load_profiles, parse_profile
+from agent.profile import load_profiles, parse_profile
 from rackflow.errors import ProfileError
+
+if TYPE_CHECKING:
+    from agent.family import Profile
 
 GOOD = """
 version: 1
@@ -66,7 +70,7 @@ def changed(old: str, new: str) -> str:
             r"states \['online'\] are not among",
         ),
         (changed("class: ups", "class: toaster"), "class: Input should be"),
-        (changed("recognise: {probes: [1.3.6.1.4.1.1.0]}", ""), "needs a sysobjectid or a probe"),
+        (changed("recognise: {probes: [1.3.6.1.4.1.1.0]}", ""), "needs a probe or a subtree"),
         (changed("title: A UPS", "title: A UPS\ntitle: B"), r"p\.yaml:7: key 'title' is given twice"),
         (changed("evidence: unverified", "evidence: hearsay"), "evidence: Input should be"),
         ("[", r"p\.yaml"),
@@ -86,5 +90,5 @@ def test_a_file_must_be_called_as_its_profile(tmp_path: Path) -> None:
 
 def test_a_profile_says_its_scale_exactly() -> None:
     profile: Profile = parse_profile(changed("unit: percent", "unit: percent, scale: 0.1"), "p.yaml")
-    factor = profile.points[0].factor()
+    factor = profile.points[0].factor("percent")
     assert (factor.numerator, factor.denominator) == (1, 1000)

@@ -1,0 +1,64 @@
+"""Numbers in text: in goes a cell such as `232.6V` or `85 %`, out come the number and the wire unit that it is written in; pure."""
+
+import re
+
+QUANTITY_UNITS: dict[str, str] = {
+    "v": "volt",
+    "vac": "volt",
+    "vdc": "volt",
+    "mv": "millivolt",
+    "a": "ampere",
+    "ma": "milliampere",
+    "w": "watt",
+    "kw": "kilowatt",
+    "va": "voltampere",
+    "kva": "kilovoltampere",
+    "var": "var",
+    "kvar": "kilovar",
+    "wh": "watt_hour",
+    "kwh": "kilowatt_hour",
+    "hz": "hertz",
+    "%": "percent",
+    "%rh": "percent",
+    "rh%": "percent",
+    "c": "celsius",
+    "degc": "celsius",
+    "f": "fahrenheit",
+    "degf": "fahrenheit",
+    "s": "second",
+    "sec": "second",
+    "min": "minute",
+    "minutes": "minute",
+    "h": "hour",
+    "hours": "hour",
+    "rpm": "rpm",
+    "pa": "pascal",
+    "kpa": "kilopascal",
+    "bar": "bar",
+    "psi": "psi",
+    "l/min": "liter_per_minute",
+    "lpm": "liter_per_minute",
+    "l/s": "liter_per_second",
+    "m3/h": "cubic_meter_per_hour",
+    "gpm": "gallon_per_minute",
+    "m/s": "meter_per_second",
+}
+"""Unit words as devices write them, in lower case and without degree signs, to the wire unit."""
+
+_QUANTITY = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
+
+
+def leading_number(text: str) -> float | None:
+    """The decimal number that the text begins with; a decimal comma counts as a point."""
+    match = _QUANTITY.match(text)
+    return float(match[1].replace(",", ".")) if match else None
+
+
+def quantity(text: str) -> tuple[float, str] | None:
+    """The number and its wire unit, or None where either is missing or the unit is not known."""
+    match = _QUANTITY.match(text)
+    if not match or not match[2]:
+        return None
+    word = match[2].lower().replace("°", "").replace("º", "").replace("deg.", "deg").strip(" .;,")
+    unit = QUANTITY_UNITS.get(word) or QUANTITY_UNITS.get(word.replace(" ", ""))
+    return (float(match[1].replace(",", ".")), unit) if unit else None
