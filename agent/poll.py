@@ -5,14 +5,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from agent.blocks import Block, Field
 from agent.config import Device
 from agent.derive import derive_cdu
 from agent.family import IdentitySource, Profile, Table
 from agent.normalise import RawValue, Slot, normalise, plain_number
-from agent.plan import Block, ClassPlan, Field, Plan, plan_device, planning_columns, planning_instances, without
+from agent.plan import ClassPlan, Plan, plan_device, without
 from agent.readings import Identified, Identity, Readings
 from agent.recognise import SYS_DESCR, SYS_UPTIME, matches, probe_oids, subtree_answer, subtrees_to_try
 from agent.registers import decode
+from agent.rows import planning_columns, planning_instances
 from agent.seams import ModbusClient, SnmpClient
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError

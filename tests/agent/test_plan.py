@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.blocks import coalesce
 from agent.family import ModbusLimits, Profile, Source
-from agent.plan import Plan, coalesce, plan_device, planning_columns, without
+from agent.plan import Plan, plan_device, without
 from agent.profile import load_profiles
+from agent.rows import planning_columns
 
 if TYPE_CHECKING:
     from agent.normalise import RawValue

@@ -1,0 +1,164 @@
+"""Recordings of real devices beside what another project reads from them: `python -m tests.conformance.compare [GLOB...]`.
+
+A sensor counts as read where some reading of the same quantity has the same value: within half a unit of the last place
+that the other project keeps, or one part in a thousand.
+"""
+
+import asyncio
+import fnmatch
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.family import Profile
+from agent.profile import load_profiles
+from agent.readings import Readings
+from agent.replay import replay
+from rackflow.catalogue import catalogue
+from rackflow.errors import DeviceError
+from rackflow.series import parse_series_key
+from rackflow.snmprec import read_snmprec
+
+FOLDERS = ("ups", "pdu", "ats", "cooling")
+
+UNITS: dict[str, dict[str, float]] = {
+    "current": {"amperes": 1},
+    "voltage": {"volts": 1},
+    "power": {"watts": 1, "voltamperes": 1, "vars": 1},
+    "temperature": {"celsius": 1},
+    "frequency": {"hertz": 1},
+    "power_factor": {"ratio": 1},
+    "power_consumed": {"joules": 3.6e6},
+    "load": {"ratio": 0.01},
+    "percent": {"ratio": 0.01},
+    "runtime": {"seconds": 60},
+    "humidity": {"ratio": 0.01},
+    "charge": {"ratio": 0.01},
+    "pressure": {"pascals": 1000},
+    "waterflow": {"cubic_meters_per_second": 1 / 60000},
+    "cooling": {"watts": 1},
+    "fanspeed": {"rpm": 1, "ratio": 0.01},
+    "airflow": {"cubic_meters_per_second": 1 / 2118.88},
+}
+"""Classes of the other project that the catalogue covers: base units, and what one of its units is in each."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One sensor that the other project reads."""
+
+    oid: str
+    kind: str
+    description: str
+    value: float
+
+
+@dataclass
+class Result:
+    """One recording. `missed` are the sensors of covered classes without a reading of the same value."""
+
+    name: str
+    profile: str = ""
+    error: str = ""
+    readings: Readings = field(default_factory=Readings)
+    expected: int = 0
+    missed: list[Sensor] = field(default_factory=list)
+    excused: list[tuple[Sensor, str]] = field(default_factory=list)
+
+
+def sensors_of(path: Path) -> list[Sensor]:
+    """Sensors of covered classes, whose value is a number."""
+    if not path.exists():
+        return []
+    found = []
+    for each in json.loads(path.read_text(encoding="utf-8")):
+        kind, value = each["sensor_class"], each.get("value")
+        if kind in UNITS and isinstance(value, int | float):
+            found.append(Sensor(each["oid"], kind, each.get("description", ""), float(value)))
+    return found
+
+
+def is_read(sensor: Sensor, by_unit: Mapping[str, Iterable[float]]) -> bool:
+    """Whether a reading of a fitting unit has the sensor's value."""
+    for unit, factor in UNITS[sensor.kind].items():
+        wanted = sensor.value * factor
+        digits = len(f"{sensor.value:.6f}".rstrip("0").partition(".")[2])
+        step = 0.5 * 10.0**-digits * factor
+        for value in by_unit.get(unit, ()):
+            if math.isclose(value, wanted, rel_tol=1e-3, abs_tol=step):
+                return True
+    return False
+
+
+async def compare(path: Path, profiles: Mapping[str, Profile], excuses: Mapping[str, Mapping[str, str]]) -> Result:
+    """One recording. `excuses` say by recording and OID why the other project is not followed."""
+    result = Result(f"{path.parent.name}/{path.stem}")
+    sensors = sensors_of(path.with_suffix("").with_suffix(".expected.json"))
+    result.expected = len(sensors)
+    try:
+        identified, result.readings = await replay(read_snmprec(path), profiles, "auto", 1_790_000_000.0)
+        result.profile = identified.profile
+    except DeviceError as error:
+        result.error = str(error)
+    by_unit: dict[str, list[float]] = {}
+    for key, value in result.readings.values.items():
+        by_unit.setdefault(catalogue()[parse_series_key(key)[0]].unit, []).append(value)
+    known = excuses.get(result.name, {})
+    for sensor in sensors:
+        if not is_read(sensor, by_unit):
+            reason = known.get(sensor.oid) or known.get("*")
+            if reason:
+                result.excused.append((sensor, reason))
+            else:
+                result.missed.append(sensor)
+    return result
+
+
+def captures() -> Path:
+    """The folder of recordings."""
+    from tests.servers.captures import captures_dir  # noqa: PLC0415 - pytest is not needed to import this module
+
+    folder = captures_dir()
+    if folder is None:
+        raise SystemExit("no recordings: set RACKFLOW_CAPTURES to their folder")
+    return folder / "snmp"
+
+
+async def compare_all(globs: Iterable[str]) -> list[Result]:
+    """Every recording whose `folder/name` fits one of the globs."""
+    profiles = load_profiles()
+    root = captures()
+    paths = sorted(root.glob("*/*.snmprec"))
+    wanted = [path for path in paths if any(fnmatch.fnmatch(f"{path.parent.name}/{path.stem}", glob) for glob in globs)]
+    return [await compare(path, profiles, {}) for path in wanted]
+
+
+def main() -> None:
+    """Print every recording with what is missed, and the sum."""
+    globs = [f"{each}*" for each in sys.argv[1:]] or [f"{folder}/*" for folder in FOLDERS]
+    results = asyncio.run(compare_all(globs))
+    for result in results:
+        read = result.expected - len(result.missed)
+        what = result.profile or result.error
+        bad = ", ".join(f"{key}: {why}" for key, why in result.readings.bad.items())
+        values = len(result.readings.values) + len(result.readings.states)
+        print(f"{result.name:<45} {what:<24} {values:>4} readings  {read}/{result.expected} sensors")
+        if len(sys.argv) > 1:
+            for sensor in result.missed:
+                print(f"    missed {sensor.kind:<14} {sensor.value:>12g}  {sensor.oid}  {sensor.description}")
+            if bad:
+                print(f"    rejected {bad[:600]}")
+    expected = sum(result.expected for result in results)
+    missed = sum(len(result.missed) for result in results)
+    known = sum(bool(result.profile) for result in results)
+    share = (expected - missed) / expected if expected else 1.0
+    print(
+        f"{known} of {len(results)} recordings recognised, {expected - missed} of {expected} sensors read ({share:.1%})"
+    )
+
+
+if __name__ == "__main__":
+    main()
