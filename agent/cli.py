@@ -16,6 +16,7 @@ import uvloop
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.factory import PollerFactory, check_profile
 from agent.family import Profile
+from agent.lab import add_lab
 from agent.live import read_device
 from agent.profile import load_profiles
 from agent.replay import replay
@@ -77,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(command)
     command.set_defaults(command=_replay)
 
-    command = commands.add_parser("profiles", help="list the device families that are known")
-    command.add_argument("--profiles", type=Path, help="folder of your own profiles")
-    command.set_defaults(command=_profiles)
+    add_lab(commands)
     return parser
 
 
@@ -173,12 +172,4 @@ def _replay(arguments: argparse.Namespace) -> int:
     records = read_snmprec(arguments.recording)
     identified, readings = asyncio.run(replay(records, profiles, arguments.profile, time.time()))
     print(render(identified, readings, arguments.output))
-    return 0
-
-
-def _profiles(arguments: argparse.Namespace) -> int:
-    profiles = load_profiles(arguments.profiles)
-    width = max(map(len, profiles))
-    for name, profile in profiles.items():
-        print(f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}")
     return 0

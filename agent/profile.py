@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from agent.family import FromColumn, FromIndex, LabelSource, Point, Profile, Source
+from agent.family import FromColumn, FromIndex, LabelSource, Point, Profile, Source, Table
 from agent.quantity import QUANTITY_UNITS
 from rackflow.catalogue import Metric, catalogue
 from rackflow.config import check_config
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.units import WIRE_UNITS
-from rackflow.yaml import load_yaml_text
+from rackflow.yaml import line_of, load_yaml_text
 
 S = TypeVar("S", bound=Source)
+Place: TypeAlias = tuple[str | int, ...]
+"""Where in a file: keys, and positions in lists."""
+
 _EXTENDS = re.compile(r"^extends:", re.MULTILINE)
 
 
@@ -24,15 +27,20 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
     `bases` are the profiles that it may extend: their points and tables come behind its own, and lose to them.
     """
     try:
-        profile = check_config(load_yaml_text(text, where), Profile, where)
+        profile = check_config(load_yaml_text(text, where), Profile, where, text)
     except ConfigError as error:
         raise ProfileError(str(error)) from error
     if profile.extends:
         profile = _extended(profile, (bases or {}).get(profile.extends), where)
-    faults = [f"{where}: {fault}" for fault in _faults(profile)]
+    faults = [f"{where}{_line(text, path)}: {fault}" for path, fault in _faults(profile)]
     if faults:
         raise ProfileError("\n".join(faults))
     return profile
+
+
+def _line(text: str, path: Place) -> str:
+    line = line_of(text, path)
+    return f":{line}" if line else ""
 
 
 def _extended(profile: Profile, base: Profile | None, where: str) -> Profile:
@@ -59,24 +67,32 @@ def _own(source: S, absent: list[int]) -> S:
     return source.model_copy(update={"absent": absent}) if source.absent is None else source
 
 
-def _faults(profile: Profile) -> Iterator[str]:
+def _faults(profile: Profile) -> Iterator[tuple[Place, str]]:
     metrics = catalogue()
     if not profile.points and not profile.tables:
-        yield "has neither points nor tables"
+        yield (), "has neither points nor tables"
     rules = profile.recognise
     if profile.protocol == "snmp" and not (rules.probes or rules.subtrees or (rules.sysobjectid and rules.sysdescr)):
-        yield "recognise: an SNMP profile needs a probe or a subtree, or else both sysobjectid and sysdescr"
+        yield (
+            ("recognise",),
+            "recognise: an SNMP profile needs a probe or a subtree, or else both sysobjectid and sysdescr",
+        )
     if profile.protocol == "modbus" and profile.tables:
-        yield "tables: belong to SNMP; a Modbus profile lists points"
-    for table, point in profile.all_points():
+        yield ("tables",), "tables: belong to SNMP; a Modbus profile lists points"
+    places: list[tuple[Place, Table | None, Point]] = [
+        (("points", at), None, point) for at, point in enumerate(profile.points)
+    ]
+    for at, each in enumerate(profile.tables):
+        places += [(("tables", at, "points", number), each, point) for number, point in enumerate(each.points)]
+    for path, table, point in places:
         place = f"{table.name}.{point.metric}" if table else point.metric
         metric = metrics.get(point.metric)
         if metric is None:
-            yield f"{place}: is not a metric of the catalogue"
+            yield path, f"{place}: is not a metric of the catalogue"
             continue
         labels = (table.labels if table else {}) | point.labels
         for fault in _point_faults(profile, point, metric, labels):
-            yield f"{place}: {fault}"
+            yield path, f"{place}: {fault}"
 
 
 def _point_faults(profile: Profile, point: Point, metric: Metric, labels: dict[str, LabelSource]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationError
 
 from rackflow.errors import ConfigError
-from rackflow.yaml import load_yaml_file
+from rackflow.yaml import line_of, load_yaml_file
 
 M = TypeVar("M", bound=BaseModel)
 _SECRET_WORDS = ("key", "password", "community", "token")
@@ -43,13 +43,16 @@ def load_config(path: Path, model: type[M]) -> M:
     return check_config(data, model, str(path))
 
 
-def check_config(data: object, model: type[M], where: str) -> M:
-    """`data` as `model`; see `load_config` for the errors."""
+def check_config(data: object, model: type[M], where: str, text: str | None = None) -> M:
+    """`data` as `model`; see `load_config` for the errors. With the file's `text` they name the line, too."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         names = sorted(set(_field_names(model, set())))
-        lines = [f"{where}: {_fault(fault, names)}" for fault in error.errors(include_url=False)]
+        lines = []
+        for fault in error.errors(include_url=False):
+            line = line_of(text, fault["loc"]) if text is not None else None
+            lines.append(f"{where}{f':{line}' if line else ''}: {_fault(fault, names)}")
         raise ConfigError("\n".join(lines)) from error
 
 

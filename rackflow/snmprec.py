@@ -37,6 +37,8 @@ OPAQUE_FLOAT: Final = b"\x9f\x78\x04"
 
 _OID = re.compile(rb"\d{1,10}(?:\.\d{1,10})+")
 _TAG = re.compile(rb"(\d+)([xe]?)(?::(\w+))?")
+_DECIMAL = re.compile(rb"\s*[+-]?\d{1,40}\s*")
+_ESCAPE = re.compile(rb"\\(?:[abfnrtv\\'\"]|x[0-9A-Fa-f]{2}|[0-3]?[0-7]{1,2})")
 _REDACTED = b"<private>"
 """What LibreNMS writes over addresses before it publishes a recording."""
 _MAX_ARC = 2**32 - 1
@@ -148,10 +150,9 @@ def _number(kind: str) -> Callable[[bytes], int]:
     low, high = RANGES[kind]
 
     def decode(raw: bytes) -> int:
-        try:
-            value = int(raw)
-        except ValueError:
-            raise ValueError(f"{_show(raw)} is not a decimal number") from None
+        if not _DECIMAL.fullmatch(raw):
+            raise ValueError(f"{_show(raw)} is not a decimal number")
+        value = int(raw)
         if not low <= value <= high:
             raise ValueError(f"{value} is outside {low}..{high}")
         return value
@@ -196,6 +197,8 @@ def _unhex(raw: bytes) -> bytes:
 
 
 def _unescape(raw: bytes) -> bytes:
+    if b"\\" in _ESCAPE.sub(b"", raw):
+        raise ValueError(f"{_show(raw)} has an escape that is not known")
     return raw.decode("unicode_escape").encode("latin-1")
 
 

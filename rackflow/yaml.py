@@ -1,6 +1,6 @@
 """Strict YAML: in goes text, out come plain values; duplicate keys and broken syntax are errors with file and line."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,32 @@ def load_yaml_text(text: str, where: str) -> Any:  # noqa: ANN401 - the shape is
         raise ConfigError(f"{where}{line}: {error.problem or 'not valid YAML'}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{where}: not valid YAML: {error}") from error
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int | None:
+    """The line, from 1, of the value at a path of keys and positions; of the nearest one above it where it is not there."""
+    try:
+        node = yaml.compose(text, Loader=_StrictLoader)
+    except yaml.YAMLError:
+        return None
+    line: int | None = None
+    for part in path:
+        line = node.start_mark.line + 1 if node is not None and line is None else line
+        following = _child(node, part)
+        if following is None:
+            break
+        line, node = following
+    return line
+
+
+def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    return None
 
 
 def load_yaml_file(path: Path) -> Any:  # noqa: ANN401 - the shape is checked by the caller's model

@@ -59,6 +59,7 @@ class CduModel:
     return_c: float = field(init=False)
     heat_w: float = field(init=False)
     leaks: set[str] = field(default_factory=set)
+    leaks_seen: set[str] = field(default_factory=set)
     failed_pumps: set[int] = field(default_factory=set)
     flow_meter_failed: bool = False
     reservoir_low: bool = False
@@ -78,9 +79,13 @@ class CduModel:
             dt_s -= step
 
     def leak(self, detector: str, *, wet: bool = True) -> None:
-        """Wet or dry a leak detector of LEAK_BITS. Raises KeyError."""
+        """Wet or dry a leak detector of LEAK_BITS; the unit remembers the wet ones. Raises KeyError."""
         LEAK_BITS[detector]
-        (self.leaks.add if wet else self.leaks.discard)(detector)
+        if wet:
+            self.leaks.add(detector)
+            self.leaks_seen.add(detector)
+        else:
+            self.leaks.discard(detector)
 
     def fail_pump(self, pump: int) -> None:
         """Stop a pump for good; the standby takes over after a while if there is one left."""

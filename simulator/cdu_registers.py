@@ -35,7 +35,7 @@ _STICKY_LEAKS: Final = (
     "rack-pan",
     "rack-floor",
 )
-"""From 0x19A1 on, in this order."""
+"""From 0x19A1 on, in this order; they stay set once the detector is dry again."""
 
 
 def cdu_registers(model: CduModel) -> MappedRegisters:
@@ -118,7 +118,7 @@ def _alarms(model: CduModel) -> dict[int, int]:
         | bool(model.failed_pumps) << 6
     )
     leaks = sum(1 << LEAK_BITS[detector] for detector in model.leaks)
-    sticky = [int(detector in model.leaks) for detector in _STICKY_LEAKS]
+    sticky = [int(detector in model.leaks_seen) for detector in _STICKY_LEAKS]
     return {0x9200: model.flow_meter_failed << 4, 0x9201: status, 0x9202: leaks, **_at(0x19A1, sticky)}
 
 

@@ -38,6 +38,9 @@ ENERGIES: Final[Mapping[str, tuple[str, float, float]]] = {
 }
 """Counters: the power column of the same index, its unit in watts, and the counter's own in kilowatt-hours."""
 
+UNKNOWN: Final = frozenset({2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1})
+"""What devices put where they have no value; it stays as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Swing:
@@ -82,7 +85,7 @@ def overlay(records: Iterable[Record], swing: Swing) -> dict[str, Callable[[floa
     found: dict[str, Callable[[float], int]] = {}
     for oid, value in numbers.items():
         column, index = _split(oid, (*LOADS, *RUNTIMES, *TEMPERATURES, *ENERGIES))
-        if value <= 0 or column is None:
+        if value <= 0 or value in UNKNOWN or column is None:
             continue
         if column in ENERGIES:
             power, watts, kwh = ENERGIES[column]
@@ -117,4 +120,5 @@ def _drifting(value: int, swing: Swing) -> Callable[[float], int]:
 
 
 def _counter(value: int, rate: float, swing: Swing) -> Callable[[float], int]:
-    return lambda time_s: value + int(rate * swing.integral(time_s))
+    """It starts over where 32 bits end."""
+    return lambda time_s: (value + int(rate * swing.integral(time_s))) % 2**32

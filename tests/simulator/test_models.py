@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from rackflow.snmprec import read_snmprec
+from rackflow.snmprec import Record, read_snmprec
 from simulator.cdu_model import LEAK_BITS, CduModel, heat_capacity_pg25
 from simulator.cdu_registers import cdu_registers
 from simulator.live import RECORDINGS
@@ -97,6 +97,7 @@ def test_each_leak_detector_has_its_bit(detector: str, bit: int) -> None:
     assert sum(cdu_registers(model).read("holding", 0x19A1, 10)) == 1
     model.leak(detector, wet=False)
     assert _register(model, 0x9202) == 0
+    assert _register(model, 0x19A1 + bit) == 1  # sticky
 
 
 def test_a_leak_detector_that_is_not_there_is_refused() -> None:
@@ -177,6 +178,16 @@ def test_the_energy_of_an_overlay_is_the_integral_of_its_power(
     assert counted == sorted(counted)
     mean_w = sum(moving[power](float(second)) for second in seconds) / len(seconds) * watts
     assert (counted[-1] - counted[0]) * kwh == pytest.approx(mean_w * hours / 1000, rel=0.02, abs=2 * kwh)
+
+
+def test_an_overlay_stays_within_the_type_and_leaves_unknown_values_alone() -> None:
+    runtime, percent = "1.3.6.1.2.1.33.1.2.3.0", "1.3.6.1.2.1.33.1.4.4.1.5.1"
+    energy, power = "1.3.6.1.4.1.318.1.1.1.4.3.6.0", "1.3.6.1.4.1.318.1.1.1.4.2.8.0"
+    unknown = [Record(runtime, "66", 2**32 - 1), Record(percent, "2", 2**31 - 1)]
+    full = [Record(energy, "66", 2**32 - 2), Record(power, "2", 5000)]
+    moving = overlay([*unknown, *full], Swing())
+    assert moving.keys() == {energy, power}
+    assert [moving[energy](time_s) for time_s in (0.0, 3600.0)] == [2**32 - 2, pytest.approx(498, abs=60)]
 
 
 def test_runtime_shrinks_as_the_load_grows() -> None:
