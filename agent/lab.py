@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.discover import addresses_of, discover
+from agent.draft import draft
 from agent.factory import snmp_target
 from agent.family import Profile
 from agent.poll import SnmpPoller
@@ -17,16 +19,18 @@ from agent.snmp_gufo import GufoClient
 from agent.walk import ROOTS, Walker, redacted
 from rackflow.config import check_config
 from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
-from rackflow.snmprec import Record, dump_snmprec
+from rackflow.snmprec import Record, dump_snmprec, read_snmprec
 
 MOST_RECORDS = 200_000
 
 
 def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the lab's commands."""
-    command = commands.add_parser("profiles", help="list the device families that are known, or lint profile files")
-    command.add_argument("action", nargs="?", choices=("list", "lint"), default="list")
-    command.add_argument("files", nargs="*", type=Path, help="lint: the profile files to examine")
+    command = commands.add_parser(
+        "profiles", help="list the device families that are known, lint profile files, or draft one"
+    )
+    command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
+    command.add_argument("files", nargs="*", type=Path, help="lint: profile files to examine; draft: one recording")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.set_defaults(command=_profiles)
 
@@ -72,6 +76,8 @@ def _profiles(arguments: argparse.Namespace) -> int:
     profiles = load_profiles(arguments.profiles)
     if arguments.action == "lint":
         return _lint(arguments.files, profiles)
+    if arguments.action == "draft":
+        return _draft(arguments.files)
     width = max(map(len, profiles))
     for name, profile in profiles.items():
         print(f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}")
@@ -92,6 +98,14 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
         else:
             print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
     return int(faulty > 0)
+
+
+def _draft(files: list[Path]) -> int:
+    if len(files) != 1:
+        raise ConfigError("profiles draft: needs one recording; `rackflow-agent walk` makes one")
+    name = re.sub(r"[^a-z0-9]+", "-", files[0].stem.lower()).strip("-") or "device"
+    print(draft(read_snmprec(files[0]), name), end="")
+    return 0
 
 
 def _text(path: Path) -> str:

@@ -50,8 +50,9 @@ async def start_devices(stack: AsyncExitStack) -> list[DemoDevice]:
     gateway = ModbusServer({CDU_UNIT: cdu_registers(cdu), METER_UNIT: meter_registers(meter)})
     port = await gateway.start()
     stack.push_async_callback(gateway.stop)
-    ticking = asyncio.create_task(run_models([cdu, meter]), name="models")
-    stack.callback(ticking.cancel)
+    # Left last in, first out: the models are cancelled before their group waits for them.
+    group = await stack.enter_async_context(asyncio.TaskGroup())
+    stack.callback(group.create_task(run_models([cdu, meter]), name="models").cancel)
     shared = {"protocol": "modbus", "host": "127.0.0.1", "port": port}
     cdu_config = {"id": "cdu-1", **shared, "unit": CDU_UNIT, "profile": "aalc-rpu", "labels": {"row": "b"}}
     meter_config = {"id": "meter-1", **shared, "unit": METER_UNIT, "profile": "schneider-iem3000", "role": "it"}

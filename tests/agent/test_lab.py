@@ -7,8 +7,9 @@ import pytest
 
 from agent.cli import main
 from agent.discover import MOST_ADDRESSES, addresses_of
+from agent.profile import parse_profile
 from agent.walk import redacted
-from rackflow.errors import ConfigError
+from rackflow.errors import ConfigError, ProfileError
 from rackflow.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp_agent import SnmpDevice
 
@@ -98,6 +99,26 @@ def test_ranges() -> None:
 def test_a_rate_that_would_flood_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["discover", "192.0.2.0/30", "--rate", "100000"]) == 78
     assert "--rate: 100000 is not between 0 and 1000" in capsys.readouterr().err
+
+
+def test_a_draft_loads_and_claims_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "New PDU.snmprec"
+    path.write_bytes(
+        b"1.3.6.1.2.1.1.1.0|4|Acme PDU\n1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.99999.1\n1.3.6.1.4.1.99999.1.1.0|2|2304\n"
+        b"1.3.6.1.4.1.99999.2.1.3.1|2|499\n1.3.6.1.4.1.99999.2.1.3.2|2|501\n1.3.6.1.4.1.99999.2.1.4.1|4|Inlet A\n"
+        b"1.3.6.1.4.1.99999.2.1.5.1|2|-1\n"
+    )
+    assert main(["profiles", "draft", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "profile: new-pdu" in text
+    assert "probes: [1.3.6.1.4.1.99999.1.1.0]" in text
+    assert "1.3.6.1.4.1.99999.1.1.0: 2304; might be a voltage in 0.1 volt" in text
+    assert "1.3.6.1.4.1.99999.2.1.3: 499, 501; might be a frequency in 0.1 hertz" in text
+    assert "1.3.6.1.4.1.99999.2.1.5: -1\n" in text
+    with pytest.raises(ProfileError, match="has neither points nor tables"):
+        parse_profile(text, "draft.yaml")
+    point = "  - {metric: dcim_pdu_phase_voltage_volts, oid: 1.3.6.1.4.1.99999.1.1.0, unit: volt, scale: 0.1}"
+    assert parse_profile(text.replace("points: []", f"points:\n{point}"), "draft.yaml").evidence == "unverified"
 
 
 def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
