@@ -70,11 +70,12 @@ def guesses(column: Column) -> list[str]:
     numbers = [number for number in column.numbers() if number]
     if not numbers:
         return []
-    found = []
-    for guess in GUESSES:
-        for scale in guess.scales:
-            if all(guess.low <= number * float(scale) <= guess.high for number in numbers):
-                found.append(f"{guess.what} in {'' if scale == '1' else scale + ' '}{guess.unit}")
+    found = [
+        f"{guess.what} in {'' if scale == '1' else scale + ' '}{guess.unit}"
+        for guess in GUESSES
+        for scale in guess.scales
+        if all(guess.low <= number * float(scale) <= guess.high for number in numbers)
+    ]
     return found[:3]
 
 
