@@ -12,7 +12,7 @@ from agent.family import IdentitySource, Profile, Table
 from agent.normalise import RawValue, Slot, normalise, plain_number
 from agent.plan import ClassPlan, Plan, plan_device, without
 from agent.readings import Identified, Identity, Readings
-from agent.recognise import SYS_DESCR, SYS_UPTIME, matches, probe_oids, subtree_answer, subtrees_to_try
+from agent.recognise import SYS_DESCR, SYS_UPTIME, matches, probe_oids, subtree_answer, subtrees_to_try, suspects
 from agent.registers import decode
 from agent.rows import planning_columns, planning_instances
 from agent.seams import ModbusClient, SnmpClient
@@ -91,8 +91,10 @@ class SnmpPoller:
         if not found:
             text = answers.get(SYS_DESCR)
             shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
+            maybe = suspects(profiles, answers)
+            hint = f"; its name points to {maybe[0].profile}, none of whose objects answers" if maybe else ""
             raise DeviceDecodeError(
-                f"matches no profile; sysDescr is {shown!r}", device=self._device.id, operation="recognise"
+                f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
             )
         return found[0].profile
 

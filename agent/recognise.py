@@ -54,6 +54,26 @@ def matches(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> lis
     return sorted(found, key=lambda match: (-match.score, match.profile.profile))
 
 
+def suspects(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Profile]:
+    """Families that the device's name points to although none of their objects answers; the likeliest first.
+
+    Good for a message to a person: a card whose UPS is off, or a view that hides the vendor's tree, looks like this.
+    """
+    found = []
+    for profile in profiles:
+        prefixes = _prefixes(profile, answers) if profile.protocol == "snmp" else []
+        if prefixes:
+            score = max(map(len, prefixes)) + 100 * bool(_words(profile, answers))
+            found.append((-score, profile.profile, profile))
+    return [profile for _, _, profile in sorted(found, key=lambda each: each[:2])]
+
+
+def _words(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
+    descr = answers.get(SYS_DESCR)
+    text = descr.decode("utf-8", "replace").casefold() if isinstance(descr, bytes) else ""
+    return [word for word in profile.recognise.sysdescr if word.casefold() in text]
+
+
 def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
     object_id = answers.get(SYS_OBJECT_ID)
     if not isinstance(object_id, str):
@@ -76,9 +96,7 @@ def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
         longest = max(prefixes, key=len)
         score += PREFIX_SCORE + longest.count(".")
         reasons.append(f"sysObjectID below {longest}")
-    descr = answers.get(SYS_DESCR)
-    text = descr.decode("utf-8", "replace").casefold() if isinstance(descr, bytes) else ""
-    words = [word for word in rules.sysdescr if word.casefold() in text]
+    words = _words(profile, answers)
     if words:
         score += WORD_SCORE
         reasons.append(f"sysDescr says {words[0]!r}")
