@@ -17,6 +17,7 @@ from gufo import snmp
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion, User
 from gufo.snmp.aio import SnmpSession
 
+from agent.portions import PortionedClient
 from agent.seams import SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
     ConfigError,
@@ -51,41 +52,15 @@ Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 
 
-class GufoClient:
+class GufoClient(PortionedClient):
     """An `SnmpClient` on a gufo_snmp session, which is made when first needed and again after every failure."""
 
     def __init__(self, target: SnmpTarget) -> None:
-        self._target = target
+        super().__init__(target)
         credential = target.credential
         self._user = user_of(target.device, credential) if isinstance(credential, SnmpUser) else None
         self._session: SnmpSession | None = None
-        self._lock = asyncio.Lock()
-        self._varbinds = target.max_varbinds
-        self._repetitions = target.max_repetitions
         self._refusals = 0
-
-    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`. v1 cannot tell NULL from absent; both are left out."""
-        async with self._lock:
-            if len(oids) <= self._varbinds:
-                return await self._get_chunk(oids)
-            found: dict[str, SnmpValue] = {}
-            done = 0
-            while done < len(oids):
-                chunk = oids[done : done + self._varbinds]
-                found.update(await self._get_chunk(chunk))
-                done += len(chunk)
-            return found
-
-    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
-        """See `SnmpClient.walk`. Rows whose value is NULL are left out."""
-        async with self._lock:
-            while True:
-                found, overtaxed = await self._walk_rows(oid, limit)
-                if not overtaxed:
-                    return found
-                self._repetitions = max(1, self._repetitions // 2)
-                log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
 
     async def close(self) -> None:
         """See `SnmpClient.close`. The socket goes with the session."""

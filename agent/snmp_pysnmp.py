@@ -12,6 +12,7 @@ from pysnmp.error import PySnmpError  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
+from agent.portions import PortionedClient
 from agent.seams import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
     ConfigError,
@@ -87,41 +88,17 @@ class PysnmpEngines:
             engine.close_dispatcher()
 
 
-class PysnmpClient:
+class PysnmpClient(PortionedClient):
     """An `SnmpClient` on an engine that it shares with the other clients of `engines`, or has to itself."""
 
     def __init__(self, target: SnmpTarget, engines: PysnmpEngines | None = None) -> None:
-        self._target = target
+        super().__init__(target)
         self._credentials = credentials_of(target)
         context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
         self._context = hlapi.ContextData(contextName=context.encode())
         self._engines = engines or PysnmpEngines()
         self._engine: hlapi.SnmpEngine | None = None
         self._peer: hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget | None = None
-        self._lock = asyncio.Lock()
-        self._varbinds = target.max_varbinds
-        self._repetitions = target.max_repetitions
-
-    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`. An object that the device fails to read (genErr) is None."""
-        async with self._lock:
-            found: dict[str, SnmpValue] = {}
-            done = 0
-            while done < len(oids):
-                chunk = oids[done : done + self._varbinds]
-                found.update(await self._get_chunk(chunk))
-                done += len(chunk)
-            return found
-
-    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
-        """See `SnmpClient.walk`."""
-        async with self._lock:
-            while True:
-                found, overtaxed = await self._walk_rows(oid, limit)
-                if not overtaxed:
-                    return found
-                self._repetitions = max(1, self._repetitions // 2)
-                log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""

@@ -1,0 +1,51 @@
+"""What every SNMP engine shares: in go any number of objects or a subtree, out they are asked in portions that the device takes."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from agent.seams import SnmpTarget, SnmpValue
+
+log = logging.getLogger(__name__)
+
+
+class PortionedClient(ABC):
+    """An `SnmpClient` but for what one request is. What a device takes at a time is found out once and remembered."""
+
+    def __init__(self, target: SnmpTarget) -> None:
+        self._target = target
+        self._lock = asyncio.Lock()
+        self._varbinds = target.max_varbinds
+        self._repetitions = target.max_repetitions
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """See `SnmpClient.get`. Over gufo_snmp, v1 cannot tell NULL from absent, and leaves both out."""
+        async with self._lock:
+            if 0 < len(oids) <= self._varbinds:
+                return await self._get_chunk(oids)
+            found: dict[str, SnmpValue] = {}
+            done = 0
+            while done < len(oids):
+                chunk = oids[done : done + self._varbinds]
+                found.update(await self._get_chunk(chunk))
+                done += len(chunk)
+            return found
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        """See `SnmpClient.walk`. Over gufo_snmp, rows whose value is NULL are left out."""
+        async with self._lock:
+            while True:
+                found, overtaxed = await self._walk_rows(oid, limit)
+                if not overtaxed:
+                    return found
+                self._repetitions = max(1, self._repetitions // 2)
+                log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
+
+    @abstractmethod
+    async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """One portion, split further where the device answers less than was asked. May lower `_varbinds`."""
+
+    @abstractmethod
+    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
+        """Rows, and whether the device could not answer for `_repetitions` at once; then they are not all."""
