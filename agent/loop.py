@@ -276,6 +276,11 @@ class DeviceLoop:
                 protocol=device.protocol,
                 intervals=intervals,
                 labels=self._labels,
-                coolant={str(loop): Coolant(**coolant.model_dump()) for loop, coolant in device.coolant.items()},
+                coolant=self._coolant(identified),
             )
         )
+
+    def _coolant(self, identified: Identified) -> dict[str, Coolant]:
+        """The fluids that heat is computed with, and what the configuration says of them besides."""
+        more = {str(loop): coolant.model_dump() for loop, coolant in self._device.coolant.items()}
+        return {loop: Coolant(**{"fluid": fluid, **more.get(loop, {})}) for loop, fluid in identified.coolant.items()}

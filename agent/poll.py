@@ -55,7 +55,7 @@ class SnmpPoller:
         self._profile = await self._recognise()
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
-        return Identified(self._profile.profile, self._profile.class_, identity, frozenset(self._plan.classes))
+        return _identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
         """See `DevicePoller.poll`. A reboot of the device, or an hour gone by, has its tables walked again."""
@@ -182,7 +182,7 @@ class ModbusPoller:
             )
         self._plan = without(plan, lambda ref: ref in absent, refused)
         identity = await self._identify()
-        return Identified(self._profile.profile, self._profile.class_, identity, frozenset(self._plan.classes))
+        return _identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
         """See `DevicePoller.poll`. A block that is refused costs its own readings only, which say so."""
@@ -252,6 +252,11 @@ def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
     """Fluid per loop: the profile's word, overridden by the configuration's."""
     fluids: dict[str, str] = {str(loop): fluid for loop, fluid in profile.coolant.items()}
     return fluids | {loop: coolant.fluid for loop, coolant in device.coolant.items()}
+
+
+def _identified(device: Device, profile: Profile, identity: Identity, plan: Plan) -> Identified:
+    coolant = coolant_of(device, profile)
+    return Identified(profile.profile, profile.class_, identity, frozenset(plan.classes), coolant)
 
 
 def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one flag, named at the only call

@@ -1,5 +1,6 @@
 """What a poll of one device yields: values, states and what was rejected, keyed by series key; and who the device is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rackflow.catalogue import PollClass
@@ -26,9 +27,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """What opening a device found: its profile, its class, who it is, and the poll classes that have anything to read."""
+    """What opening a device found: its profile, its class, who it is, and the poll classes that have anything to read.
+
+    `coolant` is the fluid of each loop that heat is computed with.
+    """
 
     profile: str
     device_class: str
     identity: Identity
     poll_classes: frozenset[PollClass]
+    coolant: Mapping[str, str] = field(default_factory=dict)

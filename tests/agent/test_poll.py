@@ -155,6 +155,7 @@ async def test_a_cooling_unit_gives_readings_and_heat() -> None:
     poller, client = rpu(full_rpu())
     identified = await poller.open()
     assert identified.identity.vendor == "ORV3"
+    assert identified.coolant == {"secondary": "pg25"}
     client.requests.clear()
     readings = await poller.poll("safety", now=0)
     assert client.requests == [(36864, 21), (37378, 1)]

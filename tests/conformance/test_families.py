@@ -1,0 +1,81 @@
+"""Every recording of a real device: recognised as what it is, and read as another project reads it, or with a reason why not."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.profile import load_profiles
+from agent.recognise import matches, suspects
+from rackflow.catalogue import catalogue
+from rackflow.series import parse_series_key
+from rackflow.snmprec import read_snmprec
+from tests.conformance.compare import FOLDERS, Result, compare
+
+EXCUSES: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "excuses.yaml").read_text(encoding="utf-8"))
+LEAST_SHARE = 0.95
+"""Of the sensors that the other project reads and the catalogue covers, excused ones left out."""
+NOT_RECOGNISED: frozenset[str] = frozenset()
+"""Recordings without usable telemetry, or of families that no profile reads yet."""
+CLASSES = {"ups": {"ups"}, "pdu": {"pdu"}, "ats": {"ats"}, "cooling": {"crah", "cdu", "rdhx"}}
+
+
+@pytest.fixture(scope="module")
+def results() -> list[Result]:
+    """All recordings of the four folders."""
+    from tests.servers.captures import require_captures  # noqa: PLC0415 - a fixture of the same name is per test
+
+    root = require_captures() / "snmp"
+    profiles = load_profiles()
+    paths = [path for folder in FOLDERS for path in sorted((root / folder).glob("*.snmprec"))]
+
+    async def all_of_them() -> list[Result]:
+        return [await compare(path, profiles, EXCUSES) for path in paths]
+
+    return asyncio.run(all_of_them())
+
+
+def test_every_recording_is_recognised_as_its_class(results: list[Result]) -> None:
+    profiles = load_profiles()
+    assert len(results) > 90
+    unknown = {result.name for result in results if not result.profile}
+    assert unknown == NOT_RECOGNISED
+    for result in results:
+        if result.profile:
+            assert profiles[result.profile].class_ in CLASSES[result.name.partition("/")[0]], result.name
+
+
+def test_sensors_are_read_as_another_project_reads_them(results: list[Result]) -> None:
+    expected = sum(result.expected - len(result.excused) for result in results)
+    missed = [(result.name, sensor) for result in results for sensor in result.missed]
+    worst = Counter(name for name, _ in missed).most_common(10)
+    assert expected > 1000
+    assert 1 - len(missed) / expected >= LEAST_SHARE, worst
+
+
+def test_readings_are_plausible_and_labelled_as_the_catalogue_allows(results: list[Result]) -> None:
+    for result in results:
+        for key, value in result.readings.values.items():
+            metric, labels = parse_series_key(key)
+            assert catalogue()[metric].plausible(value), f"{result.name}: {key} = {value}"
+            assert set(labels) <= set(catalogue()[metric].labels), f"{result.name}: {key}"
+
+
+def test_excuses_are_for_recordings_that_exist(results: list[Result]) -> None:
+    assert EXCUSES.keys() <= {result.name for result in results}
+
+
+def test_a_name_alone_is_not_trusted_and_points_to_the_right_class(captures: Path) -> None:
+    profiles = list(load_profiles().values())
+    paths = sorted((captures / "snmp" / "identify-only").glob("*.snmprec"))
+    assert len(paths) > 70
+    for path in paths:
+        answers = {record.oid: record.value for record in read_snmprec(path)}
+        assert not matches(profiles, answers), path.stem
+        likely = suspects(profiles, answers)
+        if likely and "ups" in path.stem:
+            assert likely[0].class_ == "ups", path.stem
+        if likely and "pdu" in path.stem:
+            assert likely[0].class_ == "pdu", path.stem
