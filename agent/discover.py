@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.family import Profile
-from agent.recognise import SYS_DESCR, SYS_OBJECT_ID, Match, matches, probe_oids, subtree_answer, subtrees_to_try
+from agent.probe import recognise_device
+from agent.recognise import SYS_DESCR, Match
 from agent.seams import SnmpClient
 from rackflow.errors import ConfigError, DeviceError, DeviceTimeout, DeviceUnreachable
 
@@ -72,12 +73,7 @@ async def look_at(address: str, profiles: Mapping[str, Profile], client: SnmpCli
     """What stands at one address; None where nobody answers."""
     everything = list(profiles.values())
     try:
-        # Two objects that every agent has: the many probes are for those who answer these.
-        answers = await client.get([SYS_DESCR, SYS_OBJECT_ID])
-        answers |= await client.get(probe_oids(everything))
-        for subtree in subtrees_to_try(everything, answers):
-            if await client.walk(subtree, limit=1):
-                answers[subtree_answer(subtree)] = 1
+        found, answers = await recognise_device(client, everything)
     except (DeviceTimeout, DeviceUnreachable):
         return None
     except DeviceError as error:
@@ -86,5 +82,4 @@ async def look_at(address: str, profiles: Mapping[str, Profile], client: SnmpCli
         await client.close()
     text = answers.get(SYS_DESCR)
     description = text.decode("utf-8", "replace") if isinstance(text, bytes) else ""
-    found = matches(everything, answers)
     return Found(address, found[0] if found else None, " ".join(description.split())[:80])

@@ -11,8 +11,9 @@ from agent.derive import derive_cdu
 from agent.family import IdentitySource, Profile, Table
 from agent.normalise import RawValue, Slot, normalise, plain_number
 from agent.plan import ClassPlan, Plan, plan_device, without
+from agent.probe import recognise_device
 from agent.readings import Identified, Identity, Readings
-from agent.recognise import SYS_DESCR, SYS_UPTIME, matches, probe_oids, subtree_answer, subtrees_to_try, suspects
+from agent.recognise import SYS_DESCR, SYS_UPTIME, suspects
 from agent.registers import decode
 from agent.rows import planning_columns, planning_instances
 from agent.seams import ModbusClient, SnmpClient
@@ -83,11 +84,7 @@ class SnmpPoller:
         if wanted != "auto":
             return self._profiles[wanted]
         profiles = list(self._profiles.values())
-        answers = await self._client.get(probe_oids(profiles))
-        for subtree in subtrees_to_try(profiles, answers):
-            if await self._client.walk(subtree, limit=1):
-                answers[subtree_answer(subtree)] = 1
-        found = matches(profiles, answers)
+        found, answers = await recognise_device(self._client, profiles)
         if not found:
             text = answers.get(SYS_DESCR)
             shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"

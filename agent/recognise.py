@@ -34,6 +34,14 @@ def probe_oids(profiles: Iterable[Profile]) -> list[str]:
     return list(oids)
 
 
+def rounds(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[list[Profile]]:
+    """Whom to probe for first: families that sysObjectID names, then all others, those for want of better (priority < 0) included."""
+    candidates = [profile for profile in profiles if profile.protocol == "snmp"]
+    named = [profile for profile in candidates if _prefixes(profile, answers) and profile.recognise.priority >= 0]
+    others = [profile for profile in candidates if profile not in named]
+    return [each for each in (named, others) if each]
+
+
 def subtree_answer(subtree: str) -> str:
     """The key under which `matches` finds whether a subtree holds anything."""
     return f"{subtree}.*"

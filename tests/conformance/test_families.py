@@ -14,7 +14,9 @@ from rackflow.series import parse_series_key
 from rackflow.snmprec import read_snmprec
 from tests.conformance.compare import FOLDERS, Result, compare
 
-EXCUSES: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "excuses.yaml").read_text(encoding="utf-8"))
+EXCUSES: dict[str, dict[str, str]] = yaml.safe_load(
+    (Path(__file__).parent / "excuses.yaml").read_text(encoding="utf-8")
+)
 LEAST_SHARE = 0.95
 """Of the sensors that the other project reads and the catalogue covers, excused ones left out."""
 NOT_RECOGNISED: frozenset[str] = frozenset()
