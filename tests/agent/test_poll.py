@@ -64,6 +64,13 @@ async def test_a_device_is_recognised_identified_and_asked_only_for_what_it_has(
     assert readings.states == {"dcim_ups_output_source": "normal"}
 
 
+async def test_a_device_whose_name_is_known_takes_few_requests_to_recognise() -> None:
+    poller, client = snmp(UPS)
+    await poller.open()
+    probing = [at for at, oids in enumerate(client.asked) if f"{POWERNET}.4.1.1.0" in oids]
+    assert probing[0] == 1
+
+
 async def test_an_object_that_was_there_keeps_being_asked_for() -> None:
     poller, client = snmp(UPS)
     await poller.open()

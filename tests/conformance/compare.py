@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from agent.family import Profile
 from agent.profile import load_profiles
 from agent.readings import Readings
@@ -44,6 +46,10 @@ UNITS: dict[str, dict[str, float]] = {
     "airflow": {"cubic_meters_per_second": 1 / 2118.88},
 }
 """Classes of the other project that the catalogue covers: base units, and what one of its units is in each."""
+
+
+SENTINELS = frozenset({-1, 32767, -32768, 65535, 655350, 2147483647, -2147483648, 4294967295, None})
+"""Numbers that the other project takes for readings although they stand for none."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,9 @@ async def compare(path: Path, profiles: Mapping[str, Profile], excuses: Mapping[
     result = Result(f"{path.parent.name}/{path.stem}")
     sensors = sensors_of(path.with_suffix("").with_suffix(".expected.json"))
     result.expected = len(sensors)
+    records = read_snmprec(path)
     try:
-        identified, result.readings = await replay(read_snmprec(path), profiles, "auto", 1_790_000_000.0)
+        identified, result.readings = await replay(records, profiles, "auto", 1_790_000_000.0)
         result.profile = identified.profile
     except DeviceError as error:
         result.error = str(error)
@@ -107,14 +114,24 @@ async def compare(path: Path, profiles: Mapping[str, Profile], excuses: Mapping[
     for key, value in result.readings.values.items():
         by_unit.setdefault(catalogue()[parse_series_key(key)[0]].unit, []).append(value)
     known = excuses.get(result.name, {})
+    raw = {record.oid: record.value for record in records}
     for sensor in sensors:
         if not is_read(sensor, by_unit):
             reason = known.get(sensor.oid) or known.get("*")
+            if raw.get(sensor.oid, 0) in SENTINELS:
+                reason = "the device says that it has no such reading"
             if reason:
                 result.excused.append((sensor, reason))
             else:
                 result.missed.append(sensor)
     return result
+
+
+def load_excuses() -> dict[str, dict[str, str]]:
+    """Reasons by recording and OID, `*` for all of a recording."""
+    path = Path(__file__).parent / "excuses.yaml"
+    loaded: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return loaded
 
 
 def captures() -> Path:
@@ -133,7 +150,7 @@ async def compare_all(globs: Iterable[str]) -> list[Result]:
     root = captures()
     paths = sorted(root.glob("*/*.snmprec"))
     wanted = [path for path in paths if any(fnmatch.fnmatch(f"{path.parent.name}/{path.stem}", glob) for glob in globs)]
-    return [await compare(path, profiles, {}) for path in wanted]
+    return [await compare(path, profiles, load_excuses()) for path in wanted]
 
 
 def main() -> None:
@@ -141,7 +158,7 @@ def main() -> None:
     globs = [f"{each}*" for each in sys.argv[1:]] or [f"{folder}/*" for folder in FOLDERS]
     results = asyncio.run(compare_all(globs))
     for result in results:
-        read = result.expected - len(result.missed)
+        read = result.expected - len(result.missed) - len(result.excused)
         what = result.profile or result.error
         bad = ", ".join(f"{key}: {why}" for key, why in result.readings.bad.items())
         values = len(result.readings.values) + len(result.readings.states)
@@ -153,10 +170,13 @@ def main() -> None:
                 print(f"    rejected {bad[:600]}")
     expected = sum(result.expected for result in results)
     missed = sum(len(result.missed) for result in results)
+    excused = sum(len(result.excused) for result in results)
     known = sum(bool(result.profile) for result in results)
-    share = (expected - missed) / expected if expected else 1.0
+    counted = expected - excused
+    share = (counted - missed) / counted if counted else 1.0
     print(
-        f"{known} of {len(results)} recordings recognised, {expected - missed} of {expected} sensors read ({share:.1%})"
+        f"{known} of {len(results)} recordings recognised, {counted - missed} of {counted} sensors read ({share:.1%}), "
+        f"{excused} more are none, with the reason"
     )
 
 

@@ -5,7 +5,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 
 from agent.profile import load_profiles
 from agent.recognise import matches, suspects
