@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,10 @@ from agent.recognise import matches, suspects
 from rackflow.catalogue import catalogue
 from rackflow.series import parse_series_key
 from rackflow.snmprec import read_snmprec
-from tests.conformance.compare import FOLDERS, Result, compare
+from tests.conformance.compare import FOLDERS, Result, compare, load_excuses
+from tests.servers.captures import require_captures
 
-EXCUSES: dict[str, dict[str, str]] = yaml.safe_load(
-    (Path(__file__).parent / "excuses.yaml").read_text(encoding="utf-8")
-)
+EXCUSES = load_excuses()
 LEAST_SHARE = 0.95
 """Of the sensors that the other project reads and the catalogue covers, excused ones left out."""
 NOT_RECOGNISED: frozenset[str] = frozenset()
@@ -23,19 +23,21 @@ NOT_RECOGNISED: frozenset[str] = frozenset()
 CLASSES = {"ups": {"ups"}, "pdu": {"pdu"}, "ats": {"ats"}, "cooling": {"crah", "cdu", "rdhx"}}
 
 
-@pytest.fixture(scope="module")
-def results() -> list[Result]:
-    """All recordings of the four folders."""
-    from tests.servers.captures import require_captures  # noqa: PLC0415 - a fixture of the same name is per test
-
+def compared(folders: Sequence[str]) -> list[Result]:
     root = require_captures() / "snmp"
     profiles = load_profiles()
-    paths = [path for folder in FOLDERS for path in sorted((root / folder).glob("*.snmprec"))]
+    paths = [path for folder in folders for path in sorted((root / folder).glob("*.snmprec"))]
 
     async def all_of_them() -> list[Result]:
         return [await compare(path, profiles, EXCUSES) for path in paths]
 
     return asyncio.run(all_of_them())
+
+
+@pytest.fixture(scope="module")
+def results() -> list[Result]:
+    """All recordings of the four folders."""
+    return compared(FOLDERS)
 
 
 def test_every_recording_is_recognised_as_its_class(results: list[Result]) -> None:
@@ -62,6 +64,16 @@ def test_readings_are_plausible_and_labelled_as_the_catalogue_allows(results: li
             metric, labels = parse_series_key(key)
             assert catalogue()[metric].plausible(value), f"{result.name}: {key} = {value}"
             assert set(labels) <= set(catalogue()[metric].labels), f"{result.name}: {key}"
+
+
+def test_who_claims_a_recorded_device_has_one(results: list[Result]) -> None:
+    others = compared(("meter", "env", "dc-power"))
+    read = {result.profile for result in [*results, *others] if result.readings.values}
+    claimed = {name for name, profile in load_profiles().items() if profile.evidence == "recorded device"}
+    assert claimed <= read, sorted(claimed - read)
+    for result in others:
+        for key, value in result.readings.values.items():
+            assert catalogue()[parse_series_key(key)[0]].plausible(value), f"{result.name}: {key} = {value}"
 
 
 def test_excuses_are_for_recordings_that_exist(results: list[Result]) -> None:
