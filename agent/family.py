@@ -127,12 +127,16 @@ LabelSource = str | FromColumn | FromIndex | FromDevice | Joined
 
 
 class Gate(StrictModel):
-    """A row or value counts only while this cell holds one of `in`; with one of `missing` there is nothing to report at all."""
+    """A row or value counts only while this cell holds one of `in`; with one of `missing` there is nothing to report at all.
+
+    With `optional`, a device that does not have the cell is read without it.
+    """
 
     oid: Oid | None = None
     column: Oid | None = None
     in_: Annotated[list[int], Field(alias="in", min_length=1)]
     missing: list[int] = []
+    optional: bool = False
 
 
 class Point(Source):

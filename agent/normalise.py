@@ -47,6 +47,7 @@ class Gate:
     ref: str
     allowed: frozenset[int]
     missing: frozenset[int]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

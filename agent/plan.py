@@ -77,7 +77,7 @@ def _gate(gate: GateModel | None, index: str) -> Gate | None:
     if gate is None:
         return None
     ref = gate.oid or f"{gate.column}.{index}"
-    return Gate(ref, frozenset(gate.in_), frozenset(gate.missing))
+    return Gate(ref, frozenset(gate.in_), frozenset(gate.missing), gate.optional)
 
 
 def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields: dict[str, Source]) -> Decoder | None:
@@ -154,8 +154,11 @@ def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Bl
         slots = []
         for slot in part.slots:
             decoders = tuple(decoder for decoder in slot.decoders if not is_absent(decoder.ref))
-            if decoders and not (slot.gate and is_absent(slot.gate.ref)):
-                slots.append(Slot(slot.key, slot.metric, decoders, slot.gate))
+            gate = slot.gate
+            if gate and gate.optional and is_absent(gate.ref):
+                gate = None
+            if decoders and not (gate and is_absent(gate.ref)):
+                slots.append(Slot(slot.key, slot.metric, decoders, gate))
         if slots:
             used = _refs(slots)
             blocks = tuple(

@@ -147,6 +147,17 @@ async def test_a_sign_that_means_lead_or_lag() -> None:
     assert readings.values == {f"{metric}{{outlet=1}}": 0.95}
 
 
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [({"1.9.1": 230}, [230.0]), ({"1.9.1": 230, "1.7.1": 1}, [230.0]), ({"1.9.1": 230, "1.7.1": 2}, [])],
+)
+async def test_an_optional_gate_counts_where_the_device_has_it(
+    cells: dict[str, SnmpValue], values: list[float]
+) -> None:
+    text = TABLE + point(VOLTS, f"unit: volt, gate: {{column: {ROOT}.1.7, in: [1], optional: true}}")
+    assert list((await read(text, cells)).values.values()) == values
+
+
 async def test_rows_of_several_columns_are_joined() -> None:
     text = TABLE.replace(f"rows: {ROOT}.1.9", f"rows: [{ROOT}.1.9, {ROOT}.1.8]")
     text += point(VOLTS, "unit: volt") + point(WATTS, "unit: watt", "1.8")
