@@ -16,7 +16,7 @@ from agent.seams import ModbusTarget
 from rackflow.errors import DeviceError
 from tests.servers.ports import free_port
 
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.5
 SLACK_S = 1.0
 
 

@@ -13,7 +13,7 @@ from rackflow.errors import DeviceError
 from tests.agent.faulty_peers import integer
 
 MakeClient: TypeAlias = Callable[[SnmpTarget], SnmpClient]
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.5
 SLACK_S = 1.5
 """What a busy machine may add to a deadline."""
 SYS_NAME = "1.3.6.1.2.1.1.5.0"

@@ -66,6 +66,7 @@ GOLDEN = {
             f"dcim_ups_output_load_ratio{L1}": 0.07,
             "dcim_ups_output_frequency_hertz": 49.9,
             f"dcim_ups_bypass_voltage_volts{L1}": 234.0,
+            "dcim_ups_bypass_frequency_hertz": 49.9,
         },
         {"dcim_ups_battery_state": "normal", "dcim_ups_output_source": "normal"},
         {
@@ -73,6 +74,8 @@ GOLDEN = {
             "dcim_ups_battery_current_amperes": "sentinel",
             f"dcim_ups_input_current_amperes{L1}": "sentinel",
             f"dcim_ups_input_power_watts{L1}": "sentinel",
+            f"dcim_ups_bypass_current_amperes{L1}": "sentinel",
+            f"dcim_ups_bypass_power_watts{L1}": "sentinel",
         },
     ),
 }

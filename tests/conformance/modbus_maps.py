@@ -22,7 +22,7 @@ class Served:
     states: dict[str, str] = field(default_factory=dict)
 
     def put(self, address: int, layout: str, raw: float) -> None:
-        """One number in `struct`'s notation, high word first; after `~` with the low word first, after `%` with bytes swapped."""
+        """One number in `struct`'s notation, high word first; `~` puts the low word first, `%` swaps the bytes."""
         packed = struct.pack(f">{layout.lstrip('~%')}", raw)
         words = list(struct.unpack(f"{'<' if layout[0] == '%' else '>'}{len(packed) // 2}H", packed))
         self.registers |= dict(enumerate(reversed(words) if layout[0] == "~" else words, address))

@@ -1,0 +1,278 @@
+"""Served Modbus maps of cooling, rack power units and meters; see modbus_maps."""
+
+from tests.conformance.modbus_maps import PHASES, Served
+
+METER = "role=other"
+
+
+def _aalc() -> Served:
+    one = Served(unit=12, checked=36_865)
+    loop = "{loop=secondary}"
+    one.gauge(36_864, "H", 1523, f"cdu_flow_cubic_meters_per_second{loop}", 152.3 / 60_000)
+    one.gauge(36_865, "h", 254, f"cdu_supply_temperature_celsius{loop}", 25.4)
+    one.gauge(36_866, "h", 341, f"cdu_return_temperature_celsius{loop}", 34.1)
+    one.gauge(36_867, "h", 1820, f"cdu_supply_pressure_pascals{loop}", 182_000)
+    one.gauge(36_868, "h", -35, f"cdu_return_pressure_pascals{loop}", -3500)
+    one.gauge(36_869, "H", 8123, "cdu_power_watts", 812.3)
+    one.gauge(36_872, "h", -12, "cdu_ambient_temperature_celsius", -1.2)
+    one.gauge(36_873, "H", 67, "cdu_pump_speed_ratio{pump=all}", 0.67)
+    for pump, state in ((1, "running"), (2, "standby"), (3, "failed")):
+        one.gauge(36_873 + pump, "H", 3000 + pump, f"cdu_pump_speed_rpm{{pump={pump}}}", 3000 + pump)
+        one.put(36_881 + pump, "H", {"running": 2, "standby": 1, "failed": 4}[state])
+        one.states[f"dcim_cdu_pump_state{{pump={pump}}}"] = state
+        seconds = 9_000_000 + pump
+        one.gauge(36_910 + 2 * pump, "I", seconds, f"cdu_pump_running_seconds_total{{pump={pump}}}", seconds)
+    one.gauge(36_879, "H", 5100, "cdu_fan_speed_rpm{fan=rpu-1}", 5100)
+    one.gauge(36_880, "H", 5200, "cdu_fan_speed_rpm{fan=rpu-2}", 5200)
+    one.gauge(37_120, "H", 55, "cdu_fan_speed_ratio{fan=hex}", 0.55)
+    one.gauge(37_134, "h", 382, "cdu_air_temperature_celsius{position=outlet}", 38.2)
+    one.gauge(37_136, "h", 291, "cdu_air_temperature_celsius{position=inlet}", 29.1)
+    one.gauge(37_138, "h", 339, "cdu_water_temperature_celsius{position=hex-inlet}", 33.9)
+    sensors = {0: "return_temperature", 1: "supply_temperature", 2: "return_pressure", 3: "supply_pressure"}
+    alarms = {bit: f"{name}_sensor" for bit, name in sensors.items()}
+    one.alarms(37_376, alarms | {4: "flow_meter", 10: "air_inlet_sensor", 15: "bladder_level_sensor"}, "warning")
+    states = {0: "reservoir_level", 1: "supply_temperature", 2: "return_temperature", 3: "air_inlet_temperature"}
+    states |= {4: "supply_pressure", 6: "pump", 7: "loop_blocked", 8: "emergency_button", 10: "y_filter"}
+    one.alarms(37_377, states, "critical")
+    one.states["dcim_cdu_reservoir_level_state{reservoir=main}"] = "low"
+    leaks = [f"it-chassis-{number}" for number in range(4)]
+    leaks += ["internal", "external", "external-option-1", "external-option-2", "rack-pan", "rack-floor"]
+    for detector in leaks:
+        one.values[f"dcim_cdu_leak_detected{{detector={detector}}}"] = float(detector == "rack-pan")
+    for detector in ("rack-pan", "rack-floor"):
+        one.values[f"dcim_cdu_leak_sensor_fault{{detector={detector}}}"] = float(detector == "rack-floor")
+    one.put(37_378, "H", 1 << 8 | 1 << 13)
+    one.gauge(37_888, "H", 1500, f"cdu_flow_setpoint_cubic_meters_per_second{loop}", 0.0025)
+    one.gauge(37_889, "h", 250, f"cdu_supply_temperature_setpoint_celsius{loop}", 25.0)
+    return one
+
+
+def _dcd() -> Served:
+    one = Served(table="input", checked=146)
+    one.gauge(130, "~f", 14.25, "rdhx_water_supply_temperature_celsius", 14.25)
+    one.gauge(134, "~f", 21.5, "rdhx_water_return_temperature_celsius", 21.5)
+    one.gauge(126, "~f", 18.75, "rdhx_supply_temperature_setpoint_celsius", 18.75)
+    for fan in range(4):
+        one.gauge(146 + 4 * fan, "h", 1200 + fan, f"rdhx_fan_speed_rpm{{fan={fan + 1}}}", 1200 + fan)
+    one.gauge(162, "h", 63, "rdhx_valve_position_ratio", 0.63)
+    return one
+
+
+def _xdc() -> Served:
+    one = Served(table="input", checked=386)
+    one.gauge(386, "h", 132, "crah_refrigerant_temperature_celsius{sensor=supply,unit=1}", 13.2)
+    one.put(388, "H", 2)
+    one.states["dcim_crah_unit_state{unit=1}"] = "standby"
+    one.gauge(389, "h", 227, "env_temperature_celsius{sensor=external-a}", 22.7)
+    one.gauge(391, "H", 455, "env_relative_humidity_ratio{sensor=external-a}", 0.455)
+    one.gauge(392, "h", 101, "env_dew_point_celsius{sensor=external-a}", 10.1)
+    one.gauge(394, "h", 231, "env_temperature_celsius{sensor=external-b}", 23.1)
+    one.gauge(396, "H", 462, "env_relative_humidity_ratio{sensor=external-b}", 0.462)
+    one.gauge(397, "h", 109, "env_dew_point_celsius{sensor=external-b}", 10.9)
+    one.gauge(415, "H", 1, "crah_compressor_on{compressor=1a,unit=1}", 1)
+    one.gauge(416, "H", 0, "crah_compressor_on{compressor=1b,unit=1}", 0)
+    one.gauge(411, "H", 2500, "crah_valve_position_ratio{unit=1,valve=hot-gas-1}", 0.25)
+    one.gauge(412, "H", 7500, "crah_valve_position_ratio{unit=1,valve=hot-gas-2}", 0.75)
+    one.put(421, "H", 8)
+    one.states["dcim_device_state"] = "degraded"
+    return one
+
+
+def _hpc() -> Served:
+    one = Served(table="input", checked=490)
+    one.gauge(490, "h", 178, "crah_water_supply_temperature_celsius{circuit=evaporator,unit=1}", 17.8)
+    one.gauge(492, "h", 119, "crah_water_return_temperature_celsius{circuit=evaporator,unit=1}", 11.9)
+    one.gauge(496, "h", -63, "crah_water_supply_temperature_celsius{circuit=condenser,unit=1}", -6.3)
+    one.gauge(498, "h", 24, "crah_water_return_temperature_celsius{circuit=condenser,unit=1}", 2.4)
+    one.put(483, "H", 1)
+    one.states["dcim_crah_unit_state{unit=1}"] = "running"
+    one.put(482, "H", 16)
+    one.states["dcim_device_state"] = "failed"
+    one.gauge(393, "H", 0, "crah_compressor_on{compressor=1,unit=1}", 0)
+    one.gauge(401, "H", 1, "crah_compressor_on{compressor=2,unit=1}", 1)
+    one.gauge(502, "H", 80, "crah_valve_position_ratio{unit=1,valve=free-cooling}", 0.8)
+    return one
+
+
+def _belimo() -> Served:
+    one = Served(checked=8)
+    one.gauge(4, "H", 4225, "rack_valve_position_ratio", 0.4225)
+    one.gauge(8, "H", 123, "rack_liquid_flow_cubic_meters_per_second", 12.3 * 0.003785411784 / 60)
+    one.gauge(0x13, "h", 1812, "rack_liquid_supply_temperature_celsius", 18.12)
+    one.gauge(0x15, "h", 2934, "rack_liquid_return_temperature_celsius", 29.34)
+    return one
+
+
+def _danfoss() -> Served:
+    one = Served(checked=0x81C2)
+    one.gauge(0x81C2, "f", 19.5, "rack_liquid_supply_temperature_celsius", 19.5)
+    return one
+
+
+def _raritan() -> Served:
+    one = Served(checked=12_296)
+    inlet = "{inlet=1}"
+    for address, value, key in (
+        (12_296, 230.5, f"input_voltage_volts{inlet}"),
+        (12_298, 12.25, f"input_current_amperes{inlet}"),
+        (12_306, 2711.0, f"input_power_watts{inlet}"),
+        (12_308, 2823.5, f"input_apparent_power_voltamperes{inlet}"),
+        (12_310, 0.9375, f"input_power_factor_ratio{inlet}"),
+        (12_322, 49.96875, f"input_frequency_hertz{inlet}"),
+        (12_324, -787.5, f"input_reactive_power_vars{inlet}"),
+        (32_786, 240.5, "outlet_power_watts{outlet=1}"),
+        (32_788, 258.25, "outlet_apparent_power_voltamperes{outlet=1}"),
+        (32_790, 0.90625, "outlet_power_factor_ratio{outlet=1}"),
+        (32_802, 50.03125, "outlet_frequency_hertz{outlet=1}"),
+        (16_394, 7.5, "bank_current_amperes{bank=1}"),
+        (32_776, 229.75, "outlet_voltage_volts{outlet=1}"),
+        (32_778, 1.125, "outlet_current_amperes{outlet=1}"),
+    ):
+        one.gauge(address, "f", value, f"pdu_{key}", value)
+    return one
+
+
+def _orv3_psu() -> Served:
+    one = Served(unit=200, checked=0x58)
+    one.gauge(0x45, "h", 3232, "pdu_temperature_celsius{sensor=inlet}", 25.25)
+    one.gauge(0x46, "h", -192, "pdu_temperature_celsius{sensor=outlet}", -1.5)
+    one.gauge(0x54, "H", 60, "pdu_input_frequency_hertz{inlet=1}", 60)
+    one.gauge(0x56, "H", 496, "pdu_input_power_factor_ratio{inlet=1}", 0.96875)
+    one.gauge(0x57, "H", 19_684, "pdu_input_power_watts{inlet=1}", 2460.5)
+    one.gauge(0x58, "H", 17_744, "pdu_input_voltage_volts{inlet=1}", 277.25)
+    one.gauge(0x59, "H", 9472, "pdu_input_current_amperes{inlet=1}", 9.25)
+    one.alarms(0x3C, {8: "pfc_converter", 9: "dcdc_converter", 10: "over_temperature", 11: "fan"}, "critical")
+    return one
+
+
+def _orv2_psu() -> Served:
+    one = Served(unit=160, checked=0x80)
+    one.gauge(0x80, "h", 13_328, "ups_input_voltage_volts{phase=L1}", 208.25)
+    one.gauge(0x82, "h", 6400, "ups_input_current_amperes{phase=L1}", 6.25)
+    one.gauge(0x94, "h", 10_004, "ups_input_power_watts{phase=L1}", 1250.5)
+    one.gauge(0x125, "H", 50, "ups_input_frequency_hertz{phase=L1}", 50)
+    one.gauge(0x126, "H", 480, "ups_input_power_factor_ratio{phase=L1}", 0.9375)
+    one.gauge(0x96, "h", 9362, "ups_output_total_power_watts", 1170.25)
+    one.gauge(0xA0, "h", 5216, "ups_temperature_celsius", 40.75)
+    one.gauge(0x84, "h", 26_752, "ups_battery_voltage_volts{string=1}", 52.25)
+    one.gauge(0x7E, "%H", 87, "ups_battery_charge_ratio", 0.87)
+    alarms = {0: "main_converter", 1: "aux_54v_converter", 2: "battery_charger", 3: "current_feed"}
+    alarms |= {4: "over_temperature", 5: "fan", 6: "battery", 9: "psu_not_responding", 11: "power_fail"}
+    one.alarms(0x68, alarms, "critical")
+    one.alarms(0x68, {10: "redundancy_lost"}, "warning")
+    return one
+
+
+def _orv3_bbu(unit: int, charge_at: int) -> Served:
+    one = Served(unit=unit, checked=charge_at)
+    one.gauge(charge_at, "H", 91, "ups_battery_charge_ratio", 0.91)
+    one.gauge(0x8E, "H", 98, "ups_battery_health_ratio{string=1}", 0.98)
+    one.put(0x6B, "H", 1)
+    one.states["dcim_ups_battery_charge_state"] = "charging"
+    one.gauge(0x9E, "H", 1, "ups_battery_replace_required", 1)
+    alarms = {0: "charge_fet", 1: "charge_fuse", 2: "discharge_fuse", 3: "analogue_front_end", 4: "controller"}
+    alarms |= {5: "cell_balancing", 6: "fan", 8: "pack_overvoltage", 9: "cell_overvoltage", 10: "pack_undervoltage"}
+    alarms |= {11: "cell_undervoltage", 12: "pack_overcurrent", 13: "temperature", 15: "discharge_not_allowed"}
+    one.alarms(0x68, alarms, "critical")
+    one.alarms(0x68, {7: "end_of_life", 14: "charge_not_allowed"}, "warning")
+    words = {8: "remaining_time", 9: "remaining_capacity", 11: "terminate_discharge", 12: "over_temperature"}
+    one.alarms(0x6C, words, "warning")
+    return one
+
+
+def _orv3_hpr_bbu() -> Served:
+    one = _orv3_bbu(unit=48, charge_at=0x5E)
+    one.gauge(0xEB, "H", 3042, "ups_battery_temperature_celsius{string=1}", 31.05)
+    return one
+
+
+def _sdm630() -> Served:
+    one = Served(table="input", checked=0)
+    phase = f"{{phase=%,{METER}}}"
+    one.phases(0, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{phase}")
+    one.phases(6, "f", (10.5, 11.25, 9.75), f"meter_current_amperes{phase}")
+    one.phases(12, "f", (2300.0, -150.5, 2100.25), f"meter_phase_power_watts{phase}")
+    one.phases(18, "f", (2420.0, 2601.0, 2240.0), f"meter_phase_apparent_power_voltamperes{phase}")
+    one.phases(24, "f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{phase}")
+    for index, (factor, name) in enumerate(zip((0.9375, -0.96875, 0.875), PHASES, strict=True)):
+        key = f"meter_phase_power_factor_ratio{phase.replace('%', name)}"
+        one.gauge(30 + 2 * index, "f", factor, key, abs(factor))
+    one.gauge(52, "f", 4249.75, f"meter_power_watts{{{METER}}}", 4249.75)
+    one.gauge(70, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    one.gauge(72, "f", 12_345.5, f"meter_energy_joules_total{{direction=import,{METER}}}", 44_443_800_000)
+    one.gauge(74, "f", 17.25, f"meter_energy_joules_total{{direction=export,{METER}}}", 62_100_000)
+    return one
+
+
+def _pac2200() -> Served:
+    one = Served(table="input", checked=65)
+    phase = f"{{phase=%,{METER}}}"
+    one.phases(1, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{phase}")
+    one.phases(13, "f", (101.5, 99.25, 98.75), f"meter_current_amperes{phase}")
+    one.phases(25, "f", (22_000.0, 21_500.5, -300.25), f"meter_phase_power_watts{phase}")
+    one.gauge(65, "f", 43_200.25, f"meter_power_watts{{{METER}}}", 43_200.25)
+    one.gauge(63, "f", 45_000.5, f"meter_apparent_power_voltamperes{{{METER}}}", 45_000.5)
+    one.gauge(67, "f", -3000.25, f"meter_reactive_power_vars{{{METER}}}", -3000.25)
+    one.gauge(69, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    one.phases(37, "f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{phase}")
+    exported = f"meter_energy_joules_total{{direction=export,{METER}}}"
+    one.gauge(809, "d", 1234.5, exported, 4_444_200)
+    energy = f"meter_energy_joules_total{{direction=import,{METER}}}"
+    one.gauge(801, "d", 9_876_543_210.5, energy, 9_876_543_210.5 * 3600)
+    return one
+
+
+def _iem3000() -> Served:
+    one = Served(checked=3059)
+    phase, line = f"{{phase=%,{METER}}}", "{line=%s,role=other}"
+    one.phases(2999, "f", (100.5, 101.25, 99.75), f"meter_current_amperes{phase}")
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(3019 + 2 * index, "f", 400.5 + index, f"meter_line_voltage_volts{line % name}", 400.5 + index)
+    one.phases(3027, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{phase}")
+    one.phases(3053, "f", (22.5, 23.25, 21.75), f"meter_phase_power_watts{phase}", 1000)
+    one.gauge(3059, "f", 67.5, f"meter_power_watts{{{METER}}}", 67_500)
+    one.gauge(3067, "f", -12.25, f"meter_reactive_power_vars{{{METER}}}", -12_250)
+    one.gauge(3075, "f", 68.75, f"meter_apparent_power_voltamperes{{{METER}}}", 68_750)
+    one.gauge(3109, "f", 49.96875, f"meter_frequency_hertz{{{METER}}}", 49.96875)
+    one.gauge(3203, "q", 6_000_000_123, f"meter_energy_joules_total{{direction=import,{METER}}}", 21_600_000_442_800)
+    one.gauge(3207, "q", 4567, f"meter_energy_joules_total{{direction=export,{METER}}}", 16_441_200)
+    return one
+
+
+def gear_maps() -> dict[str, Served]:
+    """By profile."""
+    return {
+        "aalc-rpu": _aalc(),
+        "liebert-dcd-door": _dcd(),
+        "liebert-xdc": _xdc(),
+        "liebert-hpc": _hpc(),
+        "belimo-energy-valve": _belimo(),
+        "danfoss-valve": _danfoss(),
+        "raritan-xerus-modbus": _raritan(),
+        "orv3-psu": _orv3_psu(),
+        "orv2-psu": _orv2_psu(),
+        "orv3-bbu": _orv3_bbu(unit=64, charge_at=0x7E),
+        "orv3-hpr-bbu": _orv3_hpr_bbu(),
+        "eastron-sdm630": _sdm630(),
+        "siemens-pac2200": _pac2200(),
+        "schneider-iem3000": _iem3000(),
+        "abb-b2x": _abb(),
+    }
+
+
+def _abb() -> Served:
+    one = Served(checked=0x5B2C)
+    phase = f"{{phase=%,{METER}}}"
+    one.gauge(0x5000, "Q", 123_456_789, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_444_404_000)
+    one.gauge(0x5004, "Q", 250, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    each = f"meter_phase_energy_joules_total{{direction=import,phase=%,{METER}}}"
+    one.phases(0x5460, "Q", (41_000_000, 42_000_000, 40_000_000), each, 36_000)
+    one.phases(0x546C, "Q", (110, 120, 130), each.replace("import", "export"), 36_000)
+    one.gauge(0x5B3A, "h", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
+    one.phases(0x5B3B, "h", (940, 960, 970), f"meter_phase_power_factor_ratio{phase}", 0.001)
+    one.phases(0x5B00, "I", (2305, 2312, 2298), f"meter_voltage_volts{phase}", 0.1)
+    one.phases(0x5B0C, "I", (1050, 1125, 975), f"meter_current_amperes{phase}", 0.01)
+    one.gauge(0x5B14, "i", -67_550, f"meter_power_watts{{{METER}}}", -675.5)
+    one.phases(0x5B16, "i", (-30_000, -20_050, -17_500), f"meter_phase_power_watts{phase}", 0.01)
+    one.gauge(0x5B2C, "H", 4998, f"meter_frequency_hertz{{{METER}}}", 49.98)
+    return one

@@ -1,0 +1,131 @@
+"""Every Modbus profile over real sockets: the published map is served, and each point must come out in base units; mbpoll agrees."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agent.config import AgentConfig
+from agent.factory import PollerFactory
+from agent.profile import load_profiles
+from agent.readings import Readings
+from agent.replay import read_all
+from rackflow.config import check_config
+from simulator.modbus_server import ModbusServer
+from simulator.registers import MappedRegisters
+from tests.conformance.modbus_gear import gear_maps
+from tests.conformance.modbus_maps import Served, ups_maps
+from tests.servers.process import find_program
+
+MAPS: Mapping[str, Served] = ups_maps() | gear_maps()
+DERIVED = ("dcim_cdu_delta_temperature", "dcim_cdu_heat_removed", "dcim_cdu_flow_per_heat")
+"""What the agent computes on top of what it reads."""
+
+
+@asynccontextmanager
+async def serving(one: Served, registers: Mapping[int, int] | None = None) -> AsyncIterator[int]:
+    """That device on a port; reads that meet none of its registers are refused."""
+    served = one.registers if registers is None else registers
+    server = ModbusServer({one.unit: MappedRegisters(lambda: served, one.table, zeros=True)})
+    port = await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop()
+
+
+async def poll(port: int, name: str, unit: int) -> Readings:
+    """All that one poll of each class yields."""
+    device = {"id": "d", "host": "127.0.0.1", "port": port, "protocol": "modbus", "profile": name, "unit": unit}
+    config = check_config({"agent": "a", "labels": {"site": "s"}, "devices": [device]}, AgentConfig, "test")
+    poller = PollerFactory(load_profiles())(config, config.devices[0])
+    try:
+        return (await read_all(poller, 0.0))[1]
+    finally:
+        await poller.close()
+
+
+def mbpoll(port: int, one: Served) -> int:
+    """The checked register as mbpoll reads it from the wire address."""
+    command = [find_program("mbpoll", "mbpoll"), "-m", "tcp", "-a", str(one.unit), "-p", str(port), "-0", "-1", "-q"]
+    kind = "3:hex" if one.table == "input" else "4:hex"
+    done = subprocess.run(
+        [*command, "-r", str(one.checked), "-t", kind, "127.0.0.1"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("["))
+    return int(line.split(":")[1].split()[0], 16)
+
+
+def test_every_modbus_profile_has_a_served_map() -> None:
+    profiles = {name: profile for name, profile in load_profiles().items() if profile.protocol == "modbus"}
+    assert sorted(profiles) == sorted(MAPS)
+    for name, profile in profiles.items():
+        series = sum(len(point.bits) or 1 for point in profile.points)
+        assert len(MAPS[name].values) + len(MAPS[name].states) == series, name
+
+
+@pytest.mark.parametrize("name", sorted(MAPS))
+async def test_every_point_is_read_as_the_published_map_says(name: str) -> None:
+    one = MAPS[name]
+    async with serving(one) as port:
+        readings = await poll(port, name, one.unit)
+        raw = await asyncio.to_thread(mbpoll, port, one)
+    read = {key: value for key, value in readings.values.items() if not key.startswith(DERIVED)}
+    assert readings.bad == {}
+    assert read == {key: pytest.approx(value, rel=1e-6) for key, value in one.values.items()}
+    assert readings.states == one.states
+    assert raw == one.registers[one.checked]
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "words", "metric"),
+    [
+        ("apc-smart-ups-modbus", 151, (0xFFFF,), "dcim_ups_input_voltage_volts"),
+        ("apc-smart-ups-modbus", 154, (0xFFFE,), "dcim_ups_efficiency_ratio"),
+        ("huawei-ups2000-modbus", 11_000, (0x7FFF,), "dcim_ups_input_voltage_volts"),
+        ("huawei-ups2000-modbus", 12_004, (0xFFFF, 0xFFFF), "dcim_ups_battery_runtime_seconds"),
+        ("socomec-jbus", 0x1077, (0xFFFF,), "dcim_ups_battery_runtime_seconds"),
+        ("abb-b2x", 0x5000, (0xFFFF,) * 4, "dcim_meter_energy_joules_total"),
+        ("abb-b2x", 0x5B14, (0x7FFF, 0xFFFF), "dcim_meter_power_watts"),
+        ("abb-b2x", 0x5B2C, (0xFFFF,), "dcim_meter_frequency_hertz"),
+        ("aalc-rpu", 36_864, (0xFFFF,), "dcim_cdu_flow_cubic_meters_per_second"),
+        ("eastron-sdm630", 52, (0x7FC0, 0), "dcim_meter_power_watts"),
+    ],
+)
+async def test_what_a_device_sends_for_no_reading_is_none(
+    name: str, address: int, words: tuple[int, ...], metric: str
+) -> None:
+    one = MAPS[name]
+    async with serving(one, one.registers | dict(enumerate(words, address))) as port:
+        readings = await poll(port, name, one.unit)
+    (key,) = readings.bad
+    assert key.startswith(metric)
+    assert key not in readings.values
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "state"),
+    [
+        ("apc-smart-ups-modbus", {0: 0, 1: 1 << 2, 150: 0}, "battery"),
+        ("apc-smart-ups-modbus", {0: 0, 1: 1 << 3, 150: 0}, "bypass"),
+        ("apc-smart-ups-modbus", {0: 0, 1: 1 << 4, 150: 0}, "none"),
+        ("apc-smart-ups-modbus", {0: 0, 1: 1 << 1, 150: 1 << 6}, "reducer"),
+        ("apc-smart-ups-modbus", {0: 0, 1: 1 << 1 | 1 << 13, 150: 0}, "eco"),
+        ("apc-smart-ups-modbus", {0: 0, 1: 1 << 1, 150: 0}, "normal"),
+        ("socomec-jbus", {0x1020: 1 << 5}, "battery"),
+        ("socomec-jbus", {0x1020: 1 << 4}, "bypass"),
+        ("socomec-jbus", {0x1020: 0}, "none"),
+        ("huawei-ups2000-modbus", {11_024: 5}, "eco"),
+    ],
+)
+async def test_a_ups_tells_what_feeds_its_output(name: str, words: dict[int, int], state: str) -> None:
+    one = MAPS[name]
+    async with serving(one, one.registers | words) as port:
+        readings = await poll(port, name, one.unit)
+    assert readings.states["dcim_ups_output_source"] == state
