@@ -71,7 +71,8 @@ def suspects(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> li
     for profile in profiles:
         prefixes = _prefixes(profile, answers) if profile.protocol == "snmp" else []
         if prefixes:
-            score = max(map(len, prefixes)) + 100 * bool(_words(profile, answers))
+            said = bool(_words(profile, answers)) - bool(profile.recognise.sysdescr)
+            score = max(map(len, prefixes)) + 100 * said + profile.recognise.priority
             found.append((-score, profile.profile, profile))
     return [profile for _, _, profile in sorted(found, key=lambda each: each[:2])]
 

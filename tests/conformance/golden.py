@@ -45,6 +45,8 @@ GOLDEN = {
             "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 1.3,
             "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0,
             "dcim_pdu_phase_power_watts{inlet=1,phase=L1}": 250.0,
+            "dcim_pdu_phase_apparent_power_voltamperes{inlet=1,phase=L1}": 300.0,
+            "dcim_pdu_phase_power_factor_ratio{inlet=1,phase=L1}": 0.82,
         },
         {
             "dcim_pdu_load_state{inlet=1,scope=device}": "normal",

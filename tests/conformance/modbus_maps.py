@@ -86,6 +86,12 @@ def _apc() -> Served:
     one.alarms(22, {bit: f"battery_{name}" for bit, name in battery.items()}, "critical")
     one.registers[22] |= 1 << 2
     one.values["dcim_ups_battery_replace_required"] = 1.0
+    _apc_measurements(one)
+    return one
+
+
+def _apc_measurements(one: Served) -> None:
+    """Binary fixed point: the raw number is the value times a power of two."""
     one.gauge(128, "I", 73_800, "ups_battery_runtime_seconds", 73_800)
     one.gauge(130, "H", 51_200, "ups_battery_charge_ratio", 1.0)
     one.gauge(131, "h", 1744, "ups_battery_voltage_volts{string=1}", 54.5)
@@ -99,7 +105,6 @@ def _apc() -> Served:
     one.gauge(154, "h", 12_416, "ups_efficiency_ratio", 0.97)
     one.gauge(588, "H", 1500, "ups_rated_apparent_power_voltamperes", 1500)
     one.gauge(589, "H", 1350, "ups_rated_power_watts", 1350)
-    return one
 
 
 def _huawei() -> Served:
@@ -130,6 +135,11 @@ def _huawei() -> Served:
     ):
         one.put(address, "H", raw)
         one.states[f"dcim_ups_{key}"] = state
+    _huawei_alarms(one)
+    return one
+
+
+def _huawei_alarms(one: Served) -> None:
     one.alarms(41_180, {3: "over_temperature"}, "critical")
     one.alarms(41_185, {1: "bypass_voltage", 2: "bypass_frequency"}, "warning")
     one.alarms(41_187, {3: "battery_overvoltage"}, "warning")
@@ -145,7 +155,6 @@ def _huawei() -> Served:
         41_204, inside | {10: "bus_imbalance", 11: "internal_over_temperature", 13: "charger"}, severity="critical"
     )
     one.alarms(41_206, {4: "charger_output", 13: "overload_shutdown", 14: "bypass_overload_shutdown"}, "critical")
-    return one
 
 
 def _socomec() -> Served:

@@ -18,8 +18,32 @@ from tests.servers.captures import require_captures
 EXCUSES = load_excuses()
 LEAST_SHARE = 0.95
 """Of the sensors that the other project reads from recognised recordings and the catalogue covers, excused ones left out."""
-NOT_RECOGNISED: frozenset[str] = frozenset()
-"""Recordings without usable telemetry, or of families that no profile reads yet."""
+NOT_RECOGNISED = frozenset(
+    {
+        # Families that no profile reads yet.
+        "cooling/apc_airfm",
+        "pdu/apc-cpdu",
+        "ups/bke_bke",
+        "ups/centreon_inmatics-sputnik",
+        "ups/centreon_socomec-netvision5",
+        "ups/centreon_socomec-null-val",
+        "ups/cyberpower",
+        "ups/cyberpower_cp1000pfclcd",
+        "ups/edgeos-ep",
+        "ups/imcopower-big",
+        "ups/netagent2_2",
+        "ups/socomec-ups",
+        "ups/webpower-smart2",
+        # Nothing but a system group is recorded of the device that its profile expects.
+        "pdu/dpi",
+    }
+)
+"""Each is a gap, named. Whoever closes one takes it out here."""
+MISFILED = {
+    "ups/liebert": "its own identity table says MPH, a rack PDU",
+    "ups/tripplite-poweralert": "the card answers as an automatic transfer switch",
+    "ups/centreon_apc-ups-sensors": "holds the sensors of a UPS and nothing of the UPS itself",
+}
 CLASSES = {"ups": {"ups"}, "pdu": {"pdu"}, "ats": {"ats"}, "cooling": {"crah", "cdu", "rdhx"}}
 
 
@@ -46,7 +70,7 @@ def test_every_recording_is_recognised_as_its_class(results: list[Result]) -> No
     unknown = {result.name for result in results if not result.profile}
     assert unknown == NOT_RECOGNISED
     for result in results:
-        if result.profile:
+        if result.profile and result.name not in MISFILED:
             assert profiles[result.profile].class_ in CLASSES[result.name.partition("/")[0]], result.name
 
 
@@ -81,7 +105,7 @@ def test_excuses_are_for_recordings_that_exist(results: list[Result]) -> None:
     assert EXCUSES.keys() <= {result.name for result in results}
 
 
-def test_a_name_alone_is_not_trusted_and_points_to_the_right_class(captures: Path) -> None:
+def test_a_name_alone_is_not_trusted_and_never_takes_a_pdu_for_a_ups(captures: Path) -> None:
     profiles = list(load_profiles().values())
     paths = sorted((captures / "snmp" / "identify-only").glob("*.snmprec"))
     assert len(paths) > 70
@@ -92,4 +116,5 @@ def test_a_name_alone_is_not_trusted_and_points_to_the_right_class(captures: Pat
         if likely and "ups" in path.stem:
             assert likely[0].class_ == "ups", path.stem
         if likely and "pdu" in path.stem:
-            assert likely[0].class_ == "pdu", path.stem
+            # A Geist rack PDU shares its sysObjectID with the vendor's environment monitors.
+            assert likely[0].class_ in {"pdu", "env"}, path.stem
