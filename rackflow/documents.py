@@ -84,8 +84,33 @@ class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class"
     coolant: dict[str, Coolant] = {}
 
 
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of one epoch, from number `first` to number `last`, both included. `reason` is why they were dropped."""
+
+    epoch: str
+    first: int
+    last: int
+    reason: str = ""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent knows of the messages it numbered, so that a gap can be told from a backlog and from a loss.
+
+    `kind` is where its outbox lives. `held` bounds what it has not delivered yet (behind what is live; of the present
+    epoch everything from `first` on); `dropped` are losses it counted; `ended` are earlier epochs with their last number.
+    """
+
+    kind: Literal["memory", "disk"]
+    held: list[Numbers] = []
+    dropped: list[Numbers] = []
+    ended: list[Numbers] = []
+
+
 class Status(Document, frozen=True, kw_only=True):
-    """Whether an agent is there, retained; `offline` is also its will. `devices` are all that it is configured with."""
+    """Whether an agent is there, retained; `offline` is also its will. `devices` are all that it is configured with.
+
+    `account` is absent from a will, which was written before what it would have to tell.
+    """
 
     site: str
     status: Literal["online", "offline"]
@@ -95,6 +120,7 @@ class Status(Document, frozen=True, kw_only=True):
     python: str = ""
     hostname: str = ""
     devices: list[str] = []
+    account: Account | None = None
 
 
 DOCUMENTS: dict[str, type[Document]] = {"batch": Batch, "event": Event, "device": DeviceDocument, "status": Status}
