@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 from rackflow.broker import Broker, Port
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.config import Secret, StrictModel, load_config
+from rackflow.outbox_config import OutboxSection
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
@@ -115,7 +116,7 @@ class AgentConfig(StrictModel):
     intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
     profiles: Path | None = None
     engine: Literal["gufo", "pysnmp"] = "gufo"
-    outbox_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
+    outbox: OutboxSection = OutboxSection(mode="memory")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.retained import Retained
 from agent.selfmetrics import Tally
 from rackflow.broker import Broker
-from rackflow.documents import MAX_PAYLOAD_BYTES, DeviceDocument, Status, encode
+from rackflow.documents import MAX_PAYLOAD_BYTES, Account, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox import Outbox
 from rackflow.topics import Topic, build_topic
@@ -162,8 +162,14 @@ class Publisher:
 
     def set_status(self, status: Status) -> None:
         """Publish this status, now and after every reconnect; the will is the same one, offline."""
-        self._offline = encode(msgspec.structs.replace(status, status="offline"))
-        self._retained.set(self._status_topic, encode(status))
+        self._status = msgspec.structs.replace(status, account=self._outbox.stats().account)
+        self._offline = encode(msgspec.structs.replace(status, status="offline", account=None))
+        self._retained.set(self._status_topic, encode(self._status))
+
+    def set_account(self, account: Account) -> None:
+        """Have the status tell this account, if it does not yet."""
+        if account != self._status.account:
+            self.set_status(self._status)
 
     def set_device_document(self, document: DeviceDocument) -> None:
         """Publish this document, now and after every reconnect."""
@@ -234,6 +240,7 @@ class Publisher:
 
     async def _exchange(self, client: _Client) -> str:
         self._client = client
+        self.set_status(self._status)
         self._retained.send_again()
         try:
             async with asyncio.TaskGroup() as group:
@@ -265,10 +272,10 @@ class Publisher:
             if len(message.payload) > client.largest_bytes:
                 self._tally.publish_failures["size"] += 1
                 log.error("topic=%s bytes=%d dropped: more than the broker takes", message.topic, len(message.payload))
-                self._outbox.done(message.seq)
+                self._outbox.done(message.key)
                 continue
             await client.window.acquire()
-            client.send(message.topic, message.payload, message.seq, retain=False)
+            client.send(message.topic, message.payload, message.key, retain=False)
 
     async def _watch_confirmations(self, client: _Client) -> None:
         while True:

@@ -22,7 +22,8 @@ from agent.selfmetrics import Tally, own_values
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
-from rackflow.outbox import MemoryOutbox
+from rackflow.outbox_config import make_outbox
+from rackflow.outbox_disk import DiskOutbox
 from rackflow.version import installed_version
 
 log = logging.getLogger(__name__)
@@ -92,8 +93,8 @@ class Agent:
         self._load = load
         self._started_ms = int(wall() * 1000)
         self.tally = Tally()
-        self.outbox = MemoryOutbox(config.outbox_limit_bytes)
         self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
+        self.outbox = make_outbox(config.outbox, self.epoch)
         self.publisher = Publisher(config.broker, self._status(), self.outbox, self.tally)
         self._outlet = Outlet(
             site=config.labels.site or "",
@@ -119,7 +120,19 @@ class Agent:
         self._woken.set()
 
     async def run(self) -> None:
-        """Poll and publish until `stop`. Raises ConfigError where a device cannot be polled at all."""
+        """Poll and publish until `stop`. Raises ConfigError where a device cannot be polled, or the outbox is in use."""
+        if not isinstance(self.outbox, DiskOutbox):
+            log.warning("agent=%s outbox=memory: what it holds is lost when the agent ends", self._config.agent)
+            await self._run()
+            return
+        await self.outbox.open()
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self.outbox.run(), name="outbox")
+            await self._run()
+            keeping.cancel()
+        await self.outbox.close()
+
+    async def _run(self) -> None:
         self._outlet.tally.expect(device.protocol for device in self._config.devices)
         pollers = await self._make_pollers(self._config, wanted_devices(self._config))
         async with asyncio.TaskGroup() as group:
@@ -170,8 +183,9 @@ class Agent:
         )
 
     def _check_reloadable(self, config: AgentConfig) -> None:
-        if (config.agent, config.labels.site) != (self._config.agent, self._config.labels.site):
-            raise ConfigError("agent and labels.site cannot change while the agent runs; restart it")
+        before = self._config
+        if (config.agent, config.labels.site, config.outbox) != (before.agent, before.labels.site, before.outbox):
+            raise ConfigError("agent, labels.site and outbox cannot change while the agent runs; restart it")
 
     def _runs(self, wanted: Wanted) -> bool:
         running = self.running.get(wanted.device.id)
@@ -216,7 +230,9 @@ class Agent:
             await asyncio.sleep(interval_s - clock() % interval_s)
             reporter = Reporter(self._outlet, self._config.agent, self._config.labels.given(), AGENT_CLASS)
             started = time.perf_counter()
-            readings = Readings(values=own_values(self.tally, self.outbox.stats(), self._device_states()))
+            stats = self.outbox.stats()
+            self.publisher.set_account(stats.account)
+            readings = Readings(values=own_values(self.tally, stats, self._device_states()))
             reporter.batch(Poll("normal", interval_s, time.perf_counter() - started), readings)
 
     def _device_states(self) -> dict[str, int]:

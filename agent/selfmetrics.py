@@ -10,7 +10,7 @@ from rackflow.outbox import OutboxStats
 
 # A counter that starts at 0 shows its first increase; one that appears at 1 does not.
 PUBLISH_FAILURES = ("refused", "size", "timeout")
-DROP_REASONS = ("full", "expired")
+DROP_REASONS = ("full", "expired", "disk", "torn")
 
 
 @dataclass(slots=True)
@@ -46,6 +46,8 @@ def own_values(tally: Tally, outbox: OutboxStats, devices: Mapping[str, int]) ->
         "dcim_agent_spool_bytes": outbox.size_bytes,
         "dcim_agent_spool_limit_bytes": outbox.limit_bytes,
         "dcim_agent_spool_oldest_timestamp_seconds": outbox.oldest_ms / 1000,
+        "dcim_agent_spool_durable": float(outbox.durable),
+        "dcim_agent_spool_damaged_total": outbox.damaged,
         "dcim_agent_config_last_reload_successful": float(tally.reload_ok),
     }
     dropped = dict.fromkeys(DROP_REASONS, 0) | outbox.dropped

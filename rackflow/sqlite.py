@@ -1,0 +1,25 @@
+"""SQLite's errors: in goes what the library raises, out comes what it means to whoever keeps something in a file."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+SENSELESS: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""Primary result codes of a file that is no database, or a damaged one."""
+_ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
+
+
+def code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Whatever SQLite raises in the block is raised as an OSError: the disk refuses."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(_ERRNO.get(code(error), errno.EIO), str(error)) from error
