@@ -1,11 +1,10 @@
 """The outbox's SQLite file: in go messages and the keys that are done, out come messages again, after a crash too. It blocks."""
 
-import contextlib
 import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from rackflow.errors import ConfigError
 from rackflow.numbers import add_range
 from rackflow.outbox import Message
 from rackflow.outbox_mark import Mark, MarkFile, Run, gaps, numbers, ranges
+from rackflow.outbox_salvage import readable, set_aside
 from rackflow.sqlite import SENSELESS, code, translated
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?)"
 SELECT: Final = "SELECT key - ?, topic, payload, time_ms FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 RUNS_KEPT: Final = 20
 EVICT_ROWS: Final = 64
-SALVAGE_ROWS: Final = 256
 VACUUM_PAGES: Final = 256
 WAL_BYTES: Final = 4 * 1024 * 1024
 LONGEST_REST_MS: Final = 30 * 86_400_000
@@ -185,18 +184,13 @@ class OutboxFile:
         """Set a senseless file aside and go on with what can be read of it, and with `rows`. Other errors are raised."""
         if code(error) not in SENSELESS:
             raise error
-        aside = self._path.with_name(self._path.name + ".damaged")
-        for suffix in ("", "-wal"):
-            source, target = (path.with_name(path.name + suffix) for path in (self._path, aside))
-            target.unlink(missing_ok=True)
-            if source.exists():
-                source.rename(target)
+        aside = set_aside(self._path)
         before = self.totals
         self.totals = Totals(damaged=before.damaged + 1, dropped=before.dropped, losses=before.losses, runs=before.runs)
         self._db = self._open()
         self.totals.losses, self.totals.runs = before.losses, before.runs
         now_ms = self._age_ms()
-        for some in (rows, *_readable(aside)):
+        for some in (rows, *readable(aside)):
             with self._transaction():
                 self._insert(some, now_ms)
         present = {key for (key,) in self._db.execute("SELECT key FROM message")}
@@ -288,21 +282,6 @@ class OutboxFile:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-
-
-def _readable(path: Path) -> Iterator[list[Message]]:
-    """Messages of a damaged file: from the front until it makes no sense, then from the back."""
-    for order in ("ASC", "DESC"):
-        some: list[Message] = []
-        with contextlib.suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
-            query = f"SELECT key, topic, payload, time_ms FROM message ORDER BY key {order}"  # noqa: S608 - one of two words
-            for row in db.execute(query):
-                if isinstance(row[2], bytes):
-                    some.append(Message(*row))
-                if len(some) == SALVAGE_ROWS:
-                    yield some
-                    some = []
-        yield some
 
 
 def _wall_ms() -> int:
