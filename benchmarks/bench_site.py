@@ -42,12 +42,16 @@ def write_profile(folder: Path) -> Path:
     return profiles
 
 
-def write_agent(folder: Path, broker_port: int, snmp_port: int, devices: int, interval_s: float) -> Path:
-    """An agent that polls the 20 objects `devices / interval_s` times a second."""
+def write_agent(
+    folder: Path, broker_port: int, snmp_port: int, devices: int, interval_s: float, *, on_disk: bool = False
+) -> Path:
+    """An agent that polls the 20 objects `devices / interval_s` times a second, its outbox on disk or in memory."""
+    kind = "disk" if on_disk else "memory"
     data = {
         "agent": AGENT,
         "labels": {"site": SITE, "room": "r", "row": "a"},
         "broker": {"port": broker_port},
+        "outbox": {"mode": kind} | ({"path": str(folder / "outbox.db")} if on_disk else {}),
         "credentials": {"lab": {"version": "2c", "community": "public"}},
         "profiles": str(write_profile(folder)),
         # The agent's own report is of class normal; the device's uptime is of class slow.
@@ -57,7 +61,7 @@ def write_agent(folder: Path, broker_port: int, snmp_port: int, devices: int, in
             for at in range(devices)
         ],
     }
-    path = folder / "agent.yaml"
+    path = folder / f"agent-{kind}.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     return path
 

@@ -121,8 +121,9 @@ def measure_exporter(child: subprocess.Popen[bytes], port: int, snmp_port: int, 
 
 
 def run(folder: Path, rounds: int, seconds: float, devices: int, interval_s: float) -> list[str]:
-    """Alternate both in one run; the lines of the result."""
-    ours: list[float] = []
+    """Alternate all three in one run; the lines of the result."""
+    memory: list[float] = []
+    disk: list[float] = []
     theirs: list[float] = []
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "mosquitto").serving())
@@ -135,23 +136,29 @@ def run(folder: Path, rounds: int, seconds: float, devices: int, interval_s: flo
         ]
         exporter = stack.enter_context(process(exporter_command, folder / "exporter.log"))
         wait_until(lambda: accepts(exporter_port), "snmp_exporter answers", 20)
-        config = write_agent(folder, broker.port, snmpd.port, devices, interval_s)
         reports = Reports(broker.port)
         stack.callback(reports.close)
         for _ in range(rounds):
-            # Each starts anew and rests while the other is measured, so that neither pays for the other.
-            with process([sys.executable, "-m", "agent", "run", str(config)], folder / "agent.log") as agent:
-                for _ in range(3):
-                    reports.next()
-                ours.append(measure_agent(agent, reports, seconds).per_cpu_s)
+            # Each starts anew and rests while the others are measured, so that none pays for another.
+            for rates, on_disk in ((memory, False), (disk, True)):
+                config = write_agent(folder, broker.port, snmpd.port, devices, interval_s, on_disk=on_disk)
+                with process([sys.executable, "-m", "agent", "run", str(config)], folder / "agent.log") as agent:
+                    for _ in range(3):
+                        reports.next()
+                    rates.append(measure_agent(agent, reports, seconds).per_cpu_s)
             theirs.append(measure_exporter(exporter, exporter_port, snmpd.port, seconds).per_cpu_s)
-    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     return [
         f"polls of 20 objects per CPU second, {rounds} rounds of {seconds:g} s, {devices / interval_s:g} polls/s asked for:",
-        f"  rackflow-agent, schedule to PUBACK  median {statistics.median(ours):8.0f}  (of {_shown(ours)})",
-        f"  snmp_exporter, scrape               median {statistics.median(theirs):8.0f}  (of {_shown(theirs)})",
-        f"  ratio                               median {ratio:8.2f}",
+        f"  rackflow-agent, outbox on disk, schedule to PUBACK  median {statistics.median(disk):7.0f}  (of {_shown(disk)})",
+        f"  rackflow-agent, outbox in memory                    median {statistics.median(memory):7.0f}  (of {_shown(memory)})",
+        f"  snmp_exporter, scrape                               median {statistics.median(theirs):7.0f}  (of {_shown(theirs)})",
+        f"  ratio, on disk to snmp_exporter                     median {_ratio(disk, theirs):7.2f}",
+        f"  ratio, on disk to in memory                         median {_ratio(disk, memory):7.2f}",
     ]
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 def _shown(rates: list[float]) -> str:

@@ -41,6 +41,14 @@ class Store(StrictModel):
         return self
 
 
+class Outbox(StrictModel):
+    """Where messages wait on disk while the store is away. Beyond `limit_bytes` the broker keeps what comes."""
+
+    path: Path
+    limit_bytes: Annotated[int, Field(ge=65536)] = 1024 * 1024 * 1024
+    backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 2000.0
+
+
 class CollectorConfig(StrictModel):
     """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics."""
 
@@ -49,6 +57,7 @@ class CollectorConfig(StrictModel):
     sites: list[Name] | Literal["all"] = "all"
     shared: bool = False
     store: Store
+    outbox: Outbox | None = None
     dead_letter: Path
     dead_letter_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
     listen: str = "127.0.0.1:9420"

@@ -65,6 +65,20 @@ class Ingest:
                 self._latest.remove_agent(topic.site, topic.agent)
         return []
 
+    def lines_of(self, delivery: Delivery) -> list[str]:
+        """Lines of a delivery that was taken before and kept on disk since; nothing but the store hears of it."""
+        try:
+            topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
+        except ContractError as error:
+            self._bury(delivery, error)
+            return []
+        if not isinstance(document, Batch | Event):
+            return []
+        tags = self._tags(topic.site, topic.agent, topic.device, tuple(document.labels.items()))
+        if isinstance(document, Event):
+            return event_lines(document, tags, self._keys)
+        return batch_lines(document, tags, resolve(document, self._keys), self._dialect)
+
     def _batch(self, topic: Topic, batch: Batch, delivery: Delivery) -> list[str]:
         tally = self._tally
         readings = resolve(batch, self._keys)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from collector.expose import render
 from collector.ingest import Ingest
 from collector.latest import Latest
 from collector.page import Moment, render_page
+from collector.persist import Persistence
 from collector.selfmetrics import SelfMetrics
+from collector.spill import Spill
 from collector.store import Store
 from collector.store_file import FileStore
 from collector.store_influx import InfluxStore
@@ -37,7 +40,8 @@ class Collector:
         self.latest = Latest(config.series_limit)
         self._stop = asyncio.Event()
         self._subscriber: Subscriber | None = None
-        self._writer: Writer | None = None
+        self._persistence: Persistence | None = None
+        self._spill: Spill | None = None
         self._self_metrics = SelfMetrics(
             self._tally,
             self.latest,
@@ -81,6 +85,12 @@ class Collector:
             log.info("listening url=%s", url)
             if on_listening is not None:
                 on_listening(url)
+            if config.outbox is not None:
+                outbox = config.outbox
+                epoch = secrets.token_hex(8)
+                self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
+                stack.push_async_callback(self._spill.close)
+                await self._spill.open()
             await self._flow(store, dead_letters)
 
     async def _flow(self, store: Store, dead_letters: DeadLetters) -> None:
@@ -95,7 +105,9 @@ class Collector:
             on_overflow=self._count_overflow,
         )
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
-        writer = self._writer = Writer(store, flush, dead_letters, tally, subscriber.acknowledge)
+        persistence = self._persistence = Persistence(store, dead_letters, tally)
+        spill = self._spill
+        writer = Writer(persistence, flush, tally, subscriber.acknowledge, spill.keep if spill else None)
         chosen = frozenset(sites) if sites is not None else None
         ingest = Ingest(self.latest, dead_letters, tally, config.store.dialect, chosen)
         async with asyncio.TaskGroup() as group:
@@ -104,6 +116,9 @@ class Collector:
                 group.create_task(subscriber.run(), name="collector-subscribe"),
                 group.create_task(self._sweep(), name="collector-sweep"),
             ]
+            if spill is not None:
+                drain = spill.drain(persistence, ingest.lines_of, config.store.batch_lines)
+                others.append(group.create_task(drain, name="collector-drain"))
             taking = group.create_task(_pass_on(subscriber, ingest, writer), name="collector-ingest")
             await self._stop.wait()
             taking.cancel()
@@ -127,15 +142,16 @@ class Collector:
 
     def _metrics(self) -> str:
         text, series = render(self.latest, time.monotonic())
-        return text + self._self_metrics.render(series)
+        return text + self._self_metrics.render(series, self._spill.stats() if self._spill else None)
 
     def _page(self, outlets_of: str) -> str:
         return render_page(self.latest, Moment(time.monotonic(), time.time()), self._faults(), outlets_of)
 
     def _faults(self) -> dict[str, str]:
         """What does not work, in words, by part; empty means ready."""
-        parts = {"broker": self._subscriber, "store": self._writer}
-        return {name: part.fault for name, part in parts.items() if part is not None and part.fault is not None}
+        parts = {"broker": self._subscriber, "store": self._persistence}
+        faults = {name: "starting" if part is None else part.fault for name, part in parts.items()}
+        return {name: fault for name, fault in faults.items() if fault is not None}
 
 
 async def _pass_on(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from collector.latest import Latest
 from collector.tally import Tally
 from rackflow import catalogue
+from rackflow.outbox import OutboxStats
 
 
 class _OwnMetrics(Collector):
@@ -18,6 +19,7 @@ class _OwnMetrics(Collector):
         self._broker = broker
         self._store = store
         self.series_exposed = 0
+        self.spool: OutboxStats | None = None
 
     def collect(self) -> Iterator[Metric]:
         tally, latest = self._tally, self._latest
@@ -34,6 +36,11 @@ class _OwnMetrics(Collector):
         }
         yield _gauge("last_message_timestamp_seconds", last, "site", "agent")
         yield _gauge("influx_queue_points", {(): tally.points_waiting})
+        if self.spool is not None:
+            yield _gauge("spool_messages", {(): self.spool.messages})
+            yield _gauge("spool_bytes", {(): self.spool.size_bytes})
+            yield _gauge("spool_limit_bytes", {(): self.spool.limit_bytes})
+            yield _gauge("spool_oldest_timestamp_seconds", {(): self.spool.oldest_ms / 1000})
         yield _counter("points_written_total", {(self._store,): tally.points_stored}, "store")
         yield _counter("influx_write_failures_total", {(why,): n for why, n in tally.write_failures.items()}, "reason")
         yield _gauge("series", {(): self.series_exposed})
@@ -60,7 +67,7 @@ def _counter(quantity: str, samples: dict[tuple[str, ...], float], *labels: str)
 
 
 class SelfMetrics:
-    """Text of the process's own metrics; `series` is how many device series go beside it."""
+    """Text of the process's own metrics."""
 
     def __init__(self, tally: Tally, latest: Latest, broker: str, store: str) -> None:
         self._own = _OwnMetrics(tally, latest, broker, store)
@@ -69,6 +76,8 @@ class SelfMetrics:
             self._registry.register(register)
         GCCollector(registry=self._registry)
 
-    def render(self, series: int) -> str:
+    def render(self, series: int, spool: OutboxStats | None) -> str:
+        """`series` is how many device series go beside it, `spool` what waits on disk."""
         self._own.series_exposed = series
+        self._own.spool = spool
         return generate_latest(self._registry).decode()

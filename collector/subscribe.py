@@ -29,6 +29,7 @@ SESSION_EXPIRY_S = 86_400
 BACKOFF_S = (0.5, 30.0)
 GOODBYE_S = 2.0
 CONNECT_S = 5.0
+IDENTIFIERS = 65_535
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 
 
@@ -122,10 +123,11 @@ class _Client(aiomqtt.Client):
 
 
 class Subscriber:
-    """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker sends without acknowledgement.
+    """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker is to send without acknowledgement.
 
-    What waits here is bounded by twice that (what an ended session left, and the present one); beyond it the newest
-    goes, unacknowledged and reported to `on_overflow`: only messages of QoS 0, which no contract sends, can get there.
+    mosquitto 2.0.11 sends more than that once it gets acknowledgements. What waits here is bounded by the number of
+    message identifiers; beyond it the newest goes, unacknowledged and reported to `on_overflow`: only messages of QoS 0,
+    which no contract sends, can get there.
     """
 
     def __init__(
@@ -143,7 +145,7 @@ class Subscriber:
         self._limit = limit
         self._on_edge = on_edge
         self._on_overflow = on_overflow
-        self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=2 * limit)
+        self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
         self._connection = 0
         self._resumed = False
         self._client: _Client | None = None

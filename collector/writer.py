@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from collector.deadletter import DeadLetters
 from collector.delivery import Delivery
-from collector.store import Store
+from collector.persist import Persistence, wait
 from collector.tally import Tally
-from rackflow import StoreError
 
 log = logging.getLogger(__name__)
-BACKOFF_S = (0.5, 30.0)
-"""First and largest upper bound of the pause before a write is tried again; the pause itself is random below it."""
+PATIENCE_S = 2.0
+"""How long the store may fail before what waits for it is put on disk."""
+
+Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +35,27 @@ class Flush:
 
 
 class Writer:
-    """Batches, writes, retries, halves what is refused, acknowledges. One task runs it."""
+    """Batches, has it written or else kept on disk, acknowledges. One task runs it. `keep` is None where no disk is given."""
 
     def __init__(
         self,
-        store: Store,
+        persistence: Persistence,
         flush: Flush,
-        dead_letters: DeadLetters,
         tally: Tally,
         acknowledge: Callable[[Delivery], None],
+        keep: Keep | None = None,
     ) -> None:
-        self._store = store
+        self._persistence = persistence
         self._flush = flush
-        self._dead_letters = dead_letters
         self._tally = tally
         self._acknowledge = acknowledge
+        self._keep = keep
         self._pending: deque[Pending] = deque()
         self._full = asyncio.Event()
         self._some = asyncio.Event()
         self._space = asyncio.Event()
         self._space.set()
-        self._stopping = asyncio.Event()
-        self.fault: str | None = None
+        self._stopping = persistence.stopping
 
     async def put(self, delivery: Delivery, lines: Sequence[str]) -> None:
         """Hand over one message; waits while too many wait already."""
@@ -77,16 +75,16 @@ class Writer:
         self._full.set()
 
     async def run(self) -> None:
-        """Until `stop`. A store that fails for now holds everything up: the broker keeps what is not acknowledged."""
+        """Until `stop`. While the store fails, what comes goes to disk; where that fails too, the broker keeps it."""
         while True:
             await self._some.wait()
             if not self._pending:
                 return
             if not self._stopping.is_set():
-                await _wait(self._full, self._flush.after_s)
+                await wait(self._full, self._flush.after_s)
                 self._full.clear()
             taken, lines = self._chunk()
-            if not await self._store_all(lines):
+            if not await self._make_durable(taken, lines):
                 return
             for pending in taken:
                 self._acknowledge(pending.delivery)
@@ -108,59 +106,18 @@ class Writer:
             lines.extend(pending.lines)
         return taken, lines
 
-    async def _store_all(self, lines: list[str]) -> bool:
-        """Store all points but those that are refused for good, found by halving. False when stopped before the end."""
-        stack: list[list[str]] = [lines] if lines else []
-        while stack:
-            part = stack.pop()
-            try:
-                if not await self._write_persistently(part):
-                    return False
-            except StoreError as error:
-                if len(part) == 1:
-                    self._bury(part[0], error)
-                else:
-                    middle = len(part) // 2
-                    stack += [part[middle:], part[:middle]]
-                continue
-            self._tally.points_stored += len(part)
-        return True
-
-    def _bury(self, line: str, error: StoreError) -> None:
-        self._tally.write_failures["refused"] += 1
-        log.warning("point refused by the store point=%s error=%s", line[:200], error)
-        time_ms = int(line.rpartition(" ")[2])
-        payload = line.encode()
-        if not self._dead_letters.write(time_ms, "", "store", str(error), payload, len(payload)):
-            self._tally.write_failures["dead_letter"] += 1
-
-    async def _write_persistently(self, lines: list[str]) -> bool:
-        ceiling_s, highest_s = BACKOFF_S
-        while True:
-            try:
-                await self._store.write(lines)
-            except StoreError as error:
-                if not error.retryable:
-                    raise
-                self._tally.write_failures["retryable"] += 1
-                if self.fault is None:
-                    log.warning("store fails, messages stay with the broker error=%s", error)
-                self.fault = str(error)
-                if self._stopping.is_set():
-                    return False
-                pause_s = random.uniform(0, ceiling_s) if error.retry_after_s is None else error.retry_after_s  # noqa: S311 - jitter
-                ceiling_s = min(ceiling_s * 2, highest_s)
-                await _wait(self._stopping, pause_s)
-            else:
-                if self.fault is not None:
-                    log.warning("store works again")
-                self.fault = None
+    async def _make_durable(self, taken: list[Pending], lines: list[str]) -> bool:
+        """False when stopped before that."""
+        kept = [each.delivery for each in taken if each.lines]
+        while kept:
+            if self._keep is None or self._persistence.fault is None:
+                outcome = await self._persistence.store(lines, PATIENCE_S if self._keep else None)
+                if outcome == "stored":
+                    return True
+            if self._keep is not None and await self._keep(kept):
                 return True
-
-
-async def _wait(event: asyncio.Event, at_most_s: float) -> None:
-    try:
-        async with asyncio.timeout(at_most_s):
-            await event.wait()
-    except TimeoutError:
-        return
+            if self._stopping.is_set():
+                return False
+            # Neither the store nor the disk: the store is tried again, and the broker keeps what comes.
+            await wait(self._stopping, PATIENCE_S)
+        return True

@@ -60,6 +60,16 @@ class Running:
         lines = (await self.get("/metrics")).text.splitlines()
         return next((line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == series), "")
 
+    async def reaches(self, series: str, check: Callable[[float], bool], timeout_s: float = 20.0) -> None:
+        """Wait until a series on /metrics has a value of a kind."""
+
+        def reached() -> bool:
+            lines = request(f"{self.url}/metrics").text.splitlines()
+            values = [float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series]
+            return any(map(check, values))
+
+        await eventually(reached, f"{series} as it should be", timeout_s=timeout_s)
+
 
 @asynccontextmanager
 async def running(config: CollectorConfig) -> AsyncIterator[Running]:

@@ -15,7 +15,8 @@ from collector.readings import RESERVED, SeriesKeys, resolve
 from collector.selfmetrics import SelfMetrics
 from collector.tally import Tally
 from rackflow import Batch, Metric, catalogue, series_key
-from rackflow.documents import Coolant
+from rackflow.documents import Account, Coolant
+from rackflow.outbox import OutboxStats
 from tests.collector.documents import LABELS, agent_batch, document, now_ms, status
 from tests.servers.process import find_program
 
@@ -73,10 +74,13 @@ def apply(latest: Latest, one: Batch) -> None:
     assert latest.apply_batch("cas1", one, readings, 0.0, now_ms() / 1000) == "live"
 
 
+SPOOL = OutboxStats(3, 4096, 65536, 1_700_000_000_000, {}, Account(kind="disk"), durable=True)
+
+
 def page(latest: Latest) -> str:
     """/metrics as it is served."""
     text, series = render(latest, 1.0)
-    return text + SelfMetrics(Tally(), latest, "127.0.0.1:1883", "file").render(series)
+    return text + SelfMetrics(Tally(), latest, "127.0.0.1:1883", "file").render(series, SPOOL)
 
 
 def test_names_and_types_are_the_catalogue_s() -> None:
