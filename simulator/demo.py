@@ -113,7 +113,7 @@ async def _agent(
     folder: Path, broker_port: int, devices: Sequence[DemoDevice]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     path = folder / "agent.yaml"
-    path.write_text(yaml.safe_dump(agent_config(broker_port, devices), sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(agent_config(broker_port, devices, folder), sort_keys=False), encoding="utf-8")
     async with _child("agent", path, folder) as process:
         yield process
 

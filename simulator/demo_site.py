@@ -80,12 +80,13 @@ async def _start_recorded(stack: AsyncExitStack, recorded: _Recorded) -> DemoDev
     return DemoDevice(recorded.id, f"{recorded.title:<37} SNMP 127.0.0.1:{port}", config)
 
 
-def agent_config(broker_port: int, devices: Sequence[DemoDevice]) -> dict[str, Any]:
+def agent_config(broker_port: int, devices: Sequence[DemoDevice], folder: Path) -> dict[str, Any]:
     """The agent's configuration file as plain data."""
     return {
         "agent": "demo-agent",
         "labels": {"site": "demo", "room": "hall-1"},
         "broker": {"host": "127.0.0.1", "port": broker_port},
+        "outbox": {"mode": "disk", "path": str(folder / "agent-outbox.db")},
         # The agent's own report comes with the class normal; a short demo wants it sooner.
         "intervals": {"normal": 5},
         "credentials": {"lab": {"version": "2c", "community": "public"}},
@@ -99,6 +100,7 @@ def collector_config(broker_port: int, port: int, folder: Path) -> dict[str, Any
         "broker": {"host": "127.0.0.1", "port": broker_port},
         "client_id": "demo-collector",
         "store": {"kind": "file", "path": str(folder / "points")},
+        "outbox": {"path": str(folder / "collector-outbox.db")},
         "dead_letter": str(folder / "dead-letters.jsonl"),
         "listen": f"127.0.0.1:{port}",
     }
