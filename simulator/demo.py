@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from rackflow.logs import configure_logging
 from simulator.broker import start_broker
 from simulator.demo_page import Page, fetch, summarise
 from simulator.demo_site import DemoDevice, agent_config, collector_config, start_devices
+from simulator.leashed import leashed
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 12.0
@@ -128,10 +130,13 @@ async def _collector(folder: Path, broker_port: int, port: int) -> AsyncIterator
 
 @asynccontextmanager
 async def _child(package: str, config: Path, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m package run config`, in a session of its own so that Ctrl-C reaches it through us, in order."""
+    """`python -m package run config`, in a session of its own so that Ctrl-C reaches it through us, in order.
+
+    It ends when this process does, however that happens.
+    """
     with (folder / f"{package}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", package, "run", str(config), stdout=log, stderr=log, start_new_session=True
+            *leashed(package, "run", str(config)), stdin=PIPE, stdout=log, stderr=log, start_new_session=True
         )
         try:
             yield process

@@ -93,6 +93,27 @@ def test_ctrl_c_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) ->
     assert not accepts(port)
 
 
+def test_a_demo_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
+    port = free_port()
+    child = subprocess.Popen(
+        [*COMMAND, "--port", str(port)],
+        cwd=REPOSITORY,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 30)
+        below = descendants(child.pid)
+        child.kill()
+        assert child.wait(timeout=5) == -signal.SIGKILL
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 20)
+    finally:
+        child.kill()
+        child.communicate()
+    assert not accepts(port)
+
+
 def test_a_port_in_use_costs_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
