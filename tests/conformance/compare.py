@@ -1,7 +1,8 @@
 """Recordings of real devices beside what another project reads from them: `python -m tests.conformance.compare [GLOB...]`.
 
 A sensor counts as read where some reading of the same quantity has the same value: within half a unit of the last place
-that the other project keeps, or one part in a thousand.
+that the other project keeps, or one part in a thousand. What is not read is no measurement (excuses.yaml), a measurement
+that is left out with its reason (unread.yaml), or missed.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from rackflow.errors import DeviceError
 from rackflow.series import parse_series_key
 from rackflow.snmprec import read_snmprec
 
-FOLDERS = ("ups", "pdu", "ats", "cooling")
+FOLDERS = ("ups", "pdu", "ats", "cooling", "meter", "env")
 
 UNITS: dict[str, dict[str, float]] = {
     "current": {"amperes": 1},
@@ -64,7 +65,7 @@ class Sensor:
 
 @dataclass
 class Result:
-    """One recording. `missed` are the sensors of covered classes without a reading of the same value."""
+    """One recording: of the sensors of covered classes, which are `excused`, `unread` and, with no reason at all, `missed`."""
 
     name: str
     profile: str = ""
@@ -72,7 +73,18 @@ class Result:
     readings: Readings = field(default_factory=Readings)
     expected: int = 0
     missed: list[Sensor] = field(default_factory=list)
-    excused: list[tuple[Sensor, str]] = field(default_factory=list)
+    excused: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> int:
+        """Sensors that stand for a measurement."""
+        return self.expected - len(self.excused)
+
+    @property
+    def read(self) -> int:
+        """Sensors that have a reading of the same value."""
+        return self.measured - len(self.unread) - len(self.missed)
 
 
 def sensors_of(path: Path) -> list[Sensor]:
@@ -99,8 +111,8 @@ def is_read(sensor: Sensor, by_unit: Mapping[str, Iterable[float]]) -> bool:
     return False
 
 
-async def compare(path: Path, profiles: Mapping[str, Profile], excuses: Mapping[str, Mapping[str, str]]) -> Result:
-    """One recording. `excuses` say by recording and OID why the other project is not followed."""
+async def compare(path: Path, profiles: Mapping[str, Profile], reasons: "Reasons") -> Result:
+    """One recording. `reasons` say why the other project is not followed."""
     result = Result(f"{path.parent.name}/{path.stem}")
     sensors = sensors_of(path.with_suffix("").with_suffix(".expected.json"))
     result.expected = len(sensors)
@@ -113,25 +125,36 @@ async def compare(path: Path, profiles: Mapping[str, Profile], excuses: Mapping[
     by_unit: dict[str, list[float]] = {}
     for key, value in result.readings.values.items():
         by_unit.setdefault(catalogue()[parse_series_key(key)[0]].unit, []).append(value)
-    known = excuses.get(result.name, {})
     raw = {record.oid: record.value for record in records}
+    excuses, unread = reasons.excuses.get(result.name, {}), reasons.unread.get(result.name, {})
     for sensor in sensors:
-        if not is_read(sensor, by_unit):
-            reason = known.get(sensor.oid) or known.get("*")
-            if raw.get(sensor.oid, 0) in SENTINELS:
-                reason = "the device says that it has no such reading"
-            if reason:
-                result.excused.append((sensor, reason))
-            else:
-                result.missed.append(sensor)
+        if is_read(sensor, by_unit):
+            continue
+        if raw.get(sensor.oid, 0) in SENTINELS:
+            result.excused[sensor.oid] = "the device says that it has no such reading"
+        elif sensor.oid in excuses:
+            result.excused[sensor.oid] = excuses[sensor.oid]
+        elif sensor.oid in unread:
+            result.unread[sensor.oid] = unread[sensor.oid]
+        else:
+            result.missed.append(sensor)
     return result
 
 
-def load_excuses() -> dict[str, dict[str, str]]:
-    """Reasons by recording and OID, `*` for all of a recording."""
-    path = Path(__file__).parent / "excuses.yaml"
-    loaded: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return loaded
+@dataclass(frozen=True)
+class Reasons:
+    """Why a sensor has no reading, by recording and OID."""
+
+    excuses: dict[str, dict[str, str]]
+    unread: dict[str, dict[str, str]]
+
+
+def load_reasons() -> Reasons:
+    """Both files of reasons."""
+    folder = Path(__file__).parent
+    return Reasons(
+        *(yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in ("excuses", "unread"))
+    )
 
 
 def captures() -> Path:
@@ -150,7 +173,8 @@ async def compare_all(globs: Iterable[str]) -> list[Result]:
     root = captures()
     paths = sorted(root.glob("*/*.snmprec"))
     wanted = [path for path in paths if any(fnmatch.fnmatch(f"{path.parent.name}/{path.stem}", glob) for glob in globs)]
-    return [await compare(path, profiles, load_excuses()) for path in wanted]
+    reasons = load_reasons()
+    return [await compare(path, profiles, reasons) for path in wanted]
 
 
 def main() -> None:
@@ -158,25 +182,24 @@ def main() -> None:
     globs = [f"{each}*" for each in sys.argv[1:]] or [f"{folder}/*" for folder in FOLDERS]
     results = asyncio.run(compare_all(globs))
     for result in results:
-        read = result.expected - len(result.missed) - len(result.excused)
         what = result.profile or result.error
         bad = ", ".join(f"{key}: {why}" for key, why in result.readings.bad.items())
         values = len(result.readings.values) + len(result.readings.states)
-        print(f"{result.name:<45} {what:<24} {values:>4} readings  {read}/{result.expected} sensors")
+        print(f"{result.name:<45} {what:<24} {values:>4} readings  {result.read}/{result.measured} sensors")
         if len(sys.argv) > 1:
             for sensor in result.missed:
                 print(f"    missed {sensor.kind:<14} {sensor.value:>12g}  {sensor.oid}  {sensor.description}")
             if bad:
                 print(f"    rejected {bad[:600]}")
-    expected = sum(result.expected for result in results)
-    missed = sum(len(result.missed) for result in results)
-    excused = sum(len(result.excused) for result in results)
+    read, measured = (sum(getattr(result, what) for result in results) for what in ("read", "measured"))
+    excused, unread, missed = (
+        sum(len(getattr(result, what)) for result in results) for what in ("excused", "unread", "missed")
+    )
     known = sum(bool(result.profile) for result in results)
-    counted = expected - excused
-    share = (counted - missed) / counted if counted else 1.0
     print(
-        f"{known} of {len(results)} recordings recognised, {counted - missed} of {counted} sensors read ({share:.1%}), "
-        f"{excused} more are none, with the reason"
+        f"{known} of {len(results)} recordings recognised; of {read + unread + missed + excused} sensors {read} read "
+        f"({read / (measured or 1):.1%} of the measurements), {unread} left out with the reason, {missed} missed; "
+        f"{excused} are no measurement or misread by the other project, with the reason"
     )
 
 

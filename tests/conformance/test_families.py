@@ -12,16 +12,19 @@ from agent.recognise import matches, suspects
 from rackflow.catalogue import catalogue
 from rackflow.series import parse_series_key
 from rackflow.snmprec import read_snmprec
-from tests.conformance.compare import FOLDERS, Result, compare, load_excuses
+from tests.conformance.compare import FOLDERS, Result, compare, load_reasons
 from tests.servers.captures import require_captures
 
-EXCUSES = load_excuses()
+REASONS = load_reasons()
 LEAST_SHARE = 0.95
-"""Of the sensors that the other project reads from recognised recordings and the catalogue covers, excused ones left out."""
+"""Read, of the measurements that the other project reads from recognised recordings and whose quantity the catalogue covers."""
 NOT_RECOGNISED = frozenset(
     {
         # Families that no profile reads yet.
         "cooling/apc_airfm",
+        "env/apc-netbotz_netbotz750",
+        "env/apc_emu",
+        "env/centreon_apc-sensors",
         "pdu/apc-cpdu",
         "ups/bke_bke",
         "ups/centreon_inmatics-sputnik",
@@ -36,15 +39,38 @@ NOT_RECOGNISED = frozenset(
         "ups/webpower-smart2",
         # Nothing but a system group is recorded of the device that its profile expects.
         "pdu/dpi",
+        "env/rittal-cmc-iii-pu_iot-interface",
     }
 )
 """Each is a gap, named. Whoever closes one takes it out here."""
+STILL_MISSED = frozenset(
+    {
+        "ats/apc_ats",
+        "cooling/apc-inrow",
+        "pdu/apc_ap7900b",
+        "pdu/apc_ap8853",
+        "pdu/apc_isx-pdu",
+        "ups/apc_smart1500",
+        "ups/apc_smt750x-nmc2",
+        "ups/apc_smx750",
+        "ups/apc_smx750i",
+        "ups/netagent2",
+    }
+)
+"""Recognised recordings with sensors that are neither read nor explained. Whoever closes one takes it out here."""
 MISFILED = {
     "ups/liebert": "its own identity table says MPH, a rack PDU",
     "ups/tripplite-poweralert": "the card answers as an automatic transfer switch",
     "ups/centreon_apc-ups-sensors": "holds the sensors of a UPS and nothing of the UPS itself",
 }
-CLASSES = {"ups": {"ups"}, "pdu": {"pdu"}, "ats": {"ats"}, "cooling": {"crah", "cdu", "rdhx"}}
+CLASSES = {
+    "ups": {"ups"},
+    "pdu": {"pdu"},
+    "ats": {"ats"},
+    "cooling": {"crah", "cdu", "rdhx"},
+    "meter": {"meter", "panel"},
+    "env": {"env"},
+}
 
 
 def compared(folders: Sequence[str]) -> list[Result]:
@@ -53,20 +79,20 @@ def compared(folders: Sequence[str]) -> list[Result]:
     paths = [path for folder in folders for path in sorted((root / folder).glob("*.snmprec"))]
 
     async def all_of_them() -> list[Result]:
-        return [await compare(path, profiles, EXCUSES) for path in paths]
+        return [await compare(path, profiles, REASONS) for path in paths]
 
     return asyncio.run(all_of_them())
 
 
 @pytest.fixture(scope="module")
 def results() -> list[Result]:
-    """All recordings of the four folders."""
+    """All recordings of the folders that are compared."""
     return compared(FOLDERS)
 
 
 def test_every_recording_is_recognised_as_its_class(results: list[Result]) -> None:
     profiles = load_profiles()
-    assert len(results) > 90
+    assert len(results) > 130
     unknown = {result.name for result in results if not result.profile}
     assert unknown == NOT_RECOGNISED
     for result in results:
@@ -76,11 +102,15 @@ def test_every_recording_is_recognised_as_its_class(results: list[Result]) -> No
 
 def test_sensors_are_read_as_another_project_reads_them(results: list[Result]) -> None:
     recognised = [result for result in results if result.profile]
-    expected = sum(result.expected - len(result.excused) for result in recognised)
-    missed = [(result.name, sensor) for result in recognised for sensor in result.missed]
-    worst = Counter(name for name, _ in missed).most_common(10)
-    assert expected > 1000
-    assert 1 - len(missed) / expected >= LEAST_SHARE, worst
+    measured = sum(result.measured for result in recognised)
+    worst = Counter({result.name: len(result.missed) for result in recognised}).most_common(10)
+    assert measured > 2000
+    assert sum(result.read for result in recognised) / measured >= LEAST_SHARE, worst
+
+
+def test_whatever_is_not_read_has_its_reason(results: list[Result]) -> None:
+    missed = {result.name: result.missed for result in results if result.profile and result.missed}
+    assert missed.keys() <= STILL_MISSED, missed
 
 
 def test_readings_are_plausible_and_labelled_as_the_catalogue_allows(results: list[Result]) -> None:
@@ -92,7 +122,7 @@ def test_readings_are_plausible_and_labelled_as_the_catalogue_allows(results: li
 
 
 def test_who_claims_a_recorded_device_has_one(results: list[Result]) -> None:
-    others = compared(("meter", "env", "dc-power"))
+    others = compared(("dc-power",))
     read = {result.profile for result in [*results, *others] if result.readings.values}
     claimed = {name for name, profile in load_profiles().items() if profile.evidence == "recorded device"}
     assert claimed <= read, sorted(claimed - read)
@@ -101,8 +131,13 @@ def test_who_claims_a_recorded_device_has_one(results: list[Result]) -> None:
             assert catalogue()[parse_series_key(key)[0]].plausible(value), f"{result.name}: {key} = {value}"
 
 
-def test_excuses_are_for_recordings_that_exist(results: list[Result]) -> None:
-    assert EXCUSES.keys() <= {result.name for result in results}
+def test_every_reason_is_for_a_sensor_that_is_not_read(results: list[Result]) -> None:
+    """A reason that no sensor needs any more is taken out."""
+    used = {result.name: (result.excused, result.unread) for result in results}
+    for name, reasons in REASONS.excuses.items():
+        assert reasons.items() <= used[name][0].items(), name
+    for name, reasons in REASONS.unread.items():
+        assert reasons.items() <= used[name][1].items(), name
 
 
 def test_a_name_alone_is_not_trusted_and_never_takes_a_pdu_for_a_ups(captures: Path) -> None:
