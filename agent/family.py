@@ -30,20 +30,24 @@ class UnitBy(StrictModel):
 
 
 class When(StrictModel):
-    """Whether a row or point is there at all: decided by a cell, an instance or a part of the index, when the device is planned."""
+    """Whether a row or point is there at all: decided by a cell, an instance or a part of the index, when the device is planned.
+
+    It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell.
+    """
 
     column: Oid | None = None
     oid: Oid | None = None
     index: Annotated[int, Field(ge=-8, le=8)] | None = None
     in_: Annotated[list[Code], Field(alias="in")] = []
     contains: list[str] = []
+    without: list[str] = []
 
     @model_validator(mode="after")
     def _sound(self) -> "When":
         if sum(each is not None for each in (self.column, self.oid, self.index)) != 1:
             raise ValueError("needs one of column, oid and index")
-        if bool(self.in_) == bool(self.contains):
-            raise ValueError("needs either in or contains")
+        if sum(map(bool, (self.in_, self.contains, self.without))) != 1:
+            raise ValueError("needs one of in, contains and without")
         return self
 
 

@@ -50,14 +50,16 @@ class Row:
         return self.cells.get(oid or (f"{column}.{self.index}" if self.index else f"{column}"))
 
     def holds(self, conditions: When | Sequence[When]) -> bool:
-        """Whether all conditions hold; a cell that is not there holds none."""
+        """Whether all conditions hold; a cell that is not there holds none but `without`."""
         return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
 
     def _holds(self, condition: When) -> bool:
         value = self.part(condition.index) if condition.index else self.cell(condition.column, condition.oid)
         if value is None:
-            return False
+            return bool(condition.without)
         text = _plain_text(value)
+        if condition.without:
+            return not any(word.casefold() in text for word in condition.without)
         if condition.contains:
             return any(word.casefold() in text for word in condition.contains)
         return any(str(code).casefold() == text for code in condition.in_)

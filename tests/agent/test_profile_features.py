@@ -147,6 +147,12 @@ async def test_a_sign_that_means_lead_or_lag() -> None:
     assert readings.values == {f"{metric}{{outlet=1}}": 0.95}
 
 
+async def test_a_row_without_a_word_counts_as_does_one_that_lacks_the_cell() -> None:
+    text = TABLE + point(VOLTS, f"unit: volt, when: {{column: {ROOT}.1.4, without: [spare, test]}}")
+    readings = await read(text, {"1.9.1": 230, "1.4.1": b"Spare 1", "1.9.2": 231, "1.4.2": b"Rack", "1.9.3": 232})
+    assert readings.values == {f"{VOLTS}{{outlet=2}}": 231.0, f"{VOLTS}{{outlet=3}}": 232.0}
+
+
 @pytest.mark.parametrize(
     ("cells", "values"),
     [({"1.9.1": 230}, [230.0]), ({"1.9.1": 230, "1.7.1": 1}, [230.0]), ({"1.9.1": 230, "1.7.1": 2}, [])],
@@ -188,7 +194,7 @@ async def test_a_family_that_extends_another_wins_and_keeps_the_rest() -> None:
         (HEAD + "extends: nobody\n" + PHASE + point(VOLTS, "unit: volt"), "extends: 'nobody' is not a profile"),
         (TABLE + point(VOLTS, f"unit_by: {{column: {ROOT}.1.5, map: {{1: ampere}}}}"), "'ampere' gives 'amperes'"),
         (TABLE + point(VOLTS, f"unit_by: {{column: {ROOT}.1.5, map: {{1: furlong}}}}"), "'furlong' is not known"),
-        (TABLE + point(VOLTS, "unit: volt, when: {index: 1}"), "needs either in or contains"),
+        (TABLE + point(VOLTS, "unit: volt, when: {index: 1}"), "needs one of in, contains and without"),
         (TABLE + point(VOLTS, "unit: volt, when: {in: [1]}"), "needs one of column, oid and index"),
         (TABLE + point(VOLTS, "words: {'on': high}"), "must stand for numbers"),
         (TABLE + point("dcim_pdu_outlet_on", "text: quantity"), "text: quantity knows no unit"),

@@ -1,0 +1,260 @@
+"""Readings of one device beside each other: in go values by series key, out comes what contradicts the laws of electricity.
+
+Every reading stands for an interval: half the step in which its metric counts on this device (the largest power of ten that
+all its values are multiples of, up to a hundred), and `RELATIVE` more, as meters are no better and walks are not atomic. Two figures agree
+where their intervals meet, or both are below `FLOOR`, where a meter measures nothing.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from rackflow.series import parse_series_key
+
+RELATIVE = 0.04
+FLOOR = 25.0
+"""Watts and volt-amperes."""
+COARSEST = 2
+"""Zeros at the end of a number that may be the step it counts in: hundreds of watts."""
+LEAST_FACTOR = 0.5
+"""Power factor below which a load is not believed; idle power supplies with their filters have less and are explained one by one."""
+LINE_RELATIVE = 0.03
+"""Between a voltage of two lines and the root of three times that to neutral; unbalanced feeds are off by as much."""
+LOAD_ABSOLUTE = 0.03
+"""Between a load and power over rating, both as shares."""
+
+LEVEL = re.compile(
+    r"dcim_(?P<level>ups_output|ups_input|ups_bypass|pdu_bank|pdu_outlet|ats_output|circuit|pdu|meter)_(?:input_|phase_|total_)?"
+    r"(?P<quantity>voltage_volts|line_voltage_volts|current_amperes|power_watts|apparent_power_voltamperes|reactive_power_vars"
+    r"|power_factor_ratio|load_ratio)"
+)
+RATED = re.compile(r"dcim_(?P<level>ups|pdu_input)_rated_(?P<quantity>power_watts|apparent_power_voltamperes)")
+VOLTS, LINE_VOLTS, AMPERES, WATTS = "voltage_volts", "line_voltage_volts", "current_amperes", "power_watts"
+VA, VAR, FACTOR, LOAD = "apparent_power_voltamperes", "reactive_power_vars", "power_factor_ratio", "load_ratio"
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a reading may stand for."""
+
+    low: float
+    high: float
+
+    def __mul__(self, other: "Span") -> "Span":
+        ends = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
+        return Span(min(ends), max(ends))
+
+    def __add__(self, other: "Span") -> "Span":
+        return Span(self.low + other.low, self.high + other.high)
+
+    def wider(self, relative: float) -> "Span":
+        """A share more on both sides."""
+        return Span(self.low - abs(self.low) * relative, self.high + abs(self.high) * relative)
+
+    def meets(self, other: "Span") -> bool:
+        """Whether both may stand for the same."""
+        return self.low <= other.high and other.low <= self.high
+
+
+@dataclass
+class Component:
+    """An inlet, phase, bank, outlet or the like, and what is read of it."""
+
+    name: str
+    labels: dict[str, str]
+    spans: dict[str, Span] = field(default_factory=dict)
+
+    @property
+    def level(self) -> str:
+        """Where in the power path it is."""
+        return self.name.partition(",")[0]
+
+    def has(self, *quantities: str) -> bool:
+        """Whether all of them are read."""
+        return all(quantity in self.spans for quantity in quantities)
+
+
+def _digits(value: float) -> int:
+    """Decimal places of a value; negative where it ends in zeros."""
+    number = Fraction(str(round(value, 9)))
+    digits = len(f"{value:.9f}".rstrip("0").partition(".")[2])
+    while -COARSEST < digits <= 0 and number % 10 == 0:
+        number, digits = number / 10, digits - 1
+    return digits
+
+
+def _spans(values: Mapping[str, float]) -> dict[str, Span]:
+    steps: dict[str, int] = {}
+    for key, value in values.items():
+        if value:
+            metric = parse_series_key(key)[0]
+            steps[metric] = max(steps.get(metric, -9), _digits(value))
+    half = {metric: 0.5 * 10.0**-digits for metric, digits in steps.items()}
+    spans = {}
+    for key, value in values.items():
+        slack = half.get(parse_series_key(key)[0], 0.0)
+        spans[key] = Span(value - slack, value + slack)
+    return spans
+
+
+def components(values: Mapping[str, float]) -> dict[str, Component]:
+    """All components by their name: level and labels without the line."""
+    found: dict[str, Component] = {}
+    for key, span in _spans(values).items():
+        metric, labels = parse_series_key(key)
+        match = LEVEL.fullmatch(metric)
+        if match is None:
+            continue
+        kept = {name: value for name, value in labels.items() if name != "line"}
+        level = match["level"]
+        name = level + "".join(f",{label}={kept[label]}" for label in sorted(kept))
+        component = found.setdefault(name, Component(name, kept))
+        quantity = match["quantity"]
+        if quantity == LINE_VOLTS and quantity in component.spans:
+            other = component.spans[quantity]
+            component.spans[quantity] = Span(min(span.low, other.low), max(span.high, other.high))
+        else:
+            component.spans[quantity] = span
+    return found
+
+
+def _agree(ours: Span, other: Span) -> bool:
+    small = max(abs(ours.high), abs(other.high)) < FLOOR
+    return small or ours.wider(RELATIVE).meets(other.wider(RELATIVE))
+
+
+def _alone(component: Component, phases: list[Component]) -> Iterator[str]:
+    """Laws within one component; volts times amperes only where it is one phase."""
+    spans = component.spans
+    if component.has(VOLTS, AMPERES) and len(phases) < 2:
+        product = spans[VOLTS] * spans[AMPERES]
+        if VA in spans and not _agree(product, spans[VA]):
+            yield "volts x amperes is not the apparent power"
+        if component.has(WATTS, FACTOR) and not _agree(product * _unsigned(spans[FACTOR]), spans[WATTS]):
+            yield "volts x amperes x power factor is not the power"
+        if WATTS in spans and not _at_most(spans[WATTS], product):
+            yield "more power than volts x amperes"
+        if WATTS in spans and FACTOR not in spans and spans[WATTS].high < product.low * LEAST_FACTOR - FLOOR:
+            yield "much less power than volts x amperes"
+    if component.has(WATTS, VA) and not _at_most(spans[WATTS], spans[VA]):
+        yield "more power than apparent power"
+    if component.has(WATTS, VA, FACTOR) and not _agree(spans[VA] * _unsigned(spans[FACTOR]), spans[WATTS]):
+        yield "apparent power x power factor is not the power"
+
+
+def _unsigned(span: Span) -> Span:
+    """A power factor without the sign that says leading or lagging."""
+    return Span(-span.high, -span.low) if span.high < 0 else span
+
+
+def _at_most(part: Span, whole: Span) -> bool:
+    return part.low <= max(whole.high * (1 + RELATIVE), FLOOR)
+
+
+def _phases(total: Component, phases: list[Component]) -> Iterator[str]:
+    """Laws between a component and its phases."""
+    for quantity, what in ((WATTS, "power"), (VA, "apparent power"), (VAR, "reactive power")):
+        parts = [phase.spans[quantity] for phase in phases if quantity in phase.spans]
+        if quantity not in total.spans or len(parts) != len(phases) or not parts:
+            continue
+        summed = sum(parts[1:], start=parts[0])
+        # Apparent power of unbalanced phases adds up as vectors do, which is less.
+        agree = _at_most(total.spans[quantity], summed) if quantity == VA else _agree(summed, total.spans[quantity])
+        if not agree:
+            yield f"the phases do not add up to the {what}"
+    volts = [phase.spans[VOLTS] for phase in phases if VOLTS in phase.spans and phase.spans[VOLTS].low > 1]
+    if LINE_VOLTS in total.spans and volts and total.spans[LINE_VOLTS].low > 1:
+        mean = Span(min(each.low for each in volts), max(each.high for each in volts)).wider(LINE_RELATIVE)
+        if not (mean * Span(math.sqrt(3), math.sqrt(3))).meets(total.spans[LINE_VOLTS]):
+            yield "the voltage between lines is not the root of three times that to neutral"
+
+
+def _loads(values: Mapping[str, float], found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
+    """A load as a share against power over rating, which is the greater of watts and volt-amperes."""
+    for key, rated in values.items():
+        match = RATED.fullmatch(parse_series_key(key)[0])
+        if match is None or not rated:
+            continue
+        level = "ups_output" if match["level"] == "ups" else "pdu"
+        labels = parse_series_key(key)[1]
+        for component in found.values():
+            if component.level != level or not component.has(LOAD, match["quantity"]):
+                continue
+            if any(component.labels.get(name) != value for name, value in labels.items()):
+                continue
+            share = rated / len(_phases_of(component, found)) if "phase" in component.labels else rated
+            least = (component.spans[match["quantity"]].low * (1 - RELATIVE)) / share - LOAD_ABSOLUTE
+            if component.spans[LOAD].high < least:
+                yield component.name, f"the load is less than {match['quantity']} over its rating"
+            most = (component.spans[match["quantity"]].high * (1 + RELATIVE)) / share + LOAD_ABSOLUTE
+            if match["quantity"] == VA and component.spans[LOAD].low > most:
+                yield component.name, "the load is more than the apparent power over its rating"
+
+
+def _outlets(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
+    """Outlets and banks together take no more than the inlets."""
+    inlets = [each for each in found.values() if each.level == "pdu" and "phase" not in each.labels]
+    for level in ("pdu_outlet", "pdu_bank"):
+        parts = [each for each in found.values() if each.level == level and WATTS in each.spans]
+        if not parts or not inlets or not all(WATTS in inlet.spans for inlet in inlets):
+            continue
+        together = Span(0, 0)
+        for part in parts:
+            together += part.spans[WATTS]
+        supplied = Span(0, 0)
+        for inlet in inlets:
+            supplied += inlet.spans[WATTS]
+        if not _at_most(together, supplied):
+            yield level, "together they take more power than the inlets give"
+
+
+def _through(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
+    """What a UPS gives, it takes: an input without current beside a load is no reading."""
+    given = [each.spans[WATTS].low for each in found.values() if each.level == "ups_output" and WATTS in each.spans]
+    given += [
+        (each.spans[VOLTS] * each.spans[AMPERES]).low
+        for each in found.values()
+        if each.level == "ups_output" and each.has(VOLTS, AMPERES)
+    ]
+    for quantity in (AMPERES, WATTS):
+        taken = [
+            each.spans[quantity].high for each in found.values() if each.level == "ups_input" and quantity in each.spans
+        ]
+        if taken and not any(taken) and max(given, default=0.0) > FLOOR:
+            yield "ups_input", f"no {quantity.partition('_')[0]} beside a load"
+
+
+def _phases_of(component: Component, found: Mapping[str, Component]) -> list[Component]:
+    """The phases of a component, or of what a phase belongs to."""
+    kept = {**component.labels, "phase": ""}
+    return [
+        each
+        for each in found.values()
+        if each.level == component.level and "phase" in each.labels and {**each.labels, "phase": ""} == kept
+    ]
+
+
+def contradictions(values: Mapping[str, float]) -> dict[str, str]:
+    """What contradicts: by component and law, the figures."""
+    found = components(values)
+    faults: list[tuple[str, str]] = [*_loads(values, found), *_outlets(found), *_through(found)]
+    for component in found.values():
+        if "phase" in component.labels:
+            faults += [(component.name, law) for law in _alone(component, [])]
+            continue
+        phases = _phases_of(component, found)
+        faults += [(component.name, law) for law in (*_alone(component, phases), *_phases(component, phases))]
+    faults += [
+        (key, "a counter below zero")
+        for key, value in values.items()
+        if "_total" in key and value < 0 and "joules" in key
+    ]
+    return {f"{name}: {law}": _figures(found.get(name)) for name, law in faults}
+
+
+def _figures(component: Component | None) -> str:
+    if component is None:
+        return ""
+    return ", ".join(f"{quantity} {(span.low + span.high) / 2:g}" for quantity, span in component.spans.items())

@@ -1,0 +1,108 @@
+"""Every recording's readings beside each other: what contradicts the laws of electricity is explained by name, or a scale is wrong."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.profile import load_profiles
+from agent.replay import replay
+from rackflow.errors import DeviceError
+from rackflow.series import parse_series_key
+from rackflow.snmprec import read_snmprec
+from tests.conformance.physics import FLOOR, components, contradictions
+from tests.servers.captures import require_captures
+
+EXPLAINED: dict[str, dict[str, str]] = yaml.safe_load(
+    Path(__file__).with_name("physics.yaml").read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture(scope="module")
+def readings() -> dict[str, dict[str, float]]:
+    """The values of every recording that is recognised."""
+    profiles = load_profiles()
+
+    async def all_of_them() -> dict[str, dict[str, float]]:
+        found = {}
+        for path in sorted((require_captures() / "snmp").glob("*/*.snmprec")):
+            try:
+                _, got = await replay(read_snmprec(path), profiles, "auto", 1_790_000_000.0)
+            except DeviceError:
+                continue
+            found[f"{path.parent.name}/{path.stem}"] = dict(got.values)
+        return found
+
+    return asyncio.run(all_of_them())
+
+
+def test_what_contradicts_is_explained(readings: dict[str, dict[str, float]]) -> None:
+    found = {name: contradictions(values) for name, values in readings.items()}
+    unexplained = {
+        f"{name} {law}": figures
+        for name, laws in found.items()
+        for law, figures in laws.items()
+        if law not in EXPLAINED.get(name, {})
+    }
+    assert not unexplained
+    gone = {name: laws.keys() - found.get(name, {}).keys() for name, laws in EXPLAINED.items()}
+    assert not any(gone.values()), gone
+
+
+@pytest.mark.parametrize(("quantity", "least"), [("current_amperes", 24), ("voltage_volts", 24), ("power_watts", 24)])
+@pytest.mark.parametrize("factor", [0.1, 10.0])
+def test_a_scale_that_is_wrong_by_ten_is_seen(
+    readings: dict[str, dict[str, float]], quantity: str, least: int, factor: float
+) -> None:
+    """On every recording with volts, amperes and watts of one phase, and not on a handful of them."""
+    seen = 0
+    for name, values in readings.items():
+        measured = [
+            each
+            for each in components(values).values()
+            if each.has("voltage_volts", "current_amperes", "power_watts") and each.spans["power_watts"].low > 4 * FLOOR
+        ]
+        if not any("phase" in each.labels or each.level in {"pdu_outlet", "pdu_bank"} for each in measured):
+            continue
+        wrong = {
+            key: value * factor if parse_series_key(key)[0].endswith(quantity) and "line_voltage" not in key else value
+            for key, value in values.items()
+        }
+        assert contradictions(wrong).keys() - contradictions(values).keys(), name
+        seen += 1
+    assert seen >= least
+
+
+W, VA, PU, UPS = "power_watts", "apparent_power_voltamperes", "dcim_pdu", "dcim_ups"
+
+
+@pytest.mark.parametrize(
+    ("values", "law"),
+    [
+        (
+            {f"{PU}_phase_{W}{{phase=L1}}": 400.0, f"{PU}_input_{W}": 900.0},
+            "pdu: the phases do not add up to the power",
+        ),
+        (
+            {f"{PU}_input_{W}{{inlet=1}}": 500.0, f"{PU}_outlet_{W}{{outlet=1}}": 700.0},
+            "pdu_outlet: together they take",
+        ),
+        (
+            {f"{UPS}_output_voltage_volts{{phase=L1}}": 230.0, f"{UPS}_output_line_voltage_volts{{line=L1-L2}}": 231.0},
+            "ups_output: the voltage between lines",
+        ),
+        ({f"dcim_meter_{W}": 1210.0, f"dcim_meter_{VA}": 1010.0}, "meter: more power than apparent power"),
+        ({f"{PU}_outlet_energy_joules_total{{outlet=1}}": -5.0}, "a counter below zero"),
+        (
+            {f"{UPS}_rated_{VA}": 1000.0, f"{UPS}_output_total_load_ratio": 0.9, f"{UPS}_output_total_{VA}": 90.0},
+            "ups_output: the load is more than the apparent power over its rating",
+        ),
+        (
+            {f"{UPS}_output_{W}{{phase=L1}}": 500.0, f"{UPS}_input_current_amperes{{phase=L1}}": 0.0},
+            "no current beside",
+        ),
+    ],
+)
+def test_each_law_finds_what_breaks_it(values: dict[str, float], law: str) -> None:
+    assert any(law in found for found in contradictions(values)), contradictions(values)
