@@ -28,8 +28,6 @@ NOT_RECOGNISED = frozenset(
         "pdu/apc-cpdu",
         "ups/bke_bke",
         "ups/centreon_inmatics-sputnik",
-        "ups/cyberpower",
-        "ups/cyberpower_cp1000pfclcd",
         "ups/edgeos-ep",
         "ups/imcopower-big",
         "ups/netagent2_2",
