@@ -30,7 +30,6 @@ NOT_RECOGNISED = frozenset(
         "ups/centreon_inmatics-sputnik",
         "ups/edgeos-ep",
         "ups/imcopower-big",
-        "ups/netagent2_2",
         "ups/webpower-smart2",
         # Nothing but a system group is recorded of the device that its profile expects.
         "pdu/dpi",
@@ -57,6 +56,7 @@ MISFILED = {
     "ups/liebert": "its own identity table says MPH, a rack PDU",
     "ups/tripplite-poweralert": "the card answers as an automatic transfer switch",
     "ups/centreon_apc-ups-sensors": "holds the sensors of a UPS and nothing of the UPS itself",
+    "ups/netagent2_2": "a temperature and humidity sensor named after the UPS that it hangs beside",
 }
 CLASSES = {
     "ups": {"ups"},
