@@ -26,11 +26,6 @@ NOT_RECOGNISED = frozenset(
         "env/apc_emu",
         "env/centreon_apc-sensors",
         "pdu/apc-cpdu",
-        "ups/bke_bke",
-        "ups/centreon_inmatics-sputnik",
-        "ups/edgeos-ep",
-        "ups/imcopower-big",
-        "ups/webpower-smart2",
         # Nothing but a system group is recorded of the device that its profile expects.
         "pdu/dpi",
         "env/rittal-cmc-iii-pu_iot-interface",
