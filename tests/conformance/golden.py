@@ -68,7 +68,7 @@ GOLDEN = {
             f"dcim_ups_output_load_ratio{L1}": 0.07,
             "dcim_ups_output_frequency_hertz": 49.9,
             f"dcim_ups_bypass_voltage_volts{L1}": 234.0,
-            "dcim_ups_bypass_frequency_hertz": 49.9,
+            f"dcim_ups_bypass_frequency_hertz{L1}": 49.9,
         },
         {"dcim_ups_battery_state": "normal", "dcim_ups_output_source": "normal"},
         {
