@@ -21,11 +21,9 @@ LEAST_SHARE = 0.95
 NOT_RECOGNISED = frozenset(
     {
         # Families that no profile reads yet.
-        "cooling/apc_airfm",
         "env/apc-netbotz_netbotz750",
         "env/apc_emu",
         "env/centreon_apc-sensors",
-        "pdu/apc-cpdu",
         # Nothing but a system group is recorded of the device that its profile expects.
         "pdu/dpi",
         "env/rittal-cmc-iii-pu_iot-interface",
