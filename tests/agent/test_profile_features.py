@@ -98,6 +98,16 @@ async def test_rows_of_one_table_become_different_metrics() -> None:
     assert readings.values == {f"{WATTS}{{outlet=1}}": 100.0, f"{VOLTS}{{outlet=2}}": 230.0}
 
 
+async def test_a_cell_that_is_not_there_decides_against_but_for_optional_conditions() -> None:
+    text = (
+        TABLE
+        + point(WATTS, f"unit: watt, when: {{column: {ROOT}.1.4, in: [5], optional: true}}")
+        + point(VOLTS, f"unit: volt, when: {{column: {ROOT}.1.4, in: [5]}}")
+    )
+    readings = await read(text, {"1.9.1": 100, "1.4.1": 5, "1.9.2": 200, "1.9.3": 300, "1.4.3": 6})
+    assert readings.values == {f"{WATTS}{{outlet=1}}": 100, f"{WATTS}{{outlet=2}}": 200, f"{VOLTS}{{outlet=1}}": 100}
+
+
 async def test_a_part_of_the_index_decides_and_labels_are_joined() -> None:
     text = HEAD + (
         f"tables:\n  - name: sensors\n    rows: {ROOT}.1.9\n"
