@@ -32,11 +32,8 @@ class UnitBy(StrictModel):
 class When(StrictModel):
     """Whether a row or point is there at all: decided by a cell, an instance or a part of the index, when the device is planned.
 
-<<<<<<< HEAD
     It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell.
-=======
-    A cell that the device does not have decides against, with `optional` in favour.
->>>>>>> e87a875 (agent/profiles: environmental monitors of APC; optional conditions)
+    A cell that the device does not have decides against `in` and `contains`, with `optional` in favour.
     """
 
     column: Oid | None = None
@@ -44,11 +41,8 @@ class When(StrictModel):
     index: Annotated[int, Field(ge=-8, le=8)] | None = None
     in_: Annotated[list[Code], Field(alias="in")] = []
     contains: list[str] = []
-<<<<<<< HEAD
     without: list[str] = []
-=======
     optional: bool = False
->>>>>>> e87a875 (agent/profiles: environmental monitors of APC; optional conditions)
 
     @model_validator(mode="after")
     def _sound(self) -> "When":

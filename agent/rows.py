@@ -50,21 +50,13 @@ class Row:
         return self.cells.get(oid or (f"{column}.{self.index}" if self.index else f"{column}"))
 
     def holds(self, conditions: When | Sequence[When]) -> bool:
-<<<<<<< HEAD
-        """Whether all conditions hold; a cell that is not there holds none but `without`."""
-=======
-        """Whether all conditions hold; a cell that is not there holds only those that are optional."""
->>>>>>> e87a875 (agent/profiles: environmental monitors of APC; optional conditions)
+        """Whether all conditions hold; a cell that is not there holds only `without` and those that are optional."""
         return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
 
     def _holds(self, condition: When) -> bool:
         value = self.part(condition.index) if condition.index else self.cell(condition.column, condition.oid)
         if value is None:
-<<<<<<< HEAD
-            return bool(condition.without)
-=======
-            return condition.optional
->>>>>>> e87a875 (agent/profiles: environmental monitors of APC; optional conditions)
+            return condition.optional or bool(condition.without)
         text = _plain_text(value)
         if condition.without:
             return not any(word.casefold() in text for word in condition.without)
