@@ -22,8 +22,6 @@ NOT_RECOGNISED = frozenset(
     {
         # Families that no profile reads yet.
         "env/apc-netbotz_netbotz750",
-        "env/apc_emu",
-        "env/centreon_apc-sensors",
         # Nothing but a system group is recorded of the device that its profile expects.
         "pdu/dpi",
         "env/rittal-cmc-iii-pu_iot-interface",
