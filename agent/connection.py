@@ -26,6 +26,7 @@ PACKET_OVERHEAD_BYTES = 256
 
 # Reason codes of MQTT 5 (2.4): what another try with other credentials may cure, and what no other try will.
 CREDENTIALS = frozenset({0x86, 0x87})
+NO_SUBSCRIBERS = 0x10
 NEVER_ACCEPTED = {0x90: "refused", 0x95: "size", 0x99: "refused"}
 
 BrokerError = (aiomqtt.MqttError, ValueError)
@@ -63,6 +64,8 @@ class Connection(aiomqtt.Client):
         self.largest_bytes = MAX_PAYLOAD_BYTES
         self.window = asyncio.Semaphore(WINDOW)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.unheard = False
+        """The broker has thrown a message away because nobody subscribes to it: a collector's session is gone."""
         self.under_way: dict[int, tuple[float, int | str]] = {}
         """By message id, in order: when it was sent (monotonic), and the outbox's number or the retained topic."""
 
@@ -107,6 +110,10 @@ class Connection(aiomqtt.Client):
         if entry is None:
             return
         self.window.release()
+        if reason_code.value == NO_SUBSCRIBERS and isinstance(entry[1], int):
+            self._tally.publish_failures["unheard"] += 1
+            self.unheard = True
+            return
         if not reason_code.is_failure:
             self._on_confirmed(entry[1])
             return

@@ -21,6 +21,7 @@ from rackflow.topics import Topic, build_topic
 log = logging.getLogger(__name__)
 RETRY_S = (0.5, 30.0)
 SLOW_RETRY_S = (10.0, 30.0)
+UNHEARD_S = (1.0, 30.0)
 FLUSH_STEP_S = 0.02
 
 
@@ -152,8 +153,16 @@ class Publisher:
             client.send(topic, payload, topic, retain=True)
 
     async def _send_outbox(self, client: Connection) -> None:
+        pause_s, paused_at = UNHEARD_S[0], 0.0
         while True:
             message = await self._outbox.take()
+            if client.unheard:
+                log.warning("agent=%s nobody subscribes to what it publishes; it is kept", self._agent)
+                pause_s = min(2 * pause_s, UNHEARD_S[1]) if time.monotonic() - paused_at < 2 * pause_s else UNHEARD_S[0]
+                await asyncio.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter
+                client.unheard, paused_at = False, time.monotonic()
+                self._outbox.rewind()
+                continue
             if len(message.payload) > client.largest_bytes:
                 self._tally.publish_failures["size"] += 1
                 log.error("topic=%s bytes=%d dropped: more than the broker takes", message.topic, len(message.payload))

@@ -9,7 +9,7 @@ from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
 
 # A counter that starts at 0 shows its first increase; one that appears at 1 does not.
-PUBLISH_FAILURES = ("refused", "size", "timeout")
+PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
 DROP_REASONS = ("full", "expired", "disk", "torn")
 
 

@@ -14,7 +14,7 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.polling import process
-from benchmarks.processes import cpu_seconds, resident_bytes
+from benchmarks.processes import a_listener, cpu_seconds, resident_bytes
 from rackflow.documents import Batch, encode
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -43,12 +43,16 @@ def simulated_devices(count: int) -> Iterator[list[int]]:
 
 def agent_at_rest(folder: Path, seconds: float) -> list[str]:
     """Memory and CPU of an agent at the default poll classes."""
-    with Mosquitto(folder / "rest-mosquitto").serving() as broker, simulated_devices(DEVICES) as ports:
+    with ExitStack() as stack:
+        broker = stack.enter_context(Mosquitto(folder / "rest-mosquitto").serving())
+        stack.enter_context(a_listener(broker.port))
+        ports = stack.enter_context(simulated_devices(DEVICES))
         config = folder / "rest-agent.yaml"
         data = {
             "agent": "rest",
             "labels": {"site": "bench"},
             "broker": {"port": broker.port},
+            "outbox": {"mode": "disk", "path": str(folder / "rest-outbox.db")},
             "credentials": {"lab": {"version": "2c", "community": "public"}},
             "devices": [
                 {"id": f"d{at}", "host": "127.0.0.1", "port": port, "credential": "lab"}

@@ -56,10 +56,12 @@ class Reports:
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe(f"rackflow/v1/{SITE}/{AGENT}/batch/{AGENT}", qos=1)
+        self._client.subscribe(f"rackflow/v1/{SITE}/{AGENT}/batch/+", qos=1)  # what nobody hears is sent again
         self._client.loop_start()
 
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:  # noqa: ARG002
+        if not message.topic.endswith(f"/{AGENT}"):
+            return
         values: dict[str, float] = json.loads(message.payload)["values"]
         polls = sum(value for key, value in values.items() if key.startswith("dcim_agent_polls_total"))
         failures = sum(value for key, value in values.items() if key.startswith("dcim_agent_poll_failures_total"))

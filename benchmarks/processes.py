@@ -1,7 +1,12 @@
-"""What a process has cost: CPU seconds and resident memory, read from /proc; pure but for that."""
+"""What a process has cost: CPU seconds and resident memory, read from /proc; and somebody who listens."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -16,3 +21,17 @@ def cpu_seconds(pid: int) -> float:
 def resident_bytes(pid: int) -> int:
     """Memory that is really there now."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+
+
+@contextmanager
+def a_listener(port: int) -> Iterator[None]:
+    """Somebody who subscribes to everything: an agent keeps what nobody hears."""
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+    client.subscribe("rackflow/#", qos=1)
+    client.loop_start()
+    try:
+        yield
+    finally:
+        client.disconnect()
+        client.loop_stop()

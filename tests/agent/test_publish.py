@@ -199,8 +199,7 @@ def tls_broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 async def test_tls_with_a_private_authority(tls_broker: Mosquitto, tmp_path: Path) -> None:
     async with sending(broker_at(tls_broker, tls=True, ca_file=tmp_path / "c.pem")) as sender:
-        sender.put(20)
-        await eventually(sender.empty, "all confirmed")
+        await eventually(lambda: sender.tally.connected, "connected")
 
 
 # paho leaves the socket of a failed handshake to the garbage collector.
@@ -214,3 +213,15 @@ async def test_a_certificate_that_cannot_be_used_is_found_at_the_start(tmp_path:
     broker = Broker(tls=True, ca_file=tmp_path / "absent.pem")
     with pytest.raises(ConfigError, match="a certificate file cannot be used"):
         Sender(broker)
+
+
+async def test_what_nobody_hears_is_kept_until_somebody_does(mosquitto: Mosquitto) -> None:
+    """A broker that lost its sessions confirms messages that it throws away (MQTT 5, reason code 16)."""
+    async with sending(broker_at(mosquitto)) as sender:
+        sender.put(50)
+        await eventually(lambda: sender.tally.publish_failures["unheard"] > 0, "nobody heard it")
+        assert sender.outbox.stats().messages == 50
+        async with listening(mosquitto) as listener:
+            sender.put(1)
+            await eventually(sender.empty, "all confirmed", timeout_s=20)
+            assert sorted(set(seqs(listener))) == list(range(1, 52))
