@@ -1,0 +1,105 @@
+"""APC devices that no recording is at hand of: objects as PowerNet-MIB has them go in, readings of the whole device come out."""
+
+from collections.abc import Mapping
+
+from agent.profile import load_profiles
+from agent.readings import Readings
+from agent.replay import replay
+from rackflow.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record
+
+APC = "1.3.6.1.4.1.318.1.1"
+PRODUCT = "1.3.6.1.4.1.318.1.3"
+
+
+async def read(product: str, objects: Mapping[str, int | bytes]) -> tuple[str, Readings]:
+    """The profile that is chosen, and what it reads. `objects` are below the hardware branch."""
+    records = [
+        Record("1.3.6.1.2.1.1.1.0", OCTET_STRING, b"APC Web/SNMP Management Card (MB:v4.1.0 MN:AP9635)"),
+        Record("1.3.6.1.2.1.1.2.0", OBJECT_IDENTIFIER, f"{PRODUCT}.{product}"),
+        *(
+            Record(f"{APC}.{oid}", INTEGER if isinstance(value, int) else OCTET_STRING, value)
+            for oid, value in objects.items()
+        ),
+    ]
+    identified, readings = await replay(sorted(records, key=lambda each: each.key), load_profiles(), "auto", 1.8e9)
+    return identified.profile, readings
+
+
+THREE_PHASES = {
+    "1.2.1.1.0": 2,
+    "1.4.1.1.0": 2,
+    "1.2.2.3.0": 120000,
+    "1.3.3.1.0": 4010,
+    "1.4.3.1.0": 4000,
+    "1.4.3.3.0": 412,
+    "1.4.3.4.0": 1770,
+    "1.4.2.8.0": 33000,
+    "1.4.2.9.0": 35000,
+    "1.9.2.2.1.2.1": 3,
+    "1.9.2.2.1.5.1": 2,
+    "1.9.2.2.1.5.2": 3,
+    "1.9.2.2.1.4.1": 500,
+    "1.9.2.2.1.4.2": 499,
+    "1.9.3.2.1.2.1": 3,
+} | {
+    f"1.9.{table}.3.1.{column}.{row}.{phase}": value + phase
+    for phase in (1, 2, 3)
+    for table, row, column, value in (
+        (2, "1.1", 6, 600),
+        (2, "1.1", 9, 12000),
+        (2, "2.1", 3, 230),
+        (3, "1.1", 4, 580),
+        (3, "1.1", 13, 11000),
+        (3, "1.1", 10, 40),
+    )
+}
+
+
+async def test_a_three_phase_ups_has_phases_and_sums_and_takes_no_sum_for_a_phase() -> None:
+    lines = {f"1.9.{table}.3.1.3.1.1.{phase}": 400 + phase for table in (2, 3) for phase in (1, 2, 3)}
+    orientation = {"1.9.2.2.1.3.1": 5, "1.9.2.2.1.3.2": 4, "1.9.3.2.1.3.1": 5}
+    profile, readings = await read("27", {**THREE_PHASES, **lines, **orientation})
+    values = readings.values
+    assert profile == "apc-ups"
+    assert values["dcim_ups_output_total_power_watts"] == 33000
+    assert values["dcim_ups_output_total_load_ratio"] == 0.412
+    assert [values[f"dcim_ups_output_power_watts{{phase=L{at}}}"] for at in (1, 2, 3)] == [11001, 11002, 11003]
+    assert [values[f"dcim_ups_input_current_amperes{{phase=L{at}}}"] for at in (1, 2, 3)] == [60.1, 60.2, 60.3]
+    assert [values[f"dcim_ups_output_current_amperes{{phase=L{at}}}"] for at in (1, 2, 3)] == [58.1, 58.2, 58.3]
+    assert values["dcim_ups_output_line_voltage_volts{line=L3-L1}"] == 403
+    assert values["dcim_ups_input_line_voltage_volts{line=L1-L2}"] == 401
+    assert values["dcim_ups_bypass_voltage_volts{phase=L2}"] == 232
+    assert values["dcim_ups_bypass_frequency_hertz{phase=L1}"] == 49.9
+    assert not [key for key in values if key.startswith(("dcim_ups_output_voltage", "dcim_ups_input_voltage"))]
+    assert values["dcim_ups_output_load_ratio{phase=L2}"] == 0.42
+
+
+async def test_a_three_phase_ups_to_neutral_and_one_that_does_not_say() -> None:
+    phases = {f"1.9.3.3.1.3.1.1.{phase}": 230 + phase for phase in (1, 2, 3)}
+    expected = {f"dcim_ups_output_voltage_volts{{phase=L{at}}}": 230.0 + at for at in (1, 2, 3)}
+    for orientation in ({"1.9.3.2.1.3.1": 4}, {"1.9.3.2.1.3.1": 1}, {}):
+        _, readings = await read("27", {**THREE_PHASES, **phases, **orientation})
+        voltages = {key: value for key, value in readings.values.items() if key.startswith("dcim_ups_output_volt")}
+        assert voltages == expected
+        assert not [key for key in readings.values if key.startswith("dcim_ups_output_line")]
+
+
+async def test_an_old_card_has_whole_numbers_only_and_its_probe_is_read_along() -> None:
+    old = {"1.1.1.1.0": b"Smart-UPS 1400", "1.2.1.1.0": 2, "1.2.2.1.0": 100, "1.2.2.2.0": 27, "1.2.2.3.0": 150000}
+    old |= {"1.2.2.8.0": 54, "1.3.2.1.0": 229, "1.3.2.4.0": 50, "1.4.1.1.0": 2, "1.4.2.1.0": 228, "1.4.2.3.0": 31}
+    old |= {"1.4.2.4.0": 2, "2.1.1.0": 24, "2.1.2.0": 0, "1.8.1.0": 1}
+    profile, readings = await read("2.8", old)
+    assert profile == "apc-ups"
+    assert readings.values == {
+        "dcim_ups_battery_charge_ratio": 1.0,
+        "dcim_ups_battery_temperature_celsius": 27.0,
+        "dcim_ups_battery_runtime_seconds": 1500.0,
+        "dcim_ups_battery_voltage_volts": 54.0,
+        "dcim_ups_input_voltage_volts{phase=L1}": 229.0,
+        "dcim_ups_input_frequency_hertz{phase=L1}": 50.0,
+        "dcim_ups_output_voltage_volts{phase=L1}": 228.0,
+        "dcim_ups_output_load_ratio{phase=L1}": 0.31,
+        "dcim_ups_output_current_amperes{phase=L1}": 2.0,
+        "dcim_env_temperature_celsius{sensor=measure-ups.1}": 24.0,
+        "dcim_device_alarm_active{alarm=ups-communication-lost,severity=critical}": 0.0,
+    }
