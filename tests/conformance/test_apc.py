@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from agent.profile import load_profiles
 from agent.readings import Readings
 from agent.replay import replay
@@ -85,7 +87,13 @@ async def test_a_three_phase_ups_to_neutral_and_one_that_does_not_say() -> None:
 
 
 async def test_an_old_card_has_whole_numbers_only_and_its_probe_is_read_along() -> None:
-    old = {"1.1.1.1.0": b"Smart-UPS 1400", "1.2.1.1.0": 2, "1.2.2.1.0": 100, "1.2.2.2.0": 27, "1.2.2.3.0": 150000}
+    old: dict[str, int | bytes] = {
+        "1.1.1.1.0": b"Smart-UPS 1400",
+        "1.2.1.1.0": 2,
+        "1.2.2.1.0": 100,
+        "1.2.2.2.0": 27,
+        "1.2.2.3.0": 150000,
+    }
     old |= {"1.2.2.8.0": 54, "1.3.2.1.0": 229, "1.3.2.4.0": 50, "1.4.1.1.0": 2, "1.4.2.1.0": 228, "1.4.2.3.0": 31}
     old |= {"1.4.2.4.0": 2, "2.1.1.0": 24, "2.1.2.0": 0, "1.8.1.0": 1}
     profile, readings = await read("2.8", old)
@@ -102,4 +110,22 @@ async def test_an_old_card_has_whole_numbers_only_and_its_probe_is_read_along() 
         "dcim_ups_output_current_amperes{phase=L1}": 2.0,
         "dcim_env_temperature_celsius{sensor=measure-ups.1}": 24.0,
         "dcim_device_alarm_active{alarm=ups-communication-lost,severity=critical}": 0.0,
+    }
+
+
+async def test_an_in_row_cooler_with_a_compressor() -> None:
+    unit = {"13.3.3.1.2.2.1.0": 2, "13.3.3.1.2.2.5.0": 181, "13.3.3.1.2.2.7.0": 312, "13.3.3.1.2.2.9.0": 405}
+    unit |= {"13.3.3.1.2.2.10.0": 2000, "13.3.3.1.2.2.12.0": 655, "13.3.3.1.2.2.14.0": 283, "13.3.3.1.2.2.50.0": 2}
+    profile, readings = await read("14.6", unit)
+    values = {key.removeprefix("dcim_crah_"): value for key, value in readings.values.items()}
+    assert profile == "apc-inrow"
+    assert readings.states == {"dcim_crah_unit_state": "running"}
+    assert values.pop("air_flow_cubic_meters_per_second") == pytest.approx(2000 * 0.3048**3 / 60)
+    assert values == {
+        "supply_air_temperature_celsius": 18.1,
+        "return_air_temperature_celsius": 31.2,
+        "return_air_relative_humidity_ratio": 0.405,
+        "fan_speed_ratio": 0.655,
+        "cooling_output_watts": 28300,
+        "dcim_leak_detected{sensor=unit}": 1,
     }
