@@ -103,10 +103,10 @@ class Source(StrictModel):
 
 
 class FromColumn(StrictModel):
-    """A label whose value stands in a cell of the same row; `map` turns codes into label values."""
+    """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values."""
 
     column: Oid
-    map: dict[int, str] = {}
+    map: dict[Code, str] = {}
 
 
 class FromIndex(StrictModel):
@@ -224,7 +224,7 @@ class ModbusLimits(StrictModel):
 
 
 class Profile(StrictModel):
-    """One device family."""
+    """One device family. `marker` is an instance that it polls, whose change says that rows of its tables came or went."""
 
     version: Literal[1]
     profile: Word
@@ -237,6 +237,7 @@ class Profile(StrictModel):
     recognise: Recognise = Recognise()
     identity: Identify = Identify()
     modbus: ModbusLimits = ModbusLimits()
+    marker: Oid | None = None
     coolant: dict[Literal["primary", "secondary"], str] = {}
     absent: list[int] = []
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20

@@ -157,9 +157,16 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     return number
 
 
+def _word(decoder: Decoder, value: RawValue) -> str | float | None:
+    """What the text stands for; `*` is any text."""
+    if decoder.words is None or value is None:
+        return None
+    return decoder.words.get(_text(value), decoder.words.get("*"))
+
+
 def _state(decoder: Decoder, value: RawValue) -> str:
-    if decoder.words is not None and value is not None and _text(value) in decoder.words:
-        return str(decoder.words[_text(value)])
+    if (word := _word(decoder, value)) is not None:
+        return str(word)
     code = _code(decoder, value)
     states = decoder.states or {}
     if decoder.bit is not None:
@@ -171,8 +178,8 @@ def _state(decoder: Decoder, value: RawValue) -> str:
 
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     value = raw[decoder.ref]
-    if decoder.words is not None and value is not None and _text(value) in decoder.words:
-        return float(decoder.words[_text(value)])
+    if (word := _word(decoder, value)) is not None:
+        return float(word)
     if decoder.text == "quantity" and isinstance(value, bytes | str):
         result = _quantity(_text(value), metric)
     else:

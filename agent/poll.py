@@ -23,6 +23,7 @@ from rackflow.errors import DeviceDecodeError, DeviceProtocolError
 log = logging.getLogger(__name__)
 
 REPLAN_S = 3600.0
+MARKER_REST_S = 10.0
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -50,6 +51,8 @@ class SnmpPoller:
         self._plan = Plan({})
         self._uptime_s: float | None = None
         self._planned_at = 0.0
+        self._marker: RawValue = None
+        self._marked_at = 0.0
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
@@ -59,7 +62,7 @@ class SnmpPoller:
         return _identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
-        """See `DevicePoller.poll`. A reboot of the device, or an hour gone by, has its tables walked again."""
+        """See `DevicePoller.poll`. Its tables are walked again after a reboot, an hour, or a change of the marker."""
         part = self._plan.classes.get(poll_class)
         if part is None:
             return Readings()
@@ -71,6 +74,8 @@ class SnmpPoller:
         readings = normalise(part.slots, raw)
         if SYS_UPTIME in raw:
             await self._watch_uptime(raw[SYS_UPTIME], readings, now)
+        if self._profile is not None and self._profile.marker in raw:
+            await self._watch_marker(raw[self._profile.marker], self._profile, now)
         if self._profile is not None and self._profile.class_ == "cdu":
             derive_cdu(readings, coolant_of(self._device, self._profile))
         return readings
@@ -122,6 +127,7 @@ class SnmpPoller:
             )
         self._plan = _with_uptime(without(plan, lambda ref: ref not in known), SYS_UPTIME in known)
         self._planned_at = time.monotonic()
+        self._marker = known.get(profile.marker) if profile.marker else None
 
     async def _walk_table(
         self, table: Table, cells: dict[str, RawValue], walked: dict[str, dict[str, RawValue]]
@@ -149,6 +155,12 @@ class SnmpPoller:
         self._uptime_s = uptime_s
         if self._profile is not None and (rebooted or time.monotonic() - self._planned_at > REPLAN_S):
             await self._make_plan(self._profile)
+
+    async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
+        """Rows came or went. A marker that never rests has the tables walked once in a while, not with every poll."""
+        if value != self._marker and not 0 <= now - self._marked_at < MARKER_REST_S:
+            await self._make_plan(profile)
+            self._marked_at = now
 
 
 class ModbusPoller:

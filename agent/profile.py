@@ -54,7 +54,11 @@ def _extended(profile: Profile, base: Profile | None, where: str) -> Profile:
         table.model_copy(update={"points": [_with_absent(point, base.absent) for point in table.points]})
         for table in base.tables
     ]
-    changes = {"points": [*profile.points, *points], "tables": [*profile.tables, *tables]}
+    changes = {
+        "marker": profile.marker or base.marker,
+        "points": [*profile.points, *points],
+        "tables": [*profile.tables, *tables],
+    }
     return profile.model_copy(update=changes)
 
 

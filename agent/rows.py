@@ -32,10 +32,10 @@ class Row:
                 return None if part is None else _mapped(part, source.map)
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{self.index}")
+                text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
                 if source.map:
                     number = plain_number(value)
-                    return None if number is None else _mapped(int(number), source.map)
-                text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                    return source.map.get(text if number is None else int(number))
                 return None if value is None or not text.strip() else clean_label(text)
 
     def part(self, number: int) -> int | None:

@@ -113,6 +113,28 @@ async def test_a_reboot_has_the_tables_walked_again() -> None:
     assert list((await poller.poll("fast", now=2065.0)).values.values()) == [1.3, 2.1]
 
 
+async def test_a_marker_that_changes_has_the_tables_walked_again_but_not_with_every_poll() -> None:
+    alarms = "1.3.6.1.2.1.33.1.6"
+    values: dict[str, SnmpValue] = {UPTIME: 100_000, f"{alarms}.1.0": 0, "1.3.6.1.2.1.33.1.4.1.0": 3}
+    poller, client = snmp(values, profile="rfc1628-ups")
+    await poller.open()
+    active = "dcim_device_alarm_active{alarm=on_battery,severity=warning}"
+    assert active not in (await poller.poll("fast", now=2000.0)).values
+    client.values |= {f"{alarms}.1.0": 2, f"{alarms}.2.1.2.7": f"{alarms}.3.2", f"{alarms}.2.1.2.9": f"{alarms}.4.99"}
+    await poller.poll("fast", now=2005.0)
+    assert (await poller.poll("fast", now=2010.0)).values[active] == 1.0
+    walks = client.walks
+    client.values |= {f"{alarms}.1.0": 3}
+    await poller.poll("fast", now=2012.0)
+    assert client.walks == walks
+    client.values = values
+    await poller.poll("fast", now=2020.0)
+    assert client.walks > walks
+    readings = await poller.poll("fast", now=2025.0)
+    assert active not in readings.values
+    assert active not in readings.bad
+
+
 class MemoryModbus:
     """Registers in memory; an address outside them is refused, as devices do."""
 
