@@ -42,6 +42,14 @@ class TimedSnmp:
         finally:
             self._requests.append(Request(f"walk {oid}", time.perf_counter() - started))
 
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.following`."""
+        started = time.perf_counter()
+        try:
+            return await self._client.following(oid)
+        finally:
+            self._requests.append(Request(f"next after {oid}", time.perf_counter() - started))
+
     async def close(self) -> None:
         """See `SnmpClient.close`."""
         await self._client.close()

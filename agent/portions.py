@@ -42,6 +42,15 @@ class PortionedClient(ABC):
                 self._repetitions = max(1, self._repetitions // 2)
                 log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
 
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.following`. Over gufo_snmp, v1 says nothing behind an instance that is NULL."""
+        async with self._lock:
+            return await self._next_instance(oid)
+
+    @abstractmethod
+    async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """One GETNEXT."""
+
     @abstractmethod
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """One portion, split further where the device answers less than was asked. May lower `_varbinds`."""

@@ -47,13 +47,19 @@ def subtree_answer(subtree: str) -> str:
     return f"{subtree}.*"
 
 
-def subtrees_to_try(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[str]:
-    """Subtrees that may decide: of the families whose sysObjectID fits; of all where nothing else fits, as it may be wrong."""
-    candidates = [profile for profile in profiles if profile.protocol == "snmp" and profile.recognise.subtrees]
-    fitting = [profile for profile in candidates if _prefixes(profile, answers)]
-    if not fitting and matches(profiles, answers):
-        return []
-    return list(dict.fromkeys(subtree for profile in fitting or candidates for subtree in profile.recognise.subtrees))
+def roots(profiles: Iterable[Profile]) -> list[tuple[int, ...]]:
+    """Where recognition looks, in the order of a walk: subtrees, and what the instances that it asks for stand below."""
+    found: set[tuple[int, ...]] = set()
+    for profile in profiles:
+        rules = profile.recognise
+        if profile.protocol == "snmp":
+            found |= {numbers(oid)[:-1] for oid in (*rules.probes, *rules.refuse)} | set(map(numbers, rules.subtrees))
+    return sorted(found)
+
+
+def numbers(oid: str) -> tuple[int, ...]:
+    """An OID as numbers."""
+    return tuple(map(int, oid.split(".")))
 
 
 def matches(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Match]:

@@ -1,6 +1,6 @@
 """Replay: in goes a recording of a device, out comes what one poll of it yields; the same code as a live poll, offline."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from agent.config import Device
@@ -34,6 +34,11 @@ class RecordingClient:
             if len(parts) > len(root):
                 found[name] = self._values[name]
         return found
+
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.following`."""
+        at = bisect_right(self._sorted, (tuple(map(int, oid.split("."))), oid))
+        return (name := self._sorted[at][1], self._values[name]) if at < len(self._sorted) else None
 
     async def close(self) -> None:
         """Nothing to free."""

@@ -22,6 +22,9 @@ class SnmpClient(Protocol):
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """Every instance below `oid`, at most `limit`; GETBULK, or GETNEXT for v1. Raises DeviceError."""
 
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """The first instance behind `oid` in the whole of the device's tree; None where nothing comes. Raises DeviceError."""
+
     async def close(self) -> None:
         """Free the socket; the client is not used again."""
 

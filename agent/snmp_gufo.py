@@ -35,6 +35,7 @@ ROUNDS: Final = 3
 ONE_BY_ONE: Final = 4
 """So few missing objects are asked one at a time, the only way that tells NULL from absent."""
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
+WHOLE_TREE: Final = "1.3"
 
 
 AUTH = {
@@ -77,7 +78,7 @@ class GufoClient(PortionedClient):
         if len(missing) <= ONE_BY_ONE:
             for oid in missing:
                 found.update(await self._request(self._get_one, oid))
-        elif not (found and await self._vouched_for(missing, found)):
+        elif oids[-1] not in found and not (found and await self._vouched_for(missing, found)):
             found.update(await self._get_halves(missing, refused=not found))
         return found
 
@@ -118,6 +119,9 @@ class GufoClient(PortionedClient):
             return {}
         # v1 says noSuchName by sending the request's own NULL back.
         return {} if value is None and self._version is SnmpVersion.v1 else {oid: plain(value)}
+
+    async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
+        return await self._request(_instance_behind, oid)
 
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
         """Rows, and whether the device could not answer for so many at once; then they are not all."""
@@ -248,6 +252,18 @@ def plain(value: SnmpValue) -> SnmpValue:
 
 async def _next_row(_: SnmpSession, rows: AsyncIterator[Row]) -> Row | None:
     return await anext(rows, None)
+
+
+async def _instance_behind(session: SnmpSession, oid: str) -> Row | None:
+    # A walk yields what is below its root only: asked from one root and taken by a wider one, an answer may come from anywhere.
+    asked, taken = (session.getnext(root)._ctx for root in (oid, WHOLE_TREE))  # type: ignore[attr-defined]  # noqa: SLF001
+    sock = session._sock  # noqa: SLF001
+    await session._send(lambda: sock.send_get_next(asked))  # noqa: SLF001
+    try:
+        name, value = await session._recv(lambda: sock.recv_get_next(taken))  # noqa: SLF001
+    except StopAsyncIteration:
+        return None
+    return name, plain(value)
 
 
 async def _session_itself(session: SnmpSession, _: None) -> SnmpSession:

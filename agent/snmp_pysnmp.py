@@ -132,6 +132,14 @@ class PysnmpClient(PortionedClient):
         middle = len(oids) // 2
         return await self._get_chunk(oids[:middle]) | await self._get_chunk(oids[middle:])
 
+    async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
+        status, _, pairs = await self._request(hlapi.next_cmd, [oid])
+        if status and not (self._is_v1 and status == NO_SUCH_NAME):
+            raise self._error(DeviceProtocolError, f"error-status {status} behind {oid}")
+        if status or not pairs or isinstance(pairs[0][1], Absent):
+            return None
+        return pairs[0][0], pairs[0][1]
+
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
         """Rows, and whether the device could not answer for so many at once; then they are not all."""
         single = self._repetitions == 1 or self._is_v1

@@ -9,6 +9,7 @@ from agent.poll import SnmpPoller
 from agent.profile import parse_profile
 from agent.quantity import leading_number, quantity
 from agent.readings import Readings
+from agent.recognise import numbers
 from agent.replay import read_all
 from agent.seams import SnmpValue
 from rackflow.catalogue import catalogue
@@ -44,6 +45,10 @@ class Memory:
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         below = [(name, value) for name, value in self.values.items() if name.startswith(f"{oid}.")]
         return dict(below[:limit])
+
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        behind = [(name, value) for name, value in self.values.items() if numbers(name) > numbers(oid)]
+        return min(behind, key=lambda each: numbers(each[0]), default=None)
 
     async def close(self) -> None:
         self.values = {}
