@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.family import Profile, Source
 from agent.registers import NumberType, WordOrder, words_of
-from agent.seams import RegisterTable
+from rackflow.mbrec import RegisterTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ from agent.family import Profile
 from agent.lab import add_lab
 from agent.live import read_device
 from agent.profile import load_profiles
-from agent.replay import replay
+from agent.replay import replay, replay_modbus
 from agent.report import render
 from agent.run import run
 from rackflow.config import check_config
 from rackflow.errors import ConfigError, ProfileError, RackflowError
 from rackflow.logs import configure_logging
+from rackflow.mbrec import SUFFIX, read_mbrec
 from rackflow.snmprec import read_snmprec
 from rackflow.version import installed_version
 
@@ -72,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_read(commands.add_parser("read", help="poll one live device once; shows what it says and how long it took"))
 
     command = commands.add_parser("replay", help="show what one poll of a recorded device yields, offline")
-    command.add_argument("recording", type=Path, help="an .snmprec file")
+    command.add_argument("recording", type=Path, help="an .snmprec file, or .mbrec of Modbus registers")
     command.add_argument("--profile", default="auto")
+    command.add_argument("--unit", type=int, help="Modbus: the unit, where several were recorded")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     _add_output(command)
     command.set_defaults(command=_replay)
@@ -169,7 +171,14 @@ def _replay(arguments: argparse.Namespace) -> int:
     profiles = load_profiles(arguments.profiles)
     if arguments.profile != "auto" and arguments.profile not in profiles:
         raise ConfigError(f"--profile: {arguments.profile!r} is not known; known are auto, {', '.join(profiles)}")
-    records = read_snmprec(arguments.recording)
-    identified, readings = asyncio.run(replay(records, profiles, arguments.profile, time.time()))
+    if arguments.recording.suffix == SUFFIX:
+        recording = read_mbrec(arguments.recording)
+        profile = profiles.get(arguments.profile)
+        if profile is None or profile.protocol != "modbus":
+            raise ConfigError("--profile: a recording of Modbus registers needs the Modbus profile that they belong to")
+        identified, readings = asyncio.run(replay_modbus(recording, profile, arguments.unit, time.time()))
+    else:
+        records = read_snmprec(arguments.recording)
+        identified, readings = asyncio.run(replay(records, profiles, arguments.profile, time.time()))
     print(render(identified, readings, arguments.output))
     return 0

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from agent.registers import NumberType, WordOrder
-from agent.seams import RegisterTable
 from rackflow.catalogue import PollClass
 from rackflow.config import StrictModel
+from rackflow.mbrec import RegisterTable
 from rackflow.units import WIRE_UNITS
 
 Oid = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)+$")]

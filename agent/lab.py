@@ -12,6 +12,7 @@ from agent.discover import addresses_of, discover
 from agent.draft import draft
 from agent.factory import snmp_target
 from agent.family import Profile
+from agent.lab_modbus import add_modbus_walk, walk_modbus
 from agent.poll import SnmpPoller
 from agent.profile import load_profiles, parse_profile
 from agent.seams import SnmpClient, SnmpTarget
@@ -34,9 +35,10 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.set_defaults(command=_profiles)
 
-    command = commands.add_parser("walk", help="record a live SNMP device, redacted, as an .snmprec file on stdout")
+    command = commands.add_parser("walk", help="record a live SNMP or Modbus device, redacted, on stdout")
     command.add_argument("host")
     _add_credential(command)
+    add_modbus_walk(command)
     command.set_defaults(command=_walk)
 
     command = commands.add_parser("discover", help="find and recognise SNMP devices in the ranges that you name")
@@ -48,7 +50,7 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def _add_credential(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--port", type=int, default=161)
+    command.add_argument("--port", type=int, help="default: 161, for Modbus 502")
     command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
     command.add_argument("--config", type=Path, help="configuration that holds the credential")
     command.add_argument("--credential", help="its name in the configuration")
@@ -66,7 +68,13 @@ def _target(arguments: argparse.Namespace, host: str) -> SnmpTarget:
             known = ", ".join(loaded.credentials) or "none"
             raise ConfigError(f"{arguments.config}: credentials: has none called {name!r}; known are {known}")
         credentials = dict(loaded.credentials)
-    device = {"id": "device", "host": host, "port": arguments.port, "credential": name, "timeout_s": arguments.timeout}
+    device = {
+        "id": "device",
+        "host": host,
+        "port": arguments.port or 161,
+        "credential": name,
+        "timeout_s": arguments.timeout,
+    }
     whole = {"agent": "lab", "labels": {"site": "none"}, "credentials": credentials, "devices": [device]}
     config = check_config(whole, AgentConfig, "arguments")
     return snmp_target(config, config.devices[0], {})
@@ -116,6 +124,8 @@ def _text(path: Path) -> str:
 
 
 def _walk(arguments: argparse.Namespace) -> int:
+    if arguments.protocol == "modbus":
+        return walk_modbus(arguments)
     records = asyncio.run(_recorded(_target(arguments, arguments.host)))
     sys.stdout.buffer.write(dump_snmprec(records))
     print(f"{len(records)} objects, redacted; look through them before you hand them on", file=sys.stderr)

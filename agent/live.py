@@ -8,7 +8,8 @@ from agent.config import AgentConfig, Device
 from agent.factory import PollerFactory
 from agent.readings import Identified, Readings
 from agent.replay import read_all
-from agent.seams import ModbusClient, RegisterTable, SnmpClient, SnmpValue
+from agent.seams import ModbusClient, SnmpClient, SnmpValue
+from rackflow.mbrec import RegisterTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import ModbusPDU
 
-from agent.seams import ModbusTarget, RegisterTable
+from agent.seams import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from rackflow.mbrec import RegisterTable
 
 SILENCES: Final = 3
 """So many requests without an answer in a row, whichever unit's, and a TCP connection is taken for dead."""

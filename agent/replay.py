@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from agent.config import Device
 from agent.family import Profile
-from agent.poll import DevicePoller, SnmpPoller
+from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
 from agent.readings import Identified, Readings
 from agent.seams import SnmpValue
 from rackflow.catalogue import POLL_SECONDS
+from rackflow.errors import ConfigError, DeviceProtocolError
+from rackflow.mbrec import RegisterRecording, RegisterTable
 from rackflow.snmprec import Record
 
 
@@ -44,6 +46,23 @@ class RecordingClient:
         """Nothing to free."""
 
 
+class RecordedLink:
+    """A `ModbusClient` that answers from a recording."""
+
+    def __init__(self, recording: RegisterRecording) -> None:
+        self._recording = recording
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `ModbusClient.read`."""
+        values = self._recording.read(unit, table, address, count)
+        if values is None:
+            raise DeviceProtocolError("not in the recording", operation=f"read unit {unit} {table} {address}+{count}")
+        return values
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
 async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
     """Open the device and poll each of its classes once. Raises DeviceError."""
     identified = await poller.open()
@@ -55,6 +74,19 @@ async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readin
             everything.states |= part.states
             everything.bad |= part.bad
     return identified, everything
+
+
+async def replay_modbus(
+    recording: RegisterRecording, profile: Profile, unit: int | None, now: float
+) -> tuple[Identified, Readings]:
+    """What one poll of a unit yields, of the only one where none is named. Raises ConfigError, and DeviceError."""
+    if unit is None and len(recording.units) > 1:
+        raise ConfigError(f"--unit: the recording holds the units {recording.units}; name one")
+    chosen = recording.units[0] if unit is None else unit
+    if chosen not in recording.units:
+        raise ConfigError(f"--unit: {chosen} is not in the recording; it holds {recording.units}")
+    device = Device(id="recording", host="recording", protocol="modbus", profile=profile.profile, unit=chosen)
+    return await read_all(ModbusPoller(device, profile, RecordedLink(recording)), now)
 
 
 async def replay(

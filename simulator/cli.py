@@ -12,12 +12,14 @@ from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
 from rackflow.logs import configure_logging
+from rackflow.mbrec import SUFFIX, read_mbrec
 from rackflow.snmprec import read_snmprec
 from simulator.cdu_model import CduModel
 from simulator.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.live import Model, run_models, vary_load
 from simulator.meter import METER_UNIT, MeterModel, meter_registers
 from simulator.modbus_server import ModbusServer
+from simulator.registers import RecordedRegisters
 from simulator.snmp_agent import SnmpDevice
 from simulator.snmp_users import parse_user
 
@@ -51,21 +53,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rackflow-sim", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser(
-        "serve", help="serve recordings over SNMP, and models of a CDU and of a meter over Modbus TCP"
+        "serve", help="serve recordings over SNMP and Modbus TCP, and models of a CDU and of a meter over Modbus TCP"
     )
     add = serve.add_argument
     add(
         "recordings",
         nargs="*",
-        metavar="FILE.snmprec[=PORT]",
-        help="recordings; without PORT the next one from --port on",
+        metavar="FILE[=PORT]",
+        help=f"recordings, .snmprec or {SUFFIX}; without PORT the next one from --port on",
     )
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     add(
         "--port",
         type=_port,
         default=1161,
-        help="first UDP port for recordings without one (default 1161); 0: any free one",
+        help="first port for recordings without one (default 1161); 0: any free one",
     )
     add(
         "--community",
@@ -124,7 +126,12 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
         else:
             chosen.append((Path(text), _checked_port(text, next_port)))
             next_port += 1 if next_port else 0
-    read = [(path, port, read_snmprec(path)) for path, port in chosen]
+    registers = [(path, port, read_mbrec(path)) for path, port in chosen if path.suffix == SUFFIX]
+    read = [(path, port, read_snmprec(path)) for path, port in chosen if path.suffix != SUFFIX]
+    for path, port, recording in registers:
+        units = {unit: RecordedRegisters(recording, unit) for unit in recording.units}
+        names = ", ".join(map(str, units))
+        await _start(ModbusServer(units, arguments.host, port), stack, f"{path} (unit {names})")
     for seed, (path, port, records) in enumerate(read):
         device = SnmpDevice(
             records,

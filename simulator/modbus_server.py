@@ -9,7 +9,8 @@ from pymodbus.exceptions import NoSuchIdException
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from simulator.registers import IllegalAddress, RegisterSource, RegisterTable
+from rackflow.mbrec import RegisterTable
+from simulator.registers import IllegalAddress, RegisterSource
 
 Framing = Literal["tcp", "rtu"]
 

@@ -3,9 +3,10 @@
 import math
 import struct
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
-RegisterTable = Literal["coil", "discrete", "input", "holding"]
+from rackflow.mbrec import RegisterRecording, RegisterTable
+
 LAST_ADDRESS = 0xFFFF
 SENSOR_FAILED = 0xFFFF
 """What many devices put into a register whose sensor they cannot read."""
@@ -46,6 +47,21 @@ class MappedRegisters:
         if missing and (not self._zeros or missing == count):
             raise IllegalAddress(f"{table} {address}+{count}")
         return [value or 0 for value in found]
+
+
+class RecordedRegisters:
+    """One unit of a recording; what was not recorded does not exist."""
+
+    def __init__(self, recording: RegisterRecording, unit: int) -> None:
+        self._recording = recording
+        self._unit = unit
+
+    def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `RegisterSource.read`."""
+        values = self._recording.read(self._unit, table, address, count)
+        if values is None:
+            raise IllegalAddress(f"{table} {address}+{count}")
+        return values
 
 
 def scaled(value: float, scale: float = 1.0) -> int:

@@ -8,8 +8,9 @@ from agent.config import Device
 from agent.poll import BOOT_METRIC, ModbusPoller, SnmpPoller
 from agent.profile import load_profiles
 from agent.recognise import numbers
-from agent.seams import RegisterTable, SnmpValue
+from agent.seams import SnmpValue
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
+from rackflow.mbrec import RegisterTable
 
 PROFILES = load_profiles()
 UPTIME = "1.3.6.1.2.1.1.3.0"

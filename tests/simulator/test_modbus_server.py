@@ -8,8 +8,9 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
+from rackflow.mbrec import RegisterTable
 from simulator.modbus_server import ModbusServer
-from simulator.registers import IllegalAddress, MappedRegisters, RegisterSource, RegisterTable, scaled, text, words
+from simulator.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled, text, words
 from tests.simulator.netsnmp import run
 
 

@@ -1,0 +1,96 @@
+"""Recordings of Modbus devices: in go lines `unit|function|address|value`, out come registers by unit, table and address; pure.
+
+`function` is the Modbus function that reads the table: 1 coils, 2 discrete inputs, 3 holding, 4 input registers. `address` is the
+one on the wire, from 0. A register holds 0-65535, a coil or discrete input 0 or 1. What is not listed the device refuses.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from rackflow.errors import ConfigError
+
+RegisterTable = Literal["coil", "discrete", "input", "holding"]
+Place = tuple[int, RegisterTable, int]
+"""Unit, table and address."""
+
+SUFFIX: Final = ".mbrec"
+FUNCTIONS: Final[dict[RegisterTable, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+BITS: Final = ("coil", "discrete")
+_TABLES: Final = {function: table for table, function in FUNCTIONS.items()}
+_FIELDS: Final = 4
+_LAST_UNIT: Final = 255
+_LAST: Final = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRecording:
+    """What a device, or those behind one gateway, have in their registers."""
+
+    values: Mapping[Place, int]
+
+    @property
+    def units(self) -> list[int]:
+        """The units, in order."""
+        return sorted({unit for unit, _, _ in self.values})
+
+    def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int] | None:
+        """So many registers in a row, or None where one of them is not there."""
+        found = [self.values.get((unit, table, at)) for at in range(address, address + count)]
+        return None if None in found else [value or 0 for value in found]
+
+
+def read_mbrec(path: Path) -> RegisterRecording:
+    """The registers of a file. Raises ConfigError naming file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    return parse_mbrec(text, str(path))
+
+
+def parse_mbrec(text: str, where: str) -> RegisterRecording:
+    """The registers of a recording. `#` starts a comment line. Raises ConfigError as `where:line: what`."""
+    values: dict[Place, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            place, value = _parse_line(line)
+        except ValueError as error:
+            raise ConfigError(f"{where}:{number}: {error}") from error
+        if values.setdefault(place, value) != value:
+            raise ConfigError(f"{where}:{number}: this register was given before, with another value")
+    if not values:
+        raise ConfigError(f"{where}: holds no registers")
+    return RegisterRecording(values)
+
+
+def dump_mbrec(values: Mapping[Place, int], notes: Iterable[str] = ()) -> str:
+    """The lines of these registers, below comments."""
+    lines = [f"# {note}" for note in notes]
+    for unit, table, address in sorted(values, key=lambda place: (place[0], FUNCTIONS[place[1]], place[2])):
+        lines.append(f"{unit}|{FUNCTIONS[table]}|{address}|{values[unit, table, address]}")
+    return "\n".join(lines) + "\n"
+
+
+def _parse_line(line: str) -> tuple[Place, int]:
+    """Raises ValueError with what is wrong."""
+    fields = [field.strip() for field in line.split("|")]
+    if len(fields) != _FIELDS or not all(field.isascii() and field.isdecimal() for field in fields):
+        raise ValueError("not unit|function|address|value, four decimal numbers")
+    unit, function, address, value = map(int, fields)
+    table = _TABLES.get(function)
+    if table is None:
+        raise ValueError(f"function {function} reads nothing; known are 1, 2, 3 and 4")
+    for name, number, last in (
+        ("unit", unit, _LAST_UNIT),
+        ("address", address, _LAST),
+        ("value", value, 1 if table in BITS else _LAST),
+    ):
+        if number > last:
+            raise ValueError(f"{name} {number} is above {last}")
+    return (unit, table, address), value
