@@ -2,14 +2,16 @@
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.family import Profile
+from agent.modbus import PymodbusClient
 from agent.probe import recognise_device
+from agent.probe_modbus import GATEWAY, recognise_unit
 from agent.recognise import SYS_DESCR, Match
 from agent.seams import SnmpClient
-from rackflow.errors import ConfigError, DeviceError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 
 MOST_ADDRESSES = 65_536
 AT_ONCE = 64
@@ -23,6 +25,11 @@ class Found:
     match: Match | None
     description: str
     error: str = ""
+    unit: int | None = None
+
+
+Look = Callable[[str], Awaitable[Sequence[Found]]]
+"""What stands at one address; nothing where nobody answers."""
 
 
 def addresses_of(ranges: Sequence[str]) -> list[str]:
@@ -40,16 +47,14 @@ def addresses_of(ranges: Sequence[str]) -> list[str]:
     return list(found)
 
 
-async def discover(
-    addresses: Sequence[str], profiles: Mapping[str, Profile], client_of: Callable[[str], SnmpClient], rate: float
-) -> AsyncIterator[Found]:
+async def discover(addresses: Sequence[str], look: Look, rate: float) -> AsyncIterator[Found]:
     """Devices as they answer; at most `rate` addresses are begun a second. Silence is not reported."""
-    answers: asyncio.Queue[Found | None] = asyncio.Queue(maxsize=AT_ONCE)
+    answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=AT_ONCE)
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def ask(address: str) -> None:
         try:
-            found = await look_at(address, profiles, client_of(address))
+            found = await look(address)
         finally:
             slots.release()
         await answers.put(found)
@@ -64,22 +69,47 @@ async def discover(
     async with asyncio.TaskGroup() as group:
         group.create_task(begin(), name="discover")
         for _ in addresses:
-            found = await answers.get()
-            if found is not None:
+            for found in await answers.get():
                 yield found
 
 
-async def look_at(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> Found | None:
-    """What stands at one address; None where nobody answers."""
+async def look_at_snmp(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> list[Found]:
+    """The agent at one address."""
     everything = list(profiles.values())
     try:
         found, answers = await recognise_device(client, everything)
     except (DeviceTimeout, DeviceUnreachable):
-        return None
+        return []
     except DeviceError as error:
-        return Found(address, None, "", str(error))
+        return [Found(address, None, "", str(error))]
     finally:
         await client.close()
     text = answers.get(SYS_DESCR)
     description = text.decode("utf-8", "replace") if isinstance(text, bytes) else ""
-    return Found(address, found[0] if found else None, " ".join(description.split())[:80])
+    return [Found(address, found[0] if found else None, " ".join(description.split())[:80])]
+
+
+async def look_at_modbus(
+    address: str, profiles: Mapping[str, Profile], client: PymodbusClient, units: Sequence[int], *, every: bool
+) -> list[Found]:
+    """The units at one address that answer, all of those named or the first. Many devices answer to any unit's number."""
+    found: list[Found] = []
+    try:
+        for unit in units:
+            try:
+                match, description = await recognise_unit(client, unit, list(profiles.values()))
+            except DeviceTimeout:
+                continue
+            except DeviceProtocolError as error:
+                if error.code in GATEWAY:
+                    continue
+                found.append(Found(address, None, "", str(error), unit))
+            else:
+                found.append(Found(address, match, description[:80], unit=unit))
+            if not every:
+                break
+    except DeviceUnreachable:
+        pass
+    finally:
+        await client.close()
+    return found

@@ -177,10 +177,27 @@ class Table(StrictModel):
         return [self.rows] if isinstance(self.rows, str) else self.rows
 
 
+class RegisterProbe(StrictModel):
+    """A register, or text in `words` of them, that only this family holds so: one of `in`, or text with one of `contains`."""
+
+    register_: Annotated[int, Field(alias="register", ge=0, le=65535)]
+    table: RegisterTable | None = None
+    words: Annotated[int, Field(ge=1, le=64)] = 1
+    in_: Annotated[list[int], Field(alias="in")] = []
+    contains: list[str] = []
+
+    @model_validator(mode="after")
+    def _sound(self) -> "RegisterProbe":
+        if bool(self.in_) == bool(self.contains):
+            raise ValueError("needs either in or contains")
+        return self
+
+
 class Recognise(StrictModel):
     """How a device is known: sysObjectID prefixes and words of sysDescr, then what must answer (any of both), and what must not.
 
     `probes` are instances, `subtrees` need anything below them. Without either, sysObjectID and sysDescr must both fit.
+    For Modbus, `registers` are what `discover` looks at; all of them must fit.
     """
 
     sysobjectid: list[Oid] = []
@@ -188,6 +205,7 @@ class Recognise(StrictModel):
     probes: list[Oid] = []
     subtrees: list[Oid] = []
     refuse: list[Oid] = []
+    registers: list[RegisterProbe] = []
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
 
 

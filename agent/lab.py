@@ -4,18 +4,17 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.discover import addresses_of, discover
+from agent.discover import Found, Look, addresses_of, discover, look_at_snmp
 from agent.draft import draft
 from agent.factory import snmp_target
 from agent.family import Profile
-from agent.lab_modbus import add_modbus_walk, walk_modbus
+from agent.lab_modbus import add_modbus_walk, look_modbus, walk_modbus
 from agent.poll import SnmpPoller
 from agent.profile import load_profiles, parse_profile
-from agent.seams import SnmpClient, SnmpTarget
+from agent.seams import SnmpTarget
 from agent.snmp_gufo import GufoClient
 from agent.walk import ROOTS, Walker, redacted
 from rackflow.config import check_config
@@ -41,10 +40,16 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add_modbus_walk(command)
     command.set_defaults(command=_walk)
 
-    command = commands.add_parser("discover", help="find and recognise SNMP devices in the ranges that you name")
+    command = commands.add_parser(
+        "discover", help="find and recognise SNMP or Modbus TCP devices in the ranges that you name"
+    )
     command.add_argument("ranges", nargs="+", metavar="CIDR", help="for example 192.0.2.0/24")
     command.add_argument("--rate", type=float, default=50.0, help="addresses begun a second (default 50)")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument(
+        "--unit", type=int, action="append", default=[], help="Modbus unit; may be repeated (default 1, 255 or 0)"
+    )
     _add_credential(command)
     command.set_defaults(command=_discover)
 
@@ -162,21 +167,21 @@ def _discover(arguments: argparse.Namespace) -> int:
     addresses = addresses_of(arguments.ranges)
     profiles = load_profiles(arguments.profiles)
 
-    def client_of(address: str) -> SnmpClient:
-        return GufoClient(_target(arguments, address))
+    async def look_snmp(address: str) -> list[Found]:
+        return await look_at_snmp(address, profiles, GufoClient(_target(arguments, address)))
 
-    return asyncio.run(_print_found(addresses, profiles, client_of, arguments.rate))
+    look = look_modbus(arguments, profiles) if arguments.protocol == "modbus" else look_snmp
+    return asyncio.run(_print_found(addresses, look, arguments.rate))
 
 
-async def _print_found(
-    addresses: list[str], profiles: dict[str, Profile], client_of: Callable[[str], SnmpClient], rate: float
-) -> int:
+async def _print_found(addresses: list[str], look: Look, rate: float) -> int:
     count = 0
-    async for found in discover(addresses, profiles, client_of, rate):
+    async for found in discover(addresses, look, rate):
         count += 1
         match = found.match
         what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"
         why = "; ".join(match.reasons) if match else found.error
-        print(f"{found.address:<16} {what} {found.description}{f'  [{why}]' if why else ''}", flush=True)
-    print(f"{count} of {len(addresses)} addresses answered", file=sys.stderr)
+        where = found.address if found.unit is None else f"{found.address} unit {found.unit}"
+        print(f"{where:<16} {what} {found.description}{f'  [{why}]' if why else ''}", flush=True)
+    print(f"{count} devices answered at {len(addresses)} addresses", file=sys.stderr)
     return 0

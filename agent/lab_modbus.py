@@ -5,6 +5,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from agent.discover import Found, Look, look_at_modbus
 from agent.family import Profile
 from agent.modbus import PymodbusClient
 from agent.profile import load_profiles
@@ -13,6 +14,8 @@ from agent.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
 from rackflow.errors import ConfigError
 from rackflow.mbrec import Place, dump_mbrec
 
+USUAL_UNITS = (1, 255, 0)
+LAST_UNIT = 255
 MOST_A_SECOND = 100.0
 MOST_AT_ONCE = 32
 """Registers in one request to a device of which nothing is known; what some take at most is less, and they refuse."""
@@ -52,6 +55,19 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return 0
+
+
+def look_modbus(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> Look:
+    """What `discover` does at each address."""
+    if wrong := [unit for unit in arguments.unit if not 0 <= unit <= LAST_UNIT]:
+        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {LAST_UNIT}")
+
+    async def look(address: str) -> list[Found]:
+        target = ModbusTarget("tcp", address, arguments.port or 502, timeout_s=arguments.timeout)
+        units = arguments.unit or USUAL_UNITS
+        return await look_at_modbus(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
+
+    return look
 
 
 def _profile(arguments: argparse.Namespace) -> Profile | None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -39,6 +39,8 @@ _READS = {
     "input": (4, "read_input_registers"),
 }
 
+_IDENTIFY = 0x2B
+
 
 def _quiet_library() -> None:
     """Pymodbus logs every timeout as an error; here a timeout is a value, told once by whoever watches the device."""
@@ -61,13 +63,34 @@ class PymodbusClient:
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `ModbusClient.read`."""
         operation = f"read unit {unit} {table} {address}+{count}"
+        function, name = _READS[table]
+        answer = await self._ask(
+            function, operation, lambda client: getattr(client, name)(address, count=count, device_id=unit)
+        )
+        values = [int(bit) for bit in answer.bits[:count]] if table in {"coil", "discrete"} else list(answer.registers)
+        if len(values) != count:
+            raise self._error(DeviceProtocolError, f"{len(values)} values came instead of {count}", operation)
+        return values
+
+    async def describe(self, unit: int) -> str:
+        """What the unit says of itself: vendor, product and revision (Read Device Identification). Raises DeviceError."""
+        operation = f"identify unit {unit}"
+        answer = await self._ask(
+            _IDENTIFY, operation, lambda client: client.read_device_information(read_code=1, device_id=unit)
+        )
+        words = [text.decode("utf-8", "replace") for text in answer.information.values() if isinstance(text, bytes)]
+        return " ".join(" ".join(words).split())
+
+    async def _ask(
+        self, function: int, operation: str, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
+    ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
         async with self._lock:
             await self._rest()
             try:
                 async with asyncio.timeout(self._target.timeout_s):
                     client = await self._connected(operation)
                     self._waiting = True
-                    answer: ModbusPDU = await getattr(client, _READS[table][1])(address, count=count, device_id=unit)
+                    answer = await call(client)
             except TimeoutError as error:
                 raise self._silence(operation) from error
             except asyncio.CancelledError:
@@ -82,7 +105,8 @@ class PymodbusClient:
             finally:
                 self._waiting = False
                 self._free_at = max(self._free_at, asyncio.get_running_loop().time() + self._target.pause_s)
-            return self._values(answer, table, count, operation)
+            self._check(answer, function, operation)
+            return answer
 
     async def close(self) -> None:
         """See `ModbusClient.close`."""
@@ -127,22 +151,21 @@ class PymodbusClient:
             self._client.close()
             self._client = None
 
-    def _values(self, answer: ModbusPDU, table: RegisterTable, count: int, operation: str) -> list[int]:
+    def _check(self, answer: ModbusPDU, function: int, operation: str) -> None:
         if self._silences and not answer.transaction_id and self._target.transport == "tcp":
             # A device that does not number its answers, and one of them is late: this may be the one.
             self._drop()
             raise self._error(DeviceProtocolError, "an unnumbered answer after a missing one", operation)
         self._silences = 0
-        if answer.function_code & 0x7F != _READS[table][0]:
+        if answer.function_code & 0x7F != function:
             self._drop()
             raise self._error(DeviceProtocolError, f"an answer to function {answer.function_code}", operation)
         if answer.isError():
             code = answer.exception_code
-            raise self._error(DeviceProtocolError, f"exception {code}, {_EXCEPTIONS.get(code, 'unknown')}", operation)
-        values = [int(bit) for bit in answer.bits[:count]] if table in {"coil", "discrete"} else list(answer.registers)
-        if len(values) != count:
-            raise self._error(DeviceProtocolError, f"{len(values)} values came instead of {count}", operation)
-        return values
+            text = f"exception {code}, {_EXCEPTIONS.get(code, 'unknown')}"
+            refusal = DeviceProtocolError(text, device=self._name, operation=operation)
+            refusal.code = code
+            raise refusal
 
     def _error(self, kind: type[DeviceError], text: str, operation: str) -> DeviceError:
         return kind(text, device=self._name, operation=operation)

@@ -81,6 +81,8 @@ def _faults(profile: Profile) -> Iterator[tuple[Place, str]]:
             ("recognise",),
             "recognise: an SNMP profile needs a probe or a subtree, or else both sysobjectid and sysdescr",
         )
+    if profile.protocol == "snmp" and rules.registers:
+        yield ("recognise", "registers"), "recognise: registers belong to Modbus; SNMP has probes and subtrees"
     if profile.protocol == "modbus" and profile.tables:
         yield ("tables",), "tables: belong to SNMP; a Modbus profile lists points"
     places: list[tuple[Place, Table | None, Point]] = [

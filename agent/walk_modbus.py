@@ -15,6 +15,9 @@ from rackflow.mbrec import BITS, Place, RegisterTable
 MOST_REGISTERS = 20_000
 _RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")
 _LAST = 0xFFFF
+NO_SUCH_TABLE = 1
+NOT_THERE = (NO_SUCH_TABLE, 2, 3, 4)
+"""Exceptions of a device that has no such register: some say that the value is wrong, or that they have failed."""
 _TEXT_WORDS = 4
 """So many registers of printable characters in a row are text."""
 
@@ -88,8 +91,10 @@ class ModbusWalker:
             await self._turn()
             try:
                 values = await self._client.read(self._unit, part.table, part.address, part.count)
-            except DeviceProtocolError:
-                if half := part.count // 2:
+            except DeviceProtocolError as refusal:
+                if refusal.code not in NOT_THERE:
+                    raise
+                if (half := part.count // 2) and refusal.code != NO_SUCH_TABLE:
                     waiting.append(Span(part.table, part.address + half, part.count - half))
                     waiting.append(Span(part.table, part.address, half))
                 continue

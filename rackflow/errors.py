@@ -73,9 +73,10 @@ class DeviceAuthError(DeviceError):
 
 
 class DeviceProtocolError(DeviceError):
-    """An answer that breaks the protocol, or the device's own refusal of a request."""
+    """An answer that breaks the protocol, or the device's own refusal of a request; `code` is Modbus's word for why, else 0."""
 
     kind = "protocol"
+    code = 0
 
 
 class DeviceDecodeError(DeviceError):

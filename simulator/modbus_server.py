@@ -6,6 +6,7 @@ from typing import Final, Literal
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import NoSuchIdException
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -40,7 +41,13 @@ class ModbusServer:
         """Serve, and return the port. Raises OSError if the address cannot be used."""
         # The server wants a device of pymodbus's own; it is replaced before anybody can ask for it.
         placeholder = SimDevice(id=1, simdata=[SimData(0, datatype=DataType.REGISTERS)])
-        server = _Server(placeholder, framer=self._framer, address=(self.host, self.port), ignore_missing_devices=True)
+        server = _Server(
+            placeholder,
+            framer=self._framer,
+            address=(self.host, self.port),
+            ignore_missing_devices=True,
+            custom_pdu=[_Identify],
+        )
         server.context = self  # type: ignore[assignment]  # its protocol: the three methods below
         await server.serve_forever(background=True)
         self._server = server
@@ -81,12 +88,26 @@ class ModbusServer:
         func_code: int,  # noqa: ARG002 - pymodbus's signature
         address: int,  # noqa: ARG002
         values: Sequence[int] | Sequence[bool],  # noqa: ARG002
-    ) -> ExcCodes | None:
+    ) -> ExcCodes:
         """Called by pymodbus for every write."""
         self.requests += 1
         if self.mute:
             raise NoSuchIdException("mute")
         return ExcCodes.ILLEGAL_FUNCTION if device_id in self._units else ExcCodes.GATEWAY_NO_RESPONSE
+
+
+class _Identify(ModbusPDU):
+    """Read Device Identification, which no device here knows; pymodbus would answer it for all of them alike."""
+
+    function_code = 0x2B
+
+    def decode(self, data: bytes) -> None:
+        """Called by pymodbus."""
+
+    async def datastore_update(self, context: ModbusServer, device_id: int) -> ModbusPDU:  # type: ignore[override]
+        """Called by pymodbus."""
+        refusal = await context.async_setValues(device_id, self.function_code, 0, [])
+        return ExceptionResponse(self.function_code, refusal)
 
 
 class _Server(ModbusTcpServer):

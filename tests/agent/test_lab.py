@@ -85,7 +85,7 @@ async def test_devices_are_found_where_one_looks(two_devices: int, capfd: pytest
     assert "answers 1.3.6.1.4.1.318" in lines[0]
     assert lines[1].split()[:2] == ["127.0.0.3", "(unknown)"]
     assert "Toaster 3000" in lines[1]
-    assert "2 of 6 addresses answered" in printed.err
+    assert "2 devices answered at 6 addresses" in printed.err
 
 
 def test_ranges() -> None:
