@@ -159,7 +159,7 @@ def load_profiles(folder: Path | None = None) -> dict[str, Profile]:
         texts += [(1, str(path), path.read_text(encoding="utf-8")) for path in folder.glob("*.yaml")]
     found: dict[str, Profile] = {}
     # Those that stand on their own come first, so that the others can extend them; the user's own come last and win.
-    for _, name, text in sorted(texts, key=lambda each: (_EXTENDS.search(each[2]) is not None, each[:2])):
+    for _, name, text in sorted(texts, key=lambda each: (each[0], _EXTENDS.search(each[2]) is not None, each[1])):
         profile = parse_profile(text, name, found)
         if Path(name).stem != profile.profile:
             raise ProfileError(f"{name}: profile: is {profile.profile!r}, but the file is called {Path(name).name}")

@@ -32,8 +32,12 @@ GOLDEN = {
             "dcim_ups_output_frequency_hertz": 50.0,
             f"dcim_ups_output_load_ratio{L1}": 0.202,
             f"dcim_ups_output_current_amperes{L1}": 0.6,
+            "dcim_env_temperature_celsius{sensor=iem.1}": 23.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=iem.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=iem.2}": 0.0,
         },
         {"dcim_ups_output_source": "normal"},
+        {"dcim_env_relative_humidity_ratio{sensor=iem.1}": "sentinel"},
     ),
     "pdu/apc_ap8959eu3": Golden(
         "apc-rpdu2",
