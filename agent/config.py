@@ -1,5 +1,6 @@
 """The agent's configuration: in goes one strict YAML file, out come frozen sections."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,10 +8,11 @@ from pydantic import Field, StringConstraints, model_validator
 
 from rackflow.broker import Broker, Port
 from rackflow.catalogue import POLL_SECONDS, PollClass
-from rackflow.config import Secret, StrictModel, load_config
+from rackflow.config import Name, Secret, StrictModel, load_config
+from rackflow.errors import ConfigError
 from rackflow.outbox_config import OutboxSection
+from rackflow.site import Site, load_site
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
 
 
@@ -109,7 +111,8 @@ class AgentConfig(StrictModel):
     """The whole file."""
 
     agent: Name
-    labels: Labels
+    labels: Labels = Labels()
+    site_file: Path | None = None
     broker: Broker = Broker()
     credentials: dict[str, Credential] = {}
     devices: list[Device]
@@ -121,8 +124,10 @@ class AgentConfig(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":
-        if self.labels.site is None:
-            raise ValueError("labels.site is required; name the site")
+        if self.labels.site is None and self.site_file is None:
+            raise ValueError("labels.site is required; name the site, or the file that describes it as site_file")
+        if self.site_file and self.labels.given().keys() - {"site"}:
+            raise ValueError("labels of places come from site_file; leave only the site's name, or remove site_file")
         seen: set[str] = set()
         for device in self.devices:
             if device.id in seen:
@@ -147,5 +152,53 @@ class AgentConfig(StrictModel):
 
 
 def load_agent_config(path: Path) -> AgentConfig:
-    """The checked configuration. Raises ConfigError naming file, key and remedy."""
-    return load_config(path, AgentConfig)
+    """The checked configuration, its devices completed from the site file. Raises ConfigError naming file, key and remedy."""
+    config = load_config(path, AgentConfig)
+    if config.site_file is None:
+        return config
+    site_file = path.parent / config.site_file
+    try:
+        return placed(config, load_site(site_file))
+    except _ContradictionError as error:
+        raise ConfigError(f"{path}: {error} in {site_file}; correct one of them, or remove it here") from error
+
+
+class _ContradictionError(ConfigError):
+    """What the agent's configuration says is not what the site file says."""
+
+
+def placed(config: AgentConfig, site: Site) -> AgentConfig:
+    """The configuration with labels, roles and coolants from the site. Raises ConfigError where both say different things."""
+    labels = _agreed("labels", config.labels.given(), {"site": site.id})
+    devices = []
+    for index, device in enumerate(config.devices):
+        where = f"devices[{index}] ({device.id})"
+        role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
+        given = {"role": device.role} if device.role else {}
+        update = {
+            "labels": Labels.model_validate(_agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))),
+            "role": _agreed(where, given, role).get("role"),
+            "coolant": _coolants(where, device, site),
+        }
+        devices.append(device.model_copy(update=update))
+    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+
+
+def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    for key, value in given.items():
+        if known.get(key, value) != value:
+            raise _ContradictionError(f"{where}.{key}: is {value!r} here and {known[key]!r}")
+    return {**known, **given}
+
+
+def _coolants(where: str, device: Device, site: Site) -> dict[Literal["primary", "secondary"], CoolantConfig]:
+    cdu = site.cdus.get(device.id)
+    found = dict(device.coolant)
+    for name in (cdu.primary, cdu.secondary) if cdu else ():
+        if name is None:
+            continue
+        loop = site.loops[name]
+        given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}
+        _agreed(f"{where}.coolant.{loop.kind}", given, {"fluid": loop.coolant})
+        found.setdefault(loop.kind, CoolantConfig(fluid=loop.coolant))
+    return found

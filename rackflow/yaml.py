@@ -73,10 +73,14 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | N
 
 def load_yaml_file(path: Path) -> Any:  # noqa: ANN401 - the shape is checked by the caller's model
     """Plain values of a YAML file. Raises ConfigError naming the file."""
+    return load_yaml_text(read_text_file(path), str(path))
+
+
+def read_text_file(path: Path) -> str:
+    """The text of a file. Raises ConfigError naming the file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return load_yaml_text(text, str(path))

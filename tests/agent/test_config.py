@@ -116,3 +116,57 @@ def test_equal_configurations_are_equal_and_a_changed_secret_is_a_change() -> No
     one, same, other = (AgentConfig.model_validate(each) for each in (WHOLE, WHOLE, changed))
     assert one == same
     assert one.credentials["v2"] != other.credentials["v2"]
+
+
+SITE_TEXT = (Path(__file__).parent.parent / "contract" / "site_hall.yaml").read_text(encoding="utf-8")
+ON_SITE: list[dict[str, object]] = [
+    {"id": "pdu-a1-a", "host": "192.0.2.1", "credential": "v2"},
+    {"id": "pdu-a1-b", "host": "192.0.2.2", "credential": "v2", "labels": {"rack": "a1", "feed": "B"}},
+    {"id": "crac-9", "host": "192.0.2.3", "credential": "v2", "labels": {"room": "annex"}},
+    {"id": "cdu-1", "protocol": "modbus", "profile": "aalc-rpu", "host": "192.0.2.4"},
+    {"id": "meter-it", "protocol": "modbus", "profile": "schneider-iem3000", "host": "192.0.2.5"},
+]
+PLACED: dict[str, object] = {
+    "agent": "gw-1",
+    "site_file": "site.yaml",
+    "credentials": {"v2": {"community": "secret-community"}},
+    "devices": ON_SITE,
+}
+
+
+def test_places_roles_and_coolants_come_from_the_site_file(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE_TEXT, encoding="utf-8")
+    config = load_agent_config(written(tmp_path, PLACED))
+    pdu_a, pdu_b, stranger, cdu, meter = config.devices
+    whole = {"site": "t1", "room": "hall", "row": "a", "rack": "a1"}
+    assert config.labels.given() == {"site": "t1"}
+    assert config.labels_of(pdu_a) == whole | {"feed": "A"}
+    assert config.labels_of(pdu_b) == whole | {"feed": "B"}
+    assert config.labels_of(stranger) == {"site": "t1", "room": "annex"}
+    assert config.labels_of(cdu) == {"site": "t1", "room": "hall", "row": "a"}
+    assert {loop: each.fluid for loop, each in cdu.coolant.items()} == {"primary": "water", "secondary": "pg25"}
+    assert (meter.role, cdu.role) == ("it", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"labels": {"site": "t2"}}, "labels.site: is 't2' here and 't1' in"),
+        ({"labels": {"room": "hall"}}, "labels of places come from site_file"),
+        ({"site_file": "nowhere.yaml"}, "nowhere.yaml: no such file"),
+        (
+            {"devices": [{**ON_SITE[0], "labels": {"feed": "B"}}]},
+            "devices[0] (pdu-a1-a).labels.feed: is 'B' here",
+        ),
+        ({"devices": [{**ON_SITE[4], "role": "pv"}]}, "devices[0] (meter-it).role: is 'pv' here and 'it' in"),
+        (
+            {"devices": [{**ON_SITE[3], "coolant": {"primary": {"fluid": "pg25"}}}]},
+            "devices[0] (cdu-1).coolant.primary.fluid: is 'pg25' here and 'water' in",
+        ),
+    ],
+)
+def test_two_files_must_agree(tmp_path: Path, change: dict[str, object], expected: str) -> None:
+    (tmp_path / "site.yaml").write_text(SITE_TEXT, encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_agent_config(written(tmp_path, PLACED | change))
+    assert expected in str(raised.value)

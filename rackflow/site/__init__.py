@@ -1,0 +1,47 @@
+"""The site file: in goes one YAML file, out comes the site as a frozen `Site` with lookups of what feeds and cools what."""
+
+from rackflow.site.file import (
+    AirUnit,
+    Cdu,
+    Contract,
+    Electrical,
+    Feed,
+    Grid,
+    Loop,
+    Meter,
+    Monitor,
+    Panel,
+    Pdu,
+    Rack,
+    Room,
+    Row,
+    Sensor,
+    SiteFile,
+    Ups,
+)
+from rackflow.site.load import load_site, parse_site
+from rackflow.site.topology import FeedPath, Site
+
+__all__ = [
+    "AirUnit",
+    "Cdu",
+    "Contract",
+    "Electrical",
+    "Feed",
+    "FeedPath",
+    "Grid",
+    "Loop",
+    "Meter",
+    "Monitor",
+    "Panel",
+    "Pdu",
+    "Rack",
+    "Room",
+    "Row",
+    "Sensor",
+    "Site",
+    "SiteFile",
+    "Ups",
+    "load_site",
+    "parse_site",
+]

@@ -1,0 +1,227 @@
+"""What must hold between the sections of a site file: in go the sections, out come faults, each with its place; pure."""
+
+import difflib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from rackflow.site.file import Panel, Placed, SiteFile, Ups
+
+Fault = tuple[tuple[str | int, ...], str]
+"""Path of keys and positions to the value at fault, and what is wrong with it and the remedy."""
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+class _Ids:
+    """The ids of each section, and what may be named where."""
+
+    def __init__(self, file: SiteFile) -> None:
+        self.of = {name: {entry.id for entry in entries} for name, entries in sections(file).items()}
+
+    def among(self, *names: str) -> set[str]:
+        return set[str]().union(*(self.of[name] for name in names))
+
+
+def sections(file: SiteFile) -> Mapping[str, Sequence[_Named]]:
+    """The sections that are lists, by key."""
+    return {name: value for name in type(file).model_fields if isinstance(value := getattr(file, name), list)}
+
+
+def faults(file: SiteFile) -> Iterator[Fault]:
+    """Everything that is wrong, in the order of the file's sections; what can only follow from another fault is left out."""
+    ids = _Ids(file)
+    yield from _twice(file)
+    broken = list(_dangling(file, ids))
+    yield from broken
+    if not broken:
+        cycles = list(_cycles(file))
+        yield from cycles or _mixed_feeds(file)
+        if not cycles:
+            yield from _racks(file)
+    yield from _loops(file)
+    yield from _cooled_racks(file)
+    yield from _sensors(file)
+
+
+def _twice(file: SiteFile) -> Iterator[Fault]:
+    """Places are unique by kind; all that can be fed, measured or polled has one name space."""
+    devices: dict[str, str] = {}
+    for name, entries in sections(file).items():
+        seen = {} if name in {"rooms", "rows", "racks", "contracts"} else devices
+        for index, entry in enumerate(entries):
+            if entry.id in seen:
+                first = seen[entry.id]
+                where = f"in {first} already" if first != name else "already"
+                yield (name, index, "id"), f"{entry.id!r} is given {where}; ids must be unique"
+            seen[entry.id] = name
+
+
+def _dangling(file: SiteFile, ids: _Ids) -> Iterator[Fault]:
+    power = ids.among("feeds", "ups", "panels")
+    measured = power | ids.among("pdus", "cdus", "air_units", "racks", "loops")
+    for name, key, what, known in (
+        ("rows", "room", "room", ids.of["rooms"]),
+        ("racks", "row", "row", ids.of["rows"]),
+        ("ups", "fed_by", "feed, UPS or panel", power),
+        ("panels", "fed_by", "feed, UPS or panel", power),
+        ("pdus", "rack", "rack", ids.of["racks"]),
+        ("pdus", "fed_by", "feed, UPS or panel", power),
+        ("loops", "racks", "rack", ids.of["racks"]),
+        ("cdus", "primary", "loop", ids.of["loops"]),
+        ("cdus", "secondary", "loop", ids.of["loops"]),
+        ("cdus", "fed_by", "feed, UPS, panel or PDU", power | ids.of["pdus"]),
+        ("air_units", "primary", "loop", ids.of["loops"]),
+        ("air_units", "fed_by", "feed, UPS, panel or PDU", power | ids.of["pdus"]),
+        ("meters", "measures", "feed, device, rack or loop", measured),
+        (
+            "sensors",
+            "device",
+            "device",
+            measured.difference(ids.among("feeds", "racks", "loops")) | ids.among("meters", "monitors"),
+        ),
+        ("contracts", "meter", "meter of role pv or other", {m.id for m in file.meters if m.role in {"pv", "other"}}),
+    ):
+        for index, entry in enumerate(sections(file)[name]):
+            yield from _unknown((name, index, "from" if key == "fed_by" else key), getattr(entry, key), what, known)
+    for name, entries in sections(file).items():
+        for index, entry in enumerate(entries):
+            if isinstance(entry, Placed):
+                for key in ("room", "row", "rack"):
+                    yield from _unknown((name, index, key), getattr(entry, key), key, ids.of[f"{key}s"])
+
+
+def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Fault]:
+    each: Sequence[object] = named if isinstance(named, list) else [named]
+    for position, name in enumerate(each):
+        if isinstance(name, str) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {close[0]!r}?" if close else "add it, or correct the name"
+            yield (*path, position) if isinstance(named, list) else path, f"{name!r} is no {what}; {remedy}"
+
+
+def _sources(file: SiteFile) -> dict[str, Sequence[str]]:
+    """What feeds each UPS, panel and PDU."""
+    found: dict[str, Sequence[str]] = {pdu.id: [pdu.fed_by] for pdu in file.pdus}
+    return found | {ups.id: ups.fed_by for ups in file.ups} | {panel.id: panel.fed_by for panel in file.panels}
+
+
+def _distribution(file: SiteFile) -> Iterator[tuple[str, int, Ups | Panel]]:
+    yield from (("ups", index, ups) for index, ups in enumerate(file.ups))
+    yield from (("panels", index, panel) for index, panel in enumerate(file.panels))
+
+
+def _cycles(file: SiteFile) -> Iterator[Fault]:
+    """Of each cycle, the member that comes first in the file."""
+    sources = _sources(file)
+    told: set[str] = set()
+    for name, index, entry in _distribution(file):
+        cycle = _way_back(entry.id, sources)
+        if cycle and not told.intersection(cycle):
+            told.update(cycle)
+            yield (name, index, "from"), f"feeds itself: {' from '.join([*cycle, entry.id])}; break the cycle"
+
+
+def _way_back(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
+    """A way from a node upstream to itself; empty where there is none."""
+    ways, seen = [[start]], {start}
+    for way in ways:
+        for source in sources.get(way[-1], ()):
+            if source == start:
+                return way
+            if source not in seen:
+                seen.add(source)
+                ways.append([*way, source])
+    return []
+
+
+def feeds_upstream(node: str, sources: Mapping[str, Sequence[str]]) -> set[str]:
+    """The feeds that a node hangs from; `sources` has no cycle."""
+    above = sources.get(node)
+    if above is None:
+        return {node}
+    return set[str]().union(*(feeds_upstream(source, sources) for source in above))
+
+
+def _mixed_feeds(file: SiteFile) -> Iterator[Fault]:
+    sources = _sources(file)
+    for name, index, entry in _distribution(file):
+        each = [feeds_upstream(source, sources) for source in entry.fed_by]
+        if len(set[str]().union(*each)) > 1 and all(len(feeds) == 1 for feeds in each):
+            named = " and ".join(sorted(set[str]().union(*each)))
+            yield (
+                (name, index, "from"),
+                f"{entry.id!r} hangs from feeds {named}; a UPS or panel belongs to one feed",
+            )
+
+
+def _racks(file: SiteFile) -> Iterator[Fault]:
+    sources = _sources(file)
+    fed: dict[tuple[str, str], list[str]] = {}
+    counts = {rack.id: rack.pdus_per_feed for rack in file.racks}
+    for index, pdu in enumerate(file.pdus):
+        for feed in feeds_upstream(pdu.id, sources):
+            already = fed.setdefault((pdu.rack, feed), [])
+            if len(already) == counts[pdu.rack]:
+                others = ", ".join(already)
+                what = f"rack {pdu.rack!r} is fed by feed {feed} already, through {others}"
+                yield ("pdus", index, "from"), f"{what}; take another feed, or set the rack's pdus_per_feed"
+            else:
+                already.append(pdu.id)
+    for index, rack in enumerate(file.racks):
+        has = {feed: len(pdus) for (name, feed), pdus in fed.items() if name == rack.id}
+        if not has:
+            yield ("racks", index), f"rack {rack.id!r} has no PDU; add one under pdus, or remove the rack"
+        for feed, count in has.items():
+            if count < rack.pdus_per_feed:
+                what = f"{count} of {rack.pdus_per_feed} PDUs on feed {feed}"
+                yield (
+                    ("racks", index, "pdus_per_feed"),
+                    f"rack {rack.id!r} has {what}; add the others, or correct the number",
+                )
+
+
+def _loops(file: SiteFile) -> Iterator[Fault]:
+    kinds = {loop.id: loop.kind for loop in file.loops}
+    supplied: Counter[str] = Counter()
+    units = (("cdus", "primary", file.cdus), ("cdus", "secondary", file.cdus), ("air_units", "primary", file.air_units))
+    for name, key, entries in units:
+        for index, unit in enumerate(entries):
+            loop = getattr(unit, key)
+            supplied[loop] += 1
+            if kinds.get(loop, key) != key:
+                yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} one"
+    for index, each in enumerate(file.loops):
+        has = supplied[each.id]
+        if each.kind == "secondary" and has < each.cdus_required:
+            what = f"loop {each.id!r} has {has} of {each.cdus_required} CDUs"
+            yield ("loops", index, "cdus_required"), f"{what}; add a CDU, or correct the number"
+
+
+def _cooled_racks(file: SiteFile) -> Iterator[Fault]:
+    cooled: dict[str, str] = {}
+    for index, loop in enumerate(file.loops):
+        if loop.kind == "primary" and loop.racks:
+            yield ("loops", index, "racks"), "racks hang on secondary loops; remove them, or correct the kind"
+            continue
+        for position, name in enumerate(loop.racks):
+            if name in cooled:
+                what = f"rack {name!r} hangs on loop {cooled[name]!r} already"
+                yield ("loops", index, "racks", position), f"{what}; a rack has one loop"
+            cooled[name] = loop.id
+    for index, rack in enumerate(file.racks):
+        if rack.liquid_share > 0 and rack.id not in cooled:
+            what = f"rack {rack.id!r} gives heat to liquid and hangs on no loop"
+            yield ("racks", index, "liquid_share"), f"{what}; add it to a loop's racks, or remove liquid_share"
+
+
+def _sensors(file: SiteFile) -> Iterator[Fault]:
+    seen: dict[tuple[str, str | None], str] = {}
+    for index, sensor in enumerate(file.sensors):
+        key = (sensor.device or sensor.id, sensor.sensor)
+        if key in seen:
+            yield ("sensors", index, "sensor"), f"is the same as {seen[key]!r}; name each sensor of a device once"
+        seen[key] = sensor.id

@@ -1,0 +1,201 @@
+"""The site as lookups: in go the sections of a sound site file, out come paths of power and liquid, places and labels; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rackflow.site.check import feeds_upstream
+from rackflow.site.file import (
+    AirUnit,
+    Cdu,
+    Contract,
+    Feed,
+    Loop,
+    Meter,
+    MeterRole,
+    Monitor,
+    Panel,
+    Pdu,
+    Phase,
+    Placed,
+    Position,
+    Rack,
+    Room,
+    Row,
+    Sensor,
+    SiteFile,
+    Ups,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPath:
+    """How one feed reaches one rack. Panels are listed from the feed to the rack; UPSs in parallel are all there."""
+
+    rack: str
+    feed: str
+    ups: tuple[str, ...]
+    panels: tuple[str, ...]
+    pdus: tuple[str, ...]
+    breaker_a: Mapping[Phase, float]
+    """Sum of the ratings of the breakers in front of the PDUs, per phase of the supply, A."""
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the supply that the rack is connected to."""
+        return tuple(self.breaker_a)
+
+
+class Site:
+    """One site. Every section is a mapping by id, in the file's order; nothing in it changes."""
+
+    def __init__(self, file: SiteFile) -> None:
+        """`file` must be free of faults (`rackflow.site.check`)."""
+        self.id = file.site
+        self.electrical = file.electrical
+        self.grid = file.grid
+        self.rooms: Mapping[str, Room] = MappingProxyType({each.id: each for each in file.rooms})
+        self.rows: Mapping[str, Row] = MappingProxyType({each.id: each for each in file.rows})
+        self.racks: Mapping[str, Rack] = MappingProxyType({each.id: each for each in file.racks})
+        self.feeds: Mapping[str, Feed] = MappingProxyType({each.id: each for each in file.feeds})
+        self.ups: Mapping[str, Ups] = MappingProxyType({each.id: each for each in file.ups})
+        self.panels: Mapping[str, Panel] = MappingProxyType({each.id: each for each in file.panels})
+        self.pdus: Mapping[str, Pdu] = MappingProxyType({each.id: each for each in file.pdus})
+        self.loops: Mapping[str, Loop] = MappingProxyType({each.id: each for each in file.loops})
+        self.cdus: Mapping[str, Cdu] = MappingProxyType({each.id: each for each in file.cdus})
+        self.air_units: Mapping[str, AirUnit] = MappingProxyType({each.id: each for each in file.air_units})
+        self.meters: Mapping[str, Meter] = MappingProxyType({each.id: each for each in file.meters})
+        self.monitors: Mapping[str, Monitor] = MappingProxyType({each.id: each for each in file.monitors})
+        self.sensors: Mapping[str, Sensor] = MappingProxyType({each.id: each for each in file.sensors})
+        self.contracts: Mapping[str, Contract] = MappingProxyType({each.id: each for each in file.contracts})
+        powered = (self.ups, self.panels, self.cdus, self.air_units)
+        self._sources: dict[str, tuple[str, ...]] = {
+            each.id: tuple(each.fed_by) for section in powered for each in section.values()
+        } | {pdu.id: (pdu.fed_by,) for pdu in self.pdus.values()}
+        self._fed: dict[str, list[str]] = {}
+        for node, sources in self._sources.items():
+            for source in sources:
+                self._fed.setdefault(source, []).append(node)
+        self._pdus: dict[tuple[str, str], list[Pdu]] = {}
+        for pdu in self.pdus.values():
+            self._pdus.setdefault((pdu.rack, self.feed_of(pdu.id) or ""), []).append(pdu)
+        self._placed_devices: dict[str, Placed] = {}
+        for placed in (self.ups, self.panels, self.cdus, self.air_units, self.meters, self.monitors, self.sensors):
+            self._placed_devices |= placed
+        self._loop_of = {rack: loop for loop in self.loops.values() for rack in loop.racks}
+
+    # Power
+
+    def sources(self, device: str) -> tuple[str, ...]:
+        """What feeds a UPS, panel, PDU, CDU or air unit directly; empty for a feed, and for what is not in the file."""
+        return self._sources.get(device, ())
+
+    def fed_from(self, node: str) -> tuple[str, ...]:
+        """The UPSs, panels, PDUs, CDUs and air units that a feed or device supplies directly."""
+        return tuple(self._fed.get(node, ()))
+
+    def downstream(self, node: str) -> frozenset[str]:
+        """Every device that hangs from a feed, UPS or panel, directly or through others."""
+        found: set[str] = set()
+        waiting = [node]
+        while waiting:
+            for each in self._fed.get(waiting.pop(), ()):
+                if each not in found:
+                    found.add(each)
+                    waiting.append(each)
+        return frozenset(found)
+
+    def feed_of(self, device: str) -> str | None:
+        """The feed of a UPS, panel or PDU, or of what hangs from one feed only; else None."""
+        feeds = feeds_upstream(device, self._sources) if self._sources.get(device) else set()
+        return feeds.pop() if len(feeds) == 1 else None
+
+    def feeds_of(self, rack: str) -> tuple[str, ...]:
+        """The feeds that reach a rack, in the file's order. Raises KeyError where the rack is not in the file."""
+        self.racks[rack]
+        return tuple(feed for feed in self.feeds if (rack, feed) in self._pdus)
+
+    def pdus_of(self, rack: str, feed: str | None = None) -> tuple[Pdu, ...]:
+        """The PDUs of a rack, on one feed or on all."""
+        feeds = self.feeds_of(rack) if feed is None else (feed,)
+        return tuple(pdu for each in feeds for pdu in self._pdus.get((rack, each), ()))
+
+    def path(self, rack: str, feed: str) -> FeedPath:
+        """How the feed reaches the rack. Raises KeyError where it does not."""
+        pdus = self._pdus[rack, feed]
+        above: list[str] = []
+        waiting = [pdu.fed_by for pdu in pdus]
+        for node in waiting:
+            if node not in above and node not in self.feeds:
+                above.append(node)
+                waiting.extend(self._sources[node])
+        breakers: dict[Phase, float] = {}
+        for pdu in pdus:
+            for phase in pdu.phases:
+                breakers[phase] = breakers.get(phase, 0.0) + pdu.breaker_a
+        return FeedPath(
+            rack=rack,
+            feed=feed,
+            ups=tuple(node for node in self.ups if node in above),
+            panels=tuple(node for node in reversed(above) if node in self.panels),
+            pdus=tuple(pdu.id for pdu in pdus),
+            breaker_a=MappingProxyType(dict(sorted(breakers.items()))),
+        )
+
+    # Cooling
+
+    def loop_of(self, rack: str) -> Loop | None:
+        """The secondary loop that cools a rack."""
+        return self._loop_of.get(rack)
+
+    def cdus_of(self, loop: str) -> tuple[Cdu, ...]:
+        """The CDUs on a loop, on either side."""
+        return tuple(cdu for cdu in self.cdus.values() if loop in {cdu.primary, cdu.secondary})
+
+    # Places, meters, sensors
+
+    def place(self, device: str) -> dict[str, str]:
+        """The labels room, row and rack of a device, as far as the file gives them."""
+        if device in self.pdus:
+            return self._place(None, None, self.pdus[device].rack)
+        placed = self._placed_devices.get(device)
+        return self._place(placed.room, placed.row, placed.rack) if placed else {}
+
+    def labels(self, device: str) -> dict[str, str]:
+        """All base labels that the file gives a device; empty where it does not know it."""
+        if device not in self._placed_devices and device not in self.pdus:
+            return {}
+        feed = self.feed_of(device) if device in {*self.ups, *self.panels, *self.pdus} else None
+        return {"site": self.id} | self.place(device) | ({"feed": feed} if feed else {})
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Ids of everything that may be polled."""
+        sensors = [sensor.id for sensor in self.sensors.values() if sensor.device is None]
+        sections = (self.ups, self.panels, self.pdus, self.cdus, self.air_units, self.meters, self.monitors, sensors)
+        return tuple(device for section in sections for device in section)
+
+    def meters_of(self, role: MeterRole) -> tuple[Meter, ...]:
+        """The meters of a role."""
+        return tuple(meter for meter in self.meters.values() if meter.role == role)
+
+    def sensors_of_device(self, device: str) -> tuple[Sensor, ...]:
+        """The sensors that are read from a device."""
+        return tuple(sensor for sensor in self.sensors.values() if (sensor.device or sensor.id) == device)
+
+    def sensors_at(
+        self, *, rack: str | None = None, room: str | None = None, position: Position | None = None
+    ) -> tuple[Sensor, ...]:
+        """The sensors at a rack, or anywhere in a room, by position if one is given."""
+        return tuple(
+            sensor
+            for sensor in self.sensors.values()
+            if (rack is None or sensor.rack == rack)
+            and (room is None or self.place(sensor.id).get("room") == room)
+            and (position is None or sensor.position == position)
+        )
+
+    def _place(self, room: str | None, row: str | None, rack: str | None) -> dict[str, str]:
+        row = self.racks[rack].row if rack else row
+        room = self.rows[row].room if row else room
+        return {key: value for key, value in (("room", room), ("row", row), ("rack", rack)) if value}
