@@ -1,18 +1,38 @@
-"""Figures of one device from one of its polls: in go readings of a CDU, out come heat removed, temperature rise and flow per heat."""
+"""Figures of one device from one of its polls: in go readings, out come heat, approach, dew point, phase unbalance and their kin."""
 
 from collections.abc import Mapping
 
-from agent.fluids import FLUIDS, VALID_CELSIUS
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
-from rackflow.series import series_key
+from rackflow.fluids import volumetric_heat_capacity
+from rackflow.physics import (
+    LEAST_HEAT_W,
+    dew_point_celsius,
+    effectiveness_ratio,
+    heat_imbalance_ratio,
+    unbalance_ratio,
+)
+from rackflow.series import parse_series_key, series_key
 
-LEAST_HEAT_W = 500.0
-"""Below this, flow per heat says nothing: it is the quotient of two numbers near their resolution."""
+_PHASES = ("L1", "L2", "L3")
+_UNBALANCE = {
+    "pdu": ("dcim_pdu_phase_current_amperes", "dcim_pdu_current_unbalance_ratio"),
+    "ups": ("dcim_ups_output_current_amperes", "dcim_ups_output_current_unbalance_ratio"),
+    "meter": ("dcim_meter_current_amperes", "dcim_meter_current_unbalance_ratio"),
+}
+
+
+def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
+    """Add what follows from this poll alone; a figure that lacks an input is absent. `coolant` is the fluid per loop."""
+    if device_class == "cdu":
+        derive_cdu(readings, coolant)
+    _derive_dew_points(readings)
+    if device_class in _UNBALANCE:
+        _derive_unbalance(readings, *_UNBALANCE[device_class])
 
 
 def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
-    """Add the derived figures of every loop whose flow and both temperatures came with this poll.
+    """Add the figures of every loop whose inputs came with this poll, and of both loops together.
 
     heat = flow * density(T) * heat capacity(T) * (return - supply), T being the mean of both temperatures.
     """
@@ -25,17 +45,67 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
             continue
         _put(readings, "dcim_cdu_delta_temperature_celsius", label, round(back - supply, 6))
         flow = values.get(series_key("dcim_cdu_flow_cubic_meters_per_second", label))
-        mean = (supply + back) / 2
-        fluid = FLUIDS.get(fluid_name)
-        if flow is None or fluid is None or not VALID_CELSIUS[0] <= mean <= VALID_CELSIUS[1]:
+        capacity = volumetric_heat_capacity(fluid_name, (supply + back) / 2)
+        if flow is None or capacity is None:
             continue
-        heat_w = flow * fluid.volumetric_heat_capacity(mean) * (back - supply)
+        heat_w = flow * capacity * (back - supply)
         _put(readings, "dcim_cdu_heat_removed_watts", label, heat_w)
         if heat_w >= LEAST_HEAT_W:
             _put(readings, "dcim_cdu_flow_per_heat_cubic_meters_per_joule", label, flow / heat_w)
+    _derive_exchanger(readings)
+    ambient, humidity = (
+        readings.values.get(f"dcim_cdu_ambient_{what}") for what in ("temperature_celsius", "relative_humidity_ratio")
+    )
+    if "dcim_cdu_dew_point_celsius" not in readings.values and ambient is not None and humidity is not None:
+        _put(readings, "dcim_cdu_dew_point_celsius", {}, dew_point_celsius(ambient, humidity))
 
 
-def _put(readings: Readings, metric: str, label: Mapping[str, str], value: float) -> None:
+def _derive_exchanger(readings: Readings) -> None:
+    """What two loops, or a loop and the air, say of the heat exchanger between them."""
+    values = readings.values
+    supply = values.get("dcim_cdu_supply_temperature_celsius{loop=secondary}")
+    back = values.get("dcim_cdu_return_temperature_celsius{loop=secondary}")
+    cold = values.get("dcim_cdu_supply_temperature_celsius{loop=primary}")
+    if cold is None:  # no facility water: a unit that gives its heat to the air
+        cold = values.get("dcim_cdu_air_temperature_celsius{position=inlet}")
+    if supply is not None and cold is not None:
+        _put(readings, "dcim_cdu_approach_celsius", {}, round(supply - cold, 6))
+        if back is not None:
+            _put(readings, "dcim_cdu_effectiveness_ratio", {}, effectiveness_ratio(back, supply, cold))
+    primary_w, secondary_w = (
+        values.get(f"dcim_cdu_heat_removed_watts{{loop={loop}}}") for loop in ("primary", "secondary")
+    )
+    if primary_w is not None and secondary_w is not None:
+        _put(readings, "dcim_cdu_heat_imbalance_ratio", {}, heat_imbalance_ratio(primary_w, secondary_w))
+
+
+def _derive_dew_points(readings: Readings) -> None:
+    """A sensor's dew point, where the sensor has temperature and humidity and does not say it itself."""
+    values = readings.values
+    for key in [key for key in values if key.startswith("dcim_env_relative_humidity_ratio")]:
+        _, labels = parse_series_key(key)
+        celsius = values.get(series_key("dcim_env_temperature_celsius", labels))
+        sensor = {label: value for label, value in labels.items() if label == "sensor"}
+        if celsius is not None and series_key("dcim_env_dew_point_celsius", sensor) not in values:
+            _put(readings, "dcim_env_dew_point_celsius", sensor, dew_point_celsius(celsius, values[key]))
+
+
+def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> None:
+    """Of each set of three phase currents that share their other labels."""
+    groups: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
+    for key in [key for key in readings.values if key.startswith(current)]:
+        _, labels = parse_series_key(key)
+        phase = labels.pop("phase", "")
+        groups.setdefault(tuple(labels.items()), {})[phase] = readings.values[key]
+    for labels_of, currents in groups.items():
+        if all(phase in currents for phase in _PHASES):
+            ratio = unbalance_ratio([currents[phase] for phase in _PHASES])
+            _put(readings, unbalance, dict(labels_of), ratio)
+
+
+def _put(readings: Readings, metric: str, label: Mapping[str, str], value: float | None) -> None:
+    if value is None:
+        return
     key = series_key(metric, label)
     if catalogue()[metric].plausible(value):
         readings.values[key] = value

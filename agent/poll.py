@@ -7,7 +7,7 @@ from typing import Protocol
 
 from agent.blocks import Block, Field
 from agent.config import Device
-from agent.derive import derive_cdu
+from agent.derive import derive
 from agent.family import IdentitySource, Profile, Table
 from agent.normalise import RawValue, Slot, normalise, plain_number
 from agent.plan import ClassPlan, Plan, plan_device, without
@@ -76,8 +76,8 @@ class SnmpPoller:
             await self._watch_uptime(raw[SYS_UPTIME], readings, now)
         if self._profile is not None and self._profile.marker in raw:
             await self._watch_marker(raw[self._profile.marker], self._profile, now)
-        if self._profile is not None and self._profile.class_ == "cdu":
-            derive_cdu(readings, coolant_of(self._device, self._profile))
+        if self._profile is not None:
+            derive(readings, self._profile.class_, coolant_of(self._device, self._profile))
         return readings
 
     async def close(self) -> None:
@@ -210,8 +210,7 @@ class ModbusPoller:
         readings = normalise(part.slots, raw)
         if refused:
             _mark_refused(part.slots, raw, readings)
-        if self._profile.class_ == "cdu":
-            derive_cdu(readings, coolant_of(self._device, self._profile))
+        derive(readings, self._profile.class_, coolant_of(self._device, self._profile))
         return readings
 
     async def close(self) -> None:

@@ -25,7 +25,10 @@ BASE_LABELS = ("site", "room", "row", "rack", "device", "feed")
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in it."""
+    """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in it.
+
+    `derived` says who computes it, by `formula`, or "" for what a device reports.
+    """
 
     name: str
     section: str
@@ -39,6 +42,8 @@ class Metric:
     poll: PollClass
     tier: Literal["core", "extended"]
     source: str
+    formula: str
+    derived: Literal["", "agent", "collector"]
     measurement: str
     field: str
 
@@ -64,6 +69,8 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     states: list[str] = []
     range: list[tuple[float | None, float | None]] = []
     source: str = ""
+    formula: str = ""
+    derived: Literal["", "agent", "collector"] = ""
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,6 +96,8 @@ def _metric(name: str, entry: _Entry) -> Metric:
         raise ContractError("catalogue", f"{name}: the name does not end in its unit {entry.unit}")
     if (entry.type == "counter") != name.endswith("_total"):
         raise ContractError("catalogue", f"{name}: counters end in _total, and only counters")
+    if bool(entry.derived) != bool(entry.formula) or (entry.derived and not entry.source):
+        raise ContractError("catalogue", f"{name}: a derived figure has `derived`, `formula` and `source`")
     measurement, field = split_name(name)
     inf = float("inf")
     return Metric(
@@ -104,6 +113,8 @@ def _metric(name: str, entry: _Entry) -> Metric:
         poll=entry.poll,
         tier=entry.tier,
         source=entry.source,
+        formula=entry.formula,
+        derived=entry.derived,
         measurement=measurement,
         field=field,
     )

@@ -12,6 +12,7 @@ from agent.factory import PollerFactory
 from agent.profile import load_profiles
 from agent.readings import Readings
 from agent.replay import read_all
+from rackflow.catalogue import catalogue
 from rackflow.config import check_config
 from simulator.modbus_server import ModbusServer
 from simulator.registers import MappedRegisters
@@ -20,7 +21,7 @@ from tests.conformance.modbus_maps import Served, ups_maps
 from tests.servers.process import find_program
 
 MAPS: Mapping[str, Served] = ups_maps() | gear_maps()
-DERIVED = ("dcim_cdu_delta_temperature", "dcim_cdu_heat_removed", "dcim_cdu_flow_per_heat")
+DERIVED = tuple(metric.name for metric in catalogue().values() if metric.derived)
 """What the agent computes on top of what it reads."""
 
 

@@ -18,6 +18,14 @@ class Fluid:
         return _polynomial(self.density, celsius) * _polynomial(self.heat_capacity, celsius)
 
 
+def volumetric_heat_capacity(fluid_name: str, celsius: float) -> float | None:
+    """J/(m3 K) of a fluid by name; None for one that is not known, or outside the span of its fit."""
+    fluid = FLUIDS.get(fluid_name)
+    if fluid is None or not VALID_CELSIUS[0] <= celsius <= VALID_CELSIUS[1]:
+        return None
+    return fluid.volumetric_heat_capacity(celsius)
+
+
 def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
     total = 0.0
     for coefficient in reversed(coefficients):
