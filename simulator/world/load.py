@@ -1,0 +1,81 @@
+"""Computing load of a rack: in go its design power, a seed and the time, out comes the power that its equipment asks for; pure."""
+
+import math
+import random
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+DAY_S: Final = 86_400.0
+JOB_S: Final = 1200.0
+"""How long one training job lasts."""
+PAUSE_S: Final = 45.0
+"""Between two jobs, while data is loaded."""
+IDLE: Final = 0.22
+"""Of design power: accelerators that wait."""
+EDGE_S: Final = 2.0
+"""How long a step of the load takes."""
+DIP: Final = 0.5
+"""Of the job's level: while all accelerators wait for each other, or a checkpoint is written."""
+
+
+class Load(Protocol):
+    """What a rack asks for."""
+
+    def watts(self, time_s: float) -> float:
+        """At a moment, W."""
+        ...
+
+
+@dataclass(slots=True)
+class SteadyLoad:
+    """General computing: a curve over the day, with slow waves of its own."""
+
+    design_w: float
+    seed: str
+
+    def watts(self, time_s: float) -> float:
+        """See `Load.watts`."""
+        start = _chance(self.seed).random()
+        day = 0.16 * math.sin(2 * math.pi * (time_s / DAY_S - 0.375))  # highest at 15 h
+        own = 0.05 * math.sin(2 * math.pi * (time_s / 1400 + start)) + 0.02 * math.sin(2 * math.pi * (time_s / 97 + start))
+        return self.design_w * (0.50 + 0.08 * start + day + own)
+
+
+@dataclass(slots=True)
+class TrainingLoad:
+    """Accelerators in one training job: all racks of a `group` step together, by half of their power within seconds."""
+
+    design_w: float
+    group: str
+    seed: str
+    _job: tuple[int, float, float, float] = field(default=(-1, 0.0, 0.0, 0.0))
+
+    def watts(self, time_s: float) -> float:
+        """See `Load.watts`."""
+        number, into = divmod(time_s, JOB_S)
+        level, period, dip = self._job_of(int(number))
+        if into < PAUSE_S:
+            return self.design_w * max(IDLE, _edge(level, IDLE, into))
+        since = into - PAUSE_S
+        step = since % period
+        high = 1.0 if step >= dip + EDGE_S else DIP + (1 - DIP) * max(0.0, (step - dip) / EDGE_S)
+        if step < EDGE_S and since >= period:
+            high = max(high, 1 - (1 - DIP) * step / EDGE_S)
+        ramp = min(1.0, since / (5 * EDGE_S))
+        return self.design_w * (IDLE + (level * high - IDLE) * ramp)
+
+    def _job_of(self, number: int) -> tuple[float, float, float]:
+        """Level, seconds from one step to the next, and how long a dip lasts."""
+        if self._job[0] != number:
+            job = _chance(f"{self.group}/{number}")
+            level = job.uniform(0.72, 0.95) + _chance(self.seed).uniform(-0.02, 0.02)
+            self._job = (number, level, job.uniform(20.0, 60.0), job.uniform(3.0, 8.0))
+        return self._job[1:]
+
+
+def _edge(start: float, end: float, into_s: float) -> float:
+    return start + (end - start) * min(1.0, into_s / EDGE_S)
+
+
+def _chance(seed: str) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - the same seed must give the same load

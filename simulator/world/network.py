@@ -1,0 +1,173 @@
+"""The power network of a site: in go the loads of racks and cooling, out come voltage and power everywhere, and who went dark; pure.
+
+Voltages go from the feeds down, loads from the racks up; what each stage takes is what it delivers plus its losses.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from rackflow.site import Site
+from simulator.world.battery import Battery
+from simulator.world.breaker import Breaker
+from simulator.world.supply import Feed, Panel, Pdu, none
+from simulator.world.ups import Ups
+
+AUTONOMY_S = 420.0
+SMALL_UPS_W = 20_000.0
+"""Up to here a UPS has a battery of 192 V, above 480 V."""
+
+
+@dataclass(slots=True)
+class RackSupply:
+    """How a rack's power supplies hang on its PDUs: three groups, each with the part of the load that it serves."""
+
+    shares: list[float]
+    pdus: list[tuple[Pdu, float]]
+    """With the weight of each: half of the supplies on each of two feeds, by rating within a feed."""
+    asked_w: float = 0.0
+    got_w: float = 0.0
+
+
+@dataclass(slots=True)
+class Consumer:
+    """A cooling unit: three phases alike, from all of its sources that live."""
+
+    id: str
+    sources: Sequence[str]
+    power_w: float = 0.0
+    live: bool = True
+    energy_j: float = 0.0
+
+
+@dataclass(slots=True)
+class Network:
+    """All of it, by id."""
+
+    feeds: dict[str, Feed] = field(default_factory=dict)
+    ups: dict[str, Ups] = field(default_factory=dict)
+    panels: dict[str, Panel] = field(default_factory=dict)
+    pdus: dict[str, Pdu] = field(default_factory=dict)
+    racks: dict[str, RackSupply] = field(default_factory=dict)
+    consumers: dict[str, Consumer] = field(default_factory=dict)
+    sources: dict[str, Sequence[str]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    """UPSs and panels, each after what feeds it."""
+    loads: dict[str, list[float]] = field(default_factory=dict)
+
+    def volts_of(self, node: str) -> list[float]:
+        """Voltages that a feed, UPS, panel or PDU puts out, by the supply's phases."""
+        if node in self.ups:
+            return self.ups[node].output_volts
+        if node in self.pdus:
+            volts = none()
+            for phase, each in zip(self.pdus[node].phases, self.pdus[node].source_volts, strict=True):
+                volts[phase] = each
+            return volts
+        return self.panels[node].volts if node in self.panels else self.feeds[node].volts
+
+    def energise(self, time_s: float, dt_s: float) -> None:
+        """Voltages from the feeds down."""
+        for feed in self.feeds.values():
+            feed.advance(time_s, dt_s)
+        for node in self.order:
+            above = [self.volts_of(source) for source in self.sources[node]]
+            if node in self.ups:
+                self.ups[node].supply(max(above, key=min), dt_s)
+            else:
+                self.panels[node].supply(above)
+        for pdu in self.pdus.values():
+            pdu.supply(self.volts_of(pdu.section.fed_by))
+        for consumer in self.consumers.values():
+            consumer.live = any(min(self.volts_of(source)) > 0 for source in consumer.sources)
+
+    def carry(self, asked_w: Mapping[str, float], dt_s: float) -> None:
+        """Loads from the racks up; `asked_w` by rack, the consumers' `power_w` as set."""
+        self.loads = {node: none() for node in (*self.feeds, *self.order)}
+        on_pdu = {name: [0.0] * len(pdu.phases) for name, pdu in self.pdus.items()}
+        for consumer in self.consumers.values():
+            self._consume(consumer, on_pdu, dt_s)
+        for name, rack in self.racks.items():
+            rack.asked_w = asked_w[name]
+            self._share(rack, on_pdu)
+        for name, pdu in self.pdus.items():
+            self._add(pdu.section.fed_by, pdu.carry(on_pdu[name], dt_s))
+        for node in reversed(self.order):
+            part = self.ups[node] if node in self.ups else self.panels[node]
+            self._divide(node, part.carry(self.loads[node], dt_s))
+        for name, feed in self.feeds.items():
+            feed.carry(self.loads[name], dt_s)
+
+    def _share(self, rack: RackSupply, on_pdu: Mapping[str, list[float]]) -> None:
+        """Of each group of power supplies, the ones that live carry all."""
+        rack.got_w = 0.0
+        for group, share in enumerate(rack.shares):
+            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.pdus]
+            live = [(pdu, pole, weight) for pdu, pole, weight in poles if pdu.live[pole]]
+            whole = sum(weight for *_, weight in live)
+            for pdu, pole, weight in live:
+                on_pdu[pdu.id][pole] += rack.asked_w * share * weight / whole
+            rack.got_w += rack.asked_w * share if live else 0.0
+
+    def _consume(self, consumer: Consumer, on_pdu: Mapping[str, list[float]], dt_s: float) -> None:
+        live = [source for source in consumer.sources if min(self.volts_of(source)) > 0]
+        consumer.energy_j += consumer.power_w * dt_s if live else 0.0
+        for source in live:
+            part = consumer.power_w / len(live)
+            if source in on_pdu:
+                for pole in range(len(on_pdu[source])):
+                    on_pdu[source][pole] += part / len(on_pdu[source])
+            else:
+                self._add(source, [part / 3] * 3)
+
+    def _divide(self, node: str, taken: list[float]) -> None:
+        """Among the sources of a UPS or panel: UPSs in parallel by rating, those that are on."""
+        sources = [source for source in self.sources[node] if max(self.volts_of(source)) > 0]
+        weights = [self.ups[source].rated_w if source in self.ups else 1.0 for source in sources]
+        for source, weight in zip(sources, weights, strict=True):
+            self._add(source, [each * weight / sum(weights) for each in taken])
+
+    def _add(self, node: str, power_w: Sequence[float]) -> None:
+        self.loads[node] = [a + b for a, b in zip(self.loads[node], power_w, strict=True)]
+
+
+def build_network(site: Site, seed: int) -> Network:
+    """The network of a site, everything on."""
+    volts = site.electrical.volts
+    network = Network(order=_order(site))
+    network.sources = {name: site.sources(name) for name in network.order}
+    network.feeds = {each.id: Feed(each, volts, seed + at) for at, each in enumerate(site.feeds.values())}
+    for each in site.ups.values():
+        cells = 192.0 if each.rated_power_w <= SMALL_UPS_W else 480.0
+        battery = Battery(each.rated_power_w, AUTONOMY_S, cells)
+        network.ups[each.id] = Ups(each.id, each.rated_power_w, volts, battery)
+    for panel in site.panels.values():
+        network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
+    network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
+    for rack in site.racks:
+        network.racks[rack] = _rack_supply(site, network, rack, seed)
+    for unit in (*site.cdus.values(), *site.air_units.values()):
+        network.consumers[unit.id] = Consumer(unit.id, unit.fed_by or [*site.feeds])
+    return network
+
+
+def _order(site: Site) -> list[str]:
+    order: list[str] = []
+    waiting = [*site.ups, *site.panels]
+    while waiting:
+        ready = [name for name in waiting if all(each in site.feeds or each in order for each in site.sources(name))]
+        order += ready
+        waiting = [name for name in waiting if name not in ready]
+    return order
+
+
+def _rack_supply(site: Site, network: Network, rack: str, seed: int) -> RackSupply:
+    chance = Random(f"{seed}/{rack}")  # noqa: S311 - the same seed must give the same site
+    shares = [1 / 3 + chance.uniform(-0.02, 0.02) for _ in range(3)]
+    weighted = []
+    for feed in site.feeds_of(rack):
+        pdus = site.pdus_of(rack, feed)
+        whole = sum(pdu.breaker_a for pdu in pdus)
+        tilt = 1 + chance.uniform(-0.03, 0.03)  # supplies never share exactly alike
+        weighted += [(network.pdus[pdu.id], tilt * pdu.breaker_a / whole) for pdu in pdus]
+    return RackSupply([share / sum(shares) for share in shares], weighted)

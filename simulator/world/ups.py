@@ -1,0 +1,105 @@
+"""A UPS with its battery: in go the input's voltage, the load and time, out come output, input power, losses and mode; pure."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from simulator.world.battery import Battery
+
+Mode = Literal["normal", "battery", "bypass", "none"]
+NO_LOAD_LOSS, LINEAR_LOSS, SQUARE_LOSS = 0.012, 0.010, 0.018
+"""Losses of double conversion, of rated power: fixed, with the load, with its square; 95.9 % at half load, 96.2 % at full."""
+INVERTER_SHARE: Final = 0.6
+"""Of these losses, on battery: the rectifier rests."""
+BYPASS_LOSS: Final = (0.003, 0.004)
+"""Of rated power, and of the load."""
+RETRANSFER_S: Final = 10.0
+"""How long the input must be good before the rectifier takes over again."""
+OVERLOAD: Final = (1.1, 60.0)
+"""Load, and how long it may last before the static bypass takes it."""
+OVERLOAD_AT_ONCE: Final = 1.5
+LEAST_VOLTS: Final = 0.85
+"""Of nominal, below which the input is not used."""
+
+
+@dataclass(slots=True)
+class Ups:
+    """A UPS, or a module of one. Its output is regulated but for bypass."""
+
+    id: str
+    rated_w: float
+    volts: float
+    battery: Battery
+    mode: Mode = "normal"
+    forced_bypass: bool = False
+    input_volts: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    output_volts: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    output_w: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    input_w: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    loss_w: float = 0.0
+    on_battery_s: float = 0.0
+    input_faults: int = 0
+    output_j: float = 0.0
+    input_j: float = 0.0
+    _good_s: float = RETRANSFER_S
+    _overloaded_s: float = 0.0
+
+    @property
+    def load(self) -> float:
+        """Of rated power, as of the last step."""
+        return sum(self.output_w) / self.rated_w
+
+    def supply(self, input_volts: list[float], dt_s: float) -> list[float]:
+        """Decide the mode for this step; returns the output's voltages."""
+        good = min(input_volts) >= LEAST_VOLTS * self.volts
+        if not good and min(self.input_volts) >= LEAST_VOLTS * self.volts:
+            self.input_faults += 1
+        self.input_volts = input_volts
+        self._good_s = self._good_s + dt_s if good else 0.0
+        self._overloaded_s = self._overloaded_s + dt_s if self.load > OVERLOAD[0] else 0.0
+        overload = self._overloaded_s > OVERLOAD[1] or self.load > OVERLOAD_AT_ONCE
+        if self.forced_bypass or (overload and self.mode != "battery"):
+            self.mode = "bypass" if max(input_volts) > 0 else "none"
+        elif good and (self.mode == "normal" or self._good_s > RETRANSFER_S):
+            self.mode = "normal"
+        elif self.mode == "none" or self.battery.empty or (overload and self.mode == "battery"):
+            self.mode = "none"
+        else:
+            self.mode = "battery"
+        regulated = [self.volts] * 3
+        self.output_volts = {"bypass": input_volts, "none": [0.0] * 3}.get(self.mode, regulated)
+        return self.output_volts
+
+    def carry(self, output_w: list[float], dt_s: float) -> list[float]:
+        """Carry this load for a step; returns the input's power per phase."""
+        self.output_w = output_w
+        total = sum(output_w)
+        load = total / self.rated_w
+        charge = 0.0
+        self.loss_w = self.rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)
+        if self.mode == "bypass":
+            self.loss_w = BYPASS_LOSS[0] * self.rated_w + BYPASS_LOSS[1] * total
+            self.battery.rest()
+        elif self.mode == "battery":
+            self.loss_w *= INVERTER_SHARE
+            self.battery.discharge(total + self.loss_w, dt_s)
+        elif self.mode == "none":
+            self.loss_w = 0.0
+            self.battery.rest()
+        else:
+            charge = self.battery.recharge(dt_s)
+        self.on_battery_s = self.on_battery_s + dt_s if self.mode == "battery" else 0.0
+        if self.mode in {"battery", "none"}:
+            self.input_w = [0.0, 0.0, 0.0]
+        elif self.mode == "bypass":
+            self.input_w = _spread(output_w, self.loss_w, self.input_volts)
+        else:
+            self.input_w = [(total + self.loss_w + charge) / 3] * 3  # the rectifier loads its phases alike
+        self.output_j += total * dt_s
+        self.input_j += sum(self.input_w) * dt_s
+        return self.input_w
+
+
+def _spread(power_w: list[float], more_w: float, volts: list[float]) -> list[float]:
+    """`more_w` on top, on the phases that are there."""
+    live = sum(each > 0 for each in volts) or 1
+    return [power + (more_w / live if each > 0 else 0.0) for power, each in zip(power_w, volts, strict=True)]

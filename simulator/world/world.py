@@ -1,0 +1,257 @@
+"""The world: in go a site, a seed and elapsed time, out come power, heat and flow of everything in it; no clock of its own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rackflow.site import Site
+from simulator.world.air import RISE_K, Air
+from simulator.world.cdu import Cdu
+from simulator.world.load import Load, SteadyLoad, TrainingLoad
+from simulator.world.loop import Plates, SecondaryLoop
+from simulator.world.network import Network, build_network
+from simulator.world.plant import PrimaryLoop
+
+STEP_S: Final = 1.0
+SPARE_PLANT: Final = 1.25
+"""Capacity of the outdoor plant, of what its units are rated for."""
+COLD_SHARE: Final = 0.3
+"""Of a loop's coolant, in the CDUs and the supply pipes."""
+UNIT_WATER_RISE_K: Final = 6.0
+ELSEWHERE: Final = "(elsewhere)"
+"""The place of what the site file gives no room; its heat is outdoors at once."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Energy since the start, J. What came in is what went out and what is stored, to the last rounding."""
+
+    taken_j: float = 0.0
+    """From the feeds, and by the outdoor plant."""
+    equipment_j: float = 0.0
+    rejected_j: float = 0.0
+    """Heat that has left the site."""
+
+
+class World:
+    """One site. Same site, same seed, same steps and same faults give the same values."""
+
+    def __init__(self, site: Site, seed: int = 0) -> None:
+        self.site = site
+        self.seed = seed
+        self.time_s = 0.0
+        self.steps = 0
+        self.network: Network = build_network(site, seed)
+        self.loads: dict[str, Load] = {rack: _load(site, rack, seed) for rack in site.racks}
+        self.load_factor: dict[str, float] = dict.fromkeys(site.racks, 1.0)
+        self.loops = _secondary_loops(site)
+        self.loop_of = {rack: loop for loop in self.loops.values() for rack in loop.plates}
+        self.cdus: dict[str, Cdu] = {cdu.section.id: cdu for loop in self.loops.values() for cdu in loop.cdus}
+        self.primaries = _primary_loops(site)
+        self.airs = {room: _air(site, room) for room in site.rooms}
+        self.rack_room = {rack: site.rows[each.row].room for rack, each in site.racks.items()}
+        self.room_of = {name: site.place(name).get("room", ELSEWHERE) for name in site.devices}
+        self._transfer = {name: cdu.design_transfer for name, cdu in self.cdus.items()}
+        self._meters = {name: 0.0 for name in site.meters}
+        self.ledger = Ledger()
+        self.advance(STEP_S)
+
+    def advance(self, dt_s: float) -> None:
+        """Let time pass, in steps of at most a second."""
+        while dt_s > 1e-9:  # noqa: PLR2004 - what rounding leaves
+            step = min(dt_s, STEP_S)
+            self._step(step)
+            dt_s -= step
+
+    def _step(self, dt_s: float) -> None:
+        self.time_s += dt_s
+        self.steps += 1
+        network = self.network
+        network.energise(self.time_s, dt_s)
+        live = {name: consumer.live for name, consumer in network.consumers.items()}
+        for loop in self.loops.values():
+            loop.move(live, dt_s)
+        for name, consumer in network.consumers.items():
+            consumer.power_w = self._unit_power_w(name)
+        network.carry({rack: self._asked_w(rack) for rack in self.loads}, dt_s)
+        heat = self._cool_liquid(dt_s)
+        self._heat_of_losses(heat)
+        for room, air in self.airs.items():
+            air.advance(heat.get(room, 0.0), self.time_s, dt_s, live)
+        self._cool_primary(dt_s)
+        self._account(heat.get(ELSEWHERE, 0.0), dt_s)
+
+    def _asked_w(self, rack: str) -> float:
+        loop = self.loop_of.get(rack)
+        throttle = loop.plates[rack].throttle if loop else 1.0
+        return self.loads[rack].watts(self.time_s) * self.load_factor[rack] * throttle
+
+    def _unit_power_w(self, name: str) -> float:
+        if name in self.cdus:
+            return self.cdus[name].power_w
+        unit = self.site.air_units[name]
+        return self.airs[unit_room].unit_power_w(unit) if (unit_room := self.room_of[name]) in self.airs else 0.0
+
+    def _cool_liquid(self, dt_s: float) -> dict[str, float]:
+        """Move the racks' heat into liquid; returns what goes into the air of each room, W."""
+        heat: dict[str, float] = {}
+        liquid: dict[str, float] = {}
+        for rack, supply in self.network.racks.items():
+            share = self.site.racks[rack].liquid_share if rack in self.loop_of else 0.0
+            liquid[rack] = supply.got_w * share
+            room = self.rack_room[rack]
+            heat[room] = heat.get(room, 0.0) + supply.got_w * (1 - share)
+        for loop in self.loops.values():
+            for cdu in loop.cdus:
+                name, primary = cdu.section.id, cdu.section.primary
+                room = self.room_of[name]
+                if primary:
+                    source = self.primaries[primary]
+                    cdu.exchange(loop.return_c, source.supply_c, source.capacity, self._transfer[name])
+                else:
+                    cold_c = self.airs[room].cold_c if room in self.airs else 25.0
+                    air = 1.5 * cdu.section.rated_cooling_w / RISE_K / cdu.design_primary_flow
+                    heat[room] = heat.get(room, 0.0) + cdu.exchange(loop.return_c, cold_c, air, self._transfer[name])
+                if self.network.consumers[name].live:
+                    heat[room] = heat.get(room, 0.0) + cdu.power_w - cdu.shaft_w
+            loop.warm(liquid, dt_s)
+        return heat
+
+    def _heat_of_losses(self, heat: dict[str, float]) -> None:
+        """Add what UPSs, panels, PDUs and cables lose to the air of their rooms."""
+        losses = {name: sum(ups.input_w) - sum(ups.output_w) - ups.battery.power_w for name, ups in self.network.ups.items()}
+        losses |= {name: panel.loss_w for name, panel in self.network.panels.items()}
+        for name, watts in losses.items():
+            room = self.room_of[name]
+            heat[room] = heat.get(room, 0.0) + watts
+        for pdu in self.network.pdus.values():
+            room = self.rack_room[pdu.section.rack]
+            heat[room] = heat.get(room, 0.0) + pdu.cable_loss_w + sum(pdu.power_w)
+        for rack, supply in self.network.racks.items():  # which came out of the PDUs' power
+            heat[self.rack_room[rack]] -= supply.got_w
+        for consumer in self.network.consumers.values():
+            self._give_back(consumer.id, heat)
+
+    def _give_back(self, consumer: str, heat: dict[str, float]) -> None:
+        """A unit that hangs on rack PDUs took part of their power along."""
+        sources = [source for source in self.site.sources(consumer) if min(self.network.volts_of(source)) > 0]
+        for source in sources:
+            if source in self.network.pdus:
+                room = self.rack_room[self.network.pdus[source].section.rack]
+                heat[room] -= self.network.consumers[consumer].power_w / len(sources)
+
+    def _cool_primary(self, dt_s: float) -> None:
+        live = any(max(feed.volts) > 0 for feed in self.network.feeds.values())
+        for name, primary in self.primaries.items():
+            units = [(cdu.primary_flow, cdu.heat_w) for cdu in self.cdus.values() if cdu.section.primary == name]
+            for air in self.airs.values():
+                for unit in air.units:
+                    removed = air.removed_w.get(unit.id, 0.0)
+                    if unit.primary == name and removed > 0:
+                        part = max(0.2, removed / unit.rated_cooling_w)
+                        flow = unit.rated_cooling_w / (primary.capacity * UNIT_WATER_RISE_K) * part
+                        units.append((flow, removed))
+            primary.advance(units, dt_s, live=live)
+
+    def _account(self, elsewhere_w: float, dt_s: float) -> None:
+        ledger, network = self.ledger, self.network
+        plant = sum(primary.power_w for primary in self.primaries.values())
+        ledger.taken_j += (sum(sum(feed.power_w) for feed in network.feeds.values()) + plant) * dt_s
+        ledger.equipment_j += sum(rack.got_w for rack in network.racks.values()) * dt_s
+        rejected = plant + elsewhere_w + sum(primary.heat_w for primary in self.primaries.values())
+        for name, unit in self.site.air_units.items():
+            rejected += network.consumers[name].power_w if network.consumers[name].live else 0.0
+            air = self.airs.get(self.room_of[name])
+            rejected += air.removed_w.get(name, 0.0) if air and not unit.primary else 0.0
+        rejected += sum(air.removed_w.get("", 0.0) for air in self.airs.values())
+        ledger.rejected_j += rejected * dt_s
+        for name in self._meters:
+            self._meters[name] += sum(self.meter_w(name)) * dt_s
+
+    @property
+    def stored_j(self) -> float:
+        """Energy in batteries, coolant, cold plates and air, beyond what was there at the start."""
+        parts: Iterable[SecondaryLoop | PrimaryLoop | Air] = (
+            *self.loops.values(),
+            *self.primaries.values(),
+            *self.airs.values(),
+        )
+        batteries = (ups.battery for ups in self.network.ups.values())
+        return sum(part.stored_j for part in parts) + sum(
+            battery.at_hand_j + battery.bound_j - battery.capacity_j for battery in batteries
+        )
+
+    def meter_w(self, meter: str) -> list[float]:
+        """Power through a meter on each phase."""
+        section = self.site.meters[meter]
+        if section.role == "facility" and not section.measures:
+            parts = [feed.power_w for feed in self.network.feeds.values()]
+            parts += [[primary.power_w / 3] * 3 for primary in self.primaries.values()]
+        else:
+            parts = [self._through(name, into=section.role in {"ups_in", "facility"}) for name in section.measures]
+        return [sum(part[phase] for part in parts) for phase in range(3)]
+
+    def meter_j(self, meter: str) -> float:
+        """Energy through a meter since the start."""
+        return self._meters[meter]
+
+    def _through(self, name: str, *, into: bool) -> list[float]:
+        network = self.network
+        if name in network.ups:
+            return network.ups[name].input_w if into else network.ups[name].output_w
+        if name in network.feeds:
+            return network.feeds[name].power_w
+        if name in network.panels:
+            return network.panels[name].power_w
+        if name in network.pdus:
+            pdu = network.pdus[name]
+            return [sum(w for p, w in zip(pdu.phases, pdu.power_w, strict=True) if p == phase) for phase in range(3)]
+        if name in network.racks:
+            return [network.racks[name].got_w / 3] * 3
+        if name in network.consumers:
+            consumer = network.consumers[name]
+            return [consumer.power_w / 3 if consumer.live else 0.0] * 3
+        if name in self.primaries:
+            return [self.primaries[name].power_w / 3] * 3
+        return [sum(cdu.power_w for cdu in self.loops[name].cdus) / 3] * 3
+
+
+def _load(site: Site, rack: str, seed: int) -> Load:
+    section = site.racks[rack]
+    if section.liquid_share > 0:
+        return TrainingLoad(section.design_power_w, f"{seed}/{section.row}", f"{seed}/{rack}")
+    return SteadyLoad(section.design_power_w, f"{seed}/{rack}")
+
+
+def _secondary_loops(site: Site) -> dict[str, SecondaryLoop]:
+    found = {}
+    for loop in site.loops.values():
+        if loop.kind == "secondary":
+            sections = [cdu for cdu in site.cdus.values() if cdu.secondary == loop.id]
+            volume = COLD_SHARE * loop.volume_m3 / len(sections)
+            cdus = [Cdu(section, loop.coolant, volume) for section in sections]
+            racks: Mapping[str, float] = {
+                rack: site.racks[rack].design_power_w * site.racks[rack].liquid_share for rack in loop.racks
+            }
+            plates = {rack: Plates(max(1.0, design_w)) for rack, design_w in racks.items()}
+            found[loop.id] = SecondaryLoop(loop, cdus, plates)
+    return found
+
+
+def _primary_loops(site: Site) -> dict[str, PrimaryLoop]:
+    found = {}
+    for loop in site.loops.values():
+        if loop.kind == "primary":
+            units = [unit for unit in (*site.cdus.values(), *site.air_units.values()) if unit.primary == loop.id]
+            capacity = SPARE_PLANT * sum(unit.rated_cooling_w for unit in units)
+            chilled = not any(unit.id in site.cdus for unit in units)
+            found[loop.id] = PrimaryLoop(loop, capacity, chilled)
+    return found
+
+
+def _air(site: Site, room: str) -> Air:
+    units = [unit for unit in site.air_units.values() if site.place(unit.id).get("room") == room]
+    racks = [rack for rack in site.racks.values() if site.rows[rack.row].room == room]
+    design = sum(rack.design_power_w * (1 - rack.liquid_share) for rack in racks)
+    rated = sum(ups.rated_power_w for ups in site.ups.values() if site.place(ups.id).get("room") == room)
+    return Air(room, units, max(1000.0, design + 0.04 * rated))
