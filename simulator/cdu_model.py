@@ -5,6 +5,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
+from rackflow.fluids import FLUIDS
+
 PUMPS: Final = (1, 2, 3)
 TARGET_FLOW_LPM: Final = 150.0
 SUPPLY_SETPOINT_C: Final = 32.0
@@ -36,12 +38,6 @@ LEAK_BITS: Final = {
     "rack-pan": 8,
     "rack-floor": 9,
 }
-
-
-def heat_capacity_pg25(celsius: float) -> float:
-    """Of a cubic metre of 25 % propylene glycol, J/(m3 K). Fits to INCOMP::MPG[0.25] of CoolProp, good for 10-65 degC."""
-    density = 1026.28 - 0.297392 * celsius - 0.00278753 * celsius**2
-    return density * (3872.86 + 2.38495 * celsius)
 
 
 @dataclass(slots=True)
@@ -112,6 +108,21 @@ class CduModel:
         return 60e3 - (25e3 if self.reservoir_low else 0.0)
 
     @property
+    def target_flow_lpm(self) -> float:
+        """What the unit is told to hold."""
+        return TARGET_FLOW_LPM
+
+    @property
+    def supply_pressure_pa(self) -> float:
+        """At the unit's outlet, over ambient."""
+        return self.return_pressure_pa + self.pressure_drop_pa
+
+    @property
+    def filter_pa(self) -> float:
+        """Over the filter."""
+        return 12e3 * (self.flow_lpm / TARGET_FLOW_LPM) ** 2
+
+    @property
     def pump_power_w(self) -> float:
         """Of the whole pump unit: hydraulic power over an efficiency of 0.4, and 90 W for its controller and fans."""
         return 90.0 + self.pressure_drop_pa * self.flow_lpm / 60_000 / 0.4
@@ -174,7 +185,7 @@ class CduModel:
         flow = self.flow_lpm / 60_000
         found = self.supply_c
         for _ in range(8):
-            capacity = heat_capacity_pg25((self.supply_c + found) / 2)
+            capacity = FLUIDS["pg25"].volumetric_heat_capacity((self.supply_c + found) / 2)
             found = self.supply_c + min(HOTTEST_C - self.supply_c, self.heat_w / max(flow * capacity, 1.0))
         return found
 

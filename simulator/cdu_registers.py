@@ -3,9 +3,10 @@
 Addresses and scales: OpenBMC rackmon, register map orv3_rpu (Apache-2.0). Unit 12, function code 3.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
-from simulator.cdu_model import LEAK_BITS, PUMPS, RATED_DUTY, SUPPLY_SETPOINT_C, TARGET_FLOW_LPM, CduModel
+from simulator.cdu_model import LEAK_BITS, PUMPS, RATED_DUTY, SUPPLY_SETPOINT_C
 from simulator.registers import SENSOR_FAILED, MappedRegisters, scaled, text, words
 
 CDU_UNIT: Final = 12
@@ -38,7 +39,58 @@ _STICKY_LEAKS: Final = (
 """From 0x19A1 on, in this order; they stay set once the detector is dry again."""
 
 
-def cdu_registers(model: CduModel) -> MappedRegisters:
+class CduState(Protocol):
+    """What the registers show. Temperatures in degC, pressures in Pa over ambient, flow in L/min."""
+
+    leaks_seen: set[str]
+
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def target_flow_lpm(self) -> float: ...
+    @property
+    def flow_meter_failed(self) -> bool: ...
+    @property
+    def flow_lpm(self) -> float: ...
+    @property
+    def duty(self) -> float: ...
+    @property
+    def supply_c(self) -> float: ...
+    @property
+    def return_c(self) -> float: ...
+    @property
+    def supply_pressure_pa(self) -> float: ...
+    @property
+    def return_pressure_pa(self) -> float: ...
+    @property
+    def filter_pa(self) -> float: ...
+    @property
+    def heat_w(self) -> float: ...
+    @property
+    def pump_power_w(self) -> float: ...
+    @property
+    def fan_power_w(self) -> float: ...
+    @property
+    def fan_duty(self) -> float: ...
+    @property
+    def air_inlet_c(self) -> float: ...
+    @property
+    def air_outlet_c(self) -> float: ...
+    @property
+    def reservoir_low(self) -> bool: ...
+    @property
+    def running_pumps(self) -> frozenset[int]: ...
+    @property
+    def failed_pumps(self) -> set[int]: ...
+    @property
+    def pump_hours_s(self) -> Mapping[int, float]: ...
+    @property
+    def leaks(self) -> set[str]: ...
+
+    def pump_rpm(self, pump: int) -> int: ...
+
+
+def cdu_registers(model: CduState) -> MappedRegisters:
     """What the unit answers at this moment; undefined addresses are refused."""
     blocks = {at: 0 for first, length in _BLOCKS for at in range(first, first + length)}
     for first, (value, length) in _IDENTITY.items():
@@ -54,13 +106,13 @@ def _at(first: int, values: list[int]) -> dict[int, int]:
     return dict(enumerate(values, first))
 
 
-def _pump_unit(model: CduModel) -> dict[int, int]:
+def _pump_unit(model: CduState) -> dict[int, int]:
     capacity = words("I", round(model.heat_w / 0.1))
     registers = {
         0x9000: SENSOR_FAILED if model.flow_meter_failed else scaled(model.flow_lpm, 0.1),
         0x9001: scaled(model.supply_c, 0.1),
         0x9002: scaled(model.return_c, 0.1),
-        0x9003: scaled((model.return_pressure_pa + model.pressure_drop_pa) / 1000, 0.1),
+        0x9003: scaled(model.supply_pressure_pa / 1000, 0.1),
         0x9004: scaled(model.return_pressure_pa / 1000, 0.1),
         0x9005: scaled(model.pump_power_w, 0.1),
         0x9006: scaled(model.pump_power_w + model.fan_power_w, 0.1),
@@ -73,7 +125,7 @@ def _pump_unit(model: CduModel) -> dict[int, int]:
         0x9011: capacity[1],
         0xA034: capacity[0],
         0x9017: _leds(model),
-        0x9400: scaled(TARGET_FLOW_LPM, 0.1),
+        0x9400: scaled(model.target_flow_lpm, 0.1),
         0x9401: scaled(SUPPLY_SETPOINT_C, 0.1),
         0x9402: 168,
         0x9403: scaled(100 * RATED_DUTY),
@@ -86,13 +138,13 @@ def _pump_unit(model: CduModel) -> dict[int, int]:
     return registers | _at(0x19EC, words("I", int(model.pump_hours_s[1]))) | _at(0x19EF, words("I", int(model.time_s)))
 
 
-def _pump_status(model: CduModel, pump: int) -> int:
+def _pump_status(model: CduState, pump: int) -> int:
     if pump in model.failed_pumps:
         return _ABNORMAL
     return _RUNNING if pump in model.running_pumps else _STANDBY
 
 
-def _heat_exchanger(model: CduModel) -> dict[int, int]:
+def _heat_exchanger(model: CduState) -> dict[int, int]:
     outlet, inlet = model.air_outlet_c, model.air_inlet_c
     return {
         0x9100: scaled(100 * model.fan_duty),
@@ -105,12 +157,12 @@ def _heat_exchanger(model: CduModel) -> dict[int, int]:
         0x9110: scaled(inlet, 0.1),
         0x9111: scaled(inlet + 0.2, 0.1),
         0x9112: scaled(model.return_c - 0.2, 0.1),
-        0x9114: scaled(12 * (model.flow_lpm / TARGET_FLOW_LPM) ** 2, 0.1),
+        0x9114: scaled(model.filter_pa / 1000, 0.1),
         0x9115: scaled(model.return_pressure_pa / 1000, 0.1),
     }
 
 
-def _alarms(model: CduModel) -> dict[int, int]:
+def _alarms(model: CduState) -> dict[int, int]:
     status = (
         int(model.reservoir_low)
         | (model.supply_c > SUPPLY_SETPOINT_C + 5) << 1
@@ -122,6 +174,6 @@ def _alarms(model: CduModel) -> dict[int, int]:
     return {0x9200: model.flow_meter_failed << 4, 0x9201: status, 0x9202: leaks, **_at(0x19A1, sticky)}
 
 
-def _leds(model: CduModel) -> int:
+def _leds(model: CduState) -> int:
     fault = bool(model.failed_pumps) or model.flow_meter_failed
     return int(model.reservoir_low) | bool(model.leaks) << 2 | fault << 3 | 1 << 4

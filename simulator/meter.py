@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.registers import MappedRegisters, text, words
 
@@ -59,7 +59,26 @@ class MeterModel:
         return 50.0 + 0.02 * math.sin(2 * math.pi * self.time_s / 113)
 
 
-def meter_registers(model: MeterModel) -> MappedRegisters:
+class MeterState(Protocol):
+    """What the registers show."""
+
+    power_factor: float
+
+    @property
+    def energy_wh(self) -> float: ...
+    @property
+    def total_kw(self) -> float: ...
+    @property
+    def phase_kw(self) -> tuple[float, ...]: ...
+    @property
+    def phase_v(self) -> tuple[float, ...]: ...
+    @property
+    def phase_a(self) -> tuple[float, ...]: ...
+    @property
+    def frequency_hz(self) -> float: ...
+
+
+def meter_registers(model: MeterState) -> MappedRegisters:
     """Holding registers by wire address, which is the documented register - 1; reserved ones read as 0."""
     identity = {30: "Row feed", 50: "iEM3255", 70: "Schneider Electric"}
     fixed = {register - 1 + at: word for register, name in identity.items() for at, word in enumerate(text(name, 20))}
@@ -81,7 +100,7 @@ def meter_registers(model: MeterModel) -> MappedRegisters:
     return MappedRegisters(snapshot, zeros=True)
 
 
-def _phases(model: MeterModel) -> dict[int, float]:
+def _phases(model: MeterState) -> dict[int, float]:
     volts = model.phase_v
     between = [math.sqrt(a * a + b * b + a * b) for a, b in zip(volts, (*volts[1:], volts[0]), strict=True)]
     found: dict[int, float] = {}
@@ -93,7 +112,7 @@ def _phases(model: MeterModel) -> dict[int, float]:
     return found
 
 
-def _totals(model: MeterModel) -> dict[int, float]:
+def _totals(model: MeterState) -> dict[int, float]:
     apparent = model.total_kw / model.power_factor
     return {
         3010: sum(model.phase_a) / 3,

@@ -1,5 +1,6 @@
 """Simulated Modbus devices: in go register sources by unit, out comes a server on TCP; nothing can be written."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
@@ -23,7 +24,8 @@ _BITS: Final = ("coil", "discrete")
 class ModbusServer:
     """Units on one TCP port; port 0 takes a free one. `framer="rtu"` is serial framing carried over TCP.
 
-    An unknown unit is answered as a gateway does, with exception 11. While `mute` is true nothing is answered at all.
+    An unknown unit is answered as a gateway does, with exception 11. While `mute` is true nothing is answered at all;
+    `delay_s` is how long each read waits for its answer.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class ModbusServer:
         self.host = host
         self.port = port
         self.mute = False
+        self.delay_s = 0.0
         self.requests = 0
         self._units = dict(units)
         self._framer = _FRAMERS[framer]
@@ -69,6 +72,8 @@ class ModbusServer:
     ) -> list[int] | list[bool] | ExcCodes:
         """Called by pymodbus for every read."""
         self.requests += 1
+        if self.delay_s > 0:
+            await asyncio.sleep(self.delay_s)
         if self.mute:
             raise NoSuchIdException("mute")  # which the server is told not to answer
         unit, table = self._units.get(device_id), _TABLES.get(func_code)

@@ -94,7 +94,7 @@ class SnmpDevice:
 
     No answer is longer than `max_message_bytes`: GETBULK is cut, all else refused with tooBig.
     A wrong community is not answered, as by a real device, but counted. With `uptime` a recorded sysUpTime goes on counting.
-    While `mute` is true nothing is answered at all.
+    While `mute` is true nothing is answered at all; `delay_s` is how long each request waits before it is looked at.
     """
 
     def __init__(
@@ -111,6 +111,7 @@ class SnmpDevice:
         self.host = host
         self.port = port
         self.mute = False
+        self.delay_s = 0.0
         self.requests = 0
         self.objects = SnmpObjects(records)
         self._communities = communities
@@ -220,7 +221,10 @@ class _Link(asyncio.DatagramProtocol, AbstractTransportDispatcher):  # type: ign
         self._closed.set()
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        if self._engine is None or self._device.mute:
+        asyncio.get_running_loop().call_later(self._device.delay_s, self._receive, data, addr)
+
+    def _receive(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if self._engine is None or self._device.mute or self._closed.is_set():
             return
         self.handle_timer_tick(time.time())
         address = udp.UdpTransportAddress(addr)

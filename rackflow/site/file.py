@@ -204,7 +204,7 @@ class Sensor(Placed):
     device: Name | None = None
     """The monitor, PDU, UPS or other device it is read from; left out where the sensor is a device of its own."""
     sensor: Name | None = None
-    """Which of the device's sensors it is: the label `sensor` (or `detector`). Left out: all of the device's."""
+    """Which of the device's sensors it is: the label `sensor` of its readings. Left out: all of the device's."""
     measures: Literal["air", "leak"] = "air"
     """Temperature and humidity of air, or liquid where none should be."""
     position: Position = "ambient"

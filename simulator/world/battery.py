@@ -47,6 +47,11 @@ class Battery:
         self.at_hand_j, self.bound_j = AT_HAND * high, (1 - AT_HAND) * high
 
     @property
+    def stored_j(self) -> float:
+        """Energy beyond that of the full battery; never more than 0."""
+        return self.at_hand_j + self.bound_j - self.capacity_j
+
+    @property
     def charge(self) -> float:
         """0-1, of the capacity that it has when healthy."""
         return max(0.0, min(1.0, (self.at_hand_j + self.bound_j) / self.capacity_j))

@@ -23,4 +23,4 @@ def transfer(design_w_per_k: float, hot: float, cold: float) -> float:
     """
     if hot <= 0 or cold <= 0:
         return 0.0
-    return design_w_per_k / (0.5 * hot**-0.8 + 0.5 * cold**-0.8)
+    return design_w_per_k / (0.5 / math.pow(hot, 0.8) + 0.5 / math.pow(cold, 0.8))

@@ -37,7 +37,9 @@ class SteadyLoad:
         """See `Load.watts`."""
         start = _chance(self.seed).random()
         day = 0.16 * math.sin(2 * math.pi * (time_s / DAY_S - 0.375))  # highest at 15 h
-        own = 0.05 * math.sin(2 * math.pi * (time_s / 1400 + start)) + 0.02 * math.sin(2 * math.pi * (time_s / 97 + start))
+        own = 0.05 * math.sin(2 * math.pi * (time_s / 1400 + start)) + 0.02 * math.sin(
+            2 * math.pi * (time_s / 97 + start)
+        )
         return self.design_w * (0.50 + 0.08 * start + day + own)
 
 
@@ -49,10 +51,14 @@ class TrainingLoad:
     group: str
     seed: str
     _job: tuple[int, float, float, float] = field(default=(-1, 0.0, 0.0, 0.0))
+    _offset_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._offset_s = _chance(self.group).uniform(0, JOB_S)
 
     def watts(self, time_s: float) -> float:
         """See `Load.watts`."""
-        number, into = divmod(time_s, JOB_S)
+        number, into = divmod(time_s + self._offset_s, JOB_S)
         level, period, dip = self._job_of(int(number))
         if into < PAUSE_S:
             return self.design_w * max(IDLE, _edge(level, IDLE, into))

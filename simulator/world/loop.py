@@ -5,7 +5,7 @@ Coolant is kept in control volumes: each CDU's cold side, and all that returns f
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from rackflow.fluids import FLUIDS
@@ -111,11 +111,14 @@ class SecondaryLoop:
             cdu.control_valve(dt_s, live=live[cdu.section.id])
 
     @property
+    def design_flow(self) -> float:
+        """That of the CDUs that the loop needs, m3/s."""
+        return sum(sorted(cdu.design_flow for cdu in self.cdus)[: self.section.cdus_required])
+
+    @property
     def resistance(self) -> float:
         """Of all racks in parallel: design pressure at the flow that their design heat needs."""
-        required = self.section.cdus_required
-        design = sum(sorted(cdu.design_flow for cdu in self.cdus)[:required])
-        return DESIGN_PRESSURE_PA / design**2
+        return DESIGN_PRESSURE_PA / self.design_flow**2
 
     def warm(self, heat_w: Mapping[str, float], dt_s: float) -> None:
         """Heat of the racks' liquid side into plates and coolant, and on to the primary side as the CDUs found it."""
@@ -137,8 +140,7 @@ class SecondaryLoop:
 
     def _plate(self, plates: Plates, heat_w: float, coolant_c: float, dt_s: float) -> float:
         """Heat of one rack into the coolant over a step, W; the plates keep the rest."""
-        design = sum(sorted(cdu.design_flow for cdu in self.cdus)[: self.section.cdus_required])
-        film = max(0.02, min(1.5, self.flow / design)) ** 0.6
+        film = max(0.02, min(1.5, self.flow / self.design_flow)) ** 0.6
         conductance = plates.design_w / PLATE_K * film
         mass = plates.design_w * PLATE_J_PER_K_W
         target = coolant_c + heat_w / conductance

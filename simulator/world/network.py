@@ -146,8 +146,8 @@ def build_network(site: Site, seed: int) -> Network:
     network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
     for rack in site.racks:
         network.racks[rack] = _rack_supply(site, network, rack, seed)
-    for unit in (*site.cdus.values(), *site.air_units.values()):
-        network.consumers[unit.id] = Consumer(unit.id, unit.fed_by or [*site.feeds])
+    for unit in (*site.cdus, *site.air_units):
+        network.consumers[unit] = Consumer(unit, site.sources(unit) or [*site.feeds])
     return network
 
 

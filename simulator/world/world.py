@@ -1,6 +1,5 @@
 """The world: in go a site, a seed and elapsed time, out come power, heat and flow of everything in it; no clock of its own."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +8,7 @@ from simulator.world.air import RISE_K, Air
 from simulator.world.cdu import Cdu
 from simulator.world.load import Load, SteadyLoad, TrainingLoad
 from simulator.world.loop import Plates, SecondaryLoop
+from simulator.world.metering import meter_w
 from simulator.world.network import Network, build_network
 from simulator.world.plant import PrimaryLoop
 
@@ -52,7 +52,7 @@ class World:
         self.rack_room = {rack: site.rows[each.row].room for rack, each in site.racks.items()}
         self.room_of = {name: site.place(name).get("room", ELSEWHERE) for name in site.devices}
         self._transfer = {name: cdu.design_transfer for name, cdu in self.cdus.items()}
-        self._meters = {name: 0.0 for name in site.meters}
+        self.meters_j = dict.fromkeys(site.meters, 0.0)
         self.ledger = Ledger()
         self.advance(STEP_S)
 
@@ -119,7 +119,9 @@ class World:
 
     def _heat_of_losses(self, heat: dict[str, float]) -> None:
         """Add what UPSs, panels, PDUs and cables lose to the air of their rooms."""
-        losses = {name: sum(ups.input_w) - sum(ups.output_w) - ups.battery.power_w for name, ups in self.network.ups.items()}
+        losses = {
+            name: sum(ups.input_w) - sum(ups.output_w) - ups.battery.power_w for name, ups in self.network.ups.items()
+        }
         losses |= {name: panel.loss_w for name, panel in self.network.panels.items()}
         for name, watts in losses.items():
             room = self.room_of[name]
@@ -165,55 +167,16 @@ class World:
             rejected += air.removed_w.get(name, 0.0) if air and not unit.primary else 0.0
         rejected += sum(air.removed_w.get("", 0.0) for air in self.airs.values())
         ledger.rejected_j += rejected * dt_s
-        for name in self._meters:
-            self._meters[name] += sum(self.meter_w(name)) * dt_s
+        for name in self.meters_j:
+            self.meters_j[name] += sum(meter_w(self, name)) * dt_s
 
     @property
     def stored_j(self) -> float:
         """Energy in batteries, coolant, cold plates and air, beyond what was there at the start."""
-        parts: Iterable[SecondaryLoop | PrimaryLoop | Air] = (
-            *self.loops.values(),
-            *self.primaries.values(),
-            *self.airs.values(),
-        )
-        batteries = (ups.battery for ups in self.network.ups.values())
-        return sum(part.stored_j for part in parts) + sum(
-            battery.at_hand_j + battery.bound_j - battery.capacity_j for battery in batteries
-        )
-
-    def meter_w(self, meter: str) -> list[float]:
-        """Power through a meter on each phase."""
-        section = self.site.meters[meter]
-        if section.role == "facility" and not section.measures:
-            parts = [feed.power_w for feed in self.network.feeds.values()]
-            parts += [[primary.power_w / 3] * 3 for primary in self.primaries.values()]
-        else:
-            parts = [self._through(name, into=section.role in {"ups_in", "facility"}) for name in section.measures]
-        return [sum(part[phase] for part in parts) for phase in range(3)]
-
-    def meter_j(self, meter: str) -> float:
-        """Energy through a meter since the start."""
-        return self._meters[meter]
-
-    def _through(self, name: str, *, into: bool) -> list[float]:
-        network = self.network
-        if name in network.ups:
-            return network.ups[name].input_w if into else network.ups[name].output_w
-        if name in network.feeds:
-            return network.feeds[name].power_w
-        if name in network.panels:
-            return network.panels[name].power_w
-        if name in network.pdus:
-            pdu = network.pdus[name]
-            return [sum(w for p, w in zip(pdu.phases, pdu.power_w, strict=True) if p == phase) for phase in range(3)]
-        if name in network.racks:
-            return [network.racks[name].got_w / 3] * 3
-        if name in network.consumers:
-            consumer = network.consumers[name]
-            return [consumer.power_w / 3 if consumer.live else 0.0] * 3
-        if name in self.primaries:
-            return [self.primaries[name].power_w / 3] * 3
-        return [sum(cdu.power_w for cdu in self.loops[name].cdus) / 3] * 3
+        liquid = sum(loop.stored_j for loop in self.loops.values())
+        water = sum(primary.stored_j for primary in self.primaries.values())
+        air = sum(each.stored_j for each in self.airs.values())
+        return liquid + water + air + sum(ups.battery.stored_j for ups in self.network.ups.values())
 
 
 def _load(site: Site, rack: str, seed: int) -> Load:
@@ -230,10 +193,8 @@ def _secondary_loops(site: Site) -> dict[str, SecondaryLoop]:
             sections = [cdu for cdu in site.cdus.values() if cdu.secondary == loop.id]
             volume = COLD_SHARE * loop.volume_m3 / len(sections)
             cdus = [Cdu(section, loop.coolant, volume) for section in sections]
-            racks: Mapping[str, float] = {
-                rack: site.racks[rack].design_power_w * site.racks[rack].liquid_share for rack in loop.racks
-            }
-            plates = {rack: Plates(max(1.0, design_w)) for rack, design_w in racks.items()}
+            racks = [site.racks[rack] for rack in loop.racks]
+            plates = {rack.id: Plates(max(1.0, rack.design_power_w * rack.liquid_share)) for rack in racks}
             found[loop.id] = SecondaryLoop(loop, cdus, plates)
     return found
 
@@ -242,10 +203,9 @@ def _primary_loops(site: Site) -> dict[str, PrimaryLoop]:
     found = {}
     for loop in site.loops.values():
         if loop.kind == "primary":
-            units = [unit for unit in (*site.cdus.values(), *site.air_units.values()) if unit.primary == loop.id]
-            capacity = SPARE_PLANT * sum(unit.rated_cooling_w for unit in units)
-            chilled = not any(unit.id in site.cdus for unit in units)
-            found[loop.id] = PrimaryLoop(loop, capacity, chilled)
+            warm = [cdu.rated_cooling_w for cdu in site.cdus.values() if cdu.primary == loop.id]
+            cold = [unit.rated_cooling_w for unit in site.air_units.values() if unit.primary == loop.id]
+            found[loop.id] = PrimaryLoop(loop, SPARE_PLANT * sum(warm + cold), chilled=not warm)
     return found
 
 

@@ -1,0 +1,84 @@
+"""Cells of an SNMP device: in go what its instruments show, out come the numbers that the device sends, rounded as it rounds; pure."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rackflow.snmprec import (
+    COUNTER32,
+    GAUGE32,
+    INTEGER,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    TIMETICKS,
+    Record,
+)
+from simulator.world.instruments import Shown
+
+SYSTEM: Final = "1.3.6.1.2.1.1"
+NOT_AVAILABLE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One object that follows an instrument: a count of `step` base units, or the code of a state.
+
+    `reads_as` is the series key under which an agent publishes it, where this is not the instrument's own.
+    """
+
+    oid: str
+    key: str
+    step: float = 1.0
+    tag: str = INTEGER
+    codes: Mapping[str, int] | None = None
+    reads_as: str = ""
+
+    def count(self, shown: Shown) -> int:
+        """What is on the wire now; -1 where there is no reading."""
+        value = shown.get(self.key)
+        if value is None:
+            return NOT_AVAILABLE
+        if isinstance(value, str):
+            return (self.codes or {})[value]
+        if not math.isfinite(value):
+            return NOT_AVAILABLE
+        counts = round(value / self.step)
+        if self.tag == INTEGER:
+            return max(-(2**31), min(2**31 - 1, counts))
+        return counts % 2**32 if self.tag == COUNTER32 else max(0, min(2**32 - 1, counts))
+
+    def reading(self, shown: Shown) -> float | str | None:
+        """What a faultless agent makes of it, in base units."""
+        value = shown.get(self.key)
+        return value if value is None or isinstance(value, str) else self.count(shown) * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All that an SNMP device has: cells that move, and records that do not."""
+
+    cells: tuple[Cell, ...]
+    fixed: tuple[Record, ...]
+
+
+def system(descr: str, object_id: str, name: str) -> list[Record]:
+    """The system group; sysUpTime counts on from 0."""
+    return [
+        Record(f"{SYSTEM}.1.0", OCTET_STRING, descr.encode()),
+        Record(f"{SYSTEM}.2.0", OBJECT_IDENTIFIER, object_id),
+        Record(f"{SYSTEM}.3.0", TIMETICKS, 0),
+        Record(f"{SYSTEM}.5.0", OCTET_STRING, name.encode()),
+    ]
+
+
+def fixed(values: Mapping[str, int | str]) -> Iterable[Record]:
+    """Records of what does not move; numbers are INTEGERs, text is an OCTET STRING."""
+    for oid, value in values.items():
+        if isinstance(value, str):
+            yield Record(oid, OCTET_STRING, value.encode())
+        else:
+            yield Record(oid, INTEGER, value)
+
+
+__all__ = ["COUNTER32", "GAUGE32", "INTEGER", "TIMETICKS", "Cell", "Layout", "fixed", "system"]

@@ -1,0 +1,161 @@
+"""The devices of a site on the network: in go a world and its instruments, out come servers, addresses, and an agent's configuration."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal
+
+from rackflow.errors import ConfigError
+from rackflow.site import Site
+from simulator.cdu_registers import CDU_UNIT, cdu_registers
+from simulator.meter import METER_UNIT, meter_registers
+from simulator.modbus_server import ModbusServer
+from simulator.snmp_agent import SnmpDevice
+from simulator.snmp_users import SnmpUser
+from simulator.wire.cells import Cell, Layout
+from simulator.wire.modbus import ShownCdu, ShownMeter
+from simulator.wire.monitor import ste2, wld
+from simulator.wire.pdu import apc_rpdu2, raritan_pdu2
+from simulator.wire.ups import apc_ups, ups_mib
+from simulator.world import World
+from simulator.world.instruments import Instruments
+
+Family = Literal[
+    "apc-ups", "rfc1628-ups", "apc-rpdu2", "raritan-pdu2", "hwgroup-ste", "hwgroup-wld", "aalc-rpu", "schneider-iem3000"
+]
+SMART_UPS_W: Final = 20_000.0
+"""Up to here a UPS is a Smart-UPS, above a three-phase UPS that speaks UPS-MIB."""
+COMMUNITY: Final = "public"
+
+
+@dataclass(slots=True)
+class Served:
+    """One device on the network; `layout` of those that speak SNMP."""
+
+    id: str
+    family: Family
+    server: SnmpDevice | ModbusServer
+    layout: Layout | None = None
+    silenced: bool = False
+    """By a fault; a device without power is silent as well."""
+
+    @property
+    def unit(self) -> int:
+        """Modbus unit."""
+        return METER_UNIT if self.family == "schneider-iem3000" else CDU_UNIT
+
+
+class Fleet:
+    """All devices of a site that can be polled. A device whose supply is dead does not answer."""
+
+    def __init__(
+        self, world: World, instruments: Instruments, host: str = "127.0.0.1", users: tuple[SnmpUser, ...] = ()
+    ) -> None:
+        self.world = world
+        self.instruments = instruments
+        self.host = host
+        self.users = users
+        self.devices: dict[str, Served] = {
+            device: self._served(device, family) for device, family in families(world.site)
+        }
+
+    async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
+        """Serve every device from `first_port` on, or on free ports; `stack` stops them. Raises OSError."""
+        for number, device in enumerate(self.devices.values()):
+            device.server.port = first_port + number if first_port else 0
+            await device.server.start()
+            stack.push_async_callback(device.server.stop)
+
+    def follow_power(self) -> None:
+        """Silence what has no power, let answer what has it again; call it when time has passed."""
+        for device in self.devices.values():
+            device.server.mute = device.silenced or not self.powered(device.id)
+
+    def powered(self, device: str) -> bool:
+        """Whether the device's own electronics live."""
+        network = self.world.network
+        if device in network.ups:
+            ups = network.ups[device]
+            return max(ups.input_volts) > 0 or not ups.battery.empty
+        if device in network.pdus:
+            return any(network.pdus[device].live)
+        return network.consumers[device].live if device in network.consumers else True
+
+    def _served(self, device: str, family: Family) -> Served:
+        if family in {"aalc-rpu", "schneider-iem3000"}:
+            cdu = family == "aalc-rpu"
+            registers = (
+                cdu_registers(ShownCdu(self.instruments, device))
+                if cdu
+                else meter_registers(ShownMeter(self.instruments, device))
+            )
+            return Served(device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host))
+        layout = snmp_layout(self.world.site, device, family)
+        server = SnmpDevice(layout.fixed, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)
+        for cell in layout.cells:
+            server.set(cell.oid, partial(self._count, cell, device), cell.tag)
+        return Served(device, family, server, layout)
+
+    def _count(self, cell: Cell, device: str) -> int:
+        return cell.count(self.instruments.read(device))
+
+    def expected(self, device: str) -> Mapping[str, float | str]:
+        """What an agent reads off the device's cells if nothing is wrong between them: by series key, rounded as on the wire."""
+        layout = self.devices[device].layout
+        shown = self.instruments.read(device)
+        cells = layout.cells if layout else ()
+        readings = {cell.reads_as or cell.key: cell.reading(shown) for cell in cells}  # the finer object comes last
+        return {series: value for series, value in readings.items() if value is not None}
+
+    def agent_config(self, site_file: str, broker_port: int = 1883) -> dict[str, Any]:
+        """An agent's configuration that polls all of it."""
+        return {
+            "agent": "sim-agent",
+            "site_file": site_file,
+            "broker": {"host": "127.0.0.1", "port": broker_port},
+            "credentials": {"sim": {"version": "2c", "community": COMMUNITY}},
+            "devices": [self._entry(device) for device in self.devices.values()],
+        }
+
+    def _entry(self, device: Served) -> dict[str, Any]:
+        entry = {"id": device.id, "host": device.server.host, "port": device.server.port, "profile": device.family}
+        if isinstance(device.server, ModbusServer):
+            return entry | {"protocol": "modbus", "unit": device.unit}
+        return entry | {"credential": "sim"}
+
+
+def families(site: Site) -> Iterator[tuple[str, Family]]:
+    """What each device of the site is. PDUs are APC's on the first feed and Raritan's on others."""
+    for ups in site.ups.values():
+        yield ups.id, "apc-ups" if ups.rated_power_w <= SMART_UPS_W else "rfc1628-ups"
+    first = next(iter(site.feeds), "")
+    for pdu in site.pdus:
+        yield pdu, "apc-rpdu2" if site.feed_of(pdu) == first else "raritan-pdu2"
+    yield from ((cdu, "aalc-rpu") for cdu in site.cdus)
+    yield from ((meter, "schneider-iem3000") for meter in site.meters)
+    for monitor in site.monitors:
+        measures = {sensor.measures for sensor in site.sensors_of_device(monitor)}
+        if len(measures) > 1:
+            raise ConfigError(
+                f"monitor {monitor!r} has air sensors and leak cables; give each kind a monitor of its own"
+            )
+        if measures:
+            yield monitor, "hwgroup-wld" if "leak" in measures else "hwgroup-ste"
+
+
+def snmp_layout(site: Site, device: str, family: Family) -> Layout:
+    """The objects of a device that speaks SNMP."""
+    sensors = site.sensors_of_device(device)
+    if family == "apc-ups":
+        return apc_ups(device, site.ups[device].rated_power_w)
+    if family == "rfc1628-ups":
+        return ups_mib(device)
+    if family == "hwgroup-wld":
+        return wld(device, sensors)
+    if family == "hwgroup-ste":
+        return ste2(device, sensors)
+    pdu = site.pdus[device]
+    if family == "apc-rpdu2":
+        return apc_rpdu2(device, len(pdu.phases), pdu.breaker_a, sensors)
+    return raritan_pdu2(device, len(pdu.phases), sensors)

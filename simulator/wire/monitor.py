@@ -1,0 +1,52 @@
+"""Environment monitors on the wire: in go a monitor's sensors, out come its objects: HW group STE2 (air) or WLD (leak cables); pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rackflow.errors import ConfigError
+from rackflow.site import Sensor
+from simulator.wire.cells import Cell, Layout, fixed, system
+from simulator.world.instruments import key, label_of
+
+_STE2: Final = "1.3.6.1.4.1.21796.4.9"
+_WLD: Final = "1.3.6.1.4.1.21796.4.5"
+_CELSIUS, _PERCENT = 1, 4
+
+
+def ste2(name: str, sensors: Sequence[Sensor]) -> Layout:
+    """A thermometer and hygrometer, in tenths. A sensor `N.title` has row N for temperature, and the next one for humidity."""
+    cells: list[Cell] = []
+    about: dict[str, int | str] = {}
+    for sensor in sensors:
+        first, title = _row_and_title(sensor)
+        for row, metric, what, unit, step in (
+            (first, "env_temperature_celsius", title, _CELSIUS, 0.1),
+            (first + 1, "env_relative_humidity_ratio", f"{title}-rh", _PERCENT, 0.001),
+        ):
+            about |= {
+                f"{_STE2}.3.1.1.{row}": row,
+                f"{_STE2}.3.1.2.{row}": what,
+                f"{_STE2}.3.1.3.{row}": 1,
+                f"{_STE2}.3.1.7.{row}": unit,
+            }
+            series = key(metric, "sensor", label_of(sensor))
+            cells.append(Cell(f"{_STE2}.3.1.5.{row}", series, step, reads_as=key(metric, "sensor", f"{row}.{what}")))
+    return Layout(tuple(cells), (*system("STE2 (simulated)", _STE2, name), *fixed(about)))
+
+
+def wld(name: str, sensors: Sequence[Sensor]) -> Layout:
+    """A leak detector; the sensing cable of a sensor `N.title` is row N."""
+    cells: list[Cell] = []
+    about: dict[str, int | str] = {}
+    for sensor in sensors:
+        row, title = _row_and_title(sensor)
+        about |= {f"{_WLD}.4.1.1.{row}": row, f"{_WLD}.4.1.2.{row}": title, f"{_WLD}.4.1.3.{row}": 1}
+        cells.append(Cell(f"{_WLD}.4.1.6.{row}", key("leak_detected", "sensor", label_of(sensor))))
+    return Layout(tuple(cells), (*system("WLD2 (simulated)", _WLD, name), *fixed(about)))
+
+
+def _row_and_title(sensor: Sensor) -> tuple[int, str]:
+    row, dot, title = label_of(sensor).partition(".")
+    if not row.isdecimal() or not dot or not title:
+        raise ConfigError(f"sensor {sensor.id!r}: of this monitor a sensor is named row.title, as in 1.{sensor.id}")
+    return int(row), title

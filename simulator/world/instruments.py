@@ -1,0 +1,270 @@
+"""What the instruments of each device show: in goes the world, out come values by series key, in base units, before any rounding; pure.
+
+A fault of a sensor distorts what is shown here and leaves the world as it is.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from rackflow.physics import dew_point_celsius
+from rackflow.series import series_key
+from rackflow.site import Sensor
+from simulator.world.air import IDLE_AIR, RISE_K, moisture_c, relative_humidity
+from simulator.world.cdu import PUMPS, Cdu
+from simulator.world.hydraulics import MAX_RPM
+from simulator.world.loop import LOW_LEVEL, SecondaryLoop
+from simulator.world.metering import meter_w
+from simulator.world.supply import Pdu
+from simulator.world.ups import Ups
+from simulator.world.world import World
+
+Shown = Mapping[str, float | str]
+Distortion = Callable[[dict[str, float | str], float], None]
+"""Changes what a device shows; the second argument is the world's time in seconds."""
+LINES: Final = ("L1", "L2", "L3")
+LOW_BATTERY_S: Final = 120.0
+UPS_POWER_FACTOR: Final = 0.97
+RATED_POWER_FACTOR: Final = 0.9
+MIXING_K: Final = 1.2
+"""By how much warm air that comes around a rack can warm its inlet."""
+
+
+@lru_cache(maxsize=4096)
+def key(metric: str, label: str = "", value: str = "") -> str:
+    """A series key with at most one label."""
+    return series_key(f"dcim_{metric}", {label: value} if label else {})
+
+
+class Instruments:
+    """Readings by device; worked out once a step of the world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.distortions: dict[str, list[Distortion]] = {}
+        self._shown: dict[str, tuple[int, Shown]] = {}
+        self._sensors = {device: world.site.sensors_of_device(device) for device in world.site.devices}
+
+    def read(self, device: str) -> Shown:
+        """What the device shows now. Raises KeyError where the site has no such device."""
+        steps = self.world.steps
+        kept = self._shown.get(device)
+        if kept is None or kept[0] != steps:
+            shown = self.true(device)
+            for distort in self.distortions.get(device, ()):
+                distort(shown, self.world.time_s)
+            kept = self._shown[device] = (steps, shown)
+        return kept[1]
+
+    def forget(self) -> None:
+        """Work everything out anew, because distortions have changed."""
+        self._shown.clear()
+
+    def true(self, device: str) -> dict[str, float | str]:
+        """The same without distortions."""
+        world, shown = self.world, dict[str, float | str]()
+        sensors = self._sensors[device]
+        if device in world.network.ups:
+            shown |= _ups(world, world.network.ups[device])
+        elif device in world.network.pdus:
+            shown |= _pdu(world, world.network.pdus[device])
+        elif device in world.cdus:
+            shown |= _cdu(world, world.cdus[device])
+        elif device in world.site.meters:
+            shown |= _meter(world, device)
+        for sensor in sensors:
+            shown |= _sensor(world, sensor)
+        return shown
+
+
+def frequency_hertz(world: World, *, free: bool = False) -> float:
+    """Of the mains, or of an inverter that has no mains to follow."""
+    nominal = float(world.site.electrical.frequency_hertz)
+    return nominal if free else nominal + 0.02 * math.sin(2 * math.pi * world.time_s / 113)
+
+
+def _ups(world: World, ups: Ups) -> dict[str, float | str]:
+    battery, total = ups.battery, sum(ups.output_w)
+    draw = max(total + ups.loss_w, 1.0)
+    left = battery.believed_s(draw)
+    low = "low" if ups.mode == "battery" and left < LOW_BATTERY_S else "normal"
+    on = ups.mode != "none"
+    current = [w / (v * UPS_POWER_FACTOR) if v else 0.0 for w, v in zip(ups.output_w, ups.output_volts, strict=True)]
+    shown: dict[str, float | str] = {
+        key("ups_output_source"): ups.mode,
+        key("ups_battery_state"): "depleted" if battery.empty else low,
+        key("ups_on_battery_seconds"): ups.on_battery_s,
+        key("ups_battery_runtime_seconds"): left,
+        key("ups_battery_charge_ratio"): battery.charge,
+        key("ups_battery_voltage_volts"): battery.terminal_volts,
+        key("ups_battery_current_amperes"): battery.current_a,
+        key("ups_battery_temperature_celsius"): 25.0 + 6.0 * (1 - battery.charge),
+        key("ups_input_faults_total"): float(ups.input_faults),
+        key("ups_output_frequency_hertz"): frequency_hertz(world, free=ups.mode == "battery") if on else 0.0,
+        key("ups_output_power_watts"): total,
+        key("ups_output_apparent_power_voltamperes"): total / UPS_POWER_FACTOR,
+        key("ups_output_load_ratio"): ups.load,
+        key("ups_output_current_amperes"): sum(current),
+        key("ups_output_voltage_volts"): max(ups.output_volts),
+        key("ups_input_voltage_volts"): max(ups.input_volts),
+        key("ups_input_frequency_hertz"): frequency_hertz(world) if max(ups.input_volts) else 0.0,
+        key("ups_efficiency_ratio"): total / sum(ups.input_w) if sum(ups.input_w) else 0.0,
+        key("ups_output_energy_joules_total"): ups.output_j,
+        key("ups_rated_power_watts"): ups.rated_w,
+        key("ups_rated_apparent_power_voltamperes"): ups.rated_w / RATED_POWER_FACTOR,
+        key("ups_low_battery_threshold_seconds"): LOW_BATTERY_S,
+        key("device_alarms"): float(ups.mode != "normal") + float(low == "low"),
+    }
+    return shown | _ups_phases(world, ups, current)
+
+
+def _ups_phases(world: World, ups: Ups, current: list[float]) -> dict[str, float | str]:
+    shown: dict[str, float | str] = {}
+    for phase, line in enumerate(LINES):
+        volts, watts = ups.input_volts[phase], ups.input_w[phase]
+        shown[key("ups_input_frequency_hertz", "phase", line)] = frequency_hertz(world) if volts else 0.0
+        shown[key("ups_input_voltage_volts", "phase", line)] = volts
+        shown[key("ups_input_current_amperes", "phase", line)] = watts / (volts * 0.99) if volts else 0.0
+        shown[key("ups_input_power_watts", "phase", line)] = watts
+        shown[key("ups_output_voltage_volts", "phase", line)] = ups.output_volts[phase]
+        shown[key("ups_output_current_amperes", "phase", line)] = current[phase]
+        shown[key("ups_output_power_watts", "phase", line)] = ups.output_w[phase]
+        shown[key("ups_output_load_ratio", "phase", line)] = ups.output_w[phase] / (ups.rated_w / 3)
+    return shown
+
+
+def _pdu(world: World, pdu: Pdu) -> dict[str, float | str]:
+    watts, apparent = sum(pdu.power_w), sum(pdu.apparent_va)
+    worst = max(pdu.amperes) / pdu.section.breaker_a
+    shown: dict[str, float | str] = {
+        key("pdu_input_power_watts"): watts,
+        key("pdu_input_apparent_power_voltamperes"): apparent,
+        key("pdu_input_current_amperes"): max(pdu.amperes),
+        key("pdu_input_voltage_volts"): _between_lines(pdu.volts),
+        key("pdu_input_power_factor_ratio"): watts / apparent if apparent else 1.0,
+        key("pdu_input_energy_joules_total"): pdu.energy_j,
+        key("pdu_input_frequency_hertz"): frequency_hertz(world) if max(pdu.volts) else 0.0,
+        key("pdu_load_state"): _load_state(worst),
+        key("pdu_breaker_tripped"): float(pdu.breaker.tripped),
+        key("pdu_rated_current_amperes"): pdu.section.breaker_a,
+    }
+    for pole in range(len(pdu.phases)):
+        line = LINES[pole]
+        shown[key("pdu_phase_current_amperes", "phase", line)] = pdu.amperes[pole]
+        shown[key("pdu_phase_voltage_volts", "phase", line)] = pdu.volts[pole]
+        shown[key("pdu_phase_power_watts", "phase", line)] = pdu.power_w[pole]
+        shown[key("pdu_phase_apparent_power_voltamperes", "phase", line)] = pdu.apparent_va[pole]
+        shown[key("pdu_phase_power_factor_ratio", "phase", line)] = pdu.power_factor[pole]
+        shown[key("pdu_phase_load_state", "phase", line)] = _load_state(pdu.amperes[pole] / pdu.section.breaker_a)
+    return shown
+
+
+def _between_lines(volts: list[float]) -> float:
+    """Between the lines of a three-phase inlet, to neutral of a single-phase one."""
+    return math.sqrt(3) * sum(volts) / len(volts) if len(volts) > 1 else volts[0]
+
+
+def _load_state(load: float) -> str:
+    return "overload" if load >= 1 else "near_overload" if load >= 0.8 else "normal"  # noqa: PLR2004 - as the devices ship
+
+
+def _cdu(world: World, cdu: Cdu) -> dict[str, float | str]:
+    loop = world.loops[cdu.section.secondary]
+    room = world.airs.get(world.room_of[cdu.section.id])
+    air_c = room.cold_c if room else 25.0
+    secondary = ("loop", "secondary")
+    shown: dict[str, float | str] = {
+        key("cdu_flow_cubic_meters_per_second", *secondary): cdu.flow,
+        key("cdu_flow_setpoint_cubic_meters_per_second", *secondary): loop.design_flow / len(loop.cdus),
+        key("cdu_supply_temperature_celsius", *secondary): cdu.supply_c,
+        key("cdu_supply_temperature_setpoint_celsius", *secondary): cdu.setpoint_c,
+        key("cdu_return_temperature_celsius", *secondary): loop.return_c,
+        key("cdu_supply_pressure_pascals", *secondary): loop.static_pa + loop.pressure_pa,
+        key("cdu_return_pressure_pascals", *secondary): loop.static_pa,
+        key("cdu_filter_differential_pressure_pascals"): cdu.filter_pa,
+        key("cdu_power_watts"): cdu.power_w,
+        key("cdu_ambient_temperature_celsius"): air_c,
+        key("cdu_reservoir_level_state"): "ok" if loop.level >= LOW_LEVEL else "low",
+        key("cdu_reservoir_level_ratio"): loop.level,
+        key("cdu_pump_speed_ratio"): cdu.speed if cdu.running else 0.0,
+        key("cdu_leak_detected"): float(loop.wet),
+        **_primary(world, cdu),
+    }
+    for pump in PUMPS:
+        running = pump in cdu.running
+        state = "failed" if pump in cdu.failed_pumps else "running" if running else "standby"
+        shown[key("cdu_pump_state", "pump", str(pump))] = state
+        shown[key("cdu_pump_speed_rpm", "pump", str(pump))] = MAX_RPM * cdu.speed if running else 0.0
+        shown[key("cdu_pump_running_seconds_total", "pump", str(pump))] = cdu.pump_s[pump]
+    return shown
+
+
+def _primary(world: World, cdu: Cdu) -> dict[str, float]:
+    if cdu.section.primary is None:
+        return {}
+    primary = world.primaries[cdu.section.primary]
+    return {
+        key("cdu_flow_cubic_meters_per_second", "loop", "primary"): cdu.primary_flow,
+        key("cdu_supply_temperature_celsius", "loop", "primary"): primary.supply_c,
+        key("cdu_return_temperature_celsius", "loop", "primary"): cdu.primary_return_c,
+        key("cdu_valve_position_ratio"): cdu.valve,
+    }
+
+
+def _meter(world: World, meter: str) -> dict[str, float | str]:
+    watts = meter_w(world, meter)
+    feed = next(iter(world.network.feeds.values()))
+    volts = [each or 0.0 for each in feed.volts]
+    shown: dict[str, float | str] = {
+        key("meter_power_watts"): sum(watts),
+        key("meter_energy_joules_total"): world.meters_j[meter],
+        key("meter_frequency_hertz"): frequency_hertz(world),
+    }
+    for phase, line in enumerate(LINES):
+        shown[key("meter_phase_power_watts", "phase", line)] = watts[phase]
+        shown[key("meter_voltage_volts", "phase", line)] = volts[phase]
+    return shown
+
+
+def label_of(sensor: Sensor) -> str:
+    """Its label `sensor`."""
+    return sensor.sensor or "1"
+
+
+def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
+    label = ("sensor", label_of(sensor))
+    if sensor.measures == "leak":
+        return {key("leak_detected", *label): float(any(loop.wet for loop in _loops_near(world, sensor)))}
+    celsius = air_celsius(world, sensor)
+    dew = moisture_c(world.time_s)
+    humidity = relative_humidity(celsius, dew)
+    return {
+        key("env_temperature_celsius", *label): celsius,
+        key("env_relative_humidity_ratio", *label): humidity,
+        key("env_dew_point_celsius", *label): dew_point_celsius(celsius, humidity) or dew,
+    }
+
+
+def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
+    """Loops that have a rack or a CDU where the rope lies."""
+    place = world.site.place(sensor.id)
+    found = []
+    for loop in world.loops.values():
+        rows = {world.site.racks[rack].row for rack in loop.plates}
+        rooms = {world.rack_room[rack] for rack in loop.plates}
+        if sensor.rack in loop.plates or (not sensor.rack and (place.get("row") in rows or place.get("room") in rooms)):
+            found.append(loop)
+    return found
+
+
+def air_celsius(world: World, sensor: Sensor) -> float:
+    """Where the sensor hangs: some of a rack's warm air comes round to its inlet, more for some racks than for others."""
+    air = world.airs[world.site.place(sensor.id)["room"]]
+    if sensor.rack is None or sensor.position == "ambient":
+        return air.cold_c + 0.3
+    supply = world.network.racks[sensor.rack]
+    load = supply.got_w / world.site.racks[sensor.rack].design_power_w
+    spot = (sum(map(ord, sensor.rack)) % 10) / 10
+    inlet = air.cold_c + MIXING_K * spot * load
+    return inlet + (RISE_K * min(1.0, load / IDLE_AIR) if sensor.position == "outlet" else 0.0)

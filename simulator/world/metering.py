@@ -1,0 +1,50 @@
+"""What passes through a meter: in go the world and the meter's section of the site file, out comes power on each phase; pure."""
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from simulator.world.supply import none
+
+if TYPE_CHECKING:
+    from simulator.world.world import World
+
+PV_SHARE: Final = 0.08
+"""Highest power of a photovoltaic plant, of the site's design. It is elsewhere, and no part of the site's balance."""
+DAY_S: Final = 86_400.0
+
+
+def meter_w(world: "World", meter: str) -> list[float]:
+    """Power through a meter on each phase, W."""
+    section = world.site.meters[meter]
+    if section.role == "pv":
+        design = sum(rack.design_power_w for rack in world.site.racks.values())
+        sun = max(0.0, math.sin(2 * math.pi * (world.time_s / DAY_S - 0.25)))
+        return [PV_SHARE * design * sun / 3] * 3
+    if section.role == "facility" and not section.measures:
+        parts = [feed.power_w for feed in world.network.feeds.values()]
+        parts += [_even(primary.power_w) for primary in world.primaries.values()]
+    else:
+        parts = [_through(world, name, into=section.role in {"ups_in", "facility"}) for name in section.measures]
+    return [sum(part[phase] for part in parts) for phase in range(3)]
+
+
+def _even(watts: float) -> list[float]:
+    return [watts / 3] * 3
+
+
+def _through(world: "World", name: str, *, into: bool) -> list[float]:
+    network = world.network
+    if name in network.ups:
+        return network.ups[name].input_w if into else network.ups[name].output_w
+    if name in network.feeds or name in network.panels:
+        return (network.feeds.get(name) or network.panels[name]).power_w
+    if name in network.pdus:
+        power = none()
+        for phase, watts in zip(network.pdus[name].phases, network.pdus[name].power_w, strict=True):
+            power[phase] += watts
+        return power
+    if name in network.consumers:
+        return _even(network.consumers[name].power_w if network.consumers[name].live else 0.0)
+    if name in world.loops:
+        return _even(sum(cdu.power_w for cdu in world.loops[name].cdus))
+    return _even(network.racks[name].got_w if name in network.racks else world.primaries[name].power_w)
