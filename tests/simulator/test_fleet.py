@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from agent.config import load_agent_config
 from agent.factory import PollerFactory
+from agent.family import Profile
 from agent.live import read_device
 from agent.profile import load_profiles
 from agent.readings import Readings
@@ -20,6 +22,11 @@ from simulator.world import World
 from simulator.world.instruments import Instruments
 
 SITES = Path(__file__).parent.parent.parent / "simulator" / "sites"
+
+
+@cache
+def profiles() -> dict[str, Profile]:
+    return load_profiles()
 
 
 class Running:
@@ -34,7 +41,7 @@ class Running:
         config = load_agent_config(self.config)
         (found,) = (each for each in config.devices if each.id == device)
         found = found.model_copy(update={"timeout_s": 0.5, "retries": 0, **({"profile": profile} if profile else {})})
-        identified, readings, _ = await read_device(PollerFactory(load_profiles()), config, found, time.time())
+        identified, readings, _ = await read_device(PollerFactory(profiles()), config, found, time.time())
         if profile:
             assert identified.profile == self.fleet.devices[device].family
         return readings

@@ -49,9 +49,8 @@ def test_every_stage_gives_what_it_takes_less_its_losses(name: str) -> None:
     for ups in network.ups.values():
         assert sum(ups.input_w) == pytest.approx(sum(ups.output_w) + ups.loss_w + ups.battery.power_w / 0.9, rel=1e-9)
     for node, panel in network.panels.items():
-        below = sum(
-            sum(network.pdus[pdu].power_w) + network.pdus[pdu].cable_loss_w for pdu in pdus_on(network.pdus, node)
-        )
+        hanging = [pdu for pdu in network.pdus.values() if pdu.section.fed_by == node]
+        below = sum((sum(pdu.power_w) + pdu.cable_loss_w for pdu in hanging), 0.0)
         below += sum(each.power_w / len(each.sources) for each in network.consumers.values() if node in each.sources)
         fed = [other for other, sources in network.sources.items() if node in sources]
         below += sum(sum(network.loads[other]) + network.panels[other].loss_w for other in fed)
