@@ -20,6 +20,7 @@ from simulator.live import Model, run_models, vary_load
 from simulator.meter import METER_UNIT, MeterModel, meter_registers
 from simulator.modbus_server import ModbusServer
 from simulator.registers import RecordedRegisters
+from simulator.site_cli import add_site_commands
 from simulator.snmp_agent import SnmpDevice
 from simulator.snmp_users import parse_user
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78
 LAST_PORT = 65535
+LEVELS = ("debug", "info", "warning", "error")
 
 
 class ServeError(RackflowError):
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging(arguments.log_level)
     logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it tells of itself, not of devices
     try:
-        asyncio.run(_serve(arguments))
+        arguments.command(arguments)
     except ConfigError as error:
         print(f"rackflow-sim: {error}", file=sys.stderr)
         return EXIT_CONFIG
@@ -51,11 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rackflow-sim", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser(
-        "serve", help="serve recordings over SNMP and Modbus TCP, and models of a CDU and of a meter over Modbus TCP"
+    parser.add_argument("--log-level", choices=LEVELS, default="info")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_site_commands(commands)
+    _add_serve(
+        commands.add_parser(
+            "serve",
+            help="serve recordings over SNMP and Modbus TCP, and models of a CDU and of a meter over Modbus TCP",
+        )
     )
-    add = serve.add_argument
+    return parser
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
     add(
         "recordings",
         nargs="*",
@@ -86,14 +97,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--meter", type=_port, metavar="PORT", help=f"serve an energy meter over Modbus TCP, unit {METER_UNIT}")
     add("--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs move")
     add("--frozen", action="store_true", help="serve sysUpTime as it was recorded; otherwise it goes on counting")
-    add("--log-level", choices=["debug", "info", "warning", "error"], default="info")
-    return parser
+    command.set_defaults(command=_run_server)
+    add("--log-level", choices=LEVELS, default=argparse.SUPPRESS)
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; ports are 0 to {LAST_PORT}")
     return int(text)
+
+
+def _run_server(arguments: argparse.Namespace) -> None:
+    asyncio.run(_serve(arguments))
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

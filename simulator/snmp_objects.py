@@ -27,9 +27,13 @@ class TooBigError(Exception):
 
 
 class SnmpObjects:
-    """Objects of one device: a recording, under values that may change while it is served."""
+    """Objects of one device: a recording, under values that may change while it is served.
+
+    While `circular` is true the end of each column is followed by its beginning: a walk that trusts the device never ends.
+    """
 
     def __init__(self, records: Iterable[Record]) -> None:
+        self.circular = False
         self._records = {record.key: record for record in records}
         self._live: dict[Key, Callable[[], RecordValue]] = {}
         self._keys = sorted(self._records)
@@ -103,11 +107,18 @@ class SnmpObjects:
         return Absent.NO_SUCH_INSTANCE if siblings else Absent.NO_SUCH_OBJECT
 
     def _after(self, key: Key, *, counter64: bool = True) -> Binding:
+        if self.circular and key in self._records:
+            return self._within_column(key)
         for at in range(bisect_right(self._keys, key), len(self._keys)):
             found = self._keys[at]
             if counter64 or self._records[found].tag != COUNTER64:
                 return found, self._current(found)
         return key, Absent.END_OF_MIB_VIEW
+
+    def _within_column(self, key: Key) -> Binding:
+        column = [other for other in self._keys if other[:-1] == key[:-1]]
+        found = column[(column.index(key) + 1) % len(column)]
+        return found, self._current(found)
 
 
 def parse_oid(oid: str) -> Key:

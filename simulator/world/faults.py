@@ -1,0 +1,281 @@
+"""Faults of power, cooling and sensors: in go what fails, where and when, out comes a world in which it has failed; pure."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, model_validator
+
+from rackflow.config import Name, StrictModel
+from rackflow.errors import ConfigError
+from simulator.world.breaker import Breaker
+from simulator.world.cdu import PUMPS, Cdu
+from simulator.world.instruments import Distortion, Instruments
+from simulator.world.loop import SecondaryLoop
+from simulator.world.world import World
+
+PowerFault = Literal[
+    "mains_loss", "feed_loss", "phase_loss", "battery_failing", "ups_bypass", "breaker_trip", "overload"
+]
+CoolingFault = Literal[
+    "pump_failure",
+    "all_pumps_failure",
+    "filter_blocked",
+    "exchanger_fouled",
+    "valve_stuck",
+    "primary_warm",
+    "leak",
+    "burst",
+    "air_in_loop",
+    "air_unit_failure",
+]
+SensorFault = Literal[
+    "sensor_stuck", "sensor_drift", "sensor_noise", "sensor_swapped", "sensor_saturated", "sensor_unit_changed"
+]
+WireFault = Literal["reboot", "timeout", "slow", "lying_table", "address_change"]
+SENSOR_FAULTS: Final = frozenset(SensorFault.__args__)  # type: ignore[attr-defined]
+WIRE_FAULTS: Final = frozenset(WireFault.__args__)  # type: ignore[attr-defined]
+LITRES_PER_MINUTE: Final = 1 / 60_000
+
+
+class Fault(StrictModel):
+    """One fault. What `value` means depends on the fault: see docs/simulator.md."""
+
+    fault: PowerFault | CoolingFault | SensorFault | WireFault
+    target: Name
+    at_s: Annotated[float, Field(ge=0)] = 0.0
+    for_s: Annotated[float, Field(gt=0)] | None = None
+    value: float | None = None
+    phase: Literal["L1", "L2", "L3"] | None = None
+    pump: Literal[1, 2, 3] | None = None
+    point: str | None = None
+    other: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Fault":
+        for key, kinds in (
+            ("phase", {"phase_loss"}),
+            ("pump", {"pump_failure"}),
+            ("point", SENSOR_FAULTS),
+            ("other", {"sensor_swapped"}),
+        ):
+            given = getattr(self, key) is not None
+            if given and self.fault not in kinds:
+                raise ValueError(f"{key} does not belong to {self.fault}; remove it")
+            if not given and self.fault in kinds:
+                raise ValueError(f"{self.fault} needs {key}; add it")
+        return self
+
+    def number(self, default: float) -> float:
+        """`value`, or what the fault has without one."""
+        return default if self.value is None else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a fault does to its target, and how it is mended; `among` finds the targets in the world."""
+
+    what: str
+    among: Callable[[World], Mapping[str, object]]
+    begin: Callable[..., None]
+    end: Callable[..., None]
+
+
+class Faults:
+    """The faults of a world. The same fault may be there once for each target and point."""
+
+    def __init__(self, world: World, instruments: Instruments) -> None:
+        self.world = world
+        self.instruments = instruments
+        self._distortions: dict[Fault, Distortion] = {}
+
+    def check(self, fault: Fault) -> None:
+        """Raises ConfigError where there is nothing of the kind that could fail."""
+        if fault.fault in WIRE_FAULTS:
+            return
+        if fault.fault in SENSOR_FAULTS:
+            shown = self.instruments.true(fault.target) if fault.target in self.world.site.devices else None
+            if shown is None:
+                raise ConfigError(f"{fault.fault}: {fault.target!r} is no device of the site; correct the name")
+            for point in filter(None, (fault.point, fault.other)):
+                if not isinstance(shown.get(point), float):
+                    points = ", ".join(series for series, value in shown.items() if isinstance(value, float))
+                    raise ConfigError(f"{fault.fault}: {fault.target!r} has no {point!r}; it has {points}")
+            return
+        kind = _KINDS[fault.fault]
+        targets = kind.among(self.world)
+        if fault.target not in targets:
+            known = ", ".join(targets) or "none"
+            raise ConfigError(f"{fault.fault}: {fault.target!r} is no {kind.what}; known are {known}")
+
+    def begin(self, fault: Fault) -> None:
+        """Let it happen. Raises ConfigError."""
+        self.check(fault)
+        if fault.fault in SENSOR_FAULTS:
+            distortion = self._distortions[fault] = distortion_of(fault, self.world.seed)
+            self.instruments.distortions.setdefault(fault.target, []).append(distortion)
+            self.instruments.forget()
+        elif fault.fault in _KINDS:
+            kind = _KINDS[fault.fault]
+            kind.begin(kind.among(self.world)[fault.target], fault)
+
+    def end(self, fault: Fault) -> None:
+        """Mend it."""
+        if fault.fault in SENSOR_FAULTS:
+            self.instruments.distortions[fault.target].remove(self._distortions.pop(fault))
+            self.instruments.forget()
+        elif fault.fault in _KINDS:
+            kind = _KINDS[fault.fault]
+            kind.end(kind.among(self.world)[fault.target], fault)
+
+
+def distortion_of(fault: Fault, seed: int) -> Distortion:
+    """What a sensor's fault does to what its device shows."""
+    point, other = fault.point or "", fault.other or ""
+    first: list[float] = []
+
+    def distort(shown: dict[str, float | str], time_s: float) -> None:
+        value = shown.get(point)
+        if not isinstance(value, float):
+            return
+        first[:] = first or [value, time_s]
+        if fault.fault == "sensor_stuck":
+            shown[point] = first[0]
+        elif fault.fault == "sensor_drift":
+            shown[point] = value + fault.number(0.01) * (time_s - first[1])
+        elif fault.fault == "sensor_noise":
+            chance = Random(f"{seed}/{fault.target}/{point}/{time_s}")  # noqa: S311 - the same noise for the same seed
+            shown[point] = value + chance.gauss(0.0, fault.number(abs(value) * 0.05))
+        elif fault.fault == "sensor_swapped":
+            shown[point], shown[other] = shown[other], value
+        elif fault.fault == "sensor_saturated":
+            shown[point] = fault.number(math.inf)
+        elif "celsius" in point and fault.value is None:
+            shown[point] = value * 1.8 + 32
+        else:
+            shown[point] = value * fault.number(10.0)
+
+    return distort
+
+
+def _set(name: str, value: object) -> Callable[..., None]:
+    def change(target: object, _: Fault) -> None:
+        setattr(target, name, value)
+
+    return change
+
+
+def _give(name: str, default: float, scale: float = 1.0) -> Callable[..., None]:
+    def change(target: object, fault: Fault) -> None:
+        setattr(target, name, fault.number(default) * scale)
+
+    return change
+
+
+def _feeds(world: World) -> Mapping[str, object]:
+    return world.network.feeds
+
+
+def _phased(world: World) -> Mapping[str, object]:
+    return world.network.feeds | world.network.panels | world.network.pdus
+
+
+def _breakers(world: World) -> Mapping[str, Breaker]:
+    panels = {name: panel.breaker for name, panel in world.network.panels.items() if panel.breaker}
+    return panels | {name: pdu.breaker for name, pdu in world.network.pdus.items()}
+
+
+def _phase(fault: Fault) -> int:
+    return int((fault.phase or "L1")[1]) - 1
+
+
+def _fill(loop: SecondaryLoop, _: Fault) -> None:
+    loop.leak_m3_s = 0.0
+    loop.lost_m3 = 0.0
+
+
+def _stick(cdu: Cdu, fault: Fault) -> None:
+    cdu.valve_stuck = True
+    cdu.valve = fault.number(cdu.valve)
+
+
+class _Racks:
+    """The load factor of one rack."""
+
+    def __init__(self, world: World, rack: str) -> None:
+        self._world, self._rack = world, rack
+
+    def set(self, factor: float) -> None:
+        self._world.load_factor[self._rack] = factor
+
+
+def _racks(world: World) -> Mapping[str, object]:
+    return {rack: _Racks(world, rack) for rack in world.loads}
+
+
+def _batteries(world: World) -> Mapping[str, object]:
+    return {name: ups.battery for name, ups in world.network.ups.items()}
+
+
+class _AirUnit:
+    """One air unit in its room."""
+
+    def __init__(self, failed: set[str], name: str) -> None:
+        self.failed, self.name = failed, name
+
+
+def _air_units(world: World) -> Mapping[str, object]:
+    units = ((air, unit.id) for air in world.airs.values() for unit in air.units)
+    return {name: _AirUnit(air.failed, name) for air, name in units}
+
+
+def _cdus(world: World) -> Mapping[str, object]:
+    return world.cdus
+
+
+def _secondary(world: World) -> Mapping[str, object]:
+    return world.loops
+
+
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "mains_loss": _Kind("feed", _feeds, _set("mains", value=False), _set("mains", value=True)),
+    "feed_loss": _Kind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
+    "phase_loss": _Kind(
+        "feed, panel or PDU",
+        _phased,
+        lambda part, fault: part.phases_lost.add(_phase(fault)),
+        lambda part, fault: part.phases_lost.discard(_phase(fault)),
+    ),
+    "battery_failing": _Kind("UPS", _batteries, _give("health", 0.15), _set("health", 1.0)),
+    "ups_bypass": _Kind(
+        "UPS", lambda world: world.network.ups, _set("forced_bypass", value=True), _set("forced_bypass", value=False)
+    ),
+    "breaker_trip": _Kind(
+        "PDU, or panel with a breaker", _breakers, _set("tripped", value=True), lambda b, _: b.reset()
+    ),
+    "overload": _Kind("rack", _racks, lambda rack, fault: rack.set(fault.number(1.5)), lambda rack, _: rack.set(1.0)),
+    "pump_failure": _Kind(
+        "CDU",
+        _cdus,
+        lambda cdu, fault: cdu.failed_pumps.add(fault.pump),
+        lambda cdu, fault: cdu.failed_pumps.discard(fault.pump),
+    ),
+    "all_pumps_failure": _Kind(
+        "CDU", _cdus, lambda cdu, _: cdu.failed_pumps.update(PUMPS), lambda cdu, _: cdu.failed_pumps.clear()
+    ),
+    "filter_blocked": _Kind("CDU", _cdus, _give("clog", 8.0), _set("clog", 1.0)),
+    "exchanger_fouled": _Kind("CDU", _cdus, _give("fouling", 2.0), _set("fouling", 1.0)),
+    "valve_stuck": _Kind("CDU", _cdus, _stick, _set("valve_stuck", value=False)),
+    "primary_warm": _Kind("primary loop", lambda world: world.primaries, _give("warm_k", 10.0), _set("warm_k", 0.0)),
+    "leak": _Kind("secondary loop", _secondary, _give("leak_m3_s", 0.5, LITRES_PER_MINUTE), _fill),
+    "burst": _Kind("secondary loop", _secondary, _give("leak_m3_s", 200.0, LITRES_PER_MINUTE), _fill),
+    "air_in_loop": _Kind("secondary loop", _secondary, _give("gas", 0.08), _set("gas", 0.0)),
+    "air_unit_failure": _Kind(
+        "air unit",
+        _air_units,
+        lambda unit, _: unit.failed.add(unit.name),
+        lambda unit, _: unit.failed.discard(unit.name),
+    ),
+}
