@@ -118,7 +118,7 @@ class SnmpDevice:
         self._users = users
         self._max_message_bytes = max_message_bytes
         self._engine_id = ENGINE_ID_PREFIX + os.urandom(8)
-        self._boots = 0
+        self.boots = 0
         self._link: _Link | None = None
         self._uptime = uptime and SYS_UP_TIME in self.objects
         if self._uptime:
@@ -162,9 +162,9 @@ class SnmpDevice:
             self._count_uptime(0)
 
     def _boot(self) -> None:
-        self._boots += 1
+        self.boots += 1
         if self._link:
-            self._link.set_boots(self._boots)
+            self._link.set_boots(self.boots)
 
     def _count_uptime(self, since: int) -> None:
         """Serve sysUpTime in ticks of 10 ms; it starts over after 497 days."""

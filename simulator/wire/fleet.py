@@ -1,6 +1,6 @@
 """The devices of a site on the network: in go a world and its instruments, out come servers, addresses, and an agent's configuration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -50,14 +50,22 @@ class Fleet:
     """All devices of a site that can be polled. A device whose supply is dead does not answer."""
 
     def __init__(
-        self, world: World, instruments: Instruments, host: str = "127.0.0.1", users: tuple[SnmpUser, ...] = ()
+        self,
+        world: World,
+        instruments: Instruments,
+        host: str = "127.0.0.1",
+        users: Sequence[SnmpUser] = (),
+        only: Collection[str] = (),
     ) -> None:
+        """With `only`, these devices alone are served."""
         self.world = world
         self.instruments = instruments
         self.host = host
         self.users = users
         self.devices: dict[str, Served] = {
-            device: self._served(device, family) for device, family in families(world.site)
+            device: self._served(device, family)
+            for device, family in families(world.site)
+            if not only or device in only
         }
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:

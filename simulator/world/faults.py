@@ -1,12 +1,13 @@
 """Faults of power, cooling and sensors: in go what fails, where and when, out comes a world in which it has failed; pure."""
 
+import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rackflow.config import Name, StrictModel
 from rackflow.errors import ConfigError
@@ -16,34 +17,28 @@ from simulator.world.instruments import Distortion, Instruments
 from simulator.world.loop import SecondaryLoop
 from simulator.world.world import World
 
-PowerFault = Literal[
-    "mains_loss", "feed_loss", "phase_loss", "battery_failing", "ups_bypass", "breaker_trip", "overload"
-]
-CoolingFault = Literal[
-    "pump_failure",
-    "all_pumps_failure",
-    "filter_blocked",
-    "exchanger_fouled",
-    "valve_stuck",
-    "primary_warm",
-    "leak",
-    "burst",
-    "air_in_loop",
-    "air_unit_failure",
-]
-SensorFault = Literal[
-    "sensor_stuck", "sensor_drift", "sensor_noise", "sensor_swapped", "sensor_saturated", "sensor_unit_changed"
-]
-WireFault = Literal["reboot", "timeout", "slow", "lying_table", "address_change"]
-SENSOR_FAULTS: Final = frozenset(SensorFault.__args__)  # type: ignore[attr-defined]
-WIRE_FAULTS: Final = frozenset(WireFault.__args__)  # type: ignore[attr-defined]
+SENSOR_FAULTS: Final = frozenset(
+    {"sensor_stuck", "sensor_drift", "sensor_noise", "sensor_swapped", "sensor_saturated", "sensor_unit_changed"}
+)
+WIRE_FAULTS: Final = frozenset({"reboot", "timeout", "slow", "lying_table", "address_change"})
 LITRES_PER_MINUTE: Final = 1 / 60_000
+FEW: Final = 30
+"""Names that are worth listing."""
+
+
+def known_or_close(name: str, what: str, known: Collection[str]) -> str:
+    """The name, if it is known. Raises ValueError with what it might have been."""
+    if name in known:
+        return name
+    close = difflib.get_close_matches(name, known, n=1)
+    few = f"known are {', '.join(sorted(known))}" if 0 < len(known) <= FEW else f"there are {len(known)}"
+    raise ValueError(f"{name!r} is no {what}; {f'did you mean {close[0]!r}?' if close else few}")
 
 
 class Fault(StrictModel):
     """One fault. What `value` means depends on the fault: see docs/simulator.md."""
 
-    fault: PowerFault | CoolingFault | SensorFault | WireFault
+    fault: str
     target: Name
     at_s: Annotated[float, Field(ge=0)] = 0.0
     for_s: Annotated[float, Field(gt=0)] | None = None
@@ -52,6 +47,11 @@ class Fault(StrictModel):
     pump: Literal[1, 2, 3] | None = None
     point: str | None = None
     other: str | None = None
+
+    @field_validator("fault")
+    @classmethod
+    def _known(cls, fault: str) -> str:
+        return known_or_close(fault, "fault", KINDS)
 
     @model_validator(mode="after")
     def _complete(self) -> "Fault":
@@ -106,15 +106,17 @@ class Faults:
             return
         kind = _KINDS[fault.fault]
         targets = kind.among(self.world)
-        if fault.target not in targets:
-            known = ", ".join(targets) or "none"
-            raise ConfigError(f"{fault.fault}: {fault.target!r} is no {kind.what}; known are {known}")
+        try:
+            known_or_close(fault.target, kind.what, targets)
+        except ValueError as error:
+            raise ConfigError(f"{fault.fault}: {error}") from error
 
     def begin(self, fault: Fault) -> None:
         """Let it happen. Raises ConfigError."""
         self.check(fault)
         if fault.fault in SENSOR_FAULTS:
             distortion = self._distortions[fault] = distortion_of(fault, self.world.seed)
+            distortion(self.instruments.true(fault.target), self.world.time_s)  # which notes where it begins
             self.instruments.distortions.setdefault(fault.target, []).append(distortion)
             self.instruments.forget()
         elif fault.fault in _KINDS:
@@ -279,3 +281,4 @@ _KINDS: Final[Mapping[str, _Kind]] = {
         lambda unit, _: unit.failed.discard(unit.name),
     ),
 }
+KINDS: Final = frozenset(_KINDS) | SENSOR_FAULTS | WIRE_FAULTS

@@ -247,13 +247,12 @@ def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
 
 
 def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
-    """Loops that have a rack or a CDU where the rope lies."""
-    place = world.site.place(sensor.id)
-    found = []
+    """Loops that have a rack where the rope lies: in its rack, its row, or its room."""
+    site, found = world.site, []
     for loop in world.loops.values():
-        rows = {world.site.racks[rack].row for rack in loop.plates}
-        rooms = {world.rack_room[rack] for rack in loop.plates}
-        if sensor.rack in loop.plates or (not sensor.rack and (place.get("row") in rows or place.get("room") in rooms)):
+        racks = [site.racks[rack] for rack in loop.plates]
+        at_rack, in_row = sensor.rack in loop.plates, sensor.row in {rack.row for rack in racks}
+        if at_rack or in_row or sensor.room in {site.rows[rack.row].room for rack in racks}:
             found.append(loop)
     return found
 

@@ -1,0 +1,41 @@
+"""A simulated world that has settled, and its faults."""
+
+import pytest
+
+from rackflow.site import load_site
+from simulator.world import World
+from simulator.world.faults import Fault, Faults
+from simulator.world.instruments import Instruments
+from tests.simulator.test_fleet import SITES
+
+
+class Site:
+    """One shipped site after a few minutes."""
+
+    def __init__(self, name: str, settle_s: float = 240) -> None:
+        self.world = World(load_site(SITES / f"{name}.yaml"), seed=1)
+        self.instruments = Instruments(self.world)
+        self.faults = Faults(self.world, self.instruments)
+        self.world.advance(settle_s)
+
+    def begin(self, fault: str, target: str, **more: object) -> Fault:
+        made = Fault.model_validate({"fault": fault, "target": target, **more})
+        self.faults.begin(made)
+        return made
+
+    def shown(self, device: str, series: str) -> float:
+        value = self.instruments.read(device)[series]
+        assert isinstance(value, float)
+        return value
+
+    def mode(self, ups: str) -> str:
+        return self.world.network.ups[ups].mode
+
+    def all_served(self) -> bool:
+        """Whether every rack gets what it asks for."""
+        return all(rack.got_w == pytest.approx(rack.asked_w) for rack in self.world.network.racks.values())
+
+    def balanced(self) -> bool:
+        """Whether energy is kept, whatever has failed."""
+        ledger = self.world.ledger
+        return ledger.rejected_j + self.world.stored_j == pytest.approx(ledger.taken_j, rel=1e-6)
