@@ -3,7 +3,7 @@
 Two clocks are arguments: `now` is monotonic seconds, for receipts and expiry; `wall_s` is seconds since 1970.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from collector.latest_state import AgentState, DeviceState, Held, shelf_life_s
@@ -24,6 +24,8 @@ class Latest:
         self.limit = limit
         self.refused = 0
         self.size = 0
+        self.changes = 0
+        """Grows with every device or series that comes anew and every device that is removed."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
 
@@ -34,6 +36,15 @@ class Latest:
     def agents(self) -> Iterator[AgentState]:
         """All known agents, by site and name."""
         return (self._agents[key] for key in sorted(self._agents))
+
+    def devices_of(self, site: str) -> Iterator[DeviceState]:
+        """The known devices of one site."""
+        return (device for device in self._devices.values() if device.site == site)
+
+    def held(self, site: str, device: str) -> Mapping[str, Held]:
+        """What is held of one device, by series key, expired or not; empty where it is not known."""
+        found = self._devices.get((site, device))
+        return found.series if found is not None else {}
 
     def agent_of(self, device: DeviceState) -> AgentState | None:
         """The agent that polls a device, if anything of it has arrived."""
@@ -79,6 +90,7 @@ class Latest:
                     self.refused += 1
                     continue
                 self.size += cost
+                self.changes += 1
                 held[key] = Held(series, value, time_ms, now + life_s, life_s)
             elif time_ms >= entry.time_ms or now >= entry.expires_at:
                 # A clock set back must not freeze a series: an expired entry gives way.
@@ -102,6 +114,7 @@ class Latest:
         if found is not None and found.agent == agent:
             self._drop(found.series, all_of_it=True, now=0.0)
             self.size -= DEVICE_COST
+            self.changes += 1
             del self._devices[site, device]
 
     def apply_status(self, status: Status) -> bool:
@@ -142,6 +155,7 @@ class Latest:
                 self.refused += 1
                 return None
             self.size += DEVICE_COST
+            self.changes += 1
             device = self._devices[site, name] = DeviceState(site, name, agent)
         return device
 

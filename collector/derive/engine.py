@@ -1,0 +1,83 @@
+"""One site's figures: in go the latest readings and `now`, out come figures; plans again when a device shows a series it never had."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from collector.derive.battery import Battery
+from collector.derive.electrical import plan_racks
+from collector.derive.feeds import plan_feeds
+from collector.derive.frame import Figure, Plan, Values, figures, fill
+from collector.derive.planner import Planner
+from collector.latest import Latest
+from collector.readings import Series
+from rackflow.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration adds to the site file."""
+
+    batteries: Mapping[str, Battery] = field(default_factory=dict)
+
+
+class SiteFigures:
+    """Derives the figures of one site. `site` is None where no site file describes it: then figures are per device."""
+
+    def __init__(self, name: str, site: Site | None, settings: Settings) -> None:
+        self.name = name
+        self._site = site
+        self._settings = settings
+        self._known: dict[str, dict[str, Series]] = {}
+        self._places: dict[str, dict[str, str]] = {}
+        self._classes: dict[str, str] = {}
+        self._plan: Plan | None = None
+        self._seen = -1
+
+    def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
+        """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
+        plan = self.plan(latest)
+        return figures(plan, self.values(latest, plan, now))
+
+    def values(self, latest: Latest, plan: Plan, now: float) -> Values:
+        """All slots at `now`."""
+        return fill(plan, lambda device: latest.held(self.name, device), {}, now)
+
+    def plan(self, latest: Latest) -> Plan:
+        """The present plan, made anew when a device or a series came that was never there."""
+        changed = latest.changes != self._seen and self._learn(latest)
+        if changed or self._plan is None:
+            self._plan = self._make()
+        self._seen = latest.changes
+        return self._plan
+
+    def _learn(self, latest: Latest) -> bool:
+        present = {device.device: device for device in latest.devices_of(self.name)}
+        gone = self._known.keys() - present.keys()
+        for name in gone:
+            del self._known[name], self._classes[name], self._places[name]
+        found = bool(gone)
+        for device in present.values():
+            known = self._known.setdefault(device.device, {})
+            for key in device.series.keys() - known.keys():
+                known[key] = device.series[key].series
+                found = True
+            if self._classes.get(device.device) != device.device_class:
+                self._classes[device.device] = device.device_class
+                self._places[device.device] = dict(device.labels)
+                found = True
+        return found
+
+    def _make(self) -> Plan:
+        planner = Planner(self.name, self._known, self._places | self._described())
+        if self._site is not None:
+            racks = plan_racks(planner, self._site)
+            plan_feeds(planner, self._site, racks, self._settings.batteries)
+        return planner.plan()
+
+    def _described(self) -> dict[str, dict[str, str]]:
+        site = self._site
+        return {device: site.labels(device) for device in site.devices} if site is not None else {}
+
+    def devices_of_class(self, device_class: str) -> Iterable[str]:
+        """Devices that were heard of, by class."""
+        return sorted(device for device, known in self._classes.items() if known == device_class)

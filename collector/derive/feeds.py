@@ -1,0 +1,168 @@
+"""Figures of UPSs, panels and feeds: in go the racks' slots, out come redundancy, autonomy and what a lost feed does; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from collector.derive.battery import Battery
+from collector.derive.electrical import RackPower
+from collector.derive.frame import Compute, Unknown, Value
+from collector.derive.planner import Planner
+from rackflow.site import FeedPath, Site
+
+Paths = Mapping[tuple[str, str], FeedPath]
+"""By rack and feed."""
+
+
+def plan_feeds(
+    planner: Planner, site: Site, racks: Mapping[str, RackPower], batteries: Mapping[str, Battery]
+) -> dict[str, int]:
+    """Figures of the power path above the racks; returns the slot of each UPS's output power."""
+    power = {ups: ups_power(planner, ups) for ups in site.ups}
+    for ups in site.ups.values():
+        _autonomy(planner, site, ups.id, power[ups.id], batteries.get(ups.id))
+    paths = {(rack, feed): site.path(rack, feed) for rack, slots in racks.items() for feed in slots.current}
+    groups = list(ups_groups(site))
+    for group in groups:
+        _margin(planner, site, group, power)
+    for lost in site.feeds:
+        checks = [*_groups_on_loss(planner, site, lost, groups, power, racks, paths)]
+        checks += _panels_on_loss(planner, site, lost, racks, paths)
+        _site_on_loss(planner, lost, racks, checks)
+    return power
+
+
+def ups_power(planner: Planner, ups: str) -> int:
+    """Slot of what a UPS delivers, W: its own total, else the sum of its phases."""
+    metrics = ("dcim_ups_output_total_power_watts", "dcim_ups_output_power_watts")
+    ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
+    return planner.first(*ways) if ways else planner.reading(ups, metrics[0])
+
+
+def ups_groups(site: Site) -> Iterator[tuple[str, ...]]:
+    """UPSs in parallel: those that something lists together as its supply; a UPS that is alone is a group, too."""
+    left = dict.fromkeys(site.ups)
+    for panel in site.panels.values():
+        together = tuple(each for each in panel.fed_by if each in left)
+        if len(together) > 1:
+            for each in together:
+                del left[each]
+            yield together
+    yield from ((ups,) for ups in left)
+
+
+def group_name(group: Sequence[str]) -> str:
+    """`ups-1+ups-2`, or the first and how many more where that is too long for a label."""
+    name = "+".join(group)
+    return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
+
+
+def _autonomy(planner: Planner, site: Site, ups: str, power: int, battery: Battery | None) -> None:
+    claim = planner.reading(ups, "dcim_ups_battery_runtime_seconds")
+    charge = planner.reading(ups, "dcim_ups_battery_charge_ratio")
+    if battery is None:
+        lacks = f"collector configuration: derive.batteries has no runtimes of {ups}"
+        model = planner.step((), lambda: 0.0, lacks=lacks)
+        shortest = claim
+    else:
+        health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
+        model = planner.step((power, charge, *health), battery.runtime_s)
+        shortest = planner.step((claim, model), min)
+        optimism = planner.step((claim, model), _optimism)
+        planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
+    planner.publish_of("dcim_ups_modelled_runtime_seconds", ups, model)
+    start_s = site.feeds[feed].backup_start_s if (feed := site.feed_of(ups)) else None
+    if start_s is not None:
+        margin = planner.step((shortest,), lambda left, start=start_s: left - start)
+        planner.publish_of("dcim_ups_runtime_margin_seconds", ups, margin)
+
+
+def _optimism(claim: float, model: float) -> Value:
+    return claim / model - 1 if model >= 1 else Unknown("the modelled runtime is zero")
+
+
+def _margin(planner: Planner, site: Site, group: tuple[str, ...], power: Mapping[str, int]) -> None:
+    """What is left with the largest UPS gone."""
+    rated = [site.ups[ups].rated_power_w for ups in group]
+    firm_w = sum(rated) - max(rated)
+    margin = planner.step([power[ups] for ups in group], lambda *now, firm=firm_w: firm - sum(now))
+    feed = site.feed_of(group[0])
+    planner.publish(
+        "dcim_ups_redundancy_margin_watts",
+        margin,
+        *((("feed", feed),) if feed else ()),
+        ("group", group_name(group)),
+    )
+
+
+def _groups_on_loss(
+    planner: Planner,
+    site: Site,
+    lost: str,
+    groups: Sequence[tuple[str, ...]],
+    power: Mapping[str, int],
+    racks: Mapping[str, RackPower],
+    paths: Paths,
+) -> Iterator[int]:
+    """(P_group + power that the racks take from the lost feed) / sum of ratings."""
+    for group in groups:
+        feed = site.feed_of(group[0])
+        if feed is None or feed == lost:
+            continue
+        members = set(group)
+        inherited = [
+            slots.power[lost]
+            for rack, slots in racks.items()
+            if lost in slots.power and feed in slots.power and members & set(paths[rack, feed].ups)
+        ]
+        rated_w = sum(site.ups[ups].rated_power_w for ups in group)
+        needs = [*(power[ups] for ups in group), *inherited]
+        load = planner.step(needs, lambda *watts, of=rated_w: sum(watts) / of)
+        planner.publish("dcim_ups_feed_loss_load_ratio", load, ("feed", lost), ("group", group_name(group)))
+        yield load
+
+
+def _panels_on_loss(
+    planner: Planner, site: Site, lost: str, racks: Mapping[str, RackPower], paths: Paths
+) -> Iterator[int]:
+    """Sum of the currents of the racks below, with what they take from the lost feed, over k * breaker, per phase."""
+    below: dict[str, list[tuple[RackPower, str]]] = {}
+    for (rack, feed), path in paths.items():
+        if feed != lost:
+            for panel in path.panels:
+                below.setdefault(panel, []).append((racks[rack], feed))
+    for panel, found in below.items():
+        breaker_a = site.panels[panel].breaker_a
+        if breaker_a is None:
+            continue
+        limit_a = site.electrical.continuous_load_factor * breaker_a
+        for phase in ("L1", "L2", "L3"):
+            sides = [(slots.current[feed], slots.current.get(lost, {})) for slots, feed in found]
+            needs = [side[phase] for pair in sides for side in pair if phase in side]
+            if needs:
+                load = planner.step(needs, lambda *amperes, of=limit_a: sum(amperes) / of)
+                planner.publish(
+                    "dcim_panel_feed_loss_load_ratio", load, ("feed", lost), ("panel", panel), ("phase", phase)
+                )
+                yield load
+
+
+def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], checks: Sequence[int]) -> None:
+    """Whether everything stays up, and how many racks do not; one that certainly falls decides, whatever is unknown."""
+    verdicts = [planner.step((), _all_of(len(slots.survives[lost])), some=slots.survives[lost], least=0.0)
+                for slots in racks.values() if lost in slots.survives]  # fmt: skip
+    carried = [planner.step((load,), lambda ratio: float(ratio <= 1.0)) for load in checks]
+    everything = [*verdicts, *carried]
+    if everything:
+        survives = planner.step((), _all_of(len(everything)), some=everything, least=0.0)
+        planner.publish("dcim_site_survives_feed_loss", survives, ("feed", lost))
+    if verdicts:
+        falling = planner.step((), lambda there: float(there.count(0.0)), some=verdicts, least=1.0)
+        planner.publish("dcim_site_racks_lost_on_feed_loss", falling, ("feed", lost))
+
+
+def _all_of(count: int) -> Compute:
+    def verdict(there: list[float]) -> Value:
+        if 0.0 in there:
+            return 0.0
+        return 1.0 if len(there) == count else Unknown("not everything is known")
+
+    return verdict

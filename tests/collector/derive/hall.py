@@ -1,0 +1,93 @@
+"""A site of two racks, and a collector's latest readings of it, for tests of derived figures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from collector.derive.engine import Settings, SiteFigures
+from collector.derive.frame import Figure
+from collector.latest import Latest
+from collector.readings import SeriesKeys, resolve
+from rackflow import Batch
+from rackflow.site import Site, parse_site
+
+HALL = Path(__file__).parent / "hall.yaml"
+WALL_S = 1_795_000_000.0
+
+
+def hall(*replaced: tuple[str, str]) -> Site:
+    """The site of hall.yaml, with parts of its text replaced."""
+    text = HALL.read_text(encoding="utf-8")
+    for old, new in replaced:
+        assert old in text
+        text = text.replace(old, new)
+    return parse_site(text, "hall.yaml")
+
+
+class Readings:
+    """Feeds batches into a `Latest` and asks for figures; `now` is monotonic seconds."""
+
+    def __init__(self, site: Site | None = None, settings: Settings | None = None) -> None:
+        self.latest = Latest(1_000_000)
+        self.engine = SiteFigures("t1", hall() if site is None else site, settings or Settings())
+        self._keys = SeriesKeys()
+        self._seq = 0
+
+    def take(
+        self,
+        device: str,
+        values: Mapping[str, float | str],
+        now: float = 100.0,
+        *,
+        device_class: str = "pdu",
+        interval_s: float = 10.0,
+    ) -> None:
+        """One poll of a device: numbers are values, words are states. Metrics may be named without `dcim_`."""
+        self._seq += 1
+        named = {f"dcim_{key.removeprefix('dcim_')}": value for key, value in values.items()}
+        batch = Batch(
+            agent="gw",
+            epoch="e",
+            seq=self._seq,
+            time=int((WALL_S + now) * 1000) + self._seq % 100,
+            device=device,
+            device_class=device_class,
+            poll="fast",
+            interval_s=interval_s,
+            duration_s=0.1,
+            up=True,
+            labels={"site": "t1"},
+            values={key: float(value) for key, value in named.items() if not isinstance(value, str)},
+            states={key: value for key, value in named.items() if isinstance(value, str)},
+        )
+        readings = resolve(batch, self._keys)
+        assert not readings.skipped, readings.skipped
+        assert self.latest.apply_batch("t1", batch, readings, now, WALL_S + now) == "live"
+
+    def currents(self, device: str, *amperes: float, now: float = 100.0, watts: float | None = None) -> None:
+        """Phase currents of a rack PDU, and its power at 230 V unless given."""
+        power = sum(amperes) * 230 if watts is None else watts
+        values: dict[str, float | str] = {
+            f"pdu_phase_current_amperes{{inlet=1,phase=L{at}}}": each for at, each in enumerate(amperes, 1)
+        }
+        self.take(device, values | {"pdu_input_power_watts{inlet=1}": power}, now)
+
+    def figures(self, now: float = 101.0) -> dict[str, Figure]:
+        """All figures by their text: `rack_power_watts{rack=a1}`, without site, room, row."""
+        return {name_of(figure): figure for figure in self.engine.cycle(self.latest, now, WALL_S + now)}
+
+    def values(self, metric: str, now: float = 101.0) -> dict[str, float | None]:
+        """The values of one metric."""
+        return {
+            name.partition("{")[2].rstrip("}"): figure.value
+            for name, figure in self.figures(now).items()
+            if name.partition("{")[0] == metric
+        }
+
+
+def name_of(figure: Figure) -> str:
+    """`rack_survives_feed_loss{rack=a1,feed=A,phase=L1}`."""
+    labels = ",".join(
+        f"{label}={value}" for label, value in figure.output.labels if label not in {"site", "room", "row"}
+    )
+    name = figure.output.metric.name.removeprefix("dcim_")
+    return f"{name}{{{labels}}}" if labels else name

@@ -1,0 +1,161 @@
+"""Racks and feeds: figures worked out by hand from the site of hall.yaml, k = 0.8, 230 V."""
+
+import pytest
+
+from collector.derive.battery import Battery
+from collector.derive.engine import Settings
+from tests.collector.derive.hall import Readings, hall
+
+
+def loaded(settings: Settings | None = None) -> Readings:
+    """Rack a1 takes 10 A on A and 12 A on B; a2 takes 2 x 30/40/20 A on A and 2 x 20 A on B."""
+    readings = Readings(settings=settings)
+    readings.currents("pdu-a1-a", 10.0)
+    readings.currents("pdu-a1-b", 12.0)
+    for pdu in ("pdu-a2-a1", "pdu-a2-a2"):
+        readings.currents(pdu, 30.0, 40.0, 20.0)
+    for pdu in ("pdu-a2-b1", "pdu-a2-b2"):
+        readings.currents(pdu, 20.0, 20.0, 20.0)
+    for ups, watts in (("ups-a1", 30_000.0), ("ups-a2", 30_000.0), ("ups-b", 55_000.0)):
+        values = {"ups_output_total_power_watts": watts, "ups_battery_charge_ratio": 1.0}
+        readings.take(ups, values | {"ups_battery_runtime_seconds": 600.0}, device_class="ups")
+    return readings
+
+
+def test_rack_power_is_that_of_all_its_feeds() -> None:
+    power = loaded().values("rack_power_watts")
+    assert power == {"rack=a1": pytest.approx(22 * 230), "rack=a2": pytest.approx((180 + 120) * 230)}
+    assert loaded().values("rack_power_utilisation_ratio")["rack=a1"] == pytest.approx(22 * 230 / 8000)
+
+
+def test_headroom_is_measured_against_the_continuous_limit() -> None:
+    # 0.8 * 32 A = 25.6 A; the PDU's own L1 is the supply's L2
+    headroom = loaded().values("pdu_phase_headroom_amperes")
+    assert headroom["rack=a1,feed=A,device=pdu-a1-a,phase=L2"] == pytest.approx(15.6)
+    assert headroom["rack=a2,feed=A,device=pdu-a2-a2,phase=L2"] == pytest.approx(0.8 * 63 - 40)
+    ratio = loaded().values("pdu_phase_headroom_ratio")["rack=a1,feed=A,device=pdu-a1-a,phase=L2"]
+    assert ratio == pytest.approx(15.6 / 25.6)
+
+
+def test_a_rack_survives_a_feed_when_the_other_carries_both() -> None:
+    load = loaded().values("rack_feed_loss_load_ratio")
+    assert load["rack=a1,feed=A,phase=L2"] == pytest.approx(22 / 25.6)
+    # a2 without A: (2*40 + 2*20) / (0.8 * 250); without B the same current meets 0.8 * (125 + 63)
+    assert load["rack=a2,feed=A,phase=L2"] == pytest.approx(120 / 200)
+    assert load["rack=a2,feed=B,phase=L2"] == pytest.approx(120 / (0.8 * 188))
+    assert set(loaded().values("rack_survives_feed_loss").values()) == {1.0}
+
+
+def test_a_rack_above_the_limit_of_the_feed_that_stays_does_not_survive() -> None:
+    readings = loaded()
+    readings.currents("pdu-a1-b", 16.0, now=100.5)  # 10 + 16 A against 25.6 A
+    survives = readings.values("rack_survives_feed_loss")
+    assert survives["rack=a1,feed=A,phase=L2"] == 0.0
+    assert survives["rack=a1,feed=B,phase=L2"] == 0.0
+    assert survives["rack=a2,feed=A,phase=L2"] == 1.0
+    assert readings.values("site_survives_feed_loss") == {"feed=A": 0.0, "feed=B": 0.0}
+    assert readings.values("site_racks_lost_on_feed_loss") == {"feed=A": 1.0, "feed=B": 1.0}
+
+
+def test_a_supply_without_voltage_takes_nothing_over() -> None:
+    readings = loaded()
+    readings.take("pdu-a1-b", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": 0.0})
+    survives = readings.values("rack_survives_feed_loss")
+    assert survives["rack=a1,feed=A,phase=L2"] == 0.0
+    assert survives["rack=a1,feed=B,phase=L2"] == 1.0
+
+
+def test_a_rack_on_one_feed_falls_with_it() -> None:
+    site = hall(("  - {id: pdu-a1-b, rack: a1, from: row-b, breaker_a: 32, phases: [L2]}\n", ""))
+    readings = Readings(site)
+    readings.currents("pdu-a1-a", 10.0)
+    survives = readings.values("rack_survives_feed_loss")
+    assert survives["rack=a1,feed=A,phase=L2"] == 0.0
+    assert "rack=a1,feed=B,phase=L2" not in survives
+    assert readings.values("site_survives_feed_loss")["feed=A"] == 0.0
+
+
+def test_single_phases_hand_over_to_each_other_and_unlike_sets_are_unknown() -> None:
+    crossed = hall(("from: row-b, breaker_a: 32, phases: [L2]", "from: row-b, breaker_a: 32, phases: [L3]"))
+    readings = Readings(crossed)
+    readings.currents("pdu-a1-a", 10.0)
+    readings.currents("pdu-a1-b", 12.0)
+    assert readings.values("rack_feed_loss_load_ratio")["rack=a1,feed=A,phase=L2"] == pytest.approx(22 / 25.6)
+    unlike = hall(("from: row-b, breaker_a: 32, phases: [L2]", "from: row-b, breaker_a: 32, phases: [L2, L3]"))
+    readings = Readings(unlike)
+    readings.currents("pdu-a1-a", 10.0)
+    readings.currents("pdu-a1-b", 12.0, 3.0)
+    found = readings.figures()["rack_feed_loss_load_ratio{rack=a1,feed=B,phase=L3}"]
+    assert found.value is None
+    assert found.missing == ("site file: rack a1 is on phase L3 of feed B, feed A reaches it on L2 only",)
+
+
+def test_a_silent_pdu_makes_its_racks_figures_unknown_and_names_it() -> None:
+    readings = loaded()
+    readings.currents("pdu-a1-b", 12.0, now=90.0)  # an older poll does not renew it
+    figures = readings.figures(now=131.0)
+    survives = figures["rack_survives_feed_loss{rack=a1,feed=A,phase=L2}"]
+    assert survives.value is None
+    assert survives.share == 0.0
+    current = "pdu_phase_current_amperes{inlet=1,phase=L1}"
+    assert survives.missing == (f"pdu-a1-a {current}: stale", f"pdu-a1-b {current}: stale")
+    readings.currents("pdu-a1-a", 10.0, now=131.0)
+    survives = readings.figures(now=132.0)["rack_survives_feed_loss{rack=a1,feed=A,phase=L2}"]
+    assert (survives.value, survives.share, survives.missing) == (None, 0.5, (f"pdu-a1-b {current}: stale",))
+
+
+def test_what_certainly_falls_decides_for_the_site_whatever_is_unknown() -> None:
+    readings = Readings()
+    readings.currents("pdu-a1-a", 20.0)
+    readings.currents("pdu-a1-b", 12.0)
+    assert readings.values("site_survives_feed_loss") == {"feed=A": 0.0, "feed=B": 0.0}
+    readings.currents("pdu-a1-b", 1.0, now=100.5)
+    assert readings.values("site_survives_feed_loss") == {"feed=A": None, "feed=B": None}
+    assert readings.values("site_racks_lost_on_feed_loss") == {"feed=A": None, "feed=B": None}
+
+
+def test_ups_in_parallel_are_redundant_while_the_largest_may_go() -> None:
+    margin = loaded().values("ups_redundancy_margin_watts")
+    assert margin == {"feed=A,group=ups-a1+ups-a2": 200_000 - 100_000 - 60_000, "feed=B,group=ups-b": -55_000.0}
+
+
+def test_the_other_feeds_ups_and_panels_inherit_the_load() -> None:
+    readings = loaded()
+    on_a = (10 + 180) * 230
+    load = readings.values("ups_feed_loss_load_ratio")
+    assert load["feed=A,group=ups-b"] == pytest.approx((55_000 + on_a) / 200_000)
+    assert load["feed=B,group=ups-a1+ups-a2"] == pytest.approx((60_000 + (12 + 120) * 230) / 200_000)
+    panels = readings.values("panel_feed_loss_load_ratio")
+    # row-b without A, L2: 12 + 2*20 of its own and 10 + 2*40 inherited, against 0.8 * 400
+    assert panels["feed=A,panel=row-b,phase=L2"] == pytest.approx(142 / 320)
+    assert panels["feed=B,panel=main-a,phase=L2"] == pytest.approx(142 / (0.8 * 630))
+    assert readings.values("site_survives_feed_loss") == {"feed=A": 1.0, "feed=B": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("load_w", "seconds"),
+    [(100_000, 300.0), (50_000, 840.0), (25_000, 2352.0), (70_710.678, 501.996)],
+)
+def test_runtime_follows_the_power_law_of_the_data_sheet(load_w: float, seconds: float) -> None:
+    # k = ln(840/300)/ln 2 = 1.4854: each halving of the load gives 2.8 times the time, sqrt(2) gives sqrt(2.8)
+    battery = Battery({100_000: 300, 50_000: 840})
+    assert battery.runtime_s(load_w, 1.0) == pytest.approx(seconds, rel=1e-4)
+    assert battery.runtime_s(load_w, 0.5, 0.8) == pytest.approx(0.4 * seconds, rel=1e-4)
+
+
+def test_one_runtime_of_the_data_sheet_uses_the_peukert_exponent() -> None:
+    assert Battery({100_000: 300}).runtime_s(50_000, 1.0) == pytest.approx(300 * 2**1.2)
+    assert Battery({100_000: 300}).runtime_s(0.0, 1.0) == 86_400.0
+
+
+def test_autonomy_stands_beside_the_claim_and_the_margin_takes_the_shorter() -> None:
+    readings = loaded(Settings(batteries={"ups-a1": Battery({100_000: 300, 50_000: 840}, health=0.9)}))
+    seconds = 0.9 * 300 * (100 / 30) ** 1.4854268
+    figures = readings.figures()
+    place = "{feed=A,device=ups-a1}"
+    assert figures[f"ups_modelled_runtime_seconds{place}"].value == pytest.approx(seconds)
+    assert figures[f"ups_runtime_optimism_ratio{place}"].value == pytest.approx(600 / seconds - 1)
+    assert figures[f"ups_runtime_margin_seconds{place}"].value == pytest.approx(600 - 30)
+    other = figures["ups_modelled_runtime_seconds{feed=A,device=ups-a2}"]
+    assert other.value is None
+    assert other.missing == ("collector configuration: derive.batteries has no runtimes of ups-a2",)
