@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from collector.derive.battery import Battery
+from collector.derive.cooling import plan_cdus, plan_ups_losses
 from collector.derive.electrical import plan_racks
 from collector.derive.feeds import plan_feeds
 from collector.derive.frame import Figure, Plan, Values, figures, fill
+from collector.derive.loops import Thermal, plan_loops
 from collector.derive.planner import Planner
 from collector.latest import Latest
 from collector.readings import Series
@@ -18,6 +20,7 @@ class Settings:
     """What the configuration adds to the site file."""
 
     batteries: Mapping[str, Battery] = field(default_factory=dict)
+    thermal: Thermal = field(default_factory=Thermal)
 
 
 class SiteFigures:
@@ -69,15 +72,18 @@ class SiteFigures:
 
     def _make(self) -> Plan:
         planner = Planner(self.name, self._known, self._places | self._described())
-        if self._site is not None:
-            racks = plan_racks(planner, self._site)
-            plan_feeds(planner, self._site, racks, self._settings.batteries)
+        site, settings = self._site, self._settings
+        plan_cdus(planner, site, self._of_class("cdu"))
+        plan_ups_losses(planner, self._of_class("ups"))
+        if site is not None:
+            racks = plan_racks(planner, site)
+            plan_feeds(planner, site, racks, settings.batteries)
+            plan_loops(planner, site, racks, settings.thermal)
         return planner.plan()
 
     def _described(self) -> dict[str, dict[str, str]]:
         site = self._site
         return {device: site.labels(device) for device in site.devices} if site is not None else {}
 
-    def devices_of_class(self, device_class: str) -> Iterable[str]:
-        """Devices that were heard of, by class."""
+    def _of_class(self, device_class: str) -> Iterable[str]:
         return sorted(device for device, known in self._classes.items() if known == device_class)

@@ -1,0 +1,110 @@
+"""CDUs and loops: figures worked out by hand from the site of hall.yaml."""
+
+import pytest
+
+from rackflow.physics import dew_point_celsius
+from tests.collector.derive.hall import Readings
+
+RATED = 200_000.0
+
+
+def cdu(heat_w: float, supply_c: float = 30.0, *pumps: str) -> dict[str, float | str]:
+    """Readings of one CDU whose primary side carries 2 % more."""
+    states: dict[str, float | str] = {f"cdu_pump_state{{pump={at}}}": state for at, state in enumerate(pumps, 1)}
+    return states | {
+        "cdu_heat_removed_watts{loop=secondary}": heat_w,
+        "cdu_heat_removed_watts{loop=primary}": heat_w * 1.02,
+        "cdu_supply_temperature_celsius{loop=secondary}": supply_c,
+        "cdu_dew_point_celsius": 12.0,
+        "cdu_pumps_required": 1.0,
+        "cdu_power_watts": 2_000.0,
+    }
+
+
+def cooled() -> Readings:
+    """Loop tcs takes 60 + 36 kW of the 120 kW of rack a2; the second CDU supplies at 32 degC, one of its pumps has failed."""
+    readings = Readings()
+    readings.take("cdu-1", cdu(60_000, 30.0, "running", "standby"), device_class="cdu")
+    readings.take("cdu-2", cdu(36_000, 32.0, "running", "failed"), device_class="cdu")
+    for pdu in ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2"):
+        readings.currents(pdu, 40.0, 40.0, 40.0, watts=30_000)
+    return readings
+
+
+def test_a_loop_balances_its_cdus_and_its_racks() -> None:
+    figures = cooled().figures()
+    assert figures["loop_heat_watts{loop=tcs}"].value == 96_000
+    assert figures["loop_heat_imbalance_ratio{loop=tcs}"].value == pytest.approx(0.02)
+    assert figures["loop_heat_capture_ratio{loop=tcs}"].value == pytest.approx(0.8)
+    assert figures["loop_air_heat_watts{loop=tcs}"].value == pytest.approx(24_000)
+    assert figures["loop_redundancy_margin_watts{loop=tcs}"].value == pytest.approx(RATED - 96_000)
+    assert figures["cdu_cooling_load_ratio{device=cdu-1}"].value == pytest.approx(0.3)
+    assert figures["cdu_coefficient_of_performance_ratio{device=cdu-1}"].value == pytest.approx(30)
+
+
+def test_pumps_and_cdus_beyond_those_needed_are_spare() -> None:
+    readings = cooled()
+    assert readings.values("cdu_pumps_spare") == {"device=cdu-1": 1.0, "device=cdu-2": 0.0}
+    assert readings.values("loop_cdus_spare") == {"loop=tcs": 1.0}
+    readings.take("cdu-2", cdu(0.0, 32.0, "failed", "stopped"), 100.5, device_class="cdu")
+    assert readings.values("loop_cdus_spare") == {"loop=tcs": 0.0}
+    readings.take("cdu-2", cdu(0.0, 32.0, "running", "unknown"), 100.6, device_class="cdu")
+    assert readings.values("cdu_pumps_spare")["device=cdu-2"] is None
+
+
+def test_ride_through_is_what_the_heat_capacity_lasts() -> None:
+    times = cooled().values("loop_ride_through_seconds")
+    # 0.4 m3 of PG25 at 4.007e6 J/(m3 K), 13 K from the warmer supply to the limit, 96 kW
+    assert times["loop=tcs,failure=primary_flow"] == pytest.approx(13 * 0.4 * 4.007e6 / 96_000, rel=1e-3)
+    # with 4 m3 of water at 4.150e6 behind it
+    assert times["loop=tcs,failure=heat_rejection"] == pytest.approx(
+        13 * (0.4 * 4.007e6 + 4 * 4.150e6) / 96_000, rel=1e-3
+    )
+    # 0.8 * 120 kW of liquid design power is what flows now: chips at 32 + 15 degC, 43 K * 0.393 J/K per W
+    assert times["loop=tcs,failure=pumps"] == pytest.approx(43 * 0.393, rel=1e-6)
+
+
+def test_without_heat_there_is_no_ride_through_and_the_reason_is_said() -> None:
+    readings = Readings()
+    for name in ("cdu-1", "cdu-2"):
+        readings.take(name, cdu(100.0), device_class="cdu")
+    figure = readings.figures()["loop_ride_through_seconds{loop=tcs,failure=pumps}"]
+    assert (figure.value, figure.missing) == (None, ("less than 500 W of heat",))
+
+
+def test_the_margin_is_against_the_worst_dew_point_of_the_room() -> None:
+    readings = cooled()
+    worst = dew_point_celsius(30.0, 0.60)
+    assert worst is not None
+    readings.take("pdu-a1-a", {"env_dew_point_celsius{sensor=1}": 14.0})
+    readings.take("box-1", {"env_dew_point_celsius{sensor=1}": worst}, device_class="env")
+    figure = readings.figures()["cdu_dew_point_margin_celsius{device=cdu-1}"]
+    assert figure.value == pytest.approx(30 - 21.4, abs=0.05)
+    assert figure.share == 1.0
+    # two of three are enough, and it says so; one is not
+    readings.take("cdu-1", cdu(60_000, 30.0, "running"), 135.0, device_class="cdu")
+    readings.take("pdu-a1-a", {"env_dew_point_celsius{sensor=1}": 14.0}, 135.0)
+    figure = readings.figures(now=136.0)["cdu_dew_point_margin_celsius{device=cdu-1}"]
+    assert figure.value == pytest.approx(16.0)
+    assert figure.share == pytest.approx(0.75)
+    assert figure.missing == ("box-1 env_dew_point_celsius{sensor=1}: stale",)
+    readings.take("cdu-1", cdu(60_000, 30.0, "running"), 170.0, device_class="cdu")
+    assert readings.values("cdu_dew_point_margin_celsius", now=171.0)["device=cdu-1"] is None
+
+
+def test_without_a_site_file_each_unit_still_has_its_own_figures() -> None:
+    readings = Readings(described=False)
+    readings.take(
+        "cdu-9", cdu(60_000, 30.0, "running", "standby") | {"cdu_rated_cooling_watts": 1e5}, device_class="cdu"
+    )
+    readings.take(
+        "ups-9", {"ups_input_total_power_watts": 1e4, "ups_output_total_power_watts": 9.4e3}, device_class="ups"
+    )
+    found = {name: figure.value for name, figure in readings.figures().items()}
+    assert found == {
+        "cdu_dew_point_margin_celsius{device=cdu-9}": 18.0,
+        "cdu_pumps_spare{device=cdu-9}": 1.0,
+        "cdu_cooling_load_ratio{device=cdu-9}": pytest.approx(0.6),
+        "cdu_coefficient_of_performance_ratio{device=cdu-9}": 30.0,
+        "ups_losses_watts{device=ups-9}": pytest.approx(600.0),
+    }
