@@ -10,6 +10,7 @@ from collector.config import load_collector_config
 from collector.run import run
 from rackflow import ConfigError, RackflowError
 from rackflow.logs import configure_logging
+from rackflow.site import load_site
 from rackflow.version import installed_version
 
 EXIT_FAILED = 1
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = load_collector_config(arguments.config)
         config.broker.tls_context()
+        if config.site_file is not None:
+            load_site(config.site_file)
         if arguments.command == "check":
             sys.stdout.write(f"{arguments.config}: ok\n")
             return 0

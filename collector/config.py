@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from collector.derive.config import CarbonConfig, DeriveConfig
 from rackflow.broker import Broker
 from rackflow.config import Secret, StrictModel, load_config
 
@@ -50,7 +51,10 @@ class Outbox(StrictModel):
 
 
 class CollectorConfig(StrictModel):
-    """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics."""
+    """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics.
+
+    `site_file` is found from the folder of this file.
+    """
 
     broker: Broker = Broker()
     client_id: Name = "rackflow-collector"
@@ -63,6 +67,9 @@ class CollectorConfig(StrictModel):
     listen: str = "127.0.0.1:9420"
     series_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
     queue_limit: Annotated[int, Field(ge=1, le=65535)] = 10_000
+    site_file: Path | None = None
+    derive: DeriveConfig = DeriveConfig()
+    carbon: CarbonConfig | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("sites", mode="before")
@@ -89,4 +96,7 @@ class CollectorConfig(StrictModel):
 
 def load_collector_config(path: Path) -> CollectorConfig:
     """The checked configuration. Raises ConfigError naming file, key and remedy."""
-    return load_config(path, CollectorConfig)
+    config = load_config(path, CollectorConfig)
+    if config.site_file is None:
+        return config
+    return config.model_copy(update={"site_file": path.parent / config.site_file})

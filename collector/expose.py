@@ -5,6 +5,7 @@ Written directly: building prometheus-client's sample objects for 10,000 series 
 
 from collections import defaultdict
 
+from collector.derive.board import Board
 from collector.escape import escape_label
 from collector.latest import Latest
 from collector.latest_state import AgentState, DeviceState, Held
@@ -22,14 +23,16 @@ def labels_text(*pairs: tuple[str, str]) -> str:
     return ",".join(f'{name}="{escape_label(value[:LABEL_LIMIT])}"' for name, value in pairs if value)
 
 
-def render(latest: Latest, now: float) -> tuple[str, int]:
-    """The text, and how many series it has. `now` is monotonic seconds."""
+def render(latest: Latest, now: float, board: Board | None = None) -> tuple[str, int]:
+    """The text, and how many series it has. `now` is monotonic seconds; the board holds the derived figures."""
     latest.expire(now)
     families: Families = defaultdict(list)
     for device in latest.devices():
         _device(families, latest, device, now)
     for agent in latest.agents():
         _agent(families, agent)
+    if board is not None:
+        board.expose(families, now)
     known = catalogue()
     parts: list[str] = []
     for name in sorted(families):

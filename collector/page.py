@@ -10,6 +10,8 @@ from string import Template
 from urllib.parse import quote
 
 from collector.alarms import alarms_of
+from collector.derive.frame import Figure
+from collector.figures_page import figures_card
 from collector.humanise import quantity, span
 from collector.latest import Latest
 from collector.latest_state import DeviceState, Held
@@ -27,7 +29,9 @@ class Moment:
     wall_s: float
 
 
-def render_page(latest: Latest, moment: Moment, faults: Mapping[str, str], outlets_of: str = "") -> str:
+def render_page(
+    latest: Latest, moment: Moment, faults: Mapping[str, str], outlets_of: str = "", figures: Sequence[Figure] = ()
+) -> str:
     """The page; `faults` says in words what of the collector itself does not work.
 
     Outlets are shown of the device `outlets_of` (`site/device`) only: a rack PDU has dozens.
@@ -47,7 +51,8 @@ def render_page(latest: Latest, moment: Moment, faults: Mapping[str, str], outle
     ]
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items()]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
-    cards = [_device(latest, device, moment, outlets_of) for device in devices]
+    cards = [figures_card(figures)] if figures else []
+    cards += [_device(latest, device, moment, outlets_of) for device in devices]
     page = Template(files("collector").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
         tiles="".join(tiles),

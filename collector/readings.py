@@ -67,7 +67,12 @@ class SeriesKeys:
         metric = self._metrics.get(name)
         if metric is None:
             return "unknown_metric"
-        if name in RESERVED or metric.type == "histogram" or metric.measurement == "dcim_collector":
+        if (
+            name in RESERVED
+            or metric.derived == "collector"
+            or metric.type == "histogram"
+            or metric.measurement == "dcim_collector"
+        ):
             return "reserved"
         own = set(metric.labels) - {"agent", *BASE_LABELS}
         if not labels.keys() <= own:

@@ -5,11 +5,13 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from collector.config import CollectorConfig
 from collector.deadletter import DeadLetters
+from collector.derive.board import Board
+from collector.derive.run import Deriver
 from collector.expose import render
 from collector.ingest import Ingest
 from collector.latest import Latest
@@ -25,6 +27,7 @@ from collector.tally import CollectorStats, Tally
 from collector.web import View, WebServer
 from collector.writer import Flush, Writer
 from rackflow import ConfigError
+from rackflow.site import Site, load_site
 
 log = logging.getLogger(__name__)
 LAST_FLUSH_S = 5.0
@@ -38,6 +41,8 @@ class Collector:
         self._config = config
         self._tally = Tally()
         self.latest = Latest(config.series_limit)
+        self._board = Board(config.derive.interval_s)
+        self._site: Site | None = None
         self._stop = asyncio.Event()
         self._subscriber: Subscriber | None = None
         self._persistence: Persistence | None = None
@@ -73,6 +78,7 @@ class Collector:
         """Until `stop`. `on_listening` gets the URL. Raises ConfigError or RackflowError where it cannot start."""
         config = self._config
         config.broker.tls_context()
+        self._site = load_site(config.site_file) if config.site_file is not None else None
         host, port = config.address
         async with AsyncExitStack() as stack:
             dead_letters = DeadLetters(config.dead_letter, config.dead_letter_limit_bytes)
@@ -110,11 +116,17 @@ class Collector:
         writer = Writer(persistence, flush, tally, subscriber.acknowledge, spill.keep if spill else None)
         chosen = frozenset(sites) if sites is not None else None
         ingest = Ingest(self.latest, dead_letters, tally, config.store.dialect, chosen)
+        derive = config.derive
+        deriver = Deriver(self.latest, self._board, self._site, derive.settings(), derive.interval_s)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
                 group.create_task(subscriber.run(), name="collector-subscribe"),
                 group.create_task(self._sweep(), name="collector-sweep"),
+                group.create_task(
+                    deriver.run(writer.offer if derive.store else _keep_nothing, config.client_id),
+                    name="collector-derive",
+                ),
             ]
             if spill is not None:
                 drain = spill.drain(persistence, ingest.lines_of, config.store.batch_lines)
@@ -141,17 +153,22 @@ class Collector:
         self._tally.failures["overflow"] += 1
 
     def _metrics(self) -> str:
-        text, series = render(self.latest, time.monotonic())
+        text, series = render(self.latest, time.monotonic(), self._board)
         return text + self._self_metrics.render(series, self._spill.stats() if self._spill else None)
 
     def _page(self, outlets_of: str) -> str:
-        return render_page(self.latest, Moment(time.monotonic(), time.time()), self._faults(), outlets_of)
+        moment = Moment(time.monotonic(), time.time())
+        return render_page(self.latest, moment, self._faults(), outlets_of, self._board.current(moment.mono_s))
 
     def _faults(self) -> dict[str, str]:
         """What does not work, in words, by part; empty means ready."""
         parts = {"broker": self._subscriber, "store": self._persistence}
         faults = {name: "starting" if part is None else part.fault for name, part in parts.items()}
         return {name: fault for name, fault in faults.items() if fault is not None}
+
+
+def _keep_nothing(_: Callable[[], Sequence[str]]) -> None:
+    """Takes the place of a store for figures that are not to be stored."""
 
 
 async def _pass_on(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:

@@ -69,7 +69,7 @@ class Tally:
     points_stored: int = 0
     points_waiting: int = 0
     write_failures: Counter[str] = field(
-        default_factory=lambda: Counter({"retryable": 0, "refused": 0, "torn": 0, "dead_letter": 0}),
+        default_factory=lambda: Counter({"retryable": 0, "refused": 0, "torn": 0, "dead_letter": 0, "derived": 0}),
     )
     latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BUCKETS_S))
     mqtt_connected: bool = False

@@ -19,9 +19,9 @@ Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One message and the points that must be durable before it may be acknowledged."""
+    """One message and the points that must be durable before it may be acknowledged; derived points have no message."""
 
-    delivery: Delivery
+    delivery: Delivery | None
     lines: Sequence[str]
 
 
@@ -62,11 +62,23 @@ class Writer:
         while len(self._pending) >= self._flush.messages:
             self._space.clear()
             await self._space.wait()
+        self._add(delivery, lines)
+
+    def _add(self, delivery: Delivery | None, lines: Sequence[str]) -> None:
         self._pending.append(Pending(delivery, lines))
         self._tally.points_waiting += len(lines)
         self._some.set()
         if self._tally.points_waiting >= self._flush.lines:
             self._full.set()
+
+    def offer(self, make_lines: Callable[[], Sequence[str]]) -> None:
+        """Take points that nobody waits for: dropped and counted while the store fails or too many wait already."""
+        if self.fault is not None or len(self._pending) >= self._flush.messages // 2:
+            self._tally.write_failures["derived"] += 1
+            return
+        lines = make_lines()
+        for start in range(0, len(lines), self._flush.lines):
+            self._add(None, lines[start : start + self._flush.lines])
 
     def stop(self) -> None:
         """Write what is there at once, without trying again, and let `run` end."""
@@ -87,7 +99,8 @@ class Writer:
             if not await self._make_durable(taken, lines):
                 return
             for pending in taken:
-                self._acknowledge(pending.delivery)
+                if pending.delivery is not None:
+                    self._acknowledge(pending.delivery)
                 self._pending.popleft()
             self._tally.points_waiting -= len(lines)
             self._space.set()

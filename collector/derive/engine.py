@@ -14,6 +14,8 @@ from collector.latest import Latest
 from collector.readings import Series
 from rackflow.site import Site
 
+_SeriesByKey = dict[str, Series]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -30,7 +32,7 @@ class SiteFigures:
         self.name = name
         self._site = site
         self._settings = settings
-        self._known: dict[str, dict[str, Series]] = {}
+        self._known: dict[str, _SeriesByKey] = {}
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
         self._plan: Plan | None = None

@@ -1,13 +1,14 @@
 """The frame of all derived figures: in go latest readings, out come figures with their age and coverage, or what is missing; pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
+from collector.escape import escape_label, escape_tag
 from rackflow import catalogue
-from rackflow.catalogue import Metric
+from rackflow.catalogue import BASE_LABELS, Metric
 
 Label = tuple[str, str]
 Value = float | str
@@ -57,11 +58,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A step that is published as a metric with labels."""
+    """A step that is published as a metric with labels, which `tags` and `text` are as line protocol and for Prometheus.
+
+    `about` is where and of what loop the figure is: what it rests on is told once for all series that share it.
+    """
 
     metric: Metric
     labels: tuple[Label, ...]
     slot: int
+    tags: str
+    text: str
+    about: tuple[Label, ...]
 
 
 class Figure(msgspec.Struct, frozen=True, gc=False):
@@ -224,4 +231,15 @@ def figure(output: Output, values: Values, *, partial: bool = True) -> Figure:
 
 def output_of(name: str, labels: Sequence[Label], slot: int) -> Output:
     """An output of a metric of the catalogue, with its labels."""
-    return Output(catalogue()[name], tuple(labels), slot)
+    about = tuple((label, value) for label, value in labels if label in BASE_LABELS or label == "loop")
+    return Output(catalogue()[name], tuple(labels), slot, tags_of(labels), labels_text(labels), about)
+
+
+def tags_of(labels: Iterable[Label]) -> str:
+    """`,tag=value...` in order."""
+    return "".join(f",{label}={escape_tag(value)}" for label, value in sorted(labels))
+
+
+def labels_text(labels: Iterable[Label]) -> str:
+    """`name="value",...`."""
+    return ",".join(f'{label}="{escape_label(value)}"' for label, value in labels)

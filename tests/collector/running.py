@@ -57,7 +57,11 @@ class Running:
 
     async def sample(self, series: str) -> str:
         """The value of one series on /metrics, empty if it is absent."""
-        lines = (await self.get("/metrics")).text.splitlines()
+        return await asyncio.to_thread(self.sample_now, series)
+
+    def sample_now(self, series: str) -> str:
+        """See `sample`; for a thread beside the collector's loop."""
+        lines = request(f"{self.url}/metrics").text.splitlines()
         return next((line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == series), "")
 
     async def reaches(self, series: str, check: Callable[[float], bool], timeout_s: float = 20.0) -> None:
@@ -96,17 +100,17 @@ async def until(check: Callable[[], bool], what: str, timeout_s: float = 10.0) -
         await asyncio.sleep(0.01)
 
 
-def topic_of(document: Batch | Event | DeviceDocument | Status) -> str:
-    """Where an agent of site cas1 publishes a document."""
+def topic_of(document: Batch | Event | DeviceDocument | Status, site: str = "cas1") -> str:
+    """Where an agent of a site publishes a document."""
     match document:
         case Status():
-            return build_topic(Topic("cas1", document.agent, "status"))
+            return build_topic(Topic(site, document.agent, "status"))
         case Batch():
-            return build_topic(Topic("cas1", document.agent, "batch", document.device))
+            return build_topic(Topic(site, document.agent, "batch", document.device))
         case Event():
-            return build_topic(Topic("cas1", document.agent, "event", document.device))
+            return build_topic(Topic(site, document.agent, "event", document.device))
         case DeviceDocument():
-            return build_topic(Topic("cas1", document.agent, "device", document.device))
+            return build_topic(Topic(site, document.agent, "device", document.device))
 
 
 @asynccontextmanager
@@ -117,7 +121,12 @@ async def publisher(port: int) -> AsyncIterator[aiomqtt.Client]:
 
 
 async def publish(client: aiomqtt.Client, *documents: Batch | Event | DeviceDocument | Status) -> None:
-    """Publish as an agent does: QoS 1; identity and status retained."""
+    """Publish as an agent of site cas1 does: QoS 1; identity and status retained."""
+    await publish_to("cas1", client, *documents)
+
+
+async def publish_to(site: str, client: aiomqtt.Client, *documents: Batch | Event | DeviceDocument | Status) -> None:
+    """Publish as an agent of a site does."""
     for document in documents:
         retain = isinstance(document, DeviceDocument | Status)
-        await client.publish(topic_of(document), encode(document), qos=1, retain=retain)
+        await client.publish(topic_of(document, site), encode(document), qos=1, retain=retain)

@@ -26,9 +26,7 @@ def hall(*replaced: tuple[str, str]) -> Site:
 class Readings:
     """Feeds batches into a `Latest` and asks for figures; `now` is monotonic seconds."""
 
-    def __init__(
-        self, site: Site | None = None, settings: Settings | None = None, *, described: bool = True
-    ) -> None:
+    def __init__(self, site: Site | None = None, settings: Settings | None = None, *, described: bool = True) -> None:
         self.latest = Latest(1_000_000)
         self.engine = SiteFigures("t1", (site or hall()) if described else None, settings or Settings())
         self._keys = SeriesKeys()
