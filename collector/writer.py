@@ -73,7 +73,7 @@ class Writer:
 
     def offer(self, make_lines: Callable[[], Sequence[str]]) -> None:
         """Take points that nobody waits for: dropped and counted while the store fails or too many wait already."""
-        if self.fault is not None or len(self._pending) >= self._flush.messages // 2:
+        if self._persistence.fault is not None or len(self._pending) >= self._flush.messages // 2:
             self._tally.write_failures["derived"] += 1
             return
         lines = make_lines()
@@ -120,14 +120,14 @@ class Writer:
         return taken, lines
 
     async def _make_durable(self, taken: list[Pending], lines: list[str]) -> bool:
-        """False when stopped before that."""
-        kept = [each.delivery for each in taken if each.lines]
-        while kept:
+        """False when stopped before that. Derived points are not kept: they are worked out anew once the store works."""
+        kept = [each.delivery for each in taken if each.delivery is not None and each.lines]
+        while lines:
             if self._keep is None or self._persistence.fault is None:
                 outcome = await self._persistence.store(lines, PATIENCE_S if self._keep else None)
                 if outcome == "stored":
                     return True
-            if self._keep is not None and await self._keep(kept):
+            if self._keep is not None and (not kept or await self._keep(kept)):
                 return True
             if self._stopping.is_set():
                 return False
