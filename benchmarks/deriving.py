@@ -104,8 +104,8 @@ def run(devices: int, rounds: int) -> list[str]:
         count, known = len(figures), sum(figure.value is not None for figure in figures)
     middle = rounds // 2
     total = len(site.pdus) + len(site.ups) + len(site.cdus)
+    cost = f"one cycle {sorted(cycles)[middle] * 1000:.0f} ms CPU, its {points} points {sorted(lines_s)[middle] * 1000:.0f} ms"
     return [
         f"derived figures, {total} devices, {len(site.racks)} racks, {count} figures, {known} known, median of {rounds}:",
-        f"  one cycle {sorted(cycles)[middle] * 1000:6.1f} ms CPU   its {points} points {sorted(lines_s)[middle] * 1000:6.1f} ms",
-        f"  planning, once per change of the site {planning_s * 1000:6.0f} ms",
+        f"  {cost}; planning, once per change of the site, {planning_s * 1000:.0f} ms",
     ]

@@ -1,11 +1,13 @@
 """Escaping for the two text formats that the collector writes: line protocol and Prometheus text 0.0.4."""
 
 import re
+from functools import lru_cache
 
 _NOT_TAG = re.compile(r"[\x00-\x1f\x7f\\]")
 _TAG_SPECIAL = re.compile(r"([,= ])")
 
 
+@lru_cache(maxsize=100_000)
 def escape_tag(text: str) -> str:
     """A tag value. A backslash is ambiguous before a separator, so it becomes `_`, and so do control characters.
 

@@ -63,17 +63,17 @@ class Board:
                 families[name].append(f"{name}{{{text}}} {rests.oldest_s!r}\n")
 
     def lines(self, figures: Sequence[Figure], agent: str, time_ms: int) -> list[str]:
-        """Points of one cycle; `agent` is who derived them. Unknown figures have no field, but what they rest on."""
+        """Points of one cycle; `agent` is who derived them. What a figure rests on is stored where something is missing."""
         points: dict[str, list[str]] = defaultdict(list)
         tag = tags_of([("agent", agent)])
         for figure in figures:
             if figure.value is not None:
                 metric = figure.output.metric
                 points[f"{metric.measurement}{tag}{figure.output.tags}"].append(f"{metric.field}={figure.value!r}")
-        for about, rests in _rests_on(figures).items():
-            age = f",oldest_input_seconds={rests.oldest_s!r}" if rests.known else ""
+        lacking = (figure for figure in figures if figure.value is None or figure.share < 1)
+        for about, rests in _rests_on(lacking).items():
             head = f"dcim_figure{tag}{self._texts(about)[1]}"
-            points[head] = [f"known={float(rests.known)!r},inputs_ratio={rests.share!r}{age}"]
+            points[head] = [f"known={float(rests.known)!r},inputs_ratio={rests.share!r}"]
         return [f"{head} {','.join(fields)} {time_ms}" for head, fields in points.items()]
 
     def unknown(self, now: float) -> list[tuple[Figure, str]]:

@@ -95,8 +95,6 @@ def _headroom(planner: Planner, pdu: Pdu, phase: str, current: int, factor: floa
     limit_a = factor * pdu.breaker_a
     amperes = planner.step((current,), lambda now, of=limit_a: of - now)
     planner.publish_of("dcim_pdu_phase_headroom_amperes", pdu.id, amperes, ("phase", phase))
-    ratio = planner.step((amperes,), lambda left, of=limit_a: left / of)
-    planner.publish_of("dcim_pdu_phase_headroom_ratio", pdu.id, ratio, ("phase", phase))
 
 
 def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> None:

@@ -1,6 +1,6 @@
 """The frame of all derived figures: in go latest readings, out come figures with their age and coverage, or what is missing; pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,9 @@ from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS, Metric
 
 Label = tuple[str, str]
+WORDS = 20
+"""Missing inputs that are named; the others are counted."""
+_PLACE = frozenset({*BASE_LABELS, "loop"})
 Value = float | str
 Compute = Callable[..., Value]
 """Takes the inputs in order, all there; returns the value, or `Unknown` where they do not allow one."""
@@ -60,7 +63,7 @@ class Step:
 class Output:
     """A step that is published as a metric with labels, which `tags` and `text` are as line protocol and for Prometheus.
 
-    `about` is where and of what loop the figure is: what it rests on is told once for all series that share it.
+    `about` is the rack, the device or the loop: what a figure rests on is told once for all its series there.
     """
 
     metric: Metric
@@ -69,6 +72,8 @@ class Output:
     tags: str
     text: str
     about: tuple[Label, ...]
+    low: float
+    high: float
 
 
 class Figure(msgspec.Struct, frozen=True, gc=False):
@@ -86,13 +91,18 @@ class Figure(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compute for one site. `leaves` are by device; steps use only what comes before them."""
+    """What to compute for one site. `leaves` are by device; steps use only what comes before them.
+
+    `nodes` are leaves and steps by slot. `partial` are the outputs' slots that may be known with inputs missing, each with
+    the readings, or choices of readings, that it comes from.
+    """
 
     site: str
-    size: int
     leaves: Mapping[str, tuple[Leaf, ...]]
     steps: tuple[Step, ...]
     outputs: tuple[Output, ...]
+    nodes: tuple[Leaf | Step, ...]
+    partial: Mapping[int, tuple[int, ...]]
 
 
 class Values:
@@ -100,11 +110,10 @@ class Values:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.now: list[Value | None] = [None] * plan.size
-        self.age_s: list[float] = [0.0] * plan.size
+        self.now: list[Value | None] = [None] * len(plan.nodes)
+        self.age_s: list[float] = [0.0] * len(plan.nodes)
         self.why: dict[int, str] = {}
         """Of leaves and steps that are unknown for a reason of their own."""
-        self._by_slot: dict[int, Leaf | Step] = {}
 
     def number(self, slot: int) -> float | None:
         """The number in a slot."""
@@ -113,38 +122,42 @@ class Values:
 
     def rests_on(self, slot: int) -> tuple[float, tuple[str, ...]]:
         """Share of a slot's inputs that are there, and words for those that are not."""
-        if not self._by_slot:
-            self._by_slot = {step.slot: step for step in self._plan.steps}
-            self._by_slot |= {leaf.slot: leaf for leaves in self._plan.leaves.values() for leaf in leaves}
-        leaves = list(dict.fromkeys(self._inputs(slot)))
-        missing = [each for each in leaves if self.now[each] is None]
-        share = 1.0 if not leaves else 1.0 - len(missing) / len(leaves)
-        words = dict.fromkeys([*self._reasons(slot), *(self._name(each) for each in missing)])
-        return share, tuple(words)
+        if (inputs := self._plan.partial.get(slot)) is not None:
+            lacking = [each for each in inputs if self.now[each] is None]
+            own = [self.why[slot]] if slot in self.why and self.now[slot] is None else []
+            return 1.0 - len(lacking) / len(inputs), (*own, *self._names(lacking))
+        wanted, reasons = 0, list[str]()
+        missing: list[int] = []
+        now, nodes = self.now, self._plan.nodes
+        waiting, seen = [slot], {slot}
+        for at in waiting:
+            node = nodes[at]
+            if isinstance(node, Leaf):
+                wanted += 1
+                if now[at] is None:
+                    missing.append(at)
+                continue
+            if now[at] is None and at in self.why:
+                reasons.append(self.why[at])
+            needs: Sequence[int] = (*node.need, *node.some)
+            if node.first:
+                needs = [each for each in needs if now[each] is not None][:1] or needs[:1]
+            waiting += [each for each in needs if each not in seen]
+            seen.update(needs)
+        words = (*dict.fromkeys(reasons), *self._names(missing))
+        return 1.0 - len(missing) / wanted if wanted else 1.0, words
 
-    def _inputs(self, slot: int) -> Iterator[int]:
-        node = self._by_slot[slot]
-        if isinstance(node, Leaf):
-            yield slot
-        elif node.first:
-            there = [each for each in node.need if self.now[each] is not None]
-            yield from self._inputs((there or node.need)[0])
-        else:
-            for each in (*node.need, *node.some):
-                yield from self._inputs(each)
-
-    def _reasons(self, slot: int) -> Iterator[str]:
-        node = self._by_slot[slot]
-        if isinstance(node, Step) and self.now[slot] is None:
-            if slot in self.why:
-                yield self.why[slot]
-            for each in node.need[:1] if node.first else (*node.need, *node.some):
-                yield from self._reasons(each)
+    def _names(self, missing: Sequence[int]) -> list[str]:
+        words = [self._name(each) for each in missing[:WORDS]]
+        return [*words, f"and {len(missing) - WORDS} more"] if len(missing) > WORDS else words
 
     def _name(self, slot: int) -> str:
-        leaf = self._by_slot[slot]
-        if not isinstance(leaf, Leaf):
-            raise TypeError(f"slot {slot} is not a reading")
+        leaf = self._plan.nodes[slot]
+        while not isinstance(leaf, Leaf):
+            if slot in self.why or not leaf.need:
+                return self.why.get(slot, "unknown")
+            slot = leaf.need[0]
+            leaf = self._plan.nodes[slot]
         return f"{leaf.device} {leaf.key.removeprefix('dcim_')}: {self.why.get(slot, 'stale')}"
 
 
@@ -171,11 +184,32 @@ def fill(
                 present[leaf.slot] = reading.value
                 age_s[leaf.slot] = now - reading.expires_at + reading.life_s
     for step in plan.steps:
-        _take(step, values)
+        # Most steps are plain, and there are tens of thousands of them: they are done here.
+        if step.some or step.first or step.lacks:
+            _take(step, values)
+            continue
+        need = step.need
+        inputs = [present[slot] for slot in need]
+        if None in inputs:
+            continue
+        result = step.compute(*inputs)
+        if result.__class__ is Unknown:
+            why[step.slot] = str(result)
+        else:
+            present[step.slot] = result
+            age_s[step.slot] = age_s[need[0]] if len(need) == 1 else max([age_s[slot] for slot in need], default=0.0)
     return values
 
 
+def _put(slot: int, result: Value, oldest_s: float, values: Values) -> None:
+    if result.__class__ is Unknown:
+        values.why[slot] = str(result)
+    else:
+        values.now[slot], values.age_s[slot] = result, oldest_s
+
+
 def _take(step: Step, values: Values) -> None:
+    """A step with a choice of inputs, or one that cannot be taken."""
     present, age_s = values.now, values.age_s
     need = step.need
     if step.first:
@@ -190,28 +224,25 @@ def _take(step: Step, values: Values) -> None:
     inputs = [present[slot] for slot in need]
     if None in inputs:
         return
-    oldest = max([age_s[slot] for slot in need]) if need else 0.0
-    if step.some:
-        there = [slot for slot in step.some if present[slot] is not None]
-        if not there or len(there) < step.least * len(step.some):
-            return
-        oldest = max([oldest, *(age_s[slot] for slot in there)])
-        result = step.compute(*inputs, [present[slot] for slot in there])
-    else:
-        result = step.compute(*inputs)
-    if isinstance(result, Unknown):
-        values.why[step.slot] = str(result)
-    else:
-        present[step.slot], age_s[step.slot] = result, oldest
+    there = [slot for slot in step.some if present[slot] is not None]
+    if there and len(there) >= step.least * len(step.some):
+        oldest_s = max(age_s[slot] for slot in (*need, *there))
+        _put(step.slot, step.compute(*inputs, [present[slot] for slot in there]), oldest_s, values)
 
 
 def figures(plan: Plan, values: Values) -> list[Figure]:
     """Every output of a plan; an implausible result is unknown, too."""
-    partial = {step.slot for step in plan.steps if step.some}
-    for step in plan.steps:
-        if not partial.isdisjoint(step.need):
-            partial.add(step.slot)
-    return [figure(output, values, partial=output.slot in partial) for output in plan.outputs]
+    partial = plan.partial
+    now, age_s = values.now, values.age_s
+    found: list[Figure] = []
+    for output in plan.outputs:
+        slot = output.slot
+        value = now[slot]
+        if value is None or slot in partial or not output.low <= value <= output.high:  # type: ignore[operator]
+            found.append(figure(output, values, partial=slot in partial))
+        else:
+            found.append(Figure(output, value, age_s[slot], 1.0))  # type: ignore[arg-type]
+    return found
 
 
 def figure(output: Output, values: Values, *, partial: bool = True) -> Figure:
@@ -221,7 +252,7 @@ def figure(output: Output, values: Values, *, partial: bool = True) -> Figure:
     if value is None:
         share, missing = values.rests_on(output.slot)
         return Figure(output, None, oldest_s, share, missing)
-    if not output.metric.plausible(value):
+    if not output.low <= value <= output.high:
         return Figure(output, None, oldest_s, 1.0, (f"result {value:.4g} is not plausible",))
     if partial:
         share, missing = values.rests_on(output.slot)
@@ -231,8 +262,12 @@ def figure(output: Output, values: Values, *, partial: bool = True) -> Figure:
 
 def output_of(name: str, labels: Sequence[Label], slot: int) -> Output:
     """An output of a metric of the catalogue, with its labels."""
-    about = tuple((label, value) for label, value in labels if label in BASE_LABELS or label == "loop")
-    return Output(catalogue()[name], tuple(labels), slot, tags_of(labels), labels_text(labels), about)
+    metric = catalogue()[name]
+    of_rack = any(label == "rack" for label, _ in labels)
+    dropped = {"device", "feed"} if of_rack else set()
+    about = tuple((label, value) for label, value in labels if label in _PLACE - dropped)
+    low, high = metric.ranges[0][0], metric.ranges[-1][1]
+    return Output(metric, tuple(labels), slot, tags_of(labels), labels_text(labels), about, low, high)
 
 
 def tags_of(labels: Iterable[Label]) -> str:

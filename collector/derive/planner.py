@@ -1,6 +1,6 @@
 """Making a plan: in go the series that devices have, out come slots for readings and for what is computed from them; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from collector.derive.frame import Compute, Label, Leaf, Output, Plan, Step, Value, output_of
 from collector.readings import Series
@@ -12,6 +12,18 @@ Known = Mapping[str, Mapping[str, Series]]
 
 def _sum(*values: Value) -> Value:
     return sum(float(value) for value in values)
+
+
+def _inputs(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
+    """The readings, choices of readings and steps that nothing was found for, from which a slot comes; each once."""
+    waiting, seen = [slot], {slot}
+    for at in waiting:
+        node = nodes[at]
+        if isinstance(node, Leaf) or node.first or node.lacks:
+            yield at
+        else:
+            waiting += [each for each in (*node.need, *node.some) if each not in seen]
+            seen.update(node.need, node.some)
 
 
 class Planner:
@@ -38,7 +50,19 @@ class Planner:
         for leaf in self._leaves.values():
             by_device.setdefault(leaf.device, []).append(leaf)
         leaves = {device: tuple(found) for device, found in by_device.items()}
-        return Plan(self.site, self._size, leaves, tuple(self._steps), tuple(self._outputs))
+        nodes: list[Leaf | Step] = sorted([*self._leaves.values(), *self._steps], key=lambda node: node.slot)
+        return Plan(
+            self.site, leaves, tuple(self._steps), tuple(self._outputs), tuple(nodes), dict(self._partial(nodes))
+        )
+
+    def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:
+        partial: set[int] = set()
+        for step in self._steps:
+            if step.some or not partial.isdisjoint(step.need) or not partial.isdisjoint(step.some):
+                partial.add(step.slot)
+        for output in self._outputs:
+            if output.slot in partial:
+                yield output.slot, tuple(_inputs(output.slot, nodes))
 
     def has(self, device: str, metric: str, **labels: str) -> bool:
         """Whether the device has ever sent such a series."""
