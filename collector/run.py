@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from collector.config import CollectorConfig
 from collector.deadletter import DeadLetters
 from collector.derive.board import Board
+from collector.derive.carbon_source import CarbonSource
 from collector.derive.run import Deriver
 from collector.expose import render
 from collector.ingest import Ingest
@@ -116,17 +117,12 @@ class Collector:
         writer = Writer(persistence, flush, tally, subscriber.acknowledge, spill.keep if spill else None)
         chosen = frozenset(sites) if sites is not None else None
         ingest = Ingest(self.latest, dead_letters, tally, config.store.dialect, chosen)
-        derive = config.derive
-        deriver = Deriver(self.latest, self._board, self._site, derive.settings(), derive.interval_s)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
                 group.create_task(subscriber.run(), name="collector-subscribe"),
                 group.create_task(self._sweep(), name="collector-sweep"),
-                group.create_task(
-                    deriver.run(writer.offer if derive.store else _keep_nothing, config.client_id),
-                    name="collector-derive",
-                ),
+                *self._start_deriving(group, writer),
             ]
             if spill is not None:
                 drain = spill.drain(persistence, ingest.lines_of, config.store.batch_lines)
@@ -139,6 +135,18 @@ class Collector:
             await asyncio.wait([writing], timeout=LAST_FLUSH_S)
             for task in (writing, *others):
                 task.cancel()
+
+    def _start_deriving(self, group: asyncio.TaskGroup, writer: Writer) -> list[asyncio.Task[None]]:
+        derive, carbon, latest = self._config.derive, self._config.carbon, self.latest
+        settings = derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
+        deriver = Deriver(latest, self._board, self._site, settings, derive.interval_s)
+        keep = writer.offer if derive.store else _keep_nothing
+        work = deriver.run(keep, self._config.client_id, derive.state)
+        tasks = [group.create_task(work, name="collector-derive")]
+        if carbon is not None:
+            watching = deriver.watch_carbon(CarbonSource(carbon), carbon.interval_s)
+            tasks.append(group.create_task(watching, name="collector-carbon"))
+        return tasks
 
     async def _sweep(self) -> None:
         """Expired series make room for others even where nobody scrapes."""

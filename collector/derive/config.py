@@ -48,12 +48,13 @@ class DeriveConfig(StrictModel):
     batteries: dict[Name, BatteryConfig] = {}
     thermal: ThermalConfig = ThermalConfig()
 
-    def settings(self) -> Settings:
+    def settings(self, residual_grams_per_kwh: float | None) -> Settings:
         """What the engine takes of it."""
         batteries = {
             ups: Battery(battery.runtimes, battery.health, battery.peukert) for ups, battery in self.batteries.items()
         }
-        return Settings(batteries=batteries, thermal=Thermal(**self.thermal.model_dump()))
+        thermal = Thermal(**self.thermal.model_dump())
+        return Settings(batteries=batteries, thermal=thermal, residual_grams_per_kwh=residual_grams_per_kwh)
 
 
 class CarbonConfig(StrictModel):
@@ -66,6 +67,7 @@ class CarbonConfig(StrictModel):
     interval_s: Annotated[float, Field(ge=60, le=86400)] = 900.0
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     basis: Literal["lifecycle", "direct"] = "lifecycle"
+    residual_grams_per_kwh: Annotated[float, Field(ge=0, le=1500)] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "CarbonConfig":

@@ -1,11 +1,14 @@
 """One site's figures: in go the latest readings and `now`, out come figures; plans again when a device shows a series it never had."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from collector.derive.battery import Battery
+from collector.derive.books import Books
+from collector.derive.carbon import Factor, Factors
 from collector.derive.cooling import plan_cdus, plan_ups_losses
 from collector.derive.electrical import plan_racks
+from collector.derive.energy import Accounts, plan_accounts
 from collector.derive.feeds import plan_feeds
 from collector.derive.frame import Figure, Plan, Values, figures, fill
 from collector.derive.loops import Thermal, plan_loops
@@ -23,6 +26,9 @@ class Settings:
 
     batteries: Mapping[str, Battery] = field(default_factory=dict)
     thermal: Thermal = field(default_factory=Thermal)
+    hourly: dict[int, Factor] = field(default_factory=dict)
+    """Carbon factors by hour since 1970; grows as they come in."""
+    residual_grams_per_kwh: float | None = None
 
 
 class SiteFigures:
@@ -35,13 +41,21 @@ class SiteFigures:
         self._known: dict[str, _SeriesByKey] = {}
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
+        self.books = Books(
+            Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh)
+        )
+        self._accounts: Accounts | None = None
         self._plan: Plan | None = None
         self._seen = -1
 
     def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest)
-        return figures(plan, self.values(latest, plan, now))
+        values = self.values(latest, plan, now)
+        found = figures(plan, values)
+        if self._accounts is not None:
+            found += self.books.cycle(self._accounts, values, wall_s)
+        return found
 
     def values(self, latest: Latest, plan: Plan, now: float) -> Values:
         """All slots at `now`."""
@@ -81,11 +95,12 @@ class SiteFigures:
             racks = plan_racks(planner, site)
             plan_feeds(planner, site, racks, settings.batteries)
             plan_loops(planner, site, racks, settings.thermal)
+            self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
         return planner.plan()
 
     def _described(self) -> dict[str, dict[str, str]]:
         site = self._site
         return {device: site.labels(device) for device in site.devices} if site is not None else {}
 
-    def _of_class(self, device_class: str) -> Iterable[str]:
+    def _of_class(self, device_class: str) -> list[str]:
         return sorted(device for device, known in self._classes.items() if known == device_class)

@@ -13,6 +13,7 @@ from rackflow.units import WIRE_UNITS
 def test_every_unit_of_a_metric_can_come_from_the_wire() -> None:
     reachable = {unit.base for unit in WIRE_UNITS.values()}
     made_by_rackflow = {"bytes", "grams", "grams_per_kilowatt_hour", "cubic_meters_per_joule"}
+    made_by_rackflow |= {"kilograms_per_kilowatt_hour", "liters_per_kilowatt_hour"}
     assert {metric.unit for metric in catalogue().values()} - made_by_rackflow <= reachable
 
 

@@ -1,0 +1,116 @@
+"""Carbon factors by the hour: in goes the text of a file or an answer, out come factors, else a yearly, estimated one; pure."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from rackflow import ConfigError
+from rackflow.site import Grid
+
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """Of one hour: g CO2e per kWh, the share free of carbon where it is known, and whether it was measured."""
+
+    grams_per_kwh: float
+    carbon_free_ratio: float | None
+    estimated: bool
+    source: str
+    basis: str = "lifecycle"
+
+
+_ELECTRICITY_MAPS = "electricity-maps-2024"
+_OWID = "our-world-in-data-2023"
+YEARLY: Mapping[str, Factor] = MappingProxyType(
+    {
+        "MA": Factor(619.71, 0.216, estimated=True, source=_ELECTRICITY_MAPS),
+        "ES": Factor(174.0, None, estimated=True, source=_OWID),
+        "FR": Factor(56.0, None, estimated=True, source=_OWID),
+        "EG": Factor(570.0, None, estimated=True, source=_OWID),
+        "KE": Factor(70.0, None, estimated=True, source=_OWID),
+        "NG": Factor(523.0, None, estimated=True, source=_OWID),
+        "ZA": Factor(708.0, None, estimated=True, source=_OWID),
+    }
+)
+"""Yearly averages: Morocco from Electricity Maps (config/zones/MA.yaml: lifecycle 2024; 2024 mix), the others 2023 from Our World
+in Data (mlco2/codecarbon, global_energy_mix.json)."""
+
+
+@dataclass(slots=True)
+class Factors:
+    """Hourly factors where there are any, else the site file's yearly one, else the zone's."""
+
+    grid: Grid | None = None
+    hourly: dict[int, Factor] = field(default_factory=dict)
+    residual: float | None = None
+    """g CO2e/kWh of what no contract covers, for the market-based method; None is the grid's own factor."""
+
+    def at(self, hour: int) -> Factor | None:
+        """The factor of an hour since 1970; None where nothing is known of the zone."""
+        found = self.hourly.get(hour)
+        if found is not None or self.grid is None:
+            return found
+        grid = self.grid
+        yearly = YEARLY.get(grid.zone)
+        if grid.carbon_grams_per_kwh is not None:
+            source = grid.source or "site-file"
+            return Factor(
+                grid.carbon_grams_per_kwh,
+                grid.carbon_free_ratio,
+                estimated=True,
+                source=source,
+                basis=grid.carbon_basis,
+            )
+        return yearly
+
+
+def read_csv(text: str, where: str, basis: str) -> dict[int, Factor]:
+    """Factors by hour. Columns: time (ISO 8601), grams_per_kwh; also carbon_free_ratio, estimated, source. Raises ConfigError."""
+    found: dict[int, Factor] = {}
+    rows = csv.DictReader(text.splitlines())
+    if not {"time", "grams_per_kwh"} <= set(rows.fieldnames or ()):
+        raise ConfigError(f"{where}: needs the columns time and grams_per_kwh")
+    for number, row in enumerate(rows, 2):
+        try:
+            share = row.get("carbon_free_ratio") or ""
+            estimated = (row.get("estimated") or "").lower() in {"1", "true", "yes"}
+            factor = Factor(
+                float(row["grams_per_kwh"]),
+                float(share) if share else None,
+                estimated,
+                row.get("source") or "file",
+                basis,
+            )
+            found[_hour(row["time"])] = factor
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{where}:{number}: {error}; correct the row") from error
+    return found
+
+
+def read_answer(text: str | bytes, basis: str) -> dict[int, Factor]:
+    """Factor of one hour from an answer in the form of Electricity Maps: carbonIntensity, datetime, isEstimated. Raises ValueError.
+
+    `fossilFreePercentage`, where the answer has it, gives the share that is free of carbon.
+    """
+    answer = json.loads(text)
+    if not isinstance(answer, dict):
+        raise TypeError("the answer is no object")
+    share = answer.get("fossilFreePercentage")
+    factor = Factor(
+        grams_per_kwh=float(answer["carbonIntensity"]),
+        carbon_free_ratio=None if share is None else float(share) / 100,
+        estimated=bool(answer.get("isEstimated", True)),
+        source="http",
+        basis=basis,
+    )
+    return {_hour(str(answer["datetime"])): factor}
+
+
+def _hour(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // HOUR_S)

@@ -1,0 +1,201 @@
+"""Energy and carbon over hours: worked out by hand, fed through the ledger as meters would."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from collector.derive.carbon import Factor, Factors, read_answer, read_csv
+from collector.derive.config import CarbonConfig
+from collector.derive.engine import Settings
+from collector.derive.ledger import HOUR_S, Ledger
+from collector.derive.state import load_state, save_state
+from rackflow import ConfigError
+from rackflow.site import Grid
+from tests.collector.derive.hall import WALL_S, Readings, hall
+
+START = float(-WALL_S % HOUR_S)
+"""Monotonic second of the first whole hour."""
+FIRST_HOUR = int((WALL_S + START) // HOUR_S)
+KWH = 3.6e6
+
+
+def run(
+    readings: Readings, hours: float, facility_kw: float, it_kw: float, pv_kw: float = 0.0, start: float = START
+) -> float:
+    """Meters that count for some hours, read every ten minutes; returns when it ended."""
+    now = start
+    while now <= start + hours * HOUR_S:
+        passed_h = (now - START) / HOUR_S
+        for meter, role, power in (
+            ("meter-main", "facility", facility_kw),
+            ("meter-it", "it", it_kw),
+            ("meter-pv", "pv", pv_kw),
+        ):
+            counter = f"meter_energy_joules_total{{direction=import,role={role}}}"
+            readings.take(meter, {counter: 1e9 + passed_h * power * KWH}, now, device_class="meter", interval_s=600.0)
+        readings.engine.cycle(readings.latest, now, WALL_S + now)
+        now += 600
+    return now - 600
+
+
+def test_pue_is_energy_over_energy_with_category_window_and_coverage() -> None:
+    readings = Readings()
+    end = run(readings, 13.0, facility_kw=120, it_kw=100)
+    figures = readings.figures(now=end + 1)
+    hour = figures["site_interim_pue_ratio{category=1,window=hour}"]
+    assert hour.value == pytest.approx(1.2)
+    assert hour.share == 1.0
+    day = figures["site_interim_pue_ratio{category=1,window=day}"]
+    assert day.value == pytest.approx(1.2)
+    assert day.share == pytest.approx(13 / 24)
+    month = figures["site_interim_pue_ratio{category=1,window=month}"]
+    assert (month.value, month.missing) == (None, ("2% of the window's hours are metered",))
+
+
+def test_an_hour_without_the_it_meter_does_not_count() -> None:
+    readings = Readings()
+    end = run(readings, 1.0, 120, 100)
+    for passed in range(600, 2 * HOUR_S + 1, 600):  # the facility goes on alone
+        now = end + passed
+        energy = 1e9 + (now - START) / HOUR_S * 120 * KWH
+        readings.take(
+            "meter-main",
+            {"meter_energy_joules_total{direction=import,role=facility}": energy},
+            now,
+            device_class="meter",
+            interval_s=600.0,
+        )
+        readings.engine.cycle(readings.latest, now, WALL_S + now)
+    figure = readings.figures(now=end + 2 * HOUR_S + 1)["site_interim_pue_ratio{category=1,window=hour}"]
+    assert (figure.value, figure.missing) == (None, ("0% of the window's hours are metered",))
+
+
+def test_a_counter_that_restarts_or_rests_does_not_invent_energy() -> None:
+    ledger = Ledger()
+    ledger.count("x", 1000.0, 3600.0)
+    ledger.count("x", 10.0, 4000.0)
+    assert ledger.hours == {}
+    ledger.count("x", 30.0, 4000.0 + 7200)  # two hours of silence: 20 over both, by the time in each
+    amounts = {hour: entry.amount["x"] for hour, entry in ledger.hours.items()}
+    assert amounts == {1: pytest.approx(20 * 3200 / 7200), 2: pytest.approx(10.0), 3: pytest.approx(20 * 400 / 7200)}
+    assert ledger.hours[2].has("x")
+    assert not ledger.hours[1].has("x")
+
+
+def test_power_is_integrated_and_a_gap_in_it_is_not_covered() -> None:
+    ledger = Ledger()
+    for at in range(0, 3601, 10):
+        ledger.integrate("p", 1000.0, 7200.0 + at)
+    assert ledger.hours[2].amount["p"] == pytest.approx(KWH)
+    assert ledger.hours[2].has("p")
+    ledger.integrate("p", None, 10_810.0)
+    ledger.integrate("p", 1000.0, 10_900.0)
+    assert sum(entry.amount["p"] for entry in ledger.hours.values()) == pytest.approx(KWH)
+
+
+def test_carbon_by_the_hour_location_and_market_and_the_share_that_is_free() -> None:
+    # two hours at 120 kWh: the first with 60 kWh contracted on a grid of 600 g and 20 % free, the second at 300 g, 40 %
+    hourly = {
+        FIRST_HOUR: Factor(600.0, 0.20, estimated=False, source="file"),
+        FIRST_HOUR + 1: Factor(300.0, 0.40, estimated=True, source="file"),
+    }
+    readings = Readings(settings=Settings(hourly=hourly))
+    end = run(readings, 2.0, facility_kw=120, it_kw=100, pv_kw=60)
+    figures = readings.figures(now=end + 1)
+    location, market = 120 * 600 + 120 * 300, 60 * 600 + 60 * 300
+    assert figures["carbon_emissions_grams_total{scope_method=location}"].value == pytest.approx(location)
+    assert figures["carbon_emissions_grams_total{scope_method=market}"].value == pytest.approx(market)
+    hour = {name: figures[f"site_{name}{{window=hour}}"].value for name in ("carbon_free_energy_ratio", "ref_ratio")}
+    # the last complete hour: (60 + 60 * 0.4) / 120
+    assert hour == {"carbon_free_energy_ratio": pytest.approx(0.7), "ref_ratio": pytest.approx(0.5)}
+    assert figures["site_cue_kilograms_per_kilowatt_hour{window=hour}"].value == pytest.approx(0.3 * 1.2)
+    assert figures["site_carbon_estimated_ratio{window=hour}"].value == 1.0
+
+
+def test_a_megawatt_in_morocco_for_a_year() -> None:
+    # 1 MW of IT at a PUE of 1.2 with the factor of 2024: 6514 t a year
+    grid = Grid(zone="MA")
+    factor = Factors(grid).at(FIRST_HOUR)
+    assert factor is not None
+    assert factor.estimated
+    assert 1000 * 1.2 * 8760 * factor.grams_per_kwh / 1e6 == pytest.approx(6514, abs=1)
+    assert Factors(Grid(zone="FR")).at(0) == Factor(56.0, None, estimated=True, source="our-world-in-data-2023")
+    assert Factors(Grid(zone="XX")).at(0) is None
+    assert Factors(None).at(0) is None
+
+
+def test_the_present_factor_says_its_source_and_that_it_is_estimated() -> None:
+    figures = Readings().figures()
+    name = "grid_carbon_intensity_grams_per_kilowatt_hour{zone=MA,basis=lifecycle,source=electricity-maps-2024,quality=estimated}"
+    assert figures[name].value == 619.71
+
+
+def test_water_and_reused_heat_where_they_are_metered() -> None:
+    readings = Readings()
+    for at in range(3):
+        now = START + at * HOUR_S / 2
+        values = {
+            "meter_water_cubic_meters_total{role=makeup}": 5.0 + at * 0.05,
+            "meter_thermal_energy_joules_total{role=heat_reuse}": at * 15 * KWH,
+        }
+        readings.take("meter-plant", values, now, device_class="meter", interval_s=1800.0)
+        for meter, role, power in (("meter-main", "facility", 120), ("meter-it", "it", 100)):
+            counter = f"meter_energy_joules_total{{direction=import,role={role}}}"
+            readings.take(meter, {counter: at / 2 * power * KWH}, now, device_class="meter", interval_s=1800.0)
+        readings.engine.cycle(readings.latest, now, WALL_S + now)
+    figures = readings.figures(now=START + HOUR_S + 1)
+    # 0.1 m3 for 100 kWh is 1 L/kWh; 30 of 120 kWh are given away
+    assert figures["site_wue_liters_per_kilowatt_hour{window=hour}"].value == pytest.approx(1.0)
+    assert figures["site_erf_ratio{window=hour}"].value == pytest.approx(0.25)
+
+
+def test_without_it_meters_rack_pdus_count_as_category_two_and_a_loop_has_its_own() -> None:
+    site = hall(("  - {id: meter-it, role: it, category: 1, measures: [ups-a1, ups-a2, ups-b]}\n", ""))
+    readings = Readings(site)
+    for at in range(0, HOUR_S + 1, 20):
+        now = START + at
+        for pdu in ("pdu-a1-a", "pdu-a1-b"):
+            readings.currents(pdu, 10.0, now=now, watts=5_000)
+        for pdu in ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2"):
+            readings.currents(pdu, 40.0, 40.0, 40.0, now=now, watts=22_500)
+        for cdu in ("cdu-1", "cdu-2"):
+            readings.take(cdu, {"cdu_power_watts": 2_250.0}, now, device_class="cdu")
+        readings.take("meter-main", {"meter_power_watts{role=facility}": 130_000.0}, now, device_class="meter")
+        readings.engine.cycle(readings.latest, now, WALL_S + now)
+    figures = readings.figures(now=START + HOUR_S + 1)
+    assert figures["site_interim_pue_ratio{category=2,window=hour}"].value == pytest.approx(1.3)
+    assert figures["loop_interim_ppue_ratio{loop=tcs,window=hour}"].value == pytest.approx(1.05)
+
+
+def test_the_books_survive_a_restart(tmp_path: Path) -> None:
+    readings = Readings()
+    end = run(readings, 2.0, 120, 100)
+    kept = readings.engine.books.kept()
+    save_state(tmp_path / "state.json", {"t1": kept})
+    later = Readings()
+    later.engine.books.restore(load_state(tmp_path / "state.json")["t1"])
+    figures = later.figures(now=end + 1)
+    assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == pytest.approx(1.2)
+    total = figures["carbon_emissions_grams_total{scope_method=location}"].value
+    assert total == pytest.approx(2 * 120 * 619.71)
+    (tmp_path / "state.json").write_text('{"sites":', encoding="utf-8")
+    assert load_state(tmp_path / "state.json") == {}
+    assert (tmp_path / "state.json.damaged").exists()
+    assert load_state(tmp_path / "none.json") == {}
+
+
+def test_factors_are_read_from_a_file_and_from_an_answer() -> None:
+    text = "time,grams_per_kwh,carbon_free_ratio,estimated\n2026-11-23T10:00:00Z,512.5,0.31,false\n2026-11-23T11:00:00+00:00,500,,yes\n"
+    ten = 1_795_428_000 // HOUR_S
+    assert read_csv(text, "f.csv", "direct") == {
+        ten: Factor(512.5, 0.31, estimated=False, source="file", basis="direct"),
+        ten + 1: Factor(500.0, None, estimated=True, source="file", basis="direct"),
+    }
+    answer = {"zone": "FR", "carbonIntensity": 41, "datetime": "2026-11-23T10:00:00.000Z", "isEstimated": False}
+    assert read_answer(json.dumps(answer), "lifecycle") == {ten: Factor(41.0, None, estimated=False, source="http")}
+    with pytest.raises(ConfigError, match=r"f\.csv:2: could not convert"):
+        read_csv("time,grams_per_kwh\n2026-11-23T10:00:00Z,many\n", "f.csv", "direct")
+    with pytest.raises(ConfigError, match="needs the columns"):
+        read_csv("hour,grams\n", "f.csv", "direct")
+    assert CarbonConfig(path=Path("f.csv")).interval_s == 900
