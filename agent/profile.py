@@ -1,5 +1,6 @@
 """Device profiles: in goes one YAML file per family, out comes a checked `Profile`; units are proved against the catalogue."""
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -94,11 +95,33 @@ def _faults(profile: Profile) -> Iterator[tuple[Place, str]]:
         place = f"{table.name}.{point.metric}" if table else point.metric
         metric = metrics.get(point.metric)
         if metric is None:
-            yield path, f"{place}: is not a metric of the catalogue"
+            close = difflib.get_close_matches(point.metric, metrics, n=1)
+            yield path, f"{place}: is not a metric of the catalogue{f'; did you mean {close[0]}?' if close else ''}"
             continue
         labels = (table.labels if table else {}) | point.labels
         for fault in _point_faults(profile, point, metric, labels):
             yield path, f"{place}: {fault}"
+    if not profile.extends:  # where one does, its own points stand before those that it takes over
+        yield from _overlaps(places)
+
+
+def _overlaps(places: list[tuple[Place, Table | None, Point]]) -> Iterator[tuple[Place, str]]:
+    """Points that claim the same series whatever the device is like."""
+    seen: set[str] = set()
+    for path, table, point in places:
+        labels = (table.labels if table else {}) | point.labels
+        if point.when or (table and table.when):
+            continue  # which of two holds may depend on the device
+        for extra in point.bits.values() or [{}]:
+            named = sorted((labels | extra).items(), key=lambda each: each[0])
+            claim = f"{point.metric} {table.row_columns() if table else ''} {named}"
+            if claim in seen:
+                shown = ", ".join(f"{name}={value!r}" for name, value in named) or "no labels"
+                yield (
+                    path,
+                    f"{point.metric}: another point has the same labels ({shown}); tell them apart, or make one a fallback",
+                )
+            seen.add(claim)
 
 
 def _point_faults(profile: Profile, point: Point, metric: Metric, labels: dict[str, LabelSource]) -> Iterator[str]:
@@ -108,10 +131,19 @@ def _point_faults(profile: Profile, point: Point, metric: Metric, labels: dict[s
     for label, allowed in metric.label_values.items():
         if wrong := [word for word in _words(labels.get(label)) if word not in allowed]:
             yield f"label {label}: {wrong} are not among {list(allowed)}"
+    for at, source in enumerate(point.fallback):
+        if any(_leaves_nothing(earlier, source) for earlier in point.sources()[: at + 1]):
+            yield f"fallback {at + 1} is never reached: a source before it reads the same; remove it, or give that one `expect`"
     for source in point.sources():
         if (source.oid is not None) != (profile.protocol == "snmp"):
             yield f"speaks another protocol than the profile, {profile.protocol}"
         yield from _state_faults(source, metric) if metric.type == "state" else _number_faults(source, point, metric)
+
+
+def _leaves_nothing(earlier: Source, later: Source) -> bool:
+    """Whether whatever the earlier source rejects, the later one, which reads the same, would reject, too."""
+    fields = set(Source.model_fields) - {"expect"}
+    return earlier.expect is None and all(getattr(earlier, name) == getattr(later, name) for name in fields)
 
 
 def _words(source: LabelSource | None) -> list[str]:

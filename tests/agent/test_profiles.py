@@ -54,6 +54,18 @@ def changed(old: str, new: str) -> str:
             changed("dcim_ups_battery_charge_ratio", "dcim_ups_charm_ratio"),
             "dcim_ups_charm_ratio: is not a metric of the catalogue",
         ),
+        (
+            changed("dcim_ups_battery_charge_ratio", "dcim_ups_batery_charge_ratio"),
+            r"p\.yaml:\d+: .*; did you mean dcim_ups_battery_charge_ratio\?",
+        ),
+        (
+            GOOD + "  - {metric: dcim_ups_battery_charge_ratio, oid: 1.3.6.1.4.1.2.0, unit: percent}\n",
+            r"p\.yaml:\d+: dcim_ups_battery_charge_ratio: another point has the same labels \(no labels\)",
+        ),
+        (
+            changed("unit: percent", "unit: percent, fallback: [{oid: 1.3.6.1.4.1.1.0, unit: percent}]"),
+            r"p\.yaml:\d+: .*fallback 1 is never reached",
+        ),
         (changed("unit: percent", "unit: percent, labels: {outlet: a}"), r"labels \['outlet'\] are not among"),
         (changed("oid: 1.3.6.1.4.1.1.0, ", ""), "needs either oid or register"),
         (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "speaks another protocol"),
