@@ -17,7 +17,7 @@ from rackflow.snmprec import read_snmprec
 LOAD_CPU_S = 0.3
 RECOGNISE_REQUESTS = 12
 REPLAY_S = 3.0
-QUICK_REQUESTS = 16
+QUICK_REQUESTS = 20
 """In one poll of any class that comes round in less than a minute; outlets are read once a minute."""
 VARBINDS = SnmpTarget("d", "h", 161, SnmpCommunity("2c", "public")).max_varbinds
 PROFILES = load_profiles()
