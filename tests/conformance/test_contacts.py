@@ -1,0 +1,54 @@
+"""Doors, leaks and dry contacts of recorded monitors, counted by what their state columns say in the vendor's own words."""
+
+from collections import Counter
+
+import pytest
+
+from agent.profile import load_profiles
+from agent.replay import replay
+from rackflow.series import parse_series_key
+from rackflow.snmprec import read_snmprec
+from tests.servers.captures import require_captures
+
+CONTACT, LEAK, FAULT = "dcim_env_contact_active", "dcim_leak_detected", "dcim_leak_sensor_fault"
+KINDS = {CONTACT, LEAK, FAULT}
+
+SEEN: dict[str, dict[tuple[str, str, float], int]] = {
+    # 48 inputs have no status; the five that are wired are normal.
+    "akcp_serverprobe8": {(CONTACT, "dry_contact", 0): 5},
+    # Three dry contacts closed, one digital input open.
+    "algcom-sm_sm9s": {(CONTACT, "dry_contact", 1): 3, (CONTACT, "dry_contact", 0): 1},
+    # Switches 1 and 2 of 16 are on.
+    "avtech_roomalert32s": {(CONTACT, "dry_contact", 1): 2, (CONTACT, "dry_contact", 0): 14},
+    "avtech_roomalert4e": {(CONTACT, "dry_contact", 0): 1},
+    "gude-esb_7214-12": {(CONTACT, "dry_contact", 0): 1},
+    "hwg-ste2": {(CONTACT, "dry_contact", 0): 2},
+    # One cable is dry, three are disconnected and say nothing about water.
+    "hwg-wld_wld2": {(LEAK, "", 0): 1, (FAULT, "", 0): 1, (FAULT, "", 1): 3},
+    # One input is normal, four are not connected.
+    "nti_e5d": {(CONTACT, "dry_contact", 0): 1},
+    "nti_micro": {(CONTACT, "dry_contact", 0): 2},
+    # Seven doors closed, that of the unit itself inactive; a dry leak sensor; inputs with the manual openers of seven racks.
+    "rittal-cmc-iii-pu_cmciii-pu": {
+        (CONTACT, "door", 0): 7,
+        (CONTACT, "dry_contact", 0): 24,
+        (CONTACT, "dry_contact", 1): 7,
+        (LEAK, "", 0): 1,
+        (FAULT, "", 0): 1,
+    },
+    "rittal-cmc-iii-pu_compact": {(CONTACT, "door", 0): 1, (CONTACT, "dry_contact", 0): 2},
+    # DRY.
+    "serverscheck": {(LEAK, "", 0): 1},
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+async def test_contacts_are_read_as_the_device_names_them(name: str) -> None:
+    path = require_captures() / "snmp" / "env" / f"{name}.snmprec"
+    _, readings = await replay(read_snmprec(path), load_profiles(), "auto", 1_790_000_000.0)
+    found: Counter[tuple[str, str, float]] = Counter()
+    for key, value in readings.values.items():
+        metric, labels = parse_series_key(key)
+        if metric in KINDS:
+            found[metric, labels.get("kind", ""), value] += 1
+    assert found == SEEN[name]
