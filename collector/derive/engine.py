@@ -7,11 +7,12 @@ from collector.derive.battery import Battery
 from collector.derive.books import Books
 from collector.derive.carbon import Factor, Factors
 from collector.derive.cooling import plan_cdus, plan_ups_losses
-from collector.derive.electrical import plan_racks
+from collector.derive.electrical import RackPower, plan_racks
 from collector.derive.energy import Accounts, plan_accounts
 from collector.derive.feeds import plan_feeds
 from collector.derive.frame import Figure, Plan, Values, figures, fill
 from collector.derive.loops import Thermal, plan_loops
+from collector.derive.memory import Memory, Watched, plan_watched
 from collector.derive.planner import Planner
 from collector.latest import Latest
 from collector.readings import Series
@@ -45,27 +46,31 @@ class SiteFigures:
             Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh)
         )
         self._accounts: Accounts | None = None
+        self._watched: Watched | None = None
+        self._memory = Memory()
+        self._before: Values | None = None
         self._plan: Plan | None = None
         self._seen = -1
 
     def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest)
-        values = self.values(latest, plan, now)
+        distrusted = self._memory.look(self._watched, latest, self.name, self._before, now) if self._watched else {}
+        values = fill(plan, lambda device: latest.held(self.name, device), distrusted, now)
         found = figures(plan, values)
+        if self._watched is not None:
+            found += self._memory.figures(self._watched, values, wall_s)
+        self._before = values
         if self._accounts is not None:
             found += self.books.cycle(self._accounts, values, wall_s)
         return found
-
-    def values(self, latest: Latest, plan: Plan, now: float) -> Values:
-        """All slots at `now`."""
-        return fill(plan, lambda device: latest.held(self.name, device), {}, now)
 
     def plan(self, latest: Latest) -> Plan:
         """The present plan, made anew when a device or a series came that was never there."""
         changed = latest.changes != self._seen and self._learn(latest)
         if changed or self._plan is None:
             self._plan = self._make()
+            self._before = None
         self._seen = latest.changes
         return self._plan
 
@@ -91,11 +96,13 @@ class SiteFigures:
         site, settings = self._site, self._settings
         plan_cdus(planner, site, self._of_class("cdu"))
         plan_ups_losses(planner, self._of_class("ups"))
+        racks: dict[str, RackPower] = {}
         if site is not None:
             racks = plan_racks(planner, site)
             plan_feeds(planner, site, racks, settings.batteries)
             plan_loops(planner, site, racks, settings.thermal)
             self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
+        self._watched = plan_watched(planner, site, self._of_class("cdu"), racks)
         return planner.plan()
 
     def _described(self) -> dict[str, dict[str, str]]:

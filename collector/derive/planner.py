@@ -122,9 +122,13 @@ class Planner:
 
     def publish_of(self, metric: str, device: str, slot: int, *labels: Label) -> None:
         """Make a slot a figure of a device, with the device's place."""
+        self.publish(metric, slot, *self.labels_of(device)[1:], *labels)
+
+    def labels_of(self, device: str) -> tuple[Label, ...]:
+        """Site, place and device."""
         place = self.places.get(device, {})
-        base = (*((label, place[label]) for label in ("room", "row", "rack", "feed") if label in place),)
-        self.publish(metric, slot, *base, ("device", device), *labels)
+        base = ((label, place[label]) for label in ("room", "row", "rack", "feed") if label in place)
+        return (("site", self.site), *base, ("device", device))
 
     def _matching(self, device: str, metric: str, labels: Mapping[str, str]) -> Iterable[tuple[str, dict[str, str]]]:
         for key, found in self._index.get((device, metric), ()):

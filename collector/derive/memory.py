@@ -1,0 +1,132 @@
+"""What figures need to remember between cycles: in go each cycle's values, out come suspects, clogging and stranded power; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from collector.derive.electrical import RackPower, rack_labels
+from collector.derive.frame import Figure, Output, Values, output_of
+from collector.derive.planner import Planner
+from collector.derive.suspects import CduWatch
+from collector.derive.trends import Clogging, Peak
+from collector.latest import Latest
+from rackflow.site import Site
+
+_FLOW = "dcim_cdu_flow_cubic_meters_per_second"
+_LEAST_FLOW = 1e-4
+_DERIVED = -1
+"""Slot of an output that no step computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter's slots and outputs."""
+
+    key: tuple[str, str]
+    drop: int
+    flow: int
+    running: int | None
+    ratio: Output
+    left: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is remembered of one site's plan."""
+
+    cdus: Mapping[str, tuple[int, ...]]
+    """CDU -> slots of the power of the racks that it alone cools."""
+    suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
+    filters: tuple[Filter, ...]
+    racks: Mapping[str, tuple[int, float, Output]]
+    """Rack -> slot of its power, W that its feeds may carry for hours, each alone, and the output of what is stranded."""
+
+
+def plan_watched(planner: Planner, site: Site | None, cdus: Sequence[str], racks: Mapping[str, RackPower]) -> Watched:
+    """What to remember."""
+    described = list(site.cdus) if site is not None else []
+    every = list(dict.fromkeys([*described, *cdus]))
+    alone: dict[str, tuple[int, ...]] = dict.fromkeys(every, ())
+    for loop in site.loops.values() if site is not None else ():
+        members = [cdu.id for cdu in (site.cdus.values() if site is not None else ()) if cdu.secondary == loop.id]
+        if len(members) == 1 and loop.racks:
+            alone[members[0]] = tuple(racks[rack].total for rack in loop.racks)
+    stranded = dict(_provisioned(site, racks)) if site is not None else {}
+    filters = tuple(each for cdu in every for each in _filters(planner, cdu))
+    return Watched(alone, {cdu: planner.labels_of(cdu) for cdu in every}, filters, stranded)
+
+
+def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
+    volts, factor = site.electrical.volts, site.electrical.continuous_load_factor
+    for rack, slots in racks.items():
+        firm_w = min(factor * sum(site.path(rack, feed).breaker_a.values()) * volts for feed in slots.current)
+        labels = (("site", site.id), *rack_labels(site, rack))
+        yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, _DERIVED))
+
+
+def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
+    running = planner.labelled(cdu, "dcim_cdu_filter_running_seconds_total", "filter")
+    for name, drop in planner.labelled(cdu, "dcim_cdu_filter_differential_pressure_pascals", "filter").items():
+        labels = (*planner.labels_of(cdu), ("filter", name))
+        yield Filter(
+            (cdu, name),
+            drop,
+            planner.reading(cdu, _FLOW, loop="secondary"),
+            running.get(name),
+            output_of("dcim_cdu_filter_clogging_ratio", labels, _DERIVED),
+            output_of("dcim_cdu_filter_time_to_limit_seconds", labels, _DERIVED),
+        )
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one site, over all its plans."""
+
+    watches: dict[str, CduWatch] = field(default_factory=dict)
+    filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
+    peaks: dict[str, Peak] = field(default_factory=dict)
+
+    def look(
+        self, watched: Watched, latest: Latest, site: str, before: Values | None, now: float
+    ) -> dict[tuple[str, str], str]:
+        """Series that are not to be trusted in this cycle, with the reason. `before` is the cycle before this one."""
+        distrusted: dict[tuple[str, str], str] = {}
+        for cdu, slots in watched.cdus.items():
+            powers = [before.number(slot) for slot in slots] if before is not None else []
+            known = [power for power in powers if power is not None]
+            power_w = sum(known) if known and len(known) == len(slots) else None
+            watch = self.watches.setdefault(cdu, CduWatch())
+            watch.look(latest.held(site, cdu), now, power_w)
+            distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
+        return distrusted
+
+    def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
+        """Suspects, clogging, stranded power."""
+        for cdu, labels in watched.suspect_labels.items():
+            for reading, reason in self.watches[cdu].named.items():
+                own = (("reading", reading), ("reason", reason))
+                yield Figure(output_of("dcim_device_reading_suspect", (*labels, *own), _DERIVED), 1.0, 0.0, 1.0)
+        for each in watched.filters:
+            yield from self._filter(each, values, wall_s)
+        for rack, (slot, firm_w, output) in watched.racks.items():
+            peak = self.peaks.setdefault(rack, Peak())
+            power = values.number(slot)
+            if power is not None:
+                peak.add(power, wall_s)
+            highest = peak.highest()
+            if highest is None:
+                yield Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
+            else:
+                yield Figure(output, firm_w - highest, 0.0, peak.share())
+
+    def _filter(self, each: Filter, values: Values, wall_s: float) -> Iterator[Figure]:
+        clogging = self.filters.setdefault(each.key, Clogging())
+        drop, flow = values.number(each.drop), values.number(each.flow)
+        running = values.number(each.running) if each.running is not None else None
+        if drop is not None and flow is not None and flow >= _LEAST_FLOW:
+            clogging.add(drop / flow**2, wall_s, running)
+        reasons = [reason for slot in (each.drop, each.flow) for reason in values.rests_on(slot)[1]]
+        for output, value, span in ((each.ratio, clogging.ratio(), "an hour"), (each.left, clogging.left_s(), "a day")):
+            if reasons or value is None:
+                yield Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",))
+            else:
+                yield Figure(output, value, max(values.age_s[each.drop], values.age_s[each.flow]), 1.0)

@@ -1,0 +1,102 @@
+"""What is learned over days: in go hourly resistances and five-minute powers, out come clogging and the highest power; pure."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+HOUR_S = 3600.0
+CHANGE_AT = 2.0
+_TREND_HOURS = 14 * 24
+_LEAST_HOURS = 24
+LONGEST_S = 365 * 86_400.0
+_BLOCK_S = 300.0
+PEAK_DAYS = 30
+_DAY_S = 86_400.0
+
+
+@dataclass(slots=True)
+class Mean:
+    """The mean of what falls into one period of `length_s`; `add` returns the mean of the period that has ended."""
+
+    length_s: float
+    _period: int = -1
+    _sum: float = 0.0
+    _count: int = 0
+
+    def add(self, value: float, now: float) -> float | None:
+        period = int(now // self.length_s)
+        ended = None
+        if period != self._period:
+            ended = self._sum / self._count if self._count else None
+            self._period, self._sum, self._count = period, 0.0, 0
+        self._sum += value
+        self._count += 1
+        return ended
+
+
+@dataclass(slots=True)
+class Clogging:
+    """Of one filter: resistance over the lowest hourly mean, and when it reaches the limit."""
+
+    _hour: Mean = field(default_factory=lambda: Mean(HOUR_S))
+    _means: deque[tuple[float, float]] = field(default_factory=lambda: deque[tuple[float, float]](maxlen=_TREND_HOURS))
+    _clean: float | None = None
+    _running_s: float = 0.0
+
+    def add(self, resistance: float, wall_s: float, running_s: float | None = None) -> None:
+        """One sample; a running time that went back says that the filter was changed."""
+        if running_s is not None:
+            if running_s < self._running_s:
+                self._means.clear()
+                self._clean = None
+                self._hour = Mean(HOUR_S)
+            self._running_s = running_s
+        mean = self._hour.add(resistance, wall_s)
+        if mean is not None:
+            self._means.append((wall_s, mean))
+            self._clean = mean if self._clean is None else min(self._clean, mean)
+
+    def ratio(self) -> float | None:
+        """Last hourly mean over the lowest; None before an hour has passed."""
+        return self._means[-1][1] / self._clean if self._clean else None
+
+    def left_s(self) -> float | None:
+        """Seconds until the ratio is 2 by the least-squares line of two weeks; None before a day has passed."""
+        ratio = self.ratio()
+        if ratio is None or self._clean is None or len(self._means) < _LEAST_HOURS:
+            return None
+        count = len(self._means)
+        mean_t = sum(at for at, _ in self._means) / count
+        mean_r = sum(each for _, each in self._means) / count
+        spread = sum((at - mean_t) ** 2 for at, _ in self._means)
+        slope = sum((at - mean_t) * (each - mean_r) for at, each in self._means) / spread / self._clean
+        if ratio >= CHANGE_AT:
+            return 0.0
+        return min((CHANGE_AT - ratio) / slope, LONGEST_S) if slope > 0 else LONGEST_S
+
+
+@dataclass(slots=True)
+class Peak:
+    """The highest five-minute mean of each of the last 30 days."""
+
+    _block: Mean = field(default_factory=lambda: Mean(_BLOCK_S))
+    _days: dict[int, float] = field(default_factory=dict)
+    _blocks: int = 0
+
+    def add(self, watts: float, wall_s: float) -> None:
+        """One sample."""
+        mean = self._block.add(watts, wall_s)
+        if mean is None:
+            return
+        self._blocks += 1
+        day = int(wall_s // _DAY_S)
+        self._days[day] = max(self._days.get(day, mean), mean)
+        for old in [each for each in self._days if each <= day - PEAK_DAYS]:
+            del self._days[old]
+
+    def highest(self) -> float | None:
+        """W; None before a day's worth of means."""
+        return max(self._days.values()) if self._blocks >= _DAY_S / _BLOCK_S else None
+
+    def share(self) -> float:
+        """Part of the 30 days that has been seen."""
+        return min(1.0, self._blocks * _BLOCK_S / (PEAK_DAYS * _DAY_S))
