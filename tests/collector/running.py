@@ -26,6 +26,7 @@ def config_for(port: int, folder: Path, store: dict[str, object] | None = None, 
         "store": store or {"kind": "file", "path": str(folder / "points"), "flush_s": 0.05},
         "dead_letter": str(folder / "dead.jsonl"),
         "listen": "127.0.0.1:0",
+        "derive": {"store": False},  # tests count points
         **more,
     }
     return check_config(data, CollectorConfig, "test")
