@@ -90,7 +90,7 @@ def run(devices: int, rounds: int) -> list[str]:
         latest.apply_batch(site.id, batch, resolve(batch, keys), 100.0, WALL_S)
     engine, board = SiteFigures(site.id, site, Settings()), Board(5.0)
     started = time.process_time()
-    engine.plan(latest)
+    engine.plan(latest, 100.0)
     planning_s = time.process_time() - started
     cycles, lines_s, count, known, points = [], [], 0, 0, 0
     for at in range(rounds):

@@ -8,7 +8,7 @@ from collector.derive.electrical import RackPower
 from collector.derive.frame import Figure, Label, Values, output_of
 from collector.derive.ledger import HOUR_S, WINDOWS_H, Hour, Ledger, total
 from collector.derive.planner import Planner
-from rackflow.site import Site
+from rackflow.site import Meter, Site
 
 KWH_J = 3.6e6
 _LEAST_COVERAGE = 0.5
@@ -40,8 +40,11 @@ class Accounts:
 
 def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], meters: Sequence[str]) -> Accounts:
     """Which slots are accounted for as what. IT energy is that of its meters, else that of the rack PDUs: category 2."""
-    it_meters = site.meters_of("it")
-    streams = [_metered(planner, meter.id, f"facility:{meter.id}") for meter in site.meters_of("facility")]
+    it_meters = without_overlap(site, site.meters_of("it"))
+    facility = site.meters_of("facility")
+    # One that measures the whole site is enough; more of them would count it twice.
+    facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
+    streams = [_metered(planner, meter.id, f"facility:{meter.id}") for meter in facility]
     streams += [_metered(planner, meter.id, f"it:{meter.id}") for meter in it_meters]
     if not it_meters:
         inside = [cdu.id for cdu in site.cdus.values() if set(cdu.fed_by) & set(site.pdus)]
@@ -77,6 +80,20 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     )
 
 
+def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
+    """Those meters whose energy does not pass through another one of them, too."""
+
+    def nodes(meter: Meter) -> set[str]:
+        inside = {pdu.id for name in meter.measures if name in site.racks for pdu in site.pdus_of(name)}
+        return inside | {name for name in meter.measures if name not in site.racks}
+
+    def within(meter: Meter, other: Meter) -> bool:
+        below = set().union(*(site.downstream(node) | {node} for node in nodes(other)))
+        return bool(nodes(meter)) and nodes(meter) <= below and (nodes(meter) != nodes(other) or meter.id > other.id)
+
+    return tuple(meter for meter in meters if not any(within(meter, other) for other in meters if other.id != meter.id))
+
+
 def _water_and_reuse(planner: Planner, meters: Sequence[str]) -> Iterator[Stream]:
     for meter in meters:
         for quantity, metric, role in (
@@ -91,8 +108,10 @@ def _metered(planner: Planner, meter: str, quantity: str) -> Stream:
     """The meter's energy counter, else its power."""
     counter, power = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
     if planner.has(meter, counter):
-        imported = planner.each(meter, counter, direction="import") or planner.each(meter, counter)
-        return Stream(quantity, planner.total(imported), counter=True)
+        exported = planner.each(meter, counter, direction="export")
+        imported = [slot for slot in planner.each(meter, counter) if slot not in exported]
+        if imported:
+            return Stream(quantity, planner.total(imported), counter=True)
     return Stream(quantity, planner.reading(meter, power), counter=False)
 
 
@@ -101,7 +120,8 @@ def observe(accounts: Accounts, ledger: Ledger, values: Values, wall_s: float) -
     for stream in accounts.streams:
         value = values.number(stream.slot)
         (ledger.count if stream.counter else ledger.integrate)(stream.quantity, value, wall_s)
-    ledger.forget(int(wall_s // HOUR_S))
+    passing = (each for each in accounts.quantities if each.startswith(("racks:", "pumps:")))
+    ledger.forget(int(wall_s // HOUR_S), passing)
 
 
 class Statement:
@@ -126,7 +146,7 @@ class Statement:
                 yield self._over(
                     "dcim_site_interim_pue_ratio", (site, pue, label), length, both, self._ratio(facility, it_meters)
                 )
-            for loop in self._accounts.loops:
+            for loop in self._accounts.loops if window in _LOOP_WINDOWS else ():
                 racks, pumps = [f"racks:{loop}"], [f"pumps:{loop}"]
                 ppue = self._ratio([*racks, *pumps], racks)
                 labels = (site, ("loop", loop), label)
@@ -198,6 +218,8 @@ class Statement:
         return _figure(metric, labels, value, share)
 
 
+_LOOP_WINDOWS = ("hour", "day")
+"""A large site has hundreds of loops: of them a year of hours is not kept."""
 _KINDS = ("facility", "it", "water", "reuse")
 
 

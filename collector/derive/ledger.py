@@ -28,6 +28,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.hours: dict[int, Hour] = {}
+        self._forgotten = 0
         self._last: dict[str, tuple[float, float]] = {}
 
     def count(self, quantity: str, value: float | None, wall_s: float) -> None:
@@ -50,10 +51,19 @@ class Ledger:
         if before is not None and 0 < wall_s - before[0] <= LONGEST_POWER_GAP_S:
             self._spread(quantity, (watts + before[1]) / 2 * (wall_s - before[0]), before[0], wall_s)
 
-    def forget(self, hour: int) -> None:
-        """Let go of the hours that no window before `hour` reaches."""
+    def forget(self, hour: int, passing: Iterable[str]) -> None:
+        """Let go of the hours that no window before `hour` reaches, and after a day of the quantities that are passing."""
+        if hour == self._forgotten:
+            return
+        self._forgotten = hour
         for old in [each for each in self.hours if each < hour - WINDOWS_H["year"]]:
             del self.hours[old]
+        short = tuple(passing)
+        for number, entry in self.hours.items():
+            if number < hour - WINDOWS_H["day"]:
+                for quantity in short:
+                    entry.amount.pop(quantity, None)
+                    entry.covered_s.pop(quantity, None)
 
     def window(self, hours: int, now_hour: int, quantities: Iterable[str]) -> list[Hour]:
         """The hours of a window that ends with the last complete hour, in which all these quantities were counted."""

@@ -33,6 +33,8 @@ class Planner:
         self.site = site
         self.places = places
         """Base labels of each device, without `site` and `device`."""
+        self.asked: set[str] = set()
+        """Metrics that this plan is made of: a series of another one that comes new changes nothing."""
         self._size = 0
         self._leaves: dict[tuple[str, str], Leaf] = {}
         self._steps: list[Step] = []
@@ -131,6 +133,7 @@ class Planner:
         return (("site", self.site), *base, ("device", device))
 
     def _matching(self, device: str, metric: str, labels: Mapping[str, str]) -> Iterable[tuple[str, dict[str, str]]]:
+        self.asked.add(metric)
         for key, found in self._index.get((device, metric), ()):
             if labels.items() <= found.items():
                 yield key, found

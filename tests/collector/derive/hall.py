@@ -73,7 +73,10 @@ class Readings:
 
     def figures(self, now: float = 101.0) -> dict[str, Figure]:
         """All figures by their text: `rack_power_watts{rack=a1}`, without site, room, row."""
-        return {name_of(figure): figure for figure in self.engine.cycle(self.latest, now, WALL_S + now)}
+        found = self.engine.cycle(self.latest, now, WALL_S + now)
+        named = {name_of(figure): figure for figure in found}
+        assert len(named) == len(found)  # a series twice would break a scrape
+        return named
 
     def values(self, metric: str, now: float = 101.0) -> dict[str, float | None]:
         """The values of one metric."""

@@ -157,3 +157,13 @@ def test_autonomy_stands_beside_the_claim_and_the_margin_takes_the_shorter() -> 
     other = figures["ups_modelled_runtime_seconds{feed=A,device=ups-a2}"]
     assert other.value is None
     assert other.missing == ("collector configuration: derive.batteries has no runtimes of ups-a2",)
+
+
+def test_a_series_that_no_figure_needs_does_not_make_a_new_plan() -> None:
+    readings = loaded()
+    readings.figures()
+    before = readings.engine.plan(readings.latest, 101.0)
+    readings.take("ups-b", {"device_alarm_active{alarm=fan,severity=warning}": 1.0}, device_class="ups")
+    assert readings.engine.plan(readings.latest, 200.0) is before
+    readings.take("ups-b", {"ups_input_total_power_watts": 60_000.0}, device_class="ups")
+    assert readings.engine.plan(readings.latest, 200.0) is not before

@@ -7,6 +7,7 @@ import pytest
 
 from collector.derive.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.config import CarbonConfig
+from collector.derive.energy import without_overlap
 from collector.derive.engine import Settings
 from collector.derive.ledger import HOUR_S, Ledger
 from collector.derive.state import load_state, save_state
@@ -199,3 +200,37 @@ def test_factors_are_read_from_a_file_and_from_an_answer() -> None:
     with pytest.raises(ConfigError, match="needs the columns"):
         read_csv("hour,grams\n", "f.csv", "direct")
     assert CarbonConfig(path=Path("f.csv")).interval_s == 900
+
+
+def test_a_meter_behind_another_one_is_not_counted_twice() -> None:
+    behind = "  - {id: meter-a1, role: it, category: 3, measures: [a1]}\n"
+    beside = "  - {id: meter-b, role: it, category: 1, measures: [ups-b]}\n"
+    meter = "  - {id: meter-it, role: it, category: 1, measures: [ups-a1, ups-a2, ups-b]}\n"
+    site = hall((meter, meter + behind + beside))
+    assert [each.id for each in without_overlap(site, site.meters_of("it"))] == ["meter-it"]
+    site = hall((meter, meter.replace(", ups-b", "") + beside))
+    assert [each.id for each in without_overlap(site, site.meters_of("it"))] == ["meter-it", "meter-b"]
+
+
+def test_a_meter_that_only_exports_has_no_import_to_count() -> None:
+    counted = []
+    for direction in ("export", "import"):
+        readings = Readings()
+        for at in (0, 600):
+            values = {f"meter_energy_joules_total{{direction={direction},role=facility}}": 1e9 + at}
+            readings.take("meter-main", values, START + at, device_class="meter", interval_s=600.0)
+            readings.figures(START + at)
+        counted.append([entry.amount for entry in readings.engine.books.ledger.hours.values()])
+    assert counted == [[], [{"facility:meter-main": 600.0}]]
+
+
+def test_loops_are_kept_for_a_day_and_the_site_for_a_year() -> None:
+    ledger = Ledger()
+    for hour in (0, 1, 30):
+        for quantity in ("facility:m", "racks:l"):
+            ledger.count(quantity, float(hour), hour * 3600.0)
+    ledger.forget(31, ["racks:l"])
+    assert ledger.hours[0].amount.keys() == {"facility:m"}
+    assert ledger.hours[29].amount.keys() == {"facility:m", "racks:l"}
+    ledger.forget(365 * 24 + 2, [])
+    assert min(ledger.hours) == 2
