@@ -3,7 +3,6 @@
 Keys are series keys with the labels that tell the series apart: device, rack, loop, feed, phase, failure.
 """
 
-import copy
 from typing import Final
 
 from rackflow.physics import effectiveness_ratio
@@ -46,7 +45,7 @@ def truth_if(world: World) -> dict[str, float]:
     """What would follow from the loss of each feed, and of all pumps of each loop: found by letting it happen to a copy."""
     found: dict[str, float] = {}
     for feed in world.network.feeds:
-        other = _copied(world)
+        other = world.copy()
         other.network.feeds[feed].lost = True
         for ups in other.network.ups.values():
             if feed in _feeds_above(other, ups.id):
@@ -56,11 +55,6 @@ def truth_if(world: World) -> dict[str, float]:
     for loop in world.loops.values():
         _put(found, "loop_ride_through_seconds", _ride_through_s(world, loop), loop=loop.section.id, failure="pumps")
     return found
-
-
-def _copied(world: World) -> World:
-    """The same world; the site, which never changes, is shared."""
-    return copy.deepcopy(world, {id(world.site): world.site})
 
 
 def _put(found: dict[str, float], metric: str, value: float, **labels: str) -> None:
@@ -123,7 +117,7 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
 
 def _ride_through_s(world: World, loop: SecondaryLoop) -> float:
     """Until the first rack's plates are so hot that it slows down."""
-    other = _copied(world)
+    other = world.copy()
     mine = other.loops[loop.section.id]
     for cdu in mine.cdus:
         cdu.failed_pumps.update(PUMPS)

@@ -1,5 +1,6 @@
 """The world: in go a site, a seed and elapsed time, out come power, heat and flow of everything in it; no clock of its own."""
 
+import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,6 +56,10 @@ class World:
         self.meters_j = dict.fromkeys(site.meters, 0.0)
         self.ledger = Ledger()
         self.advance(STEP_S)
+
+    def copy(self) -> "World":
+        """Another world that is the same now; the site, which never changes, is shared."""
+        return copy.deepcopy(self, {id(self.site): self.site})
 
     def advance(self, dt_s: float) -> None:
         """Let time pass, in steps of at most a second."""

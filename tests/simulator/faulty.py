@@ -1,5 +1,7 @@
 """A simulated world that has settled, and its faults."""
 
+from functools import cache
+
 import pytest
 
 from rackflow.site import load_site
@@ -9,14 +11,21 @@ from simulator.world.instruments import Instruments
 from tests.simulator.test_fleet import SITES
 
 
+@cache
+def settled(name: str) -> World:
+    """Only to be copied."""
+    world = World(load_site(SITES / f"{name}.yaml"), seed=1)
+    world.advance(240)
+    return world
+
+
 class Site:
     """One shipped site after a few minutes."""
 
-    def __init__(self, name: str, settle_s: float = 240) -> None:
-        self.world = World(load_site(SITES / f"{name}.yaml"), seed=1)
+    def __init__(self, name: str) -> None:
+        self.world = settled(name).copy()
         self.instruments = Instruments(self.world)
         self.faults = Faults(self.world, self.instruments)
-        self.world.advance(settle_s)
 
     def begin(self, fault: str, target: str, **more: object) -> Fault:
         made = Fault.model_validate({"fault": fault, "target": target, **more})
