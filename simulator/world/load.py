@@ -26,6 +26,17 @@ class Load(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HeldLoad:
+    """The same for ever."""
+
+    asked_w: float
+
+    def watts(self, time_s: float) -> float:  # noqa: ARG002 - as `Load.watts`
+        """See `Load.watts`."""
+        return self.asked_w
+
+
 @dataclass(slots=True)
 class SteadyLoad:
     """General computing: a curve over the day, with slow waves of its own."""

@@ -10,6 +10,7 @@ from rackflow.series import series_key
 from simulator.world.air import moisture_c
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.instruments import LINES
+from simulator.world.load import HeldLoad
 from simulator.world.loop import THROTTLE_C, SecondaryLoop
 from simulator.world.world import World
 
@@ -42,10 +43,10 @@ def truth(world: World) -> dict[str, float]:
 
 
 def truth_if(world: World) -> dict[str, float]:
-    """What would follow from the loss of each feed, and of all pumps of each loop: found by letting it happen to a copy."""
+    """What would follow, at the present load, from the loss of each feed and of all pumps of each loop: it happens to a copy."""
     found: dict[str, float] = {}
     for feed in world.network.feeds:
-        other = world.copy()
+        other = _held(world)
         other.network.feeds[feed].lost = True
         for ups in other.network.ups.values():
             if feed in _feeds_above(other, ups.id):
@@ -55,6 +56,13 @@ def truth_if(world: World) -> dict[str, float]:
     for loop in world.loops.values():
         _put(found, "loop_ride_through_seconds", _ride_through_s(world, loop), loop=loop.section.id, failure="pumps")
     return found
+
+
+def _held(world: World) -> World:
+    """A copy whose racks go on asking for what they ask for now: a step of the load must not pass for an effect."""
+    other = world.copy()
+    other.loads = {rack: HeldLoad(load.watts(world.time_s)) for rack, load in world.loads.items()}
+    return other
 
 
 def _put(found: dict[str, float], metric: str, value: float, **labels: str) -> None:
@@ -117,7 +125,7 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
 
 def _ride_through_s(world: World, loop: SecondaryLoop) -> float:
     """Until the first rack's plates are so hot that it slows down."""
-    other = world.copy()
+    other = _held(world)
     mine = other.loops[loop.section.id]
     for cdu in mine.cdus:
         cdu.failed_pumps.update(PUMPS)
