@@ -60,6 +60,8 @@ class Layout:
 
     cells: tuple[Cell, ...]
     fixed: tuple[Record, ...]
+    aside: tuple[Cell, ...] = ()
+    """Cells that the family's own profile does not read."""
 
 
 def system(descr: str, object_id: str, name: str) -> list[Record]:

@@ -101,7 +101,7 @@ class Fleet:
             return Served(device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host))
         layout = snmp_layout(self.world.site, device, family)
         server = SnmpDevice(layout.fixed, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)
-        for cell in layout.cells:
+        for cell in (*layout.cells, *layout.aside):
             server.set(cell.oid, partial(self._count, cell, device), cell.tag)
         return Served(device, family, server, layout)
 

@@ -45,20 +45,6 @@ _APC_CELLS: Final = (
 )
 
 
-def apc_ups(name: str, rated_w: float) -> Layout:
-    """A Smart-UPS with a network management card: upsIdent, upsBasic, upsAdv and upsHighPrec of PowerNet-MIB."""
-    about: dict[str, int | str] = {
-        f"{_APC}.1.1.1.0": f"Smart-UPS SRT {rated_w:.0f}",
-        f"{_APC}.1.1.2.0": name,
-        f"{_APC}.1.2.1.0": "UPS 18.3 (ID1014)",
-        f"{_APC}.1.2.3.0": "SIM000000002",
-        f"{_APC}.2.2.4.0": 1,  # noBatteryNeedsReplacing
-        f"{_APC}.7.2.3.0": 1,  # the last test was passed
-    }
-    descr = "APC Web/SNMP Management Card (simulated)"
-    return Layout(_APC_CELLS, (*system(descr, "1.3.6.1.4.1.318.1.3.27", name), *fixed(about)))
-
-
 _RFC_CELLS: Final = (
     Cell(f"{_RFC}.2.1.0", key("ups_battery_state"), codes={"normal": 2, "low": 3, "depleted": 4}),
     Cell(f"{_RFC}.2.2.0", key("ups_on_battery_seconds")),
@@ -86,6 +72,30 @@ _RFC_PHASES: Final = (
     ("4.4.1.5", "ups_output_load_ratio", 0.01),
 )
 """Columns of the input and the output table, one row a phase."""
+_THREE_PHASE: Final = ("ups_input_current_amperes", "ups_input_power_watts")
+"""Columns that a single-phase UPS leaves out here: its instruments do not have them as totals."""
+
+
+def apc_ups(name: str, rated_w: float) -> Layout:
+    """A single-phase Smart-UPS with a network management card, which speaks PowerNet-MIB and UPS-MIB, as the real one does."""
+    about: dict[str, int | str] = {
+        f"{_APC}.1.1.1.0": f"Smart-UPS SRT {rated_w:.0f}",
+        f"{_APC}.1.1.2.0": name,
+        f"{_APC}.1.2.1.0": "UPS 18.3 (ID1014)",
+        f"{_APC}.1.2.3.0": "SIM000000002",
+        f"{_APC}.2.2.4.0": 1,  # noBatteryNeedsReplacing
+        f"{_APC}.7.2.3.0": 1,  # the last test was passed
+        f"{_RFC}.1.1.0": "APC",
+        f"{_RFC}.1.2.0": f"Smart-UPS SRT {rated_w:.0f}",
+        f"{_RFC}.3.2.0": 1,
+        f"{_RFC}.4.3.0": 1,
+    }
+    line = [
+        Cell(f"{_RFC}.{oid}.1", key(metric), step) for oid, metric, step in _RFC_PHASES if metric not in _THREE_PHASE
+    ]
+    descr = "APC Web/SNMP Management Card (simulated)"
+    about_all = (*system(descr, "1.3.6.1.4.1.318.1.3.27", name), *fixed(about))
+    return Layout(_APC_CELLS, about_all, aside=(*_RFC_CELLS, *line))
 
 
 def ups_mib(name: str) -> Layout:

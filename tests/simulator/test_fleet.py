@@ -16,10 +16,12 @@ from agent.live import read_device
 from agent.profile import load_profiles
 from agent.readings import Readings
 from rackflow.errors import DeviceTimeout
-from rackflow.site import load_site
+from rackflow.site import load_site, parse_site
+from simulator.site_maker import campus, site_yaml
 from simulator.wire.fleet import Fleet
 from simulator.world import World
 from simulator.world.instruments import Instruments
+from tests.simulator.netsnmp import V2C, records
 
 SITES = Path(__file__).parent.parent.parent / "simulator" / "sites"
 
@@ -122,6 +124,19 @@ async def test_the_agent_reads_what_cdus_show(tmp_path: Path) -> None:
             assert readings.states["dcim_cdu_pump_state{pump=3}"] == "standby"
             assert readings.states["dcim_cdu_reservoir_level_state{reservoir=main}"] == "ok"
             assert not readings.bad
+
+
+async def test_hundreds_of_devices_are_served_from_one_process() -> None:
+    world = World(parse_site(site_yaml(campus(128)), "campus"))
+    fleet = Fleet(world, Instruments(world))
+    async with AsyncExitStack() as stack:
+        await fleet.start(stack)
+        assert len(fleet.devices) > 700
+        addresses = {(type(device.server), device.server.port) for device in fleet.devices.values()}
+        assert len(addresses) == len(fleet.devices)
+        last = fleet.devices["pdu-hall-2-h8-b4"]
+        walked = await records("snmpbulkwalk", *V2C, f"127.0.0.1:{last.server.port}", ".1.3.6.1.4.1.13742.6.5")
+        assert len(walked) > 30
 
 
 async def test_what_has_no_power_does_not_answer(edge: Running) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from simulator.world.truth import truth
+from simulator.world.load import HeldLoad
+from simulator.world.truth import truth, truth_if
 from tests.simulator.faulty import Site
 
 
@@ -126,3 +127,23 @@ def test_overload_trips_the_remaining_breaker_after_a_while(edge: Site) -> None:
     edge.world.advance(900)
     assert edge.world.network.pdus["pdu-a01-b"].breaker.tripped
     assert rack.got_w == 0
+
+
+def test_what_if_a_feed_is_lost_says_what_happens_when_it_is(edge: Site) -> None:
+    edge.world.loads = {rack: HeldLoad(5000) for rack in edge.world.loads}
+    edge.world.advance(10)
+    expected = truth_if(edge.world)
+    fault = edge.begin("breaker_trip", "panel-a")
+    edge.world.advance(5)
+    for rack in ("a01", "a09"):
+        pdu = edge.world.network.pdus[f"pdu-{rack}-b"]
+        for phase, amperes in enumerate(pdu.amperes, 1):
+            ratio = expected[f"dcim_rack_feed_loss_load_ratio{{feed=A,phase=L{phase},rack={rack}}}"]
+            assert amperes / 16 == pytest.approx(ratio, rel=1e-3)
+    assert expected["dcim_site_racks_dark_on_feed_loss{feed=A}"] == 0
+    edge.faults.end(fault)
+    edge.world.advance(1)
+    edge.begin("breaker_trip", "pdu-a05-b")
+    edge.world.advance(1)
+    assert truth_if(edge.world)["dcim_site_racks_dark_on_feed_loss{feed=A}"] == 1
+    assert edge.all_served()  # asking has changed nothing
