@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
@@ -15,19 +16,22 @@ from rackflow.numbers import add_range
 from rackflow.outbox import Message
 from rackflow.outbox_mark import Mark, MarkFile, Run, gaps, numbers, ranges
 from rackflow.outbox_salvage import readable, set_aside
-from rackflow.sqlite import SENSELESS, code, translated
+from rackflow.sqlite import SENSELESS, code, senseless, translated
 
 log = logging.getLogger(__name__)
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS message (
-    key INTEGER PRIMARY KEY, time_ms INTEGER, kept_ms INTEGER, topic TEXT, payload BLOB) STRICT;
+    key INTEGER PRIMARY KEY, time_ms INTEGER, kept_ms INTEGER, topic TEXT, payload BLOB, crc INTEGER)
+    STRICT;
 CREATE TABLE IF NOT EXISTS run (base INTEGER PRIMARY KEY, epoch TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS loss (epoch TEXT, first INTEGER, last INTEGER, reason TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, last_key INTEGER, age_ms INTEGER, wall_ms INTEGER) STRICT;
 INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
 """
-INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?)"
-SELECT: Final = "SELECT key - ?, topic, payload, time_ms FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
+INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)"
+SELECT: Final = (
+    "SELECT key - ?, topic, payload, time_ms, crc FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
+)
 RUNS_KEPT: Final = 20
 EVICT_ROWS: Final = 64
 VACUUM_PAGES: Final = 256
@@ -110,10 +114,12 @@ class OutboxFile:
         with translated():
             try:
                 found = self._db.execute(SELECT, values).fetchall()
+                if any(crc32(row[2]) != row[4] for row in found):
+                    raise senseless("a payload is not what was written")
             except sqlite3.DatabaseError as error:
                 self._start_afresh(error, ())
                 found = self._db.execute(SELECT, values).fetchall()
-        return [Message(*row) for row in found]
+        return [Message(*row[:4]) for row in found]
 
     def close(self) -> None:
         self._db.close()
@@ -133,9 +139,7 @@ class OutboxFile:
             db.executescript(SCHEMA)
             problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
-                fault = sqlite3.DatabaseError(problem)
-                fault.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-                raise fault
+                raise senseless(problem)
             self._load(db)
         except sqlite3.DatabaseError as error:
             db.close()
@@ -201,7 +205,7 @@ class OutboxFile:
         self._lose(mark, gaps(mark.first, mark.last, present))
 
     def _insert(self, rows: Sequence[Message], now_ms: int) -> None:
-        values = [(row.key, row.time_ms, now_ms, row.topic, row.payload) for row in rows]
+        values = [(row.key, row.time_ms, now_ms, row.topic, row.payload, crc32(row.payload)) for row in rows]
         self.totals.messages += self._db.executemany(INSERT, values).rowcount if values else 0
 
     def _delete(self, keys: Iterable[tuple[int, int]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from rackflow.outbox import Message
 
@@ -28,10 +29,10 @@ def readable(path: Path) -> Iterator[list[Message]]:
     for order in ("ASC", "DESC"):
         some: list[Message] = []
         with contextlib.suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
-            query = f"SELECT key, topic, payload, time_ms FROM message ORDER BY key {order}"  # noqa: S608 - one of two words
+            query = f"SELECT key, topic, payload, time_ms, crc FROM message ORDER BY key {order}"  # noqa: S608 - one of two words
             for row in db.execute(query):
-                if isinstance(row[2], bytes):
-                    some.append(Message(*row))
+                if isinstance(row[2], bytes) and crc32(row[2]) == row[4]:
+                    some.append(Message(*row[:4]))
                 if len(some) == SALVAGE_ROWS:
                     yield some
                     some = []

@@ -16,6 +16,13 @@ def code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
+def senseless(why: str) -> sqlite3.DatabaseError:
+    """What SQLite raises for a damaged file, for damage that it did not see itself."""
+    error = sqlite3.DatabaseError(why)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Whatever SQLite raises in the block is raised as an OSError: the disk refuses."""

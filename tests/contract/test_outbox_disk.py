@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
@@ -99,6 +99,7 @@ def test_what_was_saved_outlives_a_kill(tmp_path: Path) -> None:
         path.unlink()
 
 
+@example("", 0.984375, True)  # noqa: FBT003 - a payload whose end is zeros
 @given(st.sampled_from(["", "-wal"]), st.floats(0, 1), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_a_file_cut_short_gives_what_it_still_has_and_counts_the_rest(which: str, where: float, merged: bool) -> None:  # noqa: FBT001 - drawn
