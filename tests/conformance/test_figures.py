@@ -1,6 +1,5 @@
-"""What is promised in figures, over every recording: CPU to load the profiles, requests to recognise and to poll, time to replay."""
+"""What recognising and polling costs a device, over every recording: requests."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import DeviceDecodeError
 from rackflow.snmprec import read_snmprec
 
-LOAD_CPU_S = 0.3
 RECOGNISE_REQUESTS = 12
-REPLAY_S = 3.0
 QUICK_REQUESTS = 20
 """In one poll of any class that comes round in less than a minute; outlets are read once a minute."""
 VARBINDS = SnmpTarget("d", "h", 161, SnmpCommunity("2c", "public")).max_varbinds
@@ -42,17 +39,6 @@ class Counting(RecordingClient):
         return await super().walk(oid, limit)
 
 
-def test_loading_all_profiles_is_quick() -> None:
-    times: list[float] = []
-    while (
-        len(times) < 20 and min(times, default=LOAD_CPU_S + 1) > LOAD_CPU_S
-    ):  # neighbours on the machine cost CPU time, too
-        started = time.process_time()
-        load_profiles()
-        times.append(time.process_time() - started)
-    assert min(times) <= LOAD_CPU_S
-
-
 async def test_no_device_takes_many_requests_to_recognise(captures: Path) -> None:
     worst = {}
     for path in sorted((captures / "snmp").rglob("*.snmprec")):
@@ -71,12 +57,10 @@ async def test_polls_of_the_largest_devices_are_few_requests_and_no_walks(captur
         records = read_snmprec(path)
         client = Counting(records)
         poller = SnmpPoller(Device(id="d", host="h", credential="c"), PROFILES, client)
-        started = time.process_time()
         try:
             identified, _ = await read_all(poller, 1e9)
         except DeviceDecodeError:
             continue
-        assert time.process_time() - started <= REPLAY_S
         walks = client.walks
         for poll_class in sorted(identified.poll_classes):
             client.requests = 0
