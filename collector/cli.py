@@ -3,10 +3,13 @@
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from collector.config import load_collector_config
+from collector.config import CollectorConfig, load_collector_config
+from collector.ledger_cli import accounts, as_json, as_table, read_any, since_ms
+from collector.ledger_rows import read_page
 from collector.run import run
 from rackflow import ConfigError, RackflowError
 from rackflow.logs import configure_logging
@@ -24,7 +27,26 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (("run", "collect until SIGTERM"), ("check", "validate the configuration, offline")):
         command = commands.add_parser(name, help=text)
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    ledger = commands.add_parser("ledger", help="the account of every message; exit status 1 if any is missing")
+    ledger.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    ledger.add_argument("--since", metavar="TIME", help="like 2h, or a date and time (ISO 8601, UTC)")
+    ledger.add_argument(
+        "--with",
+        dest="others",
+        metavar="FILE_OR_URL",
+        action="append",
+        default=[],
+        help="ledger of another collector behind the same shared subscription: its file, or http://HOST:9420/ledger",
+    )
+    ledger.add_argument("--output", choices=("table", "json"), default="table")
     return parser
+
+
+def _ledger(config: CollectorConfig, arguments: argparse.Namespace) -> int:
+    since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
+    found = accounts([read_page(config.ledger_path), *map(read_any, arguments.others)], since)
+    sys.stdout.write((as_json(found) if arguments.output == "json" else as_table(found)) + "\n")
+    return EXIT_FAILED if any(sums.missing for sums in found) else 0
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -46,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "check":
             sys.stdout.write(f"{arguments.config}: ok\n")
             return 0
+        if arguments.command == "ledger":
+            return _ledger(config, arguments)
         configure_logging(config.log_level)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(config))

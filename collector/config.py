@@ -53,7 +53,7 @@ class Outbox(StrictModel):
 class CollectorConfig(StrictModel):
     """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics.
 
-    `site_file` is found from the folder of this file.
+    `site_file` is found from the folder of this file; `ledger` is beside `dead_letter` unless it is named.
     """
 
     broker: Broker = Broker()
@@ -63,6 +63,8 @@ class CollectorConfig(StrictModel):
     store: Store
     outbox: Outbox | None = None
     dead_letter: Path
+    ledger: Path | None = None
+    ledger_days: Annotated[int, Field(ge=1, le=36500)] = 400
     dead_letter_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
     listen: str = "127.0.0.1:9420"
     series_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
@@ -86,6 +88,11 @@ class CollectorConfig(StrictModel):
         if not host or not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
             raise ValueError("must be host:port, for example 127.0.0.1:9420")
         return value
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger is; each collector has its own."""
+        return self.ledger or self.dead_letter.with_name(f"ledger-{self.client_id.replace(':', '_')}.db")
 
     @property
     def address(self) -> tuple[str, int]:

@@ -1,6 +1,9 @@
-"""One MQTT message as received, with what is needed to acknowledge it later."""
+"""One MQTT message as received, with what is needed to acknowledge it later, and what it came to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from collector.ledger import Entry, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +21,11 @@ class Delivery:
     connection: int
     mono_s: float
     wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a message came to: lines to store, and what the ledger is to note once they are stored."""
+
+    lines: Sequence[str] = ()
+    note: Entry | Statement | None = None

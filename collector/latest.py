@@ -65,7 +65,7 @@ class Latest:
         agent.last_message_s = wall_s
         agent.note_delay(delay_s, now)
         life_s = shelf_life_s(batch.interval_s)
-        if delay_s > life_s:
+        if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
         if batch.device_class == "agent":
             self._hold(agent.series, readings, batch.time, now, life_s)

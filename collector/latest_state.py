@@ -10,6 +10,8 @@ from rackflow.catalogue import BASE_LABELS
 SHELF_LIFE_FLOOR_S = 30.0
 SHELF_LIFE_CEILING_S = 7 * 86_400.0
 OFFSET_WINDOW_S = 300.0
+STEADY_S = 1.0
+CERTAIN_S = 15.0
 
 
 def shelf_life_s(interval_s: float) -> float:
@@ -92,6 +94,9 @@ class AgentState:
     last_message_s: float = 0.0
     series: dict[str, Held] = field(default_factory=dict)
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
+    _front: tuple[str, int] = ("", 0)
+    _skew_s: float = 0.0
+    _skew_since: float = 0.0
     _window_from: float = -OFFSET_WINDOW_S
     _least_delay_s: tuple[float | None, float | None] = (None, None)
 
@@ -101,6 +106,20 @@ class AgentState:
         if now - self._window_from >= OFFSET_WINDOW_S:
             self._window_from, before, present = now, present, None
         self._least_delay_s = before, delay_s if present is None else min(present, delay_s)
+
+    def lateness_s(self, batch: Batch, delay_s: float, now: float) -> float:
+        """A message's delay, less what the agent's clock is behind.
+
+        That is certain once messages with ever higher numbers are late by the same time for a while; what a broker or
+        an outbox held comes faster than it was made, so that its delay shrinks.
+        """
+        epoch, seq = self._front
+        if batch.epoch != epoch or batch.seq > seq:
+            self._front = batch.epoch, batch.seq
+            if abs(delay_s - self._skew_s) > STEADY_S:
+                self._skew_s, self._skew_since = delay_s, now
+        is_certain = self._skew_s > 0 and now - self._skew_since >= CERTAIN_S
+        return delay_s - self._skew_s if is_certain else delay_s
 
     @property
     def clock_offset_s(self) -> float | None:

@@ -56,3 +56,8 @@ def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:
     texts = {"kind": event.kind, "old": event.old, "new": event.new, "text": event.text}
     fields = ",".join(f'{name}="{escape_string(text)}"' for name, text in texts.items())
     return [f"dcim_event{tags}{own} {fields},seq={float(event.seq)} {event.time}"]
+
+
+def original_time_line(tags: str, original_ms: int, time_ms: int) -> str:
+    """The time that a message carried, beside the time of receipt that it is stored under."""
+    return f"dcim_device{tags} original_timestamp_seconds={original_ms / 1000!r} {time_ms}"

@@ -3,6 +3,10 @@
 import math
 import re
 
+import msgspec
+
+from collector.delivery import Delivery
+from collector.ledger import HIGHEST, Entry, Key
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
 from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
@@ -38,6 +42,24 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
     if isinstance(document, Batch):
         _check_batch(document)
     return topic, document
+
+
+class _Numbered(msgspec.Struct):
+    epoch: str
+    seq: int
+
+
+def numbered_anyway(delivery: Delivery, reason: str) -> Entry | None:
+    """The number of a message that breaks the contract, where it still tells one; its agent is the topic's."""
+    try:
+        topic = parse_topic(delivery.topic)
+        found = msgspec.json.decode(delivery.payload, type=_Numbered)
+    except (ContractError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if topic.kind not in ("batch", "event") or not 1 <= found.seq <= HIGHEST or not _VALUE.fullmatch(found.epoch):
+        return None
+    wall_ms = int(delivery.wall_s * 1000)
+    return Entry(Key(topic.site, topic.agent, found.epoch), found.seq, wall_ms, wall_ms, reason)
 
 
 def _check_labels(labels: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
+from collector.clones import Clones
 from collector.config import CollectorConfig
 from collector.deadletter import DeadLetters
 from collector.derive.board import Board
@@ -16,9 +17,12 @@ from collector.derive.run import Deriver
 from collector.expose import render
 from collector.ingest import Ingest
 from collector.latest import Latest
+from collector.ledger_file import LedgerFile
+from collector.ledger_rows import encode_page, read_page
+from collector.ledger_watch import LedgerWatch
 from collector.page import Moment, render_page
 from collector.persist import Persistence
-from collector.selfmetrics import SelfMetrics
+from collector.selfmetrics import Proof, SelfMetrics
 from collector.spill import Spill
 from collector.store import Store
 from collector.store_file import FileStore
@@ -48,6 +52,9 @@ class Collector:
         self._subscriber: Subscriber | None = None
         self._persistence: Persistence | None = None
         self._spill: Spill | None = None
+        self._clones = Clones()
+        self._ledger: LedgerFile | None = None
+        self._accounts: LedgerWatch | None = None
         self._self_metrics = SelfMetrics(
             self._tally,
             self.latest,
@@ -84,9 +91,12 @@ class Collector:
         async with AsyncExitStack() as stack:
             dead_letters = DeadLetters(config.dead_letter, config.dead_letter_limit_bytes)
             stack.callback(dead_letters.close)
+            ledger = self._ledger = LedgerFile(config.ledger_path, config.ledger_days, time.time)
+            stack.callback(ledger.close)
+            self._accounts = LedgerWatch(ledger)
             store = _open_store(config, self._tally)
             stack.push_async_callback(store.close)
-            web = WebServer(View(self._metrics, self._page, self._faults), host, port)
+            web = WebServer(View(self._metrics, self._page, self._faults, self._ledger_page), host, port)
             url = await web.start()
             stack.push_async_callback(web.stop)
             log.info("listening url=%s", url)
@@ -98,9 +108,9 @@ class Collector:
                 self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
                 stack.push_async_callback(self._spill.close)
                 await self._spill.open()
-            await self._flow(store, dead_letters)
+            await self._flow(store, dead_letters, ledger, self._accounts)
 
-    async def _flow(self, store: Store, dead_letters: DeadLetters) -> None:
+    async def _flow(self, store: Store, dead_letters: DeadLetters, ledger: LedgerFile, accounts: LedgerWatch) -> None:
         config, tally = self._config, self._tally
         sites = None if config.sites == "all" else list(config.sites)
         subscriber = self._subscriber = Subscriber(
@@ -114,18 +124,19 @@ class Collector:
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
-        writer = Writer(persistence, flush, tally, subscriber.acknowledge, spill.keep if spill else None)
+        writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, spill.keep if spill else None)
         chosen = frozenset(sites) if sites is not None else None
-        ingest = Ingest(self.latest, dead_letters, tally, config.store.dialect, chosen)
+        ingest = Ingest(self.latest, dead_letters, tally, config.store.dialect, chosen, self._clones)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
                 group.create_task(subscriber.run(), name="collector-subscribe"),
-                group.create_task(self._sweep(), name="collector-sweep"),
+                group.create_task(self._sweep(ledger), name="collector-sweep"),
+                group.create_task(accounts.run(), name="collector-ledger"),
                 *self._start_deriving(group, writer),
             ]
             if spill is not None:
-                drain = spill.drain(persistence, ingest.lines_of, config.store.batch_lines)
+                drain = spill.drain(persistence, ledger, ingest.again, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
             taking = group.create_task(_pass_on(subscriber, ingest, writer), name="collector-ingest")
             await self._stop.wait()
@@ -148,9 +159,10 @@ class Collector:
             tasks.append(group.create_task(watching, name="collector-carbon"))
         return tasks
 
-    async def _sweep(self) -> None:
-        """Expired series make room for others even where nobody scrapes."""
+    async def _sweep(self, ledger: LedgerFile) -> None:
+        """Expired series make room for others even where nobody scrapes; so do epochs of long ago."""
         while True:
+            await ledger.sweep()
             await asyncio.sleep(SWEEP_S)
             self.latest.expire(time.monotonic())
 
@@ -162,7 +174,21 @@ class Collector:
 
     def _metrics(self) -> str:
         text, series = render(self.latest, time.monotonic(), self._board)
-        return text + self._self_metrics.render(series, self._spill.stats() if self._spill else None)
+        return text + self._self_metrics.render(series, self._proof())
+
+    def _proof(self) -> Proof:
+        """What /metrics tells of the account."""
+        ledger, accounts = self._ledger, self._accounts
+        clones = self._clones.current(time.monotonic())
+        return Proof(
+            spool=self._spill.stats() if self._spill else None,
+            accounts=accounts.accounts() if accounts else {},
+            clones={key: key in clones for key in self._clones.known()},
+            failures=dict(ledger.failures) if ledger else {},
+        )
+
+    def _ledger_page(self) -> bytes:
+        return encode_page(read_page(self._config.ledger_path))
 
     def _page(self, outlets_of: str) -> str:
         moment = Moment(time.monotonic(), time.time())
@@ -170,7 +196,7 @@ class Collector:
 
     def _faults(self) -> dict[str, str]:
         """What does not work, in words, by part; empty means ready."""
-        parts = {"broker": self._subscriber, "store": self._persistence}
+        parts = {"broker": self._subscriber, "store": self._persistence, "ledger": self._ledger}
         faults = {name: "starting" if part is None else part.fault for name, part in parts.items()}
         return {name: fault for name, fault in faults.items() if fault is not None}
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from collector.delivery import Delivery
+from collector.delivery import Delivery, Taken
+from collector.ledger_file import LedgerFile
 from collector.persist import Persistence
 from rackflow.outbox import Message, OutboxStats
 from rackflow.outbox_disk import DiskOutbox
@@ -51,19 +52,25 @@ class Spill:
             self._outbox.done(key)
         return False
 
-    async def drain(self, persistence: Persistence, lines_of: Callable[[Delivery], list[str]], most_lines: int) -> None:
+    async def drain(
+        self, persistence: Persistence, ledger: LedgerFile, again: Callable[[Delivery], Taken], most_lines: int
+    ) -> None:
         """Until stopped: store what is held, as far as the store takes it."""
         while True:
             held = [await self._outbox.take()]
-            lines = lines_of(_delivery(held[0]))
+            taken = [again(_delivery(held[0]))]
+            count = len(taken[0].lines)
             try:
                 async with asyncio.timeout(GATHER_S):
-                    while len(lines) < most_lines:
+                    while count < most_lines:
                         held.append(await self._outbox.take())
-                        lines += lines_of(_delivery(held[-1]))
+                        taken.append(again(_delivery(held[-1])))
+                        count += len(taken[-1].lines)
             except TimeoutError:
                 pass
-            if await persistence.store(lines) == "stopped":
+            if await persistence.store([line for each in taken for line in each.lines]) != "stored":
+                return
+            if not await ledger.enter([each.note for each in taken if each.note is not None]):
                 return
             for message in held:
                 self._outbox.done(message.key)

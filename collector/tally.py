@@ -18,6 +18,7 @@ FAILURE_REASONS = (
     "size",
     "stale",
     "state",
+    "time",
     "topic",
     "type",
     "unknown_metric",

@@ -1,5 +1,6 @@
 """HTTP out: /metrics, /healthz, /readyz and the status page; in goes a view of the collector, all of it read-only."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,11 +19,12 @@ STOP_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is served. `faults` says in words what does not work; none means ready."""
+    """What is served. `faults` says in words what does not work; none means ready. `ledger` reads a file: it blocks."""
 
     metrics: Callable[[], str]
     page: Callable[[str], str]
     faults: Callable[[], Mapping[str, str]]
+    ledger: Callable[[], bytes]
 
 
 def make_app(view: View) -> web.Application:
@@ -46,10 +48,18 @@ def make_app(view: View) -> web.Application:
             text=view.page(request.query.get("outlets", "")), content_type="text/html", headers=PAGE_HEADERS
         )
 
+    async def ledger(_: web.Request) -> web.Response:
+        try:
+            body = await asyncio.to_thread(view.ledger)
+        except RackflowError as error:
+            return web.Response(status=503, text=f"{error}\n")
+        return web.Response(body=body, content_type="application/json")
+
     app = web.Application()
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthy)
     app.router.add_get("/readyz", ready)
+    app.router.add_get("/ledger", ledger)
     app.router.add_get("/", page)
     return app
 

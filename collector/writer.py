@@ -5,8 +5,11 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from collector.delivery import Delivery
+from collector.delivery import Delivery, Taken
+from collector.ledger import Entry
+from collector.ledger_file import LedgerFile
 from collector.persist import Persistence, wait
 from collector.tally import Tally
 
@@ -19,10 +22,15 @@ Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One message and the points that must be durable before it may be acknowledged; derived points have no message."""
+    """One message and what must be durable before it may be acknowledged; derived points have no message."""
 
     delivery: Delivery | None
-    lines: Sequence[str]
+    taken: Taken
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it goes to disk while the store is away."""
+        return self.delivery is not None and bool(self.taken.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +49,14 @@ class Writer:
         self,
         persistence: Persistence,
         flush: Flush,
+        ledger: LedgerFile,
         tally: Tally,
         acknowledge: Callable[[Delivery], None],
         keep: Keep | None = None,
     ) -> None:
         self._persistence = persistence
         self._flush = flush
+        self._ledger = ledger
         self._tally = tally
         self._acknowledge = acknowledge
         self._keep = keep
@@ -57,16 +67,16 @@ class Writer:
         self._space.set()
         self._stopping = persistence.stopping
 
-    async def put(self, delivery: Delivery, lines: Sequence[str]) -> None:
+    async def put(self, delivery: Delivery, taken: Taken) -> None:
         """Hand over one message; waits while too many wait already."""
         while len(self._pending) >= self._flush.messages:
             self._space.clear()
             await self._space.wait()
-        self._add(delivery, lines)
+        self._add(delivery, taken)
 
-    def _add(self, delivery: Delivery | None, lines: Sequence[str]) -> None:
-        self._pending.append(Pending(delivery, lines))
-        self._tally.points_waiting += len(lines)
+    def _add(self, delivery: Delivery | None, taken: Taken) -> None:
+        self._pending.append(Pending(delivery, taken))
+        self._tally.points_waiting += len(taken.lines)
         self._some.set()
         if self._tally.points_waiting >= self._flush.lines:
             self._full.set()
@@ -78,11 +88,12 @@ class Writer:
             return
         lines = make_lines()
         for start in range(0, len(lines), self._flush.lines):
-            self._add(None, lines[start : start + self._flush.lines])
+            self._add(None, Taken(lines[start : start + self._flush.lines]))
 
     def stop(self) -> None:
         """Write what is there at once, without trying again, and let `run` end."""
         self._stopping.set()
+        self._ledger.stop()
         self._some.set()
         self._full.set()
 
@@ -95,42 +106,59 @@ class Writer:
             if not self._stopping.is_set():
                 await wait(self._full, self._flush.after_s)
                 self._full.clear()
-            taken, lines = self._chunk()
-            if not await self._make_durable(taken, lines):
+            taken = self._chunk()
+            if not await self._make_durable(taken):
                 return
             for pending in taken:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
                 self._pending.popleft()
-            self._tally.points_waiting -= len(lines)
+            self._tally.points_waiting -= sum(len(each.taken.lines) for each in taken)
             self._space.set()
             if self._tally.points_waiting >= self._flush.lines:
                 self._full.set()
             if not self._pending and not self._stopping.is_set():
                 self._some.clear()
 
-    def _chunk(self) -> tuple[list[Pending], list[str]]:
+    def _chunk(self) -> list[Pending]:
         taken: list[Pending] = []
-        lines: list[str] = []
+        count = 0
         for pending in self._pending:
-            if lines and len(lines) + len(pending.lines) > self._flush.lines:
+            if taken and count + len(pending.taken.lines) > self._flush.lines:
                 break
             taken.append(pending)
-            lines.extend(pending.lines)
-        return taken, lines
+            count += len(pending.taken.lines)
+        return taken
 
-    async def _make_durable(self, taken: list[Pending], lines: list[str]) -> bool:
-        """False when stopped before that. Derived points are not kept: they are worked out anew once the store works."""
-        kept = [each.delivery for each in taken if each.delivery is not None and each.lines]
+    async def _make_durable(self, taken: list[Pending]) -> bool:
+        """False when stopped before that. What the ledger knows as stored is not written again."""
+        entries = [note for each in taken if isinstance(note := each.taken.note, Entry) and not note.dead]
+        known = {note for note, fresh in zip(entries, await self._ledger.fresh(entries), strict=True) if not fresh}
+        news = [each for each in taken if each.taken.note not in known]
+        notes = [note for each in taken if (note := each.taken.note) is not None]
+        match await self._place(news):
+            case "stored":
+                return await self._ledger.enter(notes)
+            case "kept":
+                waiting = {each.taken.note for each in news if each.is_kept}
+                held = await self._ledger.hold([note for note in entries if note in waiting])
+                return held and await self._ledger.enter([note for note in notes if note not in waiting])
+            case _:
+                return False
+
+    async def _place(self, news: list[Pending]) -> Literal["stored", "kept", "stopped"]:
+        """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""
+        lines = [line for each in news for line in each.taken.lines]
+        kept = [each.delivery for each in news if each.delivery is not None and each.is_kept]
         while lines:
             if self._keep is None or self._persistence.fault is None:
                 outcome = await self._persistence.store(lines, PATIENCE_S if self._keep else None)
                 if outcome == "stored":
-                    return True
+                    return "stored"
             if self._keep is not None and (not kept or await self._keep(kept)):
-                return True
+                return "kept"
             if self._stopping.is_set():
-                return False
+                return "stopped"
             # Neither the store nor the disk: the store is tried again, and the broker keeps what comes.
             await wait(self._stopping, PATIENCE_S)
-        return True
+        return "stored"

@@ -127,7 +127,7 @@ async def test_kill_9_loses_nothing(mosquitto: Mosquitto, tmp_path: Path) -> Non
         # The first message gets there as soon as the session exists.
         async with publisher(mosquitto.port) as client:
             while not (tmp_path / "points").exists() or not points(tmp_path):
-                await publish(client, batch("first"))
+                await publish(client, batch("first", seq=1000))
             for seq in range(1, 501):
                 await publish(client, batch(seq=seq, time_ms=start_ms + seq))
                 if seq == 250:

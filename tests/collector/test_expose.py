@@ -3,6 +3,7 @@
 import re
 import subprocess
 import time
+from collections import Counter
 
 import msgspec
 from hypothesis import given
@@ -11,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from collector.expose import render
 from collector.latest import Latest
+from collector.ledger_watch import AgentAccount
 from collector.readings import RESERVED, SeriesKeys, resolve
-from collector.selfmetrics import SelfMetrics
+from collector.selfmetrics import Proof, SelfMetrics
 from collector.tally import Tally
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
@@ -77,12 +79,15 @@ def apply(latest: Latest, one: Batch) -> None:
 
 
 SPOOL = OutboxStats(3, 4096, 65536, 1_700_000_000_000, {}, Account(kind="disk"), durable=True)
+ACCOUNT = AgentAccount(10, 7, 2, 1, 1, Counter({"full": 1}))
+WHO = ("cas1", "gw-3")
+PROOF = Proof(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0})
 
 
 def page(latest: Latest) -> str:
     """/metrics as it is served."""
     text, series = render(latest, 1.0)
-    return text + SelfMetrics(Tally(), latest, "127.0.0.1:1883", "file").render(series, SPOOL)
+    return text + SelfMetrics(Tally(), latest, "127.0.0.1:1883", "file").render(series, PROOF)
 
 
 def test_names_and_types_are_the_catalogue_s() -> None:

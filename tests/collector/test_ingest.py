@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collector.clones import Clones
 from collector.config import Dialect
 from collector.deadletter import DeadLetters
 from collector.delivery import Delivery
@@ -40,9 +41,9 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     """Lines of one message, after everything that shows what is held has been shown."""
     latest, tally = Latest(1000), Tally()
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
-    ingest = Ingest(latest, letters, tally, dialect, None)
+    ingest = Ingest(latest, letters, tally, dialect, None, Clones())
     wall_s = now_ms() / 1000
-    lines = ingest.take(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s))
+    lines = list(ingest.take(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s)).lines)
     letters.close()
     "\n".join(lines).encode()
     render(latest, 11.0)[0].encode()

@@ -53,7 +53,7 @@ async def test_identity_is_there_again_after_a_restart(mosquitto: Mosquitto, tmp
         await until(lambda: running_one.collector.stats().messages_received == 3, "first time")
     async with running(config) as running_one:
         await until(lambda: running_one.collector.stats().devices_down == ("cas1/cdu-07",), "second time")
-        assert await running_one.sample('dcim_agent_up{site="cas1",agent="gw-3"}') == "1"
+        await running_one.reaches('dcim_agent_up{site="cas1",agent="gw-3"}', lambda up: up == 1)
 
 
 async def test_wrong_credentials_are_named_and_tried_again(tmp_path: Path) -> None:

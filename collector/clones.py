@@ -1,0 +1,43 @@
+"""Two agents under one name: in go the statuses of agents as they are received, out comes who is there twice; pure."""
+
+import logging
+from collections import deque
+
+from rackflow import Status
+
+log = logging.getLogger(__name__)
+REMEMBERED_S = 900.0
+LIVES = 4
+
+
+class Clones:
+    """An epoch that says hello again after a later one has: two processes take turns at one client id."""
+
+    def __init__(self) -> None:
+        self._hellos: dict[tuple[str, str], deque[tuple[str, str]]] = {}
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def hear(self, status: Status, now: float) -> None:
+        """Take note of a status received at `now`, monotonic seconds."""
+        if status.status != "online":
+            return
+        key = status.site, status.agent
+        hellos = self._hellos.setdefault(key, deque(maxlen=LIVES))
+        if hellos and hellos[-1][0] == status.epoch:
+            return
+        if any(epoch == status.epoch for epoch, _ in hellos):
+            if key not in self.current(now):
+                log.error(
+                    "agent=%s site=%s runs twice, on hosts %s and %s; stop one or give it another name",
+                    *(status.agent, status.site, hellos[-1][1] or "?", status.hostname or "?"),
+                )
+            self._seen[key] = now
+        hellos.append((status.epoch, status.hostname))
+
+    def current(self, now: float) -> set[tuple[str, str]]:
+        """Site and agent of those that were seen twice in the last quarter of an hour."""
+        return {key for key, seen in self._seen.items() if now - seen < REMEMBERED_S}
+
+    def known(self) -> set[tuple[str, str]]:
+        """Site and agent of all that said hello."""
+        return set(self._hellos)

@@ -1,0 +1,178 @@
+"""The durable ledger: in go entries of messages that are stored, a return means that the ledger has them on disk."""
+
+import asyncio
+import logging
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from collector.ledger import Changes, Entry, Key, Ledger, Statement
+from collector.ledger_rows import create, forget, load_books, load_chunk, save
+from rackflow import RackflowError
+from rackflow.outbox_salvage import set_aside
+from rackflow.sqlite import SENSELESS, code, translated
+
+log = logging.getLogger(__name__)
+PAUSE_S = (0.2, 5.0)
+"""First and largest upper bound of the pause before a write is tried again; the pause itself is random below it."""
+BUSY_S = 1.0
+DAY_MS = 86_400_000
+T = TypeVar("T")
+
+
+class LedgerFile:
+    """One SQLite file and what of it is in memory. `wall_s` is the clock. All file work is done in threads.
+
+    A file that makes no sense is set aside as `<name>.damaged`, counted, and a new one is begun.
+    """
+
+    def __init__(self, path: Path, days: int, wall_s: Callable[[], float]) -> None:
+        self.path = path
+        self.fault: str | None = None
+        self.failures: Counter[str] = Counter({"damaged": 0, "write": 0})
+        self._days = days
+        self._wall_s = wall_s
+        self._stopping = asyncio.Event()
+        self._one = asyncio.Lock()
+        self.touched: set[Key] = set()
+        try:
+            with translated():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    self._db = self._open()
+                except sqlite3.DatabaseError as error:
+                    self._db = self._renew(error)
+        except OSError as error:
+            raise RackflowError(f"ledger: {path} cannot be used: {error.strerror}; choose another path") from error
+
+    async def fresh(self, entries: Sequence[Entry]) -> list[bool]:
+        """Which of some messages are not stored yet. Where the disk does not say, they are taken for new."""
+        async with self._one:
+            if absent := self.ledger.absent(entries):
+                await self._try(partial(self._load, frozenset(absent)))
+            return [not self.ledger.stored(entry) for entry in entries]
+
+    async def enter(self, stored: Sequence[Entry | Statement]) -> bool:
+        """Note messages as stored or dead, and what agents say; False when stopped before it was on disk."""
+        return await self._note(stored, waiting=False)
+
+    async def hold(self, entries: Sequence[Entry]) -> bool:
+        """Note messages as waiting on the collector's own disk; False when stopped before it was on disk."""
+        return await self._note(entries, waiting=True)
+
+    def stop(self) -> None:
+        """Do not try again."""
+        self._stopping.set()
+
+    async def sweep(self) -> None:
+        """Forget epochs that ended long ago."""
+        async with self._one:
+            before_ms = int(self._wall_s() * 1000) - self._days * DAY_MS
+            if old := self.ledger.forget(before_ms):
+                await self._try(partial(forget, self._db, old))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    async def _note(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> bool:
+        numbered = [entry for entry in entries if isinstance(entry, Entry)]
+        async with self._one:
+            ceiling_s, highest_s = PAUSE_S
+            noted: Ledger | None = None
+            while True:
+                absent = self.ledger.absent(numbered)
+                if await self._try(partial(self._load, frozenset(absent))):
+                    if noted is not self.ledger:
+                        # Not before all chunks are there: what is on disk would be written over.
+                        noted = self.ledger
+                        self._mark(entries, waiting=waiting)
+                    changes = noted.changes()
+                    places = {book.key: place for place, book in enumerate(noted.books.values())}
+                    if await self._try(partial(self._save, changes, places), changes):
+                        noted.trim()
+                        return True
+                if self._stopping.is_set():
+                    return False
+                pause_s = random.uniform(0, ceiling_s)  # noqa: S311 - jitter
+                ceiling_s = min(ceiling_s * 2, highest_s)
+                try:
+                    async with asyncio.timeout(pause_s):
+                        await self._stopping.wait()
+                except TimeoutError:
+                    continue
+
+    def _mark(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> None:
+        for entry in entries:
+            if isinstance(entry, Statement):
+                self.ledger.state(entry)
+            elif entry.dead:
+                self.ledger.bury(entry)
+            elif waiting:
+                self.ledger.hold(entry)
+            else:
+                self.ledger.take(entry)
+            self.touched.add(entry.key)
+
+    def _load(self, wanted: frozenset[tuple[Key, int]]) -> bool:
+        for key, number in wanted:
+            self.ledger.put(key, load_chunk(self._db, key, number))
+        return True
+
+    def _save(self, changes: Changes, places: dict[Key, int]) -> bool:
+        save(self._db, changes, places)
+        return True
+
+    async def _try(self, work: Callable[[], T], changes: Changes | None = None) -> T | None:
+        """The work's result, done in a thread; None where the disk refuses, and then `changes` are changes still."""
+        ledger = self.ledger
+        try:
+            with translated():
+                try:
+                    found = await asyncio.to_thread(work)
+                except sqlite3.DatabaseError as error:
+                    if code(error) in SENSELESS:
+                        self._db.close()
+                        self._db = self._renew(error)
+                        return None
+                    raise
+        except OSError as error:
+            self.failures["write"] += 1
+            if self.fault is None:
+                log.error("ledger=%s not written: %s", self.path, error)  # noqa: TRY400 - one line
+            self.fault = str(error)
+            if changes is not None:
+                ledger.unsaved(changes)
+            return None
+        if self.fault is not None:
+            log.warning("ledger=%s is written again", self.path)
+        self.fault = None
+        return found
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, check_same_thread=False, timeout=BUSY_S, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            _, created_ms = create(db, int(self._wall_s() * 1000))
+            ledger = Ledger(created_ms)
+            for book in load_books(db):
+                ledger.restore(book)
+        except sqlite3.DatabaseError:
+            db.close()
+            raise
+        self.ledger = ledger
+        return db
+
+    def _renew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """Set a senseless file aside and begin a new one; other errors are raised."""
+        if code(error) not in SENSELESS:
+            raise error
+        aside = set_aside(self.path)
+        self.failures["damaged"] += 1
+        log.error("ledger=%s was damaged (%s): set aside as %s; it begins anew", self.path, error, aside)
+        return self._open()
