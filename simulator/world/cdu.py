@@ -25,6 +25,8 @@ VALVE_SLEW: Final = 0.03
 VALVE_GAIN: Final = 0.012
 """Of the stroke, per kelvin and second."""
 LEAST_SPEED: Final = 0.25
+CUT_OUT_C: Final = 80.0
+CUT_IN_C: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Cdu:
     fouling: float = 1.0
     """Resistance of the exchanger to heat, relative to a clean one."""
     valve_stuck: bool = False
+    cut_out: bool = False
     _short_s: float = 0.0
 
     @property
@@ -78,11 +81,12 @@ class Cdu:
             low, high = (middle, high) if effectiveness(middle, hot, cold) < wanted else (low, middle)
         return high
 
-    def control_pumps(self, pressure_pa: float, dt_s: float, *, live: bool) -> None:
-        """Let the standby take over, and follow the pressure over the racks."""
+    def control_pumps(self, pressure_pa: float, return_c: float, dt_s: float, *, live: bool) -> None:
+        """Let the standby take over, and follow the pressure over the racks; all stop where the coolant is too hot for them."""
+        self.cut_out = return_c > CUT_OUT_C or (self.cut_out and return_c > CUT_IN_C)
         healthy = [pump for pump in PUMPS if pump not in self.failed_pumps]
         self.running -= self.failed_pumps
-        if not live:
+        if not live or self.cut_out:
             self.running, self.speed, self._short_s = set(), LEAST_SPEED, TAKEOVER_S
             return
         spare = [pump for pump in healthy if pump not in self.running]

@@ -104,7 +104,7 @@ class Faults:
                     points = ", ".join(series for series, value in shown.items() if isinstance(value, float))
                     raise ConfigError(f"{fault.fault}: {fault.target!r} has no {point!r}; it has {points}")
             return
-        kind = _KINDS[fault.fault]
+        kind = WORLD_FAULTS[fault.fault]
         targets = kind.among(self.world)
         try:
             known_or_close(fault.target, kind.what, targets)
@@ -119,8 +119,8 @@ class Faults:
             distortion(self.instruments.true(fault.target), self.world.time_s)  # which notes where it begins
             self.instruments.distortions.setdefault(fault.target, []).append(distortion)
             self.instruments.forget()
-        elif fault.fault in _KINDS:
-            kind = _KINDS[fault.fault]
+        elif fault.fault in WORLD_FAULTS:
+            kind = WORLD_FAULTS[fault.fault]
             kind.begin(kind.among(self.world)[fault.target], fault)
 
     def end(self, fault: Fault) -> None:
@@ -128,8 +128,8 @@ class Faults:
         if fault.fault in SENSOR_FAULTS:
             self.instruments.distortions[fault.target].remove(self._distortions.pop(fault))
             self.instruments.forget()
-        elif fault.fault in _KINDS:
-            kind = _KINDS[fault.fault]
+        elif fault.fault in WORLD_FAULTS:
+            kind = WORLD_FAULTS[fault.fault]
             kind.end(kind.among(self.world)[fault.target], fault)
 
 
@@ -241,7 +241,7 @@ def _secondary(world: World) -> Mapping[str, object]:
     return world.loops
 
 
-_KINDS: Final[Mapping[str, _Kind]] = {
+WORLD_FAULTS: Final[Mapping[str, _Kind]] = {
     "mains_loss": _Kind("feed", _feeds, _set("mains", value=False), _set("mains", value=True)),
     "feed_loss": _Kind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
     "phase_loss": _Kind(
@@ -281,4 +281,4 @@ _KINDS: Final[Mapping[str, _Kind]] = {
         lambda unit, _: unit.failed.discard(unit.name),
     ),
 }
-KINDS: Final = frozenset(_KINDS) | SENSOR_FAULTS | WIRE_FAULTS
+KINDS: Final = frozenset(WORLD_FAULTS) | SENSOR_FAULTS | WIRE_FAULTS

@@ -24,6 +24,8 @@ Shown = Mapping[str, float | str]
 Distortion = Callable[[dict[str, float | str], float], None]
 """Changes what a device shows; the second argument is the world's time in seconds."""
 LINES: Final = ("L1", "L2", "L3")
+LEAST_LOAD: Final = 0.05
+"""Below this load, and on battery, a UPS shows no efficiency."""
 LOW_BATTERY_S: Final = 120.0
 UPS_POWER_FACTOR: Final = 0.97
 RATED_POWER_FACTOR: Final = 0.9
@@ -109,13 +111,14 @@ def _ups(world: World, ups: Ups) -> dict[str, float | str]:
         key("ups_output_voltage_volts"): max(ups.output_volts),
         key("ups_input_voltage_volts"): max(ups.input_volts),
         key("ups_input_frequency_hertz"): frequency_hertz(world) if max(ups.input_volts) else 0.0,
-        key("ups_efficiency_ratio"): total / sum(ups.input_w) if sum(ups.input_w) else 0.0,
         key("ups_output_energy_joules_total"): ups.output_j,
         key("ups_rated_power_watts"): ups.rated_w,
         key("ups_rated_apparent_power_voltamperes"): ups.rated_w / RATED_POWER_FACTOR,
         key("ups_low_battery_threshold_seconds"): LOW_BATTERY_S,
         key("device_alarms"): float(ups.mode != "normal") + float(low == "low"),
     }
+    if ups.mode in {"normal", "bypass"} and ups.load > LEAST_LOAD:
+        shown[key("ups_efficiency_ratio")] = total / sum(ups.input_w)
     return shown | _ups_phases(world, ups, current)
 
 

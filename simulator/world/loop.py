@@ -24,9 +24,11 @@ PLATE_J_PER_K_W: Final = 0.5
 """Heat capacity of cold plates and what sits on them, of design liquid heat: 500 J/K for a kilowatt."""
 PLATE_K: Final = 12.0
 """How much hotter than the coolant the plates are at design heat and flow."""
-THROTTLE_C: Final = 78.0
-STOP_C: Final = 92.0
+THROTTLE_C: Final = 75.0
+STOP_C: Final = 88.0
 """Between these the equipment slows down, above it is off."""
+LOW_FLOW: Final = 0.2
+"""Of the design flow, below which coolant is as warm as the return all along the plates."""
 DEAERATION_S: Final = 600.0
 STABLE: Final = 0.3
 """Part of a volume that may flow through it in one step of the explicit scheme."""
@@ -104,7 +106,7 @@ class SecondaryLoop:
         else:
             self.gas *= math.exp(-dt_s / DEAERATION_S)
         for cdu in self.cdus:
-            cdu.control_pumps(self.pressure_pa, dt_s, live=live[cdu.section.id])
+            cdu.control_pumps(self.pressure_pa, self.return_c, dt_s, live=live[cdu.section.id])
         self.pressure_pa, flows = solve([cdu.branch(self.gas) for cdu in self.cdus], self.resistance)
         for cdu, flow in zip(self.cdus, flows, strict=True):
             cdu.move(flow, self.pressure_pa)
@@ -123,7 +125,9 @@ class SecondaryLoop:
     def warm(self, heat_w: Mapping[str, float], dt_s: float) -> None:
         """Heat of the racks' liquid side into plates and coolant, and on to the primary side as the CDUs found it."""
         mean = (self.supply_c + self.return_c) / 2
-        taken = sum(self._plate(plates, heat_w[rack], mean, dt_s) for rack, plates in self.plates.items())
+        # Without flow plates face what they have warmed; else nothing would keep it from getting hotter than they are.
+        faced = self.return_c - (self.return_c - mean) * min(1.0, self.flow / (LOW_FLOW * self.design_flow))
+        taken = sum(self._plate(plates, heat_w[rack], faced, dt_s) for rack, plates in self.plates.items())
         capacity = self.capacity(mean)
         returned = self._return_volume * capacity
         quickest = max(self.flow / self._return_volume, *(cdu.flow / cdu.volume_m3 for cdu in self.cdus))
