@@ -46,6 +46,7 @@ class DeriveConfig(StrictModel):
     store: bool = True
     state: Path | None = None
     batteries: dict[Name, BatteryConfig] = {}
+    pumps_required: dict[Name, Annotated[int, Field(ge=1, le=8)]] = {}
     thermal: ThermalConfig = ThermalConfig()
 
     def settings(self, residual_grams_per_kwh: float | None) -> Settings:
@@ -54,7 +55,12 @@ class DeriveConfig(StrictModel):
             ups: Battery(battery.runtimes, battery.health, battery.peukert) for ups, battery in self.batteries.items()
         }
         thermal = Thermal(**self.thermal.model_dump())
-        return Settings(batteries=batteries, thermal=thermal, residual_grams_per_kwh=residual_grams_per_kwh)
+        return Settings(
+            batteries=batteries,
+            pumps_required=self.pumps_required,
+            thermal=thermal,
+            residual_grams_per_kwh=residual_grams_per_kwh,
+        )
 
 
 class CarbonConfig(StrictModel):

@@ -1,25 +1,26 @@
 """Figures of each CDU: in go its series and the sensors around it, out come dew-point margin, pump redundancy, load; pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from collector.derive.frame import Unknown, Value
 from collector.derive.planner import Planner
-from rackflow.physics import LEAST_HEAT_W
+from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.site import Site
 
 SUPPLY = "dcim_cdu_supply_temperature_celsius"
 HEAT = "dcim_cdu_heat_removed_watts"
 _HEALTHY = ("running", "standby")
+_AIR = ("dcim_env_dew_point_celsius", "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio")
 _LEAST_SENSORS = 0.5
 """Air of a room is mixed: the worst of half of its sensors still says something, and the share is told."""
 
 
-def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str]) -> None:
+def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_required: Mapping[str, int]) -> None:
     """Figures of every CDU that the site file or the readings know."""
     described = site.cdus if site is not None else {}
     for cdu in dict.fromkeys([*described, *cdus]):
         _dew_point_margin(planner, site, cdu)
-        _pumps(planner, cdu)
+        _pumps(planner, cdu, pumps_required.get(cdu))
         heat = planner.reading(cdu, HEAT, loop="secondary")
         if site is not None and cdu in described:
             rated_w = described[cdu].rated_cooling_w
@@ -30,19 +31,6 @@ def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str]) -> None:
         if planner.has(cdu, "dcim_cdu_power_watts"):
             power = planner.reading(cdu, "dcim_cdu_power_watts")
             planner.publish_of("dcim_cdu_coefficient_of_performance_ratio", cdu, planner.step((heat, power), _cop))
-
-
-def plan_ups_losses(planner: Planner, devices: Iterable[str]) -> None:
-    """What each UPS that measures both sides turns into heat."""
-    for ups in devices:
-        sides = []
-        for side in ("input", "output"):
-            metrics = (f"dcim_ups_{side}_total_power_watts", f"dcim_ups_{side}_power_watts")
-            ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
-            if ways:
-                sides.append(planner.first(*ways))
-        if len(sides) == 2:  # noqa: PLR2004 - input and output
-            planner.publish_of("dcim_ups_losses_watts", ups, planner.step(sides, lambda taken, given: taken - given))
 
 
 def healthy_pumps(planner: Planner, cdu: str) -> int:
@@ -57,15 +45,25 @@ def _count_healthy(*states: Value) -> Value:
     return float(sum(state in _HEALTHY for state in states))
 
 
-def _pumps(planner: Planner, cdu: str) -> None:
-    required = planner.reading(cdu, "dcim_cdu_pumps_required")
-    spare = planner.step((healthy_pumps(planner, cdu), required), lambda healthy, needed: healthy - needed)
+def _pumps(planner: Planner, cdu: str, configured: int | None) -> None:
+    """Healthy pumps beyond those that the configuration, or the unit itself, says that it needs."""
+    healthy = healthy_pumps(planner, cdu)
+    if configured is not None:
+        spare = planner.step((healthy,), lambda count, needed=configured: count - needed)
+    else:
+        required = planner.reading(cdu, "dcim_cdu_pumps_required")
+        spare = planner.step((healthy, required), lambda count, needed: count - needed)
     planner.publish_of("dcim_cdu_pumps_spare", cdu, spare)
 
 
 def _dew_point_margin(planner: Planner, site: Site | None, cdu: str) -> None:
     supply = planner.reading(cdu, SUPPLY, loop="secondary")
-    points = planner.each(cdu, "dcim_cdu_dew_point_celsius")
+    own_air = (
+        "dcim_cdu_dew_point_celsius",
+        "dcim_cdu_ambient_temperature_celsius",
+        "dcim_cdu_ambient_relative_humidity_ratio",
+    )
+    points = _dew_points(planner, cdu, own_air, {})
     if site is not None and cdu in site.cdus:
         loop = site.loops[site.cdus[cdu].secondary]
         rooms = {site.rows[site.racks[rack].row].room for rack in loop.racks} | {site.place(cdu).get("room")}
@@ -74,11 +72,35 @@ def _dew_point_margin(planner: Planner, site: Site | None, cdu: str) -> None:
                 if sensor.measures == "air":
                     own = {"sensor": sensor.sensor} if sensor.sensor else {}
                     device = sensor.device or sensor.id
-                    found = planner.each(device, "dcim_env_dew_point_celsius", **own)
-                    points += found or [planner.reading(device, "dcim_env_dew_point_celsius", **own)]
+                    points += _dew_points(planner, device, _AIR, own)
     points = list(dict.fromkeys(points)) or [planner.reading(cdu, "dcim_cdu_dew_point_celsius")]
     margin = planner.step((supply,), lambda now, dew: now - max(dew), some=points, least=_LEAST_SENSORS)
     planner.publish_of("dcim_cdu_dew_point_margin_celsius", cdu, margin)
+
+
+def _dew_points(planner: Planner, device: str, metrics: Sequence[str], labels: Mapping[str, str]) -> list[int]:
+    """Slots of the dew points that a device, or one sensor of it, tells; else by temperature and humidity of one sensor.
+
+    A sensor that has never told humidity is none of dew point.
+    """
+    dew_point, temperature, humidity = metrics
+    if found := planner.each(device, dew_point, **labels):
+        return found
+    if not planner.values_of(device, humidity, "sensor"):
+        return _by_magnus(planner, device, (temperature, humidity), labels)
+    sensors = [each for each in planner.values_of(device, humidity, "sensor") if labels.get("sensor", each) == each]
+    return [slot for each in sensors for slot in _by_magnus(planner, device, (temperature, humidity), {"sensor": each})]
+
+
+def _by_magnus(planner: Planner, device: str, metrics: Sequence[str], labels: Mapping[str, str]) -> list[int]:
+    if not all(planner.has(device, metric, **labels) for metric in metrics):
+        return []
+    return [planner.step([planner.reading(device, metric, **labels) for metric in metrics], _dew_point)]
+
+
+def _dew_point(celsius: float, humidity_ratio: float) -> Value:
+    found = dew_point_celsius(celsius, humidity_ratio)
+    return Unknown("temperature or humidity is outside of Magnus' formula") if found is None else found
 
 
 def _quotient(above: float, below: float) -> Value:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from collector.derive.battery import Battery
 from collector.derive.books import Books
 from collector.derive.carbon import Factor, Factors
-from collector.derive.cooling import plan_cdus, plan_ups_losses
+from collector.derive.cooling import plan_cdus
 from collector.derive.electrical import RackPower, plan_racks
 from collector.derive.energy import Accounts, plan_accounts
 from collector.derive.feeds import plan_feeds
@@ -28,6 +28,8 @@ class Settings:
     """What the configuration adds to the site file."""
 
     batteries: Mapping[str, Battery] = field(default_factory=dict)
+    pumps_required: Mapping[str, int] = field(default_factory=dict)
+    """By CDU, where the unit does not say it itself."""
     thermal: Thermal = field(default_factory=Thermal)
     hourly: dict[int, Factor] = field(default_factory=dict)
     """Carbon factors by hour since 1970; grows as they come in."""
@@ -102,15 +104,14 @@ class SiteFigures:
     def _make(self) -> Plan:
         planner = Planner(self.name, self._known, self._places | self._described())
         site, settings = self._site, self._settings
-        plan_cdus(planner, site, self._of_class("cdu"))
-        plan_ups_losses(planner, self._of_class("ups"))
+        plan_cdus(planner, site, self._of_class("cdu"), settings.pumps_required)
         racks: dict[str, RackPower] = {}
         if site is not None:
             racks = plan_racks(planner, site)
             plan_feeds(planner, site, racks, settings.batteries)
             plan_loops(planner, site, racks, settings.thermal)
             self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
-        self._watched = plan_watched(planner, site, self._of_class("cdu"), racks)
+        self._watched = plan_watched(planner, site, self._of_class("cdu"), self._of_class("ups"), racks)
         self._asked = planner.asked
         return planner.plan()
 

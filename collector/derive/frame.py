@@ -11,7 +11,7 @@ from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS, Metric
 
 Label = tuple[str, str]
-WORDS = 20
+WORDS = 8
 """Missing inputs that are named; the others are counted."""
 _PLACE = frozenset({*BASE_LABELS, "loop"})
 Value = float | str

@@ -7,7 +7,7 @@ from collector.derive.electrical import RackPower, rack_labels
 from collector.derive.frame import Figure, Output, Values, output_of
 from collector.derive.planner import Planner
 from collector.derive.suspects import CduWatch
-from collector.derive.trends import Clogging, Peak
+from collector.derive.trends import Clogging, Level, Peak
 from collector.latest import Latest
 from rackflow.site import Site
 
@@ -37,11 +37,15 @@ class Watched:
     """CDU -> slots of the power of the racks that it alone cools."""
     suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
     filters: tuple[Filter, ...]
+    losses: Mapping[str, tuple[int, int, Output]]
+    """UPS -> slots of what it takes and gives, and the output of what it loses."""
     racks: Mapping[str, tuple[int, float, Output]]
     """Rack -> slot of its power, W that its feeds may carry for hours, each alone, and the output of what is stranded."""
 
 
-def plan_watched(planner: Planner, site: Site | None, cdus: Sequence[str], racks: Mapping[str, RackPower]) -> Watched:
+def plan_watched(
+    planner: Planner, site: Site | None, cdus: Sequence[str], ups: Sequence[str], racks: Mapping[str, RackPower]
+) -> Watched:
     """What to remember."""
     described = list(site.cdus) if site is not None else []
     every = list(dict.fromkeys([*described, *cdus]))
@@ -52,7 +56,20 @@ def plan_watched(planner: Planner, site: Site | None, cdus: Sequence[str], racks
             alone[members[0]] = tuple(racks[rack].total for rack in loop.racks)
     stranded = dict(_provisioned(site, racks)) if site is not None else {}
     filters = tuple(each for cdu in every for each in _filters(planner, cdu))
-    return Watched(alone, {cdu: planner.labels_of(cdu) for cdu in every}, filters, stranded)
+    losses = {name: found for name in ups if (found := _losses(planner, name)) is not None}
+    return Watched(alone, {cdu: planner.labels_of(cdu) for cdu in every}, filters, losses, stranded)
+
+
+def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
+    """Of a UPS that measures both sides."""
+    sides = []
+    for side in ("input", "output"):
+        metrics = (f"dcim_ups_{side}_total_power_watts", f"dcim_ups_{side}_power_watts")
+        ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
+        if not ways:
+            return None
+        sides.append(planner.first(*ways))
+    return sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), _DERIVED)
 
 
 def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
@@ -84,6 +101,7 @@ class Memory:
     watches: dict[str, CduWatch] = field(default_factory=dict)
     filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
     peaks: dict[str, Peak] = field(default_factory=dict)
+    losses: dict[str, Level] = field(default_factory=dict)
 
     def look(
         self, watched: Watched, latest: Latest, site: str, before: Values | None, now: float
@@ -107,6 +125,8 @@ class Memory:
                 yield Figure(output_of("dcim_device_reading_suspect", (*labels, *own), _DERIVED), 1.0, 0.0, 1.0)
         for each in watched.filters:
             yield from self._filter(each, values, wall_s)
+        for ups, (taken, given, output) in watched.losses.items():
+            yield self._loss(ups, values, (taken, given), output, wall_s)
         for rack, (slot, firm_w, output) in watched.racks.items():
             peak = self.peaks.setdefault(rack, Peak())
             power = values.number(slot)
@@ -117,6 +137,19 @@ class Memory:
                 yield Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
             else:
                 yield Figure(output, firm_w - highest, 0.0, peak.share())
+
+    def _loss(self, ups: str, values: Values, sides: tuple[int, int], output: Output, wall_s: float) -> Figure:
+        taken, given = (values.number(slot) for slot in sides)
+        level = self.losses.setdefault(ups, Level())
+        if taken is None or given is None or taken <= 0:
+            self.losses[ups] = Level()
+            words = [word for slot in sides for word in values.rests_on(slot)[1]] or ["the UPS takes no power"]
+            return Figure(output, None, 0.0, 1.0, tuple(words))
+        loss_w = level.add(taken - given, wall_s)
+        if loss_w is None or not output.metric.plausible(loss_w):
+            why = "less than ten minutes have been seen" if loss_w is None else f"result {loss_w:.4g} is not plausible"
+            return Figure(output, None, 0.0, 1.0, (why,))
+        return Figure(output, loss_w, max(values.age_s[slot] for slot in sides), 1.0)
 
     def _filter(self, each: Filter, values: Values, wall_s: float) -> Iterator[Figure]:
         clogging = self.filters.setdefault(each.key, Clogging())

@@ -34,6 +34,24 @@ class Mean:
 
 
 @dataclass(slots=True)
+class Level:
+    """The mean of the last five minutes that were complete: of two readings that are not of one moment, as loads step."""
+
+    _block: Mean = field(default_factory=lambda: Mean(_BLOCK_S))
+    _ended: int = 0
+    _last: float | None = None
+
+    def add(self, value: float, wall_s: float) -> float | None:
+        """One sample; None until five minutes have been seen from their beginning."""
+        mean = self._block.add(value, wall_s)
+        if mean is not None:
+            self._ended += 1
+            if self._ended > 1:
+                self._last = mean
+        return self._last
+
+
+@dataclass(slots=True)
 class Clogging:
     """Of one filter: resistance over the lowest hourly mean, and when it reaches the limit."""
 

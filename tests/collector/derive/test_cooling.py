@@ -2,6 +2,7 @@
 
 import pytest
 
+from collector.derive.engine import Settings
 from rackflow.physics import dew_point_celsius
 from tests.collector.derive.hall import Readings
 
@@ -97,14 +98,42 @@ def test_without_a_site_file_each_unit_still_has_its_own_figures() -> None:
     readings.take(
         "cdu-9", cdu(60_000, 30.0, "running", "standby") | {"cdu_rated_cooling_watts": 1e5}, device_class="cdu"
     )
-    readings.take(
-        "ups-9", {"ups_input_total_power_watts": 1e4, "ups_output_total_power_watts": 9.4e3}, device_class="ups"
-    )
     found = {name: figure.value for name, figure in readings.figures().items()}
     assert found == {
         "cdu_dew_point_margin_celsius{device=cdu-9}": 18.0,
         "cdu_pumps_spare{device=cdu-9}": 1.0,
         "cdu_cooling_load_ratio{device=cdu-9}": pytest.approx(0.6),
         "cdu_coefficient_of_performance_ratio{device=cdu-9}": 30.0,
-        "ups_losses_watts{device=ups-9}": pytest.approx(600.0),
     }
+
+
+def test_losses_are_a_mean_because_both_sides_are_not_read_at_once() -> None:
+    readings = Readings(described=False)
+    losses = []
+    for at in range(0, 1500, 10):
+        now = 100.0 + at
+        watts = (
+            200e3 if at // 10 % 2 else 100e3
+        )  # a load that steps between the reading of the input and that of the output
+        readings.take("ups-9", {"ups_input_total_power_watts": watts + 6e3}, now, device_class="ups")
+        readings.take("ups-9", {"ups_output_total_power_watts": 300e3 - watts}, now + 5, device_class="ups")
+        losses.append(readings.values("ups_losses_watts", now=now + 6)["device=ups-9"])
+    known = [value for value in losses if value is not None]
+    assert known
+    assert known == [pytest.approx(6e3)] * len(known)
+    readings.take("ups-9", {"ups_input_total_power_watts": 0.0}, 1700.0, device_class="ups")
+    readings.take("ups-9", {"ups_output_total_power_watts": 1e5}, 1700.0, device_class="ups")
+    assert readings.values("ups_losses_watts", now=1701.0) == {"device=ups-9": None}
+
+
+def test_a_sensor_without_dew_point_gives_it_by_temperature_and_humidity_of_separate_polls() -> None:
+    readings = cooled()
+    readings.take("box-1", {"env_temperature_celsius{sensor=1}": 30.0}, device_class="env")
+    readings.take("box-1", {"env_relative_humidity_ratio{sensor=1}": 0.6}, 100.5, device_class="env")
+    assert readings.values("cdu_dew_point_margin_celsius")["device=cdu-1"] == pytest.approx(30 - 21.4, abs=0.05)
+
+
+def test_pumps_that_a_unit_does_not_say_are_configured() -> None:
+    readings = Readings(settings=Settings(pumps_required={"cdu-1": 2}))
+    readings.take("cdu-1", cdu(60_000, 30.0, "running", "standby", "standby"), device_class="cdu")
+    assert readings.values("cdu_pumps_spare")["device=cdu-1"] == 1.0
