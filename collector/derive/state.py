@@ -22,6 +22,9 @@ def load_state(path: Path) -> dict[str, Kept]:
         return msgspec.json.decode(path.read_bytes(), type=_State).sites
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        log.warning("state file cannot be read, counting begins anew path=%s error=%s", path, error)
+        return {}
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)

@@ -184,6 +184,7 @@ def test_the_books_survive_a_restart(tmp_path: Path) -> None:
     assert load_state(tmp_path / "state.json") == {}
     assert (tmp_path / "state.json.damaged").exists()
     assert load_state(tmp_path / "none.json") == {}
+    assert load_state(tmp_path) == {}  # a folder is no file, and no reason not to start
 
 
 def test_factors_are_read_from_a_file_and_from_an_answer() -> None:
