@@ -73,8 +73,6 @@ class _OwnMetrics(Collector):
         dropped: dict[tuple[str, ...], float] = {}
         for key, each in accounts.items():
             dropped |= {(*key, why): float(count) for why, count in each.dropped.items()}
-            (*key, why): float(count) for key, each in accounts.items() for why, count in each.dropped.items()
-        }
         yield _gauge("ledger_dropped_messages", dropped, *who, "reason")
 
 
