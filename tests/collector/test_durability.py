@@ -90,14 +90,15 @@ async def test_one_bad_point_in_a_thousand_is_found(mosquitto: Mosquitto, influx
     config = config_for(mosquitto.port, tmp_path, {**influx_store(influxdb), "batch_lines": 4000, "flush_s": 1.0})
     async with running(config) as running_one, publisher(mosquitto.port) as client:
         await running_one.ready()
+        # InfluxDB 1.x fixes types per shard: the bad point is the one of long ago.
+        time_ms = now_ms()
+        old_ms = time_ms - 300 * 86_400_000
         tags = "agent=gw-3,device=cdu-500,rack=b07,room=dh1,row=b,site=cas1,loop=secondary"
-        body = f'dcim_cdu,{tags} supply_temperature_celsius="text" 1'.encode()
+        body = f'dcim_cdu,{tags} supply_temperature_celsius="text" {old_ms - 1}'.encode()
         address = f"{influxdb.url}/api/v2/write"
         params = {"org": "x", "bucket": influxdb.database, "precision": "ms"}
         assert (await asyncio.to_thread(lambda: request(address, params, body=body))).status == 204
-        time_ms = now_ms()
-        # InfluxDB 1.x fixes types per shard: the bad point is the one in the first hours of 1970.
-        documents = [batch(f"cdu-{n}", seq=n, time_ms=2 if n == 500 else time_ms) for n in range(1, 1001)]
+        documents = [batch(f"cdu-{n}", seq=n, time_ms=old_ms if n == 500 else time_ms) for n in range(1, 1001)]
         await publish(client, *documents)
         rows = await eventually(lambda: _full(influxdb, 999), "all good points", timeout_s=30)
         assert "cdu-500" not in {row["device"] for row in rows}
@@ -106,7 +107,9 @@ async def test_one_bad_point_in_a_thousand_is_found(mosquitto: Mosquitto, influx
         assert entry["reason"] == "store"
         assert "conflict" in entry["error"]
         assert (
-            base64.b64decode(entry["payload"]).decode().endswith(",loop=secondary supply_temperature_celsius=32.125 2")
+            base64.b64decode(entry["payload"])
+            .decode()
+            .endswith(f",loop=secondary supply_temperature_celsius=32.125 {old_ms}")
         )
         assert await running_one.sample('dcim_collector_influx_write_failures_total{reason="refused"}') == "1.0"
         # The dead letter may come before the other half of the points.
