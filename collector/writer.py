@@ -132,19 +132,33 @@ class Writer:
 
     async def _make_durable(self, taken: list[Pending]) -> bool:
         """False when stopped before that. What the ledger knows as stored is not written again."""
-        entries = [note for each in taken if isinstance(note := each.taken.note, Entry) and not note.dead]
-        known = {note for note, fresh in zip(entries, await self._ledger.fresh(entries), strict=True) if not fresh}
-        news = [each for each in taken if each.taken.note not in known]
+        news = await self._news(taken)
         notes = [note for each in taken if (note := each.taken.note) is not None]
         match await self._place(news):
             case "stored":
                 return await self._ledger.enter(notes)
             case "kept":
-                waiting = {each.taken.note for each in news if each.is_kept}
-                held = await self._ledger.hold([note for note in entries if note in waiting])
-                return held and await self._ledger.enter([note for note in notes if note not in waiting])
+                waiting = [note for each in news if each.is_kept and isinstance(note := each.taken.note, Entry)]
+                held = {(entry.key, entry.seq) for entry in waiting}
+                others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in held)]
+                return await self._ledger.hold(waiting) and await self._ledger.enter(others)
             case _:
                 return False
+
+    async def _news(self, taken: list[Pending]) -> list[Pending]:
+        """Without what the ledger knows as stored, and without repetitions."""
+        entries = [note for each in taken if isinstance(note := each.taken.note, Entry) and not note.dead]
+        fresh = await self._ledger.fresh(entries)
+        known = {(entry.key, entry.seq) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
+        news = []
+        for each in taken:
+            note = each.taken.note
+            if isinstance(note, Entry) and not note.dead:
+                if (note.key, note.seq) in known:
+                    continue
+                known.add((note.key, note.seq))
+            news.append(each)
+        return news
 
     async def _place(self, news: list[Pending]) -> Literal["stored", "kept", "stopped"]:
         """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""

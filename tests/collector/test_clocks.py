@@ -1,0 +1,111 @@
+"""Clocks that are wrong, and agents that run twice: what is believed, and what is noticed."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.clocks import AHEAD_MS, EARLIEST_MS, OLDEST_MS, stored_ms
+from collector.clones import REMEMBERED_S, Clones
+from collector.latest_state import AgentState
+from tests.collector.documents import batch, now_ms, status
+from tests.collector.running import config_for, publish, publisher, running
+from tests.collector.stored import points
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+WALL_MS = 1_795_468_800_000
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "believed"),
+    [
+        (WALL_MS, True),
+        (WALL_MS + AHEAD_MS, True),
+        (WALL_MS + AHEAD_MS + 1, False),
+        (WALL_MS - OLDEST_MS, True),
+        (WALL_MS - OLDEST_MS - 1, False),
+        (0, False),
+        (2_147_483_648_000, False),
+    ],
+)
+def test_times_that_cannot_be_give_way_to_the_time_of_receipt(time_ms: int, believed: bool) -> None:  # noqa: FBT001 - the answer
+    assert stored_ms(time_ms, WALL_MS) == (time_ms if believed else WALL_MS)
+
+
+def test_a_collector_whose_own_clock_is_not_set_believes_no_time_before_2020() -> None:
+    assert stored_ms(EARLIEST_MS - 1, 1000) == 1000
+
+
+async def test_a_time_that_cannot_be_is_stored_under_receipt_time_with_the_original_beside(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    before = now_ms()
+    async with running(config_for(mosquitto.port, tmp_path)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, batch("cdu-1", seq=1, time_ms=5_000), batch("cdu-2", seq=2, time_ms=2_147_483_648_000))
+        await one.reaches('dcim_collector_message_failures_total{reason="time"}', lambda count: count == 2)
+        await eventually(lambda: len(points(tmp_path)) == 6, "three points each")
+        lines = points(tmp_path)
+    originals = {line.split()[1] for line in lines if "original_timestamp_seconds" in line}
+    assert originals == {"original_timestamp_seconds=5.0", "original_timestamp_seconds=2147483648.0"}
+    for line in lines:
+        assert before <= int(line.rpartition(" ")[2]) // 1_000_000 <= now_ms()
+
+
+def late(agent: AgentState, seq: int, delay_s: float, now: float) -> float:
+    return agent.lateness_s(batch(seq=seq), delay_s, now)
+
+
+def test_a_clock_that_is_behind_makes_nothing_stale_once_it_is_certain() -> None:
+    agent = AgentState("cas1", "gw-3")
+    assert late(agent, 1, 3600.1, 100.0) == pytest.approx(3600.1)
+    lateness = [late(agent, seq, 3600.1 + seq % 3 / 10, 100.0 + seq) for seq in range(2, 40)]
+    assert lateness[0] > 3600
+    assert lateness[-1] == pytest.approx(0.0, abs=0.5)
+    # The clock is set right: at once nothing is late.
+    assert late(agent, 40, 0.1, 141.0) == pytest.approx(0.1)
+
+
+def test_what_a_broker_held_for_an_hour_is_late_to_the_end() -> None:
+    """A message a second was made and is delivered fifty times as fast; then comes what is live."""
+    agent = AgentState("cas1", "gw-3")
+    for seq in range(3600):
+        now = seq / 50
+        assert late(agent, seq + 1, 3600.0 - seq + now, now) > 60 or seq > 3500
+    assert late(agent, 3601, 0.1, 80.0) == pytest.approx(0.1)
+
+
+def test_backlog_beside_what_is_live_stays_late() -> None:
+    agent = AgentState("cas1", "gw-3")
+    for step in range(60):
+        assert late(agent, 1000 + step, 0.2, float(step)) == pytest.approx(0.2)
+        assert late(agent, 10 + step, 900.0, float(step)) == pytest.approx(900.0)
+
+
+def hello(clones: Clones, epoch: str, now: float, hostname: str = "gw") -> bool:
+    clones.hear(msgspec.structs.replace(status(epoch=epoch), hostname=hostname), now)
+    return ("cas1", "gw-3") in clones.current(now)
+
+
+def test_an_epoch_that_comes_back_after_another_is_a_second_process(caplog: pytest.LogCaptureFixture) -> None:
+    clones = Clones()
+    with caplog.at_level(logging.ERROR):
+        assert not hello(clones, "A", 0.0, "one")
+        assert not hello(clones, "A", 1.0, "one")
+        assert not hello(clones, "B", 2.0, "two")
+        assert hello(clones, "A", 3.0, "one")
+        assert hello(clones, "B", 4.0, "two")
+    assert [record.getMessage() for record in caplog.records] == [
+        "agent=gw-3 site=cas1 runs twice, on hosts two and one; stop one or give it another name"
+    ]
+    assert clones.current(4.0 + REMEMBERED_S) == set()
+
+
+def test_restarts_reconnects_and_wills_are_no_second_process() -> None:
+    clones = Clones()
+    for at, epoch in enumerate(["A", "A", "B", "B", "C", "D", "E", "F"]):
+        assert not hello(clones, epoch, float(at))
+        clones.hear(status(epoch="A", online=False), float(at))
+    assert clones.known() == {("cas1", "gw-3")}

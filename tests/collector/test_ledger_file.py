@@ -1,0 +1,135 @@
+"""The ledger on disk: over restarts, kills, torn files and full disks, beside a running collector, and as a command."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.cli import main
+from collector.ledger import CHUNK, Entry, Key, Statement
+from collector.ledger_account import settle
+from collector.ledger_file import LedgerFile
+from collector.ledger_rows import decode_page, encode_page, read_page
+from rackflow.documents import Account, Numbers, Status
+from tests.collector.documents import batch, now_ms, status
+from tests.collector.running import config_for, publish, publisher, running, until
+from tests.collector.stored import points
+from tests.contract.test_outbox_disk import files_no_larger_than
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+KEY = Key("cas1", "gw-3", "01JD5Z")
+WALL_S = 1_795_468_800.0
+
+
+def entries(first: int, last: int) -> list[Entry]:
+    return [Entry(KEY, seq, 1_795_468_800_000 + seq, 1_795_468_800_000 + seq) for seq in range(first, last + 1)]
+
+
+def opened(folder: Path) -> LedgerFile:
+    return LedgerFile(folder / "ledger.db", 400, lambda: WALL_S)
+
+
+def stored_in(folder: Path) -> int:
+    [(book, chunks)] = read_page(folder / "ledger.db").books
+    return settle(book, chunks).stored
+
+
+async def test_what_was_entered_is_there_after_a_restart_and_is_not_fresh_again(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    assert await ledger.enter(entries(1, 2 * CHUNK + 100))
+    assert await ledger.enter(entries(2 * CHUNK + 201, 2 * CHUNK + 300))
+    ledger.close()
+    ledger = opened(tmp_path)
+    assert await ledger.fresh(entries(2 * CHUNK + 100, 2 * CHUNK + 101)) == [False, True]
+    assert await ledger.fresh(entries(5, 5)) == [False]
+    assert await ledger.enter(entries(2 * CHUNK + 101, 2 * CHUNK + 200))
+    assert stored_in(tmp_path) == 2 * CHUNK + 300
+    ledger.close()
+
+
+async def test_a_page_is_the_same_over_the_network(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=11, last=20, reason="full")])
+    assert await ledger.enter([*entries(1, 10), *entries(21, 30), Statement(KEY, account, 5)])
+    assert await ledger.hold(entries(31, 33))
+    page = read_page(tmp_path / "ledger.db")
+    again = decode_page(encode_page(page))
+    [(book, chunks)] = again.books
+    assert (again.ledger, book.key, chunks) == (page.ledger, KEY, page.books[0][1])
+    sums = settle(book, chunks)
+    assert (sums.produced, sums.stored, sums.in_flight, dict(sums.dropped)) == (33, 20, 3, {"full": 10})
+    assert sums.missing == []
+    ledger.close()
+
+
+async def test_a_full_disk_holds_entries_up_and_loses_none(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    assert await ledger.enter(entries(1, 10))
+    with files_no_larger_than(1024):
+        waiting = asyncio.create_task(ledger.enter(entries(11, 20)), name="entering")
+        await until(lambda: ledger.fault is not None, "the fault is noticed")
+        assert not waiting.done()
+    async with asyncio.timeout(10):
+        assert await waiting
+    assert ledger.fault is None
+    assert stored_in(tmp_path) == 20
+    ledger.close()
+
+
+async def test_a_damaged_file_is_set_aside_and_the_account_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"no database" * 500)
+    ledger = opened(tmp_path)
+    assert ledger.failures["damaged"] == 1
+    assert (tmp_path / "ledger.db.damaged").exists()
+    assert await ledger.enter(entries(501, 600))
+    [(book, chunks)] = read_page(tmp_path / "ledger.db").books
+    sums = settle(book, chunks)
+    assert (sums.known_from, sums.produced, sums.stored, sums.missing) == (501, 100, 100, [])
+    ledger.close()
+
+
+async def test_a_message_that_comes_again_is_counted_and_not_stored_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    time_ms = now_ms()
+    async with running(config_for(mosquitto.port, tmp_path)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        for _ in range(3):
+            await publish(client, *(batch(seq=seq, time_ms=time_ms + seq) for seq in (1, 2, 3)))
+        await one.reaches('dcim_collector_ledger_duplicate_messages{agent="gw-3",site="cas1"}', lambda n: n == 6)
+    assert len([line for line in points(tmp_path) if line.startswith("dcim_cdu,")]) == 3
+
+
+async def test_the_command_tells_what_is_missing_beside_a_running_collector(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = config_for(mosquitto.port, tmp_path)
+    file = tmp_path / "collector.yaml"
+    file.write_text(json.dumps(config.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, *(batch(seq=seq) for seq in (1, 2, 5)))
+        await eventually(lambda: len(points(tmp_path)) == 6, "stored")
+        assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "json"]) == 1
+        [epoch] = json.loads(capsys.readouterr().out)["epochs"]
+        assert (epoch["produced"], epoch["stored"], epoch["missing"]) == (5, 3, 2)
+        assert [(run["first"], run["last"]) for run in epoch["missing_ranges"]] == [(3, 4)]
+        page = (await one.get("/ledger")).text
+        assert decode_page(page.encode()).books[0][0].key == KEY
+        # The agent says that it has dropped them.
+        dropped = Account(kind="disk", dropped=[Numbers(epoch="01JD5Z", first=3, last=4, reason="full")])
+        await publish(client, with_account(dropped))
+        await one.reaches(
+            'dcim_collector_ledger_dropped_messages{agent="gw-3",reason="full",site="cas1"}', lambda count: count == 2
+        )
+        await one.reaches('dcim_collector_ledger_missing_messages{agent="gw-3",site="cas1"}', lambda count: count == 0)
+    assert main(["ledger", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("5 messages of 1 agents: complete\n")
+    assert main(["ledger", str(file), "--since", "yesterday"]) == 78
+    assert main(["ledger", str(file), "--with", str(tmp_path / "absent.db")]) == 1
+    assert "there is no ledger" in capsys.readouterr().err
+
+
+def with_account(account: Account) -> Status:
+    return msgspec.structs.replace(status("cdu-07"), account=account)
