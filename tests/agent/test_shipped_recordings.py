@@ -63,10 +63,10 @@ def test_apc_rpdu2(capsys: pytest.CaptureFixture[str]) -> None:
     values = document["values"]
     total = values["dcim_pdu_input_power_watts{inlet=1}"]
     by_phase = [values[f"dcim_pdu_phase_power_watts{{inlet=1,phase={phase}}}"] for phase in PHASES]
-    by_outlet = [values[f"dcim_pdu_outlet_power_watts{{outlet={outlet}}}"] for outlet in range(1, 25)]
+    by_outlet = [values[f"dcim_pdu_outlet_power_watts{{outlet=1.{outlet}}}"] for outlet in range(1, 25)]
     assert sum(by_phase) == pytest.approx(total, rel=0.01)
     assert sum(by_outlet) == pytest.approx(total, rel=0.05)
     assert values["dcim_env_temperature_celsius{sensor=1}"] == 23.6
     assert values["dcim_env_relative_humidity_ratio{sensor=1}"] == 0.43
     assert values["dcim_pdu_phase_rated_current_amperes{inlet=1,phase=L1}"] == 32
-    assert {values[f"dcim_pdu_outlet_on{{outlet={outlet}}}"] for outlet in range(1, 25)} <= {0.0, 1.0}
+    assert {values[f"dcim_pdu_outlet_on{{outlet=1.{outlet}}}"] for outlet in range(1, 25)} <= {0.0, 1.0}
