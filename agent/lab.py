@@ -16,7 +16,6 @@ from agent.poll import SnmpPoller
 from agent.profile import load_profiles, parse_profile
 from agent.seams import SnmpTarget
 from agent.snmp_gufo import GufoClient
-from agent.walk import ROOTS, Walker, redacted
 from rackflow.config import check_config
 from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
 from rackflow.snmprec import Record, dump_snmprec, read_snmprec
@@ -147,6 +146,9 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
         serials.append("")  # an unknown device is just what one records
     finally:
         await fast.close()
+    # A running agent has no use for pysnmp's 10 MB.
+    from agent.walk import ROOTS, Walker, redacted  # noqa: PLC0415
+
     walker = Walker(target)
     records: list[Record] = []
     try:
