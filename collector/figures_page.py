@@ -7,22 +7,32 @@ from collector.derive.frame import Figure
 from collector.humanise import quantity, span
 
 UNKNOWN_SHOWN = 30
+ALL_SHOWN = 12
+MULTIPLES = ("_performance_ratio", "pue_ratio")
+"""Ratios that nobody tells in percent."""
 _DETAIL = frozenset({"device", "rack"})
 
 
 def figures_card(figures: Sequence[Figure]) -> str:
-    """A section: answers that are of no single device or rack, then the unknown ones with what is missing."""
-    answers = [figure for figure in figures if figure.value is not None and not _detailed(figure)]
+    """A section: answers, of single devices and racks only while they are few, then the unknown ones with what is missing."""
+    known = [figure for figure in figures if figure.value is not None]
     unknown = [figure for figure in figures if figure.value is None]
-    rows = "".join(_row(figure, _known(figure)) for figure in answers)
-    gaps = "".join(_row(figure, "; ".join(figure.missing) or "unknown") for figure in unknown[:UNKNOWN_SHOWN])
-    more = f'<p class="note">and {len(unknown) - UNKNOWN_SHOWN} more</p>' if len(unknown) > UNKNOWN_SHOWN else ""
-    card = f'<section class="up"><h2>Derived figures <small>{len(figures) - len(unknown)} known</small></h2>'
-    card += f"<table>{rows}</table></section>" if rows else "</section>"
+    answers = known if len(known) <= ALL_SHOWN else [figure for figure in known if not _detailed(figure)]
+    card = ""
+    if known:
+        rows = "".join(_row(figure, _known(figure)) for figure in answers)
+        rest = _more(len(known) - len(answers), "of single devices and racks")
+        title = f"<h2>Derived figures <small>{len(known)} known</small></h2>"
+        card = f'<section class="up">{title}<table>{rows}</table>{rest}</section>'
     if unknown:
+        gaps = "".join(_row(figure, "; ".join(figure.missing) or "unknown") for figure in unknown[:UNKNOWN_SHOWN])
         title = f'<h2><span class="state">unknown</span> figures <small>{len(unknown)}</small></h2>'
-        card += f'<section class="down">{title}<table>{gaps}</table>{more}</section>'
+        card += f'<section class="gaps">{title}<table>{gaps}</table>{_more(len(unknown) - UNKNOWN_SHOWN)}</section>'
     return card
+
+
+def _more(count: int, which: str = "") -> str:
+    return f'<p class="note">and {count} {which or "more"}, on <a href="metrics">metrics</a></p>' if count > 0 else ""
 
 
 def _detailed(figure: Figure) -> bool:
@@ -35,7 +45,9 @@ def _known(figure: Figure) -> str:
     rests = f"oldest input {span(round(figure.oldest_s))}"
     if figure.share < 1:
         rests += f", {figure.share:.0%} of inputs"
-    return f"{quantity(figure.value, figure.output.metric.unit)} ({rests})"
+    metric = figure.output.metric
+    is_multiple = metric.name.endswith(MULTIPLES)
+    return f"{f'{figure.value:.2f}' if is_multiple else quantity(figure.value, metric.unit)} ({rests})"
 
 
 def _row(figure: Figure, text: str) -> str:
