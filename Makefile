@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test check bench fmt
+.PHONY: help demo test check bench chaos fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
 	@echo "make test   every test, against real servers (Debian packages, installed when missing)"
 	@echo "make check  format, lint, imports, types, generated files, rules, wheel"
 	@echo "make bench  the figures in the README"
+	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it"
 	@echo "make fmt    format and fix what can be fixed"
 
 demo:
@@ -25,6 +26,9 @@ check:
 
 bench:
 	@scripts/bench $(ARGS)
+
+chaos:
+	@scripts/chaos $(ARGS)
 
 fmt:
 	@scripts/venv dev

@@ -1,0 +1,38 @@
+"""`make chaos`: plays every scenario, or the quick ones, and prints one table; exit status 1 if anything is amiss."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.e2e.chaos.scenarios import SCENARIOS, play
+
+HEAD = "| scenario | produced | stored | duplicated | missing without reason | other requests or polls lost | seconds |"
+
+
+def main() -> int:
+    """Exit status."""
+    parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["all", "quick"], default="all")
+    parser.add_argument("--only", default="", help="scenarios whose name contains this")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    print(f"{HEAD}\n|---|---|---|---|---|---|---|", flush=True)
+    rows = []
+    for scenario in SCENARIOS:
+        times = scenario.quick if arguments.what == "quick" else scenario.full
+        if not times or arguments.only not in scenario.name:
+            continue
+        with tempfile.TemporaryDirectory(prefix="rackflow-chaos-") as name:
+            row = play(scenario, times, Path(name), arguments.seed)
+        rows.append(row)
+        cells = (row.name, row.produced, row.stored, row.duplicated, row.missing, row.unseen, f"{row.seconds:.0f}")
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    produced, duplicated = sum(row.produced for row in rows), sum(row.duplicated for row in rows)
+    missing = sum(row.missing for row in rows)
+    print(f"{len(rows)} scenarios, {produced} produced, {duplicated} duplicated, {missing} missing without reason")
+    return 1 if duplicated or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""A site to torture: snmpd, agent, mosquitto, collector and InfluxDB as processes; out comes what became of the messages."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from benchmarks.bench_site import AGENT, write_agent
+from tests.servers.captures import REPOSITORY
+from tests.servers.influxdb import InfluxDB
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.snmpd import Snmpd
+from tests.servers.waiting import wait_until
+from tests.servers.web import answers
+
+DEVICES = 20
+INTERVAL_S = 0.2
+DRAIN_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the collector's ledger says of all epochs, in messages; `status` is the command's exit status."""
+
+    status: int
+    produced: int
+    stored: int
+    in_flight: int
+    dropped: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """What the database and the device say: rows, and packets that snmpd counted.
+
+    Each poll is one packet and stores the count that snmpd gave it (snmpInPkts), so packets between the first and the
+    last stored poll, less the polls stored, are requests of other kinds and polls that were lost.
+    """
+
+    polls: int
+    rows: int
+    repeated: int
+    packets: int
+
+
+class Process:
+    """`python -m PACKAGE run CONFIG`; started, killed, started again."""
+
+    def __init__(self, package: str, config: Path) -> None:
+        self._package = package
+        self._config = config
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; its log goes beside its configuration."""
+        with self._config.with_suffix(".log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._package, "run", str(self._config)],
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def stop(self) -> None:
+        """SIGTERM, obeyed with status 0."""
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.poll() is None, f"{self._package} has died; see {self._config.with_suffix('.log')}"
+            process.terminate()
+            assert process.wait(20) == 0
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(10)
+
+
+class ChaosSite:
+    """All of it in one folder. `start`, do harm, `drain`, then ask for `account` and `witnessed`; `close` in the end."""
+
+    def __init__(self, folder: Path, *, persistence: bool = True) -> None:
+        self.folder = folder
+        self.snmpd = Snmpd(folder / "snmpd")
+        self.broker = Mosquitto(folder / "mosquitto", persistence=persistence)
+        self.database = InfluxDB(folder / "influxdb")
+        self._web = f"127.0.0.1:{free_port()}"
+
+    def start(self) -> None:
+        """Everything runs, and the collector has subscribed before the agent says its first word."""
+        self.snmpd.start()
+        self.broker.start()
+        self.database.start()
+        agent = write_agent(self.folder, self.broker.port, self.snmpd.port, DEVICES, INTERVAL_S, on_disk=True)
+        self.agent = Process("agent", agent)
+        self.collector_file = self._write_collector()
+        self.collector = Process("collector", self.collector_file)
+        self.collector.start()
+        wait_until(lambda: answers(f"http://{self._web}/readyz"), "the collector is ready", 30)
+        self.agent.start()
+        wait_until(lambda: len(self._counts()) >= DEVICES, "polls are stored", 30)
+
+    def close(self) -> None:
+        """End what is left."""
+        self.agent.kill()
+        self.collector.kill()
+        for server in (self.database, self.broker, self.snmpd):
+            server.kill()
+
+    def drain(self) -> None:
+        """Stop polling, and wait until nothing is on its way; the account is final afterwards."""
+        self.agent.stop()
+        wait_until(lambda: self.account().in_flight == 0 and self._settled(), "everything is drained", DRAIN_S)
+        self.collector.stop()
+
+    def account(self) -> Account:
+        """`rackflow-collector ledger`, summed over epochs."""
+        command = [sys.executable, "-m", "collector", "ledger", str(self.collector_file), "--output", "json"]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode in {0, 1}, done.stderr
+        epochs = json.loads(done.stdout)["epochs"]
+        sums = {what: sum(each[what] for each in epochs) for what in ("produced", "stored", "in_flight", "missing")}
+        return Account(done.returncode, dropped=sum(sum(each["dropped"].values()) for each in epochs), **sums)
+
+    def witnessed(self) -> Witnessed:
+        """Ask the database."""
+        rows = self.database.query("SELECT up FROM dcim_device GROUP BY device")
+        distinct = {(row["device"], row["time"]) for row in rows}
+        counts = self._counts()
+        return Witnessed(len(counts), len(rows), len(rows) - len(distinct), counts[-1] - counts[0] + 1)
+
+    def _counts(self) -> list[int]:
+        rows = self.database.query("SELECT energy_joules_total FROM dcim_pdu_outlet WHERE outlet='0'")
+        return sorted(int(float(str(row["energy_joules_total"]))) for row in rows)
+
+    def _settled(self) -> bool:
+        account = self.account()
+        return account.missing == 0 or account.produced == account.stored + account.dropped + account.missing
+
+    def _write_collector(self) -> Path:
+        data = {
+            "broker": {"port": self.broker.port},
+            "client_id": f"collector-{AGENT}",
+            "store": {
+                "kind": "influxdb",
+                "url": self.database.url,
+                "bucket": self.database.database,
+                "token": "unused",
+                "timeout_s": 2.0,
+            },
+            "outbox": {"path": str(self.folder / "collector-outbox.db")},
+            "dead_letter": str(self.folder / "dead.jsonl"),
+            "listen": self._web,
+        }
+        path = self.folder / "collector.yaml"
+        path.write_text(yaml.safe_dump(data), encoding="utf-8")
+        return path
