@@ -137,8 +137,8 @@ class ChaosSite:
         return Witnessed(len(counts), len(rows), len(rows) - len(distinct), counts[-1] - counts[0] + 1)
 
     def _counts(self) -> list[int]:
-        rows = self.database.query("SELECT energy_joules_total FROM dcim_pdu_outlet WHERE outlet='0'")
-        return sorted(int(float(str(row["energy_joules_total"]))) for row in rows)
+        rows = self.database.query("SELECT outlet_energy_joules_total FROM dcim_pdu WHERE outlet='0'")
+        return sorted(int(float(str(row["outlet_energy_joules_total"]))) for row in rows)
 
     def _settled(self) -> bool:
         account = self.account()
