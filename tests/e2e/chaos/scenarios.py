@@ -1,15 +1,19 @@
 """What is done to a site: in go a site that runs and a number of blows, out comes nothing; the site is judged afterwards."""
 
+import os
 import random
+import resource
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.chaos.site import ChaosSite
+from tests.e2e.chaos.site import ChaosSite, Process
 
 LIFE_S = (2.0, 3.5)
 """How long the victim lives between two blows: long enough that it has started and works."""
+FROZEN_S = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +29,17 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of the messages of one scenario; `unseen` are requests that snmpd saw beyond the polls stored."""
+    """What became of one scenario's messages; `came_again` were not stored twice, `heard` is what a second listener heard."""
 
     name: str
     produced: int
     stored: int
     duplicated: int
+    came_again: int
+    dropped: int
     missing: int
-    unseen: int
+    heard: int
+    heard_not_stored: int
     seconds: float
 
 
@@ -69,13 +76,118 @@ def database_away(site: ChaosSite, seconds: int, _: random.Random) -> None:
     site.database.start()
 
 
+def database_refuses(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    site.proxy.mood = "refuse"
+    time.sleep(seconds)
+    site.proxy.mood = "pass"
+
+
+def database_slow(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    site.proxy.mood = "slow"
+    time.sleep(seconds)
+    site.proxy.mood = "pass"
+
+
+def collector_killed_without_database(site: ChaosSite, times: int, chance: random.Random) -> None:
+    site.proxy.mood = "refuse"
+    kill_collector(site, times, chance)
+    site.proxy.mood = "pass"
+
+
+def broker_away(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    site.broker.stop()
+    time.sleep(seconds)
+    site.broker.start()
+
+
+def broker_frozen(site: ChaosSite, times: int, chance: random.Random) -> None:
+    """A connection that is there and takes nothing, as behind a cut cable."""
+    for _ in range(times):
+        time.sleep(chance.uniform(*LIFE_S))
+        os.kill(site.broker.pid, signal.SIGSTOP)
+        time.sleep(FROZEN_S)
+        os.kill(site.broker.pid, signal.SIGCONT)
+
+
+def agent_disk_full(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    """No file of the agent's may grow, and the broker is away for half of that time."""
+    limit_files(site.agent.pid, 4096)
+    site.broker.stop()
+    time.sleep(seconds / 2)
+    site.broker.start()
+    time.sleep(seconds / 2)
+    limit_files(site.agent.pid, resource.RLIM_INFINITY)
+    time.sleep(LIFE_S[1])
+
+
+def collector_disk_full(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    """Neither the database nor the disk takes anything: the broker has to keep it."""
+    limit_files(site.collector.pid, 4096)
+    site.proxy.mood = "refuse"
+    time.sleep(seconds)
+    site.proxy.mood = "pass"
+    limit_files(site.collector.pid, resource.RLIM_INFINITY)
+    time.sleep(LIFE_S[1])
+
+
+def limit_files(pid: int, size_bytes: int) -> None:
+    hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
+
+
+def outbox_torn(site: ChaosSite, times: int, chance: random.Random) -> None:
+    """The agent is killed with a full outbox, and its file or its log is cut at a random place."""
+    for _ in range(times):
+        site.broker.stop()
+        time.sleep(chance.uniform(*LIFE_S))
+        site.agent.kill()
+        for suffix in chance.sample(["", "-wal"], chance.randint(1, 2)):
+            file = site.folder / f"outbox.db{suffix}"
+            if file.exists():
+                os.truncate(file, int(file.stat().st_size * chance.random()))
+        site.broker.start()
+        site.agent.start()
+        time.sleep(LIFE_S[1])
+
+
+def said_again(site: ChaosSite, times: int, chance: random.Random) -> None:
+    """All that was heard so far is published again, shuffled."""
+    for _ in range(times):
+        time.sleep(chance.uniform(*LIFE_S))
+        messages = list(site.witness.messages)
+        chance.shuffle(messages)
+        site.witness.say_again(messages)
+
+
+def cloned(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    """The same agent is started a second time, on another host as it were."""
+    text = site.agent.config.read_text(encoding="utf-8").replace("outbox.db", "outbox-of-the-clone.db")
+    file = site.agent.config.with_name("clone.yaml")
+    file.write_text(text, encoding="utf-8")
+    clone = Process("agent", file)
+    clone.start()
+    time.sleep(seconds)
+    assert site.metric("dcim_collector_agent_clones") == 1, "the clone was not noticed"
+    clone.stop()
+
+
 SCENARIOS = (
-    Scenario("undisturbed", nothing, 3, 1),
+    Scenario("undisturbed", nothing, 3),
     Scenario("agent killed", kill_agent, 20, 2),
-    Scenario("collector killed", kill_collector, 20, 2),
+    Scenario("collector killed", kill_collector, 20, 1),
     Scenario("broker restarted, persistent", restart_broker, 10),
     Scenario("broker restarted, in memory", restart_broker, 10, persistence=False),
+    Scenario("broker away, seconds (an hour at default rates)", broker_away, 144),
+    Scenario("broker frozen", broker_frozen, 3),
     Scenario("database away, seconds", database_away, 60),
+    Scenario("database says 503, seconds", database_refuses, 30, 4),
+    Scenario("database answers too late, seconds", database_slow, 30),
+    Scenario("collector killed while the database says 503", collector_killed_without_database, 10),
+    Scenario("agent's disk full, seconds", agent_disk_full, 20),
+    Scenario("collector's disk full and no database, seconds", collector_disk_full, 20),
+    Scenario("outbox torn", outbox_torn, 10),
+    Scenario("everything said again, shuffled", said_again, 3),
+    Scenario("agent cloned, seconds", cloned, 30),
 )
 
 
@@ -95,7 +207,10 @@ def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
         produced=account.produced,
         stored=account.stored,
         duplicated=seen.repeated,
+        came_again=account.duplicates,
+        dropped=account.dropped,
         missing=account.missing,
-        unseen=seen.packets - seen.polls,
+        heard=seen.heard,
+        heard_not_stored=seen.heard_not_stored,
         seconds=time.monotonic() - began,
     )

@@ -3,23 +3,27 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from benchmarks.bench_site import AGENT, write_agent
+from tests.e2e.chaos.proxy import Proxy
+from tests.e2e.chaos.witness import Witness
 from tests.servers.captures import REPOSITORY
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.snmpd import Snmpd
 from tests.servers.waiting import wait_until
-from tests.servers.web import answers
+from tests.servers.web import answers, request
 
 DEVICES = 20
 INTERVAL_S = 0.2
-DRAIN_S = 90.0
+DRAIN_S = 150.0
+SETTLE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,14 @@ class Account:
     produced: int
     stored: int
     in_flight: int
+    duplicates: int
     dropped: int
     missing: int
 
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What the database and the device say: rows, and packets that snmpd counted.
+    """What the database, the device and a second listener say: rows, packets that snmpd counted, batches heard.
 
     Each poll is one packet and stores the count that snmpd gave it (snmpInPkts), so packets between the first and the
     last stored poll, less the polls stored, are requests of other kinds and polls that were lost.
@@ -46,6 +51,8 @@ class Witnessed:
     rows: int
     repeated: int
     packets: int
+    heard: int
+    heard_not_stored: int
 
 
 class Process:
@@ -53,25 +60,31 @@ class Process:
 
     def __init__(self, package: str, config: Path) -> None:
         self._package = package
-        self._config = config
+        self.config = config
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it; its log goes beside its configuration."""
-        with self._config.with_suffix(".log").open("ab") as log:
+        with self.config.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._package, "run", str(self._config)],
+                [sys.executable, "-m", self._package, "run", str(self.config)],
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """SIGTERM, obeyed with status 0."""
         process, self._process = self._process, None
         if process is not None:
-            assert process.poll() is None, f"{self._package} has died; see {self._config.with_suffix('.log')}"
+            assert process.poll() is None, f"{self._package} has died; see {self.config.with_suffix('.log')}"
             process.terminate()
             assert process.wait(20) == 0
 
@@ -98,6 +111,8 @@ class ChaosSite:
         self.snmpd.start()
         self.broker.start()
         self.database.start()
+        self.witness = Witness(self.broker.port)
+        self.proxy = Proxy(self.database.url)
         agent = write_agent(self.folder, self.broker.port, self.snmpd.port, DEVICES, INTERVAL_S, on_disk=True)
         self.agent = Process("agent", agent)
         self.collector_file = self._write_collector()
@@ -111,13 +126,19 @@ class ChaosSite:
         """End what is left."""
         self.agent.kill()
         self.collector.kill()
+        self.witness.close()
+        self.proxy.close()
         for server in (self.database, self.broker, self.snmpd):
             server.kill()
 
     def drain(self) -> None:
         """Stop polling, and wait until nothing is on its way; the account is final afterwards."""
         self.agent.stop()
-        wait_until(lambda: self.account().in_flight == 0 and self._settled(), "everything is drained", DRAIN_S)
+        # A minute for what an agent still had when it was stopped: the next start delivers it.
+        self.agent.start()
+        wait_until(self._complete, "everything is drained", DRAIN_S)
+        self.agent.stop()
+        wait_until(self._complete, "the last polls are stored", DRAIN_S)
         self.collector.stop()
 
     def account(self) -> Account:
@@ -126,7 +147,10 @@ class ChaosSite:
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode in {0, 1}, done.stderr
         epochs = json.loads(done.stdout)["epochs"]
-        sums = {what: sum(each[what] for each in epochs) for what in ("produced", "stored", "in_flight", "missing")}
+        sums = {
+            what: sum(each[what] for each in epochs)
+            for what in ("produced", "stored", "in_flight", "duplicates", "missing")
+        }
         return Account(done.returncode, dropped=sum(sum(each["dropped"].values()) for each in epochs), **sums)
 
     def witnessed(self) -> Witnessed:
@@ -134,15 +158,36 @@ class ChaosSite:
         rows = self.database.query("SELECT up FROM dcim_device GROUP BY device")
         distinct = {(row["device"], row["time"]) for row in rows}
         counts = self._counts()
-        return Witnessed(len(counts), len(rows), len(rows) - len(distinct), counts[-1] - counts[0] + 1)
+        heard = self.witness.batches
+        packets = counts[-1] - counts[0] + 1
+        return Witnessed(
+            polls=len(counts),
+            rows=len(rows),
+            repeated=len(rows) - len(distinct),
+            packets=packets,
+            heard=len(heard),
+            heard_not_stored=len(heard - distinct),
+        )
+
+    def metric(self, name: str) -> float:
+        """The sum of one metric's series on the collector's /metrics."""
+        lines = request(f"http://{self._web}/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
     def _counts(self) -> list[int]:
         rows = self.database.query("SELECT outlet_energy_joules_total FROM dcim_pdu WHERE outlet='0'")
         return sorted(int(float(str(row["outlet_energy_joules_total"]))) for row in rows)
 
-    def _settled(self) -> bool:
+    def _complete(self) -> bool:
+        """Nothing on its way; and what is missing has had its time to come."""
         account = self.account()
-        return account.missing == 0 or account.produced == account.stored + account.dropped + account.missing
+        if account.in_flight:
+            return False
+        if not account.missing:
+            return True
+        time.sleep(SETTLE_S)
+        again = self.account()
+        return not again.in_flight and again.missing == account.missing
 
     def _write_collector(self) -> Path:
         data = {
@@ -150,7 +195,7 @@ class ChaosSite:
             "client_id": f"collector-{AGENT}",
             "store": {
                 "kind": "influxdb",
-                "url": self.database.url,
+                "url": self.proxy.url,
                 "bucket": self.database.database,
                 "token": "unused",
                 "timeout_s": 2.0,

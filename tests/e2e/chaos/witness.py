@@ -1,0 +1,47 @@
+"""Somebody else who listens: records what passes the broker, in a session of its own, to be held against the database."""
+
+import json
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+SESSION_S = 3600
+
+
+class Witness:
+    """Batches that were heard, as (device, time in ms), and every message as it came."""
+
+    def __init__(self, port: int) -> None:
+        self.batches: set[tuple[str, int]] = set()
+        self.messages: list[tuple[str, bytes]] = []
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="witness", protocol=paho.MQTTv5)
+        self._client.on_message = self._on_message
+        self._client.on_connect = self._on_connect
+        self._client.reconnect_delay_set(1, 2)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+        properties.SessionExpiryInterval = SESSION_S
+        self._client.connect("127.0.0.1", port, keepalive=5, clean_start=False, properties=properties)
+        self._client.loop_start()
+
+    def _on_connect(self, client: paho.Client, *_: object) -> None:
+        for kind in ("batch", "event"):
+            client.subscribe(f"rackflow/v1/+/+/{kind}/+", qos=1)
+
+    def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:  # noqa: ARG002
+        self.messages.append((message.topic, bytes(message.payload)))
+        document = json.loads(message.payload)
+        if document.get("poll") and document["device"] != document["agent"]:
+            self.batches.add((document["device"], document["time"]))
+
+    def say_again(self, messages: list[tuple[str, bytes]]) -> None:
+        """Publish what was heard once more, in this order."""
+        sent = [self._client.publish(topic, payload, 1) for topic, payload in messages]
+        for each in sent:
+            each.wait_for_publish(30)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
