@@ -62,10 +62,12 @@ class Process:
         self._package = package
         self.config = config
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_from = 0
 
     def start(self) -> None:
         """Start it; its log goes beside its configuration."""
         with self.config.with_suffix(".log").open("ab") as log:
+            self._log_from = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._package, "run", str(self.config)],
                 cwd=REPOSITORY,
@@ -84,9 +86,15 @@ class Process:
         """SIGTERM, obeyed with status 0."""
         process, self._process = self._process, None
         if process is not None:
+            # Before that SIGTERM is the end of any Python.
+            wait_until(lambda: self._has_started(), f"{self._package} has started", 30)
             assert process.poll() is None, f"{self._package} has died; see {self.config.with_suffix('.log')}"
             process.terminate()
             assert process.wait(20) == 0
+
+    def _has_started(self) -> bool:
+        log = self.config.with_suffix(".log").read_bytes()[self._log_from :]
+        return b" started" in log or b"listening" in log
 
     def kill(self) -> None:
         """SIGKILL."""
