@@ -87,7 +87,7 @@ class Process:
         process, self._process = self._process, None
         if process is not None:
             # Before that SIGTERM is the end of any Python.
-            wait_until(lambda: self._has_started(), f"{self._package} has started", 30)
+            wait_until(self._has_started, f"{self._package} has started", 30)
             assert process.poll() is None, f"{self._package} has died; see {self.config.with_suffix('.log')}"
             process.terminate()
             assert process.wait(20) == 0
