@@ -1,22 +1,27 @@
-"""A proxy in front of the database that misbehaves on order: it says 503, or takes longer than anybody waits."""
+"""A proxy in front of the database that misbehaves on order: it says 503, dislikes some points, or takes too long."""
 
+import contextlib
+import gzip
 import threading
 import time
 import urllib.error
 import urllib.request
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Mood = Literal["pass", "refuse", "slow"]
+Mood = Literal["pass", "refuse", "slow", "picky"]
+ONE_IN = 1000
 SLOW_S = 3.0
 KEPT = ("content-type", "content-encoding", "authorization")
 
 
 class Proxy:
-    """Forwards to `target`; `mood` may be changed at any time."""
+    """Forwards to `target`; `mood` may be changed at any time. `disliked` are the lines that were refused for good."""
 
     def __init__(self, target: str) -> None:
         self.mood: Mood = "pass"
+        self.disliked: set[str] = set()
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,7 +32,12 @@ class Proxy:
                 if status == 503:
                     self.send_header("Retry-After", "1")
                 self.send_header("Content-Length", "0")
-                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # who asked has been killed, or has waited long enough
+                    self.end_headers()
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # as above
+                    super().handle()
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -40,6 +50,9 @@ class Proxy:
         """The status that the client gets. A slow answer is late, and the write is done all the same."""
         if self.mood == "refuse":
             return 503
+        if self.mood == "picky" and (bad := self._bad(body, headers)):
+            self.disliked |= bad
+            return 400
         slow = self.mood == "slow"
         kept = {name: value for name, value in headers.items() if name.lower() in KEPT}
         try:
@@ -52,6 +65,19 @@ class Proxy:
         if slow:
             time.sleep(SLOW_S)
         return status
+
+    def excuses(self, device: str, time_ms: int) -> bool:
+        """Whether this row of `dcim_device` is not in the database because its line was refused."""
+        end, tag = f" {time_ms}", f",device={device},"
+        return any(
+            line.startswith("dcim_device,") and line.endswith(end) and tag in line.partition(" ")[0] + ","
+            for line in self.disliked
+        )
+
+    def _bad(self, body: bytes, headers: dict[str, str]) -> set[str]:
+        names = {name.lower(): value for name, value in headers.items()}
+        text = (gzip.decompress(body) if names.get("content-encoding") == "gzip" else body).decode()
+        return {line for line in text.splitlines() if zlib.crc32(line.encode()) % ONE_IN == 0}
 
     def close(self) -> None:
         """Stop."""

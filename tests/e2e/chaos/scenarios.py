@@ -1,5 +1,6 @@
 """What is done to a site: in go a site that runs and a number of blows, out comes nothing; the site is judged afterwards."""
 
+import json
 import os
 import random
 import resource
@@ -86,6 +87,15 @@ def database_slow(site: ChaosSite, seconds: int, _: random.Random) -> None:
     site.proxy.mood = "slow"
     time.sleep(seconds)
     site.proxy.mood = "pass"
+
+
+def database_picky(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    """One point in a thousand is refused, each time that it comes; the rest is stored, and the file has what is not."""
+    site.proxy.mood = "picky"
+    time.sleep(seconds)
+    assert site.proxy.disliked, "too short: nothing was refused"
+    entries = [json.loads(line) for line in site.dead_letters.read_text(encoding="utf-8").splitlines()]
+    assert entries, "what was refused is not in the dead-letter file"
 
 
 def collector_killed_without_database(site: ChaosSite, times: int, chance: random.Random) -> None:
@@ -182,6 +192,7 @@ SCENARIOS = (
     Scenario("database away, seconds", database_away, 60),
     Scenario("database says 503, seconds", database_refuses, 30, 4),
     Scenario("database answers too late, seconds", database_slow, 30),
+    Scenario("database refuses one point in 1000, seconds", database_picky, 30),
     Scenario("collector killed while the database says 503", collector_killed_without_database, 10),
     Scenario("agent's disk full, seconds", agent_disk_full, 20),
     Scenario("collector's disk full and no database, seconds", collector_disk_full, 20),

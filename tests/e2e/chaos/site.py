@@ -112,6 +112,7 @@ class ChaosSite:
         self.snmpd = Snmpd(folder / "snmpd")
         self.broker = Mosquitto(folder / "mosquitto", persistence=persistence)
         self.database = InfluxDB(folder / "influxdb")
+        self.dead_letters = folder / "dead.jsonl"
         self._web = f"127.0.0.1:{free_port()}"
 
     def start(self) -> None:
@@ -174,7 +175,7 @@ class ChaosSite:
             repeated=len(rows) - len(distinct),
             packets=packets,
             heard=len(heard),
-            heard_not_stored=len(heard - distinct),
+            heard_not_stored=sum(not self.proxy.excuses(*batch) for batch in heard - distinct),
         )
 
     def metric(self, name: str) -> float:
@@ -209,7 +210,7 @@ class ChaosSite:
                 "timeout_s": 2.0,
             },
             "outbox": {"path": str(self.folder / "collector-outbox.db")},
-            "dead_letter": str(self.folder / "dead.jsonl"),
+            "dead_letter": str(self.dead_letters),
             "listen": self._web,
         }
         path = self.folder / "collector.yaml"
