@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.e2e.chaos.scenarios import SCENARIOS, play
+from tests.e2e.chaos.scenarios import SCENARIOS, Row, kill_cost, play
 
 HEAD = (
     "| scenario | produced | stored | duplicates in the database | came again | dropped with a reason "
@@ -21,23 +21,26 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     print(f"{HEAD}\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
-    rows = []
+    rows = dict[str, tuple[int, Row]]()
     for scenario in SCENARIOS:
         times = scenario.quick if arguments.what == "quick" else scenario.full
         if not times or arguments.only not in scenario.name:
             continue
         with tempfile.TemporaryDirectory(prefix="rackflow-chaos-") as name:
             row = play(scenario, times, Path(name), arguments.seed)
-        rows.append(row)
+        rows[scenario.name] = times, row
         cells = (
             *(row.name, row.produced, row.stored, row.duplicated, row.came_again, row.dropped, row.missing),
             *(row.heard, row.heard_not_stored, f"{row.seconds:.0f}"),
         )
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
-    produced, duplicated = sum(row.produced for row in rows), sum(row.duplicated for row in rows)
-    missing = sum(row.missing for row in rows)
+    if cost := kill_cost(rows):
+        print(cost)
+    every = [row for _, row in rows.values()]
+    produced, duplicated = sum(row.produced for row in every), sum(row.duplicated for row in every)
+    missing = sum(row.missing for row in every)
     print(f"{len(rows)} scenarios, {produced} produced, {duplicated} duplicated, {missing} missing without reason")
-    return 1 if duplicated or missing or any(row.heard_not_stored for row in rows) else 0
+    return 1 if duplicated or missing or any(row.heard_not_stored for row in every) else 0
 
 
 if __name__ == "__main__":

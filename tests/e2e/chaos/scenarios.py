@@ -6,7 +6,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tests.e2e.chaos.site import ChaosSite, Process
 LIFE_S = (2.0, 3.5)
 """How long the victim lives between two blows: long enough that it has started and works."""
 FROZEN_S = 12.0
+UNDISTURBED, KILLED = "undisturbed", "agent killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one scenario's messages; `came_again` were not stored twice, `heard` is what a second listener heard."""
+    """What became of one scenario's messages; `came_again` were not stored twice, `heard` is what a second listener heard.
+
+    What has a number and is unknown to the ledger counts as missing. `unseen` are requests that the device counted
+    beyond the polls stored: those of starts, and polls that died with their agent before they had a number.
+    """
 
     name: str
     produced: int
@@ -41,6 +46,7 @@ class Row:
     missing: int
     heard: int
     heard_not_stored: int
+    unseen: int
     seconds: float
 
 
@@ -182,8 +188,8 @@ def cloned(site: ChaosSite, seconds: int, _: random.Random) -> None:
 
 
 SCENARIOS = (
-    Scenario("undisturbed", nothing, 3),
-    Scenario("agent killed", kill_agent, 20, 2),
+    Scenario(UNDISTURBED, nothing, 3),
+    Scenario(KILLED, kill_agent, 20, 2),
     Scenario("collector killed", kill_collector, 20, 1),
     Scenario("broker restarted, persistent", restart_broker, 10),
     Scenario("broker restarted, in memory", restart_broker, 10, persistence=False),
@@ -200,6 +206,16 @@ SCENARIOS = (
     Scenario("everything said again, shuffled", said_again, 3),
     Scenario("agent cloned, seconds", cloned, 30),
 )
+
+
+def kill_cost(rows: Mapping[str, tuple[int, Row]]) -> str:
+    """What a kill of the agent cost: polls that the device answered and that got no number; no text without both rows."""
+    if not {UNDISTURBED, KILLED} <= rows.keys():
+        return ""
+    kills, row = rows[KILLED]
+    per_start = rows[UNDISTURBED][1].unseen
+    polls = (row.unseen - (kills + 1) * per_start) / kills
+    return f"each kill -9 of the agent cost {polls:.1f} polls that had no number yet ({per_start} requests per start deducted)"
 
 
 def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
@@ -220,8 +236,9 @@ def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
         duplicated=seen.repeated,
         came_again=account.duplicates,
         dropped=account.dropped,
-        missing=account.missing,
+        missing=account.missing + max(0, site.numbered() - account.produced),
         heard=seen.heard,
         heard_not_stored=seen.heard_not_stored,
+        unseen=seen.packets - seen.polls,
         seconds=time.monotonic() - began,
     )

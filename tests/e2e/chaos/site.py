@@ -178,6 +178,11 @@ class ChaosSite:
             heard_not_stored=sum(not self.proxy.excuses(*batch) for batch in heard - distinct),
         )
 
+    def numbered(self) -> int:
+        """How many messages got a number, over all epochs: what the agents' own marks say once they have stopped."""
+        files = [file for file in self.folder.glob("outbox*.db.mark") if file.is_file()]
+        return sum(int(json.loads(file.read_text(encoding="utf-8").rstrip("\0"))["last"]) for file in files)
+
     def metric(self, name: str) -> float:
         """The sum of one metric's series on the collector's /metrics."""
         lines = request(f"http://{self._web}/metrics").text.splitlines()
