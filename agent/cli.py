@@ -153,6 +153,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
             f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
         )
     described = {"id": "device", "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
+    described["outlets"] = True
     described |= {"credential": "given"} if arguments.protocol == "snmp" else {"unit": arguments.unit}
     described |= {"port": arguments.port} if arguments.port else {}
     whole = {

@@ -69,7 +69,7 @@ class CoolantConfig(StrictModel):
 
 
 class Device(StrictModel):
-    """One device to poll."""
+    """One device to poll. `outlets` asks a rack PDU for each of its outlets, too."""
 
     id: Name
     protocol: Literal["snmp", "modbus"] = "snmp"
@@ -79,6 +79,7 @@ class Device(StrictModel):
     enabled: bool = True
     labels: Labels = Labels()
     role: LabelValue | None = None
+    outlets: bool = False
     coolant: dict[Literal["primary", "secondary"], CoolantConfig] = {}
     intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
     timeout_s: Annotated[float, Field(gt=0, le=60)] | None = None

@@ -21,6 +21,10 @@ Code = int | str
 """What a cell holds: a number, or text that is compared whole, without regard to case."""
 
 
+OUTLET = "dcim_pdu_outlet_"
+"""What outlets measure: hundreds of series for one rack PDU, so a site asks for them by name."""
+
+
 class UnitBy(StrictModel):
     """The wire unit as a cell of the same row, or one instance, names it by code or text. Read when the device is planned."""
 
@@ -261,6 +265,16 @@ class Profile(StrictModel):
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
     points: list[Point] = []
     tables: list[Table] = []
+
+    def without_outlets(self) -> "Profile":
+        """Without the points of single outlets, and without tables that hold nothing else."""
+        tables = [
+            table.model_copy(update={"points": kept})
+            for table in self.tables
+            if (kept := [point for point in table.points if not point.metric.startswith(OUTLET)])
+        ]
+        points = [point for point in self.points if not point.metric.startswith(OUTLET)]
+        return self.model_copy(update={"tables": tables, "points": points})
 
     def all_points(self) -> Iterator[tuple[Table | None, Point]]:
         """Every point with the table it belongs to."""

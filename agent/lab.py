@@ -160,7 +160,7 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
 
 
 def _nameless(target: SnmpTarget) -> Device:
-    return Device(id=target.device, host=target.host, port=target.port, credential="given")
+    return Device(id=target.device, host=target.host, port=target.port, credential="given", outlets=True)
 
 
 def _discover(arguments: argparse.Namespace) -> int:

@@ -56,7 +56,8 @@ class SnmpPoller:
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
-        self._profile = await self._recognise()
+        profile = await self._recognise()
+        self._profile = profile if self._device.outlets else profile.without_outlets()
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
         return _identified(self._device, self._profile, identity, self._plan)
@@ -168,7 +169,7 @@ class ModbusPoller:
 
     def __init__(self, device: Device, profile: Profile, client: ModbusClient) -> None:
         self._device = device
-        self._profile = profile
+        self._profile = profile if device.outlets else profile.without_outlets()
         self._client = client
         self._plan = Plan({})
 

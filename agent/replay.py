@@ -85,7 +85,9 @@ async def replay_modbus(
     chosen = recording.units[0] if unit is None else unit
     if chosen not in recording.units:
         raise ConfigError(f"--unit: {chosen} is not in the recording; it holds {recording.units}")
-    device = Device(id="recording", host="recording", protocol="modbus", profile=profile.profile, unit=chosen)
+    device = Device(
+        id="recording", host="recording", protocol="modbus", profile=profile.profile, unit=chosen, outlets=True
+    )
     return await read_all(ModbusPoller(device, profile, RecordedLink(recording)), now)
 
 
@@ -93,5 +95,5 @@ async def replay(
     records: Sequence[Record], profiles: Mapping[str, Profile], profile: str, now: float
 ) -> tuple[Identified, Readings]:
     """What one poll of the recorded device yields. Raises DeviceError where no profile matches."""
-    device = Device(id="recording", host="recording", credential="none", profile=profile)
+    device = Device(id="recording", host="recording", credential="none", profile=profile, outlets=True)
     return await read_all(SnmpPoller(device, profiles, RecordingClient(records)), now)

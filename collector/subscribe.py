@@ -26,7 +26,8 @@ from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
 SESSION_EXPIRY_S = 86_400
-BACKOFF_S = (0.5, 30.0)
+BACKOFF_S = (0.5, 5.0)
+"""Collectors are few, and a broker that forgot its sessions throws away what comes while nobody listens."""
 GOODBYE_S = 2.0
 CONNECT_S = 5.0
 IDENTIFIERS = 65_535

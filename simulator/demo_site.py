@@ -76,6 +76,7 @@ async def _start_recorded(stack: AsyncExitStack, recorded: _Recorded) -> DemoDev
         "port": port,
         "credential": "lab",
         "labels": recorded.labels,
+        "outlets": recorded.recording == "apc-rpdu2",
     }
     return DemoDevice(recorded.id, f"{recorded.title:<37} SNMP 127.0.0.1:{port}", config)
 

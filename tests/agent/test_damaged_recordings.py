@@ -34,7 +34,7 @@ class Noting(RecordingClient):
 
 async def read(records: Sequence[Record], profile: str) -> tuple[Readings, list[str]]:
     client = Noting(records)
-    poller = SnmpPoller(Device(id="d", host="h", credential="c", profile=profile), PROFILES, client)
+    poller = SnmpPoller(Device(id="d", host="h", credential="c", profile=profile, outlets=True), PROFILES, client)
     await poller.open()
     client.asked.clear()
     _, readings = await read_all(poller, 1e9)

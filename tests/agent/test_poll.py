@@ -55,7 +55,7 @@ class MemorySnmp:
 
 def snmp(values: dict[str, SnmpValue], profile: str = "auto") -> tuple[SnmpPoller, MemorySnmp]:
     client = MemorySnmp(dict(values))
-    return SnmpPoller(Device(id="d", host="h", credential="c", profile=profile), PROFILES, client), client
+    return SnmpPoller(Device(id="d", host="h", credential="c", profile=profile, outlets=True), PROFILES, client), client
 
 
 async def test_a_device_is_recognised_identified_and_asked_only_for_what_it_has() -> None:

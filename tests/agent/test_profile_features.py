@@ -57,7 +57,7 @@ class Memory:
 async def read(text: str, values: dict[str, SnmpValue], **bases: str) -> Readings:
     parsed = {name: parse_profile(base, f"{name}.yaml") for name, base in bases.items()}
     profile = parse_profile(text, "feature.yaml", parsed)
-    poller = SnmpPoller(Device(id="d", host="h", credential="c"), {"feature": profile}, Memory(values))
+    poller = SnmpPoller(Device(id="d", host="h", credential="c", outlets=True), {"feature": profile}, Memory(values))
     return (await read_all(poller, 1e9))[1]
 
 

@@ -39,7 +39,15 @@ async def serving(one: Served, registers: Mapping[int, int] | None = None) -> As
 
 async def poll(port: int, name: str, unit: int) -> Readings:
     """All that one poll of each class yields."""
-    device = {"id": "d", "host": "127.0.0.1", "port": port, "protocol": "modbus", "profile": name, "unit": unit}
+    device = {
+        "id": "d",
+        "host": "127.0.0.1",
+        "port": port,
+        "protocol": "modbus",
+        "profile": name,
+        "unit": unit,
+        "outlets": True,
+    }
     config = check_config({"agent": "a", "labels": {"site": "s"}, "devices": [device]}, AgentConfig, "test")
     poller = PollerFactory(load_profiles())(config, config.devices[0])
     try:

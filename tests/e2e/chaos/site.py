@@ -109,6 +109,7 @@ class ChaosSite:
 
     def __init__(self, folder: Path, *, persistence: bool = True) -> None:
         self.folder = folder
+        self._persistence = persistence
         self.snmpd = Snmpd(folder / "snmpd")
         self.broker = Mosquitto(folder / "mosquitto", persistence=persistence)
         self.database = InfluxDB(folder / "influxdb")
@@ -120,7 +121,7 @@ class ChaosSite:
         self.snmpd.start()
         self.broker.start()
         self.database.start()
-        self.witness = Witness(self.broker.port)
+        self.witness = Witness(self.broker.port, listens=self._persistence)
         self.proxy = Proxy(self.database.url)
         agent = write_agent(self.folder, self.broker.port, self.snmpd.port, DEVICES, INTERVAL_S, on_disk=True)
         self.agent = Process("agent", agent)
@@ -193,15 +194,16 @@ class ChaosSite:
         return sorted(int(float(str(row["outlet_energy_joules_total"]))) for row in rows)
 
     def _complete(self) -> bool:
-        """Nothing on its way; and what is missing has had its time to come."""
-        account = self.account()
-        if account.in_flight:
+        """The collector listens, nothing is on its way, and what is lacking all the same has had its time to come."""
+        if not answers(f"http://{self._web}/readyz"):
             return False
-        if not account.missing:
-            return True
+        account = self.account()
+        lacking = account.missing + max(0, self.numbered() - account.produced)
+        if account.in_flight or not lacking:
+            return not account.in_flight
         time.sleep(SETTLE_S)
         again = self.account()
-        return not again.in_flight and again.missing == account.missing
+        return not again.in_flight and again.missing + max(0, self.numbered() - again.produced) == lacking
 
     def _write_collector(self) -> Path:
         data = {

@@ -11,9 +11,13 @@ SESSION_S = 3600
 
 
 class Witness:
-    """Batches that were heard, as (device, time in ms), and every message as it came."""
+    """Batches that were heard, as (device, time in ms), and every message as it came.
 
-    def __init__(self, port: int) -> None:
+    Where it does not listen nobody but the collector does: only then a broker that forgot its sessions says so.
+    """
+
+    def __init__(self, port: int, *, listens: bool = True) -> None:
+        self._listens = listens
         self.batches: set[tuple[str, int]] = set()
         self.messages: list[tuple[str, bytes]] = []
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="witness", protocol=paho.MQTTv5)
@@ -26,7 +30,7 @@ class Witness:
         self._client.loop_start()
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
-        for kind in ("batch", "event"):
+        for kind in ("batch", "event") if self._listens else ():
             client.subscribe(f"rackflow/v1/+/+/{kind}/+", qos=1)
 
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:  # noqa: ARG002
