@@ -58,8 +58,12 @@ def write_agent(
         "intervals": {"fast": interval_s, "normal": 1.0, "slow": 3600},
         "devices": [
             {
-                **{"id": f"d{at:04}", "host": "127.0.0.1", "port": snmp_port, "credential": "lab"},
-                **{"profile": PROFILE, "outlets": True},  # its objects stand for those of outlets
+                "id": f"d{at:04}",
+                "host": "127.0.0.1",
+                "port": snmp_port,
+                "credential": "lab",
+                "profile": PROFILE,
+                "outlets": True,  # its objects stand for those of outlets
             }
             for at in range(devices)
         ],
