@@ -5,21 +5,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import deriving, footprint, lab, polling
+from benchmarks import deriving, footprint, lab, outbox, polling
 
 
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument(
-        "what", nargs="*", choices=[[], "polling", "footprint", "deriving", "lab"], default=[], help="default: all"
+        "what",
+        nargs="*",
+        choices=[[], "polling", "footprint", "deriving", "lab", "outbox"],
+        default=[],
+        help="default: all",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--interval", type=float, default=0.1)
     arguments = parser.parse_args()
-    wanted = arguments.what or ["polling", "footprint", "deriving", "lab"]
+    wanted = arguments.what or ["polling", "footprint", "deriving", "lab", "outbox"]
     with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
         folder = Path(name)
         if "polling" in wanted:
@@ -29,6 +33,8 @@ def main() -> int:
             print("\n".join(footprint.run(folder, 3 * arguments.seconds)), flush=True)
         if "deriving" in wanted:
             print("\n".join(deriving.run(5000, 5 * arguments.rounds)), flush=True)
+        if "outbox" in wanted:
+            print("\n".join(outbox.run(folder, arguments.seconds)), flush=True)
         if "lab" in wanted:
             print("\n".join(lab.run(arguments.rounds)), flush=True)
     return 0

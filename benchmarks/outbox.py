@@ -1,0 +1,90 @@
+"""What the outbox costs the event loop: a driver puts 1000 messages a second, on this disk and on one whose fsync takes 0.3 s."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rackflow.outbox_disk import DiskOutbox
+from rackflow.outbox_file import Limits
+
+RATE_PER_S = 1000
+PAYLOAD = b"x" * 1500
+TICK_S = 0.001
+WINDOW = 32
+DELAY_US = 300_000
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def run(folder: Path, seconds: float) -> list[str]:
+    """The lines of the result. The slow disk is strace's doing; without strace it is left out, and that is said."""
+    lines = [f"outbox, {RATE_PER_S} messages a second, {seconds:g} s: longest time the event loop was held"]
+    lines.append(f"  this disk             {_measured([], folder / 'plain.db', seconds)}")
+    if (strace := shutil.which("strace")) is None:
+        return [*lines, "  a disk of 0.3 s       not measured: strace is not installed"]
+    calls = "fsync,fdatasync"
+    slow = [
+        strace,
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={calls}",
+        "-e",
+        f"inject={calls}:delay_exit={DELAY_US}",
+    ]
+    return [*lines, f"  a disk of 0.3 s       {_measured(slow, folder / 'slow.db', seconds)}"]
+
+
+def _measured(prefix: list[str], path: Path, seconds: float) -> str:
+    command = [*prefix, sys.executable, "-m", "benchmarks.outbox", str(path), str(seconds)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=seconds + 60)
+    return done.stdout.strip()
+
+
+async def drive(path: Path, seconds: float) -> str:
+    """Put, take and confirm; a ticker sees how late the loop comes round."""
+    outbox = DiskOutbox(path, "E", Limits(2**30, 3600), 1e6)
+    await outbox.open()
+    loop = asyncio.get_running_loop()
+    latest: list[float] = []
+    delays: list[float] = []
+    put_at: dict[int, float] = {}
+
+    async def tick() -> None:
+        while True:
+            before = loop.time()
+            await asyncio.sleep(TICK_S)
+            latest.append(loop.time() - before - TICK_S)
+
+    async def deliver() -> None:
+        while True:
+            message = await outbox.take()
+            delays.append(loop.time() - put_at.pop(message.key))
+            outbox.done(message.key)
+            if len(delays) % WINDOW == 0:  # as many as a publisher has under way
+                await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work, name="outbox") for work in (outbox.run(), tick(), deliver())]
+        began = loop.time()
+        while loop.time() - began < seconds:
+            for _ in range(RATE_PER_S // 100):
+                key = outbox.put("t", lambda _: PAYLOAD, int(time.time() * 1000))
+                put_at[key] = loop.time()
+            await asyncio.sleep(0.01)
+        for task in tasks:
+            task.cancel()
+    await outbox.close()
+    held_ms = sorted(1000 * late for late in latest)
+    return (
+        f"{held_ms[-1]:5.1f} ms (99.9 % below {held_ms[int(len(held_ms) * 0.999)]:.1f} ms); "
+        f"{len(delays)} delivered, at most {max(delays):.2f} s after they were put"
+    )
+
+
+if __name__ == "__main__":
+    print(asyncio.run(drive(Path(sys.argv[1]), float(sys.argv[2]))))
