@@ -146,7 +146,7 @@ class ChaosSite:
         self.agent.stop()
         # A minute for what an agent still had when it was stopped: the next start delivers it.
         self.agent.start()
-        wait_until(self._complete, "everything is drained", DRAIN_S)
+        wait_until(self._delivered, "the backlog is delivered", DRAIN_S)
         self.agent.stop()
         wait_until(self._complete, "the last polls are stored", DRAIN_S)
         self.collector.stop()
@@ -192,6 +192,10 @@ class ChaosSite:
     def _counts(self) -> list[int]:
         rows = self.database.query("SELECT outlet_energy_joules_total FROM dcim_pdu WHERE outlet='0'")
         return sorted(int(float(str(row["outlet_energy_joules_total"]))) for row in rows)
+
+    def _delivered(self) -> bool:
+        """The collector listens, and nothing waits but what was polled just now."""
+        return answers(f"http://{self._web}/readyz") and not self.account().in_flight
 
     def _complete(self) -> bool:
         """The collector listens, nothing is on its way, and what is lacking all the same has had its time to come."""
