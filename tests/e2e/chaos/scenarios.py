@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.chaos.site import ChaosSite, Process
+from tests.e2e.chaos.site import JUST_POLLED, ChaosSite, Process
+from tests.servers.waiting import wait_until
 
 LIFE_S = (2.0, 3.5)
 """How long the victim lives between two blows: long enough that it has started and works."""
 FROZEN_S = 12.0
+CLONE = "outbox-of-the-clone.db"
 UNDISTURBED, KILLED = "undisturbed", "agent killed"
 
 
@@ -177,14 +179,17 @@ def said_again(site: ChaosSite, times: int, chance: random.Random) -> None:
 
 def cloned(site: ChaosSite, seconds: int, _: random.Random) -> None:
     """The same agent is started a second time, on another host as it were."""
-    text = site.agent.config.read_text(encoding="utf-8").replace("outbox.db", "outbox-of-the-clone.db")
+    text = site.agent.config.read_text(encoding="utf-8").replace("outbox.db", CLONE)
     file = site.agent.config.with_name("clone.yaml")
     file.write_text(text, encoding="utf-8")
     clone = Process("agent", file)
     clone.start()
     time.sleep(seconds)
     assert site.metric("dcim_collector_agent_clones") == 1, "the clone was not noticed"
+    site.agent.stop()
+    wait_until(lambda: site.waiting(CLONE) < JUST_POLLED, "the clone has delivered what it held", 60)
     clone.stop()
+    site.agent.start()
 
 
 SCENARIOS = (

@@ -24,6 +24,7 @@ DEVICES = 20
 INTERVAL_S = 0.2
 DRAIN_S = 150.0
 SETTLE_S = 5.0
+JUST_POLLED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,11 @@ class ChaosSite:
     def drain(self) -> None:
         """Stop polling, and wait until nothing is on its way; the account is final afterwards."""
         self.agent.stop()
-        # A minute for what an agent still had when it was stopped: the next start delivers it.
-        self.agent.start()
-        wait_until(self._delivered, "the backlog is delivered", DRAIN_S)
-        self.agent.stop()
+        # What an agent still had when it was stopped the next start delivers.
+        while self.waiting():
+            self.agent.start()
+            wait_until(self._delivered, "the backlog is delivered", DRAIN_S)
+            self.agent.stop()
         wait_until(self._complete, "the last polls are stored", DRAIN_S)
         self.collector.stop()
 
@@ -195,7 +197,12 @@ class ChaosSite:
 
     def _delivered(self) -> bool:
         """The collector listens, and nothing waits but what was polled just now."""
-        return answers(f"http://{self._web}/readyz") and not self.account().in_flight
+        return answers(f"http://{self._web}/readyz") and self.waiting() < JUST_POLLED and not self.account().in_flight
+
+    def waiting(self, outbox: str = "outbox.db") -> int:
+        """Messages that an agent's outbox holds, by its mark."""
+        mark = json.loads((self.folder / f"{outbox}.mark").read_text(encoding="utf-8"))
+        return max(0, int(mark["last"]) - int(mark["first"]) + 1)
 
     def _complete(self) -> bool:
         """The collector listens, nothing is on its way, and what is lacking all the same has had its time to come."""
