@@ -54,6 +54,8 @@ class LedgerWatch:
         """By site and agent."""
         found: dict[tuple[str, str], AgentAccount] = {}
         for key, sums in self._sums.items():
+            if key not in self._ledger.ledger.books:  # forgotten, or lost with a damaged file
+                continue
             account = found.setdefault((key.site, key.agent), AgentAccount())
             account.produced += sums.produced
             account.stored += sums.stored

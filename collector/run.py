@@ -185,6 +185,7 @@ class Collector:
             accounts=accounts.accounts() if accounts else {},
             clones={key: key in clones for key in self._clones.known()},
             failures=dict(ledger.failures) if ledger else {},
+            is_whole=not self._config.shared,
         )
 
     def _ledger_page(self) -> bytes:

@@ -22,6 +22,8 @@ class Proof:
     accounts: Mapping[tuple[str, str], AgentAccount] = field(default_factory=dict)
     clones: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
+    is_whole: bool = True
+    """Whether this collector hears every message; one of several behind a shared subscription cannot tell what is missing."""
 
 
 class _OwnMetrics(Collector):
@@ -69,7 +71,8 @@ class _OwnMetrics(Collector):
         yield _gauge("ledger_stored_messages", {key: each.stored for key, each in accounts.items()}, *who)
         yield _gauge("ledger_duplicate_messages", {key: each.duplicates for key, each in accounts.items()}, *who)
         yield _gauge("ledger_in_flight_messages", {key: each.in_flight for key, each in accounts.items()}, *who)
-        yield _gauge("ledger_missing_messages", {key: each.missing for key, each in accounts.items()}, *who)
+        if proof.is_whole:
+            yield _gauge("ledger_missing_messages", {key: each.missing for key, each in accounts.items()}, *who)
         dropped: dict[tuple[str, ...], float] = {}
         for key, each in accounts.items():
             dropped |= {(*key, why): float(count) for why, count in each.dropped.items()}
