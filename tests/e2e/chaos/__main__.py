@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tests.e2e.chaos.scenarios import SCENARIOS, Row, kill_cost, play
+from tests.e2e.chaos.soak import soak
 
 HEAD = (
     "| scenario | produced | stored | duplicates in the database | came again | dropped with a reason "
@@ -16,10 +17,14 @@ HEAD = (
 def main() -> int:
     """Exit status."""
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["all", "quick"], default="all")
+    parser.add_argument("what", nargs="?", choices=["all", "quick", "soak"], default="all")
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=120, help="of the soak")
     arguments = parser.parse_args()
+    if arguments.what == "soak":
+        with tempfile.TemporaryDirectory(prefix="rackflow-soak-") as name:
+            return soak(Path(name), arguments.minutes)
     print(f"{HEAD}\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
     rows = dict[str, tuple[int, Row]]()
     for scenario in SCENARIOS:

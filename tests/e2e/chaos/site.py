@@ -108,9 +108,12 @@ class Process:
 class ChaosSite:
     """All of it in one folder. `start`, do harm, `drain`, then ask for `account` and `witnessed`; `close` in the end."""
 
-    def __init__(self, folder: Path, *, persistence: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, persistence: bool = True, listens: bool | None = None, interval_s: float = INTERVAL_S
+    ) -> None:
         self.folder = folder
-        self._persistence = persistence
+        self._listens = persistence if listens is None else listens
+        self._interval_s = interval_s
         self.snmpd = Snmpd(folder / "snmpd")
         self.broker = Mosquitto(folder / "mosquitto", persistence=persistence)
         self.database = InfluxDB(folder / "influxdb")
@@ -122,9 +125,9 @@ class ChaosSite:
         self.snmpd.start()
         self.broker.start()
         self.database.start()
-        self.witness = Witness(self.broker.port, listens=self._persistence)
+        self.witness = Witness(self.broker.port, listens=self._listens)
         self.proxy = Proxy(self.database.url)
-        agent = write_agent(self.folder, self.broker.port, self.snmpd.port, DEVICES, INTERVAL_S, on_disk=True)
+        agent = write_agent(self.folder, self.broker.port, self.snmpd.port, DEVICES, self._interval_s, on_disk=True)
         self.agent = Process("agent", agent)
         self.collector_file = self._write_collector()
         self.collector = Process("collector", self.collector_file)
