@@ -64,7 +64,10 @@ def series_of(metric: Metric) -> Iterator[str]:
     """Label texts of synthetic series: every combination of the values that the catalogue lists, else `1`."""
     own = labels_of(metric) - {"instance", "job", "le", "state"}
     names = sorted(own)
-    usual = dict.fromkeys(BASE_LABELS, ("x",)) | {"loop": ("primary", "secondary")}
+    usual = dict.fromkeys(BASE_LABELS, ("x",)) | {
+        "loop": ("primary", "secondary"),
+        "figure": ("site_interim_pue_ratio",),
+    }
     choices = [metric.label_values.get(name) or usual.get(name, ("1",)) for name in names]
     for values in product(*choices):
         yield ",".join(f'{name}="{value}"' for name, value in zip(names, values, strict=True))
