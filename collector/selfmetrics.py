@@ -63,6 +63,7 @@ class _OwnMetrics(Collector):
             yield _gauge("spool_messages", {(): spool.messages})
             yield _gauge("spool_bytes", {(): spool.size_bytes})
             yield _gauge("spool_limit_bytes", {(): spool.limit_bytes})
+            yield _gauge("spool_durable", {(): float(spool.durable)})
             yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
         yield _counter("ledger_failures_total", {(why,): count for why, count in proof.failures.items()}, "reason")
         yield _gauge("agent_clones", {key: float(twice) for key, twice in proof.clones.items()}, *who)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.chaos.disks import agent_on_full_disk, collector_on_full_disk
 from tests.e2e.chaos.site import JUST_POLLED, ChaosSite, Process
 from tests.servers.waiting import wait_until
 
@@ -187,7 +188,7 @@ def cloned(site: ChaosSite, seconds: int, _: random.Random) -> None:
     time.sleep(seconds)
     assert site.metric("dcim_collector_agent_clones") == 1, "the clone was not noticed"
     site.agent.stop()
-    wait_until(lambda: site.waiting(CLONE) < JUST_POLLED, "the clone has delivered what it held", 60)
+    wait_until(lambda: site.waiting(site.folder / CLONE) < JUST_POLLED, "the clone has delivered what it held", 60)
     clone.stop()
     site.agent.start()
 
@@ -207,6 +208,8 @@ SCENARIOS = (
     Scenario("collector killed while the database says 503", collector_killed_without_database, 10),
     Scenario("agent's disk full, seconds", agent_disk_full, 20),
     Scenario("collector's disk full and no database, seconds", collector_disk_full, 20),
+    Scenario("agent's outbox on a full file system, seconds", agent_on_full_disk, 20),
+    Scenario("collector's files on a full file system and no database, seconds", collector_on_full_disk, 20),
     Scenario("outbox torn", outbox_torn, 10),
     Scenario("everything said again, shuffled", said_again, 3),
     Scenario("agent cloned, seconds", cloned, 30),

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +119,8 @@ class ChaosSite:
         self.broker = Mosquitto(folder / "mosquitto", persistence=persistence)
         self.database = InfluxDB(folder / "influxdb")
         self.dead_letters = folder / "dead.jsonl"
+        self.outbox = folder / "outbox.db"
+        self.disks = ExitStack()
         self._web = f"127.0.0.1:{free_port()}"
 
     def start(self) -> None:
@@ -136,6 +139,11 @@ class ChaosSite:
         self.agent.start()
         wait_until(lambda: len(self._counts()) >= DEVICES, "polls are stored", 30)
 
+    def wait_for_polls(self) -> None:
+        """New polls are stored."""
+        before = len(self._counts())
+        wait_until(lambda: len(self._counts()) > before, "new polls are stored", 30)
+
     def close(self) -> None:
         """End what is left."""
         self.agent.kill()
@@ -144,6 +152,7 @@ class ChaosSite:
         self.proxy.close()
         for server in (self.database, self.broker, self.snmpd):
             server.kill()
+        self.disks.close()
 
     def drain(self) -> None:
         """Stop polling, and wait until nothing is on its way; the account is final afterwards."""
@@ -186,7 +195,7 @@ class ChaosSite:
 
     def numbered(self) -> int:
         """How many messages got a number, over all epochs: what the agents' own marks say once they have stopped."""
-        files = [file for file in self.folder.glob("outbox*.db.mark") if file.is_file()]
+        files = [file for file in self.folder.rglob("outbox*.db.mark") if file.is_file()]
         return sum(int(json.loads(file.read_text(encoding="utf-8").rstrip("\0"))["last"]) for file in files)
 
     def metric(self, name: str) -> float:
@@ -202,9 +211,10 @@ class ChaosSite:
         """The collector listens, and nothing waits but what was polled just now."""
         return answers(f"http://{self._web}/readyz") and self.waiting() < JUST_POLLED and not self.account().in_flight
 
-    def waiting(self, outbox: str = "outbox.db") -> int:
+    def waiting(self, outbox: Path | None = None) -> int:
         """Messages that an agent's outbox holds, by its mark."""
-        mark = json.loads((self.folder / f"{outbox}.mark").read_text(encoding="utf-8"))
+        path = outbox or self.outbox
+        mark = json.loads(path.with_name(f"{path.name}.mark").read_text(encoding="utf-8").rstrip("\0"))
         return max(0, int(mark["last"]) - int(mark["first"]) + 1)
 
     def _complete(self) -> bool:

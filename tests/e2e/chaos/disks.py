@@ -1,0 +1,93 @@
+"""Real file systems that are full: in go a site and seconds, a process lives on a small tmpfs meanwhile."""
+
+import contextlib
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.e2e.chaos.site import ChaosSite
+from tests.servers.process import find_program
+from tests.servers.waiting import wait_until
+
+SIZE = "16m"
+SETTLE_S = 3.0
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of its own, of `SIZE`; needs root. Whoever writes to it has ended when this ends."""
+    folder.mkdir()
+    mount, umount = find_program("mount", "mount"), find_program("umount", "mount")
+    subprocess.run([mount, "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], check=True, timeout=10)
+    try:
+        yield folder
+    finally:
+        subprocess.run([umount, "--lazy", str(folder)], check=True, timeout=10)
+
+
+@contextlib.contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """Not a byte is free."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"\0" * 4096)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+def agent_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    """The disk that holds the outbox is full, and the broker is away for half of that time."""
+    site.agent.stop()
+    disk = site.disks.enter_context(small_disk(site.folder / "small"))
+    move(site.folder, "outbox.db", disk)
+    site.outbox = disk / "outbox.db"
+    rewrite(site.agent.config, site.folder / "outbox.db", site.outbox)
+    site.agent.start()
+    site.wait_for_polls()
+    with filled(disk):
+        site.broker.stop()
+        time.sleep(seconds / 2)
+        site.broker.start()
+        wait_until(lambda: not site.metric("dcim_agent_spool_durable"), "the agent says that its disk refuses", 30)
+        time.sleep(seconds / 2)
+    wait_until(lambda: site.metric("dcim_agent_spool_durable"), "the agent says that its disk takes again", 30)
+    time.sleep(SETTLE_S)
+
+
+def collector_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    """The disk that holds the collector's outbox, ledger and dead letters is full, and the database takes nothing."""
+    site.collector.stop()
+    disk = site.disks.enter_context(small_disk(site.folder / "small"))
+    for pattern in ("collector-outbox.db", "ledger-", "dead.jsonl"):
+        move(site.folder, pattern, disk)
+    for name in ("collector-outbox.db", "dead.jsonl"):
+        rewrite(site.collector_file, site.folder / name, disk / name)
+    site.dead_letters = disk / "dead.jsonl"
+    site.collector.start()
+    site.wait_for_polls()
+    with filled(disk):
+        site.proxy.mood = "refuse"
+        time.sleep(seconds)
+        assert not site.metric("dcim_collector_spool_durable"), "the disk was not full"
+        site.proxy.mood = "pass"
+        time.sleep(SETTLE_S)
+    time.sleep(SETTLE_S)
+
+
+def move(folder: Path, beginning: str, to: Path) -> None:
+    """Files whose name begins so."""
+    for file in folder.glob(f"{beginning}*"):
+        (to / file.name).write_bytes(file.read_bytes())
+        file.unlink()
+
+
+def rewrite(config: Path, old: Path, new: Path) -> None:
+    """Another path in a configuration."""
+    text = config.read_text(encoding="utf-8")
+    assert str(old) in text
+    config.write_text(text.replace(str(old), str(new)), encoding="utf-8")
