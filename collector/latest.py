@@ -6,7 +6,7 @@ Two clocks are arguments: `now` is monotonic seconds, for receipts and expiry; `
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from collector.latest_state import AgentState, DeviceState, Held, shelf_life_s
+from collector.latest_state import AgentState, DeviceState, Held, Origin, shelf_life_s
 from collector.readings import Readings, Series
 from collector.tally import POLL_BUCKETS_S, Histogram
 from rackflow import Batch, DeviceDocument, Status
@@ -68,19 +68,20 @@ class Latest:
         if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
         if batch.device_class == "agent":
-            self._hold(agent.series, readings, batch.time, now, life_s)
+            self._hold(agent.series, agent, batch, readings, now)
             return "live"
         device = self._device(site, batch.device, batch.agent)
         if device is None:
             return "refused"
-        if not device.note_poll(batch, now):
+        if not device.note_poll(batch, agent, now):
             return "duplicate"
         protocol = device.document.protocol if device.document else ""
         agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
-        self._hold(device.series, readings, batch.time, now, life_s)
+        self._hold(device.series, agent, batch, readings, now)
         return "live"
 
-    def _hold(self, held: dict[str, Held], readings: Readings, time_ms: int, now: float, life_s: float) -> None:
+    def _hold(self, held: dict[str, Held], agent: AgentState, batch: Batch, readings: Readings, now: float) -> None:
+        origin, life_s = Origin.of(batch), shelf_life_s(batch.interval_s)
         found: list[tuple[str, Series, float | str]] = [*readings.values, *readings.states]
         for key, series, value in found:
             entry = held.get(key)
@@ -91,10 +92,9 @@ class Latest:
                     continue
                 self.size += cost
                 self.changes += 1
-                held[key] = Held(series, value, time_ms, now + life_s, life_s)
-            elif time_ms >= entry.time_ms or now >= entry.expires_at:
-                # A clock set back must not freeze a series: an expired entry gives way.
-                entry.value, entry.time_ms, entry.expires_at, entry.life_s = value, time_ms, now + life_s, life_s
+                held[key] = Held(series, value, origin, now + life_s, life_s)
+            elif now >= entry.expires_at or agent.follows(origin, entry.origin):
+                entry.value, entry.origin, entry.expires_at, entry.life_s = value, origin, now + life_s, life_s
 
     def apply_document(self, site: str, document: DeviceDocument) -> bool:
         """Take a device's identity over; False beyond the limit."""

@@ -19,13 +19,28 @@ def shelf_life_s(interval_s: float) -> float:
     return min(max(3.0 * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which message something is from; `time_ms` is the agent's clock, which may have been set meanwhile."""
+
+    agent: str
+    epoch: str
+    seq: int
+    time_ms: int
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Origin":
+        """The name of a batch."""
+        return cls(batch.agent, batch.epoch, batch.seq, batch.time)
+
+
 @dataclass(slots=True)
 class Held:
-    """One reading. `time_ms` is the device's time, `expires_at` is on the monotonic clock."""
+    """One reading; `expires_at` is on the monotonic clock."""
 
     series: Series
     value: float | str
-    time_ms: int
+    origin: Origin
     expires_at: float
     life_s: float
 
@@ -41,7 +56,7 @@ class DeviceState:
     labels: dict[str, str] = field(default_factory=dict)
     document: DeviceDocument | None = None
     received_at: float = 0.0
-    time_ms: int = 0
+    origin: Origin | None = None
     up: bool | None = None
     error: str | None = None
     since_ms: int = 0
@@ -49,29 +64,30 @@ class DeviceState:
     poll_duration_s: float | None = None
     rejected: int = 0
     series: dict[str, Held] = field(default_factory=dict)
-    polls: dict[str, tuple[float, float, int]] = field(default_factory=dict)
-    """Per poll class: interval in seconds, receipt on the monotonic clock, time in ms."""
+    polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
+    """Per poll class: interval in seconds, receipt on the monotonic clock, message."""
 
     def fresh_until(self) -> float:
         """When the device counts as silent: the shelf life of its most frequent poll after the last batch."""
         shortest = min((interval for interval, _, _ in self.polls.values()), default=0.0)
         return self.received_at + shelf_life_s(shortest)
 
-    def note_poll(self, batch: Batch, now: float) -> bool:
+    def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
         """Take over what a batch says of the device itself; False where this very poll was here before."""
+        origin = Origin.of(batch)
         before = self.polls.get(batch.poll)
-        if before is not None and before[2] == batch.time and self.agent == batch.agent:
+        if before is not None and before[2] == origin:
             return False
         expired = now >= self.fresh_until()
         # A class that is no longer polled must not keep its short interval for ever.
         self.polls = {poll: seen for poll, seen in self.polls.items() if now < seen[1] + shelf_life_s(seen[0])}
-        if before is None or batch.time >= before[2] or expired:
-            self.polls[batch.poll] = (batch.interval_s, now, batch.time)
-        if batch.time < self.time_ms and not expired:
+        if before is None or expired or agent.follows(origin, before[2]):
+            self.polls[batch.poll] = (batch.interval_s, now, origin)
+        if self.origin is not None and not expired and not agent.follows(origin, self.origin):
             return True
         if batch.up is not self.up:
             self.since_ms = batch.time
-        self.agent, self.device_class, self.time_ms, self.received_at = batch.agent, batch.device_class, batch.time, now
+        self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
         self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
         self.up, self.error, self.poll_duration_s, self.rejected = (
             batch.up,
@@ -120,6 +136,20 @@ class AgentState:
                 self._skew_s, self._skew_since = delay_s, now
         is_certain = self._skew_s > 0 and now - self._skew_since >= CERTAIN_S
         return delay_s - self._skew_s if is_certain else delay_s
+
+    def follows(self, one: Origin, other: Origin) -> bool:
+        """Whether a message of this agent is later than another one, whatever its clock says.
+
+        Numbers order those of one life; of two lives the one that said hello last is later. Time decides where neither
+        has, and between two agents that poll the same device.
+        """
+        if one.agent == other.agent:
+            if one.epoch == other.epoch:
+                return one.seq > other.seq
+            present = self.status.epoch if self.status is not None else ""
+            if present in (one.epoch, other.epoch):
+                return one.epoch == present
+        return one.time_ms >= other.time_ms
 
     @property
     def clock_offset_s(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,12 +22,20 @@ def apply(latest: Latest, one: Batch, after_s: float = 0.0) -> Verdict:
     return latest.apply_batch("cas1", one, resolve(one, SeriesKeys()), NOW_S + after_s, WALL_S + after_s)
 
 
-def at(after_s: float, value: float = 32.0, *, interval_s: float = 1.0, poll: PollClass = "safety") -> Batch:
-    """A batch polled `after_s` seconds after the start."""
+def at(
+    after_s: float,
+    value: float = 32.0,
+    *,
+    interval_s: float = 1.0,
+    poll: PollClass = "safety",
+    seq: int | None = None,
+    epoch: str = "e",
+) -> Batch:
+    """A batch polled `after_s` seconds after the start by the agent's clock, and numbered by it unless `seq` says else."""
     return Batch(
         agent="gw-3",
-        epoch="e",
-        seq=1,
+        epoch=epoch,
+        seq=10_000 + int(after_s) if seq is None else seq,
         time=int((WALL_S + after_s) * 1000),
         device="cdu-07",
         device_class="cdu",
@@ -97,14 +106,31 @@ def test_order_of_arrival_does_not_matter(order: list[float]) -> None:
     assert found["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S + 4.0)
 
 
-def test_clock_set_back_does_not_freeze_a_series() -> None:
-    """An expired reading gives way to one with an earlier time."""
+def test_after_the_clock_is_set_back_the_next_reading_is_shown_at_once() -> None:
+    """Numbers order the messages of one life, not its clock; what is late with a lower number stays behind."""
     latest = Latest(100)
-    apply(latest, at(1000.0, value=1.0))
-    apply(latest, at(10.0, value=2.0), 10.0)
-    assert values(latest, 10.0)["dcim_cdu_supply_temperature_celsius"] == "1.0"
-    apply(latest, at(40.0, value=3.0), 40.0)
-    assert values(latest, 40.0)["dcim_cdu_supply_temperature_celsius"] == "3.0"
+    apply(latest, at(20.0, value=1.0, seq=1))
+    apply(latest, at(1.0, value=2.0, seq=3), 1.0)
+    assert values(latest, 1.0)["dcim_cdu_supply_temperature_celsius"] == "2.0"
+    apply(latest, at(21.0, value=3.0, seq=2), 1.5)
+    found = values(latest, 1.5)
+    assert found["dcim_cdu_supply_temperature_celsius"] == "2.0"
+    assert found["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S + 1.0)
+
+
+@pytest.mark.parametrize("says_hello", [True, False])
+def test_a_new_life_whose_clock_is_behind_is_shown_once_it_has_said_hello(says_hello: bool) -> None:  # noqa: FBT001
+    """Without a word from either life time decides, until the old reading expires; the old life does not come back."""
+    latest = Latest(100)
+    apply(latest, at(20.0, value=1.0, epoch="old"))
+    if says_hello:
+        latest.apply_status(status("cdu-07", epoch="new"))
+    apply(latest, at(2.0, value=2.0, epoch="new"), 2.0)
+    assert values(latest, 2.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "1.0")
+    apply(latest, at(21.0, value=3.0, epoch="old"), 3.0)
+    assert values(latest, 3.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "3.0")
+    apply(latest, at(40.0, value=4.0, epoch="new"), 40.0)
+    assert values(latest, 40.0)["dcim_cdu_supply_temperature_celsius"] == "4.0"
     assert values(latest, 40.0)["dcim_device_up"] == "1"
 
 
