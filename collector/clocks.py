@@ -1,11 +1,31 @@
 """Times that cannot be: in go a message's time and that of its receipt, out comes the time to store it under; pure."""
 
+from collections.abc import Hashable
+
 AHEAD_MS = 600_000
-OLDEST_MS = 400 * 86_400_000
+DAY_MS = 86_400_000
+DRIFT_MS = 60_000
+MOST_PLACES = 10_000
 EARLIEST_MS = 1_577_836_800_000
 """The beginning of 2020: an agent whose clock was not set yet."""
 
 
-def stored_ms(time_ms: int, wall_ms: int) -> int:
-    """The message's own time, or that of receipt where it is more than 10 minutes ahead, 400 days old or before 2020."""
-    return time_ms if max(EARLIEST_MS, wall_ms - OLDEST_MS) <= time_ms <= wall_ms + AHEAD_MS else wall_ms
+def can_be(time_ms: int, wall_ms: int, oldest_days: int) -> bool:
+    """Whether a message received at `wall_ms` may be of that time: at most 10 minutes ahead, not too old, not before 2020."""
+    return max(EARLIEST_MS, wall_ms - oldest_days * DAY_MS) <= time_ms <= wall_ms + AHEAD_MS
+
+
+class Places:
+    """Times for messages whose own cannot be: that of receipt, or the next ms where a device has had that already."""
+
+    def __init__(self) -> None:
+        self._last: dict[Hashable, int] = {}
+
+    def next(self, device: Hashable, wall_ms: int) -> int:
+        """A time that no other message of the device was given, unless the collector's own clock was set back."""
+        last = self._last.get(device, 0)
+        placed = last + 1 if wall_ms <= last < wall_ms + DRIFT_MS else wall_ms
+        if len(self._last) >= MOST_PLACES:
+            self._last.clear()
+        self._last[device] = placed
+        return placed

@@ -53,7 +53,8 @@ class Outbox(StrictModel):
 class CollectorConfig(StrictModel):
     """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics.
 
-    `site_file` is found from the folder of this file; `ledger` is beside `dead_letter` unless it is named.
+    `site_file` is found from the folder of this file; `ledger` is beside `dead_letter` unless it is named. A message that
+    claims to be older than `oldest_days` is from a wrong clock, and stored under the time of its receipt.
     """
 
     broker: Broker = Broker()
@@ -65,6 +66,7 @@ class CollectorConfig(StrictModel):
     dead_letter: Path
     ledger: Path | None = None
     ledger_days: Annotated[int, Field(ge=1, le=36500)] = 400
+    oldest_days: Annotated[int, Field(ge=1, le=36500)] = 400
     dead_letter_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
     listen: str = "127.0.0.1:9420"
     series_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000

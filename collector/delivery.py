@@ -10,7 +10,8 @@ from collector.ledger import Entry, Statement
 class Delivery:
     """`mid` counts only on connection number `connection`; `size_bytes` is the original size of a payload cut short.
 
-    `mono_s` and `wall_s` are when it arrived: monotonic, and seconds since 1970.
+    `mono_s` and `wall_s` are when it arrived: monotonic, and seconds since 1970. `again` is set where the broker says
+    that it has sent it before.
     """
 
     topic: str
@@ -21,11 +22,21 @@ class Delivery:
     connection: int
     mono_s: float
     wall_s: float
+    again: bool = False
+
+    @property
+    def wall_ms(self) -> int:
+        """When it arrived, ms since 1970; the same after a stay on disk."""
+        return round(self.wall_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a message came to: lines to store, and what the ledger is to note once they are stored."""
+    """What a message came to: lines to store, and what the ledger is to note once they are stored.
+
+    `placed_ms` is the time that it was given because its own cannot be; to come to the same points again, it must be kept.
+    """
 
     lines: Sequence[str] = ()
     note: Entry | Statement | None = None
+    placed_ms: int | None = None

@@ -1,11 +1,12 @@
 """One delivery: in go topic and payload, out come lines for the store; latest readings and tally take their part."""
 
 import logging
+from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
 
-from collector.clocks import stored_ms
+from collector.clocks import Places, can_be
 from collector.clones import Clones
 from collector.config import Dialect
 from collector.deadletter import DeadLetters
@@ -21,24 +22,25 @@ from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
 log = logging.getLogger(__name__)
 
 
-class Ingest:
-    """Takes deliveries apart. `sites` is None for all of them."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is taken, and for whom. `sites` is None for all; what is older than `oldest_days` has a wrong clock."""
 
-    def __init__(
-        self,
-        latest: Latest,
-        dead_letters: DeadLetters,
-        tally: Tally,
-        dialect: Dialect,
-        sites: frozenset[str] | None,
-        clones: Clones,
-    ) -> None:
+    dialect: Dialect
+    sites: frozenset[str] | None
+    oldest_days: int
+
+
+class Ingest:
+    """Takes deliveries apart."""
+
+    def __init__(self, latest: Latest, dead_letters: DeadLetters, tally: Tally, clones: Clones, terms: Terms) -> None:
         self._clones = clones
+        self._terms = terms
+        self._places = Places()
         self._latest = latest
         self._dead_letters = dead_letters
         self._tally = tally
-        self._dialect = dialect
-        self._sites = sites
         self._keys = SeriesKeys()
         self._tags = lru_cache(maxsize=10_000)(_tags)
 
@@ -52,7 +54,7 @@ class Ingest:
             tally.failures[error.reason] += 1
             self._bury(delivery, error)
             return Taken(note=numbered_anyway(delivery, error.reason))
-        if self._sites is not None and topic.site not in self._sites:
+        if self._terms.sites is not None and topic.site not in self._terms.sites:
             # A subscription that the broker remembers from an earlier configuration.
             tally.failures["site"] += 1
             return Taken()
@@ -65,12 +67,13 @@ class Ingest:
                 self._latest.apply_document(topic.site, document)
             case Status():
                 self._latest.apply_status(document)
-                self._clones.hear(document, delivery.mono_s)
+                if not delivery.again:
+                    self._clones.hear(document, delivery.mono_s)
             case None if topic.kind == "device":
                 self._latest.remove_device(topic.site, topic.agent, topic.device)
             case None:
                 self._latest.remove_agent(topic.site, topic.agent)
-        return self._taken(topic, document, delivery)
+        return self._taken(topic, document, delivery, self._places)
 
     def again(self, delivery: Delivery) -> Taken:
         """A delivery that was taken before and kept on disk since; nothing but the store hears of it."""
@@ -79,26 +82,31 @@ class Ingest:
         except ContractError as error:
             self._bury(delivery, error)
             return Taken(note=numbered_anyway(delivery, error.reason))
-        return self._taken(topic, document, delivery)
+        return self._taken(topic, document, delivery, None)
 
-    def _taken(self, topic: Topic, document: Known | None, delivery: Delivery) -> Taken:
-        wall_ms = int(delivery.wall_s * 1000)
+    def _taken(self, topic: Topic, document: Known | None, delivery: Delivery, places: Places | None) -> Taken:
+        """Where `places` is None a time that cannot be was replaced before, and the receipt carries what by."""
+        wall_ms = delivery.wall_ms
         if isinstance(document, Status) and document.account is not None:
             key = Key(topic.site, document.agent, document.epoch)
             return Taken(note=Statement(key, document.account, wall_ms))
         if not isinstance(document, Batch | Event):
             return Taken()
-        time_ms = stored_ms(document.time, wall_ms)
+        time_ms, placed_ms = document.time, None
+        if not can_be(time_ms, wall_ms, self._terms.oldest_days):
+            device = topic.site, topic.agent, topic.device
+            time_ms = placed_ms = places.next(device, wall_ms) if places else wall_ms
         tags = self._tags(topic.site, topic.agent, topic.device, tuple(document.labels.items()))
-        placed = document if time_ms == document.time else msgspec.structs.replace(document, time=time_ms)
+        placed = document if placed_ms is None else msgspec.structs.replace(document, time=time_ms)
         if isinstance(placed, Event):
             lines = event_lines(placed, tags, self._keys)
         else:
-            lines = batch_lines(placed, tags, resolve(placed, self._keys), self._dialect)
-        if placed is not document:
+            lines = batch_lines(placed, tags, resolve(placed, self._keys), self._terms.dialect)
+        if placed_ms is not None:
             self._tally.failures["time"] += 1
             lines.append(original_time_line(tags, document.time, time_ms))
-        return Taken(lines, Entry(Key(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms))
+        entry = Entry(Key(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms)
+        return Taken(lines, entry, placed_ms)
 
     def _show(self, topic: Topic, batch: Batch, delivery: Delivery) -> None:
         tally = self._tally
@@ -113,9 +121,8 @@ class Ingest:
 
     def _bury(self, delivery: Delivery, error: ContractError) -> None:
         log.debug("dead letter topic=%s error=%s", delivery.topic[:200], error)
-        time_ms = int(delivery.wall_s * 1000)
         kept = self._dead_letters.write(
-            time_ms, delivery.topic, error.reason, str(error), delivery.payload, delivery.size_bytes
+            delivery.wall_ms, delivery.topic, error.reason, str(error), delivery.payload, delivery.size_bytes
         )
         if not kept:
             self._tally.write_failures["dead_letter"] += 1

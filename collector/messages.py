@@ -58,7 +58,7 @@ def numbered_anyway(delivery: Delivery, reason: str) -> Entry | None:
         return None
     if topic.kind not in ("batch", "event") or not 1 <= found.seq <= HIGHEST or not _VALUE.fullmatch(found.epoch):
         return None
-    wall_ms = int(delivery.wall_s * 1000)
+    wall_ms = delivery.wall_ms
     return Entry(Key(topic.site, topic.agent, found.epoch), found.seq, wall_ms, wall_ms, reason)
 
 

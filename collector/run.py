@@ -15,7 +15,7 @@ from collector.derive.board import Board
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.run import Deriver
 from collector.expose import render
-from collector.ingest import Ingest
+from collector.ingest import Ingest, Terms
 from collector.latest import Latest
 from collector.ledger_file import LedgerFile
 from collector.ledger_rows import encode_page, read_page
@@ -126,7 +126,8 @@ class Collector:
         spill = self._spill
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, spill.keep if spill else None)
         chosen = frozenset(sites) if sites is not None else None
-        ingest = Ingest(self.latest, dead_letters, tally, config.store.dialect, chosen, self._clones)
+        terms = Terms(config.store.dialect, chosen, config.oldest_days)
+        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [

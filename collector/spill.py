@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from collector.delivery import Delivery, Taken
+from collector.ledger import Entry
 from collector.ledger_file import LedgerFile
 from collector.persist import Persistence
 from rackflow.outbox import Message, OutboxStats
@@ -68,15 +69,22 @@ class Spill:
                         count += len(taken[-1].lines)
             except TimeoutError:
                 pass
-            if await persistence.store([line for each in taken for line in each.lines]) != "stored":
-                return
-            if not await ledger.enter([each.note for each in taken if each.note is not None]):
+            notes = [each.note for each in taken if each.note is not None]
+            if await persistence.store(await _news(taken, ledger)) != "stored" or not await ledger.enter(notes):
                 return
             for message in held:
                 self._outbox.done(message.key)
 
     def _put(self, delivery: Delivery) -> int:
-        return self._outbox.put(delivery.topic, lambda _: delivery.payload, int(delivery.wall_s * 1000))
+        return self._outbox.put(delivery.topic, lambda _: delivery.payload, delivery.wall_ms)
+
+
+async def _news(taken: Sequence[Taken], ledger: LedgerFile) -> list[str]:
+    """Lines of what is not stored yet: what waited here may have come once more, and have been stored from there."""
+    entries = [each.note for each in taken if isinstance(each.note, Entry) and not each.note.dead]
+    fresh = await ledger.fresh(entries)
+    known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
+    return [line for each in taken if id(each.note) not in known for line in each.lines]
 
 
 def _delivery(message: Message) -> Delivery:

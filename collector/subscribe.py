@@ -224,7 +224,9 @@ class Subscriber:
         if size > MAX_PAYLOAD_BYTES:
             payload = payload[:KEPT_OF_OVERSIZED_BYTES]
         now_s, wall_s = time.monotonic(), time.time()
-        delivery = Delivery(topic, payload, size, message.qos, message.mid, self._connection, now_s, wall_s)
+        delivery = Delivery(
+            topic, payload, size, message.qos, message.mid, self._connection, now_s, wall_s, message.dup
+        )
         if self._queue.full():
             self._on_overflow()
         else:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from collector.delivery import Delivery, Taken
@@ -26,6 +26,18 @@ class Pending:
 
     delivery: Delivery | None
     taken: Taken
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether its time is that of receipt, which has to be on disk before its points are in the store."""
+        return self.delivery is not None and self.taken.placed_ms is not None
+
+    def received(self) -> Delivery:
+        """The delivery, with the time that its points were given."""
+        delivery, placed_ms = self.delivery, self.taken.placed_ms
+        if delivery is None:
+            raise ValueError("derived points were not received")
+        return delivery if placed_ms is None else replace(delivery, wall_s=placed_ms / 1000)
 
     @property
     def is_kept(self) -> bool:
@@ -134,11 +146,15 @@ class Writer:
         """False when stopped before that. What the ledger knows as stored is not written again."""
         news = await self._news(taken)
         notes = [note for each in taken if (note := each.taken.note) is not None]
-        match await self._place(news):
-            case "stored":
+        misplaced = [each for each in news if each.is_misplaced]
+        kept = misplaced if self._keep and misplaced and await self._keep([e.received() for e in misplaced]) else []
+        outcome = await self._place([each for each in news if not each.is_misplaced] if kept else news)
+        match outcome:
+            case "stored" if not kept:
                 return await self._ledger.enter(notes)
-            case "kept":
-                waiting = [note for each in news if each.is_kept and isinstance(note := each.taken.note, Entry)]
+            case "stored" | "kept":
+                on_disk = kept if outcome == "stored" else news
+                waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.taken.note, Entry)]
                 held = {(entry.key, entry.seq) for entry in waiting}
                 others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in held)]
                 return await self._ledger.hold(waiting) and await self._ledger.enter(others)
@@ -163,7 +179,7 @@ class Writer:
     async def _place(self, news: list[Pending]) -> Literal["stored", "kept", "stopped"]:
         """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""
         lines = [line for each in news for line in each.taken.lines]
-        kept = [each.delivery for each in news if each.delivery is not None and each.is_kept]
+        kept = [each.received() for each in news if each.is_kept]
         while lines:
             if self._keep is None or self._persistence.fault is None:
                 outcome = await self._persistence.store(lines, PATIENCE_S if self._keep else None)

@@ -1,17 +1,23 @@
 """A collector in this very loop, and an MQTT client beside it, for tests."""
 
 import asyncio
+import json
+import sqlite3
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiomqtt
+from pydantic import SecretStr
 
 from collector import Collector, CollectorConfig
 from rackflow import Batch, DeviceDocument, Event, Status, Topic, build_topic, encode
 from rackflow.config import check_config
+from tests.servers.captures import REPOSITORY
+from tests.servers.ports import free_port
 from tests.servers.waiting import eventually
 from tests.servers.web import Answer, answers, request
 
@@ -91,6 +97,40 @@ async def running(config: CollectorConfig) -> AsyncIterator[Running]:
         collector.stop()
         async with asyncio.timeout(STOP_WITHIN_S):
             await task
+
+
+@asynccontextmanager
+async def killable(config: CollectorConfig, folder: Path) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """The collector as a process that has subscribed; what is given kills it with SIGKILL."""
+    file = folder / "collector.yaml"
+    data = config.model_dump(mode="json", exclude_unset=True) | {"listen": f"127.0.0.1:{free_port()}"}
+    if isinstance(config.store.token, SecretStr):
+        data["store"]["token"] = config.store.token.get_secret_value()
+    file.write_text(json.dumps(data), encoding="utf-8")  # JSON is YAML
+    command = (sys.executable, "-m", "collector", "run", str(file))
+    process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stderr=asyncio.subprocess.DEVNULL)
+
+    async def kill() -> None:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    try:
+        await eventually(lambda: answers(f"http://{data['listen']}/readyz"), "ready", timeout_s=30)
+        yield kill
+    finally:
+        await kill()
+
+
+@contextmanager
+def ledger_locked(path: Path) -> Iterator[None]:
+    """Somebody else writes to the ledger, and takes long."""
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        db.close()
 
 
 async def until(check: Callable[[], bool], what: str, timeout_s: float = 10.0) -> None:

@@ -1,17 +1,19 @@
 """Clocks that are wrong, and agents that run twice: what is believed, and what is noticed."""
 
+import asyncio
 import logging
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from collector.clocks import AHEAD_MS, EARLIEST_MS, OLDEST_MS, stored_ms
+from collector.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, Places, can_be
 from collector.clones import REMEMBERED_S, Clones
 from collector.latest_state import AgentState
 from tests.collector.documents import batch, now_ms, status
-from tests.collector.running import config_for, publish, publisher, running
-from tests.collector.stored import points
+from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
+from tests.collector.stored import influx_store, points
+from tests.servers.influxdb import InfluxDB, Row
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
@@ -24,18 +26,69 @@ WALL_MS = 1_795_468_800_000
         (WALL_MS, True),
         (WALL_MS + AHEAD_MS, True),
         (WALL_MS + AHEAD_MS + 1, False),
-        (WALL_MS - OLDEST_MS, True),
-        (WALL_MS - OLDEST_MS - 1, False),
+        (WALL_MS - 30 * DAY_MS, True),
+        (WALL_MS - 30 * DAY_MS - 1, False),
         (0, False),
         (2_147_483_648_000, False),
     ],
 )
-def test_times_that_cannot_be_give_way_to_the_time_of_receipt(time_ms: int, believed: bool) -> None:  # noqa: FBT001 - the answer
-    assert stored_ms(time_ms, WALL_MS) == (time_ms if believed else WALL_MS)
+def test_times_that_cannot_be_are_told_from_those_that_can(time_ms: int, believed: bool) -> None:  # noqa: FBT001 - the answer
+    assert can_be(time_ms, WALL_MS, oldest_days=30) is believed
 
 
 def test_a_collector_whose_own_clock_is_not_set_believes_no_time_before_2020() -> None:
-    assert stored_ms(EARLIEST_MS - 1, 1000) == 1000
+    assert not can_be(EARLIEST_MS - 1, 1000, oldest_days=30)
+
+
+def test_no_two_messages_of_a_device_get_one_time() -> None:
+    places = Places()
+    assert [places.next("one", WALL_MS) for _ in range(3)] == [WALL_MS, WALL_MS + 1, WALL_MS + 2]
+    assert places.next("other", WALL_MS) == WALL_MS
+    assert places.next("one", WALL_MS + 1) == WALL_MS + 3
+    assert places.next("one", WALL_MS + 10) == WALL_MS + 10
+    # The collector's own clock was set back: no time far ahead is given out for that.
+    assert places.next("one", WALL_MS - DRIFT_MS) == WALL_MS - DRIFT_MS
+
+
+async def test_statuses_that_the_broker_sends_again_are_no_second_process(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """An agent was restarted, and the broker too, before its two hellos were acknowledged."""
+    config = config_for(mosquitto.port, tmp_path)
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        with ledger_locked(config.ledger_path):
+            await publish(client, status(epoch="01JD5A"), status(epoch="01JD5B"))
+            received = "dcim_collector_messages_received_total"
+            await one.reaches(received, lambda count: count == 2)
+            await asyncio.to_thread(mosquitto.restart)
+            await one.reaches(received, lambda count: count >= 4)
+        assert await one.sample('dcim_collector_agent_clones{agent="gw-3",site="cas1"}') == "0.0"
+
+
+async def test_a_kill_between_store_and_ledger_leaves_each_message_stored_once(
+    mosquitto: Mosquitto, influxdb: InfluxDB, tmp_path: Path
+) -> None:
+    """Those included whose time cannot be: what they are stored under is on disk before they are, and they wait."""
+    store = influx_store(influxdb) | {"flush_s": 1.0}  # one group
+    config = config_for(mosquitto.port, tmp_path, store, outbox={"path": str(tmp_path / "outbox.db")})
+    start_ms = now_ms()
+
+    def rows() -> list[Row]:
+        return influxdb.query("SELECT supply_temperature_celsius::float FROM dcim_cdu")
+
+    async with killable(config, tmp_path) as kill, publisher(mosquitto.port) as client:
+        with ledger_locked(config.ledger_path):
+            odd = [batch(seq=seq, time_ms=5_000 + seq) for seq in range(1, 11)]
+            await publish(client, *odd, *(batch(seq=seq, time_ms=start_ms + seq) for seq in range(11, 31)))
+            await eventually(lambda: len(rows()) == 20, "what was in time", timeout_s=20)
+            await kill()
+    async with running(config) as one:
+        stored = 'dcim_collector_ledger_stored_messages{agent="gw-3",site="cas1"}'
+        await one.reaches(stored, lambda count: count == 30)
+        await one.reaches("dcim_collector_spool_messages", lambda count: count == 0)
+        assert await one.sample('dcim_collector_ledger_missing_messages{agent="gw-3",site="cas1"}') == "0.0"
+    times = [row["time"] for row in rows()]
+    assert len(times) == 30
+    assert all(isinstance(each, int) and start_ms <= each <= now_ms() + 30 for each in times)
 
 
 async def test_a_time_that_cannot_be_is_stored_under_receipt_time_with_the_original_beside(

@@ -14,7 +14,7 @@ from collector.config import Dialect
 from collector.deadletter import DeadLetters
 from collector.delivery import Delivery
 from collector.expose import render
-from collector.ingest import Ingest
+from collector.ingest import Ingest, Terms
 from collector.latest import Latest
 from collector.page import Moment, render_page
 from collector.tally import Tally
@@ -41,7 +41,7 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     """Lines of one message, after everything that shows what is held has been shown."""
     latest, tally = Latest(1000), Tally()
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
-    ingest = Ingest(latest, letters, tally, dialect, None, Clones())
+    ingest = Ingest(latest, letters, tally, Clones(), Terms(dialect, None, 400))
     wall_s = now_ms() / 1000
     lines = list(ingest.take(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s)).lines)
     letters.close()
