@@ -1,7 +1,7 @@
 """One MQTT message as received, with what is needed to acknowledge it later, and what it came to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collector.ledger import Entry, Statement
 
@@ -40,3 +40,9 @@ class Taken:
     lines: Sequence[str] = ()
     note: Entry | Statement | None = None
     placed_ms: int | None = None
+
+    def judged(self, refused: set[str]) -> Entry | Statement | None:
+        """What the ledger is to note: a message of which the store refused every point is dead, not stored."""
+        if isinstance(self.note, Entry) and self.lines and refused.issuperset(self.lines):
+            return replace(self.note, dead="store")
+        return self.note

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from collector.ledger import Changes, Entry, Key, Ledger, Statement
 from collector.ledger_rows import create, forget, load_books, load_chunk, save
+from collector.threads import in_thread
 from rackflow import RackflowError
 from rackflow.outbox_salvage import set_aside
-from rackflow.sqlite import SENSELESS, code, translated
+from rackflow.sqlite import SENSELESS, code, senseless, translated
 
 log = logging.getLogger(__name__)
 PAUSE_S = (0.2, 5.0)
@@ -133,7 +134,7 @@ class LedgerFile:
         try:
             with translated():
                 try:
-                    found = await asyncio.to_thread(work)
+                    found = await in_thread(work, "ledger-file")
                 except sqlite3.DatabaseError as error:
                     if code(error) in SENSELESS:
                         self._db.close()
@@ -159,6 +160,9 @@ class LedgerFile:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             _, created_ms = create(db, int(self._wall_s() * 1000))
+            problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise senseless(problem)
             ledger = Ledger(created_ms)
             for book in load_books(db):
                 ledger.restore(book)

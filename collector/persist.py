@@ -28,8 +28,8 @@ class Persistence:
         self.stopping = asyncio.Event()
         self.fault: str | None = None
 
-    async def store(self, lines: list[str], patience_s: float | None = None) -> Outcome:
-        """Store all points but those that are refused for good, found by halving.
+    async def store(self, lines: list[str], refused: set[str], patience_s: float | None = None) -> Outcome:
+        """Store all points but those that are refused for good, found by halving, which are added to `refused`.
 
         `away` where the store has failed for longer than `patience_s` (None: for ever), `stopped` where `stopping` was
         set; then some of the points may be stored.
@@ -42,6 +42,7 @@ class Persistence:
             except StoreError as error:
                 if len(part) == 1:
                     self._bury(part[0], error)
+                    refused.add(part[0])
                 else:
                     middle = len(part) // 2
                     stack += [part[middle:], part[:middle]]

@@ -69,8 +69,10 @@ class Spill:
                         count += len(taken[-1].lines)
             except TimeoutError:
                 pass
-            notes = [each.note for each in taken if each.note is not None]
-            if await persistence.store(await _news(taken, ledger)) != "stored" or not await ledger.enter(notes):
+            refused = set[str]()
+            if await persistence.store(await _news(taken, ledger), refused) != "stored":
+                return
+            if not await ledger.enter([note for each in taken if (note := each.judged(refused)) is not None]):
                 return
             for message in held:
                 self._outbox.done(message.key)

@@ -3,15 +3,16 @@
 Every write is a gzip member of its own, so that a torn tail loses only itself. Times are ns, that tool's default.
 """
 
-import asyncio
 import gzip
 import logging
 import os
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from collector.threads import in_thread
 from rackflow import RackflowError, StoreError
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,8 @@ class FileStore:
     async def write(self, lines: Sequence[str]) -> None:
         """See `Store.write`."""
         # Compression and fsync take milliseconds each and would hold up the loop.
-        work = asyncio.create_task(asyncio.to_thread(self._append, lines), name="store-file-write")
         try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            # The thread cannot be stopped: wait for it, so that nobody closes the file under it.
-            await asyncio.wait([work])
-            raise
+            await in_thread(partial(self._append, lines), "store-file-write")
         except OSError as error:
             raise StoreError(f"{self._path}: {error.strerror}", retryable=True) from error
 

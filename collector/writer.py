@@ -145,10 +145,11 @@ class Writer:
     async def _make_durable(self, taken: list[Pending]) -> bool:
         """False when stopped before that. What the ledger knows as stored is not written again."""
         news = await self._news(taken)
-        notes = [note for each in taken if (note := each.taken.note) is not None]
         misplaced = [each for each in news if each.is_misplaced]
         kept = misplaced if self._keep and misplaced and await self._keep([e.received() for e in misplaced]) else []
-        outcome = await self._place([each for each in news if not each.is_misplaced] if kept else news)
+        refused = set[str]()
+        outcome = await self._place([each for each in news if not each.is_misplaced] if kept else news, refused)
+        notes = [note for each in taken if (note := each.taken.judged(refused)) is not None]
         match outcome:
             case "stored" if not kept:
                 return await self._ledger.enter(notes)
@@ -176,13 +177,13 @@ class Writer:
             news.append(each)
         return news
 
-    async def _place(self, news: list[Pending]) -> Literal["stored", "kept", "stopped"]:
+    async def _place(self, news: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
         """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""
         lines = [line for each in news for line in each.taken.lines]
         kept = [each.received() for each in news if each.is_kept]
         while lines:
             if self._keep is None or self._persistence.fault is None:
-                outcome = await self._persistence.store(lines, PATIENCE_S if self._keep else None)
+                outcome = await self._persistence.store(lines, refused, PATIENCE_S if self._keep else None)
                 if outcome == "stored":
                     return "stored"
             if self._keep is not None and (not kept or await self._keep(kept)):

@@ -3,9 +3,13 @@
 import asyncio
 import base64
 import json
+import operator
 import os
 import sys
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import config_for, publish, publisher, running, until
@@ -115,6 +119,36 @@ async def test_one_bad_point_in_a_thousand_is_found(mosquitto: Mosquitto, influx
         # The dead letter may come before the other half of the points.
         written = 'dcim_collector_points_written_total{store="influxdb"}'
         await eventually(lambda: running_one.sample_now(written) == "1999.0", "all other points")
+
+
+@pytest.mark.parametrize("with_outbox", [False, True])
+async def test_a_message_of_which_nothing_can_be_stored_is_not_called_stored(
+    mosquitto: Mosquitto,
+    influxdb: InfluxDB,
+    tmp_path: Path,
+    with_outbox: bool,  # noqa: FBT001 - the parameter
+) -> None:
+    """The engine has other types for both of its points; the next one is stored, and the account is complete."""
+    old_ms = now_ms() - 300 * 86_400_000
+    tags = "agent=gw-3,device=cdu-07,rack=b07,room=dh1,row=b,site=cas1"
+    texts = [f'dcim_cdu,{tags},loop=secondary supply_temperature_celsius="x"', f'dcim_device,{tags} up="x"']
+    body = "\n".join(f"{text} {old_ms - 1}" for text in texts).encode()
+    params = {"org": "x", "bucket": influxdb.database, "precision": "ms"}
+    assert (await asyncio.to_thread(request, f"{influxdb.url}/api/v2/write", params, body=body)).status == 204
+    more = {"outbox": {"path": str(tmp_path / "outbox.db")}} if with_outbox else {}
+    async with running(config_for(mosquitto.port, tmp_path, influx_store(influxdb), **more)) as one:
+        await one.ready()
+        async with publisher(mosquitto.port) as client:
+            await publish(client, batch(seq=1, time_ms=old_ms), batch(seq=2))
+        who = 'agent="gw-3"'
+        for series, count in (
+            (f'dropped_messages{{{who},reason="dead_letter_store",site="cas1"}}', 1),
+            (f'produced_messages{{{who},site="cas1"}}', 2),
+            (f'stored_messages{{{who},site="cas1"}}', 1),
+            (f'missing_messages{{{who},site="cas1"}}', 0),
+        ):
+            await one.reaches(f"dcim_collector_ledger_{series}", partial(operator.eq, count))
+    assert {entry["reason"] for entry in dead_letters(tmp_path)} == {"store"}
 
 
 async def test_kill_9_loses_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:

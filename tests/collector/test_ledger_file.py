@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from collector.ledger_file import LedgerFile
 from collector.ledger_rows import decode_page, encode_page, read_page
 from rackflow.documents import Account, Numbers, Status
 from tests.collector.documents import batch, now_ms, status
-from tests.collector.running import config_for, publish, publisher, running, until
+from tests.collector.running import config_for, ledger_locked, publish, publisher, running, until
 from tests.collector.stored import points
 from tests.contract.test_outbox_disk import files_no_larger_than
 from tests.servers.mosquitto import Mosquitto
@@ -88,6 +89,39 @@ async def test_a_damaged_file_is_set_aside_and_the_account_begins_anew(tmp_path:
     [(book, chunks)] = read_page(tmp_path / "ledger.db").books
     sums = settle(book, chunks)
     assert (sums.known_from, sums.produced, sums.stored, sums.missing) == (501, 100, 100, [])
+    ledger.close()
+
+
+async def test_a_page_that_is_damaged_is_found_when_the_file_is_opened(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    for seq in range(1, 200 * CHUNK, CHUNK):
+        assert await ledger.enter(entries(seq, seq))
+    ledger.close()
+    path = tmp_path / "ledger.db"
+    content = bytearray(path.read_bytes())
+    assert len(content) > 4 * 4096
+    content[-4096:] = bytes(range(256)) * 16
+    path.write_bytes(content)
+    ledger = opened(tmp_path)
+    assert ledger.failures["damaged"] == 1
+    assert await ledger.enter(entries(1, 10))
+    assert stored_in(tmp_path) == 10
+    ledger.close()
+
+
+async def test_who_is_stopped_while_the_disk_works_leaves_nothing_behind_that_uses_the_file(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    assert await ledger.enter(entries(1, 10))
+    with ledger_locked(tmp_path / "ledger.db"):
+        entering = asyncio.create_task(ledger.enter(entries(11, 20)), name="entering")
+        await until(lambda: threading.active_count() > 1, "a thread is at work")
+        await asyncio.sleep(0)
+        entering.cancel()
+        await asyncio.wait([entering])
+        assert entering.cancelled()
+        ledger.close()
+    ledger = opened(tmp_path)
+    assert await ledger.fresh([*entries(10, 10), *entries(11, 11)]) == [False, True]
     ledger.close()
 
 
