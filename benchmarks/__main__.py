@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import deriving, footprint, lab, outbox, polling
+from benchmarks import deriving, footprint, lab, ledger, outbox, polling
 
 
 def main() -> int:
@@ -14,7 +14,7 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=[[], "polling", "footprint", "deriving", "lab", "outbox"],
+        choices=[[], "polling", "footprint", "deriving", "lab", "outbox", "ledger"],
         default=[],
         help="default: all",
     )
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--interval", type=float, default=0.1)
     arguments = parser.parse_args()
-    wanted = arguments.what or ["polling", "footprint", "deriving", "lab", "outbox"]
+    wanted = arguments.what or ["polling", "footprint", "deriving", "lab", "outbox", "ledger"]
     with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
         folder = Path(name)
         if "polling" in wanted:
@@ -35,6 +35,8 @@ def main() -> int:
             print("\n".join(deriving.run(5000, 5 * arguments.rounds)), flush=True)
         if "outbox" in wanted:
             print("\n".join(outbox.run(folder, arguments.seconds)), flush=True)
+        if "ledger" in wanted:
+            print("\n".join(ledger.run(folder)), flush=True)
         if "lab" in wanted:
             print("\n".join(lab.run(arguments.rounds)), flush=True)
     return 0

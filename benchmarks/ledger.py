@@ -1,0 +1,50 @@
+"""What the ledger costs the collector: CPU and wall seconds for messages asked about and entered, a group per commit."""
+
+import asyncio
+import random
+import time
+from pathlib import Path
+
+from collector.ledger import Entry, Key
+from collector.ledger_file import LedgerFile
+
+MESSAGES = 10_000
+GROUP = 100
+START_MS = 1_795_468_800_000
+
+
+def run(folder: Path) -> list[str]:
+    """The lines of the result: in order, shuffled, and all of it once more."""
+    numbers = list(range(1, MESSAGES + 1))
+    shuffled = numbers.copy()
+    random.Random(1).shuffle(shuffled)  # noqa: S311 - repeatable, not secret
+    lines = [f"ledger, {MESSAGES} messages of one agent, {GROUP} to a commit: CPU and wall seconds"]
+    for name, first, second in (
+        ("in order", numbers, None),
+        ("shuffled", shuffled, None),
+        ("came again", numbers, numbers),
+    ):
+        path = folder / f"ledger-{name.replace(' ', '-')}.db"
+        lines.append(f"  {name:<12} {asyncio.run(_measured(path, first, second))}")
+    return lines
+
+
+async def _measured(path: Path, first: list[int], second: list[int] | None) -> str:
+    ledger = LedgerFile(path, 400, lambda: START_MS / 1000)
+    try:
+        if second is not None:
+            await _enter(ledger, first)
+        cpu, began = time.process_time(), time.perf_counter()
+        await _enter(ledger, second or first)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - began
+    finally:
+        ledger.close()
+    return f"{cpu:.3f} s   {wall:.3f} s"
+
+
+async def _enter(ledger: LedgerFile, numbers: list[int]) -> None:
+    key = Key("site", "agent", "epoch")
+    for at in range(0, len(numbers), GROUP):
+        entries = [Entry(key, seq, START_MS + seq, START_MS + seq) for seq in numbers[at : at + GROUP]]
+        await ledger.fresh(entries)
+        await ledger.enter(entries)
