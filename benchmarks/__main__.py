@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import deriving, footprint, lab, ledger, outbox, polling
+from benchmarks import deriving, footprint, lab, ledger, outbox, peer, polling
 
 
 def main() -> int:
@@ -14,14 +14,15 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=[[], "polling", "footprint", "deriving", "lab", "outbox", "ledger"],
+        choices=[[], "polling", "footprint", "deriving", "lab", "outbox", "ledger", "peer"],
         default=[],
-        help="default: all",
+        help="default: all but peer, which installs another gateway",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--interval", type=float, default=0.1)
+    parser.add_argument("--only", default="", help="of the peer's scenarios, those whose name contains this")
     arguments = parser.parse_args()
     wanted = arguments.what or ["polling", "footprint", "deriving", "lab", "outbox", "ledger"]
     with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
@@ -37,6 +38,9 @@ def main() -> int:
             print("\n".join(outbox.run(folder, arguments.seconds)), flush=True)
         if "ledger" in wanted:
             print("\n".join(ledger.run(folder)), flush=True)
+        if "peer" in wanted:
+            for line in peer.run(folder, arguments.only):
+                print(line, flush=True)
         if "lab" in wanted:
             print("\n".join(lab.run(arguments.rounds)), flush=True)
     return 0

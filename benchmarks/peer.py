@@ -1,0 +1,191 @@
+"""The same blows for Rackflow's agent and for a peer: how many of the polls that devices answered reached the broker."""
+
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.counting import CountingDevices, Recorder
+from benchmarks.peer_sides import INTERVAL_S, PEER, PEER_NEEDS, Rackflow, Side, ThingsBoard
+from tests.e2e.chaos.disks import filled, small_disk
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import wait_until
+
+DEVICES = 20
+LIFE_S = (2.0, 3.5)
+SILENCE_S = 8.0
+START_S = 60.0
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rackflow"
+
+
+@dataclass(slots=True)
+class Bench:
+    """One gateway, its devices, its broker and who counts."""
+
+    side: Side
+    devices: CountingDevices
+    broker: Mosquitto
+    recorder: Recorder
+
+    def start(self) -> None:
+        """Start the gateway."""
+        self.side.start()
+
+    def works(self) -> None:
+        """Wait until something new arrives."""
+        before = len(self.recorder.arrived)
+        wait_until(lambda: len(self.recorder.arrived) > before, f"{self.side.name} delivers", START_S)
+
+    def polls(self) -> None:
+        """Wait until something new is polled."""
+        before = self.devices.polls.total()
+        wait_until(lambda: self.devices.polls.total() > before + DEVICES, f"{self.side.name} polls", START_S)
+
+    def drain(self) -> None:
+        """No more polls, and everything that is going to arrive has arrived: nothing came for eight seconds."""
+        self.devices.mute()
+        seen, since = -1, time.monotonic()
+        while time.monotonic() - since < SILENCE_S:
+            if len(self.recorder.arrived) != seen:
+                seen, since = len(self.recorder.arrived), time.monotonic()
+            time.sleep(0.1)
+
+
+def undisturbed(_: Bench, times: int, chance: random.Random) -> None:
+    for _at in range(times):
+        time.sleep(chance.uniform(*LIFE_S))
+
+
+def killed(bench: Bench, times: int, chance: random.Random) -> None:
+    for _ in range(times):
+        time.sleep(chance.uniform(*LIFE_S))
+        bench.side.kill()
+        bench.start()
+        bench.works()
+
+
+def broker_restarted(bench: Bench, times: int, chance: random.Random) -> None:
+    for _ in range(times):
+        time.sleep(chance.uniform(*LIFE_S))
+        bench.broker.restart()
+        bench.works()
+
+
+def broker_away(bench: Bench, seconds: int, _: random.Random) -> None:
+    bench.broker.stop()
+    time.sleep(seconds)
+    bench.broker.start()
+    bench.works()
+
+
+def killed_with_backlog(bench: Bench, times: int, chance: random.Random) -> None:
+    for _ in range(times):
+        bench.broker.stop()
+        time.sleep(chance.uniform(*LIFE_S))
+        bench.side.kill()
+        bench.broker.start()
+        bench.start()
+        bench.works()
+
+
+def stopped_with_backlog(bench: Bench, times: int, chance: random.Random) -> None:
+    for _ in range(times):
+        bench.broker.stop()
+        time.sleep(chance.uniform(*LIFE_S))
+        bench.side.stop()
+        bench.broker.start()
+        bench.start()
+        bench.works()
+
+
+def torn(bench: Bench, times: int, chance: random.Random) -> None:
+    """Its database is cut at a random place after a kill; what it holds is lost then, what comes later must not be."""
+    for _ in range(times):
+        bench.broker.stop()
+        time.sleep(chance.uniform(*LIFE_S))
+        bench.side.kill()
+        with contextlib.suppress(FileNotFoundError):
+            os.truncate(bench.side.database, int(bench.side.database.stat().st_size * chance.random()))
+        bench.broker.start()
+        bench.start()
+        bench.works()
+
+
+def disk_full(bench: Bench, seconds: int, _: random.Random) -> None:
+    """Not a byte is free, and the broker is away for the first half."""
+    with filled(bench.side.storage):
+        bench.broker.stop()
+        time.sleep(seconds / 2)
+        bench.broker.start()
+        time.sleep(seconds / 2)
+    bench.works()
+
+
+SCENARIOS: tuple[tuple[str, Callable[[Bench, int, random.Random], None], int], ...] = (
+    ("undisturbed", undisturbed, 4),
+    ("killed -9, times", killed, 10),
+    ("broker restarted, times", broker_restarted, 5),
+    ("broker away, seconds", broker_away, 60),
+    ("killed -9 with a backlog, times", killed_with_backlog, 3),
+    ("stopped with a backlog, times", stopped_with_backlog, 3),
+    ("its database cut after a kill, times", torn, 3),
+    ("its disk full, seconds", disk_full, 20),
+)
+
+
+def run(folder: Path, only: str) -> Iterator[str]:
+    """The lines of the table, as they come."""
+    venv = install()
+    yield f"{DEVICES} devices of one SNMP object, each polled every {INTERVAL_S:g} s; polls that devices answered, by gateway"
+    yield "| scenario | gateway | answered | arrived | arrived twice | lost |"
+    yield "|---|---|---|---|---|---|"
+    for number, (name, harm, times) in enumerate(SCENARIOS):
+        if only not in name:
+            continue
+        for kind in (Rackflow, ThingsBoard):
+            own = folder / f"peer-{number}-{kind.__name__}"
+            own.mkdir()
+            side: Side = Rackflow(own) if kind is Rackflow else ThingsBoard(own, venv)
+            yield play(side, f"{name} ({times})", harm, times)
+
+
+def play(side: Side, name: str, harm: Callable[[Bench, int, random.Random], None], times: int) -> str:
+    """One row."""
+    devices, broker = CountingDevices(DEVICES), Mosquitto(side.folder / "mosquitto", persistence=True)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(small_disk(side.storage))
+        devices.start()
+        stack.callback(devices.close)
+        broker.start()
+        stack.callback(broker.kill)
+        recorder = Recorder(broker.port, side.topic, side.numbers)
+        stack.callback(recorder.close)
+        side.configure(broker.port, devices.ports)
+        bench = Bench(side, devices, broker, recorder)
+        stack.callback(side.kill)
+        bench.start()
+        bench.works()
+        harm(bench, times, random.Random(1))  # noqa: S311 - repeatable, not secret
+        bench.drain()
+        answered = devices.polls.total() - side.starts * side.reads_per_start * DEVICES
+        arrived = len(recorder.arrived)
+    return f"| {name} | {side.name} | {answered} | {arrived} | {recorder.twice} | {answered - arrived} |"
+
+
+def install() -> Path:
+    """The peer in an environment of its own, which is kept. Raises RuntimeError where it cannot be installed."""
+    venv = CACHE / PEER.replace("==", "-")
+    if not (venv / "bin" / "thingsboard-gateway").exists():
+        for command in (
+            [sys.executable, "-m", "venv", str(venv)],
+            [str(venv / "bin" / "pip"), "install", "--quiet", PEER, PEER_NEEDS],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+            if done.returncode:
+                raise RuntimeError(f"{PEER} cannot be installed: {done.stderr.strip().splitlines()[-1]}")
+    return venv
