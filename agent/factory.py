@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.snmp_pysnmp import PysnmpEngines
 
 DEFAULT_TIMEOUT_S = 2.0
+DEFAULT_VARBINDS = 20
 
 
 class PollerFactory:
@@ -40,7 +41,7 @@ class PollerFactory:
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
             return ModbusPoller(device, self.profiles[device.profile], wrap_modbus(link))
-        target = snmp_target(config, device, self.profiles)
+        target = snmp_target(config, device)
         client = self._slow_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
         return SnmpPoller(device, self.profiles, wrap_snmp(client))
 
@@ -82,9 +83,8 @@ def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
     return SnmpCommunity(credential.version, credential.community.get_secret_value() if credential.community else "")
 
 
-def snmp_target(config: AgentConfig, device: Device, profiles: Mapping[str, Profile]) -> SnmpTarget:
-    """Where and how to ask the device."""
-    profile = profiles.get(device.profile)
+def snmp_target(config: AgentConfig, device: Device) -> SnmpTarget:
+    """Where and how to ask the device, as long as its profile is not known."""
     return SnmpTarget(
         device=device.id,
         host=device.host or "",
@@ -92,7 +92,7 @@ def snmp_target(config: AgentConfig, device: Device, profiles: Mapping[str, Prof
         credential=credential_of(config.credentials[device.credential or ""]),
         timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S,
         retries=device.retries,
-        max_varbinds=device.max_varbinds or (profile.max_varbinds if profile else 20),
+        max_varbinds=device.max_varbinds or DEFAULT_VARBINDS,
     )
 
 

@@ -81,7 +81,7 @@ def _target(arguments: argparse.Namespace, host: str) -> SnmpTarget:
     }
     whole = {"agent": "lab", "labels": {"site": "none"}, "credentials": credentials, "devices": [device]}
     config = check_config(whole, AgentConfig, "arguments")
-    return snmp_target(config, config.devices[0], {})
+    return snmp_target(config, config.devices[0])
 
 
 def _profiles(arguments: argparse.Namespace) -> int:

@@ -51,6 +51,10 @@ class TimedSnmp:
         finally:
             self._requests.append(Request(f"next after {oid}", time.perf_counter() - started))
 
+    def limit(self, objects: int) -> None:
+        """See `SnmpClient.limit`."""
+        self._client.limit(objects)
+
     async def close(self) -> None:
         """See `SnmpClient.close`."""
         await self._client.close()

@@ -58,6 +58,7 @@ class SnmpPoller:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
         profile = await self._recognise()
         self._profile = profile if self._device.outlets else profile.without_outlets()
+        self._client.limit(self._device.max_varbinds or profile.max_varbinds)
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
         return _identified(self._device, self._profile, identity, self._plan)

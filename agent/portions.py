@@ -47,6 +47,10 @@ class PortionedClient(ABC):
         async with self._lock:
             return await self._next_instance(oid)
 
+    def limit(self, objects: int) -> None:
+        """See `SnmpClient.limit`."""
+        self._varbinds = objects
+
     @abstractmethod
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
         """One GETNEXT."""

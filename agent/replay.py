@@ -42,6 +42,9 @@ class RecordingClient:
         at = bisect_right(self._sorted, (tuple(map(int, oid.split("."))), oid))
         return (name := self._sorted[at][1], self._values[name]) if at < len(self._sorted) else None
 
+    def limit(self, objects: int) -> None:
+        """A recording has no limit."""
+
     async def close(self) -> None:
         """Nothing to free."""
 

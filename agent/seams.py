@@ -25,6 +25,9 @@ class SnmpClient(Protocol):
     async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
         """The first instance behind `oid` in the whole of the device's tree; None where nothing comes. Raises DeviceError."""
 
+    def limit(self, objects: int) -> None:
+        """Ask for at most so many objects at a time from now on."""
+
     async def close(self) -> None:
         """Free the socket; the client is not used again."""
 

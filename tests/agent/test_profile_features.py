@@ -50,6 +50,9 @@ class Memory:
         behind = [(name, value) for name, value in self.values.items() if numbers(name) > numbers(oid)]
         return min(behind, key=lambda each: numbers(each[0]), default=None)
 
+    def limit(self, objects: int) -> None:
+        """Memory has no limit."""
+
     async def close(self) -> None:
         self.values = {}
 
