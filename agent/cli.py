@@ -102,14 +102,18 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 def _load(path: Path) -> tuple[AgentConfig, dict[str, Profile]]:
     config = load_agent_config(path)
-    profiles = load_profiles(config.profiles)
+    profiles = load_profiles(config.profiles, shelve=True)
+    _prove(path, config, profiles)
+    return config, profiles
+
+
+def _prove(path: Path, config: AgentConfig, profiles: dict[str, Profile]) -> None:
     try:
         for device in config.devices:
             check_profile(profiles, device)
         config.broker.tls_context()
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return config, profiles
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -119,7 +123,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
     def reload() -> AgentConfig:
         # Profiles are read once: a changed profile takes a restart.
-        return _load(arguments.config)[0]
+        changed = load_agent_config(arguments.config)
+        _prove(arguments.config, changed, profiles)
+        return changed
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(config, PollerFactory(profiles), reload=reload))

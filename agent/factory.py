@@ -40,7 +40,7 @@ class PollerFactory:
         check_profile(self.profiles, device)
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
-            return ModbusPoller(device, self.profiles[device.profile], wrap_modbus(link))
+            return ModbusPoller(device, self.profiles[device.profile].whole(), wrap_modbus(link))
         target = snmp_target(config, device)
         client = self._slow_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
         return SnmpPoller(device, self.profiles, wrap_snmp(client))

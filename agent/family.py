@@ -1,10 +1,11 @@
 """The schema of a device family: what a profile may say, as strict models; what it means is in plan.py and normalise.py."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
 from agent.registers import NumberType, WordOrder
 from rackflow.catalogue import PollClass
@@ -265,6 +266,17 @@ class Profile(StrictModel):
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
     points: list[Point] = []
     tables: list[Table] = []
+    _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
+
+    def shelved(self, read: Callable[[], "Profile"]) -> "Profile":
+        """Without points and tables, nine tenths of its memory; `read` brings them back, once."""
+        head = self.model_copy(update={"points": [], "tables": []})
+        head._whole = cache(read)  # noqa: SLF001 - of its own class
+        return head
+
+    def whole(self) -> "Profile":
+        """With its points and tables."""
+        return self._whole() if self._whole else self
 
     def without_outlets(self) -> "Profile":
         """Without the points of single outlets, and without tables that hold nothing else."""

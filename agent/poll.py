@@ -89,7 +89,7 @@ class SnmpPoller:
     async def _recognise(self) -> Profile:
         wanted = self._device.profile
         if wanted != "auto":
-            return self._profiles[wanted]
+            return self._profiles[wanted].whole()
         profiles = list(self._profiles.values())
         found, answers = await recognise_device(self._client, profiles)
         if not found:
@@ -100,7 +100,7 @@ class SnmpPoller:
             raise DeviceDecodeError(
                 f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
             )
-        return found[0].profile
+        return found[0].profile.whole()
 
     async def _identify(self, profile: Profile) -> Identity:
         wanted = profile.identity

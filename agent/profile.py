@@ -5,6 +5,7 @@ import gc
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -49,6 +50,7 @@ def _line(text: str, path: Place) -> str:
 def _extended(profile: Profile, base: Profile | None, where: str) -> Profile:
     if base is None or base.extends:
         raise ProfileError(f"{where}: extends: {profile.extends!r} is not a profile that stands on its own")
+    base = base.whole()
     if base.protocol != profile.protocol:
         raise ProfileError(f"{where}: extends: {profile.extends!r} speaks {base.protocol}")
     # The base's default sentinels are its own: they go along with its points.
@@ -179,8 +181,11 @@ def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str
             yield f"unit {unit or '(none)'!r} gives {base or '(none)'!r}, the catalogue wants {metric.unit!r}"
 
 
-def load_profiles(folder: Path | None = None) -> dict[str, Profile]:
-    """Shipped profiles by name, overridden by those of `folder`. Raises ProfileError for the first file that is wrong."""
+def load_profiles(folder: Path | None = None, *, shelve: bool = False) -> dict[str, Profile]:
+    """Shipped profiles by name, overridden by those of `folder`. Raises ProfileError for the first file that is wrong.
+
+    All are read and proved. With `shelve`, only those that somebody asks for as a whole are kept so.
+    """
     shipped = files("agent").joinpath("profiles")
     texts = [
         (0, entry.name, entry.read_text(encoding="utf-8"))
@@ -199,6 +204,9 @@ def load_profiles(folder: Path | None = None) -> dict[str, Profile]:
             profile = parse_profile(text, name, found)
             if Path(name).stem != profile.profile:
                 raise ProfileError(f"{name}: profile: is {profile.profile!r}, but the file is called {Path(name).name}")
+            if shelve:
+                bases = {profile.extends: found[profile.extends]} if profile.extends else {}
+                profile = profile.shelved(partial(parse_profile, text, name, bases))
             found[profile.profile] = profile
     return dict(sorted(found.items()))
 

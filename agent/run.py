@@ -173,6 +173,8 @@ class Agent:
         await _end(*(self.running.pop(name).task for name in [*gone, *changed] if name in self.running))
         for name in gone:
             self.publisher.remove_device(name)
+        if config.log_level != self._config.log_level:
+            logging.getLogger().setLevel(config.log_level.upper())
         self._config = config
         self.tally.reload_ok = True
         self.tally.expect(device.protocol for device in config.devices)
@@ -184,8 +186,14 @@ class Agent:
 
     def _check_reloadable(self, config: AgentConfig) -> None:
         before = self._config
-        if (config.agent, config.labels.site, config.outbox) != (before.agent, before.labels.site, before.outbox):
-            raise ConfigError("agent, labels.site and outbox cannot change while the agent runs; restart it")
+        fixed = {
+            "agent": config.agent == before.agent,
+            "labels.site": config.labels.site == before.labels.site,
+            "outbox": config.outbox == before.outbox,
+            "profiles": config.profiles == before.profiles,
+        }
+        if changed := [key for key, same in fixed.items() if not same]:
+            raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart it")
 
     def _runs(self, wanted: Wanted) -> bool:
         running = self.running.get(wanted.device.id)

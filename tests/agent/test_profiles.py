@@ -104,3 +104,15 @@ def test_a_profile_says_its_scale_exactly() -> None:
     profile: Profile = parse_profile(changed("unit: percent", "unit: percent, scale: 0.1"), "p.yaml")
     factor = profile.points[0].factor("percent")
     assert (factor.numerator, factor.denominator) == (1, 1000)
+
+
+def test_a_shelved_profile_is_small_until_it_is_asked_for_and_then_the_same(tmp_path: Path) -> None:
+    own = GOOD.replace("profile: good", "profile: rfc1628-ups\nextends: rfc1628-ups")
+    (tmp_path / "rfc1628-ups.yaml").write_text(own, encoding="utf-8")
+    whole, shelved = load_profiles(tmp_path), load_profiles(tmp_path, shelve=True)
+    assert list(shelved) == list(whole)
+    for name, profile in shelved.items():
+        assert not list(profile.all_points())
+        assert (profile.recognise, profile.protocol) == (whole[name].recognise, whole[name].protocol)
+        assert profile.whole() == whole[name]
+        assert profile.whole() is profile.whole()

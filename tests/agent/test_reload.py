@@ -7,6 +7,8 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from agent.config import AgentConfig
 from agent.run import Agent, run
 from rackflow.errors import ConfigError
@@ -119,10 +121,11 @@ async def test_a_wrong_configuration_changes_nothing_and_a_metric_says_so(mosqui
         assert it.tasks() == before
 
 
-async def test_another_site_takes_a_restart(mosquitto: Mosquitto) -> None:
+@pytest.mark.parametrize("change", [{"labels": {"site": "elsewhere"}}, {"agent": "gw-2"}, {"profiles": "elsewhere"}])
+async def test_what_takes_a_restart_is_refused(mosquitto: Mosquitto, change: dict[str, object]) -> None:
     async with site(mosquitto, "a") as it:
         before = it.tasks()
-        it.reload(config_for(mosquitto, "a", labels={"site": "elsewhere"}))
+        it.reload(config_for(mosquitto, "a", **change))
         await eventually(lambda: it.agent is not None and not it.agent.tally.reload_ok, "refused")
         assert it.tasks() == before
 
