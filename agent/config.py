@@ -155,9 +155,13 @@ class AgentConfig(StrictModel):
 def load_agent_config(path: Path) -> AgentConfig:
     """The checked configuration, its devices completed from the site file. Raises ConfigError naming file, key and remedy."""
     config = load_config(path, AgentConfig)
+    if config.profiles and not config.profiles.is_dir():
+        raise ConfigError(f"{path}: profiles: {config.profiles}: no such folder; correct the path")
     if config.site_file is None:
         return config
     site_file = path.parent / config.site_file
+    if not site_file.exists():
+        raise ConfigError(f"{path}: site_file: {site_file}: no such file; correct the path")
     try:
         return placed(config, load_site(site_file))
     except _ContradictionError as error:

@@ -16,7 +16,7 @@ from rackflow.catalogue import Metric, catalogue
 from rackflow.config import check_config
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.units import WIRE_UNITS
-from rackflow.yaml import line_of, load_yaml_text
+from rackflow.yaml import line_of, load_yaml_text, read_text_file
 
 S = TypeVar("S", bound=Source)
 Place: TypeAlias = tuple[str | int, ...]
@@ -194,8 +194,8 @@ def load_profiles(folder: Path | None = None, *, shelve: bool = False) -> dict[s
     ]
     if folder is not None:
         if not folder.is_dir():
-            raise ProfileError(f"{folder}: no such folder; correct `profiles` in the configuration")
-        texts += [(1, str(path), path.read_text(encoding="utf-8")) for path in folder.glob("*.yaml")]
+            raise ProfileError(f"{folder}: no such folder; correct the path")
+        texts += [(1, str(path), read_text_file(path)) for path in folder.glob("*.yaml")]
     found: dict[str, Profile] = {}
     # Those that stand on their own come first, so that the others can extend them; the user's own come last and win.
     texts.sort(key=lambda each: (each[0], _EXTENDS.search(each[2]) is not None, each[1]))

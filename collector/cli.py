@@ -62,7 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         config = load_collector_config(arguments.config)
-        config.broker.tls_context()
         if config.site_file is not None:
             load_site(config.site_file)
         if arguments.command == "check":

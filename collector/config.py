@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from collector.derive.config import CarbonConfig, DeriveConfig
 from rackflow.broker import Broker
 from rackflow.config import Secret, StrictModel, load_config
+from rackflow.errors import ConfigError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Dialect = Literal["influxdb", "victoriametrics"]
@@ -106,6 +107,13 @@ class CollectorConfig(StrictModel):
 def load_collector_config(path: Path) -> CollectorConfig:
     """The checked configuration. Raises ConfigError naming file, key and remedy."""
     config = load_config(path, CollectorConfig)
+    try:
+        config.broker.tls_context()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     if config.site_file is None:
         return config
-    return config.model_copy(update={"site_file": path.parent / config.site_file})
+    site_file = path.parent / config.site_file
+    if not site_file.exists():
+        raise ConfigError(f"{path}: site_file: {site_file}: no such file; correct the path")
+    return config.model_copy(update={"site_file": site_file})

@@ -63,7 +63,7 @@ def read_snmprec(path: Path) -> tuple[Record, ...]:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file") from error
+        raise ConfigError(f"{path}: no such file; correct the path") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     return parse_snmprec(content, str(path))

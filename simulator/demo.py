@@ -74,7 +74,10 @@ def _parser() -> argparse.ArgumentParser:
 async def _demo(arguments: argparse.Namespace) -> int:
     _check_port(arguments.port)
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="rackflow-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DemoError(f"--keep: {folder} cannot be used ({error.strerror}); choose another folder") from error
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -153,7 +153,7 @@ def test_places_roles_and_coolants_come_from_the_site_file(tmp_path: Path) -> No
     [
         ({"labels": {"site": "t2"}}, "labels.site: is 't2' here and 't1' in"),
         ({"labels": {"room": "hall"}}, "labels of places come from site_file"),
-        ({"site_file": "nowhere.yaml"}, "nowhere.yaml: no such file"),
+        ({"site_file": "nowhere.yaml"}, "agent.yaml: site_file: "),
         (
             {"devices": [{**ON_SITE[0], "labels": {"feed": "B"}}]},
             "devices[0] (pdu-a1-a).labels.feed: is 'B' here",
@@ -170,3 +170,18 @@ def test_two_files_must_agree(tmp_path: Path, change: dict[str, object], expecte
     with pytest.raises(ConfigError) as raised:
         load_agent_config(written(tmp_path, PLACED | change))
     assert expected in str(raised.value)
+
+
+@pytest.mark.parametrize("own", [b"\xff\xfe", b"points: [", None])
+def test_a_profile_of_ones_own_that_cannot_be_read_is_one_line(
+    tmp_path: Path, own: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    if own is None:
+        (folder / "mine.yaml").mkdir()
+    else:
+        (folder / "mine.yaml").write_bytes(own)
+    assert main(["check", str(written(tmp_path, WHOLE | {"profiles": str(folder)}))]) == 78
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{folder}/mine.yaml:")

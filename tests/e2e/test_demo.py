@@ -128,6 +128,15 @@ def test_a_port_in_use_costs_one_line() -> None:
     assert time.monotonic() - started < 10
 
 
+def test_a_folder_that_cannot_be_made_costs_one_line(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    command = [*COMMAND, "--port", str(free_port()), "--keep", str(taken)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"rackflow-demo: --keep: {taken} cannot be used (File exists); choose another folder\n"
+
+
 def test_a_duration_that_is_none_is_a_usage_mistake() -> None:
     done = subprocess.run(
         [*COMMAND, "--for", "soon"], cwd=REPOSITORY, capture_output=True, text=True, timeout=20, check=False
