@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 
 NULL = b"\x05\x00"
 NO_SUCH_INSTANCE = b"\x81\x00"
@@ -160,6 +162,25 @@ class FaultyAgent(asyncio.DatagramProtocol):
 def bind(oid: str, value: bytes) -> bytes:
     """One pair of a response."""
     return tlv(0x30, oid_octets(oid) + value)
+
+
+def cut_short(request: Request) -> list[bytes]:
+    return [request.answer()[:-3]]
+
+
+SNMP_FAULTS: dict[str, tuple[Behaviour, type[DeviceError]]] = {
+    "silence": (lambda _: [], DeviceTimeout),
+    "garbage": (lambda _: [b"hello"], DeviceProtocolError),
+    "empty datagram": (lambda _: [b""], DeviceTimeout),
+    "truncated": (cut_short, DeviceProtocolError),
+    "trailing bytes": (lambda request: [request.answer() + b"zz"], DeviceProtocolError),
+    "empty pair": (lambda request: [request.answer(tlv(0x30, b""))], DeviceProtocolError),
+    "wrong request id": (lambda request: [request.answer(request_id=b"\x01")], DeviceTimeout),
+    "other community": (lambda request: [replace(request, community=b"other").answer()], DeviceTimeout),
+    "other version": (lambda request: [replace(request, version=0).answer()], DeviceProtocolError),
+    "endless wrong ids": (lambda request: [request.answer(request_id=b"\x01")] * 50, DeviceTimeout),
+}
+"""What a device does in place of answering, and the error that it is."""
 
 
 Reply = Callable[[bytes], list[bytes | float | None]]

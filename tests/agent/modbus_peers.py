@@ -13,11 +13,13 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.modbus import PymodbusClient
 from agent.seams import ModbusTarget
-from rackflow.errors import DeviceError
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from tests.agent.faulty_peers import Reply
 from tests.servers.ports import free_port
 
 TIMEOUT_S = 0.5
-SLACK_S = 1.0
+SLACK_S = 2.5
+"""What a busy machine may add to a deadline."""
 
 
 def target_of(port: int, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", pause_s: float = 0.0) -> ModbusTarget:
@@ -84,3 +86,30 @@ async def good_server(framer: FramerType) -> AsyncIterator[int]:
         yield port
     finally:
         await server.shutdown()  # type: ignore[no-untyped-call]
+
+
+MODBUS_FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
+    "exception": (
+        lambda frame: [frame[:4] + b"\x00\x03" + frame[6:7] + b"\x83\x0b"],
+        DeviceProtocolError,
+        "exception 11",
+    ),
+    "unknown exception": (
+        lambda frame: [frame[:4] + b"\x00\x03" + frame[6:7] + b"\x83\x63"],
+        DeviceProtocolError,
+        "99",
+    ),
+    "fewer registers": (lambda frame: [answer(frame, 1)], DeviceProtocolError, "1 values came instead of 2"),
+    "more registers": (lambda frame: [answer(frame, 1, 2, 3)], DeviceProtocolError, "3 values came instead of 2"),
+    "silence": (lambda _: [], DeviceTimeout, "no answer"),
+    "wrong transaction": (lambda frame: [answer(frame, 1, 2, tid=999)], DeviceTimeout, "no answer"),
+    "wrong unit": (lambda frame: [answer(frame, 1, 2, unit=9)], DeviceTimeout, "no answer"),
+    "other function": (lambda frame: [answer(frame, 1, 2, function=4)], DeviceProtocolError, "function 4"),
+    "unknown function": (lambda frame: [answer(frame, 1, 2, function=0x60)], DeviceProtocolError, ""),
+    "half an answer": (lambda frame: [answer(frame, 1, 2)[:9]], DeviceProtocolError, "9 bytes"),
+    "garbage": (lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"], DeviceProtocolError, "bytes"),
+    "hangs up": (lambda _: [None], DeviceUnreachable, "hung up"),
+    "hangs up in mid-answer": (lambda frame: [answer(frame, 1, 2)[:9], None], DeviceUnreachable, "hung up"),
+    "lies about its length": (lambda frame: [frame[:4] + b"\xff\xff" + frame[6:]], DeviceProtocolError, "bytes"),
+}
+"""What a device does in place of answering, the error that it is, and words of it."""

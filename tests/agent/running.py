@@ -9,7 +9,7 @@ import aiomqtt
 
 from agent.config import AgentConfig, Device
 from agent.readings import Identified, Identity, Readings
-from agent.run import Agent
+from agent.run import Agent, MakePoller
 from rackflow import Batch, DeviceDocument, Event, Status, decode
 from rackflow.catalogue import PollClass
 from rackflow.config import check_config
@@ -149,7 +149,7 @@ async def listening(
 
 @contextlib.asynccontextmanager
 async def running(
-    config: AgentConfig, devices: Devices, load: Callable[[], AgentConfig] | None = None
+    config: AgentConfig, devices: MakePoller, load: Callable[[], AgentConfig] | None = None
 ) -> AsyncIterator[Agent]:
     """An agent that runs as long as the block does, and then stops as it does on SIGTERM."""
     agent = Agent(config, devices, load)

@@ -8,9 +8,18 @@ from typing import Literal
 import pytest
 from pymodbus import FramerType
 
-from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus, Reply
-from tests.agent.modbus_peers import TIMEOUT_S, answer, connected, fails, good_server, rtu_answer, target_of
+from tests.agent.modbus_peers import (
+    MODBUS_FAULTS,
+    TIMEOUT_S,
+    answer,
+    connected,
+    fails,
+    good_server,
+    rtu_answer,
+    target_of,
+)
 from tests.servers.ports import free_port
 
 
@@ -51,36 +60,10 @@ async def test_nobody_there() -> None:
         await client.read(1, "holding", 0, 1)
 
 
-FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
-    "exception": (
-        lambda frame: [frame[:4] + b"\x00\x03" + frame[6:7] + b"\x83\x0b"],
-        DeviceProtocolError,
-        "exception 11",
-    ),
-    "unknown exception": (
-        lambda frame: [frame[:4] + b"\x00\x03" + frame[6:7] + b"\x83\x63"],
-        DeviceProtocolError,
-        "99",
-    ),
-    "fewer registers": (lambda frame: [answer(frame, 1)], DeviceProtocolError, "1 values came instead of 2"),
-    "more registers": (lambda frame: [answer(frame, 1, 2, 3)], DeviceProtocolError, "3 values came instead of 2"),
-    "silence": (lambda _: [], DeviceTimeout, "no answer"),
-    "wrong transaction": (lambda frame: [answer(frame, 1, 2, tid=999)], DeviceTimeout, "no answer"),
-    "wrong unit": (lambda frame: [answer(frame, 1, 2, unit=9)], DeviceTimeout, "no answer"),
-    "other function": (lambda frame: [answer(frame, 1, 2, function=4)], DeviceProtocolError, "function 4"),
-    "unknown function": (lambda frame: [answer(frame, 1, 2, function=0x60)], DeviceProtocolError, ""),
-    "half an answer": (lambda frame: [answer(frame, 1, 2)[:9]], DeviceProtocolError, "9 bytes"),
-    "garbage": (lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"], DeviceProtocolError, "bytes"),
-    "hangs up": (lambda _: [None], DeviceUnreachable, "hung up"),
-    "hangs up in mid-answer": (lambda frame: [answer(frame, 1, 2)[:9], None], DeviceUnreachable, "hung up"),
-    "lies about its length": (lambda frame: [frame[:4] + b"\xff\xff" + frame[6:]], DeviceProtocolError, "bytes"),
-}
-
-
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", MODBUS_FAULTS)
 async def test_faults(name: str) -> None:
     """Each fault is the right error within the deadline, and the next good answer is taken."""
-    fault, kind, text = FAULTS[name]
+    fault, kind, text = MODBUS_FAULTS[name]
     async with FaultyModbus(fault).serving() as server, connected(target_of(server.port)) as client:
         async with fails(kind, text):
             await client.read(1, "holding", 0, 2)

@@ -2,38 +2,19 @@
 
 import asyncio
 import struct
-from dataclasses import replace
 from typing import Literal
 
 import pytest
 
-from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
-from tests.agent.faulty_peers import NULL, Behaviour, FaultyAgent, Request, bind, integer, tlv
+from rackflow.errors import DeviceProtocolError, DeviceTimeout
+from tests.agent.faulty_peers import NULL, SNMP_FAULTS, FaultyAgent, Request, bind, integer, tlv
 from tests.agent.snmp_clients import SYS_NAME, TIMEOUT_S, TREE, MakeClient, in_time, table, target_of
 
 
-def cut_short(request: Request) -> list[bytes]:
-    return [request.answer()[:-3]]
-
-
-FAULTS: dict[str, tuple[Behaviour, type[DeviceError]]] = {
-    "silence": (lambda _: [], DeviceTimeout),
-    "garbage": (lambda _: [b"hello"], DeviceProtocolError),
-    "empty datagram": (lambda _: [b""], DeviceTimeout),
-    "truncated": (cut_short, DeviceProtocolError),
-    "trailing bytes": (lambda request: [request.answer() + b"zz"], DeviceProtocolError),
-    "empty pair": (lambda request: [request.answer(tlv(0x30, b""))], DeviceProtocolError),
-    "wrong request id": (lambda request: [request.answer(request_id=b"\x01")], DeviceTimeout),
-    "other community": (lambda request: [replace(request, community=b"other").answer()], DeviceTimeout),
-    "other version": (lambda request: [replace(request, version=0).answer()], DeviceProtocolError),
-    "endless wrong ids": (lambda request: [request.answer(request_id=b"\x01")] * 50, DeviceTimeout),
-}
-
-
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", SNMP_FAULTS)
 async def test_faults(engine: str, client_of: MakeClient, name: str) -> None:
     """Each fault is a DeviceError within the deadline, from GET and from a walk, and the next good answer is taken."""
-    behaviour, kind = FAULTS[name]
+    behaviour, kind = SNMP_FAULTS[name]
     # pysnmp throws away in silence whatever it cannot read or match.
     kinds = kind if engine == "gufo" else (DeviceTimeout, DeviceProtocolError)
     async with FaultyAgent(table(30)).serving() as agent:
