@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -155,3 +158,43 @@ async def test_sighup_reloads(mosquitto: Mosquitto) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         async with asyncio.timeout(10):
             await task
+
+
+async def test_a_process_reads_its_file_again_and_keeps_what_it_had_where_that_is_wrong(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """`rackflow-agent run`: devices where nobody listens fail, which is a batch all the same."""
+    file, log = tmp_path / "agent.yaml", tmp_path / "agent.log"
+
+    def write(**devices: str) -> None:
+        nobody = {"protocol": "modbus", "host": "127.0.0.1", "port": 1}
+        listed = [{"id": name, "profile": profile, **nobody} for name, profile in devices.items()]
+        whole = {"agent": "gw-1", "labels": {"site": "t1"}, "broker": {"port": mosquitto.port}, "devices": listed}
+        file.write_text(json.dumps(whole), encoding="utf-8")
+
+    def line(text: str) -> bool:
+        return re.search(text, log.read_text(encoding="utf-8")) is not None
+
+    write(a="aalc-rpu")
+    with log.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "agent", "run", str(file), stderr=stderr)
+    try:
+        async with listening(mosquitto) as listener:
+            await eventually(lambda: listener.batches("a"), "a batch", timeout_s=20)
+            write(a="aalc-rpu", b="no-such-profile")
+            process.send_signal(signal.SIGHUP)
+            await eventually(lambda: line("reload refused, nothing is changed"), "refused", timeout_s=20)
+            assert line(f"{file}: device 'b': profile: 'no-such-profile' is not known")
+            file.write_text("agent: [", encoding="utf-8")
+            process.send_signal(signal.SIGHUP)
+            await eventually(lambda: line(rf"changed: {file}:\d+: "), "refused again", timeout_s=20)
+            write(b="schneider-iem3000")
+            process.send_signal(signal.SIGHUP)
+            await eventually(lambda: listener.batches("b"), "the new device", timeout_s=20)
+            assert listener.statuses()[-1].devices == ["b"]
+            assert {each.epoch for each in listener.statuses()} == {listener.batches("b")[0].epoch}
+    finally:
+        process.terminate()
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+    assert not line("Traceback")
