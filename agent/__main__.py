@@ -1,8 +1,18 @@
-"""`python -m agent` is `rackflow-agent`."""
+"""`rackflow-agent`, and `python -m agent`: the command, or one line where its extra is not installed."""
 
 import sys
 
-from agent.cli import main
+from rackflow.commands import lacking, while_read
+
+
+def main() -> int:
+    """Run the command; returns the exit status."""
+    try:
+        from agent.cli import main as command  # noqa: PLC0415 - what it imports may not be there
+    except ModuleNotFoundError as error:
+        return lacking("rackflow-agent", "agent", error)
+    return while_read(command)
+
 
 if __name__ == "__main__":
     sys.exit(main())

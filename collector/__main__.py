@@ -1,7 +1,15 @@
-"""`python -m collector`: the same as the command rackflow-collector."""
+"""`rackflow-collector`, and `python -m collector`."""
 
 import sys
 
-from collector.cli import main
+from collector.cli import main as command
+from rackflow.commands import while_read
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command; returns the exit status."""
+    return while_read(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,27 @@
-"""`python -m simulator` is `rackflow-sim`."""
+"""`rackflow-sim`, `python -m simulator` and `rackflow-demo`: the commands, or one line where their extra is not installed."""
 
 import sys
 
-from simulator.cli import main
+from rackflow.commands import lacking, while_read
+
+
+def main() -> int:
+    """Run `rackflow-sim`; returns the exit status."""
+    try:
+        from simulator.cli import main as command  # noqa: PLC0415 - what it imports may not be there
+    except ModuleNotFoundError as error:
+        return lacking("rackflow-sim", "sim", error)
+    return while_read(command)
+
+
+def demo() -> int:
+    """Run `rackflow-demo`; returns the exit status."""
+    try:
+        from simulator.demo import main as command  # noqa: PLC0415 - what it imports may not be there
+    except ModuleNotFoundError as error:
+        return lacking("rackflow-demo", "sim", error)
+    return while_read(command)
+
 
 if __name__ == "__main__":
     sys.exit(main())

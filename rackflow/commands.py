@@ -1,0 +1,38 @@
+"""What all commands share: in goes how one ended before its time, out come an exit status and at most one line."""
+
+import os
+import select
+import sys
+from collections.abc import Callable
+
+EXIT_FAILED = 1
+OWN = ("rackflow", "agent", "collector", "simulator")
+
+
+def lacking(program: str, extra: str, error: ModuleNotFoundError) -> int:
+    """The libraries of an extra are not installed. Raises the error again where the module is none of theirs."""
+    missing = (error.name or "").partition(".")[0]
+    if not missing or missing in OWN:
+        raise error
+    sys.stderr.write(f"{program}: {missing} is not installed; install rackflow with its extra: rackflow[{extra}]\n")
+    return EXIT_FAILED
+
+
+def while_read(command: Callable[[], int]) -> int:
+    """The command's status, or 1 where whoever reads its output has had enough, as `head` has."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _nobody_reads(sys.stdout.fileno()):
+            raise  # it was another pipe
+        # Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return status
+
+
+def _nobody_reads(pipe: int) -> bool:
+    poll = select.poll()
+    poll.register(pipe, select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
