@@ -10,6 +10,7 @@ from pathlib import Path
 from collector.config import CollectorConfig, load_collector_config
 from collector.ledger_cli import accounts, as_json, as_table, read_any, since_ms
 from collector.ledger_rows import read_page
+from collector.report.command import add_report, report
 from collector.run import run
 from rackflow import ConfigError, RackflowError
 from rackflow.logs import configure_logging
@@ -39,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
         help="ledger of another collector behind the same shared subscription: its file, or http://HOST:9420/ledger",
     )
     ledger.add_argument("--output", choices=("table", "json"), default="table")
+    command = commands.add_parser("report", help="energy, carbon and availability of a month, as CSV and as a page")
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    add_report(command)
     return parser
 
 
@@ -64,11 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_collector_config(arguments.config)
         if config.site_file is not None:
             load_site(config.site_file)
-        if arguments.command == "check":
-            sys.stdout.write(f"{arguments.config}: ok\n")
-            return 0
-        if arguments.command == "ledger":
-            return _ledger(config, arguments)
+        match arguments.command:
+            case "check":
+                sys.stdout.write(f"{arguments.config}: ok\n")
+                return 0
+            case "ledger":
+                return _ledger(config, arguments)
+            case "report":
+                sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
+                return 0
         configure_logging(config.log_level)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(config))

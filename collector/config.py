@@ -54,8 +54,8 @@ class Outbox(StrictModel):
 class CollectorConfig(StrictModel):
     """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics.
 
-    `site_file` is found from the folder of this file; `ledger` is beside `dead_letter` unless it is named. A message that
-    claims to be older than `oldest_days` is from a wrong clock, and stored under the time of its receipt.
+    `site_file` is found from the folder of this file; `ledger` and `derive.state` are beside `dead_letter` unless named. A
+    message that claims to be older than `oldest_days` is from a wrong clock, and stored under the time of its receipt.
     """
 
     broker: Broker = Broker()
@@ -96,6 +96,11 @@ class CollectorConfig(StrictModel):
     def ledger_path(self) -> Path:
         """Where the ledger is; each collector has its own."""
         return self.ledger or self.dead_letter.with_name(f"ledger-{self.client_id.replace(':', '_')}.db")
+
+    @property
+    def books_path(self) -> Path:
+        """Where the books are; each collector has its own."""
+        return self.derive.state or self.dead_letter.with_name(f"books-{self.client_id.replace(':', '_')}.db")
 
     @property
     def address(self) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from collector.derive.attendance import Polled
 from collector.ledger import Entry, Statement
 
 
@@ -32,7 +33,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a message came to: lines to store, and what the ledger is to note once they are stored.
+    """What a message came to: lines to store, and what ledger and books are to note once they are stored.
 
     `placed_ms` is the time that it was given because its own cannot be; to come to the same points again, it must be kept.
     """
@@ -40,6 +41,7 @@ class Taken:
     lines: Sequence[str] = ()
     note: Entry | Statement | None = None
     placed_ms: int | None = None
+    poll: Polled | None = None
 
     def judged(self, refused: set[str]) -> Entry | Statement | None:
         """What the ledger is to note: a message of which the store refused every point is dead, not stored."""

@@ -11,6 +11,7 @@ from collector.clones import Clones
 from collector.config import Dialect
 from collector.deadletter import DeadLetters
 from collector.delivery import Delivery, Taken
+from collector.derive.attendance import Polled, Who
 from collector.latest import Latest
 from collector.ledger import Entry, Key, Statement
 from collector.lines import base_tags, batch_lines, event_lines, original_time_line
@@ -106,7 +107,7 @@ class Ingest:
             self._tally.failures["time"] += 1
             lines.append(original_time_line(tags, document.time, time_ms))
         entry = Entry(Key(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms)
-        return Taken(lines, entry, placed_ms)
+        return Taken(lines, entry, placed_ms, _polled(topic, placed) if isinstance(placed, Batch) else None)
 
     def _show(self, topic: Topic, batch: Batch, delivery: Delivery) -> None:
         tally = self._tally
@@ -126,6 +127,11 @@ class Ingest:
         )
         if not kept:
             self._tally.write_failures["dead_letter"] += 1
+
+
+def _polled(topic: Topic, batch: Batch) -> Polled:
+    who = Who(topic.site, batch.agent, batch.device)
+    return Polled(who, batch.device_class, batch.poll, batch.interval_s, batch.time / 1000, batch.up)
 
 
 def _tags(site: str, agent: str, device: str, labels: tuple[tuple[str, str], ...]) -> str:

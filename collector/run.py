@@ -14,6 +14,7 @@ from collector.deadletter import DeadLetters
 from collector.derive.board import Board
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.run import Deriver
+from collector.derive.state import BooksFile
 from collector.expose import render
 from collector.ingest import Ingest, Terms
 from collector.latest import Latest
@@ -31,7 +32,7 @@ from collector.subscribe import Filters, Subscriber
 from collector.tally import CollectorStats, Tally
 from collector.web import View, WebServer
 from collector.writer import Flush, Writer
-from rackflow import ConfigError
+from rackflow import ConfigError, RackflowError
 from rackflow.site import Site, load_site
 
 log = logging.getLogger(__name__)
@@ -108,9 +109,13 @@ class Collector:
                 self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
                 stack.push_async_callback(self._spill.close)
                 await self._spill.open()
-            await self._flow(store, dead_letters, ledger, self._accounts)
+            deriver = self._deriver()
+            stack.push_async_callback(deriver.close)
+            await self._flow(store, dead_letters, ledger, self._accounts, deriver)
 
-    async def _flow(self, store: Store, dead_letters: DeadLetters, ledger: LedgerFile, accounts: LedgerWatch) -> None:
+    async def _flow(
+        self, store: Store, dead_letters: DeadLetters, ledger: LedgerFile, accounts: LedgerWatch, deriver: Deriver
+    ) -> None:
         config, tally = self._config, self._tally
         sites = None if config.sites == "all" else list(config.sites)
         subscriber = self._subscriber = Subscriber(
@@ -124,7 +129,8 @@ class Collector:
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
-        writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, spill.keep if spill else None)
+        keep, count = spill.keep if spill else None, deriver.attendance.count
+        writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = Terms(config.store.dialect, chosen, config.oldest_days)
         ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms)
@@ -134,7 +140,7 @@ class Collector:
                 group.create_task(subscriber.run(), name="collector-subscribe"),
                 group.create_task(self._sweep(ledger), name="collector-sweep"),
                 group.create_task(accounts.run(), name="collector-ledger"),
-                *self._start_deriving(group, writer),
+                *self._start_deriving(group, writer, deriver),
             ]
             if spill is not None:
                 drain = spill.drain(persistence, ledger, ingest.again, config.store.batch_lines)
@@ -148,13 +154,21 @@ class Collector:
             for task in (writing, *others):
                 task.cancel()
 
-    def _start_deriving(self, group: asyncio.TaskGroup, writer: Writer) -> list[asyncio.Task[None]]:
-        derive, carbon, latest = self._config.derive, self._config.carbon, self.latest
-        settings = derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
-        deriver = Deriver(latest, self._board, self._site, settings, derive.interval_s)
-        keep = writer.offer if derive.store else _keep_nothing
-        work = deriver.run(keep, self._config.client_id, derive.state)
-        tasks = [group.create_task(work, name="collector-derive")]
+    def _deriver(self) -> Deriver:
+        """Raises RackflowError where the books cannot be opened."""
+        config, carbon = self._config, self._config.carbon
+        try:
+            books = BooksFile(config.books_path)
+        except OSError as error:
+            what = f"derive: state: {config.books_path} cannot be used: {error.strerror}; choose another path"
+            raise RackflowError(what) from error
+        settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
+        return Deriver(self.latest, self._board, self._site, settings, config.derive.interval_s, books)
+
+    def _start_deriving(self, group: asyncio.TaskGroup, writer: Writer, deriver: Deriver) -> list[asyncio.Task[None]]:
+        carbon = self._config.carbon
+        keep = writer.offer if self._config.derive.store else _keep_nothing
+        tasks = [group.create_task(deriver.run(keep, self._config.client_id), name="collector-derive")]
         if carbon is not None:
             watching = deriver.watch_carbon(CarbonSource(carbon), carbon.interval_s)
             tasks.append(group.create_task(watching, name="collector-carbon"))

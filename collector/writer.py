@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from collector.delivery import Delivery, Taken
+from collector.derive.attendance import Polled
 from collector.ledger import Entry
 from collector.ledger_file import LedgerFile
 from collector.persist import Persistence, wait
@@ -18,6 +19,7 @@ PATIENCE_S = 2.0
 """How long the store may fail before what waits for it is put on disk."""
 
 Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
+Count = Callable[[Iterable[Polled]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Flush:
 
 
 class Writer:
-    """Batches, has it written or else kept on disk, acknowledges. One task runs it. `keep` is None where no disk is given."""
+    """Batches, has it written or else kept on disk, acknowledges. One task runs it. `keep` is None where no disk is given.
+
+    `count` is told the polls that are durable, each once.
+    """
 
     def __init__(
         self,
@@ -64,7 +69,8 @@ class Writer:
         ledger: LedgerFile,
         tally: Tally,
         acknowledge: Callable[[Delivery], None],
-        keep: Keep | None = None,
+        keep: Keep | None,
+        count: Count,
     ) -> None:
         self._persistence = persistence
         self._flush = flush
@@ -72,6 +78,7 @@ class Writer:
         self._tally = tally
         self._acknowledge = acknowledge
         self._keep = keep
+        self._count = count
         self._pending: deque[Pending] = deque()
         self._full = asyncio.Event()
         self._some = asyncio.Event()
@@ -152,15 +159,18 @@ class Writer:
         notes = [note for each in taken if (note := each.taken.judged(refused)) is not None]
         match outcome:
             case "stored" if not kept:
-                return await self._ledger.enter(notes)
+                noted = await self._ledger.enter(notes)
             case "stored" | "kept":
                 on_disk = kept if outcome == "stored" else news
                 waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.taken.note, Entry)]
                 held = {(entry.key, entry.seq) for entry in waiting}
                 others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in held)]
-                return await self._ledger.hold(waiting) and await self._ledger.enter(others)
+                noted = await self._ledger.hold(waiting) and await self._ledger.enter(others)
             case _:
                 return False
+        if noted:
+            self._count(poll for each in news if (poll := each.taken.poll) is not None)
+        return noted
 
     async def _news(self, taken: list[Pending]) -> list[Pending]:
         """Without what the ledger knows as stored, and without repetitions."""

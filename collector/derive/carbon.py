@@ -52,11 +52,13 @@ class Factors:
 
     def at(self, hour: int) -> Factor | None:
         """The factor of an hour since 1970; None where nothing is known of the zone."""
-        found = self.hourly.get(hour)
-        if found is not None or self.grid is None:
-            return found
+        return self.hourly.get(hour) or self.yearly()
+
+    def yearly(self) -> Factor | None:
+        """What takes the place of an hourly factor."""
         grid = self.grid
-        yearly = YEARLY.get(grid.zone)
+        if grid is None:
+            return None
         if grid.carbon_grams_per_kwh is not None:
             source = grid.source or "site-file"
             return Factor(
@@ -66,7 +68,7 @@ class Factors:
                 source=source,
                 basis=grid.carbon_basis,
             )
-        return yearly
+        return YEARLY.get(grid.zone)
 
 
 def read_csv(text: str, where: str, basis: str) -> dict[int, Factor]:

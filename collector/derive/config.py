@@ -40,7 +40,7 @@ class ThermalConfig(StrictModel):
 
 
 class DeriveConfig(StrictModel):
-    """Figures across devices. `state` is a file that carries windows and counters over a restart."""
+    """Figures across devices. `state` is the file of the books: energy and polls by the hour, for 400 days."""
 
     interval_s: Annotated[float, Field(ge=1, le=300)] = 5.0
     store: bool = True

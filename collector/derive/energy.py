@@ -11,6 +11,8 @@ from collector.derive.planner import Planner
 from rackflow.site import Meter, Site
 
 KWH_J = 3.6e6
+PASSING = ("racks:", "pumps:")
+"""Quantities of loops, which are kept for a day."""
 _LEAST_COVERAGE = 0.5
 Formula = Callable[[Sequence[Hour]], float]
 
@@ -46,6 +48,8 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
     streams = [_metered(planner, meter.id, f"facility:{meter.id}") for meter in facility]
     streams += [_metered(planner, meter.id, f"it:{meter.id}") for meter in it_meters]
+    cooling = without_overlap(site, site.meters_of("cooling"))
+    streams += [_metered(planner, meter.id, f"cooling:{meter.id}") for meter in cooling]
     if not it_meters:
         inside = [cdu.id for cdu in site.cdus.values() if set(cdu.fed_by) & set(site.pdus)]
         pumps = [planner.reading(cdu, "dcim_cdu_power_watts") for cdu in inside]
@@ -120,7 +124,7 @@ def observe(accounts: Accounts, ledger: Ledger, values: Values, wall_s: float) -
     for stream in accounts.streams:
         value = values.number(stream.slot)
         (ledger.count if stream.counter else ledger.integrate)(stream.quantity, value, wall_s)
-    passing = (each for each in accounts.quantities if each.startswith(("racks:", "pumps:")))
+    passing = (each for each in accounts.quantities if each.startswith(PASSING))
     ledger.forget(int(wall_s // HOUR_S), passing)
 
 

@@ -3,20 +3,37 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from collector.derive.carbon import Factor
+
 HOUR_S = 3600
 WINDOWS_H: Mapping[str, int] = {"hour": 1, "day": 24, "month": 30 * 24, "year": 365 * 24}
 LONGEST_POWER_GAP_S = 60.0
 _LONGEST_COUNTER_GAP_S = 7 * 86_400.0
+SPREAD_GAP_S = 900.0
+"""Between two readings of a counter that lie further apart, how the energy fell to the hours is not known."""
 _WHOLE = 0.98
 """Part of an hour that must be covered for the hour to count."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an hour is accounted by: its quantities, where IT is metered, contracted J by profile, and carbon factors."""
+
+    quantities: tuple[str, ...]
+    category: str
+    profile_j: float | None
+    factor: Factor | None
+    residual: float | None
+
+
 @dataclass(slots=True)
 class Hour:
-    """What was counted in one hour, by quantity, and for how many seconds of it."""
+    """What was counted in one hour, by quantity, for how many seconds of it, and for how many of these evenly over a gap."""
 
     amount: dict[str, float] = field(default_factory=dict)
     covered_s: dict[str, float] = field(default_factory=dict)
+    spread_s: dict[str, float] = field(default_factory=dict)
+    terms: Terms | None = None
 
     def has(self, quantity: str) -> bool:
         """Whether the whole hour was counted."""
@@ -28,26 +45,28 @@ class Ledger:
 
     def __init__(self) -> None:
         self.hours: dict[int, Hour] = {}
+        self.changed: set[int] = set()
+        self.last: dict[str, tuple[float, float]] = {}
+        """Of each quantity the last time and reading: what passes over a restart is a gap like any other."""
         self._forgotten = 0
-        self._last: dict[str, tuple[float, float]] = {}
 
     def count(self, quantity: str, value: float | None, wall_s: float) -> None:
         """A counter's reading. A gap is spread evenly; after a reset, or a gap of a week, counting begins anew."""
         if value is None:
             return
-        before = self._last.get(quantity)
-        self._last[quantity] = wall_s, value
+        before = self.last.get(quantity)
+        self.last[quantity] = wall_s, value
         if before is not None and wall_s > before[0]:
             gap_s = wall_s - before[0]
             if value >= before[1] and gap_s <= _LONGEST_COUNTER_GAP_S:
-                self._spread(quantity, value - before[1], before[0], wall_s)
+                self._spread(quantity, value - before[1], before[0], wall_s, evenly=gap_s > SPREAD_GAP_S)
 
     def integrate(self, quantity: str, watts: float | None, wall_s: float) -> None:
         """A power, from which energy follows by the trapezoid between two readings that are close enough."""
-        before = self._last.pop(quantity, None)
+        before = self.last.pop(quantity, None)
         if watts is None:
             return
-        self._last[quantity] = wall_s, watts
+        self.last[quantity] = wall_s, watts
         if before is not None and 0 < wall_s - before[0] <= LONGEST_POWER_GAP_S:
             self._spread(quantity, (watts + before[1]) / 2 * (wall_s - before[0]), before[0], wall_s)
 
@@ -62,8 +81,10 @@ class Ledger:
         for number, entry in self.hours.items():
             if number < hour - WINDOWS_H["day"]:
                 for quantity in short:
-                    entry.amount.pop(quantity, None)
-                    entry.covered_s.pop(quantity, None)
+                    if entry.amount.pop(quantity, None) is not None:
+                        entry.covered_s.pop(quantity, None)
+                        entry.spread_s.pop(quantity, None)
+                        self.changed.add(number)
 
     def window(self, hours: int, now_hour: int, quantities: Iterable[str]) -> list[Hour]:
         """The hours of a window that ends with the last complete hour, in which all these quantities were counted."""
@@ -71,7 +92,19 @@ class Ledger:
         found = (self.hours.get(hour) for hour in range(now_hour - hours, now_hour))
         return [hour for hour in found if hour is not None and all(hour.has(each) for each in wanted)]
 
-    def _spread(self, quantity: str, amount: float, start_s: float, end_s: float) -> None:
+    def unsettled(self) -> list[int]:
+        """Hours of late that have no terms yet."""
+        hours = self.hours
+        return [number for number in self.changed if number in hours and hours[number].terms is None]
+
+    def settle(self, hour: int, terms: Terms) -> None:
+        """An hour that something was counted in is accounted by these terms."""
+        entry = self.hours.get(hour)
+        if entry is not None and entry.terms != terms:
+            entry.terms = terms
+            self.changed.add(hour)
+
+    def _spread(self, quantity: str, amount: float, start_s: float, end_s: float, *, evenly: bool = False) -> None:
         at = start_s
         while at < end_s:
             number = int(at // HOUR_S)
@@ -80,6 +113,9 @@ class Ledger:
             part = (until - at) / (end_s - start_s)
             hour.amount[quantity] = hour.amount.get(quantity, 0.0) + amount * part
             hour.covered_s[quantity] = hour.covered_s.get(quantity, 0.0) + until - at
+            if evenly:
+                hour.spread_s[quantity] = hour.spread_s.get(quantity, 0.0) + until - at
+            self.changed.add(number)
             at = until
 
 

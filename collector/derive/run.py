@@ -4,51 +4,56 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from collector.derive.attendance import Attendance, Who
 from collector.derive.board import Board
-from collector.derive.books import Kept
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.engine import Settings, SiteFigures
-from collector.derive.state import load_state, save_state
+from collector.derive.state import BooksFile, SiteBooks, Snapshot
 from collector.latest import Latest
 from rackflow.site import Site
 
 log = logging.getLogger(__name__)
-SAVE_S = 300.0
+SAVE_S = 30.0
 Offer = Callable[[Callable[[], Sequence[str]]], None]
 """Takes what makes the lines of one cycle, and makes them if the store can take them now."""
 
 
 class Deriver:
-    """Derives the figures of every site that readings come from."""
+    """Derives the figures of every site that readings come from, and keeps books; `attendance` is what others count in."""
 
-    def __init__(self, latest: Latest, board: Board, site: Site | None, settings: Settings, interval_s: float) -> None:
+    def __init__(
+        self, latest: Latest, board: Board, site: Site | None, settings: Settings, interval_s: float, books: BooksFile
+    ) -> None:
         self._latest = latest
         self._board = board
         self._site = site
         self._settings = settings
         self._interval_s = interval_s
         self._engines: dict[str, SiteFigures] = {}
-        self._kept = dict[str, Kept]()
+        self._books = books
+        self._fault = False
+        self.attendance = Attendance(books.enrolled)
 
-    async def run(self, store: Offer, agent: str, state: Path | None) -> None:
-        """Until cancelled. `store` is offered the lines of each cycle; the books are read from `state`, and kept there."""
-        if state is not None:
-            self._kept = load_state(state)
+    async def run(self, store: Offer, agent: str) -> None:
+        """Until cancelled. `store` is offered the lines of each cycle."""
         saved_at = time.monotonic()
+        while True:
+            await asyncio.sleep(self._interval_s)
+            for site in self.sites():
+                self.cycle(site, store, agent)
+                await asyncio.sleep(0)  # between two sites others may go on
+            if time.monotonic() - saved_at >= SAVE_S:
+                await self.save()
+                saved_at = time.monotonic()
+
+    async def close(self) -> None:
+        """Save what is left, once nothing more comes."""
+        saved = await self.save()
         try:
-            while True:
-                await asyncio.sleep(self._interval_s)
-                for site in self.sites():
-                    self.cycle(site, store, agent)
-                    await asyncio.sleep(0)  # between two sites others may go on
-                if state is not None and time.monotonic() - saved_at >= SAVE_S:
-                    self._save(state)
-                    saved_at = time.monotonic()
-        finally:
-            if state is not None:
-                self._save(state)
+            await asyncio.to_thread(self._books.close, ended=saved)
+        except OSError as error:
+            log.warning("books not closed path=%s error=%s", self._books.path, error)
 
     async def watch_carbon(self, source: CarbonSource, interval_s: float) -> None:
         """Take over what a source of carbon factors gives, until cancelled."""
@@ -75,12 +80,37 @@ class Deriver:
     def _engine(self, name: str) -> SiteFigures:
         site = self._site if self._site is not None and self._site.id == name else None
         engine = SiteFigures(name, site, self._settings)
-        if name in self._kept:
-            engine.books.restore(self._kept[name])
+        kept = self._books.sites.pop(name, None)
+        if kept is not None:
+            engine.books.restore(kept.head, kept.hours)
         return engine
 
-    def _save(self, state: Path) -> None:
+    async def save(self) -> bool:
+        """Whether the books are on disk; what is not stays to be saved."""
+        configured = {
+            (agent.site, agent.agent): frozenset(agent.status.devices)
+            for agent in self._latest.agents()
+            if agent.status is not None and agent.status.status == "online"
+        }
+        attendance = self.attendance
+        for device in self._latest.devices():
+            if device.document is not None:
+                attendance.learn(Who(device.site, device.agent, device.device), device.document.intervals)
+        attendance.expect(time.time(), configured)
+        books = {name: engine.books for name, engine in self._engines.items()}
+        sites = {name: SiteBooks(each.head(), each.changed()) for name, each in books.items()}
+        snapshot = Snapshot(sites, attendance.take(), dict(attendance.enrolled))
         try:
-            save_state(state, {**self._kept, **{name: engine.books.kept() for name, engine in self._engines.items()}})
+            await asyncio.shield(asyncio.to_thread(self._books.save, snapshot))
         except OSError as error:
-            log.warning("state file cannot be written path=%s error=%s", state, error)
+            for name, kept in sites.items():
+                books[name].ledger.changed |= kept.hours.keys()
+            attendance.give_back(snapshot.counts)
+            if not self._fault:
+                log.warning("books not written path=%s error=%s", self._books.path, error)
+            self._fault = True
+            return False
+        if self._fault:
+            log.warning("books are written again path=%s", self._books.path)
+        self._fault = False
+        return True

@@ -10,7 +10,7 @@ from collector.derive.config import CarbonConfig
 from collector.derive.energy import without_overlap
 from collector.derive.engine import Settings
 from collector.derive.ledger import HOUR_S, Ledger
-from collector.derive.state import load_state, save_state
+from collector.derive.state import BooksFile, SiteBooks, Snapshot
 from rackflow import ConfigError
 from rackflow.site import Grid
 from tests.collector.derive.hall import WALL_S, Readings, hall
@@ -172,19 +172,17 @@ def test_without_it_meters_rack_pdus_count_as_category_two_and_a_loop_has_its_ow
 def test_the_books_survive_a_restart(tmp_path: Path) -> None:
     readings = Readings()
     end = run(readings, 2.0, 120, 100)
-    kept = readings.engine.books.kept()
-    save_state(tmp_path / "state.json", {"t1": kept})
+    books = readings.engine.books
+    file = BooksFile(tmp_path / "books.db")
+    file.save(Snapshot({"t1": SiteBooks(books.head(), books.changed())}, {}, {}))
+    file.close(ended=True)
     later = Readings()
-    later.engine.books.restore(load_state(tmp_path / "state.json")["t1"])
+    kept = BooksFile(tmp_path / "books.db").sites["t1"]
+    later.engine.books.restore(kept.head, kept.hours)
     figures = later.figures(now=end + 1)
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == pytest.approx(1.2)
     total = figures["carbon_emissions_grams_total{scope_method=location}"].value
     assert total == pytest.approx(2 * 120 * 619.71)
-    (tmp_path / "state.json").write_text('{"sites":', encoding="utf-8")
-    assert load_state(tmp_path / "state.json") == {}
-    assert (tmp_path / "state.json.damaged").exists()
-    assert load_state(tmp_path / "none.json") == {}
-    assert load_state(tmp_path) == {}  # a folder is no file, and no reason not to start
 
 
 def test_factors_are_read_from_a_file_and_from_an_answer() -> None:

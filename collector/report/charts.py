@@ -1,0 +1,137 @@
+"""The report's charts over days and hours: in go rows, out come pictures with the tables behind them; pure."""
+
+from collections.abc import Sequence
+
+from collector.report.frame import Chart, day_names, day_table, legend
+from collector.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, axis, dot, drawing, line, rect, text, up_to
+from collector.report.tidy import Row, Rows
+from collector.report.words import NAMES, coverage, shown
+
+_HEIGHT = 230.0
+_FOOT = 34.0
+_INNER = WIDTH - LEFT - RIGHT
+_STACK = (("energy_it", "c1", "IT"), ("energy_cooling", "c2", "cooling"), ("energy_other", "c3", "other"))
+
+
+def energy_chart(rows: Rows, site: str) -> Chart | None:
+    """Energy by day, stacked."""
+    days = rows.of("energy_facility", "day", site)
+    parts = [each for each in _STACK if any(row.value is not None for row in rows.of(each[0], "day", site))]
+    if not days or not parts:
+        return None
+    stacks = [[(css, rows.at(name, site, "day", day.start)) for name, css, _ in parts] for day in days]
+    totals = [sum(max(0.0, row.value) for _, row in each if row and row.value) for each in stacks]
+    scale = up_to(max(totals), _HEIGHT - _FOOT, TOP)
+    found = [axis(scale, "kWh")]
+    wide = _INNER / len(days)
+    for at, stack in enumerate(stacks):
+        base = 0.0
+        for css, row in stack:
+            if row is not None and row.value is not None and row.value > 0:
+                top = scale.at(base + row.value)
+                said = f"{row.start[:10]}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours"
+                found.append(_bar(at, wide, top, scale.at(base) - top, css, said))
+                base += row.value
+    has_cooling = any(name == "energy_cooling" for name, _, _ in parts)
+    names = [(css, word if word != "other" or has_cooling else "cooling and other") for _, css, word in parts]
+    found += [
+        _days(days, wide),
+        _strip(days, wide, "energy"),
+        legend([*names, ("url(#energy-h)", "hours not metered")], _HEIGHT - 2),
+    ]
+    note = "Each day's energy in hours that are metered whole. Below the bars: the part of the day that is not."
+    title = "Energy by day"
+    figures = ["energy_facility", *(name for name, _, _ in parts)]
+    return Chart(title, note, drawing("energy", title, note, _HEIGHT, found), day_table(rows, site, figures, days))
+
+
+def pue_chart(rows: Rows, site: str) -> Chart | None:
+    """PUE by day over its coverage."""
+    days = rows.of("pue", "day", site)
+    values = [row.value for row in days if row.value is not None]
+    if not values:
+        return None
+    margin = 0.1 * (max(values) - min(values)) or 0.05
+    lowest = min(values) if min(values) < 1 else max(1.0, min(values) - margin)
+    scale = Scale(lowest, max(values) + margin, _HEIGHT - _FOOT, TOP)
+    wide = _INNER / len(days)
+    found = []
+    for at, row in enumerate(days):
+        lacking = 1 - (row.coverage or 0.0)
+        if lacking > 0:
+            css = f'fill="url(#pue-h)" opacity="{0.25 + 0.75 * lacking:.2f}"'
+            found.append(rect(LEFT + at * wide, TOP, wide, _HEIGHT - _FOOT - TOP, css, f"{coverage(row)} of hours"))
+    found.append(axis(scale, "PUE"))
+    spots = [(LEFT + (at + 0.5) * wide, scale.at(row.value)) for at, row in enumerate(days) if row.value is not None]
+    run: list[tuple[float, float]] = []
+    for spot in spots:
+        if run and spot[0] - run[-1][0] > 1.5 * wide:
+            found.append(line(run, "l1"))
+            run = []
+        run.append(spot)
+    found.append(line(run, "l1"))
+    for spot, row in zip(spots, (row for row in days if row.value is not None), strict=True):
+        found.append(dot(*spot, "c1", f"{row.start[:10]}: PUE {shown(row)}, {coverage(row)} of hours"))
+    found += [
+        _days(days, wide),
+        legend([("c1", "PUE"), ("url(#pue-h)", "hours not metered; unknown below half of the day")], _HEIGHT - 2),
+    ]
+    title, note = "PUE by day", "Energy of the facility over energy of IT, in hours in which both are metered."
+    return Chart(title, note, drawing("pue", title, note, _HEIGHT, found), day_table(rows, site, ["pue"], days))
+
+
+def carbon_chart(rows: Rows, site: str) -> Chart | None:
+    """Emissions by the hour of the day, beside the grid's intensity."""
+    hours = rows.of("carbon_location", "hour_of_day", site)
+    if not any(row.value is not None for row in hours):
+        return None
+    market = [rows.at("carbon_market", site, "hour_of_day", row.start) for row in hours]
+    grid = [rows.at("carbon_intensity", site, "hour_of_day", row.start) for row in hours]
+    scale = up_to(max(row.value for row in (*hours, *market) if row and row.value is not None), _HEIGHT - _FOOT, TOP)
+    right = up_to(max((row.value for row in grid if row and row.value is not None), default=1.0), _HEIGHT - _FOOT, TOP)
+    wide = (_INNER - 40) / len(hours)
+    found = [axis(scale, "kg CO2e"), axis(right, "g/kWh", "right")]
+    for at, pair in enumerate(zip(hours, market, strict=True)):
+        for which, row in enumerate(pair):
+            if row is not None and row.value is not None:
+                top = scale.at(row.value)
+                x = LEFT + at * wide + wide * (0.12 + 0.38 * which)
+                css = f'class="{("c3", "c2")[which]}"'
+                said = f"{row.start}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours"
+                found.append(rect(x, top, wide * 0.36, scale.at(0) - top, css, said))
+        found.append(text(LEFT + (at + 0.5) * wide, _HEIGHT - _FOOT + 14, hours[at].start[:2]))
+    spots = [
+        (LEFT + (at + 0.5) * wide, right.at(row.value)) for at, row in enumerate(grid) if row and row.value is not None
+    ]
+    found += [
+        line(spots, "l1"),
+        legend([("c3", "location-based"), ("c2", "market-based"), ("c1", "intensity of the grid")], _HEIGHT - 2),
+    ]
+    title = "Emissions by hour of the day"
+    note = "Sums over the month of what was emitted in each hour of the day, and the grid's intensity then, weighted by energy."
+    figures = ["carbon_location", "carbon_market", "carbon_intensity"]
+    return Chart(
+        title,
+        note,
+        drawing("carbon", title, note, _HEIGHT, found),
+        day_table(rows, site, figures, hours, "hour_of_day"),
+    )
+
+
+def _bar(at: int, wide: float, top: float, height: float, css: str, said: str) -> str:
+    return rect(LEFT + at * wide + 0.1 * wide, top, 0.8 * wide, height, f'class="{css}"', said)
+
+
+def _days(days: Sequence[Row], wide: float) -> str:
+    return day_names([row.start[:10] for row in days], wide, _HEIGHT - _FOOT + 18)
+
+
+def _strip(days: Sequence[Row], wide: float, name: str) -> str:
+    """Below the days: how much of each is not there."""
+    found = []
+    for at, row in enumerate(days):
+        lacking = 1 - (row.coverage or 0.0)
+        if lacking > 0:
+            said = f"{row.start[:10]}: {coverage(row)} of hours; {row.rests_on}"
+            found.append(rect(LEFT + at * wide, _HEIGHT - _FOOT + 1, wide * lacking, 5, f'fill="url(#{name}-h)"', said))
+    return "".join(found)

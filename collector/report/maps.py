@@ -1,0 +1,86 @@
+"""The report's maps of colour: in go rows, out come pictures of hours and days with the tables behind them; pure."""
+
+from collections.abc import Sequence
+
+from collector.report.frame import Chart, day_names, grid, legend
+from collector.report.svg import LEFT, RIGHT, TOP, WIDTH, drawing, rect, text
+from collector.report.tidy import Row, Rows
+from collector.report.words import shown
+
+WORST = 30
+_AVAILABLE = ((0.999, "99.9 %"), (0.99, "99 %"), (0.95, "95 %"), (0.8, "80 %"), (1e-12, "less"), (0.0, "none"))
+_FREE = ((0.8, "80 %"), (0.6, "60 %"), (0.4, "40 %"), (0.2, "20 %"), (0.0, "less"))
+_NAME = 200.0
+
+
+def free_chart(rows: Rows, site: str) -> Chart | None:
+    """Carbon-free energy by hour and day."""
+    hours = rows.of("carbon_free_energy", "hour", site)
+    if not any(row.value is not None for row in hours):
+        return None
+    days = list(dict.fromkeys(row.start[:10] for row in hours))
+    wide, high = (WIDTH - LEFT - RIGHT) / len(days), 11.0
+    twice: dict[tuple[str, int], list[Row]] = {}
+    for row in hours:
+        twice.setdefault((row.start[:10], int(row.start[11:13])), []).append(row)
+    found = [text(LEFT - 6, TOP + each * high + 9, f"{each:02}", "end") for each in range(0, 24, 3)]
+    for (day, hour), each in twice.items():
+        # Where clocks are set back, one hour of the clock is two.
+        for part, row in enumerate(each):
+            x, own = LEFT + days.index(day) * wide + part * wide / len(each), wide / len(each)
+            css, said = _step(row, _FREE, "q", "free"), f"{row.start}: {shown(row)}"
+            found.append(rect(x, TOP + hour * high, own - 0.6, high - 0.6, css, said))
+    foot = TOP + 24 * high
+    found += [day_names(days, wide, foot + 14), _steps(_FREE, "q", "free", foot + 30)]
+    title = "Carbon-free energy by hour"
+    note = "Hours of the day downwards, days to the right. Contracted energy counts in its own hour only; the rest is the grid's."
+    table = grid("hour", days, [(f"{hour:02}:00", [twice.get((day, hour), []) for day in days]) for hour in range(24)])
+    return Chart(title, note, drawing("free", title, note, foot + 40, found), table)
+
+
+def available_chart(rows: Rows, site: str) -> Chart | None:
+    """Telemetry by day, of the site, its agents and its worst devices."""
+    month = [row for row in rows.of("telemetry_available", "month") if row.value is not None]
+    if not month:
+        return None
+    ranked = sorted(month, key=lambda row: (row.value or 0.0, row.place))
+    agents = [row for row in ranked if row.place != site and "/" not in row.place][:WORST]
+    devices = [row for row in ranked if "/" in row.place]
+    chosen = [*(row for row in ranked if row.place == site), *agents, *devices[:WORST]]
+    days = list(dict.fromkeys(row.start for row in rows.of("telemetry_available", "day")))
+    high = 14.0
+    wide = (WIDTH - RIGHT - _NAME - 58) / len(days)
+    found: list[str] = []
+    table = []
+    for at, row in enumerate(chosen):
+        y = TOP + at * high
+        name = row.place if len(row.place) <= 32 else f"{row.place[:31]}…"  # noqa: PLR2004 - what fits beside the chart
+        found += [text(_NAME - 6, y + 11, name, "end"), text(WIDTH - RIGHT, y + 11, shown(row), "end")]
+        cells = [rows.at("telemetry_available", row.place, "day", day) for day in days]
+        table.append((row.place, [[cell] if cell else [] for cell in cells]))
+        for column, cell in enumerate(cells):
+            if cell is not None:
+                css, said = _step(cell, _AVAILABLE, "a", "tele"), f"{row.place} {cell.start[:10]}: {shown(cell)}"
+                found.append(rect(_NAME + column * wide, y + 1, wide - 0.6, high - 1.6, css, said))
+    foot = TOP + len(chosen) * high
+    found += [day_names([day[:10] for day in days], wide, foot + 14, _NAME), _steps(_AVAILABLE, "a", "tele", foot + 30)]
+    title = "Telemetry by day"
+    shown_of = f"{min(WORST, len(devices))} of {len(devices)} devices, the worst first"
+    note = f"Polls that were answered and are stored, of those expected. The site, its agents, and {shown_of}."
+    return Chart(
+        title,
+        note,
+        drawing("tele", title, note, foot + 40, found),
+        grid("place", [day[:10] for day in days], table),
+    )
+
+
+def _step(row: Row, steps: Sequence[tuple[float, str]], letter: str, name: str) -> str:
+    if row.value is None:
+        return f'fill="url(#{name}-h)"'
+    return f'class="{letter}{next(at for at, (least, _) in enumerate(steps) if row.value >= least)}"'
+
+
+def _steps(steps: Sequence[tuple[float, str]], letter: str, name: str, y: float) -> str:
+    entries = [(f"{letter}{at}", f"≥ {word}" if word[0].isdigit() else word) for at, (_, word) in enumerate(steps)]
+    return legend([*entries, (f"url(#{name}-h)", "unknown")], y)

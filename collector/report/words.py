@@ -1,0 +1,60 @@
+"""A report's figures in words: in goes a row, out come its name and its value with unit, as the page shows them; pure."""
+
+from typing import Final
+
+from collector.report.tidy import Row
+
+NAMES: Final = {
+    "energy_facility": "Energy of the facility",
+    "energy_it": "Energy of IT",
+    "energy_cooling": "Energy of cooling",
+    "energy_other": "Other energy",
+    "pue": "PUE",
+    "carbon_location": "Emissions, location-based",
+    "carbon_market": "Emissions, market-based",
+    "carbon_intensity": "Carbon intensity of the grid",
+    "carbon_free_energy": "Carbon-free energy score",
+    "carbon_estimated_hours": "Hours with an estimated carbon factor",
+    "cue": "CUE",
+    "energy_contracted": "Contracted renewable energy",
+    "ref": "REF",
+    "water": "Water",
+    "wue": "WUE",
+    "heat_reused": "Heat reused",
+    "erf": "ERF",
+    "telemetry_available": "Polls answered, of those expected",
+    "polls_expected": "Polls expected",
+    "polls_answered": "Polls answered",
+    "polls_unanswered": "Polls that the device did not answer",
+    "polls_not_received": "Polls that are not there",
+}
+_PERCENT = {"ratio"}
+_DECIMALS = {"pue": 3, "cue": 4, "wue": 3, "telemetry_available": 3}
+_WHOLE = 1000
+
+
+def shown(row: Row | None, *, unit: bool = True) -> str:
+    """The value as people read it, or `unknown`; `-` where there is no such figure."""
+    if row is None:
+        return "-"
+    if row.value is None:
+        return "unknown"
+    if row.unit == "ratio" and row.figure != "pue":
+        return f"{_floor(row)} %" if unit else _floor(row)
+    decimals = _DECIMALS.get(row.figure, 0 if abs(row.value) >= _WHOLE or row.unit in {"polls", "messages"} else 1)
+    return f"{row.value:,.{decimals}f}" + (f" {row.unit}" if unit and row.unit != "ratio" else "")
+
+
+def _floor(row: Row) -> str:
+    """Percent. What is not all of it is never rounded up to 100."""
+    decimals = _DECIMALS.get(row.figure, 1)
+    percent = 100 * (row.value or 0.0)
+    text = f"{percent:.{decimals}f}"
+    if percent < 100 and float(text) == 100:  # noqa: PLR2004 - percent
+        return f"{100 - 10**-decimals:.{decimals}f}"
+    return text
+
+
+def coverage(row: Row | None) -> str:
+    """Part of the hours that a row rests on."""
+    return "-" if row is None or row.coverage is None else f"{row.coverage:.1%}".replace(".0%", "%")
