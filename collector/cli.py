@@ -15,6 +15,7 @@ from collector.run import run
 from rackflow import ConfigError, RackflowError
 from rackflow.logs import configure_logging
 from rackflow.site import load_site
+from rackflow.stdout import ends_with_its_reader
 from rackflow.version import installed_version
 
 EXIT_FAILED = 1
@@ -46,6 +47,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _told(config: CollectorConfig, arguments: argparse.Namespace) -> int:
+    """The commands that only read and print."""
+    match arguments.command:
+        case "ledger":
+            return _ledger(config, arguments)
+        case "report":
+            sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
+        case _:
+            sys.stdout.write(f"{arguments.config}: ok\n")
+    return 0
+
+
 def _ledger(config: CollectorConfig, arguments: argparse.Namespace) -> int:
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
     found = accounts([read_page(config.ledger_path), *map(read_any, arguments.others)], since)
@@ -61,6 +74,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
+@ends_with_its_reader
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of one command."""
     arguments = _parser().parse_args(argv)
@@ -68,15 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_collector_config(arguments.config)
         if config.site_file is not None:
             load_site(config.site_file)
-        match arguments.command:
-            case "check":
-                sys.stdout.write(f"{arguments.config}: ok\n")
-                return 0
-            case "ledger":
-                return _ledger(config, arguments)
-            case "report":
-                sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
-                return 0
+        if arguments.command != "run":
+            return _told(config, arguments)
         configure_logging(config.log_level)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(config))

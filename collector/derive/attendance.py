@@ -91,7 +91,10 @@ class Attendance:
         """What an agent says that a device is polled for, of one that polls came of."""
         device = self.enrolled.get(who)
         if device is not None and intervals:
-            device.intervals, device.sure = {str(each): interval_s for each, interval_s in intervals.items()}, {*intervals}
+            device.intervals, device.sure = (
+                {str(each): interval_s for each, interval_s in intervals.items()},
+                {*intervals},
+            )
 
     def expect(self, now_s: float, configured: Mapping[tuple[str, str], frozenset[str]]) -> None:
         """Count what was to be expected until now. Of agents in `configured` only the devices named there stay."""

@@ -61,7 +61,7 @@ def as_csv(rows: Iterable[Row]) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float | int):
         return f"{value:.10g}"
-    if isinstance(value, str) and value[:1] in "=+-@\t":
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")):
         # A spreadsheet would take it for a formula.
         return f"'{value}"
     return "" if value is None else str(value)
