@@ -51,7 +51,7 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
     values = [row.value for row in days if row.value is not None]
     if not values:
         return None
-    margin = 0.1 * (max(values) - min(values)) or 0.05
+    margin = max(0.1 * (max(values) - min(values)), 0.02)
     lowest = min(values) if min(values) < 1 else max(1.0, min(values) - margin)
     scale = Scale(lowest, max(values) + margin, _HEIGHT - _FOOT, TOP)
     wide = _INNER / len(days)

@@ -30,12 +30,19 @@ class Figure:
     periods: frozenset[str] = frozenset({"month", "day"})
 
 
+def _other(of: Sums) -> float:
+    """What is neither IT nor cooling. Of single hours it may be wrong where a counter was silent, not of their sum."""
+    if of["other"] < -DISAGREE * of["facility"]:
+        raise ArithmeticError("IT and cooling are more than the facility: meters disagree")
+    return of["other"]
+
+
 _ALL = frozenset({"month", "day", "hour"})
 FIGURES = (
     Figure("energy_facility", "kWh", ("facility",), lambda of: of["facility"] / KWH_J, periods=_ALL),
     Figure("energy_it", "kWh", ("it",), lambda of: of["it"] / KWH_J, periods=_ALL),
     Figure("energy_cooling", "kWh", ("cooling",), lambda of: of["cooling"] / KWH_J, periods=_ALL),
-    Figure("energy_other", "kWh", ("other",), lambda of: of["other"] / KWH_J, periods=_ALL),
+    Figure("energy_other", "kWh", ("other", "facility"), lambda of: _other(of) / KWH_J, periods=_ALL),
     Figure("pue", "ratio", ("facility", "it"), lambda of: of["facility"] / of["it"], is_ratio=True),
     Figure(
         "carbon_location", "kgCO2e", ("location",), lambda of: of["location"] / 1000, periods=_ALL | {"hour_of_day"}
@@ -133,11 +140,7 @@ def known_of(entry: Hour) -> Known:
         values["green"] = sum(entry.amount[each] for each in contracts) + profile_j
     _carbon(entry, values, missing)
     if {"facility", "it", "cooling"} <= values.keys():
-        other = values["facility"] - values["it"] - values["cooling"]
-        if other < -DISAGREE * values["facility"]:
-            missing["other"] = "IT and cooling are more than the facility: meters disagree"
-        else:
-            values["other"] = other
+        values["other"] = values["facility"] - values["it"] - values["cooling"]
     elif {"facility", "it"} <= values.keys() and "cooling" not in missing:
         values["other"] = values["facility"] - values["it"]
     else:
@@ -201,6 +204,8 @@ def _row(books: Books, figure: Figure, span: Span, known: Mapping[int, Known]) -
             value = figure.formula(sums | {"hours": float(len(whole))})
         except ZeroDivisionError:
             why = "no energy was used"
+        except ArithmeticError as error:
+            why = str(error)
     if value is None:
         rests = why or _lacking(figure, hours, frozenset(whole), known)
     elif kind == "hour":
@@ -219,7 +224,9 @@ def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
         kinds.add("contract")
     own = {each for entry in entries for each in _quantities(entry) if each.partition(":")[0] in kinds}
     names = sorted(each.partition(":")[2] for each in own)
-    words = [f"{', '.join(names) or 'no meter'}; {len(entries)} of {hours} h"]
+    if "contract" in kinds and any(entry.terms and entry.terms.profile_j is not None for entry in entries):
+        names.append("contracted profile")
+    words = [f"{', '.join(names)}; {len(entries)} of {hours} h"]
     spread = sum(any(each in entry.spread_s for each in own) for entry in entries)
     if spread:
         words.append(f"{spread} h hold energy spread evenly over gaps in a counter")

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from collector.report.frame import Chart, day_names, grid, legend
-from collector.report.svg import LEFT, RIGHT, TOP, WIDTH, drawing, rect, text
+from collector.report.svg import LEFT, RIGHT, WIDTH, drawing, rect, text
+from collector.report.telemetry import OF_AGENT
 from collector.report.tidy import Row, Rows
 from collector.report.words import shown
 
 WORST = 30
 _AVAILABLE = ((0.999, "99.9 %"), (0.99, "99 %"), (0.95, "95 %"), (0.8, "80 %"), (1e-12, "less"), (0.0, "none"))
 _FREE = ((0.8, "80 %"), (0.6, "60 %"), (0.4, "40 %"), (0.2, "20 %"), (0.0, "less"))
-_NAME = 200.0
+_NAME, _TOP = 200.0, 6.0
 
 
 def free_chart(rows: Rows, site: str) -> Chart | None:
@@ -23,14 +24,14 @@ def free_chart(rows: Rows, site: str) -> Chart | None:
     twice: dict[tuple[str, int], list[Row]] = {}
     for row in hours:
         twice.setdefault((row.start[:10], int(row.start[11:13])), []).append(row)
-    found = [text(LEFT - 6, TOP + each * high + 9, f"{each:02}", "end") for each in range(0, 24, 3)]
+    found = [text(LEFT - 6, _TOP + each * high + 9, f"{each:02}", "end") for each in range(0, 24, 3)]
     for (day, hour), each in twice.items():
         # Where clocks are set back, one hour of the clock is two.
         for part, row in enumerate(each):
             x, own = LEFT + days.index(day) * wide + part * wide / len(each), wide / len(each)
             css, said = _step(row, _FREE, "q", "free"), f"{row.start}: {shown(row)}"
-            found.append(rect(x, TOP + hour * high, own - 0.6, high - 0.6, css, said))
-    foot = TOP + 24 * high
+            found.append(rect(x, _TOP + hour * high, own - 0.6, high - 0.6, css, said))
+    foot = _TOP + 24 * high
     found += [day_names(days, wide, foot + 14), _steps(_FREE, "q", "free", foot + 30)]
     title = "Carbon-free energy by hour"
     note = "Hours of the day downwards, days to the right. Contracted energy counts in its own hour only; the rest is the grid's."
@@ -44,8 +45,8 @@ def available_chart(rows: Rows, site: str) -> Chart | None:
     if not month:
         return None
     ranked = sorted(month, key=lambda row: (row.value or 0.0, row.place))
-    agents = [row for row in ranked if row.place != site and "/" not in row.place][:WORST]
-    devices = [row for row in ranked if "/" in row.place]
+    agents = [row for row in ranked if row.place.endswith(OF_AGENT)][:WORST]
+    devices = [row for row in ranked if row.place != site and not row.place.endswith(OF_AGENT)]
     chosen = [*(row for row in ranked if row.place == site), *agents, *devices[:WORST]]
     days = list(dict.fromkeys(row.start for row in rows.of("telemetry_available", "day")))
     high = 14.0
@@ -53,7 +54,7 @@ def available_chart(rows: Rows, site: str) -> Chart | None:
     found: list[str] = []
     table = []
     for at, row in enumerate(chosen):
-        y = TOP + at * high
+        y = _TOP + at * high
         name = row.place if len(row.place) <= 32 else f"{row.place[:31]}…"  # noqa: PLR2004 - what fits beside the chart
         found += [text(_NAME - 6, y + 11, name, "end"), text(WIDTH - RIGHT, y + 11, shown(row), "end")]
         cells = [rows.at("telemetry_available", row.place, "day", day) for day in days]
@@ -62,7 +63,7 @@ def available_chart(rows: Rows, site: str) -> Chart | None:
             if cell is not None:
                 css, said = _step(cell, _AVAILABLE, "a", "tele"), f"{row.place} {cell.start[:10]}: {shown(cell)}"
                 found.append(rect(_NAME + column * wide, y + 1, wide - 0.6, high - 1.6, css, said))
-    foot = TOP + len(chosen) * high
+    foot = _TOP + len(chosen) * high
     found += [day_names([day[:10] for day in days], wide, foot + 14, _NAME), _steps(_AVAILABLE, "a", "tele", foot + 30)]
     title = "Telemetry by day"
     shown_of = f"{min(WORST, len(devices))} of {len(devices)} devices, the worst first"

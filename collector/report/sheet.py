@@ -8,6 +8,7 @@ from string import Template
 from collector.report.charts import carbon_chart, energy_chart, pue_chart
 from collector.report.frame import Chart
 from collector.report.maps import available_chart, free_chart
+from collector.report.telemetry import OF_AGENT
 from collector.report.tidy import Row, Rows
 from collector.report.words import NAMES, coverage, shown
 
@@ -48,7 +49,12 @@ def render(rows: Rows, site: str, title: str, about: str, notices: Sequence[str]
 def _tile(row: Row) -> str:
     css = "tile" if row.value is not None else "tile un"
     small = f"{coverage(row)} of hours" if row.value is not None else row.rests_on
-    return f'<div class="{css}"><span>{escape(_name(row))}</span><b>{escape(shown(row))}</b><span>{escape(small)}</span></div>'
+    return f'<div class="{css}"><span>{escape(_name(row))}</span><b>{_value(row)}</b><span>{escape(small)}</span></div>'
+
+
+def _value(row: Row) -> str:
+    value, _, unit = shown(row).partition(" ")
+    return f"{escape(value)} <small>{escape(unit)}</small>" if unit else escape(value)
 
 
 def _name(row: Row) -> str:
@@ -64,9 +70,7 @@ def _figures(rows: Iterable[Row]) -> str:
         f"{escape(row.rests_on)}</td></tr>"
         for row in rows
     )
-    head = (
-        '<thead><tr><th>figure</th><th>value</th><th>hours</th><th style="text-align:left">rests on</th></tr></thead>'
-    )
+    head = '<thead><tr><th>figure</th><th>value</th><th>coverage</th><th style="text-align:left">rests on</th></tr></thead>'
     return f'<section class="long"><h2>The month</h2><table>{head}<tbody>{body}</tbody></table></section>'
 
 
@@ -81,8 +85,8 @@ def _devices(rows: Rows, site: str) -> str:
     month = [row for row in rows.of("telemetry_available", "month") if row.value is not None]
     if not month:
         return ""
-    devices = sorted((row for row in month if "/" in row.place), key=lambda row: (row.value or 0.0, row.place))
-    agents = [row for row in month if "/" not in row.place]
+    agents = [row for row in month if row.place == site or row.place.endswith(OF_AGENT)]
+    devices = sorted((row for row in month if row not in agents), key=lambda row: (row.value or 0.0, row.place))
     body = []
     for row in [*sorted(agents, key=lambda row: row.place != site), *devices[:DEVICES_SHOWN]]:
         polls = "".join(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH = 760
-LEFT, RIGHT, TOP = 62, 14, 14
+LEFT, RIGHT, TOP = 62, 14, 24
 HATCH = (
     '<defs><pattern id="{0}" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<rect width="6" height="6" class="void"/><line y1="0" y2="6" class="hatch"/></pattern></defs>'
@@ -74,7 +74,7 @@ def axis(scale: Scale, unit: str, side: str = "left") -> str:
     decimals = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9)) if len(ticks) > 1 else 0
     marks = "".join(text(x, scale.at(each) + 4, f"{each:,.{decimals}f}", anchor) for each in ticks)
     across = "".join(f'<path d="M{LEFT} {scale.at(each):.1f}H{WIDTH - RIGHT}" class="g"/>' for each in ticks)
-    return (across if is_left else "") + marks + text(x, TOP - 3, unit, anchor)
+    return (across if is_left else "") + marks + text(x, 10, unit, anchor)
 
 
 def drawing(name: str, title: str, description: str, height: float, parts: Sequence[str]) -> str:

@@ -11,6 +11,8 @@ from collector.report.period import Period
 from collector.report.read import Books
 from collector.report.tidy import PeriodKind, Row
 
+OF_AGENT = "/*"
+"""Behind an agent's name: all of its devices."""
 _PERIODS = ("month", "day")
 Polls = dict[str, list[float]]
 """By place: polls expected, answered and unanswered, and hours in which any were expected."""
@@ -33,7 +35,7 @@ def telemetry_rows(books: Books) -> Iterator[Row]:
 
 def _places(books: Books) -> Mapping[int, tuple[str, ...]]:
     """Of each device the places that its polls count in."""
-    return {number: (books.site, device.agent, device.place) for number, device in books.devices.items()}
+    return {number: (books.site, f"{device.agent}{OF_AGENT}", device.place) for number, device in books.devices.items()}
 
 
 def _polls(books: Books, hours: Sequence[int], places: Mapping[int, tuple[str, ...]]) -> Polls:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Literal
+from typing import Literal, cast
 
 PeriodKind = Literal["month", "day", "hour", "hour_of_day", "epoch", "gap"]
 
@@ -47,6 +47,17 @@ class Rows:
     def at(self, figure: str, place: str, period: PeriodKind, start: str) -> Row | None:
         """One row."""
         return self._by.get((figure, place, period, start))
+
+
+def from_csv(text: str) -> list[Row]:
+    """The rows of a CSV file, as it has them."""
+    found = []
+    for line in csv.DictReader(io.StringIO(text)):
+        value, share = (float(line[key]) if line[key] else None for key in ("value", "coverage"))
+        names = (line["figure"], line["place"])
+        period = cast("PeriodKind", line["period"])
+        found.append(Row(*names, period, line["from"], line["to"], value, line["unit"], share, line["rests_on"]))
+    return found
 
 
 def as_csv(rows: Iterable[Row]) -> str:

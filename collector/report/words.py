@@ -23,6 +23,7 @@ NAMES: Final = {
     "heat_reused": "Heat reused",
     "erf": "ERF",
     "telemetry_available": "Polls answered, of those expected",
+    "pue_category": "Where IT is metered",
     "polls_expected": "Polls expected",
     "polls_answered": "Polls answered",
     "polls_unanswered": "Polls that the device did not answer",
@@ -39,6 +40,8 @@ def shown(row: Row | None, *, unit: bool = True) -> str:
         return "-"
     if row.value is None:
         return "unknown"
+    if row.unit == "category":
+        return f"category {row.value:.0f}"
     if row.unit == "ratio" and row.figure != "pue":
         return f"{_floor(row)} %" if unit else _floor(row)
     decimals = _DECIMALS.get(row.figure, 0 if abs(row.value) >= _WHOLE or row.unit in {"polls", "messages"} else 1)

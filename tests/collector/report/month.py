@@ -72,8 +72,7 @@ class Site:
         for at in range(round(start_h * 3600 / STEP_S), round((start_h + hours) * 3600 / STEP_S) + 1):
             at_h = at * STEP_S / 3600
             self.now_s = START_S + at * STEP_S
-            for meter in METERS:
-                self.energy_j[meter] = 1e9 + energy_j(METERS[meter], at_h)
+            self.energy_j = {meter: 1e9 + energy_j(role, at_h) for meter, role in METERS.items()}
             self._poll(latest, keys, attendance, at_h)
             engine.cycle(latest, at * STEP_S, self.now_s)
             if at % 4 == 0:
