@@ -1,6 +1,7 @@
 """One delivery: in go topic and payload, out come lines for the store; latest readings and tally take their part."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,7 +36,16 @@ class Terms:
 class Ingest:
     """Takes deliveries apart."""
 
-    def __init__(self, latest: Latest, dead_letters: DeadLetters, tally: Tally, clones: Clones, terms: Terms) -> None:
+    def __init__(
+        self,
+        latest: Latest,
+        dead_letters: DeadLetters,
+        tally: Tally,
+        clones: Clones,
+        terms: Terms,
+        hear_late: Callable[[str, Batch], None] | None = None,
+    ) -> None:
+        self._hear_late = hear_late
         self._clones = clones
         self._terms = terms
         self._places = Places()
@@ -119,6 +129,8 @@ class Ingest:
         verdict = self._latest.apply_batch(topic.site, batch, readings, delivery.mono_s, delivery.wall_s)
         if verdict == "stale":
             tally.failures["stale"] += 1
+            if self._hear_late is not None:
+                self._hear_late(topic.site, batch)
 
     def _bury(self, delivery: Delivery, error: ContractError) -> None:
         log.debug("dead letter topic=%s error=%s", delivery.topic[:200], error)

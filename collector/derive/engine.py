@@ -10,10 +10,10 @@ from collector.derive.cooling import plan_cdus
 from collector.derive.electrical import RackPower, plan_racks
 from collector.derive.energy import Accounts, plan_accounts
 from collector.derive.feeds import plan_feeds
-from collector.derive.frame import Figure, Plan, Values, figures, fill
+from collector.derive.frame import Figure, Leaf, Plan, Values, figures, fill
 from collector.derive.loops import Thermal, plan_loops
 from collector.derive.memory import Memory, Watched, plan_watched
-from collector.derive.planner import Planner
+from collector.derive.planner import Planner, inputs_of
 from collector.latest import Latest
 from collector.readings import Series
 from rackflow.site import Site
@@ -36,6 +36,10 @@ class Settings:
     residual_grams_per_kwh: float | None = None
 
 
+_Counters = dict[str, list[tuple[str, list[str]]]]
+"""By device the quantities that its counters count, each with the series that are its sum."""
+
+
 class SiteFigures:
     """Derives the figures of one site. `site` is None where no site file describes it: then figures are per device."""
 
@@ -50,6 +54,7 @@ class SiteFigures:
             Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh)
         )
         self._accounts: Accounts | None = None
+        self._counters: _Counters = {}
         self._watched: Watched | None = None
         self._memory = Memory()
         self._before: Values | None = None
@@ -71,6 +76,15 @@ class SiteFigures:
         if self._accounts is not None:
             found += self.books.cycle(self._accounts, values, wall_s)
         return found
+
+    def late(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
+        """Readings of a device that come after later ones, at seconds since 1970; False where it is too early for them."""
+        found = [
+            self.books.ledger.refine(quantity, sum(values[key] for key in keys), at_s)
+            for quantity, keys in self._counters.get(device, ())
+            if all(key in values for key in keys)
+        ]
+        return bool(found) and all(found)
 
     def plan(self, latest: Latest, now: float) -> Plan:
         """The present plan, made anew when a device came, or a series that matters; of a large site not at every cycle."""
@@ -113,7 +127,9 @@ class SiteFigures:
             self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
         self._watched = plan_watched(planner, site, self._of_class("cdu"), self._of_class("ups"), racks)
         self._asked = planner.asked
-        return planner.plan()
+        plan = planner.plan()
+        self._counters = _counters(plan, self._accounts) if self._accounts is not None else {}
+        return plan
 
     def _described(self) -> dict[str, dict[str, str]]:
         site = self._site
@@ -121,3 +137,13 @@ class SiteFigures:
 
     def _of_class(self, device_class: str) -> list[str]:
         return sorted(device for device, known in self._classes.items() if known == device_class)
+
+
+def _counters(plan: Plan, accounts: Accounts) -> _Counters:
+    found: _Counters = {}
+    for stream in accounts.streams:
+        nodes = [plan.nodes[slot] for slot in inputs_of(stream.slot, plan.nodes)]
+        leaves = [node for node in nodes if isinstance(node, Leaf)]
+        if stream.counter and len({leaf.device for leaf in leaves}) == 1:
+            found.setdefault(leaves[0].device, []).append((stream.quantity, [leaf.key for leaf in leaves]))
+    return found

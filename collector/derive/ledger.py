@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from collector.derive.carbon import Factor
 
@@ -11,6 +12,9 @@ LONGEST_POWER_GAP_S = 60.0
 _LONGEST_COUNTER_GAP_S = 7 * 86_400.0
 SPREAD_GAP_S = 900.0
 """Between two readings of a counter that lie further apart, how the energy fell to the hours is not known."""
+_GAPS = 100
+"""Of one quantity, that late readings may still fill."""
+_ROUNDING_S = 1e-3
 _WHOLE = 0.98
 """Part of an hour that must be covered for the hour to count."""
 
@@ -24,6 +28,20 @@ class Terms:
     profile_j: float | None
     factor: Factor | None
     residual: float | None
+
+
+class Gap(NamedTuple):
+    """Two readings of a counter, with nothing known between them."""
+
+    start_s: float
+    start: float
+    end_s: float
+    end: float
+
+    @property
+    def is_long(self) -> bool:
+        """Whether how the energy fell to the hours is not known."""
+        return self.end_s - self.start_s > SPREAD_GAP_S
 
 
 @dataclass(slots=True)
@@ -48,6 +66,7 @@ class Ledger:
         self.changed: set[int] = set()
         self.last: dict[str, tuple[float, float]] = {}
         """Of each quantity the last time and reading: what passes over a restart is a gap like any other."""
+        self.gaps: dict[str, list[Gap]] = {}
         self._forgotten = 0
 
     def count(self, quantity: str, value: float | None, wall_s: float) -> None:
@@ -59,7 +78,7 @@ class Ledger:
         if before is not None and wall_s > before[0]:
             gap_s = wall_s - before[0]
             if value >= before[1] and gap_s <= _LONGEST_COUNTER_GAP_S:
-                self._spread(quantity, value - before[1], before[0], wall_s, evenly=gap_s > SPREAD_GAP_S)
+                self._fill(quantity, Gap(*before, wall_s, value))
 
     def integrate(self, quantity: str, watts: float | None, wall_s: float) -> None:
         """A power, from which energy follows by the trapezoid between two readings that are close enough."""
@@ -68,7 +87,25 @@ class Ledger:
             return
         self.last[quantity] = wall_s, watts
         if before is not None and 0 < wall_s - before[0] <= LONGEST_POWER_GAP_S:
-            self._spread(quantity, (watts + before[1]) / 2 * (wall_s - before[0]), before[0], wall_s)
+            energy_j = (watts + before[1]) / 2 * (wall_s - before[0])
+            self._spread(quantity, Gap(before[0], 0.0, wall_s, energy_j))
+
+    def refine(self, quantity: str, value: float, at_s: float) -> bool:
+        """A counter's reading that comes after later ones: within a gap that was spread evenly, it parts the gap in two.
+
+        False while the gap is still open, and later readings are yet to come.
+        """
+        if quantity not in self.last or self.last[quantity][0] < at_s:
+            return False
+        gaps = self.gaps.get(quantity, [])
+        for gap in gaps:
+            if gap.start_s < at_s < gap.end_s and gap.start <= value <= gap.end:
+                gaps.remove(gap)
+                self._spread(quantity, gap, sign=-1)
+                self._fill(quantity, Gap(gap.start_s, gap.start, at_s, value))
+                self._fill(quantity, Gap(at_s, value, gap.end_s, gap.end))
+                break
+        return True
 
     def forget(self, hour: int, passing: Iterable[str]) -> None:
         """Let go of the hours that no window before `hour` reaches, and after a day of the quantities that are passing."""
@@ -104,17 +141,28 @@ class Ledger:
             entry.terms = terms
             self.changed.add(hour)
 
-    def _spread(self, quantity: str, amount: float, start_s: float, end_s: float, *, evenly: bool = False) -> None:
-        at = start_s
-        while at < end_s:
+    def _fill(self, quantity: str, gap: Gap) -> None:
+        self._spread(quantity, gap)
+        if gap.is_long:
+            gaps = self.gaps.setdefault(quantity, [])
+            gaps.append(gap)
+            del gaps[:-_GAPS]
+
+    def _spread(self, quantity: str, gap: Gap, sign: int = 1) -> None:
+        """Put what was counted over a gap into its hours, by the time in each; with `sign` -1, take it out again."""
+        at = gap.start_s
+        while at < gap.end_s:
             number = int(at // HOUR_S)
-            until = min(end_s, (number + 1) * HOUR_S)
+            until = min(gap.end_s, (number + 1.0) * HOUR_S)
             hour = self.hours.setdefault(number, Hour())
-            part = (until - at) / (end_s - start_s)
-            hour.amount[quantity] = hour.amount.get(quantity, 0.0) + amount * part
-            hour.covered_s[quantity] = hour.covered_s.get(quantity, 0.0) + until - at
-            if evenly:
-                hour.spread_s[quantity] = hour.spread_s.get(quantity, 0.0) + until - at
+            part = (until - at) / (gap.end_s - gap.start_s)
+            amount = sign * (gap.end - gap.start) * part
+            hour.amount[quantity] = hour.amount.get(quantity, 0.0) + amount
+            hour.covered_s[quantity] = hour.covered_s.get(quantity, 0.0) + sign * (until - at)
+            if gap.is_long:
+                hour.spread_s[quantity] = hour.spread_s.get(quantity, 0.0) + sign * (until - at)
+                if hour.spread_s[quantity] < _ROUNDING_S:
+                    del hour.spread_s[quantity]
             self.changed.add(number)
             at = until
 

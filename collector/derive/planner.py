@@ -14,7 +14,7 @@ def _sum(*values: Value) -> Value:
     return sum(float(value) for value in values)
 
 
-def _inputs(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
+def inputs_of(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
     """The readings, choices of readings and steps that nothing was found for, from which a slot comes; each once."""
     waiting, seen = [slot], {slot}
     for at in waiting:
@@ -64,7 +64,7 @@ class Planner:
                 partial.add(step.slot)
         for output in self._outputs:
             if output.slot in partial:
-                yield output.slot, tuple(_inputs(output.slot, nodes))
+                yield output.slot, tuple(inputs_of(output.slot, nodes))
 
     def has(self, device: str, metric: str, **labels: str) -> bool:
         """Whether the device has ever sent such a series."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from collector.derive.attendance import Attendance, Who
@@ -11,10 +12,15 @@ from collector.derive.carbon_source import CarbonSource
 from collector.derive.engine import Settings, SiteFigures
 from collector.derive.state import BooksFile, SiteBooks, Snapshot
 from collector.latest import Latest
+from rackflow import Batch
 from rackflow.site import Site
 
 log = logging.getLogger(__name__)
 SAVE_S = 30.0
+LATE_KEPT = 20_000
+"""Late polls of meters that wait to be sorted in; beyond them the oldest go, and their energy stays spread evenly."""
+PATIENCE_S = 300.0
+"""How long a late poll waits for its device's present."""
 Offer = Callable[[Callable[[], Sequence[str]]], None]
 """Takes what makes the lines of one cycle, and makes them if the store can take them now."""
 
@@ -33,6 +39,7 @@ class Deriver:
         self._engines: dict[str, SiteFigures] = {}
         self._books = books
         self._fault = False
+        self._late = deque[tuple[str, Batch, float]](maxlen=LATE_KEPT)
         self.attendance = Attendance(books.enrolled)
 
     async def run(self, store: Offer, agent: str) -> None:
@@ -43,6 +50,7 @@ class Deriver:
             for site in self.sites():
                 self.cycle(site, store, agent)
                 await asyncio.sleep(0)  # between two sites others may go on
+            self._sort_in()
             if time.monotonic() - saved_at >= SAVE_S:
                 await self.save()
                 saved_at = time.monotonic()
@@ -54,6 +62,19 @@ class Deriver:
             await asyncio.to_thread(self._books.close, ended=saved)
         except OSError as error:
             log.warning("books not closed path=%s error=%s", self._books.path, error)
+
+    def hear_late(self, site: str, batch: Batch) -> None:
+        """A poll that comes after later ones. What meters counted is sorted in once the site's present is known."""
+        if batch.device_class == "meter" and batch.values:
+            self._late.append((site, batch, time.monotonic() + PATIENCE_S))
+
+    def _sort_in(self) -> None:
+        for _ in range(len(self._late)):
+            site, batch, until = self._late.popleft()
+            engine = self._engines.get(site)
+            is_sorted = engine is not None and engine.late(batch.device, batch.values, batch.time / 1000)
+            if not is_sorted and time.monotonic() < until:
+                self._late.append((site, batch, until))
 
     async def watch_carbon(self, source: CarbonSource, interval_s: float) -> None:
         """Take over what a source of carbon factors gives, until cancelled."""

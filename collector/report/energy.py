@@ -1,19 +1,18 @@
 """Energy, carbon, water and reuse of a month: in go the hours of a site, out come rows by month, day, hour and hour of day; pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector.derive.ledger import Hour
+from collector.report.hours import KWH_J, OPTIONAL, Known, known_of, quantities_of
 from collector.report.period import Period
 from collector.report.read import Books
 from collector.report.tidy import PeriodKind, Row
 
-KWH_J = 3.6e6
 LEAST_COVERAGE = 0.5
 """A ratio of less than half of the period's hours is no figure of the period; sums say what they rest on."""
 DISAGREE = 0.01
-_KINDS = ("facility", "it", "cooling", "water", "reuse")
 Sums = Mapping[str, float]
 Span = tuple[PeriodKind, str, str, Sequence[int]]
 
@@ -82,27 +81,17 @@ _METERED = {
     "free": "facility",
     "estimated": "facility",
 }
-_OPTIONAL = frozenset({"cooling", "water", "reuse", "green"})
-"""What a site need not meter: then its figures are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """One hour: what is known of it, J, m3 and g, and what is missing, by need."""
-
-    values: Mapping[str, float]
-    missing: Mapping[str, str]
 
 
 def energy_rows(books: Books) -> Iterator[Row]:
     """All rows of a site."""
     period = books.period
     known = {hour: known_of(books.hours[hour]) for hour in period.hours() if hour in books.hours}
-    metered = {quantity.partition(":")[0] for entry in books.hours.values() for quantity in _quantities(entry)}
+    metered = {quantity.partition(":")[0] for entry in books.hours.values() for quantity in quantities_of(entry)}
     if any(entry.terms is not None and entry.terms.profile_j is not None for entry in books.hours.values()):
         metered.add("contract")
     for figure in FIGURES:
-        if any(need in _OPTIONAL and _METERED.get(need, need) not in metered for need in figure.needs):
+        if any(need in OPTIONAL and _METERED.get(need, need) not in metered for need in figure.needs):
             continue
         for span in spans(period):
             if span[0] in figure.periods:
@@ -122,74 +111,6 @@ def spans(period: Period) -> Iterator[Span]:
         of_day.setdefault(period.local(hour).hour, []).append(hour)
     for each in sorted(of_day):
         yield "hour_of_day", f"{each:02}:00", f"{(each + 1) % 24:02}:00", of_day[each]
-
-
-def known_of(entry: Hour) -> Known:
-    """What one hour says."""
-    values: dict[str, float] = {}
-    missing: dict[str, str] = {}
-    for kind in _KINDS:
-        _meter(entry, kind, values, missing)
-    terms = entry.terms
-    contracts = [each for each in _quantities(entry) if each.startswith("contract:")]
-    lacking = [each for each in contracts if not entry.has(each)]
-    if lacking:
-        missing["green"] = _lacks(entry, lacking)
-    elif contracts or (terms is not None and terms.profile_j is not None):
-        profile_j = terms.profile_j if terms is not None and terms.profile_j is not None else 0.0
-        values["green"] = sum(entry.amount[each] for each in contracts) + profile_j
-    _carbon(entry, values, missing)
-    if {"facility", "it", "cooling"} <= values.keys():
-        values["other"] = values["facility"] - values["it"] - values["cooling"]
-    elif {"facility", "it"} <= values.keys() and "cooling" not in missing:
-        values["other"] = values["facility"] - values["it"]
-    else:
-        missing["other"] = "; ".join(missing[kind] for kind in ("facility", "it", "cooling") if kind in missing)
-    return Known(values, missing)
-
-
-def _meter(entry: Hour, kind: str, values: dict[str, float], missing: dict[str, str]) -> None:
-    own = [each for each in _quantities(entry) if each.startswith(f"{kind}:")]
-    lacking = [each for each in own if not entry.has(each)]
-    if own and not lacking:
-        values[kind] = sum(entry.amount[each] for each in own)
-    elif lacking:
-        missing[kind] = _lacks(entry, lacking)
-    elif kind not in _OPTIONAL:
-        missing[kind] = f"no meter of role {kind}"
-
-
-def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> None:
-    factor = entry.terms.factor if entry.terms is not None else None
-    carbon = ("location", "market", "free", "estimated")
-    if "facility" not in values or "green" in missing:
-        lacks = missing.get("facility") or missing["green"]
-        missing.update(dict.fromkeys(carbon, lacks))
-        return
-    if factor is None:
-        missing.update(dict.fromkeys(carbon, "no carbon factor of the grid"))
-        return
-    load, green = values["facility"], values.get("green", 0.0)
-    residual = entry.terms.residual if entry.terms is not None else None
-    values["location"] = load / KWH_J * factor.grams_per_kwh
-    values["market"] = max(load - green, 0.0) / KWH_J * (factor.grams_per_kwh if residual is None else residual)
-    values["estimated"] = float(factor.estimated)
-    if factor.carbon_free_ratio is None:
-        missing["free"] = "the grid's share that is free of carbon is not known"
-    else:
-        used = min(green, load)
-        values["free"] = used + (load - used) * factor.carbon_free_ratio
-
-
-def _quantities(entry: Hour) -> Sequence[str]:
-    return entry.terms.quantities if entry.terms is not None else ()
-
-
-def _lacks(entry: Hour, quantities: Iterable[str]) -> str:
-    short = [
-        f"{each.partition(':')[2]} read for {entry.covered_s.get(each, 0.0) / 60:.0f} of 60 min" for each in quantities
-    ]
-    return ", ".join(short)
 
 
 def _row(books: Books, figure: Figure, span: Span, known: Mapping[int, Known]) -> Row:
@@ -217,24 +138,35 @@ def _row(books: Books, figure: Figure, span: Span, known: Mapping[int, Known]) -
 
 def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
     """Meters, hours, and what is an estimate."""
-    kinds = {_METERED.get(need, need) for need in figure.needs}
-    if "other" in kinds:
-        kinds |= {"facility", "it", "cooling"}
-    if kinds & {"facility"} and figure.name.startswith(("carbon", "cue")):
-        kinds.add("contract")
-    own = {each for entry in entries for each in _quantities(entry) if each.partition(":")[0] in kinds}
+    own = _own(figure, entries)
+    kinds = {each.partition(":")[0] for each in own}
     names = sorted(each.partition(":")[2] for each in own)
-    if "contract" in kinds and any(entry.terms and entry.terms.profile_j is not None for entry in entries):
+    if "contract" in _kinds(figure) and any(entry.terms and entry.terms.profile_j is not None for entry in entries):
         names.append("contracted profile")
     words = [f"{', '.join(names)}; {len(entries)} of {hours} h"]
     spread = sum(any(each in entry.spread_s for each in own) for entry in entries)
     if spread:
         words.append(f"{spread} h hold energy spread evenly over gaps in a counter")
-    if {"it"} & kinds:
+    if "it" in kinds:
         words.append(f"category {', '.join(sorted({entry.terms.category for entry in entries if entry.terms}))}")
     if figure.name.startswith(("carbon", "cue")):
         words += _factors(entries)
     return "; ".join(words)
+
+
+def _kinds(figure: Figure) -> set[str]:
+    """Meters that a figure is of."""
+    kinds = {_METERED.get(need, need) for need in figure.needs}
+    if "other" in kinds:
+        kinds |= {"facility", "it", "cooling"}
+    if figure.name.startswith(("carbon", "cue")):
+        kinds.add("contract")
+    return kinds
+
+
+def _own(figure: Figure, entries: Sequence[Hour]) -> set[str]:
+    kinds = _kinds(figure)
+    return {each for entry in entries for each in quantities_of(entry) if each.partition(":")[0] in kinds}
 
 
 def _factors(entries: Sequence[Hour]) -> list[str]:
@@ -248,7 +180,7 @@ def _factors(entries: Sequence[Hour]) -> list[str]:
 
 def _source(entry: Hour, figure: Figure) -> str:
     words = _factors([entry])[:1] if figure.name.startswith("carbon") else []
-    gaps = [each for each in entry.spread_s if each in _quantities(entry)]
+    gaps = _own(figure, [entry]) & entry.spread_s.keys()
     return "; ".join([*(word.removesuffix(" 1 h") for word in words), *(["spread evenly over a gap"] if gaps else [])])
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.derive.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.config import CarbonConfig
@@ -183,6 +185,61 @@ def test_the_books_survive_a_restart(tmp_path: Path) -> None:
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == pytest.approx(1.2)
     total = figures["carbon_emissions_grams_total{scope_method=location}"].value
     assert total == pytest.approx(2 * 120 * 619.71)
+
+
+def test_late_readings_part_a_gap_and_leave_its_sum() -> None:
+    ledger = Ledger()
+    ledger.count("x", 1000.0, 0.0)
+    assert not ledger.refine("x", 1100.0, 3600.0)  # the gap is still open
+    ledger.count("x", 1400.0, 4 * 3600.0)
+    assert [ledger.hours[hour].amount["x"] for hour in range(4)] == pytest.approx([100.0] * 4)
+    for at, value in ((2, 1300.0), (1, 1010.0), (1, 1010.0), (3, 1310.0), (3, 900.0), (9, 1.0)):
+        ledger.refine("x", value, at * 3600.0)
+    assert [ledger.hours[hour].amount["x"] for hour in range(4)] == pytest.approx([10.0, 290.0, 10.0, 90.0])
+    assert [ledger.hours[hour].covered_s["x"] for hour in range(4)] == pytest.approx([3600.0] * 4)
+    assert all(ledger.hours[hour].spread_s["x"] == pytest.approx(3600) for hour in range(4))  # still an hour apart
+    for at in range(600, 3600, 600):
+        ledger.refine("x", 1000.0, float(at))
+    assert "x" not in ledger.hours[0].spread_s
+    assert ledger.hours[0].amount["x"] == pytest.approx(10.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 50_000), st.floats(0, 1)), max_size=30))
+def test_whatever_comes_late_leaves_energy_and_time_as_they_are(late: list[tuple[float, float]]) -> None:
+    ledger = Ledger()
+    ledger.count("x", 0.0, 0.0)
+    ledger.count("x", 1e6, 50_000.0)
+    for at, share in late:
+        assert ledger.refine("x", share * 1e6, at)
+    assert sum(hour.amount["x"] for hour in ledger.hours.values()) == pytest.approx(1e6)
+    assert sum(hour.covered_s["x"] for hour in ledger.hours.values()) == pytest.approx(50_000)
+    assert all(hour.amount["x"] >= -1e-3 for hour in ledger.hours.values())
+
+
+def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path: Path) -> None:
+    readings = Readings()
+    end = run(readings, 1.0, 120, 100)
+    file = BooksFile(tmp_path / "books.db")
+    books = readings.engine.books
+    file.save(Snapshot({"t1": SiteBooks(books.head(), books.changed())}, {}, {}))
+    file.close(ended=True)
+    later = Readings()  # three hours later, and the meters went on
+    kept = BooksFile(tmp_path / "books.db").sites["t1"]
+    later.engine.books.restore(kept.head, kept.hours)
+    counter = "dcim_meter_energy_joules_total{direction=import,role=facility}"
+    assert not later.engine.late("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet
+    run(later, 5.0, 120, 100, start=end + 3 * HOUR_S)
+    hours = later.engine.books.ledger.hours
+    assert [hours[FIRST_HOUR + at].amount["facility:meter-main"] for at in range(5)] == pytest.approx([120 * KWH] * 5)
+    assert hours[FIRST_HOUR + 2].terms is not None  # the collector was away, and the hour has its factor
+    # In truth all of it was used in the second hour.
+    for at in range(0, 10_800, 600):
+        passed_j = min(at, 3600) / 3600 * 3 * 120 * KWH
+        assert later.engine.late("meter-main", {counter: 1e9 + 120 * KWH + passed_j}, WALL_S + end + at)
+    amounts = [hours[FIRST_HOUR + at].amount["facility:meter-main"] / KWH for at in range(5)]
+    assert amounts == pytest.approx([120, 360, 0, 0, 120], abs=1e-6)
+    assert not hours[FIRST_HOUR + 1].spread_s.get("facility:meter-main")
+    assert later.engine.books.changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
 
 
 def test_factors_are_read_from_a_file_and_from_an_answer() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from collector.derive.carbon import Factor
 from collector.derive.ledger import Hour, Terms
-from collector.report.energy import KWH_J, energy_rows
+from collector.report.energy import energy_rows
+from collector.report.hours import KWH_J
 from collector.report.period import Period, month
 from collector.report.read import Books
 from collector.report.tidy import Rows

@@ -1,0 +1,88 @@
+"""One hour of a site: in go what was counted and the terms, out comes what is known of it, and why the rest is not; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.derive.ledger import Hour
+
+KWH_J = 3.6e6
+OPTIONAL = frozenset({"cooling", "water", "reuse", "green"})
+"""What a site need not meter: then its figures are left out."""
+_KINDS = ("facility", "it", "cooling", "water", "reuse")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One hour: what is known of it, J, m3 and g, and what is missing, by need."""
+
+    values: Mapping[str, float]
+    missing: Mapping[str, str]
+
+
+def known_of(entry: Hour) -> Known:
+    """What one hour says."""
+    values: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for kind in _KINDS:
+        _meter(entry, kind, values, missing)
+    terms = entry.terms
+    contracts = [each for each in quantities_of(entry) if each.startswith("contract:")]
+    lacking = [each for each in contracts if not entry.has(each)]
+    if lacking:
+        missing["green"] = _lacks(entry, lacking)
+    elif contracts or (terms is not None and terms.profile_j is not None):
+        profile_j = terms.profile_j if terms is not None and terms.profile_j is not None else 0.0
+        values["green"] = sum(entry.amount[each] for each in contracts) + profile_j
+    _carbon(entry, values, missing)
+    if {"facility", "it", "cooling"} <= values.keys():
+        values["other"] = values["facility"] - values["it"] - values["cooling"]
+    elif {"facility", "it"} <= values.keys() and "cooling" not in missing:
+        values["other"] = values["facility"] - values["it"]
+    else:
+        missing["other"] = "; ".join(missing[kind] for kind in ("facility", "it", "cooling") if kind in missing)
+    return Known(values, missing)
+
+
+def _meter(entry: Hour, kind: str, values: dict[str, float], missing: dict[str, str]) -> None:
+    own = [each for each in quantities_of(entry) if each.startswith(f"{kind}:")]
+    lacking = [each for each in own if not entry.has(each)]
+    if own and not lacking:
+        values[kind] = sum(entry.amount[each] for each in own)
+    elif lacking:
+        missing[kind] = _lacks(entry, lacking)
+    elif kind not in OPTIONAL:
+        missing[kind] = f"no meter of role {kind}"
+
+
+def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> None:
+    factor = entry.terms.factor if entry.terms is not None else None
+    carbon = ("location", "market", "free", "estimated")
+    if "facility" not in values or "green" in missing:
+        lacks = missing.get("facility") or missing["green"]
+        missing.update(dict.fromkeys(carbon, lacks))
+        return
+    if factor is None:
+        missing.update(dict.fromkeys(carbon, "no carbon factor of the grid"))
+        return
+    load, green = values["facility"], values.get("green", 0.0)
+    residual = entry.terms.residual if entry.terms is not None else None
+    values["location"] = load / KWH_J * factor.grams_per_kwh
+    values["market"] = max(load - green, 0.0) / KWH_J * (factor.grams_per_kwh if residual is None else residual)
+    values["estimated"] = float(factor.estimated)
+    if factor.carbon_free_ratio is None:
+        missing["free"] = "the grid's share that is free of carbon is not known"
+    else:
+        used = min(green, load)
+        values["free"] = used + (load - used) * factor.carbon_free_ratio
+
+
+def quantities_of(entry: Hour) -> Sequence[str]:
+    """What the hour is accounted by."""
+    return entry.terms.quantities if entry.terms is not None else ()
+
+
+def _lacks(entry: Hour, quantities: Iterable[str]) -> str:
+    short = [
+        f"{each.partition(':')[2]} read for {entry.covered_s.get(each, 0.0) / 60:.0f} of 60 min" for each in quantities
+    ]
+    return ", ".join(short)
