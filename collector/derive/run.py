@@ -57,6 +57,9 @@ class Deriver:
 
     async def close(self) -> None:
         """Save what is left, once nothing more comes."""
+        for site in self.sites():
+            self.cycle(site, _drop, "")
+        self._sort_in()
         saved = await self.save()
         try:
             await asyncio.to_thread(self._books.close, ended=saved)
@@ -135,3 +138,7 @@ class Deriver:
             log.warning("books are written again path=%s", self._books.path)
         self._fault = False
         return True
+
+
+def _drop(_: Callable[[], Sequence[str]]) -> None:
+    """There is no store any more."""

@@ -62,7 +62,7 @@ def read_books(path: Path, period: Period) -> list[Books]:
         raise RackflowError(f"{path}: the books {what}: {error}") from error
     if not found:
         has = f"they have {period.iso(first)} to {period.iso(last + 1)}" if first is not None else "they are empty"
-        raise RackflowError(f"{path}: the books have nothing of {period.name}; {has}")
+        raise RackflowError(f"{path}: the books have no whole hour of {period.name}; {has}")
     return found
 
 

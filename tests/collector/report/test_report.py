@@ -215,7 +215,11 @@ def test_days_are_those_of_the_time_zone(folder: Path) -> None:
     [
         (["--month", "2026-13"], 78, "--month: '2026-13' is no month like 2026-10; correct it"),
         (["--month", "2026-10", "--timezone", "Mars"], 78, "--timezone: 'Mars' is no time zone"),
-        (["--month", "2024-02"], 1, "nothing of 2024-02; they have 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00"),
+        (
+            ["--month", "2024-02"],
+            1,
+            "no whole hour of 2024-02; they have 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00",
+        ),
         (["--month", "2999-01"], 1, "--month: 2999-01 has not begun; name an earlier one"),
         (["--month", "2026-10", "--output", "/dev/null/x"], 1, "cannot be written: Not a directory"),
     ],
