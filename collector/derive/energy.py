@@ -46,10 +46,8 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     facility = site.meters_of("facility")
     # One that measures the whole site is enough; more of them would count it twice.
     facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
-    streams = [_metered(planner, meter.id, f"facility:{meter.id}") for meter in facility]
-    streams += [_metered(planner, meter.id, f"it:{meter.id}") for meter in it_meters]
-    cooling = without_overlap(site, site.meters_of("cooling"))
-    streams += [_metered(planner, meter.id, f"cooling:{meter.id}") for meter in cooling]
+    roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
+    streams = [_metered(planner, each.id, f"{role}:{each.id}") for role, found in roles.items() for each in found]
     if not it_meters:
         inside = [cdu.id for cdu in site.cdus.values() if set(cdu.fed_by) & set(site.pdus)]
         pumps = [planner.reading(cdu, "dcim_cdu_power_watts") for cdu in inside]

@@ -53,7 +53,7 @@ async def test_polls_are_counted_once_in_their_own_hour_and_late_energy_is_sorte
     config = config_for(mosquitto.port, tmp_path, site_file=str(HALL), derive={"interval_s": 1, "store": False})
     path = config.books_path
     now_s = time.time()
-    hour = int(now_s // 3600)
+    hour = first = int(now_s // 3600)
     start_s = (hour - 3) * 3600.0
     async with running(config) as collector, publisher(mosquitto.port) as client:
         await collector.ready()
@@ -63,19 +63,20 @@ async def test_polls_are_counted_once_in_their_own_hour_and_late_energy_is_sorte
         head = msgspec.json.encode(Head(last={"facility:meter-main": (start_s, 4e8)}))
         db.execute("UPDATE site SET head = ?", (head,))
     db.close()
-    late = [(2, start_s + 3600, 9.4e8), (3, start_s + 7200, 9.6e8)]
     async with running(config) as collector, publisher(mosquitto.port) as client:
         await collector.ready()
         await publish_to("t1", client, poll("meter-main", 4, time.time(), {COUNTER: 1e9}))
-        for seq, at, value in [*late, *late]:  # once more, as after a lost confirmation
+        for seq, at, value in 2 * [
+            (2, start_s + 3600, 9.4e8),
+            (3, start_s + 7200, 9.6e8),
+        ]:  # once more, as after a lost confirmation
             await publish_to("t1", client, poll("meter-main", seq, at, {COUNTER: value}))
         await publish_to("t1", client, poll("pdu-a1-a", 5, now_s, {}))
         status = Status(agent="gw", site="t1", status="online", epoch="e", devices=["meter-main"])
         await publish_to("t1", client, status)
         await eventually(lambda: collector.collector.stats().messages_received == 7, "come")
-    found = answered(path)
-    counted = {key: count for key, count in found.items() if count}
-    first, last = int(now_s // 3600), int(time.time() // 3600)
+    counted = {key: count for key, count in answered(path).items() if count}
+    last = int(time.time() // 3600)
     assert counted == {
         ("meter-main", hour - 2): 1,
         ("meter-main", hour - 1): 1,
