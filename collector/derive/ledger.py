@@ -114,14 +114,13 @@ class Ledger:
         self._forgotten = hour
         for old in [each for each in self.hours if each < hour - WINDOWS_H["year"]]:
             del self.hours[old]
-        short = tuple(passing)
+        short = frozenset(passing)
         for number, entry in self.hours.items():
             if number < hour - WINDOWS_H["day"]:
-                for quantity in short:
-                    if entry.amount.pop(quantity, None) is not None:
-                        entry.covered_s.pop(quantity, None)
-                        entry.spread_s.pop(quantity, None)
-                        self.changed.add(number)
+                for quantity in [each for each in entry.amount if each in short]:
+                    for counted in (entry.amount, entry.covered_s, entry.spread_s):
+                        counted.pop(quantity, None)
+                    self.changed.add(number)
 
     def window(self, hours: int, now_hour: int, quantities: Iterable[str]) -> list[Hour]:
         """The hours of a window that ends with the last complete hour, in which all these quantities were counted."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from collector.derive.books import Head
+from collector.derive.ledger import Hour
 from collector.derive.state import load_sites, unpack_polls
 from rackflow import Batch, Status
 from tests.collector.derive.hall import HALL
@@ -47,6 +48,15 @@ def answered(path: Path) -> dict[tuple[str, int], float]:
     return found
 
 
+def kept(path: Path) -> tuple[dict[int, Hour], list[tuple[str]]]:
+    """Hours of energy, and devices that polls are expected of."""
+    with sqlite3.connect(path) as db:
+        enrolled = db.execute("SELECT device FROM device WHERE enrolled IS NOT NULL").fetchall()
+        hours = load_sites(db)["t1"].hours
+    db.close()
+    return hours, enrolled
+
+
 async def test_polls_are_counted_once_in_their_own_hour_and_late_energy_is_sorted_in(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
@@ -83,10 +93,7 @@ async def test_polls_are_counted_once_in_their_own_hour_and_late_energy_is_sorte
         **({("meter-main", first): 2} if first == last else {("meter-main", first): 1, ("meter-main", last): 1}),
         ("pdu-a1-a", first): 1,
     }
-    with sqlite3.connect(path) as db:
-        hours = load_sites(db)["t1"].hours
-        enrolled = db.execute("SELECT device FROM device WHERE enrolled IS NOT NULL").fetchall()
-    db.close()
+    hours, enrolled = kept(path)
     assert enrolled == [("meter-main",)]  # the agent's status names no other
     assert round(hours[hour - 3].amount["facility:meter-main"] / 1e6) == 540
     assert round(hours[hour - 2].amount["facility:meter-main"] / 1e6) == 20
