@@ -169,7 +169,8 @@ class Writer:
             case _:
                 return False
         if noted:
-            self._count(poll for each in news if (poll := each.taken.poll) is not None)
+            alive = [each.taken for each in news if each.taken.judged(refused) is each.taken.note]
+            self._count(each.poll for each in alive if each.poll is not None)
         return noted
 
     async def _news(self, taken: list[Pending]) -> list[Pending]:
