@@ -27,7 +27,6 @@ from rackflow.errors import ConfigError, ProfileError, RackflowError
 from rackflow.logs import configure_logging
 from rackflow.mbrec import SUFFIX, read_mbrec
 from rackflow.snmprec import read_snmprec
-from rackflow.stdout import ends_with_its_reader
 from rackflow.version import installed_version
 
 EXIT_FAILED = 1
@@ -36,7 +35,6 @@ EXIT_CONFIG = 78
 log = logging.getLogger(__name__)
 
 
-@ends_with_its_reader
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = _parser().parse_args(argv)

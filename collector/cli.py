@@ -15,7 +15,6 @@ from collector.run import run
 from rackflow import ConfigError, RackflowError
 from rackflow.logs import configure_logging
 from rackflow.site import load_site
-from rackflow.stdout import ends_with_its_reader
 from rackflow.version import installed_version
 
 EXIT_FAILED = 1
@@ -74,7 +73,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-@ends_with_its_reader
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of one command."""
     arguments = _parser().parse_args(argv)

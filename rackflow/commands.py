@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 
 EXIT_FAILED = 1
+READER_LEFT = 141
+"""As shells tell it of a program that SIGPIPE ended."""
 OWN = ("rackflow", "agent", "collector", "simulator")
 
 
@@ -19,7 +21,7 @@ def lacking(program: str, extra: str, error: ModuleNotFoundError) -> int:
 
 
 def while_read(command: Callable[[], int]) -> int:
-    """The command's status, or 1 where whoever reads its output has had enough, as `head` has."""
+    """The command's status, or 141 where whoever reads its output has had enough, as `head` has."""
     try:
         status = command()
         sys.stdout.flush()
@@ -28,7 +30,7 @@ def while_read(command: Callable[[], int]) -> int:
             raise  # it was another pipe
         # Python flushes once more at its end, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        return READER_LEFT
     return status
 
 

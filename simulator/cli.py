@@ -14,7 +14,6 @@ from rackflow.errors import ConfigError, RackflowError
 from rackflow.logs import configure_logging
 from rackflow.mbrec import SUFFIX, read_mbrec
 from rackflow.snmprec import read_snmprec
-from rackflow.stdout import ends_with_its_reader
 from simulator.cdu_model import CduModel
 from simulator.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.live import Model, run_models, vary_load
@@ -36,7 +35,6 @@ class ServeError(RackflowError):
     """An address that cannot be served; the text says what, where and why."""
 
 
-@ends_with_its_reader
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = _parser().parse_args(argv)

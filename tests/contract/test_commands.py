@@ -44,4 +44,4 @@ def test_a_reader_who_has_had_enough_is_no_fault(command: list[str]) -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 1
+        assert process.wait(30) == 141

@@ -1,5 +1,6 @@
 """Derived figures over a real broker: from a rack PDU's poll to /metrics, the store and the status page."""
 
+import itertools
 import time
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests.servers.waiting import eventually
 
 PLACE = 'site="t1",room="hall",row="a",rack="a1"'
 
+NUMBERS = itertools.count(1)
+
 
 def poll(device: str, amperes: float) -> Batch:
     """One poll of a rack PDU with one phase."""
@@ -19,7 +22,7 @@ def poll(device: str, amperes: float) -> Batch:
     return Batch(
         agent="gw",
         epoch="e",
-        seq=1,
+        seq=next(NUMBERS),
         time=time.time_ns() // 1_000_000,
         device=device,
         device_class="pdu",
