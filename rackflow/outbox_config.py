@@ -15,13 +15,17 @@ DISK_LIMIT_BYTES = 1024 * 1024 * 1024
 
 
 class OutboxSection(StrictModel):
-    """`mode: memory` is for gateways on flash cards: what it holds is lost with the process, and nothing ages."""
+    """`mode: memory` is for gateways on flash cards: what it holds is lost with the process, and nothing ages.
+
+    `keep_confirmed_s` is to be more than the broker lets pass between two writes of its own to disk.
+    """
 
     mode: Literal["disk", "memory"]
     path: Path | None = None
     limit_bytes: Annotated[int, Field(ge=65536)] | None = None
     max_age_s: Annotated[float, Field(ge=60)] = 7 * 86400.0
     backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 500.0
+    keep_confirmed_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
 
     @model_validator(mode="after")
     def _complete(self) -> "OutboxSection":
@@ -37,6 +41,7 @@ class OutboxSection(StrictModel):
 def make_outbox(section: OutboxSection, epoch: str) -> DiskOutbox | MemoryOutbox:
     """The outbox that a section describes; it begins to work when it is opened."""
     if section.path is None:
-        return MemoryOutbox(epoch, section.limit_bytes or MEMORY_LIMIT_BYTES, section.backlog_per_s)
-    limits = Limits(section.limit_bytes or DISK_LIMIT_BYTES, section.max_age_s)
+        limit_bytes = section.limit_bytes or MEMORY_LIMIT_BYTES
+        return MemoryOutbox(epoch, limit_bytes, section.backlog_per_s, section.keep_confirmed_s)
+    limits = Limits(section.limit_bytes or DISK_LIMIT_BYTES, section.max_age_s, section.keep_confirmed_s)
     return DiskOutbox(section.path, epoch, limits, section.backlog_per_s)

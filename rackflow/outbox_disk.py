@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from rackflow.documents import Account, Numbers
 from rackflow.lanes import Lanes
 from rackflow.numbers import add_range
 from rackflow.outbox import Message, OutboxStats
+from rackflow.outbox_confirmed import Confirmed
 from rackflow.outbox_file import Limits, OutboxFile, Totals
 from rackflow.outbox_mark import Run, numbers
 
@@ -31,12 +33,16 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one trip to the disk is to do. `read` is the span of keys to fetch, both excluded; None where none is wanted."""
+    """What one trip to the disk is to do. `read` is the span of keys to fetch, both excluded; None where none is wanted.
+
+    What is below `lowest` is confirmed; that counts only once the file was opened.
+    """
 
     rows: list[Message]
     done: list[int]
     spare: frozenset[int]
     read: tuple[int, int] | None
+    lowest: int
 
 
 class DiskOutbox:
@@ -62,6 +68,7 @@ class DiskOutbox:
         self._unsaved_bytes = 0
         self._writing: frozenset[int] = frozenset()
         self._done: set[int] = set()
+        self._confirmed = Confirmed(limits.confirmed_s)
         self._lanes = Lanes(backlog_per_s, self._ask)
         self._read_to = BEFORE_ALL
         self._behind = 1
@@ -74,7 +81,7 @@ class DiskOutbox:
 
     async def open(self) -> None:
         """Raises ConfigError where another process has the file. A disk that refuses is tried again later."""
-        await self._travel(Work([], [], frozenset(), None))
+        await self._travel(Work([], [], frozenset(), None, 0))
         self._ask()
 
     async def run(self) -> None:
@@ -123,23 +130,29 @@ class DiskOutbox:
         self._lanes.drop(key)
         if key in self._unsaved and key not in self._writing:
             self._forget(key)
-        else:
-            self._done.add(key)
-            self._wanted.set()
+            return
+        now_s = time.monotonic()
+        self._done.update(self._confirmed.add(key, now_s))
+        if again := self._confirmed.repeat(now_s):
+            log.info("outbox=%s says %d messages again that were confirmed before a break", self._path, len(again))
+            self._read_to, self._behind = min(self._read_to, min(again) - 1), self._out + 1
+        self._wanted.set()
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
+        self._confirmed.interrupt()
+        lowest = self._lowest()
         for message in self._lanes.clear():
             if message.key in self._unsaved:
                 self._lanes.backlog[message.key] = message
-        self._read_to, self._behind = BEFORE_ALL, self._out + 1
+        self._read_to, self._behind = lowest - 1, self._out + 1
         self._lanes.wake()
         self._ask()
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
         totals = self._totals
-        messages = max(0, totals.messages + len(self._unsaved) - len(self._done))
+        messages = max(0, totals.messages + len(self._unsaved) - len(self._done) - len(self._confirmed))
         oldest_ms = totals.oldest_ms or next((each.time_ms for each in self._unsaved.values()), 0)
         return OutboxStats(
             messages=messages,
@@ -156,6 +169,8 @@ class DiskOutbox:
         held: list[Numbers] = []
         lanes, totals, unread = self._lanes, self._totals, self._read_to < self._behind - 1
         behind = [key for key in lanes.in_flight if key < self._behind] + list(lanes.backlog)
+        if self._confirmed.first is not None:
+            behind.append(self._confirmed.first)
         if behind or unread:
             first = min([*behind, max(self._read_to + 1, totals.oldest_key)] if unread else behind)
             held = self._numbers(first, max([*behind, self._behind - 1]))
@@ -172,6 +187,14 @@ class DiskOutbox:
         runs = self._totals.runs or [Run(0, self._epoch)]
         return numbers(runs, first + base, last + base)
 
+    def _lowest(self) -> int:
+        """Whatever has a lower key is confirmed."""
+        lanes = self._lanes
+        waiting = [*lanes.in_flight, *lanes.backlog, *islice(lanes.live, 1), *islice(self._unsaved, 1)]
+        if self._read_to < self._behind - 1:
+            waiting.append(self._read_to + 1)
+        return min(waiting, default=self._last + 1)
+
     def _ask(self) -> None:
         if self._read_to < self._behind - 1:
             self._wanted.set()
@@ -182,7 +205,9 @@ class DiskOutbox:
         rows = list(self._unsaved.values())
         self._writing = frozenset(self._unsaved)
         read = (self._read_to, self._behind) if hungry else None
-        return Work(rows, list(self._done), frozenset(lanes.in_flight), read)
+        if self._totals.used_bytes > self._limits.size_bytes // 2:
+            self._done.update(self._confirmed.clear())  # rather than have anything evicted for their sake
+        return Work(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest())
 
     async def _travel(self, work: Work) -> None:
         trip = asyncio.get_running_loop().run_in_executor(self._thread, self._on_disk, work)
@@ -200,24 +225,32 @@ class DiskOutbox:
         async with self._settled:
             self._settled.notify_all()
 
-    def _on_disk(self, work: Work) -> tuple[list[Message], Totals]:
-        """In the thread."""
+    def _on_disk(self, work: Work) -> tuple[list[Message], Totals, list[int]]:
+        """In the thread. Where that opens the file, keys of earlier epochs that were confirmed come last."""
+        early, lowest = list[int](), work.lowest
         if self._file is None:
             self._file = OutboxFile(self._path, self._epoch, self._limits)
-        if work.rows or work.done:
+            early, lowest = self._file.confirmed, self._file.lowest
+        if work.rows or work.done or lowest != self._file.lowest:
+            self._file.lowest = lowest
             self._file.commit(work.rows, work.done, work.spare)
         found = self._file.read(*work.read, READ_ROWS) if work.read else []
-        return found, replace(self._file.totals)
+        return found, replace(self._file.totals), early
 
-    def _take_over(self, work: Work, found: list[Message], totals: Totals) -> None:
+    def _take_over(self, work: Work, found: list[Message], totals: Totals, early: list[int]) -> None:
         self._totals = totals
+        for key in early:
+            self._done.update(self._confirmed.add(key, time.monotonic()))
+        if early:
+            self._confirmed.interrupt()
+            self._read_to = max(self._read_to, early[-1])
         self._done.difference_update(work.done)
         for message in work.rows:
             self._forget(message.key)
             self._release(message)
         if work.read == (self._read_to, self._behind):
             for message in found:
-                if message.key not in self._lanes and message.key not in self._done:
+                if not any(message.key in held for held in (self._lanes, self._done, self._confirmed)):
                     self._lanes.backlog[message.key] = message
             self._read_to = found[-1].key if len(found) == READ_ROWS else self._behind - 1
             self._lanes.wake()
@@ -234,9 +267,11 @@ class DiskOutbox:
             return
         if relegated.key in self._unsaved:
             self._lanes.backlog[relegated.key] = relegated
-        else:
-            self._behind = relegated.key + 1
-            self._ask()
+            return
+        if self._read_to >= self._behind - 1:
+            self._read_to = self._behind = relegated.key - 1
+        self._read_to, self._behind = min(self._read_to, relegated.key - 1), max(self._behind, relegated.key + 1)
+        self._ask()
 
     def _forget(self, key: int) -> None:
         message = self._unsaved.pop(key, None)

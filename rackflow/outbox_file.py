@@ -32,6 +32,7 @@ INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)"
 SELECT: Final = (
     "SELECT key - ?, topic, payload, time_ms, crc FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 )
+OLDEST: Final = "SELECT key, time_ms FROM message WHERE key >= ? ORDER BY key LIMIT 1"
 RUNS_KEPT: Final = 20
 EVICT_ROWS: Final = 64
 VACUUM_PAGES: Final = 256
@@ -42,10 +43,14 @@ LONGEST_REST_MS: Final = 30 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the file may hold: bytes on disk (its write-ahead log of 4 MiB comes on top), and seconds."""
+    """What the file may hold: bytes on disk (its write-ahead log of 4 MiB comes on top), and seconds.
+
+    What was confirmed stays for `confirmed_s` while the file is less than half full.
+    """
 
     size_bytes: int
     age_s: float
+    confirmed_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -70,7 +75,8 @@ class OutboxFile:
     """One file, opened for one epoch. A message's key is its number in that epoch; those of earlier ones are 0 and below.
 
     Raises ConfigError where another process has it, OSError where the disk refuses. A file that SQLite cannot make sense
-    of is set aside as `<name>.damaged`, what can be read of it is taken over, and the rest is counted as `torn`.
+    of is set aside as `<name>.damaged`, what can be read of it is taken over, and the rest is counted as `torn`. What is
+    below `lowest` is confirmed; `confirmed` are the keys of those that were there when it was opened.
     """
 
     def __init__(self, path: Path, epoch: str, limits: Limits) -> None:
@@ -90,6 +96,9 @@ class OutboxFile:
             except sqlite3.DatabaseError as error:
                 self._renew(error, ())
             base = self._base = self.totals.last_key
+            self.lowest = (mark.first if (mark := self._mark.read()) else 1) - base
+            found = self._db.execute("SELECT key FROM message WHERE key < ? ORDER BY key", (self.lowest + base,))
+            self.confirmed = [key - base for (key,) in found]
             self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (base, epoch))
             self.totals.runs = [*(run for run in self.totals.runs if run.base != base), Run(base, epoch)]
             self._count()
@@ -151,8 +160,7 @@ class OutboxFile:
     def _load(self, db: sqlite3.Connection) -> None:
         totals = self.totals
         totals.last_key, age_ms, wall_ms = db.execute("SELECT last_key, age_ms, wall_ms FROM state").fetchone()
-        rest_ms = _wall_ms() - wall_ms
-        self._age_from_ms = age_ms + (rest_ms if 0 < rest_ms < LONGEST_REST_MS else 0)
+        self._age_from_ms = age_ms + (rest_ms if 0 < (rest_ms := _wall_ms() - wall_ms) < LONGEST_REST_MS else 0)
         self._opened_s = time.monotonic()
         (totals.messages,) = db.execute("SELECT count(*) FROM message").fetchone()
         totals.runs = [Run(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")][-RUNS_KEPT:]
@@ -261,7 +269,7 @@ class OutboxFile:
             self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         totals = self.totals
         totals.used_bytes = self._used_bytes()
-        row = self._db.execute("SELECT key, time_ms FROM message ORDER BY key LIMIT 1").fetchone()
+        row = self._db.execute(OLDEST, (self.lowest + self._base,)).fetchone()
         oldest, totals.oldest_ms = row or (totals.last_key + 1, 0)
         totals.oldest_key = oldest - self._base
         self._mark.write(Mark(oldest, totals.last_key, tuple(totals.runs)))

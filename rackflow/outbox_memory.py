@@ -1,5 +1,6 @@
 """An outbox in memory, for gateways on flash cards: what it holds is lost with the process, and its account says so."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -7,14 +8,20 @@ from rackflow.documents import Account, Numbers
 from rackflow.lanes import Lanes
 from rackflow.numbers import add_range
 from rackflow.outbox import Message, OutboxStats
+from rackflow.outbox_confirmed import Confirmed
 
 UNBOUNDED_PER_S = 1e9
 
 
 class MemoryOutbox:
-    """An `Outbox` bounded in bytes; on overflow the oldest goes, counted under `full`."""
+    """An `Outbox` bounded in bytes; on overflow the oldest goes, counted under `full`.
 
-    def __init__(self, epoch: str, limit_bytes: int, backlog_per_s: float = UNBOUNDED_PER_S) -> None:
+    What was confirmed stays for `confirmed_s` as long as all of it takes less than half of that.
+    """
+
+    def __init__(
+        self, epoch: str, limit_bytes: int, backlog_per_s: float = UNBOUNDED_PER_S, confirmed_s: float = 0.0
+    ) -> None:
         self._epoch = epoch
         self._limit = limit_bytes
         self._lanes = Lanes(backlog_per_s, ask=lambda: None)
@@ -23,6 +30,9 @@ class MemoryOutbox:
         self._dropped: Counter[str] = Counter({"full": 0})
         self._ranges: list[Numbers] = []
         self._backlog_below = 0
+        self._confirmed = Confirmed(confirmed_s)
+        self._kept: dict[int, Message] = {}
+        """What is confirmed, by key."""
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
@@ -33,6 +43,8 @@ class MemoryOutbox:
         if (relegated := self._lanes.push(message)) is not None:
             self._lanes.backlog[relegated.key] = relegated
             self._backlog_below = relegated.key + 1
+        if self._size > self._limit // 2:
+            self._forget(self._confirmed.clear())
         while self._size > self._limit and len(self._lanes.live) + len(self._lanes.backlog) > 1:
             self._evict()
         return key
@@ -44,11 +56,22 @@ class MemoryOutbox:
     def done(self, key: int) -> None:
         """See `Outbox.done`."""
         message = self._lanes.drop(key)
-        if message is not None:
-            self._size -= len(message.payload)
+        if message is None:
+            return
+        now_s = time.monotonic()
+        self._kept[key] = message
+        self._forget(self._confirmed.add(key, now_s))
+        if again := self._confirmed.repeat(now_s):
+            backlog = self._lanes.backlog
+            every = {**backlog, **{each: self._kept.pop(each) for each in again}}
+            backlog.clear()
+            backlog.update(sorted(every.items()))
+            self._backlog_below = max(self._backlog_below - 1, *again) + 1
+            self._lanes.wake()
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
+        self._confirmed.interrupt()
         self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
         self._backlog_below = self._last + 1
         self._lanes.wake()
@@ -57,7 +80,10 @@ class MemoryOutbox:
         """See `Outbox.stats`."""
         lanes = self._lanes
         heads = [next(iter(lane.values())) for lane in (lanes.in_flight, lanes.backlog, lanes.live) if lane]
-        first = min((key for key in (*lanes.in_flight, *(head.key for head in heads))), default=self._backlog_below)
+        keys = [*lanes.in_flight, *(head.key for head in heads)]
+        if self._confirmed.first is not None:
+            keys.append(self._confirmed.first)
+        first = min(keys, default=self._backlog_below)
         held = []
         if first < self._backlog_below:
             held = [Numbers(epoch=self._epoch, first=first, last=self._backlog_below - 1)]
@@ -70,6 +96,10 @@ class MemoryOutbox:
             account=Account(kind="memory", held=held, dropped=list(self._ranges)),
             durable=False,
         )
+
+    def _forget(self, keys: list[int]) -> None:
+        for key in keys:
+            self._size -= len(self._kept.pop(key).payload)
 
     def _evict(self) -> None:
         # What is in flight is older, but it may be confirmed any moment: it stays.

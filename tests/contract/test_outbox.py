@@ -23,9 +23,9 @@ Make: TypeAlias = Callable[..., AbstractAsyncContextManager[AnyOutbox]]
 
 @asynccontextmanager
 async def on_disk(
-    path: Path, epoch: str = "E1", limit: int = 10_000_000, age_s: float = 3600
+    path: Path, epoch: str = "E1", limit: int = 10_000_000, age_s: float = 3600, confirmed_s: float = 0
 ) -> AsyncIterator[DiskOutbox]:
-    outbox = DiskOutbox(path, epoch, Limits(limit, age_s), backlog_per_s=100_000)
+    outbox = DiskOutbox(path, epoch, Limits(limit, age_s, confirmed_s), backlog_per_s=100_000)
     await outbox.open()
     keeping = asyncio.create_task(outbox.run(), name="outbox")
     try:
@@ -38,8 +38,8 @@ async def on_disk(
 
 
 @asynccontextmanager
-async def in_memory(limit: int = 10_000_000) -> AsyncIterator[MemoryOutbox]:
-    yield MemoryOutbox("E1", limit, backlog_per_s=100_000)
+async def in_memory(limit: int = 10_000_000, confirmed_s: float = 0) -> AsyncIterator[MemoryOutbox]:
+    yield MemoryOutbox("E1", limit, backlog_per_s=100_000, confirmed_s=confirmed_s)
 
 
 @pytest.fixture(params=["memory", "disk"])
