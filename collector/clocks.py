@@ -11,8 +11,12 @@ EARLIEST_MS = 1_577_836_800_000
 
 
 def can_be(time_ms: int, wall_ms: int, oldest_days: int) -> bool:
-    """Whether a message received at `wall_ms` may be of that time: at most 10 minutes ahead, not too old, not before 2020."""
-    return max(EARLIEST_MS, wall_ms - oldest_days * DAY_MS) <= time_ms <= wall_ms + AHEAD_MS
+    """Whether a message received at `wall_ms` may be of that time: at most 10 minutes ahead, not too old, not before 2020.
+
+    A collector whose own clock was not set yet cannot tell what is ahead.
+    """
+    latest_ms = wall_ms + AHEAD_MS if wall_ms >= EARLIEST_MS else time_ms
+    return max(EARLIEST_MS, wall_ms - oldest_days * DAY_MS) <= time_ms <= latest_ms
 
 
 class Places:

@@ -36,8 +36,9 @@ def test_times_that_cannot_be_are_told_from_those_that_can(time_ms: int, believe
     assert can_be(time_ms, WALL_MS, oldest_days=30) is believed
 
 
-def test_a_collector_whose_own_clock_is_not_set_believes_no_time_before_2020() -> None:
+def test_a_collector_whose_own_clock_is_not_set_believes_every_time_but_those_before_2020() -> None:
     assert not can_be(EARLIEST_MS - 1, 1000, oldest_days=30)
+    assert can_be(WALL_MS, 1000, oldest_days=30)
 
 
 def test_no_two_messages_of_a_device_get_one_time() -> None:
