@@ -36,21 +36,15 @@ class Snmpd(Server):
 
     def ready(self) -> bool:
         """See `Server.ready`."""
-        done = subprocess.run(
-            [
-                find_program("snmpget", "snmp"),
-                "-v2c",
-                "-c",
-                "public",
-                "-t",
-                "0.3",
-                "-r",
-                "0",
-                f"127.0.0.1:{self.port}",
-                "1.3.6.1.2.1.1.3.0",
-            ],
-            capture_output=True,
-            timeout=5,
-            check=False,
+        return self._get("1.3.6.1.2.1.1.3.0").returncode == 0
+
+    def packets(self) -> int:
+        """How many it has received (snmpInPkts, RFC 1213), this request included."""
+        return int(self._get("1.3.6.1.2.1.11.1.0").stdout)
+
+    def _get(self, oid: str) -> subprocess.CompletedProcess[bytes]:
+        program = find_program("snmpget", "snmp")
+        how = ["-v2c", "-c", "public", "-Oqv", "-t", "0.3", "-r", "0"]
+        return subprocess.run(
+            [program, *how, f"127.0.0.1:{self.port}", oid], capture_output=True, timeout=5, check=False
         )
-        return done.returncode == 0

@@ -5,39 +5,46 @@ import os
 import random
 import resource
 import signal
+import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rackflow.outbox_disk import GROUP_S
+from tests.e2e.chaos.clock import agent_clock, collector_clock
+from tests.e2e.chaos.deaths import AUTOSAVE, broker_killed, collector_killed_between
 from tests.e2e.chaos.disks import agent_on_full_disk, collector_on_full_disk
-from tests.e2e.chaos.site import JUST_POLLED, ChaosSite, Process
+from tests.e2e.chaos.network import agent_half_open, collector_half_open, lossy, reset
+from tests.e2e.chaos.site import DEVICES, INTERVAL_S, JUST_POLLED, ChaosSite, Process
 from tests.servers.waiting import wait_until
 
 LIFE_S = (2.0, 3.5)
 """How long the victim lives between two blows: long enough that it has started and works."""
 FROZEN_S = 12.0
 CLONE = "outbox-of-the-clone.db"
-UNDISTURBED, KILLED = "undisturbed", "agent killed"
+STARTED_S = 0.5
+"""From the moment when an agent knows all its devices until it asks them nothing but polls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One row of the table. `harm` gets the site, how often, and seeded randomness."""
+    """One row of the table. `harm` gets the site, how often, and seeded randomness; `broker` are lines for mosquitto."""
 
     name: str
     harm: Callable[[ChaosSite, int, random.Random], None]
     full: int
     quick: int = 0
     persistence: bool = True
+    broker: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """What became of one scenario's messages; `came_again` were not stored twice, `heard` is what a second listener heard.
 
-    What has a number and is unknown to the ledger counts as missing. `unseen` are requests that the device counted
-    beyond the polls stored: those of starts, and polls that died with their agent before they had a number.
+    What has a number and is unknown to the ledger counts as missing. `astray` are rows at times that cannot be. `lost` are
+    polls that died with each kill of the agent: the device counted them, and they never had a number.
     """
 
     name: str
@@ -49,7 +56,8 @@ class Row:
     missing: int
     heard: int
     heard_not_stored: int
-    unseen: int
+    astray: int
+    lost: tuple[int, ...]
     seconds: float
 
 
@@ -59,9 +67,14 @@ def nothing(_: ChaosSite, times: int, chance: random.Random) -> None:
 
 
 def kill_agent(site: ChaosSite, times: int, chance: random.Random) -> None:
+    """What the device has counted by the time of each kill tells later which polls died with it."""
     for _ in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        wait_until(lambda: site.agent.said(" profile=") == DEVICES, "the agent knows its devices", 30)
+        time.sleep(STARTED_S)
+        only_polls_from = site.snmpd.packets()
+        time.sleep(chance.uniform(*LIFE_S) - STARTED_S)
         site.agent.kill()
+        site.before_kills.append((only_polls_from + 1, site.snmpd.packets()))
         site.agent.start()
     time.sleep(LIFE_S[1])
 
@@ -194,14 +207,20 @@ def cloned(site: ChaosSite, seconds: int, _: random.Random) -> None:
 
 
 SCENARIOS = (
-    Scenario(UNDISTURBED, nothing, 3),
-    Scenario(KILLED, kill_agent, 20, 2),
+    Scenario("undisturbed", nothing, 3),
+    Scenario("agent killed", kill_agent, 20, 2),
     Scenario("collector killed", kill_collector, 20, 1),
+    Scenario("collector killed between the database and its ledger", collector_killed_between, 10),
     Scenario("broker restarted, persistent", restart_broker, 10),
     Scenario("broker restarted, in memory", restart_broker, 10, persistence=False),
     Scenario("broker away, seconds (an hour at default rates)", broker_away, 144),
+    Scenario("broker killed, its disk copy seconds old", broker_killed, 6, broker=AUTOSAVE),
     Scenario("broker frozen", broker_frozen, 3),
-    Scenario("database away, seconds", database_away, 60),
+    Scenario("agent's connection half open", agent_half_open, 6),
+    Scenario("collector's connection half open", collector_half_open, 6),
+    Scenario("connections reset on one side", reset, 8),
+    Scenario("one packet in ten lost, seconds", lossy, 30),
+    Scenario("database away, seconds", database_away, 600),
     Scenario("database says 503, seconds", database_refuses, 30, 4),
     Scenario("database answers too late, seconds", database_slow, 30),
     Scenario("database refuses one point in 1000, seconds", database_picky, 30),
@@ -213,23 +232,27 @@ SCENARIOS = (
     Scenario("outbox torn", outbox_torn, 10),
     Scenario("everything said again, shuffled", said_again, 3),
     Scenario("agent cloned, seconds", cloned, 30),
+    Scenario("agent's clock an hour off, in 1970 and in 2039", agent_clock, 1),
+    Scenario("collector's clock an hour off and in 1970", collector_clock, 1),
 )
 
 
-def kill_cost(rows: Mapping[str, tuple[int, Row]]) -> str:
-    """What a kill of the agent cost: polls that the device answered and that got no number; no text without both rows."""
-    if not {UNDISTURBED, KILLED} <= rows.keys():
+def kill_cost(rows: Iterable[Row]) -> str:
+    """What a kill of the agent cost: polls that the device had answered or was asked for and that got no number."""
+    lost = [each for row in rows for each in row.lost]
+    if not lost:
         return ""
-    kills, row = rows[KILLED]
-    per_start = rows[UNDISTURBED][1].unseen
-    polls = (row.unseen - (kills + 1) * per_start) / kills
-    return f"each kill -9 of the agent cost {polls:.1f} polls that had no number yet ({per_start} requests per start deducted)"
+    most = round(DEVICES / INTERVAL_S * GROUP_S) + DEVICES
+    return (
+        f"a kill -9 of the agent cost {statistics.mean(lost):.1f} polls that had no number yet, {max(lost)} at most; "
+        f"{GROUP_S:g} s of polls and one under way for each device are {most}"
+    )
 
 
 def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
     """Run one scenario from an empty site to its account."""
     began = time.monotonic()
-    site = ChaosSite(folder, persistence=scenario.persistence)
+    site = ChaosSite(folder, persistence=scenario.persistence, broker=scenario.broker)
     try:
         site.start()
         scenario.harm(site, times, random.Random(seed))  # noqa: S311 - repeatable, not secret
@@ -247,6 +270,7 @@ def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
         missing=account.missing + max(0, site.numbered() - account.produced),
         heard=seen.heard,
         heard_not_stored=seen.heard_not_stored,
-        unseen=seen.packets - seen.polls,
+        astray=seen.astray,
+        lost=seen.lost,
         seconds=time.monotonic() - began,
     )

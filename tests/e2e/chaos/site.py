@@ -1,9 +1,11 @@
 """A site to torture: snmpd, agent, mosquitto, collector and InfluxDB as processes; out comes what became of the messages."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ INTERVAL_S = 0.2
 DRAIN_S = 150.0
 SETTLE_S = 5.0
 JUST_POLLED = 200
+BACK_MS, AHEAD_MS = 2 * 3600 * 1000, 600_000
+"""How far before its beginning and after its end a scenario's rows may lie: an agent's clock may be an hour behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +47,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What the database, the device and a second listener say: rows, packets that snmpd counted, batches heard.
+    """What the database, the device and a second listener say: rows, those at impossible times, batches heard.
 
-    Each poll is one packet and stores the count that snmpd gave it (snmpInPkts), so packets between the first and the
-    last stored poll, less the polls stored, are requests of other kinds and polls that were lost.
+    Each poll is one packet and stores the count that snmpd gave it (snmpInPkts). Of the packets that are known to have been
+    polls, those before each kill of the agent, `lost` tells how many are not stored.
     """
 
-    polls: int
     rows: int
     repeated: int
-    packets: int
+    astray: int
     heard: int
     heard_not_stored: int
+    lost: tuple[int, ...]
 
 
 class Process:
@@ -63,6 +67,8 @@ class Process:
     def __init__(self, package: str, config: Path) -> None:
         self._package = package
         self.config = config
+        self.environment = dict[str, str]()
+        """What it gets beside our own."""
         self._process: subprocess.Popen[bytes] | None = None
         self._log_from = 0
 
@@ -73,6 +79,7 @@ class Process:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._package, "run", str(self.config)],
                 cwd=REPOSITORY,
+                env=os.environ | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -94,9 +101,18 @@ class Process:
             process.terminate()
             assert process.wait(20) == 0
 
+    def set(self, section: str, values: Mapping[str, object]) -> None:
+        """Change a section of its configuration; it counts from the next start on."""
+        data = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        data[section] |= values
+        self.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+
+    def said(self, words: str) -> int:
+        """How often it has said this since it was started."""
+        return self.config.with_suffix(".log").read_bytes()[self._log_from :].count(words.encode())
+
     def _has_started(self) -> bool:
-        log = self.config.with_suffix(".log").read_bytes()[self._log_from :]
-        return b" started" in log or b"listening" in log
+        return bool(self.said(" started") or self.said("listening"))
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -110,27 +126,39 @@ class ChaosSite:
     """All of it in one folder. `start`, do harm, `drain`, then ask for `account` and `witnessed`; `close` in the end."""
 
     def __init__(
-        self, folder: Path, *, persistence: bool = True, listens: bool | None = None, interval_s: float = INTERVAL_S
+        self,
+        folder: Path,
+        *,
+        persistence: bool = True,
+        listens: bool | None = None,
+        interval_s: float = INTERVAL_S,
+        broker: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self._listens = persistence if listens is None else listens
         self._interval_s = interval_s
         self.snmpd = Snmpd(folder / "snmpd")
-        self.broker = Mosquitto(folder / "mosquitto", persistence=persistence)
+        # The same broker for all, at a port each, so that one can be cut off without the others.
+        self.agent_port, self.collector_port = free_port(), free_port()
+        extra = [f"listener {port} 127.0.0.1" for port in (self.agent_port, self.collector_port)]
+        self.broker = Mosquitto(folder / "mosquitto", persistence=persistence, extra=[*extra, *broker])
         self.database = InfluxDB(folder / "influxdb")
         self.dead_letters = folder / "dead.jsonl"
         self.outbox = folder / "outbox.db"
         self.disks = ExitStack()
+        self.before_kills: list[tuple[int, int]] = []
+        """Between which counts of snmpd every packet was a poll, and after which the agent was killed."""
         self._web = f"127.0.0.1:{free_port()}"
 
     def start(self) -> None:
         """Everything runs, and the collector has subscribed before the agent says its first word."""
+        self._began_ms = int(time.time() * 1000)
         self.snmpd.start()
         self.broker.start()
         self.database.start()
         self.witness = Witness(self.broker.port, listens=self._listens)
         self.proxy = Proxy(self.database.url)
-        agent = write_agent(self.folder, self.broker.port, self.snmpd.port, DEVICES, self._interval_s, on_disk=True)
+        agent = write_agent(self.folder, self.agent_port, self.snmpd.port, DEVICES, self._interval_s, on_disk=True)
         self.agent = Process("agent", agent)
         self.collector_file = self._write_collector()
         self.collector = Process("collector", self.collector_file)
@@ -181,16 +209,19 @@ class ChaosSite:
         """Ask the database."""
         rows = self.database.query("SELECT up FROM dcim_device GROUP BY device")
         distinct = {(row["device"], row["time"]) for row in rows}
-        counts = self._counts()
-        heard = self.witness.batches
-        packets = counts[-1] - counts[0] + 1
+        # What came with an impossible time is stored under that of its receipt, with its own beside.
+        beside = self.database.query("SELECT original_timestamp_seconds FROM dcim_device GROUP BY device")
+        own = {(row["device"], round(float(str(row["original_timestamp_seconds"])) * 1000)) for row in beside}
+        possible = range(self._began_ms - BACK_MS, int(time.time() * 1000) + AHEAD_MS)
+        heard, counts = self.witness.batches, self._counts()
+        missed = heard - distinct - own
         return Witnessed(
-            polls=len(counts),
             rows=len(rows),
-            repeated=len(rows) - len(distinct),
-            packets=packets,
+            repeated=len(rows) - len(distinct) + len(counts) - len(set(counts)),
+            astray=sum(row["time"] not in possible for row in rows),
             heard=len(heard),
-            heard_not_stored=sum(not self.proxy.excuses(*batch) for batch in heard - distinct),
+            heard_not_stored=sum(not self.proxy.excuses(*batch) for batch in missed),
+            lost=tuple(len(set(range(first, last)).difference(counts)) for first, last in self.before_kills),
         )
 
     def numbered(self) -> int:
@@ -231,7 +262,7 @@ class ChaosSite:
 
     def _write_collector(self) -> Path:
         data = {
-            "broker": {"port": self.broker.port},
+            "broker": {"port": self.collector_port},
             "client_id": f"collector-{AGENT}",
             "store": {
                 "kind": "influxdb",

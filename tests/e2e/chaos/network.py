@@ -1,0 +1,116 @@
+"""Cuts in the network: in go a site and how often, packets of one connection are dropped, reset or lost meanwhile.
+
+Each process reaches the broker at a port of its own on loopback; the rules name that port and are taken back one by one.
+"""
+
+import os
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.chaos.site import ChaosSite, Process
+from tests.servers.process import find_program
+from tests.servers.waiting import wait_until
+
+IMPATIENT: dict[str, object] = {"keepalive_s": 5, "timeout_s": 5.0}
+GIVE_UP_S = 60.0
+LIFE_S = (1.0, 3.0)
+LOSS = ("-m", "statistic", "--mode", "random", "--probability", "0.1")
+ESTABLISHED = "01"
+TO_BROKER, FROM_BROKER = "--dport", "--sport"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One client's way to the broker."""
+
+    process: Process
+    port: int
+
+
+def agent_line(site: ChaosSite) -> Line:
+    return Line(site.agent, site.agent_port)
+
+
+def collector_line(site: ChaosSite) -> Line:
+    return Line(site.collector, site.collector_port)
+
+
+@contextmanager
+def rules(port: int, directions: tuple[str, ...], *rest: str) -> Iterator[None]:
+    """A rule of iptables for each direction: needs root, concerns this port on loopback, and is gone afterwards."""
+    root = [] if os.geteuid() == 0 else [find_program("sudo", "sudo"), "-n"]
+    iptables = [*root, find_program("iptables", "iptables"), "-w", "10"]
+    present: list[list[str]] = []
+    try:
+        for direction in directions:
+            rule = ["INPUT", "-i", "lo", "-p", "tcp", direction, str(port), *rest]
+            subprocess.run([*iptables, "-I", *rule], check=True, timeout=15)
+            present.append(rule)
+        yield
+    finally:
+        for rule in present:
+            subprocess.run([*iptables, "-D", *rule], check=True, timeout=15)
+
+
+def impatient(site: ChaosSite, line: Line) -> None:
+    """Have it notice within seconds rather than half a minute."""
+    line.process.stop()
+    line.process.set("broker", IMPATIENT)
+    line.process.start()
+    site.wait_for_polls()
+
+
+def open_ends(port: int) -> set[str]:
+    """Whom the broker takes for connected at this port: addresses of established connections, as the kernel writes them."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return {fields[2] for fields in lines if fields[1].endswith(f":{port:04X}") and fields[3] == ESTABLISHED}
+
+
+def half_open(site: ChaosSite, line: Line, times: int, chance: random.Random) -> None:
+    """Packets vanish, both ways or one way, and nobody says so, until both sides have given up."""
+    impatient(site, line)
+    for at in range(times):
+        time.sleep(chance.uniform(*LIFE_S))
+        directions = ((TO_BROKER, FROM_BROKER), (TO_BROKER,), (FROM_BROKER,))[at % 3]
+        ends, said = open_ends(line.port), line.process.said("not connected")
+        assert ends
+        with rules(line.port, directions, "-j", "DROP"):
+            wait_until(lambda: line.process.said("not connected") > said, "the client has given up", GIVE_UP_S)  # noqa: B023 - asked at once
+            wait_until(lambda: not ends & open_ends(line.port), "the broker has given up", GIVE_UP_S)  # noqa: B023 - asked at once
+            time.sleep(chance.uniform(*LIFE_S))
+        site.wait_for_polls()
+
+
+def agent_half_open(site: ChaosSite, times: int, chance: random.Random) -> None:
+    half_open(site, agent_line(site), times, chance)
+
+
+def collector_half_open(site: ChaosSite, times: int, chance: random.Random) -> None:
+    half_open(site, collector_line(site), times, chance)
+
+
+def reset(site: ChaosSite, times: int, chance: random.Random) -> None:
+    """One side of a connection is told that it is over, the other is not: client and broker, of agent and collector in turns."""
+    lines = [agent_line(site), collector_line(site)]
+    for line in lines:
+        impatient(site, line)
+    for at in range(times):
+        time.sleep(chance.uniform(*LIFE_S))
+        line, direction = lines[at // 2 % 2], (TO_BROKER, FROM_BROKER)[at % 2]
+        said = line.process.said("not connected")
+        with rules(line.port, (direction,), "-j", "REJECT", "--reject-with", "tcp-reset"):
+            wait_until(lambda: line.process.said("not connected") > said, "the client has noticed", GIVE_UP_S)  # noqa: B023 - asked at once
+        site.wait_for_polls()
+
+
+def lossy(site: ChaosSite, seconds: int, _: random.Random) -> None:
+    """One packet in ten is lost, to and from the broker, of agent and collector."""
+    both = TO_BROKER, FROM_BROKER
+    with rules(site.agent_port, both, *LOSS, "-j", "DROP"), rules(site.collector_port, both, *LOSS, "-j", "DROP"):
+        time.sleep(seconds)
+    site.wait_for_polls()
