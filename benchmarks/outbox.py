@@ -47,7 +47,7 @@ def _measured(prefix: list[str], path: Path, seconds: float) -> str:
 
 async def drive(path: Path, seconds: float) -> str:
     """Put, take and confirm; a ticker sees how late the loop comes round."""
-    outbox = DiskOutbox(path, "E", Limits(2**30, 3600), 1e6)
+    outbox = DiskOutbox(path, "E", Limits(2**30, 3600, 90), 1e6)
     await outbox.open()
     loop = asyncio.get_running_loop()
     latest: list[float] = []
