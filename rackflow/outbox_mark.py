@@ -36,7 +36,8 @@ class MarkFile:
     def read(self) -> Mark | None:
         """None where there is none, or none that can be read."""
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8").rstrip("\0"))
+            # Behind the first line may be the end of a longer mark, where the process died before it was cut off.
+            found = json.loads(self._path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\0"))
             return Mark(found["first"], found["last"], tuple(Run(*run) for run in found["runs"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None

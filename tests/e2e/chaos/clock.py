@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.chaos.site import ChaosSite, Process
+from tests.e2e.chaos.site import RECOVERY_S, ChaosSite, Process
 from tests.servers.waiting import wait_until
 
 HOUR_S = 3600
@@ -58,8 +58,8 @@ def live(site: ChaosSite) -> None:
 
 def moves_on(site: ChaosSite) -> None:
     """New readings are shown, whatever time they say they are of."""
-    shown = site.metric("dcim_pdu_outlet_energy_joules_total")
-    wait_until(lambda: site.metric("dcim_pdu_outlet_energy_joules_total") > shown, "what is shown moves on", 30)
+    shown = site.newest_shown()
+    wait_until(lambda: site.newest_shown() > shown, "what is shown moves on", RECOVERY_S)
     time.sleep(WRONG_S)
 
 
@@ -73,7 +73,7 @@ def agent_clock(site: ChaosSite, times: int, _: random.Random) -> None:
             clock.set(offset_s)
             if offset_s > 0:
                 # The least delayed message tells: what is behind shows only once older ones no longer count.
-                wait_until(lambda: offset(site, offset_s), f"an offset of {offset_s:.0f} s is shown", 30)  # noqa: B023 - asked at once
+                wait_until(lambda: offset(site, offset_s), f"an offset of {offset_s:.0f} s is shown", RECOVERY_S)  # noqa: B023 - asked at once
             live(site)
             if offset_s != -HOUR_S:
                 assert site.metric(STORED_ANYWAY) > impossible, "a time that cannot be was believed"

@@ -36,6 +36,8 @@ class Scenario:
     full: int
     quick: int = 0
     persistence: bool = True
+    listens: bool | None = None
+    """Whether a second client listens; None for where the broker is persistent."""
     broker: tuple[str, ...] = ()
 
 
@@ -215,6 +217,7 @@ SCENARIOS = (
     Scenario("broker restarted, in memory", restart_broker, 10, persistence=False),
     Scenario("broker away, seconds (an hour at default rates)", broker_away, 144),
     Scenario("broker killed, its disk copy seconds old", broker_killed, 6, broker=AUTOSAVE),
+    Scenario("broker killed, in memory, others listen", broker_killed, 6, persistence=False, listens=True),
     Scenario("broker frozen", broker_frozen, 3),
     Scenario("agent's connection half open", agent_half_open, 6),
     Scenario("collector's connection half open", collector_half_open, 6),
@@ -252,7 +255,7 @@ def kill_cost(rows: Iterable[Row]) -> str:
 def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
     """Run one scenario from an empty site to its account."""
     began = time.monotonic()
-    site = ChaosSite(folder, persistence=scenario.persistence, broker=scenario.broker)
+    site = ChaosSite(folder, persistence=scenario.persistence, listens=scenario.listens, broker=scenario.broker)
     try:
         site.start()
         scenario.harm(site, times, random.Random(seed))  # noqa: S311 - repeatable, not secret

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.bench_site import AGENT, write_agent
+from rackflow.outbox_mark import Mark, MarkFile
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.chaos.witness import Witness
 from tests.servers.captures import REPOSITORY
@@ -27,6 +28,8 @@ DEVICES = 20
 INTERVAL_S = 0.2
 DRAIN_S = 150.0
 SETTLE_S = 5.0
+RECOVERY_S = 90.0
+"""An agent that has failed to connect a few times waits for up to 30 s before it tries again."""
 JUST_POLLED = 200
 BACK_MS, AHEAD_MS = 2 * 3600 * 1000, 600_000
 """How far before its beginning and after its end a scenario's rows may lie: an agent's clock may be an hour behind."""
@@ -170,7 +173,7 @@ class ChaosSite:
     def wait_for_polls(self) -> None:
         """New polls are stored."""
         before = len(self._counts())
-        wait_until(lambda: len(self._counts()) > before, "new polls are stored", 30)
+        wait_until(lambda: len(self._counts()) > before, "new polls are stored", RECOVERY_S)
 
     def close(self) -> None:
         """End what is left."""
@@ -227,12 +230,19 @@ class ChaosSite:
     def numbered(self) -> int:
         """How many messages got a number, over all epochs: what the agents' own marks say once they have stopped."""
         files = [file for file in self.folder.rglob("outbox*.db.mark") if file.is_file()]
-        return sum(int(json.loads(file.read_text(encoding="utf-8").rstrip("\0"))["last"]) for file in files)
+        return sum(_mark(file).last for file in files)
 
     def metric(self, name: str) -> float:
         """The sum of one metric's series on the collector's /metrics."""
+        return sum(self._series(name))
+
+    def newest_shown(self) -> float:
+        """The highest of snmpd's counts that /metrics shows."""
+        return max(self._series("dcim_pdu_outlet_energy_joules_total"), default=0.0)
+
+    def _series(self, name: str) -> list[float]:
         lines = request(f"http://{self._web}/metrics").text.splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+        return [float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
 
     def _counts(self) -> list[int]:
         rows = self.database.query("SELECT outlet_energy_joules_total FROM dcim_pdu WHERE outlet='0'")
@@ -245,8 +255,8 @@ class ChaosSite:
     def waiting(self, outbox: Path | None = None) -> int:
         """Messages that an agent's outbox holds, by its mark."""
         path = outbox or self.outbox
-        mark = json.loads(path.with_name(f"{path.name}.mark").read_text(encoding="utf-8").rstrip("\0"))
-        return max(0, int(mark["last"]) - int(mark["first"]) + 1)
+        mark = _mark(path.with_name(f"{path.name}.mark"))
+        return max(0, mark.last - mark.first + 1)
 
     def _complete(self) -> bool:
         """The collector listens, nothing is on its way, and what is lacking all the same has had its time to come."""
@@ -278,3 +288,9 @@ class ChaosSite:
         path = self.folder / "collector.yaml"
         path.write_text(yaml.safe_dump(data), encoding="utf-8")
         return path
+
+
+def _mark(path: Path) -> Mark:
+    mark = MarkFile(path).read()
+    assert mark is not None, path.read_text(encoding="utf-8")
+    return mark
