@@ -72,6 +72,7 @@ class Recorder:
 
     def __init__(self, port: int, topic: str, numbers: Callable[[Mapping[str, object]], list[Number]]) -> None:
         self.arrived: set[Number] = set()
+        self._new: list[Number] = []
         self.twice = 0
         self._topic = topic
         self._numbers = numbers
@@ -96,6 +97,12 @@ class Recorder:
             if number in self.arrived and not message.dup:
                 self.twice += 1
             self.arrived.add(number)
+            self._new.append(number)
+
+    def new(self) -> list[Number]:
+        """What arrived since this was asked last."""
+        new, self._new = self._new, []
+        return new
 
     def close(self) -> None:
         """Disconnect."""
