@@ -1,6 +1,7 @@
 """Liquid-cooled sites to simulate: in goes a size, out comes the site file as plain data; `sites/ai-hall.yaml` is written from it."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, Final
 
 import yaml
@@ -12,6 +13,10 @@ UPS_W: Final = 1_500_000
 RACKS_PER_ROW: Final = 8
 RACKS_PER_ROOM: Final = 64
 LIQUID_SHARE: Final = 0.85
+INSTALLED: Final = date(2025, 9, 1)
+RUNTIMES_S: Final = {0.25: 2040, 0.5: 920, 0.75: 570, 1.0: 410}
+"""Of a UPS's battery, by load."""
+CHIPS: Final = {"chip_limit_celsius": 75, "chip_rise_kelvin": 17, "chip_heat_capacity_seconds_per_kelvin": 0.5}
 MOROCCO: Final = {
     "zone": "MA",
     "carbon_grams_per_kwh": 619.71,
@@ -68,7 +73,10 @@ def _add_hall(data: Data, hall: str, watts: list[int]) -> None:
     modules = -(-sum(watts) * 108 // 100 // UPS_W) + 1
     for feed in FEEDS:
         names = [f"{hall}-ups-{feed}{number}" for number in range(1, modules + 1)]
-        data["ups"] += [{"id": name, "from": [feed.upper()], "rated_power_w": UPS_W, "room": power} for name in names]
+        data["ups"] += [
+            {"id": name, "from": [feed.upper()], "rated_power_w": UPS_W, "battery": _battery(), "room": power}
+            for name in names
+        ]
         data["panels"].append({"id": f"{hall}-main-{feed}", "from": names, "room": power})
     data["loops"] += [
         {"id": warm, "kind": "primary", "coolant": "water", "volume_m3": round(sum(watts) / 4e5, 1)},
@@ -96,6 +104,7 @@ def _add_row(data: Data, hall: str, row: str, watts: list[int]) -> None:
             "design_power_w": power,
             "liquid_share": LIQUID_SHARE,
             "pdus_per_feed": count,
+            **CHIPS,
         }
         data["racks"].append(section)
         data["pdus"] += [
@@ -118,12 +127,13 @@ def _cool_row(data: Data, hall: str, row: str, racks: Mapping[str, int]) -> None
             "volume_m3": round(watts * 0.4e-6, 3),
             "racks": [*racks],
             "cdus_required": required,
+            "max_supply_celsius": 45,
         }
     )
     buses = [f"{row}-bus-{feed}" for feed in FEEDS]
     for number in range(1, required + 2):
         unit = {"id": f"{row}-cdu-{number}", "primary": f"{hall}-fws", "secondary": loop, "rated_cooling_w": CDU_W}
-        data["cdus"].append(unit | {"from": buses, "row": row})
+        data["cdus"].append(unit | {"pumps_required": 2, "from": buses, "row": row})
     data["monitors"].append({"id": f"{row}-leak", "row": row})
     for position, feed, name in (("inlet", "a", "1"), ("outlet", "b", "1.1")):
         for rack in racks:
@@ -132,6 +142,10 @@ def _cool_row(data: Data, hall: str, row: str, racks: Mapping[str, int]) -> None
     data["sensors"].append(
         {"id": f"{row}-rope", "device": f"{row}-leak", "sensor": "1.floor", "row": row, "measures": "leak"}
     )
+
+
+def _battery() -> Data:
+    return {"runtimes": {round(UPS_W * load): seconds for load, seconds in RUNTIMES_S.items()}, "installed": INSTALLED}
 
 
 def _cooling(data: Data) -> list[str]:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-PEUKERT = 1.2
-"""Exponent where the data sheet gives one runtime only; VRLA batteries have 1.1 to 1.3."""
+from rackflow.site.power import PEUKERT
+
 LONGEST_S = 86_400.0
 
 

@@ -20,7 +20,8 @@ def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_re
     described = site.cdus if site is not None else {}
     for cdu in dict.fromkeys([*described, *cdus]):
         _dew_point_margin(planner, site, cdu)
-        _pumps(planner, cdu, pumps_required.get(cdu))
+        own = described[cdu].pumps_required if cdu in described else None
+        _pumps(planner, cdu, pumps_required.get(cdu, own))
         heat = planner.reading(cdu, HEAT, loop="secondary")
         if site is not None and cdu in described:
             rated_w = described[cdu].rated_cooling_w

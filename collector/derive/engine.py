@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.derive.battery import Battery
 from collector.derive.books import Books
 from collector.derive.carbon import Factor, Factors
 from collector.derive.cooling import plan_cdus
@@ -16,7 +15,7 @@ from collector.derive.memory import Memory, Watched, plan_watched
 from collector.derive.planner import Planner, inputs_of
 from collector.latest import Latest
 from collector.readings import Series
-from rackflow.site import Site
+from rackflow.site import Battery, Site
 
 _SeriesByKey = dict[str, Series]
 _OUTPUTS_PER_S = 2000
@@ -25,11 +24,11 @@ _OUTPUTS_PER_S = 2000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the configuration adds to the site file."""
+    """What the configuration says in place of the site file, or on top of it."""
 
     batteries: Mapping[str, Battery] = field(default_factory=dict)
     pumps_required: Mapping[str, int] = field(default_factory=dict)
-    """By CDU, where the unit does not say it itself."""
+    """By CDU."""
     thermal: Thermal = field(default_factory=Thermal)
     hourly: dict[int, Factor] = field(default_factory=dict)
     """Carbon factors by hour since 1970; grows as they come in."""
@@ -122,7 +121,8 @@ class SiteFigures:
         racks: dict[str, RackPower] = {}
         if site is not None:
             racks = plan_racks(planner, site)
-            plan_feeds(planner, site, racks, settings.batteries)
+            batteries = {ups.id: ups.battery for ups in site.ups.values() if ups.battery} | dict(settings.batteries)
+            plan_feeds(planner, site, racks, batteries)
             plan_loops(planner, site, racks, settings.thermal)
             self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
         self._watched = plan_watched(planner, site, self._of_class("cdu"), self._of_class("ups"), racks)

@@ -1,11 +1,13 @@
 """Figures of UPSs, panels and feeds: in go the racks' slots, out come redundancy, autonomy and what a lost feed does; pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 
 from collector.derive.battery import Battery
 from collector.derive.electrical import RackPower
 from collector.derive.frame import Compute, Unknown, Value
 from collector.derive.planner import Planner
+from rackflow.site import Battery as Sheet
 from rackflow.site import FeedPath, Site
 
 Paths = Mapping[tuple[str, str], FeedPath]
@@ -13,7 +15,7 @@ Paths = Mapping[tuple[str, str], FeedPath]
 
 
 def plan_feeds(
-    planner: Planner, site: Site, racks: Mapping[str, RackPower], batteries: Mapping[str, Battery]
+    planner: Planner, site: Site, racks: Mapping[str, RackPower], batteries: Mapping[str, Sheet]
 ) -> dict[str, int]:
     """Figures of the power path above the racks; returns the slot of each UPS's output power."""
     power = {ups: ups_power(planner, ups) for ups in site.ups}
@@ -55,14 +57,16 @@ def group_name(group: Sequence[str]) -> str:
     return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
 
 
-def _autonomy(planner: Planner, site: Site, ups: str, power: int, battery: Battery | None) -> None:
+def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet | None) -> None:
     claim = planner.reading(ups, "dcim_ups_battery_runtime_seconds")
     charge = planner.reading(ups, "dcim_ups_battery_charge_ratio")
-    if battery is None:
-        lacks = f"collector configuration: derive.batteries has no runtimes of {ups}"
+    if sheet is None:
+        lacks = f"site file: {ups} has no battery with runtimes"
         model = planner.step((), lambda: 0.0, lacks=lacks)
         shortest = claim
     else:
+        _installed(planner, ups, sheet.installed)
+        battery = Battery(sheet.runtimes, sheet.health, sheet.peukert)
         health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
         model = planner.step((power, charge, *health), battery.runtime_s)
         shortest = planner.step((claim, model), min)
@@ -73,6 +77,14 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, battery: Batte
     if start_s is not None:
         margin = planner.step((shortest,), lambda left, start=start_s: left - start)
         planner.publish_of("dcim_ups_runtime_margin_seconds", ups, margin)
+
+
+def _installed(planner: Planner, ups: str, day: date | None) -> None:
+    """As the site file says, where the UPS itself does not."""
+    metric = "dcim_ups_battery_installed_timestamp_seconds"
+    if day is not None and not planner.has(ups, metric):
+        since_s = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+        planner.publish_of(metric, ups, planner.step((), lambda: since_s))
 
 
 def _optimism(claim: float, model: float) -> Value:

@@ -1,29 +1,14 @@
 """The site file: in goes one YAML file, out comes the site as a frozen `Site` with lookups of what feeds and cools what."""
 
-from rackflow.site.file import (
-    AirUnit,
-    Cdu,
-    Contract,
-    Electrical,
-    Feed,
-    Grid,
-    Loop,
-    Meter,
-    Monitor,
-    Panel,
-    Pdu,
-    Rack,
-    Room,
-    Row,
-    Sensor,
-    SiteFile,
-    Ups,
-)
+from rackflow.site.cooling import AirUnit, Cdu, Loop
+from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile
 from rackflow.site.load import load_site, parse_site
+from rackflow.site.power import Battery, Feed, Panel, Pdu, Ups
 from rackflow.site.topology import FeedPath, Site
 
 __all__ = [
     "AirUnit",
+    "Battery",
     "Cdu",
     "Contract",
     "Electrical",

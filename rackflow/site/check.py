@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from rackflow.site.file import Panel, Placed, SiteFile, Ups
+from rackflow.site.file import SiteFile
+from rackflow.site.power import Panel, Ups
+from rackflow.site.section import Placed
 
 Fault = tuple[tuple[str | int, ...], str]
 """Path of keys and positions to the value at fault, and what is wrong with it and the remedy."""
@@ -195,6 +197,9 @@ def _loops(file: SiteFile) -> Iterator[Fault]:
             if kinds.get(loop, key) != key:
                 yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} one"
     for index, each in enumerate(file.loops):
+        if each.kind == "primary" and each.max_supply_celsius is not None:
+            what = "is the limit of a loop through racks; remove it, or correct the kind"
+            yield ("loops", index, "max_supply_celsius"), what
         has = supplied[each.id]
         if each.kind == "secondary" and has < each.cdus_required:
             what = f"loop {each.id!r} has {has} of {each.cdus_required} CDUs"

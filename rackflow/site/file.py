@@ -1,26 +1,16 @@
-"""The site file's sections: in go plain values, out come frozen models. What holds between sections is proved in `check`."""
+"""The site file: in go plain values, out come frozen models. What holds between sections is proved in `check`."""
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from rackflow.config import Name, StrictModel
+from rackflow.config import Name
+from rackflow.site.cooling import AirUnit, Cdu, Loop
+from rackflow.site.power import Feed, Panel, Pdu, Ups
+from rackflow.site.section import Celsius, Placed, Ratio, Section, Watts
 
-Phase = Literal["L1", "L2", "L3"]
-Coolant = Literal["water", "pg25"]
 MeterRole = Literal["facility", "it", "cooling", "ups_in", "ups_out", "generator", "pv", "other"]
 Position = Literal["inlet", "outlet", "ambient"]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Watts = Annotated[float, Field(gt=0, le=1e9)]
-Amperes = Annotated[float, Field(gt=0, le=10_000)]
-Sources = Annotated[list[Name], Field(min_length=1)]
-PHASES: tuple[Phase, ...] = ("L1", "L2", "L3")
-
-
-class Section(StrictModel):
-    """Base of the sections: what stands under an attribute is its description in the schema and in the documentation."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=False)
 
 
 class Electrical(Section):
@@ -63,114 +53,21 @@ class Rack(Section):
     """Part of its heat that goes into liquid at design power; the rest goes into the air."""
     pdus_per_feed: Annotated[int, Field(ge=1, le=8)] = 1
     """How many PDUs of one feed it has. Another number of PDUs is a fault in the file."""
-
-
-class Placed(Section):
-    """A device and where it stands: in a rack, a row or a room, or nowhere in particular."""
-
-    id: Name
-    """The device's id, as in the agent's configuration."""
-    room: Name | None = None
-    """Where it stands, if it is no part of a row."""
-    row: Name | None = None
-    """Where it stands, if it is no part of a rack."""
-    rack: Name | None = None
-    """The rack it is part of."""
+    chip_limit_celsius: Celsius | None = None
+    """Temperature at which its liquid-cooled chips slow down, degC; ride-through without pumps counts to it."""
+    chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] | None = None
+    """How much hotter its chips are than the coolant supplied to them, at design power and flow, K."""
+    chip_heat_capacity_seconds_per_kelvin: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Heat capacity of its chips and cold plates per watt of design power into liquid, J/K per W."""
 
     @model_validator(mode="after")
-    def _one_place(self) -> "Placed":
-        if sum(place is not None for place in (self.room, self.row, self.rack)) > 1:
-            raise ValueError("has more than one place; give the rack, the row or the room, not several")
+    def _chips_in_liquid(self) -> "Rack":
+        given = [
+            name for name in type(self).model_fields if name.startswith("chip_") and getattr(self, name) is not None
+        ]
+        if given and not self.liquid_share:
+            raise ValueError(f"{given[0]} belongs to a rack with liquid_share; remove it, or add liquid_share")
         return self
-
-
-class Feed(Section):
-    """A supply that may fail by itself: a transformer, a utility line."""
-
-    id: Name
-    """Its name; the label `feed`."""
-    backup_start_s: Annotated[float, Field(gt=0, le=3600)] | None = None
-    """Seconds from the loss of mains until the backup generator carries the load; left out where there is none."""
-
-
-class Ups(Placed):
-    """A UPS, or one module of several in parallel."""
-
-    fed_by: Sources = Field(alias="from")
-    """The feed, or panels, that supply it."""
-    rated_power_w: Watts
-    """Power it can deliver, W."""
-
-
-class Panel(Placed):
-    """A distribution panel, a floor PDU or a busway."""
-
-    fed_by: Sources = Field(alias="from")
-    """The feed, UPSs or panels that supply it. UPSs in parallel are listed together."""
-    breaker_a: Amperes | None = None
-    """Rating of its main breaker per phase, A."""
-
-
-class Pdu(Section):
-    """A rack PDU, and the breaker in front of it."""
-
-    id: Name
-    """The device's id, as in the agent's configuration."""
-    rack: Name
-    """The rack it supplies and stands in."""
-    fed_by: Name = Field(alias="from")
-    """The panel, UPS or feed that supplies it."""
-    breaker_a: Amperes
-    """Rating of the breaker in front of it per phase, A."""
-    phases: Annotated[list[Phase], Field(min_length=1, max_length=3)] = [*PHASES]
-    """Phases of the supply it is connected to, in the supply's own order."""
-
-    @model_validator(mode="after")
-    def _phases_once(self) -> "Pdu":
-        if len(set(self.phases)) < len(self.phases):
-            raise ValueError("phases has one phase twice; remove it")
-        return self
-
-
-class Loop(Section):
-    """A liquid loop: primary from the outdoor coolers to the CDUs, secondary from the CDUs to the racks."""
-
-    id: Name
-    """Its name."""
-    kind: Literal["primary", "secondary"]
-    """Primary: facility water. Secondary: technology cooling, through the racks."""
-    coolant: Coolant
-    """What is in it; pg25 is 25 % propylene glycol."""
-    volume_m3: Annotated[float, Field(gt=0, le=1000)]
-    """Coolant in pipes, exchangers and reservoir, m3."""
-    racks: list[Name] = []
-    """The racks that a secondary loop cools."""
-    cdus_required: Annotated[int, Field(ge=1)] = 1
-    """CDUs that must run to carry a secondary loop's design heat; more than that are redundancy."""
-
-
-class Cdu(Placed):
-    """A coolant distribution unit."""
-
-    secondary: Name
-    """The loop it supplies."""
-    primary: Name | None = None
-    """The loop that takes its heat; left out where the unit rejects heat to the air."""
-    rated_cooling_w: Watts
-    """Heat that it can remove, W."""
-    fed_by: list[Name] = Field(default=[], alias="from")
-    """The panels, UPSs, PDUs or feeds that supply its pumps; two for a dual supply."""
-
-
-class AirUnit(Placed):
-    """A unit that cools air: CRAH, CRAC, in-row cooler, rear door."""
-
-    rated_cooling_w: Watts
-    """Heat that it can remove, W."""
-    primary: Name | None = None
-    """The primary loop that takes its heat, if one does."""
-    fed_by: list[Name] = Field(default=[], alias="from")
-    """The panels, UPSs or feeds that supply it."""
 
 
 class Meter(Placed):

@@ -5,27 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from rackflow.site.check import feeds_upstream
-from rackflow.site.file import (
-    AirUnit,
-    Cdu,
-    Contract,
-    Feed,
-    Loop,
-    Meter,
-    MeterRole,
-    Monitor,
-    Panel,
-    Pdu,
-    Phase,
-    Placed,
-    Position,
-    Rack,
-    Room,
-    Row,
-    Sensor,
-    SiteFile,
-    Ups,
-)
+from rackflow.site.cooling import AirUnit, Cdu, Loop
+from rackflow.site.file import Contract, Meter, MeterRole, Monitor, Position, Rack, Room, Row, Sensor, SiteFile
+from rackflow.site.power import Feed, Panel, Pdu, Ups
+from rackflow.site.section import Phase, Placed
 
 
 @dataclass(frozen=True, slots=True)

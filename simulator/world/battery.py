@@ -4,11 +4,15 @@ Energy is in two wells: what is at hand, and what follows at a limited rate. Hig
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 AT_HAND: Final = 0.6
-"""Part of the energy that is in the first well when the battery is at rest."""
+"""Part of the energy that is in the first well when the battery is at rest, where one runtime alone is known."""
+SHARES: Final = (0.02, 0.98)
+"""Between these that part is sought where several runtimes are known."""
 RATE: Final = 6e-4
 """1/s: how fast the wells level out."""
 CHARGE_EFFICIENCY: Final = 0.9
@@ -22,13 +26,20 @@ LONGEST_S: Final = 86_400.0
 
 @dataclass(slots=True)
 class Battery:
-    """`autonomy_s` is how long the full battery carries `rated_w`. Power is that of the cells, losses of the inverter included."""
+    """`runtimes` are seconds by watts of a full battery; it lasts as long at the lowest and the highest of these loads.
+
+    Power is that of the cells, losses of the inverter included.
+    """
 
     rated_w: float
-    autonomy_s: float
+    runtimes: Mapping[float, float]
     volts: float
-    health: float = 1.0
+    healthy: float = 1.0
+    """Its health while nothing else befalls it."""
+    health: float = field(init=False)
     """Part of the capacity that is left; what it has lost shows under load only."""
+    share: float = field(init=False)
+    """Part of the energy that is in the first well when the battery is at rest."""
     at_hand_j: float = field(init=False)
     bound_j: float = field(init=False)
     capacity_j: float = field(init=False)
@@ -38,13 +49,9 @@ class Battery:
     """Of the cells; charging is positive."""
 
     def __post_init__(self) -> None:
-        low, high = self.rated_w * self.autonomy_s, 4 * self.rated_w * self.autonomy_s
-        for _ in range(60):
-            middle = (low + high) / 2
-            lasts = _lasts_s(AT_HAND * middle, (1 - AT_HAND) * middle, self.rated_w)
-            low, high = (middle, high) if lasts < self.autonomy_s else (low, middle)
-        self.capacity_j = high
-        self.at_hand_j, self.bound_j = AT_HAND * high, (1 - AT_HAND) * high
+        self.health = self.healthy
+        self.share, self.capacity_j = _share_and_capacity(*min(self.runtimes.items()), *max(self.runtimes.items()))
+        self._level_at(self.capacity_j)
 
     @property
     def stored_j(self) -> float:
@@ -59,7 +66,7 @@ class Battery:
     @property
     def empty(self) -> bool:
         """Nothing is at hand."""
-        return self.at_hand_j <= self._lost_j * AT_HAND
+        return self.at_hand_j <= self._lost_j * self.share
 
     @property
     def _lost_j(self) -> float:
@@ -68,7 +75,7 @@ class Battery:
     @property
     def terminal_volts(self) -> float:
         """Rises with what is at hand, falls with the current."""
-        head = max(0.0, self.at_hand_j / (AT_HAND * self.capacity_j))
+        head = max(0.0, self.at_hand_j / (self.share * self.capacity_j))
         rest = 1.125 if self.charge >= FULL and self.power_w >= 0 else 0.92 + 0.13 * head
         return self.volts * (rest + 0.05 * max(-1.0, min(1.0, self.power_w / self.rated_w)))
 
@@ -79,24 +86,29 @@ class Battery:
 
     def lasts_s(self, power_w: float) -> float:
         """How long it can deliver that power from now on, at most a day."""
-        return _lasts_s(self.at_hand_j - self._lost_j * AT_HAND, self.bound_j - self._lost_j * (1 - AT_HAND), power_w)
+        return _lasts_s(
+            self.share,
+            self.at_hand_j - self._lost_j * self.share,
+            self.bound_j - self._lost_j * (1 - self.share),
+            power_w,
+        )
 
     def believed_s(self, power_w: float) -> float:
         """What a UPS thinks that it lasts: it knows the charge, and takes the cells for healthy."""
-        return _lasts_s(self.at_hand_j, self.bound_j, power_w)
+        return _lasts_s(self.share, self.at_hand_j, self.bound_j, power_w)
 
     def discharge(self, power_w: float, dt_s: float) -> None:
         """Deliver."""
         self.power_w = -power_w
-        self.at_hand_j, self.bound_j = _after(self.at_hand_j, self.bound_j, power_w, dt_s)
+        self.at_hand_j, self.bound_j = _after(self.share, self.at_hand_j, self.bound_j, power_w, dt_s)
 
     def recharge(self, dt_s: float) -> float:
         """Take what the charger gives; returns the power that it draws, W."""
         missing = self.capacity_j - self.at_hand_j - self.bound_j
-        room = AT_HAND * self.capacity_j - self.at_hand_j
+        room = self.share * self.capacity_j - self.at_hand_j
         taken = max(0.0, min(CHARGE_LIMIT * self.rated_w * CHARGE_EFFICIENCY, missing / ABSORPTION_S, missing / dt_s))
         drawn = taken / CHARGE_EFFICIENCY
-        self.at_hand_j, self.bound_j = _after(self.at_hand_j, self.bound_j, -taken, dt_s)
+        self.at_hand_j, self.bound_j = _after(self.share, self.at_hand_j, self.bound_j, -taken, dt_s)
         if taken * dt_s > room > 0:
             self._level()
         self.power_w = taken
@@ -109,25 +121,51 @@ class Battery:
 
     def _level(self) -> None:
         """The wells as they are after a long rest; their sum does not change."""
-        total = self.at_hand_j + self.bound_j
-        self.at_hand_j, self.bound_j = AT_HAND * total, (1 - AT_HAND) * total
+        self._level_at(self.at_hand_j + self.bound_j)
+
+    def _level_at(self, total_j: float) -> None:
+        self.at_hand_j, self.bound_j = self.share * total_j, (1 - self.share) * total_j
 
 
-def _after(at_hand_j: float, bound_j: float, power_w: float, dt_s: float) -> tuple[float, float]:
+def _after(share: float, at_hand_j: float, bound_j: float, power_w: float, dt_s: float) -> tuple[float, float]:
     """Both wells after a time of constant power: the model's closed form; their sum falls by exactly what was taken."""
-    rate = RATE / (AT_HAND * (1 - AT_HAND))
+    rate = RATE / (share * (1 - share))
     total = at_hand_j + bound_j
     decay = math.exp(-rate * dt_s)
     lag = rate * dt_s - 1 + decay
-    first = at_hand_j * decay + (total * rate * AT_HAND - power_w) * (1 - decay) / rate - power_w * AT_HAND * lag / rate
+    first = at_hand_j * decay + (total * rate * share - power_w) * (1 - decay) / rate - power_w * share * lag / rate
     return first, total - power_w * dt_s - first
 
 
-def _lasts_s(at_hand_j: float, bound_j: float, power_w: float) -> float:
-    if power_w <= 0 or _after(at_hand_j, bound_j, power_w, LONGEST_S)[0] > 0:
+def _lasts_s(share: float, at_hand_j: float, bound_j: float, power_w: float) -> float:
+    if power_w <= 0 or _after(share, at_hand_j, bound_j, power_w, LONGEST_S)[0] > 0:
         return LONGEST_S
     low, high = 0.0, LONGEST_S
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if _after(at_hand_j, bound_j, power_w, middle)[0] > 0 else (low, middle)
+        low, high = (middle, high) if _after(share, at_hand_j, bound_j, power_w, middle)[0] > 0 else (low, middle)
     return low
+
+
+@lru_cache(maxsize=256)
+def _share_and_capacity(low_w: float, low_s: float, high_w: float, high_s: float) -> tuple[float, float]:
+    """With which both loads last as long. A sheet that no such battery has is met at the high load alone."""
+    if low_w == high_w:
+        return AT_HAND, _capacity_j(AT_HAND, high_w, high_s)
+    low, high = SHARES
+    for _ in range(30):
+        share = (low + high) / 2
+        whole = _capacity_j(share, high_w, high_s)
+        lasts = _lasts_s(share, share * whole, (1 - share) * whole, low_w)
+        low, high = (low, share) if lasts < low_s else (share, high)
+    return high, _capacity_j(high, high_w, high_s)
+
+
+def _capacity_j(share: float, power_w: float, seconds: float) -> float:
+    """Energy of a battery that gives that power for as long."""
+    low, high = power_w * seconds, power_w * seconds / share
+    for _ in range(60):
+        middle = (low + high) / 2
+        lasts = _lasts_s(share, share * middle, (1 - share) * middle, power_w)
+        low, high = (middle, high) if lasts < seconds else (low, middle)
+    return high

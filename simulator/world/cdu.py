@@ -49,7 +49,7 @@ class Cdu:
     """That the pumps put into the coolant."""
     power_w: float = 0.0
     failed_pumps: set[int] = field(default_factory=set)
-    running: set[int] = field(default_factory=lambda: {1, 2})
+    running: set[int] = field(init=False)
     pump_s: dict[int, float] = field(default_factory=lambda: {1: 31_536_000.0, 2: 31_104_000.0, 3: 8_640_000.0})
     clog: float = 1.0
     """Resistance of the filter, relative to a clean one."""
@@ -58,6 +58,14 @@ class Cdu:
     valve_stuck: bool = False
     cut_out: bool = False
     _short_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.running = set(PUMPS[: self.pumps_at_work])
+
+    @property
+    def pumps_at_work(self) -> int:
+        """How many of its pumps carry it."""
+        return min(len(PUMPS), self.section.pumps_required or PUMPS_AT_WORK)
 
     @property
     def design_flow(self) -> float:
@@ -90,10 +98,10 @@ class Cdu:
             self.running, self.speed, self._short_s = set(), LEAST_SPEED, TAKEOVER_S
             return
         spare = [pump for pump in healthy if pump not in self.running]
-        missing = len(self.running) < PUMPS_AT_WORK and bool(spare)
+        missing = len(self.running) < self.pumps_at_work and bool(spare)
         self._short_s = self._short_s + dt_s if missing else 0.0
         if self._short_s >= TAKEOVER_S:
-            self.running.update(spare[: PUMPS_AT_WORK - len(self.running)])
+            self.running.update(spare[: self.pumps_at_work - len(self.running)])
         error = (DESIGN_PRESSURE_PA - pressure_pa) / DESIGN_PRESSURE_PA
         change = max(-SLEW, min(SLEW, 0.2 * error)) * dt_s
         self.speed = max(LEAST_SPEED, min(1.0, self.speed + change))
@@ -104,7 +112,7 @@ class Cdu:
         """The unit as its loop sees it; `gas` is the part of the coolant's volume that is air, which pumps do not move."""
         design = self.design_flow
         head = SHUT_OFF * DESIGN_PRESSURE_PA * 1.3 * self.speed**2 * max(0.0, 1 - 4 * gas) if self.running else 0.0
-        bend = 0.35 * DESIGN_PRESSURE_PA / design**2 * (PUMPS_AT_WORK / max(1, len(self.running))) ** 2
+        bend = 0.35 * DESIGN_PRESSURE_PA / design**2 * (self.pumps_at_work / max(1, len(self.running))) ** 2
         inside = FILTER_SHARE * self.clog + EXCHANGER_SHARE
         return Branch(head, bend, inside * DESIGN_PRESSURE_PA / design**2)
 

@@ -250,7 +250,9 @@ WORLD_FAULTS: Final[Mapping[str, _Kind]] = {
         lambda part, fault: part.phases_lost.add(_phase(fault)),
         lambda part, fault: part.phases_lost.discard(_phase(fault)),
     ),
-    "battery_failing": _Kind("UPS", _batteries, _give("health", 0.15), _set("health", 1.0)),
+    "battery_failing": _Kind(
+        "UPS", _batteries, _give("health", 0.15), lambda battery, _: setattr(battery, "health", battery.healthy)
+    ),
     "ups_bypass": _Kind(
         "UPS", lambda world: world.network.ups, _set("forced_bypass", value=True), _set("forced_bypass", value=False)
     ),

@@ -11,7 +11,7 @@ MAX_RPM: Final = 6000
 SHUT_OFF: Final = 1.6
 """Pressure of a pump at full speed without flow, of the design pressure."""
 PUMPS_AT_WORK: Final = 2
-"""Two of three pumps carry a CDU."""
+"""Two of three pumps carry a CDU, where the site file does not say it."""
 PUMP_EFFICIENCY: Final = 0.62
 MOTOR_EFFICIENCY: Final = 0.9
 SOLVER_STEPS: Final = 50

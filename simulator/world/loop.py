@@ -10,7 +10,7 @@ from typing import Final
 
 from rackflow.fluids import FLUIDS
 from rackflow.site import Loop as LoopSection
-from simulator.world.cdu import DESIGN_PRESSURE_PA, Cdu
+from simulator.world.cdu import DESIGN_PRESSURE_PA, DESIGN_RISE_K, Cdu
 from simulator.world.hydraulics import solve
 
 STATIC_PA: Final = 120e3
@@ -22,11 +22,13 @@ DRY_LEVEL: Final = 0.05
 """Below this level pumps draw air."""
 PLATE_J_PER_K_W: Final = 0.5
 """Heat capacity of cold plates and what sits on them, of design liquid heat: 500 J/K for a kilowatt."""
-PLATE_K: Final = 12.0
-"""How much hotter than the coolant the plates are at design heat and flow."""
+PLATE_RISE_K: Final = 17.0
+"""How much hotter than the coolant supplied the plates are at design heat and flow; half of the coolant's own rise is part of it."""
+LEAST_PLATE_K: Final = 1.0
 THROTTLE_C: Final = 75.0
-STOP_C: Final = 88.0
-"""Between these the equipment slows down, above it is off."""
+"""What the site file says of its racks' chips goes before these."""
+STOP_K: Final = 13.0
+"""So much above, the equipment is off; between, it slows down."""
 LOW_FLOW: Final = 0.2
 """Of the design flow, below which coolant is as warm as the return all along the plates."""
 DEAERATION_S: Final = 600.0
@@ -41,6 +43,9 @@ class Plates:
     """The liquid-cooled side of one rack."""
 
     design_w: float
+    limit_c: float = THROTTLE_C
+    rise_k: float = PLATE_RISE_K
+    j_per_k_w: float = PLATE_J_PER_K_W
     celsius: float = 45.0
     heat_w: float = 0.0
     """Into the coolant."""
@@ -48,7 +53,12 @@ class Plates:
     @property
     def throttle(self) -> float:
         """1 as long as they are cool enough, 0 where the equipment has shut off."""
-        return max(0.0, min(1.0, (STOP_C - self.celsius) / (STOP_C - THROTTLE_C)))
+        return max(0.0, min(1.0, 1 + (self.limit_c - self.celsius) / STOP_K))
+
+    @property
+    def conductance(self) -> float:
+        """To the coolant at design flow, W/K."""
+        return self.design_w / max(LEAST_PLATE_K, self.rise_k - DESIGN_RISE_K / 2)
 
 
 @dataclass(slots=True)
@@ -145,8 +155,8 @@ class SecondaryLoop:
     def _plate(self, plates: Plates, heat_w: float, coolant_c: float, dt_s: float) -> float:
         """Heat of one rack into the coolant over a step, W; the plates keep the rest."""
         film = max(0.02, min(1.5, self.flow / self.design_flow)) ** 0.6
-        conductance = plates.design_w / PLATE_K * film
-        mass = plates.design_w * PLATE_J_PER_K_W
+        conductance = plates.conductance * film
+        mass = plates.design_w * plates.j_per_k_w
         target = coolant_c + heat_w / conductance
         after = target + (plates.celsius - target) * math.exp(-conductance * dt_s / mass)
         stored = (after - plates.celsius) * mass

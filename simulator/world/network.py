@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from rackflow.site import Site
+from rackflow.site import Ups as UpsSection
 from simulator.world.battery import Battery
 from simulator.world.breaker import Breaker
 from simulator.world.supply import Feed, Panel, Pdu, none
-from simulator.world.ups import Ups
+from simulator.world.ups import Ups, drawn_w
 
 AUTONOMY_S = 420.0
+"""How long the battery of a UPS at its rating lasts, where the site file does not say it."""
 SMALL_UPS_W = 20_000.0
 """Up to here a UPS has a battery of 192 V, above 480 V."""
 
@@ -138,9 +140,7 @@ def build_network(site: Site, seed: int) -> Network:
     network.sources = {name: site.sources(name) for name in network.order}
     network.feeds = {each.id: Feed(each, volts, seed + at) for at, each in enumerate(site.feeds.values())}
     for each in site.ups.values():
-        cells = 192.0 if each.rated_power_w <= SMALL_UPS_W else 480.0
-        battery = Battery(each.rated_power_w, AUTONOMY_S, cells)
-        network.ups[each.id] = Ups(each.id, each.rated_power_w, volts, battery)
+        network.ups[each.id] = Ups(each.id, each.rated_power_w, volts, _battery(each))
     for panel in site.panels.values():
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
     network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
@@ -149,6 +149,15 @@ def build_network(site: Site, seed: int) -> Network:
     for unit in (*site.cdus, *site.air_units):
         network.consumers[unit] = Consumer(unit, site.sources(unit) or [*site.feeds])
     return network
+
+
+def _battery(ups: UpsSection) -> Battery:
+    rated_w = ups.rated_power_w
+    cells = 192.0 if rated_w <= SMALL_UPS_W else 480.0
+    if ups.battery is None:
+        return Battery(rated_w, {rated_w: AUTONOMY_S}, cells)
+    runtimes = {drawn_w(load_w, rated_w): seconds for load_w, seconds in ups.battery.runtimes.items()}
+    return Battery(rated_w, runtimes, cells, ups.battery.health)
 
 
 def _order(site: Site) -> list[str]:

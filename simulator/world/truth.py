@@ -11,7 +11,7 @@ from simulator.world.air import moisture_c
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.instruments import LINES
 from simulator.world.load import HeldLoad
-from simulator.world.loop import THROTTLE_C, SecondaryLoop
+from simulator.world.loop import SecondaryLoop
 from simulator.world.world import World
 
 LONGEST_S: Final = 900.0
@@ -75,7 +75,7 @@ def _put_cdu(found: dict[str, float], world: World, loop: SecondaryLoop, cdu: Cd
     _put(found, "cdu_heat_removed_watts", heat, device=name, loop="secondary")
     _put(found, "cdu_cooling_load_ratio", heat / cdu.section.rated_cooling_w, device=name)
     _put(found, "cdu_dew_point_margin_celsius", cdu.supply_c - moisture_c(world.time_s), device=name)
-    _put(found, "cdu_pumps_spare", len(PUMPS) - len(cdu.failed_pumps) - 2, device=name)
+    _put(found, "cdu_pumps_spare", len(PUMPS) - len(cdu.failed_pumps) - cdu.pumps_at_work, device=name)
     if cdu.section.primary is None:
         return
     primary = world.primaries[cdu.section.primary]
@@ -131,7 +131,7 @@ def _ride_through_s(world: World, loop: SecondaryLoop) -> float:
         cdu.failed_pumps.update(PUMPS)
     began = other.time_s
     while other.time_s - began < LONGEST_S:
-        if max(plates.celsius for plates in mine.plates.values()) >= THROTTLE_C:
+        if max(plates.celsius - plates.limit_c for plates in mine.plates.values()) >= 0:
             return other.time_s - began
         other.advance(1.0)
     return LONGEST_S

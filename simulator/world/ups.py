@@ -99,6 +99,12 @@ class Ups:
         return self.input_w
 
 
+def drawn_w(load_w: float, rated_w: float) -> float:
+    """What the battery gives for a load."""
+    load = load_w / rated_w
+    return load_w + INVERTER_SHARE * rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)
+
+
 def _spread(power_w: list[float], more_w: float, volts: list[float]) -> list[float]:
     """`more_w` on top, on the phases that are there."""
     live = sum(each > 0 for each in volts) or 1

@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass
 from typing import Final
 
-from rackflow.site import Site
+from rackflow.site import Rack, Site
 from simulator.world.air import RISE_K, Air
 from simulator.world.cdu import Cdu
 from simulator.world.load import Load, SteadyLoad, TrainingLoad
@@ -199,9 +199,21 @@ def _secondary_loops(site: Site) -> dict[str, SecondaryLoop]:
             volume = COLD_SHARE * loop.volume_m3 / len(sections)
             cdus = [Cdu(section, loop.coolant, volume) for section in sections]
             racks = [site.racks[rack] for rack in loop.racks]
-            plates = {rack.id: Plates(max(1.0, rack.design_power_w * rack.liquid_share)) for rack in racks}
+            plates = {rack.id: _plates(rack) for rack in racks}
             found[loop.id] = SecondaryLoop(loop, cdus, plates)
     return found
+
+
+def _plates(rack: Rack) -> Plates:
+    plates = Plates(max(1.0, rack.design_power_w * rack.liquid_share))
+    for name, given in (
+        ("limit_c", rack.chip_limit_celsius),
+        ("rise_k", rack.chip_rise_kelvin),
+        ("j_per_k_w", rack.chip_heat_capacity_seconds_per_kelvin),
+    ):
+        if given is not None:
+            setattr(plates, name, given)
+    return plates
 
 
 def _primary_loops(site: Site) -> dict[str, PrimaryLoop]:

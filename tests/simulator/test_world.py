@@ -14,6 +14,7 @@ from simulator.world.battery import Battery
 from simulator.world.exchanger import effectiveness
 from simulator.world.hydraulics import Branch, solve
 from simulator.world.instruments import Instruments
+from simulator.world.truth import truth
 from simulator.world.ups import Ups
 
 SITES = Path(__file__).parent.parent.parent / "simulator" / "sites"
@@ -114,7 +115,7 @@ def test_training_steps_by_half_within_seconds() -> None:
 
 
 def test_a_battery_lasts_as_long_as_it_was_made_for_and_longer_than_in_proportion_at_half_load() -> None:
-    battery = Battery(100e3, 420, 480)
+    battery = Battery(100e3, {100e3: 420}, 480)
     assert battery.lasts_s(100e3) == pytest.approx(420, abs=1)
     assert battery.lasts_s(50e3) > 2.1 * 420  # as Peukert found
     began = battery.at_hand_j + battery.bound_j
@@ -129,10 +130,51 @@ def test_a_battery_lasts_as_long_as_it_was_made_for_and_longer_than_in_proportio
     assert drawn - battery.loss_j == pytest.approx(100e3 * seconds + battery.stored_j, rel=1e-6)
 
 
+@pytest.mark.parametrize(("load_w", "seconds"), [(50_000, 920), (100_000, 410), (75_000, 570)])
+def test_a_ups_on_battery_lasts_as_its_data_sheet_says(load_w: float, seconds: float) -> None:
+    ups = World(site("edge")).network.ups["ups-a"]
+    ups.carry([load_w / 3] * 3, 1)
+    lasted = 0
+    while ups.supply([0.0] * 3, 1)[0] > 0:
+        ups.carry([load_w / 3] * 3, 1)
+        lasted += 1
+    assert lasted == pytest.approx(seconds, rel=0.02)
+
+
+def test_a_data_sheet_is_met_at_its_lowest_and_its_highest_load() -> None:
+    sheet = {25e3: 3000.0, 50e3: 1150.0, 100e3: 300.0}
+    battery = Battery(100e3, sheet, 480, 0.8)
+    battery.health = 1.0
+    assert {load: battery.lasts_s(load) for load in (25e3, 100e3)} == pytest.approx({25e3: 3000, 100e3: 300}, rel=1e-3)
+    battery.health = battery.healthy
+    assert 0.7 * 300 < battery.lasts_s(100e3) < 0.8 * 300  # a smaller battery is a worse one under the same load
+
+
+def test_chips_and_pumps_are_those_of_the_site_file() -> None:
+    text = SITES.joinpath("ai-hall.yaml").read_text(encoding="utf-8")
+    warm = "chip_limit_celsius: 75, chip_rise_kelvin: 17"
+    cooler = text.replace(warm, "chip_limit_celsius: 60, chip_rise_kelvin: 25").replace(
+        "pumps_required: 2", "pumps_required: 3"
+    )
+    worlds = [World(parse_site(each, "ai-hall"), seed=1) for each in (text, cooler)]
+    hottest = []
+    for world in worlds:
+        world.advance(240)
+        loop = world.loops["hall-1-a-tcs"]
+        hottest.append(max((plates.celsius, plates.throttle) for plates in loop.plates.values()))
+        assert all(truth(world)[f"dcim_cdu_pumps_spare{{device={cdu}}}"] == 3 - len(world.cdus[cdu].running)
+                   for cdu in world.cdus)  # fmt: skip
+    assert hottest[1][0] > hottest[0][0] + 3
+    assert len(worlds[1].cdus["hall-1-a-cdu-1"].running) == 3
+    plates = worlds[1].loops["hall-1-a-tcs"].plates["hall-1-a1"]
+    plates.celsius = 60 + 6.5
+    assert plates.throttle == pytest.approx(0.5)
+
+
 def test_the_efficiency_of_a_ups_rises_with_its_load() -> None:
     found = []
     for load in (0.1, 0.25, 0.5, 1.0):
-        ups = Ups("u", 100e3, 230.0, Battery(100e3, 420, 480))
+        ups = Ups("u", 100e3, 230.0, Battery(100e3, {100e3: 420}, 480))
         ups.supply([230.0] * 3, 1)
         taken = sum(ups.carry([load * 100e3 / 3] * 3, 1))
         found.append(load * 100e3 / taken)

@@ -3,8 +3,10 @@
 import pytest
 
 from collector.derive.engine import Settings
+from collector.derive.loops import Thermal
 from rackflow.physics import dew_point_celsius
-from tests.collector.derive.hall import Readings
+from rackflow.site import Site
+from tests.collector.derive.hall import Readings, hall
 
 RATED = 200_000.0
 
@@ -22,9 +24,9 @@ def cdu(heat_w: float, supply_c: float = 30.0, *pumps: str) -> dict[str, float |
     }
 
 
-def cooled() -> Readings:
+def cooled(site: Site | None = None, settings: Settings | None = None) -> Readings:
     """Loop tcs takes 60 + 36 kW of the 120 kW of rack a2; the second CDU supplies at 32 degC, one of its pumps has failed."""
-    readings = Readings()
+    readings = Readings(site, settings)
     readings.take("cdu-1", cdu(60_000, 30.0, "running", "standby"), device_class="cdu")
     readings.take("cdu-2", cdu(36_000, 32.0, "running", "failed"), device_class="cdu")
     for pdu in ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2"):
@@ -63,6 +65,44 @@ def test_ride_through_is_what_the_heat_capacity_lasts() -> None:
     )
     # 0.8 * 120 kW of liquid design power is what flows now: chips at 32 + 15 degC, 43 K * 0.393 J/K per W
     assert times["loop=tcs,failure=pumps"] == pytest.approx(43 * 0.393, rel=1e-6)
+
+
+SITE_FACTS = (
+    ("racks: [a2], cdus_required: 1", "racks: [a2], cdus_required: 1, max_supply_celsius: 40"),
+    ("liquid_share: 0.8,", "liquid_share: 0.8, chip_limit_celsius: 85, chip_rise_kelvin: 20,"),
+    (
+        "rated_cooling_w: 200000, from: [row-a, row-b]",
+        "rated_cooling_w: 200000, pumps_required: 2, from: [row-a, row-b]",
+    ),
+)
+
+
+def test_ride_through_and_redundancy_count_to_what_the_site_file_says() -> None:
+    readings = cooled(hall(*SITE_FACTS))
+    times = readings.values("loop_ride_through_seconds")
+    assert times["loop=tcs,failure=primary_flow"] == pytest.approx(8 * 0.4 * 4.007e6 / 96_000, rel=2e-3)
+    assert times["loop=tcs,failure=pumps"] == pytest.approx((85 - 32 - 20) * 0.393, rel=1e-6)
+    assert readings.values("cdu_pumps_spare") == {"device=cdu-1": 0.0, "device=cdu-2": 0.0}
+
+
+def test_the_configuration_goes_before_the_site_file() -> None:
+    thermal = Thermal(supply_limit_celsius=45, chip_limit_celsius=90, chip_rise_kelvin=15)
+    settings = Settings(pumps_required={"cdu-1": 1}, thermal=thermal)
+    assert cooled(hall(*SITE_FACTS), settings).values("loop_ride_through_seconds") == cooled().values(
+        "loop_ride_through_seconds"
+    )
+    assert cooled(hall(*SITE_FACTS), settings).values("cdu_pumps_spare")["device=cdu-1"] == 1.0
+
+
+def test_of_several_kinds_of_chips_the_first_at_its_limit_counts() -> None:
+    site = hall(
+        ("design_power_w: 8000}", "design_power_w: 8000, liquid_share: 0.5, chip_limit_celsius: 70}"),
+        ("racks: [a2]", "racks: [a1, a2]"),
+    )
+    # 96 kW of the 100 kW of design: a1's chips are at 32 + 15 * 0.96 degC
+    left_k = 70 - 32 - 15 * 0.96
+    times = cooled(site).values("loop_ride_through_seconds")
+    assert times["loop=tcs,failure=pumps"] == pytest.approx(left_k * 0.393 / 0.96, rel=1e-6)
 
 
 def test_without_heat_there_is_no_ride_through_and_the_reason_is_said() -> None:

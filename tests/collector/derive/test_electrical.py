@@ -4,12 +4,14 @@ import pytest
 
 from collector.derive.battery import Battery
 from collector.derive.engine import Settings
+from rackflow.site import Battery as Sheet
+from rackflow.site import Site
 from tests.collector.derive.hall import Readings, hall
 
 
-def loaded(settings: Settings | None = None) -> Readings:
+def loaded(site: Site | None = None, settings: Settings | None = None) -> Readings:
     """Rack a1 takes 10 A on A and 12 A on B; a2 takes 2 x 30/40/20 A on A and 2 x 20 A on B."""
-    readings = Readings(settings=settings)
+    readings = Readings(site, settings)
     readings.currents("pdu-a1-a", 10.0)
     readings.currents("pdu-a1-b", 12.0)
     for pdu in ("pdu-a2-a1", "pdu-a2-a2"):
@@ -146,8 +148,12 @@ def test_one_runtime_of_the_data_sheet_uses_the_peukert_exponent() -> None:
     assert Battery({100_000: 300}).runtime_s(0.0, 1.0) == 86_400.0
 
 
+SHEET = "battery: {runtimes: {100000: 300, 50000: 840}, health: 0.9, installed: 2024-03-01}"
+WITH_SHEET = ("id: ups-a1, from: [A], ", f"id: ups-a1, from: [A], {SHEET}, ")
+
+
 def test_autonomy_stands_beside_the_claim_and_the_margin_takes_the_shorter() -> None:
-    readings = loaded(Settings(batteries={"ups-a1": Battery({100_000: 300, 50_000: 840}, health=0.9)}))
+    readings = loaded(hall(WITH_SHEET))
     seconds = 0.9 * 300 * (100 / 30) ** 1.4854268
     figures = readings.figures()
     place = "{feed=A,device=ups-a1}"
@@ -156,7 +162,25 @@ def test_autonomy_stands_beside_the_claim_and_the_margin_takes_the_shorter() -> 
     assert figures[f"ups_runtime_margin_seconds{place}"].value == pytest.approx(600 - 30)
     other = figures["ups_modelled_runtime_seconds{feed=A,device=ups-a2}"]
     assert other.value is None
-    assert other.missing == ("collector configuration: derive.batteries has no runtimes of ups-a2",)
+    assert other.missing == ("site file: ups-a2 has no battery with runtimes",)
+
+
+def test_what_the_configuration_says_of_a_battery_goes_before_the_site_file() -> None:
+    settings = Settings(batteries={"ups-a1": Sheet(runtimes={100_000: 300, 50_000: 840})})
+    for site, health in ((hall(), 1.0), (hall(WITH_SHEET), 1.0)):
+        found = loaded(site, settings).values("ups_modelled_runtime_seconds")["feed=A,device=ups-a1"]
+        assert found == pytest.approx(health * 300 * (100 / 30) ** 1.4854268)
+
+
+def test_what_the_ups_says_of_its_battery_goes_before_the_site_file() -> None:
+    metric, place = "ups_battery_installed_timestamp_seconds", "feed=A,device=ups-a1"
+    readings = loaded(hall(WITH_SHEET))
+    assert readings.values(metric) == {place: 1_709_251_200.0}  # 2024-03-01 00:00 UTC
+    modelled = readings.values("ups_modelled_runtime_seconds")[place]
+    assert modelled is not None
+    readings.take("ups-a1", {metric: 1.7e9, "ups_battery_health_ratio": 0.45}, device_class="ups")
+    assert readings.values(metric, now=102.0) == {}
+    assert readings.values("ups_modelled_runtime_seconds", now=102.0)[place] == pytest.approx(modelled / 2)
 
 
 def test_a_series_that_no_figure_needs_does_not_make_a_new_plan() -> None:

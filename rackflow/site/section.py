@@ -1,0 +1,39 @@
+"""What the sections of a site file are made of: strict models that describe themselves, places, and quantities with their limits."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from rackflow.config import Name, StrictModel
+
+Phase = Literal["L1", "L2", "L3"]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Watts = Annotated[float, Field(gt=0, le=1e9)]
+Amperes = Annotated[float, Field(gt=0, le=10_000)]
+Celsius = Annotated[float, Field(ge=0, le=150)]
+PHASES: tuple[Phase, ...] = ("L1", "L2", "L3")
+
+
+class Section(StrictModel):
+    """Base of the sections: what stands under an attribute is its description in the schema and in the documentation."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=False)
+
+
+class Placed(Section):
+    """A device and where it stands: in a rack, a row or a room, or nowhere in particular."""
+
+    id: Name
+    """The device's id, as in the agent's configuration."""
+    room: Name | None = None
+    """Where it stands, if it is no part of a row."""
+    row: Name | None = None
+    """Where it stands, if it is no part of a rack."""
+    rack: Name | None = None
+    """The rack it is part of."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Placed":
+        if sum(place is not None for place in (self.room, self.row, self.rack)) > 1:
+            raise ValueError("has more than one place; give the rack, the row or the room, not several")
+        return self
