@@ -187,6 +187,7 @@ def full_rpu() -> dict[int, int]:
         36882: 2,
         36883: 1,
         36884: 4,
+        37136: 210,
         37378: 0b100_0001_0000,
     }
     return registers
@@ -199,12 +200,14 @@ async def test_a_cooling_unit_gives_readings_and_heat() -> None:
     assert identified.coolant == {"secondary": "pg25"}
     client.requests.clear()
     readings = await poller.poll("safety", now=0)
-    assert client.requests == [(36864, 21), (37378, 1)]
+    assert client.requests == [(36864, 21), (37136, 1), (37378, 1)]
     assert readings.values["dcim_cdu_flow_cubic_meters_per_second{loop=secondary}"] == pytest.approx(120 / 60000)
     assert readings.values["dcim_cdu_return_pressure_pascals{loop=secondary}"] == -50_000.0
     assert readings.values["dcim_cdu_leak_detected{detector=internal}"] == 1.0
     assert readings.values["dcim_cdu_leak_detected{detector=external}"] == 0.0
     assert readings.values["dcim_cdu_heat_removed_watts{loop=secondary}"] == pytest.approx(80_000, rel=0.01)
+    assert readings.values["dcim_cdu_approach_celsius"] == pytest.approx(9.0)
+    assert readings.values["dcim_cdu_effectiveness_ratio"] == pytest.approx(10 / 19)
     pumps = [readings.states[f"dcim_cdu_pump_state{{pump={pump}}}"] for pump in (1, 2, 3)]
     assert pumps == ["running", "standby", "failed"]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.profile import load_profiles, parse_profile
+from rackflow import catalogue
 from rackflow.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -31,6 +32,37 @@ def test_every_shipped_profile_is_sound_and_says_where_it_comes_from() -> None:
     for profile in profiles.values():
         assert profile.source
         assert list(profile.all_points())
+
+
+AIR = "dcim_cdu_air_temperature_celsius"
+DERIVED_TOGETHER: dict[str, tuple[str, ...]] = {
+    "dew point of a sensor": ("env_temperature_celsius", "env_relative_humidity_ratio"),
+    "dew point at a CDU": ("cdu_ambient_temperature_celsius", "cdu_ambient_relative_humidity_ratio"),
+    "heat and heat exchanger": (
+        "cdu_supply_temperature_celsius",
+        "cdu_return_temperature_celsius",
+        "cdu_flow_cubic_meters_per_second",
+    ),
+    "unbalance of a PDU": ("pdu_phase_current_amperes",),
+    "unbalance of a UPS": ("ups_output_current_amperes",),
+    "unbalance of a meter": ("meter_current_amperes",),
+}
+
+
+def test_what_a_figure_is_derived_from_comes_with_one_poll() -> None:
+    """The agent derives from one poll: inputs in two poll classes would never meet."""
+    found = 0
+    for profile in load_profiles().values():
+        points = [point for _, point in profile.all_points()]
+        for figure, metrics in DERIVED_TOGETHER.items():
+            inputs = [point for point in points if point.metric.removeprefix("dcim_") in metrics]
+            if figure == "heat and heat exchanger" and not any("primary" in str(point.labels) for point in inputs):
+                # without facility water, the air that it takes in is the exchanger's other side
+                inputs += [point for point in points if point.metric == AIR and "inlet" in str(point.labels)]
+            classes = {point.poll or catalogue()[point.metric].poll for point in inputs}
+            assert len(classes) <= 1, f"{profile.profile}: {figure}: {classes}"
+            found += len(inputs) > 1
+    assert found > 50
 
 
 def test_own_profiles_override_shipped_ones(tmp_path: Path) -> None:
