@@ -135,9 +135,12 @@ def _cool_row(data: Data, hall: str, row: str, racks: Mapping[str, int]) -> None
         unit = {"id": f"{row}-cdu-{number}", "primary": f"{hall}-fws", "secondary": loop, "rated_cooling_w": CDU_W}
         data["cdus"].append(unit | {"pumps_required": 2, "from": buses, "row": row})
     data["monitors"].append({"id": f"{row}-leak", "row": row})
-    for position, feed, name in (("inlet", "a", "1"), ("outlet", "b", "1.1")):
+    for position, feed, names in (
+        ("inlet", "a", {"sensor": "1"}),
+        ("outlet", "b", {"sensor": "1.1", "humidity_sensor": "1.2"}),
+    ):
         for rack in racks:
-            sensor = {"id": f"air-{rack}-{position}", "device": f"pdu-{rack}-{feed}1", "sensor": name}
+            sensor = {"id": f"air-{rack}-{position}", "device": f"pdu-{rack}-{feed}1", **names}
             data["sensors"].append(sensor | {"rack": rack, "position": position})
     data["sensors"].append(
         {"id": f"{row}-rope", "device": f"{row}-leak", "sensor": "1.floor", "row": row, "measures": "leak"}

@@ -18,8 +18,9 @@ _LEAST_SENSORS = 0.5
 def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_required: Mapping[str, int]) -> None:
     """Figures of every CDU that the site file or the readings know."""
     described = site.cdus if site is not None else {}
+    paired = plan_dew_points(planner, site) if site is not None else {}
     for cdu in dict.fromkeys([*described, *cdus]):
-        _dew_point_margin(planner, site, cdu)
+        _dew_point_margin(planner, site, cdu, paired)
         own = described[cdu].pumps_required if cdu in described else None
         _pumps(planner, cdu, pumps_required.get(cdu, own))
         heat = planner.reading(cdu, HEAT, loop="secondary")
@@ -57,7 +58,22 @@ def _pumps(planner: Planner, cdu: str, configured: int | None) -> None:
     planner.publish_of("dcim_cdu_pumps_spare", cdu, spare)
 
 
-def _dew_point_margin(planner: Planner, site: Site | None, cdu: str) -> None:
+def plan_dew_points(planner: Planner, site: Site) -> dict[str, int]:
+    """Dew points of the sensors whose humidity the site file names, because the device gives it as a sensor of its own; by sensor."""
+    dew_point, *metrics = _AIR
+    found: dict[str, int] = {}
+    for sensor in site.sensors.values():
+        device = sensor.device or sensor.id
+        if sensor.humidity_sensor is None or planner.has(device, dew_point, sensor=sensor.sensor or ""):
+            continue
+        labels = (sensor.sensor or "", sensor.humidity_sensor)
+        needs = [planner.reading(device, metric, sensor=each) for metric, each in zip(metrics, labels, strict=True)]
+        found[sensor.id] = planner.step(needs, _dew_point)
+        planner.publish_of(dew_point, device, found[sensor.id], ("sensor", labels[0]))
+    return found
+
+
+def _dew_point_margin(planner: Planner, site: Site | None, cdu: str, paired: Mapping[str, int]) -> None:
     supply = planner.reading(cdu, SUPPLY, loop="secondary")
     own_air = (
         "dcim_cdu_dew_point_celsius",
@@ -70,7 +86,9 @@ def _dew_point_margin(planner: Planner, site: Site | None, cdu: str) -> None:
         rooms = {site.rows[site.racks[rack].row].room for rack in loop.racks} | {site.place(cdu).get("room")}
         for room in sorted(room for room in rooms if room):
             for sensor in site.sensors_at(room=room):
-                if sensor.measures == "air":
+                if sensor.id in paired:
+                    points.append(paired[sensor.id])
+                elif sensor.measures == "air":
                     own = {"sensor": sensor.sensor} if sensor.sensor else {}
                     device = sensor.device or sensor.id
                     points += _dew_points(planner, device, _AIR, own)

@@ -226,7 +226,10 @@ def _cooled_racks(file: SiteFile) -> Iterator[Fault]:
 def _sensors(file: SiteFile) -> Iterator[Fault]:
     seen: dict[tuple[str, str | None], str] = {}
     for index, sensor in enumerate(file.sensors):
-        key = (sensor.device or sensor.id, sensor.sensor)
-        if key in seen:
-            yield ("sensors", index, "sensor"), f"is the same as {seen[key]!r}; name each sensor of a device once"
-        seen[key] = sensor.id
+        for key in ("sensor", "humidity_sensor"):
+            named = (sensor.device or sensor.id, getattr(sensor, key))
+            if key == "humidity_sensor" and sensor.humidity_sensor is None:
+                continue
+            if named in seen:
+                yield ("sensors", index, key), f"is the same as {seen[named]!r}; name each sensor of a device once"
+            seen[named] = sensor.id

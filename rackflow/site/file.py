@@ -102,6 +102,8 @@ class Sensor(Placed):
     """The monitor, PDU, UPS or other device it is read from; left out where the sensor is a device of its own."""
     sensor: Name | None = None
     """Which of the device's sensors it is: the label `sensor` of its readings. Left out: all of the device's."""
+    humidity_sensor: Name | None = None
+    """Where the device gives the humidity of the same air as a sensor of its own: that one's label `sensor`; both make a dew point."""
     measures: Literal["air", "leak"] = "air"
     """Temperature and humidity of air, or liquid where none should be."""
     position: Position = "ambient"
@@ -113,6 +115,10 @@ class Sensor(Placed):
             raise ValueError("has no place; give its rack, row or room")
         if self.position != "ambient" and self.rack is None:
             raise ValueError(f"position {self.position} is a place at a rack; give the rack, or position: ambient")
+        if self.humidity_sensor is not None and (self.sensor is None or self.measures != "air"):
+            raise ValueError(
+                "humidity_sensor stands beside the sensor of a temperature of air; name sensor, or remove it"
+            )
         return self
 
 

@@ -14,14 +14,15 @@ _CELSIUS, _PERCENT = 1, 4
 
 
 def ste2(name: str, sensors: Sequence[Sensor]) -> Layout:
-    """A thermometer and hygrometer, in tenths. A sensor `N.title` has row N for temperature, and the next one for humidity."""
+    """A thermometer and hygrometer, in tenths. Sensor `N.title` is row N for temperature; humidity its `humidity_sensor`, or row N + 1."""
     cells: list[Cell] = []
     about: dict[str, int | str] = {}
     for sensor in sensors:
-        first, title = _row_and_title(sensor)
+        first, title = _row_and_title(sensor.id, label_of(sensor))
+        second, humid = _row_and_title(sensor.id, sensor.humidity_sensor or f"{first + 1}.{title}-rh")
         for row, metric, what, unit, step in (
             (first, "env_temperature_celsius", title, _CELSIUS, 0.1),
-            (first + 1, "env_relative_humidity_ratio", f"{title}-rh", _PERCENT, 0.001),
+            (second, "env_relative_humidity_ratio", humid, _PERCENT, 0.001),
         ):
             about |= {
                 f"{_STE2}.3.1.1.{row}": row,
@@ -39,14 +40,14 @@ def wld(name: str, sensors: Sequence[Sensor]) -> Layout:
     cells: list[Cell] = []
     about: dict[str, int | str] = {}
     for sensor in sensors:
-        row, title = _row_and_title(sensor)
+        row, title = _row_and_title(sensor.id, label_of(sensor))
         about |= {f"{_WLD}.4.1.1.{row}": row, f"{_WLD}.4.1.2.{row}": title, f"{_WLD}.4.1.3.{row}": 1}
         cells.append(Cell(f"{_WLD}.4.1.6.{row}", key("leak_detected", "sensor", label_of(sensor))))
     return Layout(tuple(cells), (*system("WLD2 (simulated)", _WLD, name), *fixed(about)))
 
 
-def _row_and_title(sensor: Sensor) -> tuple[int, str]:
-    row, dot, title = label_of(sensor).partition(".")
+def _row_and_title(sensor: str, label: str) -> tuple[int, str]:
+    row, dot, title = label.partition(".")
     if not row.isdecimal() or not dot or not title:
-        raise ConfigError(f"sensor {sensor.id!r}: of this monitor a sensor is named row.title, as in 1.{sensor.id}")
+        raise ConfigError(f"sensor {sensor!r}: of this monitor a sensor is named row.title, as in 1.{sensor}")
     return int(row), title

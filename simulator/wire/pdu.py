@@ -65,6 +65,9 @@ def apc_rpdu2(name: str, poles: int, rated_a: float, sensors: Sequence[Sensor]) 
 
 
 def _apc_sensor(row: int, sensor: Sensor) -> list[Cell]:
+    if sensor.humidity_sensor is not None:
+        what = "on this family humidity has the label of its temperature; remove humidity_sensor"
+        raise ConfigError(f"sensor {sensor.id!r}: {what}")
     return [
         Cell(f"{_APC}.10.2.2.1.{column}.{row}", key(metric, "sensor", label_of(sensor)), step)
         for column, metric, step in ((8, "env_temperature_celsius", 0.1), (10, "env_relative_humidity_ratio", 0.01))
@@ -125,12 +128,12 @@ def raritan_pdu2(name: str, poles: int, sensors: Sequence[Sensor]) -> Layout:
 
 
 def _add_raritan_sensor(sensor: Sensor, cells: list[Cell], about: dict[str, int | str]) -> None:
-    """A sensor `1.N` of the site file is external sensor N for temperature, and the next one for humidity."""
-    pdu, _, number = label_of(sensor).partition(".")
-    first = _number(sensor, number if pdu == "1" else "", "1.1")
+    """A sensor `1.N` of the site file is external sensor N for temperature; humidity is its `humidity_sensor`, or N + 1."""
+    first = _external(sensor, label_of(sensor))
+    second = _external(sensor, sensor.humidity_sensor) if sensor.humidity_sensor else first + 1
     for row, metric, kind, unit, digits in (
         (first, "env_temperature_celsius", 10, 7, 1),
-        (first + 1, "env_relative_humidity_ratio", 11, 9, 0),
+        (second, "env_relative_humidity_ratio", 11, 9, 0),
     ):
         about |= {
             f"{_RARITAN}.3.6.3.1.2.1.{row}": kind,
@@ -143,6 +146,11 @@ def _add_raritan_sensor(sensor: Sensor, cells: list[Cell], about: dict[str, int 
         cells.append(
             Cell(oid, key(metric, "sensor", label_of(sensor)), step, reads_as=key(metric, "sensor", f"1.{row}"))
         )
+
+
+def _external(sensor: Sensor, label: str) -> int:
+    pdu, _, number = label.partition(".")
+    return _number(sensor, number if pdu == "1" else "", "1.1")
 
 
 def _number(sensor: Sensor, text: str, example: str) -> int:

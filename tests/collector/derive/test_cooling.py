@@ -113,6 +113,27 @@ def test_without_heat_there_is_no_ride_through_and_the_reason_is_said() -> None:
     assert (figure.value, figure.missing) == (None, ("less than 500 W of heat",))
 
 
+def test_a_humidity_that_is_a_sensor_of_its_own_is_paired_by_the_site_file() -> None:
+    paired = hall(('sensor: "1", rack: a2', 'sensor: "1.1", humidity_sensor: "1.2", rack: a2'))
+    readings = cooled(paired)
+    humid = {"env_temperature_celsius{sensor=1.1}": 30.0, "env_relative_humidity_ratio{sensor=1.2}": 0.60}
+    assert readings.values("env_dew_point_celsius") == {"device=box-1,sensor=1.1": None}
+    missing = readings.figures()["cdu_dew_point_margin_celsius{device=cdu-1}"]
+    assert missing.share < 1  # what the site file has, and nobody has sent
+    readings.take("box-1", humid, device_class="env")
+    assert readings.values("env_dew_point_celsius") == {"device=box-1,sensor=1.1": pytest.approx(21.4, abs=0.05)}
+    margin = readings.figures()["cdu_dew_point_margin_celsius{device=cdu-1}"]
+    assert margin.value == pytest.approx(30 - 21.4, abs=0.05)
+    assert margin.share == 1.0
+    alone = cooled(hall(('sensor: "1", rack: a2', 'sensor: "1.1", rack: a2')))
+    alone.take("box-1", humid, device_class="env")
+    assert alone.values("cdu_dew_point_margin_celsius")["device=cdu-1"] == pytest.approx(30 - 12)
+    # a dew point that the device tells itself goes before
+    readings.take("box-1", {"env_dew_point_celsius{sensor=1.1}": 15.0}, now=102.0, device_class="env")
+    assert readings.values("env_dew_point_celsius", now=103.0) == {}
+    assert readings.values("cdu_dew_point_margin_celsius", now=103.0)["device=cdu-1"] == pytest.approx(30 - 15)
+
+
 def test_the_margin_is_against_the_worst_dew_point_of_the_room() -> None:
     readings = cooled()
     worst = dew_point_celsius(30.0, 0.60)
