@@ -1,10 +1,12 @@
 """Power figures of racks and feeds: in goes the site's power path, out come headroom, stranded power and survival of a lost feed; pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from collector.derive.frame import Label, Unknown, Value
+from collector.derive.pdus import device_power, phase_current, supply_phases
 from collector.derive.planner import Planner
+from collector.derive.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, Rack, Site
 
 _ALIVE = 0.5
@@ -13,7 +15,10 @@ _ALIVE = 0.5
 
 @dataclass(slots=True)
 class RackPower:
-    """Slots of one rack: current per feed and supply phase, voltage where it is measured, power per feed."""
+    """Slots of one rack: current per feed and supply phase, voltage where it is measured, power per feed.
+
+    What hangs behind transfer switches is apart: it is part of `total` only.
+    """
 
     current: dict[str, dict[str, int]] = field(default_factory=dict)
     voltage: dict[str, dict[str, list[int]]] = field(default_factory=dict)
@@ -21,19 +26,27 @@ class RackPower:
     total: int = -1
     survives: dict[str, list[int]] = field(default_factory=dict)
     """Per lost feed, of each phase."""
+    switched: list[SwitchedLoad] = field(default_factory=list)
+
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that reach the rack, straight or through a switch."""
+        return list(dict.fromkeys([*self.current, *(feed for load in self.switched for feed in load.feeds)]))
 
 
 def plan_racks(planner: Planner, site: Site) -> dict[str, RackPower]:
     """Figures of every rack; the slots are what feeds, loops and the site are computed from."""
     found: dict[str, RackPower] = {}
+    switches = {switch.id: plan_switch(planner, site, switch) for switch in site.transfer_switches.values()}
     for rack in site.racks.values():
-        slots = found[rack.id] = _rack(planner, site, rack)
+        behind = [switches[switch.id] for switch in site.switches_of(rack.id)]
+        slots = found[rack.id] = _rack(planner, site, rack, behind)
         place = rack_labels(site, rack.id)
         planner.publish("dcim_rack_power_watts", slots.total, *place)
         design_w = rack.design_power_w
         used = planner.step((slots.total,), lambda power, of=design_w: power / of)
         planner.publish("dcim_rack_power_utilisation_ratio", used, *place)
-        for lost in slots.current:
+        for lost in slots.feeds:
             _lose_feed(planner, site, rack, slots, lost)
     return found
 
@@ -44,77 +57,93 @@ def rack_labels(site: Site, rack: str) -> tuple[Label, ...]:
     return (("room", row.room), ("row", row.id), ("rack", rack))
 
 
-def device_power(planner: Planner, pdu: str) -> int:
-    """Slot of what a PDU delivers, W: its own total, else the sum of its phases."""
-    ways = [
-        planner.sum_of(pdu, metric)
-        for metric in ("dcim_pdu_input_power_watts", "dcim_pdu_phase_power_watts")
-        if planner.has(pdu, metric)
-    ]
-    return planner.first(*ways) if ways else planner.reading(pdu, "dcim_pdu_input_power_watts")
-
-
-def _rack(planner: Planner, site: Site, rack: Rack) -> RackPower:
-    slots = RackPower()
+def _rack(planner: Planner, site: Site, rack: Rack, switched: list[SwitchedLoad]) -> RackPower:
+    slots = RackPower(switched=switched)
     for feed in site.feeds_of(rack.id):
         parts: dict[str, list[int]] = {}
         alive = slots.voltage[feed] = {}
-        pdus = site.pdus_of(rack.id, feed)
-        for pdu in pdus:
+        for pdu in site.pdus_of(rack.id, feed):
             for phase, own in supply_phases(planner, pdu).items():
-                current = _phase_current(planner, pdu, own)
-                parts.setdefault(phase, []).append(current)
+                parts.setdefault(phase, []).append(phase_current(planner, pdu, own))
                 alive.setdefault(phase, []).extend(planner.each(pdu.id, "dcim_pdu_phase_voltage_volts", phase=own))
-                _headroom(planner, pdu, phase, current, site.electrical.continuous_load_factor)
         slots.current[feed] = {phase: planner.total(currents) for phase, currents in sorted(parts.items())}
-        slots.power[feed] = planner.total(device_power(planner, pdu.id) for pdu in pdus)
-    slots.total = planner.total(slots.power.values())
+        slots.power[feed] = planner.total(device_power(planner, pdu.id) for pdu in site.pdus_of(rack.id, feed))
+    pdus = site.pdus_of(rack.id)
+    for pdu in pdus:
+        _headroom(planner, pdu, site.electrical.continuous_load_factor)
+    slots.total = planner.total(device_power(planner, pdu.id) for pdu in pdus)
     return slots
 
 
-def supply_phases(planner: Planner, pdu: Pdu) -> dict[str, str]:
-    """The supply's phase -> the PDU's own name of it. A PDU counts its phases in the order in which it is connected."""
-    own = planner.values_of(pdu.id, "dcim_pdu_phase_current_amperes", "phase")
-    if len(own) < len(pdu.phases):
-        own = ["L1", "L2", "L3"]
-    return dict(zip(pdu.phases, own, strict=False))
-
-
-def _phase_current(planner: Planner, pdu: Pdu, own: str) -> int:
-    metric = "dcim_pdu_phase_current_amperes"
-    if (
-        len(pdu.phases) == 1
-        and not planner.has(pdu.id, metric)
-        and planner.has(pdu.id, "dcim_pdu_input_current_amperes")
-    ):
-        return planner.sum_of(pdu.id, "dcim_pdu_input_current_amperes")
-    return planner.sum_of(pdu.id, metric, phase=own)
-
-
-def _headroom(planner: Planner, pdu: Pdu, phase: str, current: int, factor: float) -> None:
+def _headroom(planner: Planner, pdu: Pdu, factor: float) -> None:
     limit_a = factor * pdu.breaker_a
-    amperes = planner.step((current,), lambda now, of=limit_a: of - now)
-    planner.publish_of("dcim_pdu_phase_headroom_amperes", pdu.id, amperes, ("phase", phase))
+    for phase, own in supply_phases(planner, pdu).items():
+        amperes = planner.step((phase_current(planner, pdu, own),), lambda now, of=limit_a: of - now)
+        planner.publish_of("dcim_pdu_phase_headroom_amperes", pdu.id, amperes, ("phase", phase))
+
+
+@dataclass(slots=True)
+class _Loss:
+    """Slots of what the loss of a feed does to a rack, by phase of that feed: loads of what takes over, and whether all stays up."""
+
+    loads: dict[str, list[int]] = field(default_factory=dict)
+    verdicts: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(
+        self, planner: Planner, phase: str, load: int, survives: Callable[..., float], needs: Iterable[int]
+    ) -> None:
+        self.loads.setdefault(phase, []).append(load)
+        self.verdicts.setdefault(phase, []).append(planner.step((load, *needs), survives))
 
 
 def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> None:
     """What the other feeds of a rack would carry, against what their breakers may carry for hours."""
     place = (*rack_labels(site, rack.id), ("feed", lost))
+    loss = _Loss()
+    if lost in slots.current:
+        _lose_pdus(planner, site, rack, slots, lost, loss)
+    for load in slots.switched:
+        _switch_over(planner, site, load, lost, loss)
+    for phase, verdicts in loss.verdicts.items():
+        if phase in loss.loads:
+            planner.publish(
+                "dcim_rack_feed_loss_load_ratio", _most(planner, loss.loads[phase]), *place, ("phase", phase)
+            )
+        survives = verdicts[0] if len(verdicts) == 1 else planner.step(verdicts, min)
+        planner.publish("dcim_rack_survives_feed_loss", survives, *place, ("phase", phase))
+        slots.survives.setdefault(lost, []).append(survives)
+
+
+def _most(planner: Planner, slots: list[int]) -> int:
+    return slots[0] if len(slots) == 1 else planner.step(slots, max)
+
+
+def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str, loss: _Loss) -> None:
+    """Equipment with a cord on each of several feeds."""
     others = [feed for feed in slots.current if feed != lost]
     if not others:
         dark = planner.step((), lambda: 0.0)
-        slots.survives[lost] = [dark]
-        for phase in slots.current[lost]:
-            planner.publish("dcim_rack_survives_feed_loss", dark, *place, ("phase", phase))
+        loss.verdicts |= {phase: [dark] for phase in slots.current[lost]}
         return
     for phase, pairs in _carriers(slots, lost, others).items():
-        loads = [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs]
-        load = planner.step(loads, max) if len(loads) > 1 else loads[0]
-        planner.publish("dcim_rack_feed_loss_load_ratio", load, *place, ("phase", phase))
+        load = _most(planner, [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs])
         supplies = [slot for _, feed, to in pairs for slot in slots.voltage[feed].get(to, ())]
-        survives = planner.step((load, *supplies), _survival(site.electrical.volts))
-        planner.publish("dcim_rack_survives_feed_loss", survives, *place, ("phase", phase))
-        slots.survives.setdefault(lost, []).append(survives)
+        loss.add(planner, phase, load, _survival(site.electrical.volts), supplies)
+
+
+def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, lost: str, loss: _Loss) -> None:
+    """Equipment behind a transfer switch: all of it on the source that is left, wherever it is now."""
+    left = load.other(lost)
+    if left is None:
+        return
+    limit_a = site.electrical.continuous_load_factor * load.switch.inputs[left].breaker_a
+    for phase, current in load.phases(load.feeds[lost]):
+        ratio = planner.step((current,), lambda amperes, of=limit_a: amperes / of)
+        loss.add(planner, phase, ratio, _switched_survival, (load.ready[left],))
+
+
+def _switched_survival(load: float, ready: float) -> float:
+    return float(load <= 1.0 and ready >= 1.0)
 
 
 def _survival(volts: float) -> Callable[..., float]:

@@ -7,6 +7,7 @@ from collector.derive.battery import Battery
 from collector.derive.electrical import RackPower
 from collector.derive.frame import Compute, Unknown, Value
 from collector.derive.planner import Planner
+from collector.derive.switches import SwitchedLoad
 from rackflow.site import Battery as Sheet
 from rackflow.site import FeedPath, Site
 
@@ -55,6 +56,11 @@ def group_name(group: Sequence[str]) -> str:
     """`ups-1+ups-2`, or the first and how many more where that is too long for a label."""
     name = "+".join(group)
     return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
+
+
+def switched_loads(racks: Mapping[str, RackPower]) -> list[SwitchedLoad]:
+    """What hangs behind the site's transfer switches, each once."""
+    return list({load.switch.id: load for slots in racks.values() for load in slots.switched}.values())
 
 
 def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet | None) -> None:
@@ -114,7 +120,7 @@ def _groups_on_loss(
     racks: Mapping[str, RackPower],
     paths: Paths,
 ) -> Iterator[int]:
-    """(P_group + power that the racks take from the lost feed) / sum of ratings."""
+    """(P_group + power that racks and transfer switches take from the lost feed) / sum of ratings."""
     for group in groups:
         feed = site.feed_of(group[0])
         if feed is None or feed == lost:
@@ -126,6 +132,11 @@ def _groups_on_loss(
             if lost in slots.power and feed in slots.power and members & set(paths[rack, feed].ups)
         ]
         rated_w = sum(site.ups[ups].rated_power_w for ups in group)
+        inherited += [
+            load.moved(planner, lost)
+            for load in switched_loads(racks)
+            if (left := load.other(lost)) and members & set(site.above(load.switch.inputs[left].fed_by))
+        ]
         needs = [*(power[ups] for ups in group), *inherited]
         load = planner.step(needs, lambda *watts, of=rated_w: sum(watts) / of)
         planner.publish("dcim_ups_feed_loss_load_ratio", load, ("feed", lost), ("group", group_name(group)))
@@ -135,26 +146,42 @@ def _groups_on_loss(
 def _panels_on_loss(
     planner: Planner, site: Site, lost: str, racks: Mapping[str, RackPower], paths: Paths
 ) -> Iterator[int]:
-    """Sum of the currents of the racks below, with what they take from the lost feed, over k * breaker, per phase."""
+    """Sum of the currents of the racks below, with what they take from the lost feed, over k * breaker, per phase.
+
+    Switches take all of their load from the source that is left, wherever it was before.
+    """
     below: dict[str, list[tuple[RackPower, str]]] = {}
+    switched = _switched_below(site, lost, racks)
     for (rack, feed), path in paths.items():
         if feed != lost:
             for panel in path.panels:
                 below.setdefault(panel, []).append((racks[rack], feed))
-    for panel, found in below.items():
+    for panel in dict.fromkeys([*below, *(panel for panel, _ in switched)]):
         breaker_a = site.panels[panel].breaker_a
         if breaker_a is None:
             continue
         limit_a = site.electrical.continuous_load_factor * breaker_a
         for phase in ("L1", "L2", "L3"):
-            sides = [(slots.current[feed], slots.current.get(lost, {})) for slots, feed in found]
+            sides = [(slots.current[feed], slots.current.get(lost, {})) for slots, feed in below.get(panel, ())]
             needs = [side[phase] for pair in sides for side in pair if phase in side]
+            needs += switched.get((panel, phase), ())
             if needs:
                 load = planner.step(needs, lambda *amperes, of=limit_a: sum(amperes) / of)
                 planner.publish(
                     "dcim_panel_feed_loss_load_ratio", load, ("feed", lost), ("panel", panel), ("phase", phase)
                 )
                 yield load
+
+
+def _switched_below(site: Site, lost: str, racks: Mapping[str, RackPower]) -> dict[tuple[str, str], list[int]]:
+    """Currents of switches on the source that is left, by the panels above it, and phase."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for load in switched_loads(racks):
+        if (left := load.other(lost)) is not None:
+            for panel in filter(site.panels.__contains__, site.above(load.switch.inputs[left].fed_by)):
+                for phase, current in load.phases(left):
+                    found.setdefault((panel, phase), []).append(current)
+    return found
 
 
 def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], checks: Sequence[int]) -> None:

@@ -75,7 +75,11 @@ def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
 def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
     volts, factor = site.electrical.volts, site.electrical.continuous_load_factor
     for rack, slots in racks.items():
-        firm_w = min(factor * sum(site.path(rack, feed).breaker_a.values()) * volts for feed in slots.current)
+        straight = [sum(site.path(rack, feed).breaker_a.values()) for feed in slots.current]
+        switched = [
+            min(len(each.phases) * each.breaker_a for each in load.switch.inputs.values()) for load in slots.switched
+        ]
+        firm_w = factor * volts * (min(straight, default=0.0) + sum(switched))
         labels = (("site", site.id), *rack_labels(site, rack))
         yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, _DERIVED))
 

@@ -3,7 +3,7 @@
 from rackflow.site.cooling import AirUnit, Cdu, Loop
 from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile
 from rackflow.site.load import load_site, parse_site
-from rackflow.site.power import Battery, Feed, Panel, Pdu, Ups
+from rackflow.site.power import Battery, Feed, Panel, Pdu, SwitchInput, TransferSwitch, Ups
 from rackflow.site.topology import FeedPath, Site
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "Sensor",
     "Site",
     "SiteFile",
+    "SwitchInput",
+    "TransferSwitch",
     "Ups",
     "load_site",
     "parse_site",

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rackflow.site.file import SiteFile
 from rackflow.site.power import Panel, Ups
-from rackflow.site.section import Placed
+from rackflow.site.section import PHASES, Placed
 
 Fault = tuple[tuple[str | int, ...], str]
 """Path of keys and positions to the value at fault, and what is wrong with it and the remedy."""
@@ -43,6 +43,7 @@ def faults(file: SiteFile) -> Iterator[Fault]:
         cycles = list(_cycles(file))
         yield from cycles or _mixed_feeds(file)
         if not cycles:
+            yield from _switches(file)
             yield from _racks(file)
     yield from _loops(file)
     yield from _cooled_racks(file)
@@ -64,14 +65,15 @@ def _twice(file: SiteFile) -> Iterator[Fault]:
 
 def _dangling(file: SiteFile, ids: _Ids) -> Iterator[Fault]:
     power = ids.among("feeds", "ups", "panels")
-    measured = power | ids.among("pdus", "cdus", "air_units", "racks", "loops")
+    switches = ids.of["transfer_switches"]
+    measured = power | switches | ids.among("pdus", "cdus", "air_units", "racks", "loops")
     for name, key, what, known in (
         ("rows", "room", "room", ids.of["rooms"]),
         ("racks", "row", "row", ids.of["rows"]),
         ("ups", "fed_by", "feed, UPS or panel", power),
         ("panels", "fed_by", "feed, UPS or panel", power),
         ("pdus", "rack", "rack", ids.of["racks"]),
-        ("pdus", "fed_by", "feed, UPS or panel", power),
+        ("pdus", "fed_by", "feed, UPS, panel or transfer switch", power | switches),
         ("loops", "racks", "rack", ids.of["racks"]),
         ("cdus", "primary", "loop", ids.of["loops"]),
         ("cdus", "secondary", "loop", ids.of["loops"]),
@@ -89,6 +91,9 @@ def _dangling(file: SiteFile, ids: _Ids) -> Iterator[Fault]:
     ):
         for index, entry in enumerate(sections(file)[name]):
             yield from _unknown((name, index, "from" if key == "fed_by" else key), getattr(entry, key), what, known)
+    for index, switch in enumerate(file.transfer_switches):
+        for source, each in switch.inputs.items():
+            yield from _unknown(("transfer_switches", index, source, "from"), each.fed_by, "feed, UPS or panel", power)
     for name, entries in sections(file).items():
         for index, entry in enumerate(entries):
             if isinstance(entry, Placed):
@@ -108,6 +113,7 @@ def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Colle
 def _sources(file: SiteFile) -> dict[str, Sequence[str]]:
     """What feeds each UPS, panel and PDU."""
     found: dict[str, Sequence[str]] = {pdu.id: [pdu.fed_by] for pdu in file.pdus}
+    found |= {switch.id: switch.fed_by for switch in file.transfer_switches}
     return found | {ups.id: ups.fed_by for ups in file.ups} | {panel.id: panel.fed_by for panel in file.panels}
 
 
@@ -160,12 +166,28 @@ def _mixed_feeds(file: SiteFile) -> Iterator[Fault]:
             )
 
 
+def _switches(file: SiteFile) -> Iterator[Fault]:
+    sources = _sources(file)
+    phases = {switch.id: PHASES[: len(switch.a.phases)] for switch in file.transfer_switches}
+    for index, switch in enumerate(file.transfer_switches):
+        both = feeds_upstream(switch.a.fed_by, sources) & feeds_upstream(switch.b.fed_by, sources)
+        if both:
+            what = f"both inputs of {switch.id!r} hang from feed {', '.join(sorted(both))}; take another feed for one"
+            yield ("transfer_switches", index, "b", "from"), what
+    for index, pdu in enumerate(file.pdus):
+        if pdu.fed_by in phases and not set(pdu.phases) <= set(phases[pdu.fed_by]):
+            has = " ".join(phases[pdu.fed_by])
+            yield ("pdus", index, "phases"), f"{pdu.fed_by!r} has {has} at its output; name those that the PDU is on"
+
+
 def _racks(file: SiteFile) -> Iterator[Fault]:
     sources = _sources(file)
     fed: dict[tuple[str, str], list[str]] = {}
     counts = {rack.id: rack.pdus_per_feed for rack in file.racks}
+    switches = {switch.id for switch in file.transfer_switches}
+    switched = {pdu.rack for pdu in file.pdus if pdu.fed_by in switches}
     for index, pdu in enumerate(file.pdus):
-        for feed in feeds_upstream(pdu.id, sources):
+        for feed in feeds_upstream(pdu.id, sources) if pdu.fed_by not in switches else ():
             already = fed.setdefault((pdu.rack, feed), [])
             if len(already) == counts[pdu.rack]:
                 others = ", ".join(already)
@@ -175,7 +197,7 @@ def _racks(file: SiteFile) -> Iterator[Fault]:
                 already.append(pdu.id)
     for index, rack in enumerate(file.racks):
         has = {feed: len(pdus) for (name, feed), pdus in fed.items() if name == rack.id}
-        if not has:
+        if not has and rack.id not in switched:
             yield ("racks", index), f"rack {rack.id!r} has no PDU; add one under pdus, or remove the rack"
         for feed, count in has.items():
             if count < rack.pdus_per_feed:

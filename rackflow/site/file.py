@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from rackflow.config import Name
 from rackflow.site.cooling import AirUnit, Cdu, Loop
-from rackflow.site.power import Feed, Panel, Pdu, Ups
+from rackflow.site.power import Feed, Panel, Pdu, TransferSwitch, Ups
 from rackflow.site.section import Celsius, Placed, Ratio, Section, Watts
 
 MeterRole = Literal["facility", "it", "cooling", "ups_in", "ups_out", "generator", "pv", "other"]
@@ -179,6 +179,8 @@ class SiteFile(Section):
     """Uninterruptible power supplies."""
     panels: list[Panel] = []
     """Distribution between UPSs and rack PDUs."""
+    transfer_switches: list[TransferSwitch] = []
+    """Automatic or static transfer switches before rack PDUs. The PDUs behind one are no part of `pdus_per_feed`."""
     pdus: list[Pdu] = []
     """Rack PDUs."""
     loops: list[Loop] = []

@@ -2,12 +2,12 @@
 
 from datetime import date
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from rackflow.config import Name
-from rackflow.site.section import PHASES, Amperes, Phase, Placed, Section, Watts
+from rackflow.site.section import PHASES, Amperes, Phases, Placed, Section, Watts
 
 Sources = Annotated[list[Name], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -64,6 +64,44 @@ class Panel(Placed):
     """Rating of its main breaker per phase, A."""
 
 
+class SwitchInput(Section):
+    """One of a transfer switch's two inputs, and the breaker in front of it."""
+
+    fed_by: Name = Field(alias="from")
+    """The panel, UPS or feed that supplies it."""
+    breaker_a: Amperes
+    """Rating of the breaker in front of it per phase, A."""
+    phases: Phases = [*PHASES]
+    """Phases of the supply it is connected to; the first of them is L1 of the switch's output, and so on."""
+
+
+class TransferSwitch(Placed):
+    """An automatic or static transfer switch before rack PDUs of equipment with one power cord: its load is on either input."""
+
+    a: SwitchInput
+    """Source A."""
+    b: SwitchInput
+    """Source B; it hangs from another feed than A."""
+    preferred: Literal["a", "b"] = "a"
+    """The source that it takes while both are good."""
+
+    @property
+    def inputs(self) -> dict[str, SwitchInput]:
+        """By the label `source` of its readings."""
+        return {"a": self.a, "b": self.b}
+
+    @property
+    def fed_by(self) -> list[str]:
+        """What supplies both inputs."""
+        return [self.a.fed_by, self.b.fed_by]
+
+    @model_validator(mode="after")
+    def _alike(self) -> "TransferSwitch":
+        if len(self.a.phases) != len(self.b.phases):
+            raise ValueError("has inputs on different numbers of phases; both feed the same output")
+        return self
+
+
 class Pdu(Section):
     """A rack PDU, and the breaker in front of it."""
 
@@ -72,14 +110,8 @@ class Pdu(Section):
     rack: Name
     """The rack it supplies and stands in."""
     fed_by: Name = Field(alias="from")
-    """The panel, UPS or feed that supplies it."""
+    """The panel, UPS, feed or transfer switch that supplies it."""
     breaker_a: Amperes
     """Rating of the breaker in front of it per phase, A."""
-    phases: Annotated[list[Phase], Field(min_length=1, max_length=3)] = [*PHASES]
-    """Phases of the supply it is connected to, in the supply's own order."""
-
-    @model_validator(mode="after")
-    def _phases_once(self) -> "Pdu":
-        if len(set(self.phases)) < len(self.phases):
-            raise ValueError("phases has one phase twice; remove it")
-        return self
+    phases: Phases = [*PHASES]
+    """Phases of the supply it is connected to, in the supply's own order; those of a transfer switch are counted from L1."""

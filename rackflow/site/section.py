@@ -2,11 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from rackflow.config import Name, StrictModel
 
 Phase = Literal["L1", "L2", "L3"]
+
+
+def _once(phases: list[Phase]) -> list[Phase]:
+    if len(set(phases)) < len(phases):
+        raise ValueError("has one phase twice; remove it")
+    return phases
+
+
+Phases = Annotated[list[Phase], Field(min_length=1, max_length=3), AfterValidator(_once)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Watts = Annotated[float, Field(gt=0, le=1e9)]
 Amperes = Annotated[float, Field(gt=0, le=10_000)]

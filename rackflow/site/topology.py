@@ -7,8 +7,11 @@ from types import MappingProxyType
 from rackflow.site.check import feeds_upstream
 from rackflow.site.cooling import AirUnit, Cdu, Loop
 from rackflow.site.file import Contract, Meter, MeterRole, Monitor, Position, Rack, Room, Row, Sensor, SiteFile
-from rackflow.site.power import Feed, Panel, Pdu, Ups
+from rackflow.site.power import Feed, Panel, Pdu, TransferSwitch, Ups
 from rackflow.site.section import Phase, Placed
+
+_SWITCHED = "(switched)"
+"""In place of the feed of PDUs that hang from two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,9 @@ class Site:
         self.feeds: Mapping[str, Feed] = MappingProxyType({each.id: each for each in file.feeds})
         self.ups: Mapping[str, Ups] = MappingProxyType({each.id: each for each in file.ups})
         self.panels: Mapping[str, Panel] = MappingProxyType({each.id: each for each in file.panels})
+        self.transfer_switches: Mapping[str, TransferSwitch] = MappingProxyType(
+            {each.id: each for each in file.transfer_switches}
+        )
         self.pdus: Mapping[str, Pdu] = MappingProxyType({each.id: each for each in file.pdus})
         self.loops: Mapping[str, Loop] = MappingProxyType({each.id: each for each in file.loops})
         self.cdus: Mapping[str, Cdu] = MappingProxyType({each.id: each for each in file.cdus})
@@ -51,7 +57,7 @@ class Site:
         self.monitors: Mapping[str, Monitor] = MappingProxyType({each.id: each for each in file.monitors})
         self.sensors: Mapping[str, Sensor] = MappingProxyType({each.id: each for each in file.sensors})
         self.contracts: Mapping[str, Contract] = MappingProxyType({each.id: each for each in file.contracts})
-        powered = (self.ups, self.panels, self.cdus, self.air_units)
+        powered = (self.ups, self.panels, self.transfer_switches, self.cdus, self.air_units)
         self._sources: dict[str, tuple[str, ...]] = {
             each.id: tuple(each.fed_by) for section in powered for each in section.values()
         } | {pdu.id: (pdu.fed_by,) for pdu in self.pdus.values()}
@@ -61,20 +67,21 @@ class Site:
                 self._fed.setdefault(source, []).append(node)
         self._pdus: dict[tuple[str, str], list[Pdu]] = {}
         for pdu in self.pdus.values():
-            self._pdus.setdefault((pdu.rack, self.feed_of(pdu.id) or ""), []).append(pdu)
+            feed = _SWITCHED if pdu.fed_by in self.transfer_switches else self.feed_of(pdu.id) or ""
+            self._pdus.setdefault((pdu.rack, feed), []).append(pdu)
         self._placed_devices: dict[str, Placed] = {}
-        for placed in (self.ups, self.panels, self.cdus, self.air_units, self.meters, self.monitors, self.sensors):
+        for placed in (*powered, self.meters, self.monitors, self.sensors):
             self._placed_devices |= placed
         self._loop_of = {rack: loop for loop in self.loops.values() for rack in loop.racks}
 
     # Power
 
     def sources(self, device: str) -> tuple[str, ...]:
-        """What feeds a UPS, panel, PDU, CDU or air unit directly; empty for a feed, and for what is not in the file."""
+        """What feeds a UPS, panel, switch, PDU, CDU or air unit directly; empty for a feed, and for what is not in the file."""
         return self._sources.get(device, ())
 
     def fed_from(self, node: str) -> tuple[str, ...]:
-        """The UPSs, panels, PDUs, CDUs and air units that a feed or device supplies directly."""
+        """The UPSs, panels, switches, PDUs, CDUs and air units that a feed or device supplies directly."""
         return tuple(self._fed.get(node, ()))
 
     def downstream(self, node: str) -> frozenset[str]:
@@ -89,29 +96,39 @@ class Site:
         return frozenset(found)
 
     def feed_of(self, device: str) -> str | None:
-        """The feed of a UPS, panel or PDU, or of what hangs from one feed only; else None."""
-        feeds = feeds_upstream(device, self._sources) if self._sources.get(device) else set()
+        """The feed itself, that of a UPS, panel or PDU, or of what hangs from one feed only; else None."""
+        feeds = feeds_upstream(device, self._sources) if device in self.feeds or self._sources.get(device) else set()
         return feeds.pop() if len(feeds) == 1 else None
 
     def feeds_of(self, rack: str) -> tuple[str, ...]:
-        """The feeds that reach a rack, in the file's order. Raises KeyError where the rack is not in the file."""
+        """The feeds that reach a rack by PDUs of their own, in the file's order. Raises KeyError where there is no such rack."""
         self.racks[rack]
         return tuple(feed for feed in self.feeds if (rack, feed) in self._pdus)
 
     def pdus_of(self, rack: str, feed: str | None = None) -> tuple[Pdu, ...]:
-        """The PDUs of a rack, on one feed or on all."""
-        feeds = self.feeds_of(rack) if feed is None else (feed,)
+        """The PDUs of a rack: on one feed, or all, those behind transfer switches last."""
+        feeds = (*self.feeds_of(rack), _SWITCHED) if feed is None else (feed,)
         return tuple(pdu for each in feeds for pdu in self._pdus.get((rack, each), ()))
 
-    def path(self, rack: str, feed: str) -> FeedPath:
-        """How the feed reaches the rack. Raises KeyError where it does not."""
-        pdus = self._pdus[rack, feed]
+    def switches_of(self, rack: str) -> tuple[TransferSwitch, ...]:
+        """The transfer switches that PDUs of a rack hang from."""
+        behind = dict.fromkeys(pdu.fed_by for pdu in self._pdus.get((rack, _SWITCHED), ()))
+        return tuple(self.transfer_switches[each] for each in behind)
+
+    def above(self, *nodes: str) -> tuple[str, ...]:
+        """These UPSs, panels and switches and all that they hang from, feeds left out, from the load to the feed."""
         above: list[str] = []
-        waiting = [pdu.fed_by for pdu in pdus]
+        waiting = [*nodes]
         for node in waiting:
             if node not in above and node not in self.feeds:
                 above.append(node)
                 waiting.extend(self._sources[node])
+        return tuple(above)
+
+    def path(self, rack: str, feed: str) -> FeedPath:
+        """How the feed reaches the rack by PDUs of its own. Raises KeyError where it does not."""
+        pdus = self._pdus[rack, feed]
+        above = self.above(*(pdu.fed_by for pdu in pdus))
         breakers: dict[Phase, float] = {}
         for pdu in pdus:
             for phase in pdu.phases:
@@ -155,7 +172,8 @@ class Site:
     def devices(self) -> tuple[str, ...]:
         """Ids of everything that may be polled."""
         sensors = [sensor.id for sensor in self.sensors.values() if sensor.device is None]
-        sections = (self.ups, self.panels, self.pdus, self.cdus, self.air_units, self.meters, self.monitors, sensors)
+        power = (self.ups, self.panels, self.transfer_switches, self.pdus)
+        sections = (*power, self.cdus, self.air_units, self.meters, self.monitors, sensors)
         return tuple(device for section in sections for device in section)
 
     def meters_of(self, role: MeterRole) -> tuple[Meter, ...]:

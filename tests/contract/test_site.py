@@ -52,6 +52,28 @@ def test_what_hangs_where(hall: Site) -> None:
     assert [sensor.id for sensor in hall.sensors_of_device("box-1")] == ["a2-rear"]
 
 
+def test_a_rack_behind_a_transfer_switch_hangs_from_both_feeds(hall: Site) -> None:
+    text = HALL.read_text(encoding="utf-8")
+    switch = """transfer_switches:
+  - {id: ats-1, rack: a1, a: {from: row-a, breaker_a: 16}, b: {from: B, breaker_a: 20, phases: [L2, L3, L1]}, preferred: b}
+pdus:
+  - {id: pdu-a1-s, rack: a1, from: ats-1, breaker_a: 16}
+"""
+    site = parse_site(text.replace("pdus:\n", switch), "hall")
+    assert [pdu.id for pdu in site.pdus_of("a1")] == ["pdu-a1-a", "pdu-a1-b", "pdu-a1-s"]
+    assert [pdu.id for pdu in site.pdus_of("a1", "A")] == ["pdu-a1-a"]
+    assert site.feeds_of("a1") == hall.feeds_of("a1")  # by PDUs of their own
+    (ats,) = site.switches_of("a1")
+    assert (ats.id, ats.preferred, site.sources("ats-1")) == ("ats-1", "b", ("row-a", "B"))
+    assert [site.feed_of(each.fed_by) for each in ats.inputs.values()] == ["A", "B"]
+    assert site.above("ats-1") == ("ats-1", "row-a", "main-a", "ups-a1", "ups-a2")
+    assert site.labels("pdu-a1-s") == {"site": "t1", "room": "hall", "row": "a", "rack": "a1"}
+    assert site.labels("ats-1") == site.labels("pdu-a1-s")
+    assert "ats-1" in site.devices
+    assert site.downstream("B") >= {"ats-1", "pdu-a1-s"}
+    assert not site.switches_of("a2")
+
+
 @pytest.mark.parametrize(
     ("device", "labels"),
     [
