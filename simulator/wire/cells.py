@@ -22,7 +22,7 @@ NOT_AVAILABLE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One object that follows an instrument: a count of `step` base units, or the code of a state.
+    """One object that follows an instrument: a count of `step` base units, from `offset` on, or the code of a state.
 
     `reads_as` is the series key under which an agent publishes it, where this is not the instrument's own.
     """
@@ -33,6 +33,7 @@ class Cell:
     tag: str = INTEGER
     codes: Mapping[str, int] | None = None
     reads_as: str = ""
+    offset: int = 0
 
     def count(self, shown: Shown) -> int:
         """What is on the wire now; -1 where there is no reading."""
@@ -43,7 +44,7 @@ class Cell:
             return (self.codes or {})[value]
         if not math.isfinite(value):
             return NOT_AVAILABLE
-        counts = round(value / self.step)
+        counts = round(value / self.step) + self.offset
         if self.tag == INTEGER:
             return max(-(2**31), min(2**31 - 1, counts))
         return counts % 2**32 if self.tag == COUNTER32 else max(0, min(2**32 - 1, counts))
@@ -51,7 +52,7 @@ class Cell:
     def reading(self, shown: Shown) -> float | str | None:
         """What a faultless agent makes of it, in base units."""
         value = shown.get(self.key)
-        return value if value is None or isinstance(value, str) else self.count(shown) * self.step
+        return value if value is None or isinstance(value, str) else (self.count(shown) - self.offset) * self.step
 
 
 @dataclass(frozen=True, slots=True)

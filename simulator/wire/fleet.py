@@ -13,6 +13,7 @@ from simulator.meter import METER_UNIT, meter_registers
 from simulator.modbus_server import ModbusServer
 from simulator.snmp_agent import SnmpDevice
 from simulator.snmp_users import SnmpUser
+from simulator.wire.ats import apc_ats
 from simulator.wire.cells import Cell, Layout
 from simulator.wire.modbus import ShownCdu, ShownMeter
 from simulator.wire.monitor import ste2, wld
@@ -22,7 +23,15 @@ from simulator.world import World
 from simulator.world.instruments import Instruments
 
 Family = Literal[
-    "apc-ups", "rfc1628-ups", "apc-rpdu2", "raritan-pdu2", "hwgroup-ste", "hwgroup-wld", "aalc-rpu", "schneider-iem3000"
+    "apc-ups",
+    "rfc1628-ups",
+    "apc-ats",
+    "apc-rpdu2",
+    "raritan-pdu2",
+    "hwgroup-ste",
+    "hwgroup-wld",
+    "aalc-rpu",
+    "schneider-iem3000",
 ]
 SMART_UPS_W: Final = 20_000.0
 """Up to here a UPS is a Smart-UPS, above a three-phase UPS that speaks UPS-MIB."""
@@ -86,6 +95,8 @@ class Fleet:
         if device in network.ups:
             ups = network.ups[device]
             return max(ups.input_volts) > 0 or not ups.battery.empty
+        if device in network.switches:
+            return any(max(volts) > 0 for volts in network.switches[device].source_volts.values())
         if device in network.pdus:
             return any(network.pdus[device].live)
         return network.consumers[device].live if device in network.consumers else True
@@ -137,6 +148,7 @@ def families(site: Site) -> Iterator[tuple[str, Family]]:
     """What each device of the site is. PDUs are APC's on the first feed and Raritan's on others."""
     for ups in site.ups.values():
         yield ups.id, "apc-ups" if ups.rated_power_w <= SMART_UPS_W else "rfc1628-ups"
+    yield from ((switch, "apc-ats") for switch in site.transfer_switches)
     first = next(iter(site.feeds), "")
     for pdu in site.pdus:
         yield pdu, "apc-rpdu2" if site.feed_of(pdu) == first else "raritan-pdu2"
@@ -159,10 +171,11 @@ def snmp_layout(site: Site, device: str, family: Family) -> Layout:
         return apc_ups(device, site.ups[device].rated_power_w)
     if family == "rfc1628-ups":
         return ups_mib(device)
-    if family == "hwgroup-wld":
-        return wld(device, sensors)
-    if family == "hwgroup-ste":
-        return ste2(device, sensors)
+    if family in {"hwgroup-wld", "hwgroup-ste"}:
+        return (wld if family == "hwgroup-wld" else ste2)(device, sensors)
+    if family == "apc-ats":
+        switch = site.transfer_switches[device]
+        return apc_ats(device, len(switch.a.phases), switch.preferred)
     pdu = site.pdus[device]
     if family == "apc-rpdu2":
         return apc_rpdu2(device, len(pdu.phases), pdu.breaker_a, sensors)

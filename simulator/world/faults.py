@@ -186,7 +186,12 @@ def _phased(world: World) -> Mapping[str, object]:
 
 def _breakers(world: World) -> Mapping[str, Breaker]:
     panels = {name: panel.breaker for name, panel in world.network.panels.items() if panel.breaker}
-    return panels | {name: pdu.breaker for name, pdu in world.network.pdus.items()}
+    switches = {
+        f"{name}.{source}": each
+        for name, switch in world.network.switches.items()
+        for source, each in switch.breakers.items()
+    }
+    return panels | switches | {name: pdu.breaker for name, pdu in world.network.pdus.items()}
 
 
 def _phase(fault: Fault) -> int:
@@ -256,8 +261,14 @@ WORLD_FAULTS: Final[Mapping[str, _Kind]] = {
     "ups_bypass": _Kind(
         "UPS", lambda world: world.network.ups, _set("forced_bypass", value=True), _set("forced_bypass", value=False)
     ),
+    "switch_stuck": _Kind(
+        "transfer switch", lambda world: world.network.switches, _set("stuck", value=True), _set("stuck", value=False)
+    ),
     "breaker_trip": _Kind(
-        "PDU, or panel with a breaker", _breakers, _set("tripped", value=True), lambda b, _: b.reset()
+        "PDU, panel with a breaker, or input of a transfer switch",
+        _breakers,
+        _set("tripped", value=True),
+        lambda b, _: b.reset(),
     ),
     "overload": _Kind("rack", _racks, lambda rack, fault: rack.set(fault.number(1.5)), lambda rack, _: rack.set(1.0)),
     "pump_failure": _Kind(

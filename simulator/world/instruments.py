@@ -17,6 +17,7 @@ from simulator.world.hydraulics import MAX_RPM
 from simulator.world.loop import LOW_LEVEL, SecondaryLoop
 from simulator.world.metering import meter_w
 from simulator.world.supply import Pdu
+from simulator.world.switch import Switch
 from simulator.world.ups import Ups
 from simulator.world.world import World
 
@@ -71,6 +72,8 @@ class Instruments:
             shown |= _ups(world, world.network.ups[device])
         elif device in world.network.pdus:
             shown |= _pdu(world, world.network.pdus[device])
+        elif device in world.network.switches:
+            shown |= _switch(world, world.network.switches[device])
         elif device in world.cdus:
             shown |= _cdu(world, world.cdus[device])
         elif device in world.site.meters:
@@ -160,6 +163,30 @@ def _pdu(world: World, pdu: Pdu) -> dict[str, float | str]:
         shown[key("pdu_phase_apparent_power_voltamperes", "phase", line)] = pdu.apparent_va[pole]
         shown[key("pdu_phase_power_factor_ratio", "phase", line)] = pdu.power_factor[pole]
         shown[key("pdu_phase_load_state", "phase", line)] = _load_state(pdu.amperes[pole] / pdu.section.breaker_a)
+    return shown
+
+
+def _switch(world: World, switch: Switch) -> dict[str, float | str]:
+    rated_a = min(breaker.rating_a for breaker in switch.breakers.values())
+    shown: dict[str, float | str] = {
+        key("ats_selected_source"): switch.selected,
+        key("ats_preferred_source"): switch.section.preferred,
+        key("ats_redundant"): float(switch.usable("a") and switch.usable("b")),
+        key("ats_overload"): float(max(switch.amperes) > rated_a),
+        key("ats_output_frequency_hertz"): frequency_hertz(world) if max(switch.volts) else 0.0,
+    }
+    for source, volts in switch.source_volts.items():
+        shown[key("ats_source_usable", "source", source)] = float(switch.usable(source))
+        shown[key("ats_source_frequency_hertz", "source", source)] = frequency_hertz(world) if max(volts) else 0.0
+    for phase, line in enumerate(LINES[: switch.phases]):
+        for source, volts in switch.source_volts.items():
+            labels = {"source": source, "phase": line}
+            shown[series_key("dcim_ats_source_voltage_volts", labels)] = volts[phase]
+        apparent = switch.volts[phase] * switch.amperes[phase]
+        shown[key("ats_output_voltage_volts", "phase", line)] = switch.volts[phase]
+        shown[key("ats_output_current_amperes", "phase", line)] = switch.amperes[phase]
+        shown[key("ats_output_apparent_power_voltamperes", "phase", line)] = apparent
+        shown[key("ats_output_load_ratio", "phase", line)] = switch.amperes[phase] / rated_a
     return shown
 
 

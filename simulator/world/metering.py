@@ -36,8 +36,8 @@ def _through(world: "World", name: str, *, into: bool) -> list[float]:
     network = world.network
     if name in network.ups:
         return network.ups[name].input_w if into else network.ups[name].output_w
-    if name in network.feeds or name in network.panels:
-        return (network.feeds.get(name) or network.panels[name]).power_w
+    if name in network.feeds or name in network.panels or name in network.switches:
+        return (network.feeds.get(name) or network.panels.get(name) or network.switches[name]).power_w
     if name in network.pdus:
         power = none()
         for phase, watts in zip(network.pdus[name].phases, network.pdus[name].power_w, strict=True):

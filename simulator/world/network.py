@@ -12,10 +12,13 @@ from rackflow.site import Ups as UpsSection
 from simulator.world.battery import Battery
 from simulator.world.breaker import Breaker
 from simulator.world.supply import Feed, Panel, Pdu, none
+from simulator.world.switch import Switch
 from simulator.world.ups import Ups, drawn_w
 
 AUTONOMY_S = 420.0
 """How long the battery of a UPS at its rating lasts, where the site file does not say it."""
+SINGLE_CORDED = 0.2
+"""Part of a rack's load behind its transfer switch, if it has PDUs of its own besides."""
 SMALL_UPS_W = 20_000.0
 """Up to here a UPS has a battery of 192 V, above 480 V."""
 
@@ -25,10 +28,17 @@ class RackSupply:
     """How a rack's power supplies hang on its PDUs: three groups, each with the part of the load that it serves."""
 
     shares: list[float]
-    pdus: list[tuple[Pdu, float]]
+    corded: list[tuple[Pdu, float]]
     """With the weight of each: half of the supplies on each of two feeds, by rating within a feed."""
+    single: list[tuple[Pdu, float]] = field(default_factory=list)
+    """PDUs behind transfer switches, with the part of the rack's load that each serves alone."""
     asked_w: float = 0.0
     got_w: float = 0.0
+
+    @property
+    def pdus(self) -> list[tuple[Pdu, float]]:
+        """All of them."""
+        return [*self.corded, *self.single]
 
 
 @dataclass(slots=True)
@@ -49,6 +59,9 @@ class Network:
     feeds: dict[str, Feed] = field(default_factory=dict)
     ups: dict[str, Ups] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
+    switches: dict[str, Switch] = field(default_factory=dict)
+    behind: dict[str, list[Pdu]] = field(default_factory=dict)
+    """By switch."""
     pdus: dict[str, Pdu] = field(default_factory=dict)
     racks: dict[str, RackSupply] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
@@ -58,9 +71,11 @@ class Network:
     loads: dict[str, list[float]] = field(default_factory=dict)
 
     def volts_of(self, node: str) -> list[float]:
-        """Voltages that a feed, UPS, panel or PDU puts out, by the supply's phases."""
+        """Voltages that a feed, UPS, panel, switch or PDU puts out, by the supply's phases."""
         if node in self.ups:
             return self.ups[node].output_volts
+        if node in self.switches:
+            return self.switches[node].volts
         if node in self.pdus:
             volts = none()
             for phase, each in zip(self.pdus[node].phases, self.pdus[node].source_volts, strict=True):
@@ -78,6 +93,9 @@ class Network:
                 self.ups[node].supply(max(above, key=min), dt_s)
             else:
                 self.panels[node].supply(above)
+        for switch in self.switches.values():
+            section = switch.section
+            switch.supply({"a": self.volts_of(section.a.fed_by), "b": self.volts_of(section.b.fed_by)}, dt_s)
         for pdu in self.pdus.values():
             pdu.supply(self.volts_of(pdu.section.fed_by))
         for consumer in self.consumers.values():
@@ -85,7 +103,7 @@ class Network:
 
     def carry(self, asked_w: Mapping[str, float], dt_s: float) -> None:
         """Loads from the racks up; `asked_w` by rack, the consumers' `power_w` as set."""
-        self.loads = {node: none() for node in (*self.feeds, *self.order)}
+        self.loads = {node: none() for node in (*self.feeds, *self.order, *self.switches)}
         on_pdu = {name: [0.0] * len(pdu.phases) for name, pdu in self.pdus.items()}
         for consumer in self.consumers.values():
             self._consume(consumer, on_pdu, dt_s)
@@ -94,22 +112,38 @@ class Network:
             self._share(rack, on_pdu)
         for name, pdu in self.pdus.items():
             self._add(pdu.section.fed_by, pdu.carry(on_pdu[name], dt_s))
+        for name, switch in self.switches.items():
+            taken = switch.carry(self.loads[name], self._amperes_behind(name), dt_s)
+            self._add(switch.section.inputs[switch.selected].fed_by, taken)
         for node in reversed(self.order):
             part = self.ups[node] if node in self.ups else self.panels[node]
             self._divide(node, part.carry(self.loads[node], dt_s))
         for name, feed in self.feeds.items():
             feed.carry(self.loads[name], dt_s)
 
+    def _amperes_behind(self, switch: str) -> list[float]:
+        amperes = none()
+        for pdu in self.behind[switch]:
+            for phase, each in zip(pdu.phases, pdu.amperes, strict=True):
+                amperes[phase] += each
+        return amperes
+
     def _share(self, rack: RackSupply, on_pdu: Mapping[str, list[float]]) -> None:
-        """Of each group of power supplies, the ones that live carry all."""
+        """Of each group of power supplies, the ones that live carry all; what has one cord lives with its PDU."""
         rack.got_w = 0.0
+        corded_w = rack.asked_w * (1 - sum(part for _, part in rack.single))
         for group, share in enumerate(rack.shares):
-            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.pdus]
+            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.corded]
             live = [(pdu, pole, weight) for pdu, pole, weight in poles if pdu.live[pole]]
             whole = sum(weight for *_, weight in live)
             for pdu, pole, weight in live:
-                on_pdu[pdu.id][pole] += rack.asked_w * share * weight / whole
-            rack.got_w += rack.asked_w * share if live else 0.0
+                on_pdu[pdu.id][pole] += corded_w * share * weight / whole
+            rack.got_w += corded_w * share if live else 0.0
+            for pdu, part in rack.single:
+                pole = group % len(pdu.phases)
+                if pdu.live[pole]:
+                    on_pdu[pdu.id][pole] += rack.asked_w * share * part
+                    rack.got_w += rack.asked_w * share * part
 
     def _consume(self, consumer: Consumer, on_pdu: Mapping[str, list[float]], dt_s: float) -> None:
         live = [source for source in consumer.sources if min(self.volts_of(source)) > 0]
@@ -143,7 +177,9 @@ def build_network(site: Site, seed: int) -> Network:
         network.ups[each.id] = Ups(each.id, each.rated_power_w, volts, _battery(each))
     for panel in site.panels.values():
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
+    network.switches = {each.id: Switch(each, volts) for each in site.transfer_switches.values()}
     network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
+    network.behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
     for rack in site.racks:
         network.racks[rack] = _rack_supply(site, network, rack, seed)
     for unit in (*site.cdus, *site.air_units):
@@ -179,4 +215,6 @@ def _rack_supply(site: Site, network: Network, rack: str, seed: int) -> RackSupp
         whole = sum(pdu.breaker_a for pdu in pdus)
         tilt = 1 + chance.uniform(-0.03, 0.03)  # supplies never share exactly alike
         weighted += [(network.pdus[pdu.id], tilt * pdu.breaker_a / whole) for pdu in pdus]
-    return RackSupply([share / sum(shares) for share in shares], weighted)
+    behind = [network.pdus[pdu.id] for pdu in site.pdus_of(rack) if pdu.fed_by in network.switches]
+    part = (SINGLE_CORDED if weighted else 1.0) / max(1, len(behind))
+    return RackSupply([share / sum(shares) for share in shares], weighted, [(pdu, part) for pdu in behind])

@@ -7,11 +7,13 @@ from typing import Final
 
 from rackflow.physics import effectiveness_ratio
 from rackflow.series import series_key
+from rackflow.site import Site
 from simulator.world.air import moisture_c
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.instruments import LINES
 from simulator.world.load import HeldLoad
 from simulator.world.loop import SecondaryLoop
+from simulator.world.switch import Switch
 from simulator.world.world import World
 
 LONGEST_S: Final = 900.0
@@ -112,15 +114,26 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
     for rack, supply in world.network.racks.items():
         dark += supply.got_w < 0.999 * supply.asked_w
         by_phase = [(0.0, 0.0)] * 3
-        for pdu, _ in supply.pdus:
+        for pdu, _ in supply.corded:
             for phase, amperes, live in zip(pdu.phases, pdu.amperes, pdu.live, strict=True):
                 if live:
                     sum_a, rated = by_phase[phase]
                     by_phase[phase] = (sum_a + amperes, rated + pdu.section.breaker_a)
-        for line, (amperes, rated) in zip(LINES, by_phase, strict=True):
-            if rated:
-                _put(found, "rack_feed_loss_load_ratio", amperes / (limit * rated), rack=rack, feed=feed, phase=line)
+        loads = {line: amperes / rated for line, (amperes, rated) in zip(LINES, by_phase, strict=True) if rated}
+        for switch in {pdu.section.fed_by for pdu, _ in supply.single}:
+            _add_switched(loads, world.network.switches[switch], feed, world.site)
+        for line, load in loads.items():
+            _put(found, "rack_feed_loss_load_ratio", load / limit, rack=rack, feed=feed, phase=line)
     _put(found, "site_racks_dark_on_feed_loss", float(dark), feed=feed)
+
+
+def _add_switched(loads: dict[str, float], switch: Switch, feed: str, site: Site) -> None:
+    """By the phases of the input that is lost, what the breaker of the other one carries."""
+    for source, section in switch.section.inputs.items():
+        if site.feed_of(section.fed_by) == feed:
+            for amperes, line in zip(switch.amperes, section.phases, strict=False):
+                load = amperes / switch.breakers["b" if source == "a" else "a"].rating_a
+                loads[line] = max(load, loads.get(line, 0.0))
 
 
 def _ride_through_s(world: World, loop: SecondaryLoop) -> float:

@@ -113,6 +113,56 @@ def test_phase_loss_of_a_feed_puts_the_ups_on_battery(edge: Site) -> None:
     assert edge.mode("ups-a") == "battery"
 
 
+def test_a_transfer_switch_takes_the_other_source_and_goes_back_after_a_while(edge: Site) -> None:
+    switch = edge.world.network.switches["ats-a10"]
+    before = {ups: sum(edge.world.network.ups[ups].output_w) for ups in ("ups-net-a", "ups-net-b")}
+    load = sum(switch.power_w)
+    assert (switch.selected, load > 100) == ("a", True)
+    bypass = edge.begin("ups_bypass", "ups-net-a")
+    lost = edge.begin("feed_loss", "A")
+    edge.world.advance(1)
+    assert (switch.selected, switch.transfers) == ("b", 1)
+    assert edge.all_served()
+    assert edge.shown("ats-a10", "dcim_ats_source_usable{source=a}") == 0
+    assert edge.shown("ats-a10", "dcim_ats_redundant") == 0
+    # the rack's two-corded part moves to the other UPS as well
+    after = sum(edge.world.network.ups["ups-net-b"].output_w)
+    assert after == pytest.approx(sum(before.values()), rel=0.05)
+    assert sum(edge.world.network.ups["ups-net-a"].output_w) == 0
+    edge.faults.end(lost)
+    edge.faults.end(bypass)
+    edge.world.advance(20)
+    assert (switch.selected, switch.transfers) == ("b", 1)  # the preferred source must be good for a while
+    edge.world.advance(30)
+    assert (switch.selected, switch.transfers) == ("a", 2)
+    assert edge.balanced()
+
+
+def test_feed_loss_moves_a_transfer_switch_when_the_battery_before_it_is_empty(edge: Site) -> None:
+    switch = edge.world.network.switches["ats-a10"]
+    edge.begin("battery_failing", "ups-net-a", value=0.02)
+    edge.begin("feed_loss", "A")
+    edge.world.advance(2)
+    assert (edge.mode("ups-net-a"), switch.selected) == ("battery", "a")
+    edge.world.advance(600)
+    assert (edge.mode("ups-net-a"), switch.selected) == ("none", "b")
+    assert edge.all_served()
+
+
+def test_a_stuck_transfer_switch_drops_what_has_one_cord_and_nothing_else(edge: Site) -> None:
+    rack = edge.world.network.racks["a10"]
+    stuck = edge.begin("switch_stuck", "ats-a10")
+    trip = edge.begin("breaker_trip", "ats-a10.a")
+    edge.world.advance(1)
+    assert rack.got_w == pytest.approx(0.8 * rack.asked_w)
+    assert edge.world.network.switches["ats-a10"].selected == "a"
+    edge.faults.end(stuck)
+    edge.world.advance(1)
+    assert edge.world.network.switches["ats-a10"].selected == "b"
+    assert edge.all_served()
+    edge.faults.end(trip)
+
+
 def test_overload_trips_the_remaining_breaker_after_a_while(edge: Site) -> None:
     """What fits two feeds and not one: losing a feed takes the rack down, and not at once."""
     edge.begin("overload", "a01", value=4.0)
@@ -141,6 +191,12 @@ def test_what_if_a_feed_is_lost_says_what_happens_when_it_is(edge: Site) -> None
             ratio = expected[f"dcim_rack_feed_loss_load_ratio{{feed=A,phase=L{phase},rack={rack}}}"]
             assert amperes / 16 == pytest.approx(ratio, rel=1e-3)
     assert expected["dcim_site_racks_dark_on_feed_loss{feed=A}"] == 0
+    edge.begin("breaker_trip", "ats-a10.a")
+    edge.world.advance(1)
+    carried = edge.world.network.pdus["pdu-a10-s"].amperes[0] / 16
+    both = edge.world.network.pdus["pdu-a10-b"].amperes[0] + edge.world.network.pdus["pdu-a10-a"].amperes[0]
+    ratio = expected["dcim_rack_feed_loss_load_ratio{feed=A,phase=L1,rack=a10}"]
+    assert ratio == pytest.approx(max(carried, both / 16), rel=0.02)
     edge.faults.end(fault)
     edge.world.advance(1)
     edge.begin("breaker_trip", "pdu-a05-b")

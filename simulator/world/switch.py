@@ -1,0 +1,72 @@
+"""A transfer switch: in go the voltages of both sources and time, out come the source that it takes and the output's voltages; pure."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from rackflow.site import TransferSwitch as SwitchSection
+from simulator.world.breaker import Breaker
+from simulator.world.supply import none
+
+Source = Literal["a", "b"]
+LEAST_VOLTS: Final = 0.85
+"""Of nominal, below which a source is not used."""
+RETURN_S: Final = 30.0
+"""How long the preferred source must be good before the switch goes back to it. It leaves a bad one within a step."""
+
+
+@dataclass(slots=True)
+class Switch:
+    """Lists are by the phases of its output; it loses next to nothing."""
+
+    section: SwitchSection
+    nominal_volts: float
+    stuck: bool = False
+    """By a fault: it stays where it is, and does not know."""
+    selected: Source = field(init=False)
+    transfers: int = 0
+    source_volts: dict[Source, list[float]] = field(init=False)
+    breakers: dict[Source, Breaker] = field(init=False)
+    volts: list[float] = field(default_factory=none)
+    amperes: list[float] = field(default_factory=none)
+    power_w: list[float] = field(default_factory=none)
+    _good_s: float = RETURN_S
+
+    def __post_init__(self) -> None:
+        self.selected = self.section.preferred
+        self.source_volts = {"a": none(), "b": none()}
+        self.breakers = {"a": Breaker(self.section.a.breaker_a), "b": Breaker(self.section.b.breaker_a)}
+
+    @property
+    def phases(self) -> int:
+        """How many it has."""
+        return len(self.section.a.phases)
+
+    def usable(self, source: Source) -> bool:
+        """Whether a source could carry the load."""
+        return min(self.source_volts[source][: self.phases]) >= LEAST_VOLTS * self.nominal_volts
+
+    def supply(self, source_volts: dict[Source, list[float]], dt_s: float) -> None:
+        """Take the voltages before its breakers, by the supplies' phases, and choose."""
+        for source, volts in source_volts.items():
+            own = none()
+            if not self.breakers[source].tripped:
+                for at, name in enumerate(self.section.inputs[source].phases):
+                    own[at] = volts[int(name[1]) - 1]
+            self.source_volts[source] = own
+        preferred = self.section.preferred
+        self._good_s = self._good_s + dt_s if self.usable(preferred) else 0.0
+        other: Source = "b" if self.selected == "a" else "a"
+        leave = not self.usable(self.selected) or (self.selected != preferred and self._good_s > RETURN_S)
+        if leave and self.usable(other) and not self.stuck:
+            self.selected = other
+            self.transfers += 1
+        self.volts = self.source_volts[self.selected]
+
+    def carry(self, power_w: list[float], amperes: list[float], dt_s: float) -> list[float]:
+        """Deliver for a step; returns what the selected source gives, by its supply's phases."""
+        self.power_w, self.amperes = power_w, amperes
+        self.breakers[self.selected].advance(max(amperes), dt_s)
+        taken = none()
+        for at, name in enumerate(self.section.inputs[self.selected].phases):
+            taken[int(name[1]) - 1] = power_w[at]
+        return taken
