@@ -142,9 +142,17 @@ def _ride_through_s(world: World, loop: SecondaryLoop) -> float:
     mine = other.loops[loop.section.id]
     for cdu in mine.cdus:
         cdu.failed_pumps.update(PUMPS)
-    began = other.time_s
-    while other.time_s - began < LONGEST_S:
-        if max(plates.celsius - plates.limit_c for plates in mine.plates.values()) >= 0:
-            return other.time_s - began
+    began, left_k = other.time_s, _left_k(mine)
+    while left_k > 0:
+        if other.time_s - began >= LONGEST_S:
+            return LONGEST_S
+        before_k, before_s = left_k, other.time_s
         other.advance(1.0)
-    return LONGEST_S
+        left_k = _left_k(mine)
+        if left_k <= 0:  # between two steps in proportion
+            return before_s - began + before_k / (before_k - left_k)
+    return 0.0
+
+
+def _left_k(loop: SecondaryLoop) -> float:
+    return min(plates.limit_c - plates.celsius for plates in loop.plates.values())
