@@ -14,13 +14,18 @@ HALL = Path(__file__).parent / "hall.yaml"
 WALL_S = 1_795_000_000.0
 
 
-def hall(*replaced: tuple[str, str]) -> Site:
-    """The site of hall.yaml, with parts of its text replaced."""
+def hall_text(*replaced: tuple[str, str]) -> str:
+    """The text of hall.yaml, with parts of it replaced."""
     text = HALL.read_text(encoding="utf-8")
     for old, new in replaced:
         assert old in text
         text = text.replace(old, new)
-    return parse_site(text, "hall.yaml")
+    return text
+
+
+def hall(*replaced: tuple[str, str]) -> Site:
+    """The site of hall.yaml, with parts of its text replaced."""
+    return parse_site(hall_text(*replaced), "hall.yaml")
 
 
 class Readings:
@@ -40,15 +45,16 @@ class Readings:
         *,
         device_class: str = "pdu",
         interval_s: float = 10.0,
+        taken: float | None = None,
     ) -> None:
-        """One poll of a device: numbers are values, words are states. Metrics may be named without `dcim_`."""
+        """One poll of a device, taken then (else `now`): numbers are values, words are states. Metrics may be named without `dcim_`."""
         self._seq += 1
         named = {f"dcim_{key.removeprefix('dcim_')}": value for key, value in values.items()}
         batch = Batch(
             agent="gw",
             epoch="e",
             seq=self._seq,
-            time=int((WALL_S + now) * 1000) + self._seq % 100,
+            time=int((WALL_S + now) * 1000) + self._seq % 100 if taken is None else int((WALL_S + taken) * 1000),
             device=device,
             device_class=device_class,
             poll="fast",
@@ -63,13 +69,15 @@ class Readings:
         assert not readings.skipped, readings.skipped
         assert self.latest.apply_batch("t1", batch, readings, now, WALL_S + now) == "live"
 
-    def currents(self, device: str, *amperes: float, now: float = 100.0, watts: float | None = None) -> None:
+    def currents(
+        self, device: str, *amperes: float, now: float = 100.0, watts: float | None = None, taken: float | None = None
+    ) -> None:
         """Phase currents of a rack PDU, and its power at 230 V unless given."""
         power = sum(amperes) * 230 if watts is None else watts
         values: dict[str, float | str] = {
             f"pdu_phase_current_amperes{{inlet=1,phase=L{at}}}": each for at, each in enumerate(amperes, 1)
         }
-        self.take(device, values | {"pdu_input_power_watts{inlet=1}": power}, now)
+        self.take(device, values | {"pdu_input_power_watts{inlet=1}": power}, now, taken=taken)
 
     def figures(self, now: float = 101.0) -> dict[str, Figure]:
         """All figures by their text: `rack_power_watts{rack=a1}`, without site, room, row."""

@@ -1,16 +1,32 @@
 """What holds of every derived figure, whatever arrives when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.latest_state import shelf_life_s
 from rackflow import catalogue
-from tests.collector.derive.hall import Readings, hall
+from rackflow.site import parse_site
+from rackflow.yaml import load_yaml_text
+from tests.collector.derive.hall import Readings, hall, hall_text
+from tests.collector.derive.test_switches import SWITCH
 
-SITE = hall()
+SITE = hall(
+    ("pdus:\n", SWITCH),
+    (
+        "from: [A], rated_power_w: 100000, room",
+        "from: [A], rated_power_w: 100000, battery: {runtimes: {50000: 840}}, room",
+    ),
+    ('sensor: "1", rack: a2', 'sensor: "1.1", humidity_sensor: "1.2", rack: a2'),
+)
 DEVICES = (
+    "pdu-a1-s",
+    "ats-1",
+    "box-1",
+    "meter-main",
     "pdu-a1-a",
     "pdu-a1-b",
     "pdu-a2-a1",
@@ -33,17 +49,33 @@ polls = st.lists(
 )
 
 
-def take(readings: Readings, poll: Poll) -> None:
+def values_of(device: str, size: float) -> dict[str, float | str]:
+    """What a device tells, but for rack PDUs."""
+    if device.startswith("ups"):
+        told = {"ups_output_total_power_watts": size * 1000, "ups_battery_charge_ratio": size / 60}
+        return {**told, "ups_battery_runtime_seconds": 600.0}
+    if device.startswith("ats"):
+        usable = {f"ats_source_usable{{source={source}}}": 1.0 for source in "ab"}
+        return {**usable, "ats_selected_source": "a" if size < 30 else "b"}
+    if device.startswith("box"):
+        return {
+            "env_temperature_celsius{sensor=1.1}": 20 + size / 4,
+            "env_relative_humidity_ratio{sensor=1.2}": size / 60,
+        }
+    if device.startswith("meter"):
+        return {"meter_power_watts{role=facility}": size * 5000}
+    told = {f"cdu_heat_removed_watts{{loop={loop}}}": size * 1000 for loop in ("primary", "secondary")}
+    more = {"cdu_supply_temperature_celsius{loop=secondary}": 20 + size / 4, "cdu_dew_point_celsius": 10.0}
+    return {**told, **more, "cdu_pump_state{pump=1}": "running", "cdu_pumps_required": 1.0}
+
+
+def take(readings: Readings, poll: Poll, taken: float | None = None) -> None:
     device, now, size = poll
     if device.startswith("pdu"):
-        readings.currents(device, *([size] if "a1-" in device else [size, size / 2, size / 3]), now=now)
-    elif device.startswith("ups"):
-        values = {"ups_output_total_power_watts": size * 1000, "ups_battery_runtime_seconds": 600.0}
-        readings.take(device, values, now, device_class="ups")
+        readings.currents(device, *([size] if "a1-" in device else [size, size / 2, size / 3]), now=now, taken=taken)
     else:
-        values = {f"cdu_heat_removed_watts{{loop={loop}}}": size * 1000 for loop in ("primary", "secondary")}
-        more = {"cdu_supply_temperature_celsius{loop=secondary}": 20 + size / 4, "cdu_dew_point_celsius": 10.0}
-        readings.take(device, values | more, now, device_class="cdu")
+        device_class = {"ats": "ats", "ups": "ups", "box": "env", "met": "meter", "cdu": "cdu"}[device[:3]]
+        readings.take(device, values_of(device, size), now, device_class=device_class, taken=taken)
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,43 +119,118 @@ def test_the_order_of_arrival_changes_nothing(data: st.DataObject) -> None:
     assert first.figures() == second.figures()
 
 
-UNITS: dict[str, tuple[int, int, int, int, int]] = {
-    # exponents of metre, kilogram, second, ampere, kelvin
-    "watts": (2, 1, -3, 0, 0),
-    "joules": (2, 1, -2, 0, 0),
-    "cubic_meters_per_second": (3, 0, -1, 0, 0),
-    "cubic_meters_per_joule": (1, -1, 2, 0, 0),
-    "celsius": (0, 0, 0, 0, 1),
-    "seconds": (0, 0, 1, 0, 0),
-    "volts": (2, 1, -3, -1, 0),
-    "amperes": (0, 0, 0, 1, 0),
-    "ratio": (0, 0, 0, 0, 0),
-}
-VOLUMETRIC_HEAT_CAPACITY = (-1, 1, -2, 0, -1)
-"""J/(m3 K)."""
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_of_several_polls_of_a_device_the_newest_counts_whatever_the_order_of_arrival(data: st.DataObject) -> None:
+    sent = data.draw(
+        st.lists(
+            st.tuples(st.sampled_from(DEVICES), st.integers(85, 100), st.floats(1.0, 60.0)),
+            unique_by=lambda poll: poll[:2],
+            max_size=40,
+        )
+    )
+    newest = {device: (taken, size) for device, taken, size in sorted(sent, key=lambda poll: poll[1])}
+    shuffled, only = Readings(SITE), Readings(SITE)
+    for device, taken, size in data.draw(st.permutations(sent)):
+        take(shuffled, (device, 100.0, size), taken)
+    for device, (taken, size) in newest.items():
+        take(only, (device, 100.0, size), taken)
+    assert shuffled.figures() == only.figures()
 
 
-def product(*factors: tuple[Sequence[int], int]) -> tuple[int, ...]:
-    """Exponents of a product of powers."""
-    return tuple(sum(unit[at] * power for unit, power in factors) for at in range(5))
+SCALES = st.tuples(*(st.floats(0.7, 1.4) for _ in range(3)))
+"""Of watts, amperes and seconds."""
+LARGE = {"_w": "watts", "_a": "amperes", "_s": "seconds", "_m3": "cubic_meters", "_seconds_per_kelvin": "seconds"}
+"""Units of the site file's keys, by how they end."""
 
 
-def unit(metric: str) -> tuple[int, int, int, int, int]:
-    return UNITS[catalogue()[f"dcim_{metric}"].unit]
+def factors(watts: float, amperes: float, seconds: float) -> dict[str, float]:
+    """By how much numbers of each unit change when watts, amperes and seconds get another size.
+
+    Volts follow from both. The heat capacity of coolant is no input, but a property: so volumes follow the joules. Kelvins stay.
+    """
+    joules = watts * seconds
+    return {
+        "watts": watts,
+        "amperes": amperes,
+        "seconds": seconds,
+        "joules": joules,
+        "volts": watts / amperes,
+        "cubic_meters": joules,
+        "cubic_meters_per_second": watts,
+        "cubic_meters_per_joule": 1.0,
+        "celsius": 1.0,
+        "ratio": 1.0,
+        "": 1.0,
+    }
 
 
-def test_units_multiply_out() -> None:
-    flow, rise = unit("cdu_flow_cubic_meters_per_second"), unit("cdu_delta_temperature_celsius")
-    heat = unit("cdu_heat_removed_watts")
-    assert product((flow, 1), (VOLUMETRIC_HEAT_CAPACITY, 1), (rise, 1)) == heat
-    assert product((flow, 1), (heat, -1)) == unit("cdu_flow_per_heat_cubic_meters_per_joule")
-    volume = product((flow, 1), (UNITS["seconds"], 1))
-    ride = product((rise, 1), (volume, 1), (VOLUMETRIC_HEAT_CAPACITY, 1), (heat, -1))
-    assert ride == unit("loop_ride_through_seconds")
-    assert product((heat, 1), (unit("rack_power_watts"), -1)) == unit("loop_heat_capture_ratio")
-    amperes = unit("pdu_phase_current_amperes")
-    assert product((amperes, 1), (amperes, -1)) == unit("rack_feed_loss_load_ratio")
-    assert product((amperes, 1), (UNITS["volts"], 1)) == unit("rack_stranded_power_watts")
-    energy = product((heat, 1), (UNITS["seconds"], 1))
-    assert energy == UNITS["joules"]
-    assert product((energy, 1), (energy, -1)) == unit("site_interim_pue_ratio")
+def scaled(node: object, by: Mapping[str, float], key: str = "") -> object:
+    """A part of a site file in other sizes of the units."""
+    if isinstance(node, dict):
+        if key == "runtimes":
+            return {load * by["watts"]: seconds * by["seconds"] for load, seconds in node.items()}
+        return {name: scaled(value, by, name) for name, value in node.items()}
+    if isinstance(node, list):
+        return [scaled(each, by, key) for each in node]
+    if isinstance(node, int | float):
+        unit = "volts" if key == "volts" else next((unit for end, unit in LARGE.items() if key.endswith(end)), "")
+        return node * by[unit]
+    return node
+
+
+SHEETED = hall_text(
+    (
+        "from: [A], rated_power_w: 100000, room",
+        "from: [A], rated_power_w: 100000, battery: {runtimes: {50000: 840, 90000: 300}}, room",
+    ),
+    ("liquid_share: 0.8,", "liquid_share: 0.8, chip_heat_capacity_seconds_per_kelvin: 0.5,"),
+    ("pdus:\n", SWITCH),
+)
+
+
+def all_figures(by: Mapping[str, float]) -> dict[str, tuple[str, float]]:
+    """Unit and value of every figure, of a loaded site in other sizes of the units."""
+    readings = Readings(parse_site(yaml.safe_dump(scaled(load_yaml_text(SHEETED, "hall"), by)), "scaled"))
+
+    def put(device: str, device_class: str, values: Mapping[str, float | str]) -> None:
+        known = catalogue()
+        own = {
+            key: value if isinstance(value, str) else value * by[known[f"dcim_{key.partition('{')[0]}"].unit]
+            for key, value in values.items()
+        }
+        readings.take(device, own, device_class=device_class)
+
+    for size, device in enumerate(DEVICES, 11):
+        if device.startswith("pdu"):
+            amperes = [1.0 * size] if "a1-" in device else [1.0 * size, size / 2, size / 3]
+            values: dict[str, float | str] = {
+                f"pdu_phase_current_amperes{{inlet=1,phase=L{at}}}": each for at, each in enumerate(amperes, 1)
+            }
+            volts: dict[str, float | str] = {
+                f"pdu_phase_voltage_volts{{inlet=1,phase=L{at}}}": 230.0 for at in (1, 2, 3)
+            }
+            put(device, "pdu", {**values, **volts, "pdu_input_power_watts{inlet=1}": sum(amperes) * 230})
+        else:
+            classes = {"ats": "ats", "ups": "ups", "box": "env", "met": "meter", "cdu": "cdu"}
+            put(device, classes[device[:3]], {**values_of(device, float(size)), **MORE.get(device[:3], {})})
+    return {
+        name: (figure.output.metric.unit, figure.value)
+        for name, figure in readings.figures().items()
+        if figure.value is not None and not name.startswith(("grid_", "carbon_"))
+    }
+
+
+MORE: dict[str, dict[str, float | str]] = {"cdu": {"cdu_power_watts": 900.0, "cdu_dew_point_celsius": 10.0}}
+
+
+@settings(max_examples=25, deadline=None)
+@given(SCALES)
+def test_units_multiply_out(sizes: tuple[float, float, float]) -> None:
+    """Every figure changes as its unit says when watts, amperes and seconds get another size: formulas that mix units up do not."""
+    by = factors(*sizes)
+    usual, other = all_figures(factors(1.0, 1.0, 1.0)), all_figures(by)
+    assert usual.keys() == other.keys()
+    assert len({name.partition("{")[0] for name in usual}) >= 20
+    for name, (unit, value) in usual.items():
+        assert other[name][1] == pytest.approx(value * by[unit], rel=1e-9, abs=1e-9), name
