@@ -26,6 +26,7 @@ from simulator.snmp_users import parse_user
 log = logging.getLogger(__name__)
 SHIPPED: Final = ("edge", "ai-hall")
 SOCKET: Final = Path("rackflow-sim.sock")
+RACKS: Final = 512
 FASTEST: Final = 3600.0
 
 
@@ -34,7 +35,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     _add_run(commands.add_parser("run", help="simulate a site: every device answers over SNMP or Modbus"))
     command = commands.add_parser("site", help="print a site file: edge, ai-hall, or a campus of any size")
     command.add_argument("name", choices=(*SHIPPED, "campus"))
-    command.add_argument("--racks", type=int, default=512, help="of a campus (default 512)")
+    command.add_argument("--racks", type=int, default=RACKS, help=f"of a campus (default {RACKS})")
     command.set_defaults(command=_site)
     command = _order(commands, "fault", "let something fail", _fault)
     command.add_argument("fault", help="its kind, as in mains_loss; docs/simulator.md lists them")
@@ -59,7 +60,8 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("site", help="a site file, or one that is shipped: edge, ai-hall")
+    add("site", help="a site file, or one that is shipped: edge, ai-hall, campus")
+    add("--racks", type=int, default=RACKS, help=f"of a campus (default {RACKS})")
     add("--scenario", type=Path, help="a file of faults and their times")
     add("--seed", type=int, default=0)
     add("--speed", type=_speed, default=1.0, help="the world's seconds in one of ours (default 1)")
@@ -88,8 +90,13 @@ def _speed(text: str) -> float:
     return speed
 
 
-def shipped_or_file(name: str) -> tuple[Site, str]:
-    """A site, and its text. Raises ConfigError."""
+def shipped_or_file(name: str, racks: int = RACKS) -> tuple[Site, str]:
+    """A site, and its text; a campus has so many racks. Raises ConfigError."""
+    if name == "campus":
+        if racks < 1:
+            raise ConfigError("--racks: a campus has at least one rack")
+        text = site_yaml(campus(racks))
+        return parse_site(text, name), text
     if name in SHIPPED:
         text = files("simulator").joinpath("sites", f"{name}.yaml").read_text(encoding="utf-8")
         return parse_site(text, name), text
@@ -98,11 +105,7 @@ def shipped_or_file(name: str) -> tuple[Site, str]:
 
 
 def _site(arguments: argparse.Namespace) -> None:
-    if arguments.racks < 1:
-        raise ConfigError("--racks: a campus has at least one rack")
-    print(
-        site_yaml(campus(arguments.racks)) if arguments.name == "campus" else shipped_or_file(arguments.name)[1], end=""
-    )
+    print(shipped_or_file(arguments.name, arguments.racks)[1], end="")
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -110,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 async def _simulate(arguments: argparse.Namespace) -> None:
-    site, text = shipped_or_file(arguments.site)
+    site, text = shipped_or_file(arguments.site, arguments.racks)
     users = tuple(parse_user(each) for each in arguments.user)
     simulation = Simulation(site, arguments.seed, arguments.speed, arguments.host, users)
     if arguments.scenario:

@@ -29,11 +29,11 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
 
 @contextmanager
-def simulating(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A simulation of the shipped site `edge`, with its socket and an agent's configuration in `folder`."""
+def simulating(folder: Path, *arguments: str, site: str = "edge") -> Iterator[subprocess.Popen[str]]:
+    """A simulation of a shipped site, with its socket and an agent's configuration in `folder`."""
     more = ("--socket", str(folder / "sim.sock"), "--agent-config", str(folder / "agent.yaml"), *arguments)
     process = subprocess.Popen(
-        [*COMMAND, "run", "edge", *more], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=ENVIRONMENT
+        [*COMMAND, "run", site, *more], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=ENVIRONMENT
     )
     assert process.stdout is not None
     try:
@@ -103,9 +103,17 @@ async def test_a_scenario_in_accelerated_time(tmp_path: Path) -> None:
         assert order(tmp_path, "status")["time_s"] > 599
 
 
+def test_a_campus_of_any_size_runs(tmp_path: Path) -> None:
+    with simulating(tmp_path, "--racks", "3", site="campus"):
+        devices = order(tmp_path, "status")["devices"]
+        assert len([name for name in devices if name.startswith("pdu-")]) == 12
+        assert len(parse_site((tmp_path / "campus-site.yaml").read_text(encoding="utf-8"), "written").racks) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (["run", "campus", "--racks", "0"], "a campus has at least one rack"),
         (["run", "no-such.yaml"], "no-such.yaml: no such file"),
         (["run", "edge", "--scenario", "no-such.yaml"], "no-such.yaml: no such file"),
         (["fault", "mains_loss", "A", "--socket", "no-such.sock"], "no simulation answers there"),
