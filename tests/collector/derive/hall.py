@@ -53,7 +53,7 @@ class Readings:
         batch = Batch(
             agent="gw",
             epoch="e",
-            seq=self._seq,
+            seq=self._seq if taken is None else int(taken) * 1000 + self._seq,  # numbered as it was taken
             time=int((WALL_S + now) * 1000) + self._seq % 100 if taken is None else int((WALL_S + taken) * 1000),
             device=device,
             device_class=device_class,
