@@ -26,7 +26,7 @@ def _aalc() -> Served:
     one.gauge(36_880, "H", 5200, "cdu_fan_speed_rpm{fan=rpu-2}", 5200)
     one.gauge(37_120, "H", 55, "cdu_fan_speed_ratio{fan=hex}", 0.55)
     one.gauge(37_134, "h", 382, "cdu_air_temperature_celsius{position=outlet}", 38.2)
-    one.gauge(37_136, "h", 291, "cdu_air_temperature_celsius{position=inlet}", 29.1)
+    one.gauge(37_136, "h", 191, "cdu_air_temperature_celsius{position=inlet}", 19.1)
     one.gauge(37_138, "h", 339, "cdu_water_temperature_celsius{position=hex-inlet}", 33.9)
     sensors = {0: "return_temperature", 1: "supply_temperature", 2: "return_pressure", 3: "supply_pressure"}
     alarms = {bit: f"{name}_sensor" for bit, name in sensors.items()}
