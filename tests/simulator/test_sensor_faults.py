@@ -114,7 +114,7 @@ def test_bad_scenarios(tmp_path: Path, text: str, expected: str) -> None:
         ({"fault": "mains_loss", "target": "C"}, "mains_loss: 'C' is no feed; known are A, B"),
         (
             {"fault": "breaker_trip", "target": "pdu-a01"},
-            "breaker_trip: 'pdu-a01' is no PDU, or panel with a breaker; did you mean",
+            "breaker_trip: 'pdu-a01' is no PDU, panel with a breaker, or input of a transfer switch; did you mean",
         ),
         ({"fault": "pump_failure", "target": "x", "pump": 1}, "pump_failure: 'x' is no CDU; there are 0"),
         ({"fault": "sensor_stuck", "target": "ups-a", "point": "x"}, "sensor_stuck: 'ups-a' has no 'x'; it has"),
