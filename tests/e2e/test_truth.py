@@ -15,7 +15,8 @@ from rackflow.series import parse_series_key
 from rackflow.site import parse_site
 from simulator.simulation import Simulation
 from simulator.site_cli import shipped_or_file
-from simulator.world.truth import truth, truth_if
+from simulator.world.truth import truth
+from simulator.world.what_if import truth_if
 from tests.collector.derive.hall import Readings
 
 WITHIN = {

@@ -40,15 +40,17 @@ from simulator.scenario import Active
 from simulator.simulation import Simulation
 from simulator.site_cli import shipped_or_file
 from simulator.world.faults import Fault
-from simulator.world.truth import truth, truth_if
+from simulator.world.truth import truth
+from simulator.world.what_if import truth_if
 from tests.truth.leap import LeapingLoop
+from tests.truth.two_sided import PROFILE, PROFILES, show_both_sides
 
 MIDNIGHT_S: Final = 1_795_046_400.0
 """Seconds since 1970 when the world's time is 0: a midnight, because the world begins at one."""
 LIMIT: Final = 1_000_000
 STEP_S: Final = 1.0
 START_SPREAD_S: Final = 2.0
-_PROFILES: Final = load_profiles()
+PROFILES_READ: Final = load_profiles(PROFILES)
 
 
 class Asking:
@@ -85,6 +87,7 @@ class TruthSite:
     batches: int = 0
     each: list[Callable[["TruthSite"], None]] = field(default_factory=list)
     """Called after every cycle of the collector."""
+    _stands: bool = False
     _keys: SeriesKeys = field(default_factory=lambda: SeriesKeys(LIMIT))
 
     @property
@@ -122,6 +125,12 @@ class TruthSite:
         """The world's own figures now, by series key."""
         return truth(self.simulation.world) | (truth_if(self.simulation.world) if what_if else {})
 
+    async def hold(self, seconds: float = 11.0) -> None:
+        """Let the agent go on polling while the world stands still: then all readings are of one moment."""
+        self._stands = True
+        await asyncio.sleep(seconds)
+        self._stands = False
+
     async def begin(self, fault: str, target: str, **more: object) -> Active:
         """Let a fault happen now, as `rackflow-sim fault` does. Raises ConfigError."""
         return await self.simulation.begin(
@@ -143,9 +152,12 @@ class TruthSite:
 
     async def _pass(self) -> None:
         clock = asyncio.get_running_loop().time
+        due = clock()
         while True:
-            await asyncio.sleep(self.now_s + STEP_S - clock())
-            await self.simulation.advance(STEP_S)
+            due += STEP_S
+            await asyncio.sleep(due - clock())
+            if not self._stands:
+                await self.simulation.advance(STEP_S)
 
     async def _derive(self) -> None:
         while True:
@@ -169,10 +181,12 @@ async def truth_site(
     warm_s: float = 1000.0,
     derive: Mapping[str, object] | None = None,
     intervals: Mapping[PollClass, float] | None = None,
+    both_sides: bool = False,
 ) -> AsyncIterator[TruthSite]:
     """A site by name, or as the plain data of a site file, after `warm_s`; to be used on a `LeapingLoop`.
 
-    `derive` is that section of the collector's configuration, `intervals` the agent's.
+    `derive` is that section of the collector's configuration, `intervals` the agent's. `both_sides` has CDUs show their
+    primary side.
     """
     text = shipped_or_file(site)[1] if isinstance(site, str) else yaml.safe_dump(dict(site), sort_keys=False)
     described = parse_site(text, "site.yaml")
@@ -184,11 +198,15 @@ async def truth_site(
     assert isinstance(loop, LeapingLoop)
     loop.leaping.now_s = simulation.world.time_s
     loop.leaping.asked = lambda: found.asked > 0
+    two_sided = show_both_sides(simulation) if both_sides else set[str]()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rackflow-truth-")))
         await simulation.start(stack)
         (folder / "site.yaml").write_text(text, encoding="utf-8")
         entries = simulation.fleet.agent_config("site.yaml") | {"intervals": dict(intervals or {})}
+        for entry in entries["devices"]:
+            if entry["id"] in two_sided:
+                entry["profile"] = PROFILE
         (folder / "agent.yaml").write_text(yaml.safe_dump(entries), encoding="utf-8")
         tasks = _tasks(found, folder / "agent.yaml", random.Random(seed))  # noqa: S311 - the same run for the same seed
         stack.push_async_callback(_stop, tasks)
@@ -203,7 +221,7 @@ def _tasks(site: TruthSite, agent_yaml: Path, chance: random.Random) -> list["as
     config = load_agent_config(agent_yaml)
     epoch = new_epoch(int(site.wall_s * 1000), chance.getrandbits(80))
     outbox = MemoryOutbox(epoch, LIMIT * 100)
-    factory = PollerFactory(_PROFILES)
+    factory = PollerFactory(PROFILES_READ)
     outlet = Outlet(
         site=site.engine.name,
         agent=config.agent,
