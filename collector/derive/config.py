@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from collector.derive.battery import PEUKERT, Battery
 from collector.derive.engine import Settings
-from collector.derive.loops import Thermal
+from collector.derive.ride_through import Thermal
 from rackflow.config import Name, Secret, StrictModel
 
 Positive = Annotated[float, Field(gt=0)]
@@ -37,6 +37,8 @@ class ThermalConfig(StrictModel):
     chip_limit_celsius: Celsius = Thermal().chip_limit_celsius
     chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] = Thermal().chip_rise_kelvin
     chip_heat_capacity_seconds_per_kelvin: Positive = Thermal().chip_heat_capacity_seconds_per_kelvin
+    chip_standing_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().chip_standing_ratio
+    supply_volume_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().supply_volume_ratio
 
 
 class DeriveConfig(StrictModel):

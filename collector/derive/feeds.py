@@ -64,7 +64,8 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, battery: Batte
         shortest = claim
     else:
         health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
-        model = planner.step((power, charge, *health), battery.runtime_s)
+        spent = planner.each(ups, "dcim_ups_on_battery_seconds")[:1]
+        model = planner.step((power, charge, *health, *spent), _runtime(battery, bool(health), bool(spent)))
         shortest = planner.step((claim, model), min)
         optimism = planner.step((claim, model), _optimism)
         planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
@@ -73,6 +74,13 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, battery: Batte
     if start_s is not None:
         margin = planner.step((shortest,), lambda left, start=start_s: left - start)
         planner.publish_of("dcim_ups_runtime_margin_seconds", ups, margin)
+
+
+def _runtime(battery: Battery, with_health: bool, with_spent: bool) -> Compute:  # noqa: FBT001 - what follows the charge
+    def seconds(load_w: float, charge: float, *more: float) -> Value:
+        return battery.runtime_s(load_w, charge, more[0] if with_health else None, more[-1] if with_spent else 0.0)
+
+    return seconds
 
 
 def _optimism(claim: float, model: float) -> Value:

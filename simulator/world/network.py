@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from rackflow.site import Site
+from rackflow.site import Ups as UpsSection
 from simulator.world.battery import Battery
 from simulator.world.breaker import Breaker
 from simulator.world.supply import Feed, Panel, Pdu, none
@@ -137,10 +138,7 @@ def build_network(site: Site, seed: int) -> Network:
     network = Network(order=_order(site))
     network.sources = {name: site.sources(name) for name in network.order}
     network.feeds = {each.id: Feed(each, volts, seed + at) for at, each in enumerate(site.feeds.values())}
-    for each in site.ups.values():
-        cells = 192.0 if each.rated_power_w <= SMALL_UPS_W else 480.0
-        battery = Battery(each.rated_power_w, AUTONOMY_S, cells)
-        network.ups[each.id] = Ups(each.id, each.rated_power_w, volts, battery)
+    network.ups = {each.id: new_ups(each, volts) for each in site.ups.values()}
     for panel in site.panels.values():
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
     network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
@@ -149,6 +147,13 @@ def build_network(site: Site, seed: int) -> Network:
     for unit in (*site.cdus, *site.air_units):
         network.consumers[unit] = Consumer(unit, site.sources(unit) or [*site.feeds])
     return network
+
+
+def new_ups(section: UpsSection, volts: float) -> Ups:
+    """A UPS as it is delivered, its battery full."""
+    cells = 192.0 if section.rated_power_w <= SMALL_UPS_W else 480.0
+    battery = Battery(section.rated_power_w, AUTONOMY_S, cells)
+    return Ups(section.id, section.rated_power_w, volts, battery)
 
 
 def _order(site: Site) -> list[str]:

@@ -104,7 +104,7 @@ class TruthSite:
         """Let time pass: the world moves, the agent polls, the collector derives."""
         until = self.now_s + seconds
         while self.now_s < until:  # noqa: ASYNC110 - time itself is what is waited for
-            await asyncio.sleep(until - asyncio.get_running_loop().time())
+            await asyncio.sleep(max(until - asyncio.get_running_loop().time(), STEP_S / 100))
 
     def cycle(self) -> dict[str, Figure]:
         """One cycle of the collector now; its figures by series key."""
@@ -182,15 +182,17 @@ async def truth_site(
     derive: Mapping[str, object] | None = None,
     intervals: Mapping[PollClass, float] | None = None,
     both_sides: bool = False,
+    prepare: Callable[[Simulation], None] = lambda _: None,
 ) -> AsyncIterator[TruthSite]:
     """A site by name, or as the plain data of a site file, after `warm_s`; to be used on a `LeapingLoop`.
 
     `derive` is that section of the collector's configuration, `intervals` the agent's. `both_sides` has CDUs show their
-    primary side.
+    primary side; `prepare` is called before time begins to pass.
     """
     text = shipped_or_file(site)[1] if isinstance(site, str) else yaml.safe_dump(dict(site), sort_keys=False)
     described = parse_site(text, "site.yaml")
     simulation = Simulation(described, seed)
+    prepare(simulation)
     simulation.world.advance(warm_s)
     config = check_config(dict(derive or {}), DeriveConfig, "derive")
     found = TruthSite(simulation, SiteFigures(described.id, described, config.settings(None)), config.interval_s)

@@ -138,7 +138,20 @@ def test_runtime_follows_the_power_law_of_the_data_sheet(load_w: float, seconds:
     # k = ln(840/300)/ln 2 = 1.4854: each halving of the load gives 2.8 times the time, sqrt(2) gives sqrt(2.8)
     battery = Battery({100_000: 300, 50_000: 840})
     assert battery.runtime_s(load_w, 1.0) == pytest.approx(seconds, rel=1e-4)
-    assert battery.runtime_s(load_w, 0.5, 0.8) == pytest.approx(0.4 * seconds, rel=1e-4)
+    # 0.5 - 0.2 of its capacity is left: as a whole battery at the load over 0.3
+    assert battery.runtime_s(load_w, 0.5, 0.8) == pytest.approx(0.3**1.4854268 * seconds, rel=1e-4)
+
+
+def test_what_age_has_taken_is_missing_at_the_end() -> None:
+    battery = Battery({100_000: 300, 50_000: 840}, health=0.7)
+    assert battery.runtime_s(50_000, 0.3) == battery.runtime_s(0.0, 0.2) == 0.0
+    assert battery.runtime_s(50_000, 1.0, 1.3) == pytest.approx(840)
+
+
+def test_on_battery_it_lasts_no_longer_than_from_full_less_what_has_gone_by() -> None:
+    battery = Battery({100_000: 300, 50_000: 840})
+    assert battery.runtime_s(100_000, 0.5, None, 280.0) == pytest.approx(20)
+    assert battery.runtime_s(100_000, 0.5, None, 400.0) == 0.0
 
 
 def test_one_runtime_of_the_data_sheet_uses_the_peukert_exponent() -> None:
@@ -148,7 +161,7 @@ def test_one_runtime_of_the_data_sheet_uses_the_peukert_exponent() -> None:
 
 def test_autonomy_stands_beside_the_claim_and_the_margin_takes_the_shorter() -> None:
     readings = loaded(Settings(batteries={"ups-a1": Battery({100_000: 300, 50_000: 840}, health=0.9)}))
-    seconds = 0.9 * 300 * (100 / 30) ** 1.4854268
+    seconds = 300 * (0.9 * 100 / 30) ** 1.4854268
     figures = readings.figures()
     place = "{feed=A,device=ups-a1}"
     assert figures[f"ups_modelled_runtime_seconds{place}"].value == pytest.approx(seconds)

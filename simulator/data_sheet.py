@@ -1,0 +1,42 @@
+"""What makers and the tests before opening say of a simulated site: in goes a site, out comes the collector's section `derive`; pure.
+
+It is what an operator would copy from data sheets; nothing of it moves with the world.
+"""
+
+from typing import Any, Final
+
+from rackflow.site import Site, Ups
+from simulator.world.cdu import DESIGN_RISE_K
+from simulator.world.hydraulics import PUMPS_AT_WORK
+from simulator.world.loop import LOW_FLOW_FILM, PLATE_J_PER_K_W, PLATE_K, THROTTLE_C
+from simulator.world.network import new_ups
+from simulator.world.world import COLD_SHARE
+
+LOADS: Final = (0.1, 0.25, 0.5, 0.75, 1.0)
+"""Of a UPS's rating, that its data sheet has runtimes for."""
+
+
+def data_sheet(site: Site) -> dict[str, Any]:
+    """Runtimes of batteries, pumps that a unit needs, and what chips and cold plates are like."""
+    rise_k = PLATE_K + DESIGN_RISE_K / 2
+    return {
+        "batteries": {ups.id: {"runtimes": runtimes(ups, site.electrical.volts)} for ups in site.ups.values()},
+        "pumps_required": dict.fromkeys(site.cdus, PUMPS_AT_WORK),
+        "thermal": {
+            "chip_limit_celsius": THROTTLE_C,
+            "chip_rise_kelvin": rise_k,
+            "chip_heat_capacity_seconds_per_kelvin": PLATE_J_PER_K_W,
+            "chip_standing_ratio": round(LOW_FLOW_FILM * rise_k / PLATE_K, 3),
+            "supply_volume_ratio": COLD_SHARE,
+        },
+    }
+
+
+def runtimes(ups: Ups, volts: float) -> dict[float, float]:
+    """Whole seconds by watts of load, of a new, full battery."""
+    found = new_ups(ups, volts)
+    times = {}
+    for load in LOADS:
+        found.output_w = [load * ups.rated_power_w / 3] * 3
+        times[load * ups.rated_power_w] = float(round(found.battery.lasts_s(found.drawn_w)))
+    return times
