@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import yaml
-
-from rackflow.site import parse_site
+from rackflow.site import Site
 from simulator.data_sheet import data_sheet
 from simulator.simulation import Simulation
 from simulator.world.what_if import FAILURES, carries_on_s, rides_through_s
@@ -60,19 +58,17 @@ def play(seed: int) -> list[Case]:
 
 async def _play(seed: int, chance: random.Random) -> list[Case]:
     data = site_data(chance)
-    site = parse_site(yaml.safe_dump(data, sort_keys=False), "site.yaml")
-    ages = {ups: round(chance.uniform(0.6, 1.0), 2) for ups in site.ups}
-    derive = data_sheet(site)
-    for ups, health in ages.items():
-        derive["batteries"][ups]["health"] = health
+    ages = {f"ups-{at}": round(chance.uniform(0.6, 1.0), 2) for at in "ab"}
     polled_s = chance.uniform(30.0, 45.0)
     prepared = _Prepared(chance, ages, WARM_S + polled_s)
-    async with truth_site(data, seed=seed, warm_s=0.0, derive=derive, prepare=prepared) as found:
+    async with truth_site(
+        data, seed=seed, warm_s=0.0, derive=lambda site: _tested(site, ages), prepare=prepared
+    ) as found:
         await found.run(polled_s)
         found.cycle()
         world, shown = found.simulation.world, {key: each.value for key, each in found.known().items()}
         cases = []
-        for ups in site.ups:
+        for ups in ages:
             actual_s = carries_on_s(world, ups, LONGEST_S)
             said = found.readings(ups).get("dcim_ups_battery_runtime_seconds")
             cases.append(Case(seed, "battery", _of(shown, "ups_modelled_runtime_seconds", f"device={ups}"), actual_s))
@@ -81,6 +77,14 @@ async def _play(seed: int, chance: random.Random) -> list[Case]:
             predicted = _of(shown, "loop_ride_through_seconds", f"failure={failure}")
             cases.append(Case(seed, failure, predicted, rides_through_s(world, "tcs", failure, LONGEST_S)))
     return cases
+
+
+def _tested(site: Site, ages: Mapping[str, float]) -> dict[str, Any]:
+    """The data sheets, and what discharge tests have found of each battery."""
+    found = data_sheet(site)
+    for ups, health in ages.items():
+        found["batteries"][ups]["health"] = health
+    return found
 
 
 def _of(shown: Mapping[str, float | None], metric: str, label: str) -> float | None:

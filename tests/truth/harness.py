@@ -34,8 +34,9 @@ from rackflow.documents import Batch, decode
 from rackflow.outbox import Message
 from rackflow.outbox_memory import MemoryOutbox
 from rackflow.series import series_key
-from rackflow.site import parse_site
+from rackflow.site import Site, parse_site
 from rackflow.topics import parse_topic
+from simulator.data_sheet import data_sheet
 from simulator.scenario import Active
 from simulator.simulation import Simulation
 from simulator.site_cli import shipped_or_file
@@ -179,14 +180,14 @@ async def truth_site(
     *,
     seed: int = 1,
     warm_s: float = 1000.0,
-    derive: Mapping[str, object] | None = None,
+    derive: Callable[[Site], Mapping[str, object]] = data_sheet,
     intervals: Mapping[PollClass, float] | None = None,
     both_sides: bool = False,
     prepare: Callable[[Simulation], None] = lambda _: None,
 ) -> AsyncIterator[TruthSite]:
     """A site by name, or as the plain data of a site file, after `warm_s`; to be used on a `LeapingLoop`.
 
-    `derive` is that section of the collector's configuration, `intervals` the agent's. `both_sides` has CDUs show their
+    `derive` makes that section of the collector's configuration, `intervals` is the agent's. `both_sides` has CDUs show their
     primary side; `prepare` is called before time begins to pass.
     """
     text = shipped_or_file(site)[1] if isinstance(site, str) else yaml.safe_dump(dict(site), sort_keys=False)
@@ -194,7 +195,7 @@ async def truth_site(
     simulation = Simulation(described, seed)
     prepare(simulation)
     simulation.world.advance(warm_s)
-    config = check_config(dict(derive or {}), DeriveConfig, "derive")
+    config = check_config(dict(derive(described)), DeriveConfig, "derive")
     found = TruthSite(simulation, SiteFigures(described.id, described, config.settings(None)), config.interval_s)
     loop = asyncio.get_running_loop()
     assert isinstance(loop, LeapingLoop)
