@@ -24,6 +24,24 @@ Kind = Literal["battery", "claim", "pumps", "primary_flow", "heat_rejection"]
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """One kind of case. `longest` is how much too long a prediction may be; `ours` are those that the collector makes."""
+
+    words: str
+    longest: float | None
+    ours: bool = True
+
+
+KINDS: Final[Mapping[Kind, About]] = {
+    "battery": About("UPS drops its load", 0.05),
+    "claim": About("the same, by the UPS's own word", None, ours=False),
+    "pumps": About("chips at 75 degC, pumps stopped", 0.05),
+    "primary_flow": About("supply at 45 degC, no facility water", 0.15),
+    "heat_rejection": About("supply at 45 degC, heat rejection lost", 0.15),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class SteppedLoad:
     """One level until a moment, another from then on."""
 

@@ -15,7 +15,7 @@ from simulator.world.supply import CABLE_DROP, PANEL_LOSS, PDU_OWN_W
 from simulator.world.ups import LINEAR_LOSS, NO_LOAD_LOSS, SQUARE_LOSS
 from tests.truth.compare import Comparison
 from tests.truth.harness import TruthSite, truth_site
-from tests.truth.moments import Losses, derived
+from tests.truth.moments import Losses
 
 SETTLE_S: Final = 70.0
 """Every class of poll has come once more."""
@@ -58,7 +58,7 @@ async def conserve(name: str | Mapping[str, Any], seconds: float) -> tuple[list[
         found, losses = Comparison(run.site), Losses(site)
         before = run.counters()
         warm = run.stored()
-        site.each = [run.add, lambda now: found.add(losses.ended(), derived(now), at_once=True)]
+        site.each = [run.add, lambda _: losses.compare(found)]
         await site.run(seconds)
         run.add(site)
         site.each = []

@@ -6,6 +6,7 @@ from typing import Any, Final
 from rackflow.catalogue import PollClass
 from rackflow.series import series_key
 from rackflow.site import Site
+from simulator.data_sheet import data_sheet
 from simulator.simulation import Simulation
 from simulator.site_maker import halls
 from simulator.world.truth import put
@@ -15,7 +16,7 @@ from tests.truth.harness import TruthSite, truth_site
 
 HOUR_S: Final = 3600.0
 KWH_J: Final = 3.6e6
-SLOW: Final[Mapping[PollClass, float]] = {"safety": 30.0, "fast": 30.0, "normal": 60.0, "slow": 60.0}
+SLOW: Final[Mapping[PollClass, float]] = {"safety": 60.0, "fast": 60.0, "normal": 60.0, "slow": 60.0}
 """For hours: counters lose nothing between two readings."""
 BLOCK_S: Final = 300.0
 _AGENTS: Final = tuple(
@@ -61,12 +62,15 @@ async def hour(name: str | Mapping[str, Any], starts_h: int) -> Comparison:
     def at_its_time(simulation: Simulation) -> None:
         simulation.world.time_s = starts_h * HOUR_S - 700.0
 
-    async with truth_site(name, intervals=SLOW, warm_s=600.0, prepare=at_its_time) as site:
+    def sheet(site: Site) -> Mapping[str, object]:
+        return data_sheet(site) | {"interval_s": 15.0}
+
+    async with truth_site(name, derive=sheet, intervals=SLOW, warm_s=600.0, prepare=at_its_time) as site:
         world = site.simulation.world
         found, losses = Comparison(world.site), Losses(site)
         await site.run(starts_h * HOUR_S - site.now_s)
         before = _energy(world)
-        site.each = [lambda now: found.add(losses.ended(), derived(now), at_once=True)]
+        site.each = [lambda _: losses.compare(found)]
         await site.run(HOUR_S)
         site.each = []
         used = {what: joules - before[what] for what, joules in _energy(world).items()}
@@ -84,7 +88,12 @@ class Losses:
         self._before: dict[str, float] = {}
         self._block = -1
 
-    def ended(self) -> dict[str, float]:
+    def compare(self, found: Comparison) -> None:
+        """Once after each cycle."""
+        if true := self._ended():
+            found.add(true, derived(self._site), at_once=True)
+
+    def _ended(self) -> dict[str, float]:
         """By series key; empty but after the end of a block."""
         block = int(self._site.wall_s // BLOCK_S)
         if block == self._block:
