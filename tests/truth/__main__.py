@@ -63,8 +63,8 @@ def quick(seed: int) -> Report:
 
 
 def full(seed: int) -> Report:
-    """The same with the hall of 32 racks, what it takes and gives over half an hour, and 200 failures."""
-    stages, losses = run_leaping(conserve("ai-hall", 1500.0))
+    """The same with the hall of 32 racks, what it takes and gives over some minutes, and 200 failures."""
+    stages, losses = run_leaping(conserve("ai-hall", 700.0))
     comparisons = [
         losses,
         run_leaping(moments("edge", 10, 60.0, both_sides=False)),

@@ -147,13 +147,10 @@ def _outage(world: World, chance: random.Random) -> None:
 def site_data(chance: random.Random) -> dict[str, Any]:
     """A row of liquid-cooled racks on two feeds, as a site file has it."""
     watts = [chance.randrange(40_000, 132_000, 1000) for _ in range(chance.randint(2, 4))]
-    total, share = sum(watts), round(chance.uniform(0.7, 0.9), 2)
     racks = {f"r{at}": each for at, each in enumerate(watts, 1)}
-    required = chance.randint(1, 2)
-    cdu_w = round(total * share * chance.uniform(1.05, 1.3) / required)
-    row = {"row": "a"}
-    ups_w = round(total * chance.uniform(0.8, 1.5), -3)
-    return {
+    share, row = round(chance.uniform(0.7, 0.9), 2), {"row": "a"}
+    ups_w = round(sum(watts) * chance.uniform(0.8, 1.5), -3)
+    return _cooling(chance, racks, share) | {
         "site": "case",
         "electrical": {"continuous_load_factor": 0.8, "volts": 240, "frequency_hertz": 60},
         "rooms": [{"id": "hall"}],
@@ -163,36 +160,21 @@ def site_data(chance: random.Random) -> dict[str, Any]:
         "ups": [{"id": f"ups-{at}", "from": [at.upper()], "rated_power_w": ups_w, "room": "hall"} for at in "ab"],
         "panels": [{"id": f"bus-{at}", "from": [f"ups-{at}"], **row} for at in "ab"],
         "pdus": [
-            {"id": f"pdu-{rack}-{at}", "rack": rack, "from": f"bus-{at}", "breaker_a": 400}
-            for rack in racks
-            for at in "ab"
+            {"id": f"{rack}-{at}", "rack": rack, "from": f"bus-{at}", "breaker_a": 400} for rack in racks for at in "ab"
         ],
-        "loops": [
-            {
-                "id": "fws",
-                "kind": "primary",
-                "coolant": "water",
-                "volume_m3": round(total / 1e6 * chance.uniform(1.0, 4.0), 3),
-            },
-            {
-                "id": "tcs",
-                "kind": "secondary",
-                "coolant": chance.choice(["pg25", "water"]),
-                "volume_m3": round(total / 1e6 * chance.uniform(0.25, 0.8), 3),
-                "racks": [*racks],
-                "cdus_required": required,
-            },
-        ],
-        "cdus": [
-            {
-                "id": f"cdu-{at}",
-                "primary": "fws",
-                "secondary": "tcs",
-                "rated_cooling_w": cdu_w,
-                "from": ["bus-a", "bus-b"],
-                **row,
-            }
-            for at in range(1, required + 2)
-        ],
+    }
+
+
+def _cooling(chance: random.Random, racks: Mapping[str, int], share: float) -> dict[str, Any]:
+    """Loops, CDUs with one to spare, and a unit for the air."""
+    total, required = sum(racks.values()), chance.randint(1, 2)
+    unit: dict[str, Any] = {"primary": "fws", "secondary": "tcs", "from": ["bus-a", "bus-b"], "row": "a"}
+    unit["rated_cooling_w"] = round(total * share * chance.uniform(1.05, 1.3) / required)
+    facility = {"kind": "primary", "coolant": "water", "volume_m3": round(total / 1e6 * chance.uniform(1.0, 4.0), 3)}
+    through: dict[str, Any] = {"kind": "secondary", "coolant": chance.choice(["pg25", "water"]), "cdus_required": required}
+    through |= {"volume_m3": round(total / 1e6 * chance.uniform(0.25, 0.8), 3), "racks": [*racks]}
+    return {
+        "loops": [{"id": "fws", **facility}, {"id": "tcs", **through}],
+        "cdus": [{"id": f"cdu-{at}", **unit} for at in range(1, required + 2)],
         "air_units": [{"id": "crah", "rated_cooling_w": round(total * 0.4), "from": ["A", "B"], "room": "hall"}],
     }

@@ -207,16 +207,21 @@ async def truth_site(
         await simulation.start(stack)
         (folder / "site.yaml").write_text(text, encoding="utf-8")
         entries = simulation.fleet.agent_config("site.yaml") | {"intervals": dict(intervals or {})}
-        for entry in entries["devices"]:
-            if entry["id"] in two_sided:
-                entry["profile"] = PROFILE
-        (folder / "agent.yaml").write_text(yaml.safe_dump(entries), encoding="utf-8")
+        _write(folder / "agent.yaml", entries, two_sided)
         tasks = _tasks(found, folder / "agent.yaml", random.Random(seed))  # noqa: S311 - the same run for the same seed
         stack.push_async_callback(_stop, tasks)
         yield found
         for task in tasks:
             if task.done():
                 task.result()
+
+
+def _write(path: Path, entries: dict[str, Any], two_sided: set[str]) -> None:
+    """The agent's configuration."""
+    for entry in entries["devices"]:
+        if entry["id"] in two_sided:
+            entry["profile"] = PROFILE
+    path.write_text(yaml.safe_dump(entries), encoding="utf-8")
 
 
 def _tasks(site: TruthSite, agent_yaml: Path, chance: random.Random) -> list["asyncio.Task[None]"]:
