@@ -4,10 +4,11 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from tests.truth.cases import KINDS, Case, play
+from tests.truth.cases import KINDS, Case, Kind, play
 from tests.truth.compare import Row, merged
 from tests.truth.conservation import Stage, conserve
 from tests.truth.leap import run_leaping
@@ -46,9 +47,9 @@ class Report:
         ]
 
 
-def _too_long(kind: str, cases: Sequence[Case]) -> bool:
-    limit = KINDS[kind].longest  # type: ignore[index]
-    return limit is not None and any(case.error > limit for case in cases if case.kind == kind)
+def _too_long(kind: Kind, cases: Sequence[Case]) -> bool:
+    limit = KINDS[kind].longest
+    return limit is not None and any(case.error > limit for case in cases if case.kind == kind and not case.unseen)
 
 
 def quick(seed: int) -> Report:
@@ -82,8 +83,9 @@ def failures(sites: int, seed: int) -> list[Case]:
 
 def lines(report: Report) -> Iterator[str]:
     """The tables."""
-    yield from _table(FIGURES, (row.cells() for row in report.rows if row.at_once))
-    yield ""
+    if report.rows:
+        yield from _table(FIGURES, (row.cells() for row in report.rows if row.at_once))
+        yield ""
     if report.stages:
         yield from _table(STAGES, (stage.cells() for stage in report.stages))
         yield ""
@@ -95,9 +97,10 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def _distribution(kind: str, cases: Sequence[Case]) -> tuple[str, ...]:
-    of_kind, limit = KINDS[kind], KINDS[kind].longest  # type: ignore[index]
-    errors = sorted(case.error for case in cases if case.kind == kind)
+def _distribution(kind: Kind, cases: Sequence[Case]) -> tuple[str, ...]:
+    of_kind, limit = KINDS[kind], KINDS[kind].longest
+    errors = sorted(case.error for case in cases if case.kind == kind and not case.unseen)
+    unseen = sorted(case.error for case in cases if case.kind == kind and case.unseen)
     if not errors:
         return (of_kind.words, "0", *[""] * (len(CASES) - 2))
     sizes = sorted(map(abs, errors))
@@ -105,14 +108,15 @@ def _distribution(kind: str, cases: Sequence[Case]) -> tuple[str, ...]:
         *(of_kind.words, str(len(errors)), f"{100 * statistics.median(sizes):.1f} %"),
         *(f"{100 * sizes[int(0.9 * (len(sizes) - 1))]:.1f} %", f"{100 * min(errors[0], 0.0):.1f} %"),
         *(f"{100 * max(errors[-1], 0.0):+.1f} %", f"{sum(error > 0 for error in errors) / len(errors):.0%}"),
-        "" if limit is None else f"{100 * limit:g} %",
+        *("" if limit is None else f"{100 * limit:g} %", str(len(unseen))),
+        f"{100 * max(unseen[-1], 0.0):+.1f} %" if unseen else "",
     )
 
 
 def summary(report: Report) -> str:
     """The last line."""
     rows = [row for row in report.rows if row.at_once]
-    worst = max(abs(row.worst.share) for row in rows)
+    worst = max((abs(row.worst.share) for row in rows), default=0.0)
     ours = [abs(case.error) for case in report.cases if KINDS[case.kind].ours]
     return (
         f"{len(rows)} figures, worst error {100 * worst:.1f} %, "
@@ -120,14 +124,21 @@ def summary(report: Report) -> str:
     )
 
 
+WHAT: Final[Mapping[str, Callable[[int], Report]]] = {
+    "all": full,
+    "quick": quick,
+    "failures": lambda seed: Report(cases=failures(50, seed)),
+}
+
+
 def main() -> int:
     """Exit status."""
     parser = argparse.ArgumentParser(prog="make truth ARGS=…", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["all", "quick"], default="all")
+    parser.add_argument("what", nargs="?", choices=[*WHAT], default="all")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     started = time.perf_counter()
-    report = (quick if arguments.what == "quick" else full)(arguments.seed)
+    report = WHAT[arguments.what](arguments.seed)
     for line in lines(report):
         print(line)
     print(f"took {time.perf_counter() - started:.0f} s")

@@ -19,7 +19,8 @@ from tests.truth.leap import run_leaping
 
 WARM_S: Final = 600.0
 LONGEST_S: Final = 7200.0
-CASES_A_SITE: Final = 4
+POLLED_ONCE_S: Final = 12.0
+"""By then every reading that matters is newer than a step of the load: ten seconds, and a cycle of the world and a poll."""
 Kind = Literal["battery", "claim", "pumps", "primary_flow", "heat_rejection"]
 
 
@@ -62,6 +63,8 @@ class Case:
     kind: Kind
     predicted_s: float | None
     actual_s: float
+    unseen: bool
+    """The load had stepped so shortly before that not everything had been polled since."""
 
     @property
     def error(self) -> float:
@@ -85,15 +88,16 @@ async def _play(seed: int, chance: random.Random) -> list[Case]:
         await found.run(polled_s)
         found.cycle()
         world, shown = found.simulation.world, {key: each.value for key, each in found.known().items()}
-        cases = []
+        cases, unseen = [], prepared.stepped_s > found.now_s - POLLED_ONCE_S
         for ups in ages:
             actual_s = carries_on_s(world, ups, LONGEST_S)
             said = found.readings(ups).get("dcim_ups_battery_runtime_seconds")
-            cases.append(Case(seed, "battery", _of(shown, "ups_modelled_runtime_seconds", f"device={ups}"), actual_s))
-            cases.append(Case(seed, "claim", said if isinstance(said, float) else None, actual_s))
+            ours = _of(shown, "ups_modelled_runtime_seconds", f"device={ups}")
+            cases.append(Case(seed, "battery", ours, actual_s, unseen))
+            cases.append(Case(seed, "claim", said if isinstance(said, float) else None, actual_s, unseen))
         for failure in sorted(chance.sample(FAILURES, 2)):
             predicted = _of(shown, "loop_ride_through_seconds", f"failure={failure}")
-            cases.append(Case(seed, failure, predicted, rides_through_s(world, "tcs", failure, LONGEST_S)))
+            cases.append(Case(seed, failure, predicted, rides_through_s(world, "tcs", failure, LONGEST_S), unseen))
     return cases
 
 
@@ -116,16 +120,15 @@ class _Prepared:
     def __init__(self, chance: random.Random, ages: Mapping[str, float], fails_at_s: float) -> None:
         self._chance = chance
         self._ages = ages
-        self._fails_at_s = fails_at_s
+        self.stepped_s = fails_at_s - chance.uniform(0.0, 120.0)
 
     def __call__(self, simulation: Simulation) -> None:
         """Loads, ages, temperature of facility water, and perhaps an outage before."""
         world, chance = simulation.world, self._chance
-        step_s = self._fails_at_s - chance.uniform(0.0, 120.0)
         levels = chance.uniform(0.3, 0.9), chance.uniform(0.3, 0.9)
         for rack in world.loads:
             own, design_w = chance.uniform(0.9, 1.1), world.site.racks[rack].design_power_w
-            world.loads[rack] = SteppedLoad(levels[0] * own * design_w, levels[1] * own * design_w, step_s)
+            world.loads[rack] = SteppedLoad(levels[0] * own * design_w, levels[1] * own * design_w, self.stepped_s)
         for ups, health in self._ages.items():
             world.network.ups[ups].battery.health = health
         world.primaries["fws"].warm_k = chance.uniform(-6.0, 6.0)
@@ -171,7 +174,11 @@ def _cooling(chance: random.Random, racks: Mapping[str, int], share: float) -> d
     unit: dict[str, Any] = {"primary": "fws", "secondary": "tcs", "from": ["bus-a", "bus-b"], "row": "a"}
     unit["rated_cooling_w"] = round(total * share * chance.uniform(1.05, 1.3) / required)
     facility = {"kind": "primary", "coolant": "water", "volume_m3": round(total / 1e6 * chance.uniform(1.0, 4.0), 3)}
-    through: dict[str, Any] = {"kind": "secondary", "coolant": chance.choice(["pg25", "water"]), "cdus_required": required}
+    through: dict[str, Any] = {
+        "kind": "secondary",
+        "coolant": chance.choice(["pg25", "water"]),
+        "cdus_required": required,
+    }
     through |= {"volume_m3": round(total / 1e6 * chance.uniform(0.25, 0.8), 3), "racks": [*racks]}
     return {
         "loops": [{"id": "fws", **facility}, {"id": "tcs", **through}],

@@ -99,7 +99,7 @@ TOLERANCES: Final[Mapping[str, Within]] = {
     "loop_air_heat_watts": within(0.01, "rating"),
     "loop_redundancy_margin_watts": within(0.01, "rating"),
     "loop_cdus_spare": within(0.0, "1"),
-    "loop_ride_through_seconds": within(0.3, high=0.1, why="lumped capacities; short rather than long"),
+    "loop_ride_through_seconds": within(0.7, high=0.1, why="short while the load dips: the heat that was counts"),
     "site_interim_pue_ratio": within(0.005),
     "loop_interim_ppue_ratio": within(0.002),
     "site_ref_ratio": within(0.005),
