@@ -5,6 +5,7 @@ decoded and derived from as ever. The clock leaps (`tests.truth.leap`): an hour 
 """
 
 import asyncio
+import inspect
 import random
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -63,6 +64,8 @@ class Asking:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         call = getattr(self._client, name)
+        if not inspect.iscoroutinefunction(call):
+            return call
 
         async def counted(*arguments: Any) -> Any:  # noqa: ANN401
             self._site.asked += 1
