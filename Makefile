@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test check bench chaos fmt
+.PHONY: help demo test check bench chaos truth fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -12,6 +12,7 @@ help:
 	@echo "make check  format, lint, imports, types, generated files, rules, wheel"
 	@echo "make bench  the figures in the README"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it"
+	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make fmt    format and fix what can be fixed"
 
 demo:
@@ -29,6 +30,9 @@ bench:
 
 chaos:
 	@scripts/chaos $(ARGS)
+
+truth:
+	@scripts/truth $(ARGS)
 
 fmt:
 	@scripts/venv dev

@@ -16,7 +16,8 @@ from simulator.wire.fleet import Fleet
 from simulator.world import World
 from simulator.world.faults import WIRE_FAULTS, Fault, Faults
 from simulator.world.instruments import Instruments
-from simulator.world.truth import truth, truth_if
+from simulator.world.truth import truth
+from simulator.world.what_if import truth_if
 
 log = logging.getLogger(__name__)
 TICK_S: Final = 0.25

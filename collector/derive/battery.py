@@ -20,14 +20,26 @@ class Battery:
         self._health = health
         self._peukert = peukert
 
-    def runtime_s(self, load_w: float, charge: float, health: float | None = None) -> float:
-        """Seconds that the battery carries `load_w` at a charge and health of 0 to 1; at most a day."""
+    def runtime_s(self, load_w: float, charge: float, health: float | None = None, on_battery_s: float = 0.0) -> float:
+        """Seconds that the battery carries `load_w` at a charge and health of 0 to 1; at most a day.
+
+        Charge counts from full, and what age has taken is missing at the end: of a new battery's capacity, charge - (1 -
+        health) is left. A battery with that part of the capacity lasts as a whole one at the load over that part. What the
+        load has taken at its rate in `on_battery_s` does not come back at once: it lasts no longer than from full, less that.
+        """
+        whole = min(self._health if health is None else health, 1.0)
+        left = charge - (1.0 - whole)
+        if left <= 0:
+            return 0.0
         if load_w <= 0:
             return LONGEST_S
+        seconds = min(self._full_s(load_w / left), self._full_s(load_w / whole) - on_battery_s, LONGEST_S)
+        return max(seconds, 0.0)
+
+    def _full_s(self, load_w: float) -> float:
         power_w, full_s, exponent = self._segment(load_w)
         log_s = math.log(full_s) + exponent * math.log(power_w / load_w)
-        factor = charge * (self._health if health is None else min(health, 1.0))
-        return min(math.exp(min(log_s, math.log(LONGEST_S))) * factor, LONGEST_S)
+        return math.exp(min(log_s, math.log(10 * LONGEST_S)))
 
     def _segment(self, load_w: float) -> tuple[float, float, float]:
         points: Sequence[tuple[float, float]] = self._points

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from collector.derive.engine import Settings
-from collector.derive.loops import Thermal
+from collector.derive.ride_through import Thermal
 from rackflow.config import Name, Secret, StrictModel
 from rackflow.site import Battery
 from rackflow.site.section import Celsius
@@ -21,6 +21,8 @@ class ThermalConfig(StrictModel):
     chip_limit_celsius: Celsius | None = None
     chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] | None = None
     chip_heat_capacity_seconds_per_kelvin: Positive | None = None
+    chip_standing_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().chip_standing_ratio
+    supply_volume_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().supply_volume_ratio
 
 
 class DeriveConfig(StrictModel):

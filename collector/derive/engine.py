@@ -10,9 +10,10 @@ from collector.derive.electrical import RackPower, plan_racks
 from collector.derive.energy import Accounts, plan_accounts
 from collector.derive.feeds import plan_feeds
 from collector.derive.frame import Figure, Leaf, Plan, Values, figures, fill
-from collector.derive.loops import Thermal, plan_loops
+from collector.derive.loops import plan_loops
 from collector.derive.memory import Memory, Watched, plan_watched
 from collector.derive.planner import Planner, inputs_of
+from collector.derive.ride_through import Thermal
 from collector.latest import Latest
 from collector.readings import Series
 from rackflow.site import Battery, Site

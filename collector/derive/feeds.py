@@ -74,7 +74,8 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
         _installed(planner, ups, sheet.installed)
         battery = Battery(sheet.runtimes, sheet.health, sheet.peukert)
         health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
-        model = planner.step((power, charge, *health), battery.runtime_s)
+        spent = planner.each(ups, "dcim_ups_on_battery_seconds")[:1]
+        model = planner.step((power, charge, *health, *spent), _runtime(battery, bool(health), bool(spent)))
         shortest = planner.step((claim, model), min)
         optimism = planner.step((claim, model), _optimism)
         planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
@@ -91,6 +92,13 @@ def _installed(planner: Planner, ups: str, day: date | None) -> None:
     if day is not None and not planner.has(ups, metric):
         since_s = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
         planner.publish_of(metric, ups, planner.step((), lambda: since_s))
+
+
+def _runtime(battery: Battery, with_health: bool, with_spent: bool) -> Compute:  # noqa: FBT001 - what follows the charge
+    def seconds(load_w: float, charge: float, *more: float) -> Value:
+        return battery.runtime_s(load_w, charge, more[0] if with_health else None, more[-1] if with_spent else 0.0)
+
+    return seconds
 
 
 def _optimism(claim: float, model: float) -> Value:

@@ -91,8 +91,7 @@ def frequency_hertz(world: World, *, free: bool = False) -> float:
 
 def _ups(world: World, ups: Ups) -> dict[str, float | str]:
     battery, total = ups.battery, sum(ups.output_w)
-    draw = max(total + ups.loss_w, 1.0)
-    left = battery.believed_s(draw)
+    left = battery.believed_s(ups.drawn_w)
     low = "low" if ups.mode == "battery" and left < LOW_BATTERY_S else "normal"
     on = ups.mode != "none"
     current = [w / (v * UPS_POWER_FACTOR) if v else 0.0 for w, v in zip(ups.output_w, ups.output_volts, strict=True)]

@@ -31,6 +31,9 @@ STOP_K: Final = 13.0
 """So much above, the equipment is off; between, it slows down."""
 LOW_FLOW: Final = 0.2
 """Of the design flow, below which coolant is as warm as the return all along the plates."""
+FILM: Final = (0.02, 1.5, 0.6)
+"""Least and highest flow that counts for the heat from plates to coolant, of the design flow, and the exponent."""
+LOW_FLOW_FILM: Final = FILM[0] ** FILM[2]
 DEAERATION_S: Final = 600.0
 STABLE: Final = 0.3
 """Part of a volume that may flow through it in one step of the explicit scheme."""
@@ -154,7 +157,7 @@ class SecondaryLoop:
 
     def _plate(self, plates: Plates, heat_w: float, coolant_c: float, dt_s: float) -> float:
         """Heat of one rack into the coolant over a step, W; the plates keep the rest."""
-        film = max(0.02, min(1.5, self.flow / self.design_flow)) ** 0.6
+        film = max(FILM[0], min(FILM[1], self.flow / self.design_flow)) ** FILM[2]
         conductance = plates.conductance * film
         mass = plates.design_w * plates.j_per_k_w
         target = coolant_c + heat_w / conductance

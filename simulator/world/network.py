@@ -173,8 +173,7 @@ def build_network(site: Site, seed: int) -> Network:
     network = Network(order=_order(site))
     network.sources = {name: site.sources(name) for name in network.order}
     network.feeds = {each.id: Feed(each, volts, seed + at) for at, each in enumerate(site.feeds.values())}
-    for each in site.ups.values():
-        network.ups[each.id] = Ups(each.id, each.rated_power_w, volts, _battery(each))
+    network.ups = {each.id: new_ups(each, volts) for each in site.ups.values()}
     for panel in site.panels.values():
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
     network.switches = {each.id: Switch(each, volts) for each in site.transfer_switches.values()}
@@ -185,6 +184,11 @@ def build_network(site: Site, seed: int) -> Network:
     for unit in (*site.cdus, *site.air_units):
         network.consumers[unit] = Consumer(unit, site.sources(unit) or [*site.feeds])
     return network
+
+
+def new_ups(section: UpsSection, volts: float) -> Ups:
+    """A UPS as it is delivered, its battery full."""
+    return Ups(section.id, section.rated_power_w, volts, _battery(section))
 
 
 def _battery(ups: UpsSection) -> Battery:

@@ -48,6 +48,16 @@ class Ups:
         """Of rated power, as of the last step."""
         return sum(self.output_w) / self.rated_w
 
+    @property
+    def drawn_w(self) -> float:
+        """What the battery would have to give at this load."""
+        total = sum(self.output_w)
+        return max(1.0, total + INVERTER_SHARE * self._loss_w(total / self.rated_w))
+
+    def _loss_w(self, load: float) -> float:
+        """Of double conversion."""
+        return self.rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)
+
     def supply(self, input_volts: list[float], dt_s: float) -> list[float]:
         """Decide the mode for this step; returns the output's voltages."""
         good = min(input_volts) >= LEAST_VOLTS * self.volts
@@ -73,9 +83,8 @@ class Ups:
         """Carry this load for a step; returns the input's power per phase."""
         self.output_w = output_w
         total = sum(output_w)
-        load = total / self.rated_w
         charge = 0.0
-        self.loss_w = self.rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)
+        self.loss_w = self._loss_w(total / self.rated_w)
         if self.mode == "bypass":
             self.loss_w = BYPASS_LOSS[0] * self.rated_w + BYPASS_LOSS[1] * total
             self.battery.rest()

@@ -16,7 +16,7 @@ from rackflow.snmprec import Record, read_snmprec
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
 PROFILES = load_profiles()
-DERIVED = ("dcim_ups_output_current_unbalance_ratio", "dcim_pdu_current_unbalance_ratio")
+DERIVED = ("dcim_ups_output_current_unbalance_ratio", "dcim_pdu_current_unbalance_ratio", "dcim_env_dew_point_celsius")
 """Computed from several readings: gone without a reason of their own where one of those is bad."""
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from simulator.world.cdu import Cdu
 from simulator.world.load import HeldLoad
-from simulator.world.truth import truth_if
+from simulator.world.what_if import truth_if
 from tests.simulator.faulty import Site
 
 ROW, LOOP = "hall-1-a", "hall-1-a-tcs"

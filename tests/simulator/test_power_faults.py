@@ -3,7 +3,8 @@
 import pytest
 
 from simulator.world.load import HeldLoad
-from simulator.world.truth import truth, truth_if
+from simulator.world.truth import truth
+from simulator.world.what_if import truth_if
 from tests.simulator.faulty import Site
 
 

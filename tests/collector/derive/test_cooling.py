@@ -1,9 +1,11 @@
 """CDUs and loops: figures worked out by hand from the site of hall.yaml."""
 
+import math
+
 import pytest
 
-from collector.derive.engine import Settings
-from collector.derive.loops import Thermal
+from collector.derive.engine import Settings, SiteFigures
+from collector.derive.ride_through import Thermal
 from rackflow.physics import dew_point_celsius
 from rackflow.site import Site
 from tests.collector.derive.hall import Readings, hall
@@ -18,6 +20,7 @@ def cdu(heat_w: float, supply_c: float = 30.0, *pumps: str) -> dict[str, float |
         "cdu_heat_removed_watts{loop=secondary}": heat_w,
         "cdu_heat_removed_watts{loop=primary}": heat_w * 1.02,
         "cdu_supply_temperature_celsius{loop=secondary}": supply_c,
+        "cdu_return_temperature_celsius{loop=secondary}": supply_c + 8.0,
         "cdu_dew_point_celsius": 12.0,
         "cdu_pumps_required": 1.0,
         "cdu_power_watts": 2_000.0,
@@ -55,20 +58,31 @@ def test_pumps_and_cdus_beyond_those_needed_are_spare() -> None:
     assert readings.values("cdu_pumps_spare")["device=cdu-2"] is None
 
 
+def cooled_with(**thermal: float) -> Readings:
+    """The same, and what is configured of chips and pipes."""
+    readings = cooled()
+    readings.engine = SiteFigures("t1", hall(), Settings(thermal=Thermal(**thermal)))
+    return readings
+
+
+WATER, CHIPS = 0.4 * 4.007e6, 0.393 * 0.8 * 120_000
+"""J/K: 0.4 m3 of PG25 at 4.007e6 J/(m3 K), and the cold plates of 96 kW by design."""
+
+
 def test_ride_through_is_what_the_heat_capacity_lasts() -> None:
     times = cooled().values("loop_ride_through_seconds")
-    # 0.4 m3 of PG25 at 4.007e6 J/(m3 K), 13 K from the warmer supply to the limit, 96 kW
-    assert times["loop=tcs,failure=primary_flow"] == pytest.approx(13 * 0.4 * 4.007e6 / 96_000, rel=1e-3)
+    # 13 K from the warmer supply to the limit, of which the return takes 8 K; 96 kW and 4 kW of pumps
+    assert times["loop=tcs,failure=primary_flow"] == pytest.approx((13 - 8) * (WATER + CHIPS) / 100_000, rel=1e-3)
     # with 4 m3 of water at 4.150e6 behind it
     assert times["loop=tcs,failure=heat_rejection"] == pytest.approx(
-        13 * (0.4 * 4.007e6 + 4 * 4.150e6) / 96_000, rel=1e-3
+        13 * (WATER + CHIPS + 4 * 4.150e6) / 100_000, rel=1e-3
     )
     # 0.8 * 120 kW of liquid design power is what flows now: chips at 32 + 15 degC, 43 K * 0.393 J/K per W
     assert times["loop=tcs,failure=pumps"] == pytest.approx(43 * 0.393, rel=1e-6)
 
 
 SITE_FACTS = (
-    ("racks: [a2], cdus_required: 1", "racks: [a2], cdus_required: 1, max_supply_celsius: 40"),
+    ("racks: [a2], cdus_required: 1", "racks: [a2], cdus_required: 1, max_supply_celsius: 44"),
     ("liquid_share: 0.8,", "liquid_share: 0.8, chip_limit_celsius: 85, chip_rise_kelvin: 20,"),
     (
         "rated_cooling_w: 200000, from: [row-a, row-b]",
@@ -80,7 +94,7 @@ SITE_FACTS = (
 def test_ride_through_and_redundancy_count_to_what_the_site_file_says() -> None:
     readings = cooled(hall(*SITE_FACTS))
     times = readings.values("loop_ride_through_seconds")
-    assert times["loop=tcs,failure=primary_flow"] == pytest.approx(8 * 0.4 * 4.007e6 / 96_000, rel=2e-3)
+    assert times["loop=tcs,failure=primary_flow"] == pytest.approx((12 - 8) * (WATER + CHIPS) / 100_000, rel=2e-3)
     assert times["loop=tcs,failure=pumps"] == pytest.approx((85 - 32 - 20) * 0.393, rel=1e-6)
     assert readings.values("cdu_pumps_spare") == {"device=cdu-1": 0.0, "device=cdu-2": 0.0}
 
@@ -99,10 +113,38 @@ def test_of_several_kinds_of_chips_the_first_at_its_limit_counts() -> None:
         ("design_power_w: 8000}", "design_power_w: 8000, liquid_share: 0.5, chip_limit_celsius: 70}"),
         ("racks: [a2]", "racks: [a1, a2]"),
     )
-    # 96 kW of the 100 kW of design: a1's chips are at 32 + 15 * 0.96 degC
-    left_k = 70 - 32 - 15 * 0.96
+    # the rack that takes most of its design power takes all of it: a1's chips are at 32 + 15 degC at the worst
+    left_k = 70 - 32 - 15
     times = cooled(site).values("loop_ride_through_seconds")
-    assert times["loop=tcs,failure=pumps"] == pytest.approx(left_k * 0.393 / 0.96, rel=1e-6)
+    assert times["loop=tcs,failure=pumps"] == pytest.approx(left_k * 0.393, rel=1e-6)
+
+
+def test_ride_through_takes_what_is_known_of_pipes_and_of_chips_in_standing_coolant() -> None:
+    times = cooled_with(supply_volume_ratio=0.5, chip_standing_ratio=0.15).values("loop_ride_through_seconds")
+    assert times["loop=tcs,failure=primary_flow"] == pytest.approx((13 - 8 / 4) * (WATER + CHIPS) / 100_000, rel=1e-3)
+    # 1 % of its power a kelvin: 43 K warmer it keeps 57 %
+    assert times["loop=tcs,failure=pumps"] == pytest.approx(-math.log(1 - 0.43) * 39.3, rel=1e-3)
+
+
+def test_where_chips_settle_in_standing_coolant_the_coolant_is_what_warms() -> None:
+    times = cooled_with(chip_standing_ratio=1.0).values("loop_ride_through_seconds")
+    assert times["loop=tcs,failure=pumps"] == pytest.approx(43 * (WATER + CHIPS) / 96_000, rel=2e-3)
+
+
+def test_a_load_that_has_just_risen_counts_before_the_coolant_shows_it() -> None:
+    readings = cooled()
+    before = readings.values("loop_ride_through_seconds")
+    for pdu in ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2"):
+        readings.currents(pdu, 60.0, 60.0, 60.0, watts=45_000, now=100.5)
+    after = readings.values("loop_ride_through_seconds")
+    ratio = 148 / 100  # 0.8 * 180 kW and the pumps, against 100 kW
+    assert after["loop=tcs,failure=primary_flow"] == pytest.approx(before["loop=tcs,failure=primary_flow"] / ratio)  # type: ignore[operator]
+    assert after["loop=tcs,failure=pumps"] == pytest.approx((90 - 32 - 15 * 1.5) * 0.393 / 1.5)
+    # without the racks' word it is the coolant's
+    lone = Readings()
+    for name in ("cdu-1", "cdu-2"):
+        lone.take(name, cdu(48_000, 32.0, "running"), device_class="cdu")
+    assert lone.values("loop_ride_through_seconds") == before
 
 
 def test_without_heat_there_is_no_ride_through_and_the_reason_is_said() -> None:

@@ -140,7 +140,20 @@ def test_runtime_follows_the_power_law_of_the_data_sheet(load_w: float, seconds:
     # k = ln(840/300)/ln 2 = 1.4854: each halving of the load gives 2.8 times the time, sqrt(2) gives sqrt(2.8)
     battery = Battery({100_000: 300, 50_000: 840})
     assert battery.runtime_s(load_w, 1.0) == pytest.approx(seconds, rel=1e-4)
-    assert battery.runtime_s(load_w, 0.5, 0.8) == pytest.approx(0.4 * seconds, rel=1e-4)
+    # 0.5 - 0.2 of its capacity is left: as a whole battery at the load over 0.3
+    assert battery.runtime_s(load_w, 0.5, 0.8) == pytest.approx(0.3**1.4854268 * seconds, rel=1e-4)
+
+
+def test_what_age_has_taken_is_missing_at_the_end() -> None:
+    battery = Battery({100_000: 300, 50_000: 840}, health=0.7)
+    assert battery.runtime_s(50_000, 0.3) == battery.runtime_s(0.0, 0.2) == 0.0
+    assert battery.runtime_s(50_000, 1.0, 1.3) == pytest.approx(840)
+
+
+def test_on_battery_it_lasts_no_longer_than_from_full_less_what_has_gone_by() -> None:
+    battery = Battery({100_000: 300, 50_000: 840})
+    assert battery.runtime_s(100_000, 0.5, None, 280.0) == pytest.approx(20)
+    assert battery.runtime_s(100_000, 0.5, None, 400.0) == 0.0
 
 
 def test_one_runtime_of_the_data_sheet_uses_the_peukert_exponent() -> None:
@@ -154,7 +167,7 @@ WITH_SHEET = ("id: ups-a1, from: [A], ", f"id: ups-a1, from: [A], {SHEET}, ")
 
 def test_autonomy_stands_beside_the_claim_and_the_margin_takes_the_shorter() -> None:
     readings = loaded(hall(WITH_SHEET))
-    seconds = 0.9 * 300 * (100 / 30) ** 1.4854268
+    seconds = 300 * (0.9 * 100 / 30) ** 1.4854268
     figures = readings.figures()
     place = "{feed=A,device=ups-a1}"
     assert figures[f"ups_modelled_runtime_seconds{place}"].value == pytest.approx(seconds)
@@ -180,7 +193,7 @@ def test_what_the_ups_says_of_its_battery_goes_before_the_site_file() -> None:
     assert modelled is not None
     readings.take("ups-a1", {metric: 1.7e9, "ups_battery_health_ratio": 0.45}, device_class="ups")
     assert readings.values(metric, now=102.0) == {}
-    assert readings.values("ups_modelled_runtime_seconds", now=102.0)[place] == pytest.approx(modelled / 2)
+    assert readings.values("ups_modelled_runtime_seconds", now=102.0)[place] == pytest.approx(modelled * 0.5**1.4854268)
 
 
 def test_a_series_that_no_figure_needs_does_not_make_a_new_plan() -> None:
