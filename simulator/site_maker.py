@@ -14,7 +14,7 @@ RACKS_PER_ROW: Final = 8
 RACKS_PER_ROOM: Final = 64
 LIQUID_SHARE: Final = 0.85
 INSTALLED: Final = date(2025, 9, 1)
-RUNTIMES_S: Final = {0.1: 5280.0, 0.25: 2040, 0.5: 920, 0.75: 570, 1.0: 410}
+RUNTIMES_S: Final = {0.1: 5280, 0.25: 2040, 0.5: 920, 0.75: 570, 1.0: 410}
 """Of a UPS's battery, by load."""
 CHIPS: Final = {"chip_limit_celsius": 75, "chip_rise_kelvin": 17, "chip_heat_capacity_seconds_per_kelvin": 0.5}
 MOROCCO: Final = {
