@@ -9,8 +9,11 @@ from tests.collector.derive.hall import Readings, hall
 Sensors = dict[str, float | str]
 AIR = (
     "sensors:\n",
-    "sensors:\n  - {id: e1, device: pdu-a2-a1, sensor: '1', rack: a2, position: inlet}\n"
-    "  - {id: e2, device: pdu-a2-b1, sensor: '1', rack: a2, position: inlet}\n",
+    "sensors:\n"
+    + "".join(
+        f"  - {{id: {pdu}-front, device: {pdu}, sensor: '1', rack: a2, position: inlet}}\n"
+        for pdu in ("pdu-a2-a1", "pdu-a2-b1")
+    ),
 )
 
 
