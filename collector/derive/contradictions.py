@@ -1,6 +1,7 @@
 """Readings that contradict each other: in go what power meters and air sensors say at one time, out come those that cannot be; pure.
 
-Readings are not of one moment, and loads step: nothing is named before it has been impossible for a minute without a break.
+Readings are not of one moment, and loads step: nothing is named before it has been impossible, in one direction, for a minute
+and for six polls without a break.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from statistics import median
 from typing import Final
 
 from collector.derive.planner import Planner
-from collector.derive.suspects import Lasting
+from collector.derive.suspects import SUSTAINED_S, Lasting
 from rackflow.physics import dew_point_celsius
 from rackflow.site import Site
 
@@ -24,10 +25,14 @@ _ROOM_K: Final = 20.0
 _MOISTURE_K: Final = 10.0
 """Air of a room is mixed: its dew points agree, wherever they are measured."""
 _LEAST_SENSORS: Final = 3
+_AIR: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
 _OF_ONE_PHASE: Final = ("_L1", "_L2", "_L3")
 
 Numbers = Callable[[str, str], float | None]
 """The current value of a device's series, by device and key."""
+
+Impossible = tuple[str, str, str, bool]
+"""Device, series key, name of the reading, and whether it is above what it is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,14 @@ _SIDES: Final = (
 )
 """Device class, side, how its phases' metrics begin, power of a phase, total power."""
 _OF_PHASE: Final = ("current_amperes", "voltage_volts", "apparent_power_voltamperes")
+
+
+MEASURED: Final = frozenset(
+    {f"{begin}{what}" for _, _, begin, _, _ in _SIDES for what in _OF_PHASE}
+    | {metric for *_, power, total in _SIDES for metric in (power, total)}
+    | {f"dcim_env_{what}" for what in _AIR}
+)
+"""All metrics that are held against each other."""
 
 
 def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[Meter, ...]:
@@ -100,9 +113,6 @@ def plan_air(planner: Planner, site: Site) -> dict[str, tuple["AirSensor", ...]]
     return {room: tuple(sensors) for room, sensors in rooms.items() if len(sensors) >= _LEAST_SENSORS}
 
 
-_AIR: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
-
-
 @dataclass(frozen=True, slots=True)
 class AirSensor:
     """One sensor and its series keys; "" where it has none."""
@@ -128,27 +138,29 @@ class Contradictions:
         meters: Mapping[str, Sequence[Meter]],
         rooms: Mapping[str, Sequence[AirSensor]],
         numbers: Numbers,
+        life_s: Callable[[str], float],
         now: float,
     ) -> None:
-        """One cycle."""
+        """One cycle. `life_s` is the shelf life, three polls, of what a device is asked for least often of all this."""
         self.suspects, self.named = set(), set()
-        impossible: set[tuple[str, str, str]] = set()
+        impossible: set[Impossible] = set()
         for device, sides in meters.items():
             for meter in sides:
-                impossible.update((device, key, name) for key, name in impossible_power(meter, device, numbers))
+                impossible.update(impossible_power(meter, device, numbers))
         for sensors in rooms.values():
             impossible.update(impossible_air(sensors, numbers))
-        lasting = list(self._lasting.of(impossible, now))
-        phases = {(device, name.partition("_")[0]) for device, _, name in lasting if name.endswith(_OF_ONE_PHASE)}
-        for device, key, name in lasting:
+        patience = {each: max(SUSTAINED_S, 2 * life_s(each[0])) for each in impossible}
+        lasting = list(self._lasting.of(patience, now))
+        phases = {(device, name.partition("_")[0]) for device, _, name, _ in lasting if name.endswith(_OF_ONE_PHASE)}
+        for device, key, name, _ in lasting:
             # Where a phase is off, its sum must be: that acquits the total.
             if not name.endswith("_total_power") or (device, name.partition("_")[0]) not in phases:
                 self.suspects.add((device, key))
                 self.named.add((device, name))
 
 
-def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[tuple[str, str]]:
-    """Keys, each with the reading's name: power that volts and amperes do not carry, and sums that are none."""
+def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[Impossible]:
+    """Power that volts and amperes do not carry, and sums that are none."""
     powers: list[float | None] = []
     for phase in meter.phases:
         power, current, volts, apparent = (
@@ -158,17 +170,18 @@ def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[tu
         if power is None or current is None or volts is None or _fits(power, volts * current):
             continue
         # A device that measures apparent power as well says which of both is off.
+        above = abs(power) > abs(volts * current)
         if apparent is None or not _fits(power, apparent):
-            yield phase.power, f"{meter.side}_power_{phase.name}"
+            yield device, phase.power, f"{meter.side}_power_{phase.name}", above
         if apparent is None or _fits(power, apparent):
-            yield phase.current, f"{meter.side}_current_{phase.name}"
+            yield device, phase.current, f"{meter.side}_current_{phase.name}", above
     total = numbers(device, meter.total) if meter.total else None
     known = [power for power in powers if power is not None]
     if total is None or len(known) < len(powers):
         return
     whole = sum(known)
     if abs(total - whole) > _FLOOR_W + _SUM_PART * max(abs(total), abs(whole)):
-        yield meter.total, f"{meter.side}_total_power"
+        yield device, meter.total, f"{meter.side}_total_power", total > whole
 
 
 def _fits(power: float, apparent: float) -> bool:
@@ -176,17 +189,17 @@ def _fits(power: float, apparent: float) -> bool:
     return _LOWEST_FACTOR * apparent - _FLOOR_W <= power <= _HIGHEST_FACTOR * apparent + _FLOOR_W
 
 
-def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[tuple[str, str, str]]:
-    """Device, key and reading's name of what is far from what the other sensors of the room say."""
+def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[Impossible]:
+    """What is far from what the other sensors of the room say."""
     front = [each for each in sensors if not each.behind_rack and each.temperature]
     for each in _far(front, [numbers(each.device, each.temperature) for each in front], _ROOM_K):
         for key in (each.temperature, each.dew_point):
             if key:
-                yield each.device, key, f"temperature_{each.name}"
+                yield each.device, key, f"temperature_{each.name}", True
     for each in _far(sensors, [_dew_point(each, numbers) for each in sensors], _MOISTURE_K):
         for key in (each.humidity, each.dew_point):
             if key:
-                yield each.device, key, f"humidity_{each.name}"
+                yield each.device, key, f"humidity_{each.name}", True
 
 
 def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -36,15 +36,15 @@ _LEAST_DRIFT = 0.05
 
 @dataclass(slots=True)
 class Lasting:
-    """Since when things hold without a break: what holds for a minute is no accident of polls that are not of one moment."""
+    """Since when things hold without a break: what holds for long enough is no accident of polls of several moments."""
 
     _since: dict[Hashable, float] = field(default_factory=dict)
 
-    def of(self, holding: Collection[What], now: float, least_s: float = SUSTAINED_S) -> Iterator[What]:
-        """Of all that holds at `now`, what has done so for long enough."""
-        for gone in self._since.keys() - set(holding):
+    def of(self, holding: Mapping[What, float], now: float) -> Iterator[What]:
+        """Of all that holds at `now`, what has done so for as many seconds as it is given."""
+        for gone in self._since.keys() - holding.keys():
             del self._since[gone]
-        for each in holding:
+        for each, least_s in holding.items():
             if now - self._since.setdefault(each, now) >= least_s:
                 yield each
 
@@ -132,11 +132,11 @@ class CduWatch:
             if numbers.get(flow, 0.0) > _STANDING_FLOW and numbers.get(DELTA[loop], 0.0) < _COLDER_K:
                 holding[loop] = (f"{loop}_temperature", [*_TEMPERATURES[loop], *_follow(flow)])
                 self.suspects.update(dict.fromkeys(holding[loop][1], "impossible"))  # all of one poll: at once
-        for what in self._lasting.of(holding, now):
+        for what in self._lasting.of(dict.fromkeys(holding, SUSTAINED_S), now):
             self._suspect(holding[what][0], "impossible", holding[what][1])
         most_w = self._power.highest(power_w, now)
         beyond = most_w is not None and numbers.get(HEAT["secondary"], 0.0) > _MOST_CAPTURE * most_w + LEAST_HEAT_W
-        for _ in self._beyond.of(["heat"] if beyond else [], now, _TURNED_OVER_S):
+        for _ in self._beyond.of({"heat": _TURNED_OVER_S} if beyond else {}, now):
             self._suspect("secondary_heat", "impossible", _follow(FLOW["secondary"]))
 
     def _drifting(self, numbers: Mapping[str, float], now: float, power_w: float | None) -> None:

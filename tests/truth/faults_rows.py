@@ -185,11 +185,11 @@ COOLING: Final = (
         (
             Move("cdu-1 cdu_supply_temperature_celsius{loop=secondary}", "> 2", 60.0),
             Move("cdu_dew_point_margin_celsius{device=cdu-1}", "> 2", 60.0),
-            Move("loop_ride_through_seconds{failure=primary_flow,loop=tcs-1}", "< 0.9x", 60.0),
+            Move("loop_ride_through_seconds{failure=primary_flow,loop=tcs-1}", "< 0.9x", 120.0),
         ),
         (*LOOP_1, *RACK_B1, *ABOVE, *SUMS, *AIR),
         (*RACKS, "cdu_pumps_spare*", *OTHER_LOOP),
-        lasts_s=120.0,
+        lasts_s=150.0,
     ),
     Row(
         "facility water 15 K too warm",
