@@ -31,8 +31,16 @@ _OF_ONE_PHASE: Final = ("_L1", "_L2", "_L3")
 Numbers = Callable[[str, str], float | None]
 """The current value of a device's series, by device and key."""
 
-Impossible = tuple[str, str, str, bool]
-"""Device, series key, name of the reading, and whether it is above what it is held against."""
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """One reading, and whether it is above what it is held against; `keys` are all that were looked at."""
+
+    device: str
+    key: str
+    name: str
+    above: bool
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +71,6 @@ _SIDES: Final = (
 )
 """Device class, side, how its phases' metrics begin, power of a phase, total power."""
 _OF_PHASE: Final = ("current_amperes", "voltage_volts", "apparent_power_voltamperes")
-
-
-MEASURED: Final = frozenset(
-    {f"{begin}{what}" for _, _, begin, _, _ in _SIDES for what in _OF_PHASE}
-    | {metric for *_, power, total in _SIDES for metric in (power, total)}
-    | {f"dcim_env_{what}" for what in _AIR}
-)
-"""All metrics that are held against each other."""
 
 
 def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[Meter, ...]:
@@ -138,10 +138,10 @@ class Contradictions:
         meters: Mapping[str, Sequence[Meter]],
         rooms: Mapping[str, Sequence[AirSensor]],
         numbers: Numbers,
-        life_s: Callable[[str], float],
+        life_s: Callable[[str, str], float],
         now: float,
     ) -> None:
-        """One cycle. `life_s` is the shelf life, three polls, of what a device is asked for least often of all this."""
+        """One cycle. `life_s` is the shelf life of a series, three polls."""
         self.suspects, self.named = set(), set()
         impossible: set[Impossible] = set()
         for device, sides in meters.items():
@@ -149,14 +149,16 @@ class Contradictions:
                 impossible.update(impossible_power(meter, device, numbers))
         for sensors in rooms.values():
             impossible.update(impossible_air(sensors, numbers))
-        patience = {each: max(SUSTAINED_S, 2 * life_s(each[0])) for each in impossible}
+        patience = {
+            each: max(SUSTAINED_S, 2 * max(life_s(each.device, key) for key in each.keys)) for each in impossible
+        }
         lasting = list(self._lasting.of(patience, now))
-        phases = {(device, name.partition("_")[0]) for device, _, name, _ in lasting if name.endswith(_OF_ONE_PHASE)}
-        for device, key, name, _ in lasting:
+        phases = {(each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_OF_ONE_PHASE)}
+        for each in lasting:
             # Where a phase is off, its sum must be: that acquits the total.
-            if not name.endswith("_total_power") or (device, name.partition("_")[0]) not in phases:
-                self.suspects.add((device, key))
-                self.named.add((device, name))
+            if not each.name.endswith("_total_power") or (each.device, each.name.partition("_")[0]) not in phases:
+                self.suspects.add((each.device, each.key))
+                self.named.add((each.device, each.name))
 
 
 def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[Impossible]:
@@ -170,18 +172,19 @@ def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[Im
         if power is None or current is None or volts is None or _fits(power, volts * current):
             continue
         # A device that measures apparent power as well says which of both is off.
-        above = abs(power) > abs(volts * current)
+        above, keys = abs(power) > abs(volts * current), (phase.power, phase.current, phase.voltage)
         if apparent is None or not _fits(power, apparent):
-            yield device, phase.power, f"{meter.side}_power_{phase.name}", above
+            yield Impossible(device, phase.power, f"{meter.side}_power_{phase.name}", above, keys)
         if apparent is None or _fits(power, apparent):
-            yield device, phase.current, f"{meter.side}_current_{phase.name}", above
+            yield Impossible(device, phase.current, f"{meter.side}_current_{phase.name}", above, keys)
     total = numbers(device, meter.total) if meter.total else None
     known = [power for power in powers if power is not None]
     if total is None or len(known) < len(powers):
         return
     whole = sum(known)
     if abs(total - whole) > _FLOOR_W + _SUM_PART * max(abs(total), abs(whole)):
-        yield device, meter.total, f"{meter.side}_total_power", total > whole
+        parts = (meter.total, *(phase.power for phase in meter.phases))
+        yield Impossible(device, meter.total, f"{meter.side}_total_power", total > whole, parts)
 
 
 def _fits(power: float, apparent: float) -> bool:
@@ -192,14 +195,14 @@ def _fits(power: float, apparent: float) -> bool:
 def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[Impossible]:
     """What is far from what the other sensors of the room say."""
     front = [each for each in sensors if not each.behind_rack and each.temperature]
-    for each in _far(front, [numbers(each.device, each.temperature) for each in front], _ROOM_K):
+    for each, above in _far(front, [numbers(each.device, each.temperature) for each in front], _ROOM_K):
         for key in (each.temperature, each.dew_point):
             if key:
-                yield each.device, key, f"temperature_{each.name}", True
-    for each in _far(sensors, [_dew_point(each, numbers) for each in sensors], _MOISTURE_K):
+                yield Impossible(each.device, key, f"temperature_{each.name}", above, (each.temperature,))
+    for each, above in _far(sensors, [_dew_point(each, numbers) for each in sensors], _MOISTURE_K):
         for key in (each.humidity, each.dew_point):
             if key:
-                yield each.device, key, f"humidity_{each.name}", True
+                yield Impossible(each.device, key, f"humidity_{each.name}", above, (key,))
 
 
 def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:
@@ -209,11 +212,13 @@ def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:
     return dew_point_celsius(celsius, humidity) if celsius is not None and humidity is not None else None
 
 
-def _far(sensors: Sequence[AirSensor], values: Sequence[float | None], limit: float) -> Iterator[AirSensor]:
+def _far(
+    sensors: Sequence[AirSensor], values: Sequence[float | None], limit: float
+) -> Iterator[tuple[AirSensor, bool]]:
     known = [value for value in values if value is not None]
     if len(known) < _LEAST_SENSORS:
         return
     middle = median(known)
     for sensor, value in zip(sensors, values, strict=True):
         if value is not None and abs(value - middle) > limit:
-            yield sensor
+            yield sensor, value > middle

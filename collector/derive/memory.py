@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from collector.derive.contradictions import MEASURED, AirSensor, Contradictions, Meter, Numbers, plan_air, plan_meters
+from collector.derive.contradictions import AirSensor, Contradictions, Meter, Numbers, plan_air, plan_meters
 from collector.derive.cooling import HEAT
 from collector.derive.electrical import RackPower, rack_labels
 from collector.derive.frame import Figure, Output, Values, output_of
@@ -132,10 +132,9 @@ class Memory:
             watch.look(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
             distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
 
-        def life_s(device: str) -> float:
-            found = latest.held(site, device).values()
-            lives = (each.life_s for each in found if now < each.expires_at and each.series.metric.name in MEASURED)
-            return max(lives, default=0.0)
+        def life_s(device: str, key: str) -> float:
+            reading = latest.held(site, device).get(key)
+            return reading.life_s if reading is not None else 0.0
 
         self.contradictions.look(watched.meters, watched.rooms, number, life_s, now)
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))

@@ -19,7 +19,7 @@ from tests.truth.faults_rows import (
 
 LASTING_S: Final = 75.0
 """A minute without a break, a poll and a cycle."""
-HOURS: Final = {"settled_s": 4200.0, "lasts_s": 4500.0, "interval_s": 20.0}
+SETTLED_S, LASTS_S, INTERVAL_S = 4200.0, 4500.0, 20.0
 """More than an hour in which levels are learned, and as much in which the fault lasts."""
 FLOW, SUPPLY, BACK = (
     f"dcim_cdu_{what}{{loop=secondary}}"
@@ -44,7 +44,9 @@ SENSORS: Final = (
         LOOP_1,
         _TWO_SIDES,
         note="not seen in an hour: it is called frozen after fifty times its longest rest, which was four minutes here",
-        **HOURS,
+        settled_s=SETTLED_S,
+        lasts_s=LASTS_S,
+        interval_s=INTERVAL_S,
     ),
     Row(
         "flow meter of cdu-1 drifts by 10 % an hour",
@@ -53,7 +55,9 @@ SENSORS: Final = (
         LOOP_1,
         _TWO_SIDES,
         note="named by pump speed and rack power alike: the unit does not show its primary side",
-        **HOURS,
+        settled_s=SETTLED_S,
+        lasts_s=LASTS_S,
+        interval_s=INTERVAL_S,
     ),
     Row(
         "flow meter of cdu-1 noisy, 5 %",
@@ -62,7 +66,9 @@ SENSORS: Final = (
         LOOP_1,
         _TWO_SIDES,
         note="not seen: figures carry the noise, and nothing names it",
-        **HOURS,
+        settled_s=SETTLED_S,
+        lasts_s=LASTS_S,
+        interval_s=INTERVAL_S,
     ),
     Row(
         "probes of cdu-1 swapped",
