@@ -156,7 +156,7 @@ async def film(row: Row, orders: Sequence[Mapping[str, Any]]) -> list[Shot]:
     intervals = dict.fromkeys(_CLASSES, row.interval_s) if row.interval_s else {}
     derive = DERIVE | {"interval_s": max(CYCLE_S, row.interval_s)}
     data = yaml.safe_load(SITE.read_text(encoding="utf-8"))
-    async with truth_site(data, derive=derive, intervals=intervals) as site:
+    async with truth_site(data, derive=lambda _: derive, intervals=intervals) as site:
         await site.run(row.settled_s)
         began_s = site.now_s
         for order in orders:
