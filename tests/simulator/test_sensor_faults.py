@@ -67,6 +67,15 @@ def test_a_cdu_with_swapped_probes_still_answers(hall: Site) -> None:
     assert cdu_registers(shown).read("holding", 0xA034, 1) == [0]  # its own heat has no sign
 
 
+def test_a_meter_shows_the_voltage_of_what_it_measures() -> None:
+    edge = Site("edge")
+    edge.begin("mains_loss", "A")
+    edge.world.advance(5)
+    volts = "dcim_meter_voltage_volts{phase=L1}"
+    assert edge.shown("meter-it", volts) == pytest.approx(230, rel=0.02)  # behind its UPS
+    assert edge.shown("meter-main", volts) == pytest.approx(230, rel=0.02)  # of the feed that is left
+
+
 def test_a_saturated_sensor_and_a_changed_unit(hall: Site) -> None:
     hall.begin("sensor_saturated", CDU, point=FLOW, value=0.1)
     hall.begin("sensor_unit_changed", CDU, point=SUPPLY)

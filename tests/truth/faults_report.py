@@ -64,7 +64,12 @@ def _cells(played: Played) -> tuple[str, ...]:
 def _words(move: Move) -> str:
     sign, _, bound = move.how.partition(" ")
     how = {"unknown": f"unknown{', naming ' + bound if bound else ''}", "=": f"= {bound}"}.get(
-        sign, f"{sign} {bound[:-1]} times" if bound.endswith("x") else f"{sign} by {bound}"
+        sign, f"{sign} {bound[:-1]} times" if bound.endswith("x") else _beside(sign, bound)
     )
     again = f", from {move.from_s:g} s on" if move.from_s else ""
     return f"`{move.series}` {how}{again}"
+
+
+def _beside(sign: str, bound: str) -> str:
+    than = "more" if (sign == ">") is (float(bound) >= 0) else "less"
+    return f"{than} than {abs(float(bound)):g} {'above' if float(bound) >= 0 else 'below'}"

@@ -58,10 +58,11 @@ POWER: Final = (
             Move("rack_power_watts{rack=b1}", "unknown pdu-b1-b", 360.0),
             Move("site_survives_feed_loss{feed=A}", "unknown pdu-b1-b", 360.0),
         ),
-        (*ABOVE, "pdu-*", "*device=pdu-*", "rack_*", "site_*", "loop_heat_capture*", "loop_air_heat*"),
+        (*ABOVE, "pdu-*", "*device=pdu-*", "rack_*", "site_*", "loop_heat_capture*", "loop_air_heat*", "loop_ride*"),
         (*COOLING_STAYS, "cdu-1 *", "env-1 *"),
         lasts_s=420.0,
-        note="before the load is on it, no reading tells: the UPS takes its cells for healthy, and so does the model",
+        note="before the load is on it, no reading tells: the UPS takes its cells for healthy, and so does the model; "
+        "until its PDUs have failed two polls, what others took over counts twice",
     ),
     Row(
         "ups-a to bypass",
@@ -74,7 +75,7 @@ POWER: Final = (
         (*POWER_STAYS, *COOLING_STAYS, "ups-b *"),
         settled_s=660.0,
         lasts_s=660.0,
-        note="losses are means of five minutes",
+        note="losses are means of five minutes; autonomy is still shown: a UPS does not tell a bypass that the battery stands behind",
     ),
     Row(
         "loss of feed A, generator and all",

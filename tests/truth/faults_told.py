@@ -96,7 +96,7 @@ SENSORS: Final = (
         ("pdu-a1-a env_*", *MARGINS),
         (*POWER_STAYS, "loop_*", "*device=pdu-a1-a*"),
         lasts_s=180.0,
-        note="polled once a minute; for a minute the margin of all CDUs is 12 K too small",
+        note="for a minute the margin of all CDUs is 12 K too small",
     ),
     Row(
         "firmware of pdu-a1-a tells its probe in degF",
