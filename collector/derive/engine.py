@@ -71,7 +71,9 @@ class SiteFigures:
         distrusted = self._memory.look(self._watched, latest, self.name, self._before, now) if self._watched else {}
         # Others take over what a device that died delivered: with its last word beside theirs, sums would count it twice.
         silent = {
-            each.device for each in latest.devices_of(self.name) if each.up is False and each.time_ms > each.since_ms
+            each.device
+            for each in latest.devices_of(self.name)
+            if each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms  # not the first
         }
         values = fill(plan, lambda device: latest.held(self.name, device), distrusted, now, silent)
         found = figures(plan, values)
