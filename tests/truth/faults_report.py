@@ -63,9 +63,12 @@ def _cells(played: Played) -> tuple[str, ...]:
 
 def _words(move: Move) -> str:
     sign, _, bound = move.how.partition(" ")
-    how = {"unknown": f"unknown{', naming ' + bound if bound else ''}", "=": f"= {bound}"}.get(
-        sign, f"{sign} {bound[:-1]} times" if bound.endswith("x") else _beside(sign, bound)
-    )
+    if sign == "unknown":
+        how = f"unknown{', naming ' + bound if bound else ''}"
+    elif sign == "=":
+        how = f"= {bound}"
+    else:
+        how = f"{sign} {bound[:-1]} times" if bound.endswith("x") else _beside(sign, bound)
     again = f", from {move.from_s:g} s on" if move.from_s else ""
     return f"`{move.series}` {how}{again}"
 
