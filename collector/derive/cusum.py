@@ -7,6 +7,7 @@ SLACK = 0.03
 LIMIT = 1.0
 """Sum of the deviations beyond the slack, over minutes: 1 %/h is found within five hours of its start, at 5 to 6 %."""
 _MINUTE_S = 60.0
+_RECENT = 1 / 15
 
 
 @dataclass(slots=True)
@@ -17,6 +18,8 @@ class Cusum:
     learned: int = 0
     above: float = 0.0
     below: float = 0.0
+    recent: float = 0.0
+    """How far from the level it has been lately, over a quarter of an hour or so."""
     _sum: float = 0.0
     _count: int = 0
     _minute: int = -1
@@ -51,6 +54,7 @@ class Cusum:
             self.level += (mean - self.level) / self.learned
             return
         deviation = mean - self.level
+        self.recent += _RECENT * (deviation - self.recent)
         # Bounded, so that what is repaired is trusted again after a while.
         self.above = min(max(0.0, self.above + deviation - SLACK), 2 * LIMIT)
         self.below = min(max(0.0, self.below - deviation - SLACK), 2 * LIMIT)

@@ -68,7 +68,13 @@ class SiteFigures:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest, now)
         distrusted = self._memory.look(self._watched, latest, self.name, self._before, now) if self._watched else {}
-        values = fill(plan, lambda device: latest.held(self.name, device), distrusted, now)
+        # Others take over what a device that died delivered: with its last word beside theirs, sums would count it twice.
+        silent = {
+            each.device
+            for each in latest.devices_of(self.name)
+            if each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms  # not the first
+        }
+        values = fill(plan, lambda device: latest.held(self.name, device), distrusted, now, silent)
         found = figures(plan, values)
         if self._watched is not None:
             found += self._memory.figures(self._watched, values, wall_s)
@@ -126,7 +132,7 @@ class SiteFigures:
             plan_feeds(planner, site, racks, batteries)
             plan_loops(planner, site, racks, settings.thermal)
             self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
-        self._watched = plan_watched(planner, site, self._of_class("cdu"), self._of_class("ups"), racks)
+        self._watched = plan_watched(planner, site, self._classes, racks)
         self._asked = planner.asked
         plan = planner.plan()
         self._counters = _counters(plan, self._accounts) if self._accounts is not None else {}

@@ -1,6 +1,6 @@
 """The frame of all derived figures: in go latest readings, out come figures with their age and coverage, or what is missing; pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -166,23 +166,16 @@ def fill(
     readings: Callable[[str], Mapping[str, Reading]],
     distrusted: Mapping[tuple[str, str], str],
     now: float,
+    silent: Collection[str] = (),
 ) -> Values:
-    """Take over every reading that is current at `now` and trusted, then compute every step."""
+    """Take over every reading that is current at `now`, trusted, and of no `silent` device, then compute every step."""
     values = Values(plan)
-    present, age_s, why = values.now, values.age_s, values.why
     for device, leaves in plan.leaves.items():
-        held = readings(device)
-        for leaf in leaves:
-            reading = held.get(leaf.key)
-            if reading is None:
-                why[leaf.slot] = "not received"
-            elif now >= reading.expires_at:
-                why[leaf.slot] = "stale"
-            elif distrusted and (device, leaf.key) in distrusted:
-                why[leaf.slot] = f"suspect, {distrusted[device, leaf.key]}"
-            else:
-                present[leaf.slot] = reading.value
-                age_s[leaf.slot] = now - reading.expires_at + reading.life_s
+        if device in silent:
+            values.why.update((leaf.slot, "does not answer") for leaf in leaves)
+        else:
+            _take_over(device, leaves, readings(device), distrusted, now, values)
+    present, age_s, why = values.now, values.age_s, values.why
     for step in plan.steps:
         # Most steps are plain, and there are tens of thousands of them: they are done here.
         if step.some or step.first or step.lacks:
@@ -199,6 +192,28 @@ def fill(
             present[step.slot] = result
             age_s[step.slot] = age_s[need[0]] if len(need) == 1 else max([age_s[slot] for slot in need], default=0.0)
     return values
+
+
+def _take_over(
+    device: str,
+    leaves: Iterable[Leaf],
+    held: Mapping[str, Reading],
+    distrusted: Mapping[tuple[str, str], str],
+    now: float,
+    values: Values,
+) -> None:
+    present, age_s, why = values.now, values.age_s, values.why
+    for leaf in leaves:
+        reading = held.get(leaf.key)
+        if reading is None:
+            why[leaf.slot] = "not received"
+        elif now >= reading.expires_at:
+            why[leaf.slot] = "stale"
+        elif distrusted and (device, leaf.key) in distrusted:
+            why[leaf.slot] = f"suspect, {distrusted[device, leaf.key]}"
+        else:
+            present[leaf.slot] = reading.value
+            age_s[leaf.slot] = now - reading.expires_at + reading.life_s
 
 
 def _put(slot: int, result: Value, oldest_s: float, values: Values) -> None:

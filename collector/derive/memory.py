@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from collector.derive.contradictions import AirSensor, Contradictions, Meter, Numbers, plan_air, plan_meters
+from collector.derive.cooling import HEAT
 from collector.derive.electrical import RackPower, rack_labels
 from collector.derive.frame import Figure, Output, Values, output_of
 from collector.derive.planner import Planner
@@ -33,8 +35,10 @@ class Filter:
 class Watched:
     """What is remembered of one site's plan."""
 
-    cdus: Mapping[str, tuple[int, ...]]
-    """CDU -> slots of the power of the racks that it alone cools."""
+    cdus: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
+    """CDU -> the CDUs of its loop, and slots of the power of the racks that they cool."""
+    meters: Mapping[str, tuple[Meter, ...]]
+    rooms: Mapping[str, tuple[AirSensor, ...]]
     suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
     filters: tuple[Filter, ...]
     losses: Mapping[str, tuple[int, int, Output]]
@@ -44,20 +48,27 @@ class Watched:
 
 
 def plan_watched(
-    planner: Planner, site: Site | None, cdus: Sequence[str], ups: Sequence[str], racks: Mapping[str, RackPower]
+    planner: Planner, site: Site | None, classes: Mapping[str, str], racks: Mapping[str, RackPower]
 ) -> Watched:
-    """What to remember."""
+    """What to remember; `classes` are those of the devices."""
     described = list(site.cdus) if site is not None else []
-    every = list(dict.fromkeys([*described, *cdus]))
-    alone: dict[str, tuple[int, ...]] = dict.fromkeys(every, ())
+    cdus, ups = (sorted(name for name, each in classes.items() if each == wanted) for wanted in ("cdu", "ups"))
+    every = dict.fromkeys([*described, *cdus])
+    cooled: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = dict.fromkeys(every, ((), ()))
     for loop in site.loops.values() if site is not None else ():
-        members = [cdu.id for cdu in (site.cdus.values() if site is not None else ()) if cdu.secondary == loop.id]
-        if len(members) == 1 and loop.racks:
-            alone[members[0]] = tuple(racks[rack].total for rack in loop.racks)
+        members = tuple(cdu.id for cdu in (site.cdus.values() if site is not None else ()) if cdu.secondary == loop.id)
+        cooled.update(dict.fromkeys(members, (members, tuple(racks[rack].total for rack in loop.racks))))
     stranded = dict(_provisioned(site, racks)) if site is not None else {}
+    meters = {name: found for name, each in sorted(classes.items()) if (found := plan_meters(planner, name, each))}
+    rooms = plan_air(planner, site) if site is not None else {}
     filters = tuple(each for cdu in every for each in _filters(planner, cdu))
-    losses = {name: found for name in ups if (found := _losses(planner, name)) is not None}
-    return Watched(alone, {cdu: planner.labels_of(cdu) for cdu in every}, filters, losses, stranded)
+    losses = {name: both for name in ups if (both := _losses(planner, name)) is not None}
+    labels = {name: planner.labels_of(name) for name in (*every, *meters, *_devices(rooms))}
+    return Watched(cooled, meters, rooms, labels, filters, losses, stranded)
+
+
+def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:
+    return (sensor.device for sensors in rooms.values() for sensor in sensors)
 
 
 def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
@@ -106,27 +117,40 @@ class Memory:
     filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
     peaks: dict[str, Peak] = field(default_factory=dict)
     losses: dict[str, Level] = field(default_factory=dict)
+    contradictions: Contradictions = field(default_factory=Contradictions)
 
     def look(
         self, watched: Watched, latest: Latest, site: str, before: Values | None, now: float
     ) -> dict[tuple[str, str], str]:
         """Series that are not to be trusted in this cycle, with the reason. `before` is the cycle before this one."""
+        held = {cdu: latest.held(site, cdu) for cdu in watched.cdus}
         distrusted: dict[tuple[str, str], str] = {}
-        for cdu, slots in watched.cdus.items():
-            powers = [before.number(slot) for slot in slots] if before is not None else []
-            known = [power for power in powers if power is not None]
-            power_w = sum(known) if known and len(known) == len(slots) else None
+
+        def number(device: str, key: str) -> float | None:
+            reading = (held.get(device) or latest.held(site, device)).get(key)
+            value = reading.value if reading is not None and now < reading.expires_at else None
+            return value if isinstance(value, float) else None
+
+        for cdu, (members, slots) in watched.cdus.items():
             watch = self.watches.setdefault(cdu, CduWatch())
-            watch.look(latest.held(site, cdu), now, power_w)
+            watch.look(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
             distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
+
+        def life_s(device: str, key: str) -> float:
+            reading = latest.held(site, device).get(key)
+            return reading.life_s if reading is not None else 0.0
+
+        self.contradictions.look(watched.meters, watched.rooms, number, life_s, now)
+        distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
         return distrusted
 
     def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
         """Suspects, clogging, stranded power."""
-        for cdu, labels in watched.suspect_labels.items():
-            for reading, reason in self.watches[cdu].named.items():
-                own = (("reading", reading), ("reason", reason))
-                yield Figure(output_of("dcim_device_reading_suspect", (*labels, *own), _DERIVED), 1.0, 0.0, 1.0)
+        named = {(cdu, *each) for cdu in watched.cdus for each in self.watches[cdu].named.items()}
+        named |= {(device, reading, "impossible") for device, reading in self.contradictions.named}
+        for device, reading, reason in sorted(named):
+            labels = (*watched.suspect_labels[device], ("reading", reading), ("reason", reason))
+            yield Figure(output_of("dcim_device_reading_suspect", labels, _DERIVED), 1.0, 0.0, 1.0)
         for each in watched.filters:
             yield from self._filter(each, values, wall_s)
         for ups, (taken, given, output) in watched.losses.items():
@@ -167,3 +191,19 @@ class Memory:
                 yield Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",))
             else:
                 yield Figure(output, value, max(values.age_s[each.drop], values.age_s[each.flow]), 1.0)
+
+
+def _part_of_power(
+    cdu: str, members: Sequence[str], slots: Sequence[int], before: Values | None, number: Numbers
+) -> float | None:
+    """W of the racks' power that a CDU should carry away: of several on a loop, as its heat is of theirs."""
+    powers = [before.number(slot) for slot in slots] if before is not None else []
+    known = [power for power in powers if power is not None]
+    if not known or len(known) < len(slots):
+        return None
+    key = f"{HEAT}{{loop=secondary}}"
+    heats = [number(member, key) or 0.0 for member in members]
+    own, whole = number(cdu, key) or 0.0, sum(heats)
+    if len(members) > 1 and (own <= 0 or whole <= 0):
+        return None
+    return sum(known) * (own / whole if len(members) > 1 else 1.0)

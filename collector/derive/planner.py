@@ -70,6 +70,10 @@ class Planner:
         """Whether the device has ever sent such a series."""
         return any(True for _ in self._matching(device, metric, labels))
 
+    def series(self, device: str, metric: str, **labels: str) -> list[tuple[str, Mapping[str, str]]]:
+        """Keys and labels of the device's series of a metric that have these labels; no slots."""
+        return [*self._matching(device, metric, labels)]
+
     def values_of(self, device: str, metric: str, label: str) -> list[str]:
         """The values of a label that the device's series of a metric have."""
         return sorted({found[label] for _, found in self._matching(device, metric, {}) if label in found})

@@ -1,15 +1,17 @@
 """Sensors that are not to be trusted: in go a CDU's latest readings, out come the frozen, drifting and impossible ones; pure."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from collector.derive.cusum import Cusum
 from collector.derive.frame import Reading
 from rackflow.physics import LEAST_HEAT_W
 
 Reason = Literal["frozen", "drifting", "impossible"]
+What = TypeVar("What", bound=Hashable)
 _CDU = "dcim_cdu_"
 FLOW = {loop: f"{_CDU}flow_cubic_meters_per_second{{loop={loop}}}" for loop in ("primary", "secondary")}
 HEAT = {loop: f"{_CDU}heat_removed_watts{{loop={loop}}}" for loop in ("primary", "secondary")}
@@ -21,10 +23,30 @@ _TEMPERATURES = {
 _FROZEN_S = 3600.0
 _FROZEN_RESTS = 50.0
 _CHANGES = 20
-_SUSTAINED_S = 60.0
+SUSTAINED_S = 60.0
 _STANDING_FLOW = 1e-4
 _COLDER_K = -2.0
 _LEAST_LOAD = 0.2
+_STORED_MINUTES = 10
+_MOST_CAPTURE = 1.3
+_TURNED_OVER_S = 120.0
+"""Pumps that start again bring hot coolant for one or two turns of the loop."""
+_LEAST_DRIFT = 0.05
+
+
+@dataclass(slots=True)
+class Lasting:
+    """Since when things hold without a break: what holds for long enough is no accident of polls of several moments."""
+
+    _since: dict[Hashable, float] = field(default_factory=dict)
+
+    def of(self, holding: Mapping[What, float], now: float) -> Iterator[What]:
+        """Of all that holds at `now`, what has done so for as many seconds as it is given."""
+        for gone in self._since.keys() - holding.keys():
+            del self._since[gone]
+        for each, least_s in holding.items():
+            if now - self._since.setdefault(each, now) >= least_s:
+                yield each
 
 
 @dataclass(slots=True)
@@ -47,6 +69,25 @@ class _Pulse:
 
 
 @dataclass(slots=True)
+class _Highest:
+    """The highest of ten minutes: heat that has been stored comes out at no higher rate than it went in."""
+
+    _minutes: deque[tuple[int, float]] = field(default_factory=lambda: deque[tuple[int, float]](maxlen=_STORED_MINUTES))
+
+    def highest(self, value: float | None, now: float) -> float | None:
+        """With this sample; None before ten minutes have been seen in a row."""
+        minute, minutes = int(now // 60), self._minutes
+        if value is None or (minutes and minute > minutes[-1][0] + 1):
+            minutes.clear()
+            return None
+        if minutes and minutes[-1][0] == minute:
+            minutes[-1] = (minute, max(value, minutes[-1][1]))
+        else:
+            minutes.append((minute, value))
+        return max(each for _, each in minutes) if len(minutes) == _STORED_MINUTES else None
+
+
+@dataclass(slots=True)
 class CduWatch:
     """What is remembered of one CDU. `suspects` are series keys with the reason; `named` what an operator is told."""
 
@@ -56,7 +97,9 @@ class CduWatch:
     _balance: Cusum = field(default_factory=Cusum)
     _pumping: Cusum = field(default_factory=Cusum)
     _capture: Cusum = field(default_factory=Cusum)
-    _since: dict[str, float] = field(default_factory=dict)
+    _lasting: Lasting = field(default_factory=Lasting)
+    _beyond: Lasting = field(default_factory=Lasting)
+    _power: _Highest = field(default_factory=_Highest)
     _most_w: float = 0.0
 
     def look(self, held: Mapping[str, Reading], now: float, power_w: float | None) -> None:
@@ -66,7 +109,7 @@ class CduWatch:
         self.named = {}
         self.suspects = {}
         self._frozen(numbers, now)
-        self._impossible(current, numbers, now)
+        self._impossible(current, numbers, now, power_w)
         self._drifting(numbers, now, power_w)
 
     def _frozen(self, numbers: Mapping[str, float], now: float) -> None:
@@ -77,23 +120,24 @@ class CduWatch:
             elif self._pulses.setdefault(key, _Pulse()).beat(numbers[key], now):
                 self._suspect(_name(key), "frozen", [key, *_follow(key)])
 
-    def _impossible(self, current: Mapping[str, float | str], numbers: Mapping[str, float], now: float) -> None:
+    def _impossible(
+        self, current: Mapping[str, float | str], numbers: Mapping[str, float], now: float, power_w: float | None
+    ) -> None:
+        holding: dict[str, tuple[str, list[str]]] = {}
         pumps = {value for key, value in current.items() if key.startswith(f"{_CDU}pump_state")}
         standing = bool(pumps) and pumps <= {"stopped", "failed"}
-        flows = standing and numbers.get(FLOW["secondary"], 0.0) > _STANDING_FLOW
-        if self._lasts("flow", flows, now):
-            self._suspect("secondary_flow", "impossible", [FLOW["secondary"], *_follow(FLOW["secondary"])])
+        if standing and numbers.get(FLOW["secondary"], 0.0) > _STANDING_FLOW:
+            holding["flow"] = ("secondary_flow", [FLOW["secondary"], *_follow(FLOW["secondary"])])
         for loop, flow in FLOW.items():
-            runs = numbers.get(flow, 0.0) > _STANDING_FLOW
-            colder = runs and numbers.get(DELTA[loop], 0.0) < _COLDER_K
-            if self._lasts(loop, colder, now):
-                self._suspect(f"{loop}_temperature", "impossible", [*_TEMPERATURES[loop], *_follow(flow)])
-
-    def _lasts(self, what: str, holds: bool, now: float) -> bool:  # noqa: FBT001 - the one fact that is asked about
-        if not holds:
-            self._since.pop(what, None)
-            return False
-        return now - self._since.setdefault(what, now) >= _SUSTAINED_S
+            if numbers.get(flow, 0.0) > _STANDING_FLOW and numbers.get(DELTA[loop], 0.0) < _COLDER_K:
+                holding[loop] = (f"{loop}_temperature", [*_TEMPERATURES[loop], *_follow(flow)])
+                self.suspects.update(dict.fromkeys(holding[loop][1], "impossible"))  # all of one poll: at once
+        for what in self._lasting.of(dict.fromkeys(holding, SUSTAINED_S), now):
+            self._suspect(holding[what][0], "impossible", holding[what][1])
+        most_w = self._power.highest(power_w, now)
+        beyond = most_w is not None and numbers.get(HEAT["secondary"], 0.0) > _MOST_CAPTURE * most_w + LEAST_HEAT_W
+        for _ in self._beyond.of({"heat": _TURNED_OVER_S} if beyond else {}, now):
+            self._suspect("secondary_heat", "impossible", _follow(FLOW["secondary"]))
 
     def _drifting(self, numbers: Mapping[str, float], now: float, power_w: float | None) -> None:
         secondary_w, primary_w = (numbers.get(HEAT[loop], 0.0) for loop in ("secondary", "primary"))
@@ -110,6 +154,10 @@ class CduWatch:
             flow = numbers.get(FLOW["secondary"], 0.0)
             if speeds and flow > _STANDING_FLOW:
                 self._pumping.sample(math.log(flow / (sum(speeds) / len(speeds))), now)
+        pumping, capture = self._pumping, self._capture
+        if not self._balance.learned and pumping.alarmed and capture.alarmed and _alike(pumping.recent, capture.recent):
+            # Where the unit does not show its primary side: of all that changes, only the meter moves both by the same.
+            self._suspect("secondary_flow", "drifting", [FLOW["secondary"], *_follow(FLOW["secondary"])])
         if self._balance.alarmed:
             for reading, keys in self._culprits():
                 self._suspect(reading, "drifting", keys)
@@ -131,6 +179,12 @@ class CduWatch:
         self.named.setdefault(reading, reason)
         for key in keys:
             self.suspects.setdefault(key, reason)
+
+
+def _alike(one: float, other: float) -> bool:
+    """Whether two ratios, as logarithms, have moved the same way and about as far."""
+    least, most = sorted((abs(one), abs(other)))
+    return one * other > 0 and least > _LEAST_DRIFT and most < 2 * least
 
 
 def _follow(key: str) -> list[str]:

@@ -91,7 +91,7 @@ class ShownCdu(_Shown):
     def heat_w(self) -> float:
         """What the unit's controller makes of its own readings, with one heat capacity for all temperatures."""
         heat = self.flow_lpm / 60_000 * 4.0e6 * (self.return_c - self.supply_c)
-        return heat if math.isfinite(heat) else 0.0
+        return max(0.0, heat) if math.isfinite(heat) else 0.0  # its register has no sign
 
     @property
     def pump_power_w(self) -> float:

@@ -243,8 +243,9 @@ def _primary(world: World, cdu: Cdu) -> dict[str, float]:
 
 def _meter(world: World, meter: str) -> dict[str, float | str]:
     watts = meter_w(world, meter)
-    feed = next(iter(world.network.feeds.values()))
-    volts = [each or 0.0 for each in feed.volts]
+    network = world.network
+    measured = [each for each in world.site.meters[meter].measures if each in network.sources or each in network.pdus]
+    volts = [max(phase) for phase in zip(*map(network.volts_of, measured or network.feeds), strict=True)]
     shown: dict[str, float | str] = {
         key("meter_power_watts"): sum(watts),
         key("meter_energy_joules_total"): world.meters_j[meter],

@@ -1,6 +1,7 @@
 """Every recording's readings beside each other: what contradicts the laws of electricity is explained by name, or a scale is wrong."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,16 @@ import yaml
 
 from agent.profile import load_profiles
 from agent.replay import replay
+from collector.derive.contradictions import impossible_power, plan_meters
+from collector.derive.planner import Planner
+from collector.readings import Series, SeriesKeys
 from rackflow.errors import DeviceError
 from rackflow.series import parse_series_key
 from rackflow.snmprec import read_snmprec
 from tests.conformance.physics import FLOOR, components, contradictions
 from tests.servers.captures import require_captures
 
+LEAST_PHASES = 50
 EXPLAINED: dict[str, dict[str, str]] = yaml.safe_load(
     Path(__file__).with_name("physics.yaml").read_text(encoding="utf-8")
 )
@@ -48,6 +53,22 @@ def test_what_contradicts_is_explained(readings: dict[str, dict[str, float]]) ->
     assert not unexplained
     gone = {name: laws.keys() - found.get(name, {}).keys() for name, laws in EXPLAINED.items()}
     assert not any(gone.values()), gone
+
+
+def of_recording(readings: dict[str, dict[str, float]], name: str, key: str) -> float | None:
+    return readings[name].get(key)
+
+
+def test_the_collector_distrusts_no_power_of_any_recording(readings: dict[str, dict[str, float]]) -> None:
+    keys, phases = SeriesKeys(), 0
+    for name, values in readings.items():
+        known = {key: series for key in values if isinstance(series := keys.get(key), Series)}
+        planner = Planner("site", {name: known}, {})
+        for device_class in ("pdu", "ups", "meter"):
+            for meter in plan_meters(planner, name, device_class):
+                phases += len(meter.phases)
+                assert [*impossible_power(meter, name, partial(of_recording, readings))] == [], name
+    assert phases >= LEAST_PHASES
 
 
 @pytest.mark.parametrize(("quantity", "least"), [("current_amperes", 24), ("voltage_volts", 24), ("power_watts", 24)])

@@ -6,8 +6,10 @@ import pytest
 
 from rackflow.errors import ConfigError
 from rackflow.site import load_site
+from simulator.cdu_registers import cdu_registers
 from simulator.scenario import Timeline, load_scenario
 from simulator.simulation import Simulation
+from simulator.wire.modbus import ShownCdu
 from simulator.world.faults import KINDS, Fault
 from tests.simulator.faulty import Site
 from tests.simulator.test_fleet import SITES
@@ -55,6 +57,23 @@ def test_swapped_sensors_show_each_other(hall: Site) -> None:
     hall.begin("sensor_swapped", CDU, point=SUPPLY, other=back)
     true = hall.instruments.true(CDU)
     assert (hall.shown(CDU, SUPPLY), hall.shown(CDU, back)) == (true[back], true[SUPPLY])
+
+
+def test_a_cdu_with_swapped_probes_still_answers(hall: Site) -> None:
+    hall.begin("sensor_swapped", CDU, point=SUPPLY, other="dcim_cdu_return_temperature_celsius{loop=secondary}")
+    shown = ShownCdu(hall.instruments, CDU)
+    supply, back = cdu_registers(shown).read("holding", 0x9001, 2)
+    assert supply > back
+    assert cdu_registers(shown).read("holding", 0xA034, 1) == [0]  # its own heat has no sign
+
+
+def test_a_meter_shows_the_voltage_of_what_it_measures() -> None:
+    edge = Site("edge")
+    edge.begin("mains_loss", "A")
+    edge.world.advance(5)
+    volts = "dcim_meter_voltage_volts{phase=L1}"
+    assert edge.shown("meter-it", volts) == pytest.approx(230, rel=0.02)  # behind its UPS
+    assert edge.shown("meter-main", volts) == pytest.approx(230, rel=0.02)  # of the feed that is left
 
 
 def test_a_saturated_sensor_and_a_changed_unit(hall: Site) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.truth import faults_report
 from tests.truth.cases import KINDS, Case, Kind, play
 from tests.truth.compare import Row, merged
 from tests.truth.conservation import Stage, conserve
@@ -128,9 +129,11 @@ WHAT: Final[Mapping[str, Callable[[int], Report]]] = {
 def main() -> int:
     """Exit status."""
     parser = argparse.ArgumentParser(prog="make truth ARGS=…", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=[*WHAT], default="all")
+    parser.add_argument("what", nargs="?", choices=[*WHAT, "faults"], default="all")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.what == "faults":
+        return faults()
     started = time.perf_counter()
     report = WHAT[arguments.what](arguments.seed)
     for line in lines(report):
@@ -139,7 +142,22 @@ def main() -> int:
     for what in report.beyond:
         print(f"beyond what is stated: {what}")
     print(summary(report))
-    return 1 if report.beyond else 0
+    failed = faults() if arguments.what == "all" else 0
+    return 1 if report.beyond else failed
+
+
+def faults() -> int:
+    """Every fault beside its twin; exit status."""
+    started = time.perf_counter()
+    played = faults_report.play(seen=lambda each: print(f"{each.row.title}: {each.ok}", file=sys.stderr))
+    for line in faults_report.lines(played):
+        print(line)
+    print(f"took {time.perf_counter() - started:.0f} s")
+    wrong = faults_report.beyond(played)
+    for what in wrong:
+        print(f"beyond what is stated: {what}")
+    print(faults_report.summary(played))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

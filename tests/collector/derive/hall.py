@@ -46,6 +46,7 @@ class Readings:
         device_class: str = "pdu",
         interval_s: float = 10.0,
         taken: float | None = None,
+        up: bool = True,
     ) -> None:
         """One poll of a device, taken then (else `now`): numbers are values, words are states. Metrics may be named without `dcim_`."""
         self._seq += 1
@@ -60,7 +61,8 @@ class Readings:
             poll="fast",
             interval_s=interval_s,
             duration_s=0.1,
-            up=True,
+            up=up,
+            error=None if up else "timeout",
             labels={"site": "t1"},
             values={key: float(value) for key, value in named.items() if not isinstance(value, str)},
             states={key: value for key, value in named.items() if isinstance(value, str)},

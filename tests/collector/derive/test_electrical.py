@@ -104,6 +104,18 @@ def test_a_silent_pdu_makes_its_racks_figures_unknown_and_names_it() -> None:
     assert (survives.value, survives.share, survives.missing) == (None, 0.5, (f"pdu-a1-b {current}: stale",))
 
 
+def test_a_pdu_that_fails_two_polls_in_a_row_counts_no_more() -> None:
+    readings = loaded()
+    before = readings.values("rack_power_watts")["rack=a1"]
+    readings.take("pdu-a1-a", {}, 102.0, up=False)  # one answer may get lost
+    assert readings.values("rack_power_watts", now=103.0)["rack=a1"] == before
+    readings.take("pdu-a1-a", {}, 107.0, up=False)
+    figure = readings.figures(now=108.0)["rack_power_watts{rack=a1}"]
+    assert (figure.value, figure.missing) == (None, ("pdu-a1-a pdu_input_power_watts{inlet=1}: does not answer",))
+    readings.currents("pdu-a1-a", 10.0, now=112.0)
+    assert readings.values("rack_power_watts", now=113.0)["rack=a1"] is not None
+
+
 def test_what_certainly_falls_decides_for_the_site_whatever_is_unknown() -> None:
     readings = Readings()
     readings.currents("pdu-a1-a", 20.0)

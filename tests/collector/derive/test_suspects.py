@@ -151,6 +151,75 @@ def test_coolant_that_returns_colder_is_impossible() -> None:
     assert ("secondary_temperature", "impossible") in found[0]
 
 
+RACK = ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2")
+
+
+def with_racks(
+    readings: Readings, fault: Callable[[float, Sensors], None] = lambda _h, _v: None
+) -> Callable[[float, Sensors], None]:
+    """The CDU shows no primary side, and the rack PDUs what its racks take; the heat of 0.9 of it is in the liquid."""
+
+    def shown(hour: float, values: Sensors) -> None:
+        for name in ("supply_temperature_celsius", "return_temperature_celsius", "flow_cubic_meters_per_second"):
+            values[f"cdu_{name}{{loop=primary}}"] = 0.0
+        heat_w = float(with_heat(dict(values))["cdu_heat_removed_watts{loop=secondary}"])
+        for pdu in RACK:
+            readings.take(pdu, {"pdu_input_power_watts{inlet=1}": heat_w / 0.9 / 4}, 100.0 + hour * HOUR_S)
+        fault(hour, values)
+
+    return shown
+
+
+def test_without_a_primary_side_the_flow_meter_is_named_by_pumps_and_racks() -> None:
+    readings = Readings(hall(*ONE_CDU))
+    flow = "cdu_flow_cubic_meters_per_second{loop=secondary}"
+
+    def drift(hour: float, values: Sensors) -> None:
+        values[flow] = float(values[flow]) * (1 - 0.03 * max(0.0, hour - 2))
+
+    hour, named = next((hour, named) for hour, named in simulate(readings, 6.0, with_racks(readings, drift)) if named)
+    assert named == {("secondary_flow", "drifting")}
+    assert 0.03 * (hour - 2) < 0.10
+
+
+def test_a_clogged_filter_is_no_drifting_meter() -> None:
+    """Flow falls beside the pumps' speed, heat beside the racks' power does not."""
+    readings = Readings(hall(*ONE_CDU))
+    speed = "cdu_pump_speed_ratio{pump=1}"
+
+    def clog(hour: float, values: Sensors) -> None:
+        values[speed] = float(values[speed]) * (1 + 0.05 * max(0.0, hour - 2))
+
+    assert not any(named for _, named in simulate(readings, 8.0, with_racks(readings, clog)))
+
+
+def test_more_heat_than_the_racks_ever_took_is_impossible() -> None:
+    readings = Readings(hall(*ONE_CDU))
+    flow = "cdu_flow_cubic_meters_per_second{loop=secondary}"
+
+    def tenfold(hour: float, values: Sensors) -> None:
+        values[flow] = float(values[flow]) * (10.0 if hour > 0.5 else 1.0)
+
+    hour, named = next((hour, named) for hour, named in simulate(readings, 1.0, with_racks(readings, tenfold)) if named)
+    assert named == {("secondary_heat", "impossible")}
+    assert hour == pytest.approx(0.5 + 120 / HOUR_S, abs=0.02)
+    assert readings.figures(now=101.0 + hour * HOUR_S)["loop_heat_watts{loop=tcs}"].value is None
+
+
+def test_heat_that_outlives_the_load_is_possible() -> None:
+    """Racks stop, and for minutes the coolant goes on bringing what they had put into it."""
+    readings = Readings(hall(*ONE_CDU))
+    racks = with_racks(readings)
+
+    def stop(hour: float, values: Sensors) -> None:
+        racks(hour, values)
+        if 0.5 < hour < 0.6:
+            for pdu in RACK:
+                readings.take(pdu, {"pdu_input_power_watts{inlet=1}": 500.0}, 100.0 + hour * HOUR_S)
+
+    assert not any(named for _, named in simulate(readings, 1.0, stop))
+
+
 def test_clogging_is_resistance_over_its_lowest_hour_and_the_trend_says_when_it_doubles() -> None:
     clogging = Clogging()
     # grows by 1 % of the clean resistance an hour

@@ -1,0 +1,220 @@
+"""Faults one by one: in go rows of what must move and how soon, out comes what did, and whether everything else stayed.
+
+A fault is played on a site beside its twin: same site, same seed, same seconds, no fault. What differs is the fault's work.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from collector.derive.frame import Figure
+from rackflow.catalogue import PollClass
+from rackflow.series import series_key
+from tests.truth.harness import TruthSite, truth_site
+from tests.truth.leap import run_leaping
+
+SITE: Final = Path(__file__).with_name("faults_site.yaml")
+DERIVE: Final = {
+    "batteries": {ups: {"runtimes": {150_000: 420, 75_000: 1130, 40_000: 2430}} for ups in ("ups-a", "ups-b")},
+    "pumps_required": {"cdu-1": 2, "cdu-2": 2, "cdu-3": 2},
+}
+CYCLE_S: Final = 5.0
+ALSO: Final = ("* device_boot_timestamp_seconds", "* *_total", "* *_total{*")
+"""Boot times come from the clock of the machine that simulates, which does not leap; counters go on from what they are."""
+TOLERANCES: Final = (
+    ("runtime_seconds", 0.03, 61.0),
+    ("runtime_margin_seconds", 0.03, 61.0),
+    ("optimism_ratio", 0.0, 0.06),
+    ("_celsius", 0.0, 0.5),
+    ("_ratio", 0.02, 0.02),
+    ("_watts", 0.02, 80.0),
+    ("_voltamperes", 0.02, 80.0),
+    ("_amperes", 0.02, 0.3),
+    ("_volts", 0.005, 1.0),
+    ("_seconds", 0.03, 2.0),
+    ("_pascals", 0.02, 200.0),
+)
+"""How a metric's name ends, relative and absolute: what rounding (a UPS's claim to minutes), and the site's losses, make of a fault
+elsewhere."""
+
+_CLASSES: Final[tuple[PollClass, ...]] = ("safety", "fast", "normal", "slow")
+Value = float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A series must become `how` within so many seconds of the fault.
+
+    `unknown` (`unknown pdu-1`: naming it as missing), `= 0`, `= battery`; `> 1.2x`, `< -5`, `> 0` beside what its twin shows.
+    """
+
+    series: str
+    how: str
+    within_s: float
+    from_s: float = 0.0
+    """Before this it does not count: for what comes back."""
+
+    def holds(self, value: Value, twin: Value, missing: str) -> bool:
+        """Whether it has moved. `missing` is what an unknown figure lacks."""
+        sign, _, bound = self.how.partition(" ")
+        if sign == "unknown":
+            return value is None and twin is not None and bound in missing
+        if sign == "=":
+            return value == bound if isinstance(value, str) else value is not None and value == float(bound)
+        if not isinstance(value, float | int):
+            return False
+        reference = twin if isinstance(twin, float | int) else 0.0
+        limit = float(bound[:-1]) * reference if bound.endswith("x") else reference + float(bound)
+        return value > limit if sign == ">" else value < limit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault: orders as `rackflow-sim fault` takes them, what must move, what may (patterns). All else must not."""
+
+    title: str
+    orders: tuple[Mapping[str, Any], ...]
+    moves: tuple[Move, ...]
+    may: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()
+    """Patterns of what must not move that are worth naming; each is to be found among all else."""
+    skew_s: float = 0.0
+    """For so long sums may be off: the devices that they are of are not polled in one moment."""
+    right_or_unknown: tuple[str, ...] = ()
+    """Patterns of what may become unknown, but must not be wrong once `skew_s` is over."""
+    lasts_s: float = 60.0
+    settled_s: float = 60.0
+    """From the agent's first poll to the fault."""
+    interval_s: float = 0.0
+    """Of every poll and of the figures, for faults that take hours; 0 is what an agent does."""
+    quick: bool = False
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of a row: after how many seconds each series had moved, and what else did."""
+
+    row: Row
+    moved_s: list[float | None]
+    stayed: int
+    strayed: dict[str, str]
+    unfounded: tuple[str, ...]
+    """Patterns of `stays` that nothing was compared for."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything moved in time, and nothing else did."""
+        times = zip(self.moved_s, self.row.moves, strict=True)
+        return (
+            not self.strayed
+            and not self.unfounded
+            and all(at is not None and at <= move.within_s for at, move in times)
+        )
+
+
+@dataclass(slots=True)
+class Shot:
+    """One cycle: every figure, every device up or down, every reading that is current; and what unknown figures lack."""
+
+    at_s: float
+    values: dict[str, float | str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def shot_of(site: TruthSite, began_s: float) -> Shot:
+    """The site as its collector sees it now."""
+    now = asyncio.get_running_loop().time()
+    shot = Shot(site.now_s - began_s)
+    for figure in site.figures:
+        name = name_of(figure)
+        if figure.value is None:
+            shot.missing[name] = "; ".join(figure.missing)
+        else:
+            shot.values[name] = figure.value
+    for device in site.latest.devices_of(site.engine.name):
+        shot.values[f"device_up{{device={device.device}}}"] = float(site.latest.is_up(device, now))
+        for key, value in site.readings(device.device).items():
+            shot.values[f"{device.device} {key.removeprefix('dcim_')}"] = value
+    return shot
+
+
+def name_of(figure: Figure) -> str:
+    """`rack_power_watts{rack=a1}`: without what goes without saying."""
+    labels = {label: value for label, value in figure.output.labels if label not in {"site", "room", "row"}}
+    return series_key(figure.output.metric.name, labels).removeprefix("dcim_")
+
+
+async def film(row: Row, orders: Sequence[Mapping[str, Any]]) -> list[Shot]:
+    """A site as the row has it, from the moment of these faults on."""
+    shots: list[Shot] = []
+    intervals = dict.fromkeys(_CLASSES, row.interval_s) if row.interval_s else {}
+    derive = DERIVE | {"interval_s": max(CYCLE_S, row.interval_s)}
+    data = yaml.safe_load(SITE.read_text(encoding="utf-8"))
+    async with truth_site(data, derive=lambda _: derive, intervals=intervals) as site:
+        await site.run(row.settled_s)
+        began_s = site.now_s
+        for order in orders:
+            await site.begin(**order)
+        site.each.append(lambda now: shots.append(shot_of(now, began_s)))
+        await site.run(row.lasts_s)
+    return shots
+
+
+class Player:
+    """Plays rows; twins are kept for the next row that lasts as long."""
+
+    def __init__(self) -> None:
+        self._twins: dict[tuple[float, float, float], list[Shot]] = {}
+
+    def play(self, row: Row) -> Played:
+        """One row."""
+        key = (row.settled_s, row.lasts_s, row.interval_s)
+        if key not in self._twins:
+            self._twins[key] = run_leaping(film(row, ()))
+        return compare(row, run_leaping(film(row, row.orders)), self._twins[key])
+
+
+def compare(row: Row, shots: Sequence[Shot], twins: Sequence[Shot]) -> Played:
+    """Every cycle of a site against the same cycle of its twin."""
+    moved: list[float | None] = [None] * len(row.moves)
+    watched, strayed = set[str](), dict[str, str]()
+    excused = (*(move.series for move in row.moves), *row.may, *ALSO)
+    known: dict[str, bool] = {}
+    for shot, twin in zip(shots, twins, strict=True):
+        for number, move in enumerate(row.moves):
+            seen, other = shot.values.get(move.series), twin.values.get(move.series)
+            if (
+                moved[number] is None
+                and shot.at_s >= move.from_s
+                and move.holds(seen, other, shot.missing.get(move.series, ""))
+            ):
+                moved[number] = shot.at_s
+        strayed.update({f"twin {name}": "suspect" for name in twin.values if name.startswith("device_reading_suspect")})
+        for name in shot.values.keys() | twin.values.keys():
+            if name not in known:
+                known[name] = any(name == each or fnmatchcase(name, each) for each in excused)
+            if not known[name]:
+                watched.add(name)
+                value, own = shot.values.get(name), twin.values.get(name)
+                missed = value is None and any(fnmatchcase(name, each) for each in row.right_or_unknown)
+                if shot.at_s > row.skew_s and not missed and not alike(name, value, own):
+                    strayed.setdefault(name, f"{value} for {own} after {shot.at_s:.0f} s {shot.missing.get(name, '')}")
+    unfounded = tuple(each for each in row.stays if not any(fnmatchcase(name, each) for name in watched))
+    return Played(row, moved, len(watched) - len(strayed), strayed, unfounded)
+
+
+def alike(name: str, value: Value, twin: Value) -> bool:
+    """Whether both show the same, but for what rounding does."""
+    if value == twin:
+        return True
+    if not isinstance(value, float | int) or not isinstance(twin, float | int):
+        return False
+    metric = name.rpartition(" ")[2].partition("{")[0]
+    relative, absolute = next((found for end, *found in TOLERANCES if metric.endswith(end)), (0.02, 0.0))
+    return abs(value - twin) <= absolute + relative * abs(twin)
