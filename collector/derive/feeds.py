@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 
 from collector.derive.battery import Battery
 from collector.derive.electrical import RackPower
@@ -82,8 +83,15 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
     planner.publish_of("dcim_ups_modelled_runtime_seconds", ups, model)
     start_s = site.feeds[feed].backup_start_s if (feed := site.feed_of(ups)) else None
     if start_s is not None:
-        margin = planner.step((shortest,), lambda left, start=start_s: left - start)
+        source = planner.each(ups, "dcim_ups_output_source")[:1]
+        margin = planner.step((shortest, *source), partial(_beyond_start, start_s=start_s))
         planner.publish_of("dcim_ups_runtime_margin_seconds", ups, margin)
+
+
+def _beyond_start(left_s: float, source: Value = "normal", *, start_s: float) -> Value:
+    if source == "bypass":
+        return Unknown("the UPS is on bypass: it does not say whether its battery would take over")
+    return left_s - start_s
 
 
 def _installed(planner: Planner, ups: str, day: date | None) -> None:

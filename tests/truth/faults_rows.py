@@ -69,13 +69,14 @@ POWER: Final = (
         (order("ups_bypass", "ups-a"),),
         (
             Move("ups-a ups_output_source", "= bypass", POLLED_S),
+            Move("ups_runtime_margin_seconds{device=ups-a,feed=A}", "unknown", 30.0),
             Move("ups_losses_watts{device=ups-a,feed=A}", "< 0.6x", 620.0),
         ),
         ("ups-a *", "*device=ups-a*", "meter-main *", "* pdu_*voltage*", "pdu-*-a pdu_*"),
         (*POWER_STAYS, *COOLING_STAYS, "ups-b *"),
         settled_s=660.0,
         lasts_s=660.0,
-        note="losses are means of five minutes; autonomy is still shown: a UPS does not tell a bypass that the battery stands behind",
+        note="losses are means of five minutes; what the battery lasts is still shown, but not counted on",
     ),
     Row(
         "loss of feed A, generator and all",

@@ -197,7 +197,6 @@ WIRE: Final = (
         (),
         stays=(*POWER_STAYS, *COOLING_STAYS, "pdu-a2-b *"),
         lasts_s=90.0,
-        quick=True,
         note="within its timeout of 2 s: nothing must move at all",
     ),
     Row(

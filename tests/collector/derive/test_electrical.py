@@ -208,6 +208,20 @@ def test_what_the_ups_says_of_its_battery_goes_before_the_site_file() -> None:
     assert readings.values("ups_modelled_runtime_seconds", now=102.0)[place] == pytest.approx(modelled * 0.5**1.4854268)
 
 
+def test_on_bypass_nobody_knows_whether_the_battery_would_take_over() -> None:
+    readings = loaded(hall(WITH_SHEET))
+    key = "ups_runtime_margin_seconds{feed=A,device=ups-a1}"
+    readings.take("ups-a1", {"ups_output_source": "normal"}, 100.1, device_class="ups")
+    before = readings.figures()[key].value
+    assert before is not None
+    readings.take("ups-a1", {"ups_output_source": "bypass"}, 100.2, device_class="ups")
+    figure = readings.figures()[key]
+    assert figure.value is None
+    assert any("on bypass" in each for each in figure.missing)
+    readings.take("ups-a1", {"ups_output_source": "eco"}, 100.3, device_class="ups")
+    assert readings.figures()[key].value == before
+
+
 def test_a_series_that_no_figure_needs_does_not_make_a_new_plan() -> None:
     readings = loaded()
     readings.figures()
