@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from collector.ledger import Changes, Entry, Key, Ledger, Statement
-from collector.ledger_rows import create, forget, load_books, load_chunk, save
+from collector.ledger import Ledger
+from collector.ledger_book import Changes, Entry, Key, Statement
+from collector.ledger_rows import create, load_books, load_chunk, save
 from collector.threads import in_thread
 from rackflow import RackflowError
 from rackflow.outbox_salvage import set_aside
@@ -34,7 +35,7 @@ class LedgerFile:
     def __init__(self, path: Path, days: int, wall_s: Callable[[], float]) -> None:
         self.path = path
         self.fault: str | None = None
-        self.failures: Counter[str] = Counter({"damaged": 0, "write": 0})
+        self.failures: Counter[str] = Counter({"damaged": 0, "forgotten": 0, "refused": 0, "write": 0})
         self._days = days
         self._wall_s = wall_s
         self._stopping = asyncio.Event()
@@ -73,8 +74,9 @@ class LedgerFile:
         """Forget epochs that ended long ago."""
         async with self._one:
             before_ms = int(self._wall_s() * 1000) - self._days * DAY_MS
-            if old := self.ledger.forget(before_ms):
-                await self._try(partial(forget, self._db, old))
+            if self.ledger.forget(before_ms):
+                changes = self.ledger.changes()
+                await self._try(partial(self._save, changes), changes)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -93,8 +95,8 @@ class LedgerFile:
                         noted = self.ledger
                         self._mark(entries, waiting=waiting)
                     changes = noted.changes()
-                    places = {book.key: place for place, book in enumerate(noted.books.values())}
-                    if await self._try(partial(self._save, changes, places), changes):
+                    if await self._try(partial(self._save, changes), changes):
+                        self.touched |= {book.key for book in changes.books}
                         noted.trim()
                         return True
                 if self._stopping.is_set():
@@ -117,15 +119,19 @@ class LedgerFile:
                 self.ledger.hold(entry)
             else:
                 self.ledger.take(entry)
-            self.touched.add(entry.key)
+        if turned_away := self.ledger.turned_away:
+            if not any(self.failures[why] for why in turned_away):
+                log.error("ledger=%s has no room for so many lives of agents: %s", self.path, dict(turned_away))
+            self.failures.update(turned_away)
+            turned_away.clear()
 
     def _load(self, wanted: frozenset[tuple[Key, int]]) -> bool:
         for key, number in wanted:
             self.ledger.put(key, load_chunk(self._db, key, number))
         return True
 
-    def _save(self, changes: Changes, places: dict[Key, int]) -> bool:
-        save(self._db, changes, places)
+    def _save(self, changes: Changes) -> bool:
+        save(self._db, changes)
         return True
 
     async def _try(self, work: Callable[[], T], changes: Changes | None = None) -> T | None:

@@ -6,7 +6,7 @@ import re
 import msgspec
 
 from collector.delivery import Delivery
-from collector.ledger import HIGHEST, Entry, Key
+from collector.ledger_book import HIGHEST, Entry, Key
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
 from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic

@@ -9,7 +9,7 @@ from typing import Literal
 
 from collector.delivery import Delivery, Taken
 from collector.derive.attendance import Polled
-from collector.ledger import Entry
+from collector.ledger_book import Entry
 from collector.ledger_file import LedgerFile
 from collector.persist import Persistence, wait
 from collector.tally import Tally

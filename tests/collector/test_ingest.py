@@ -18,7 +18,8 @@ from collector.delivery import Delivery
 from collector.expose import render
 from collector.ingest import Ingest, Terms
 from collector.latest import Latest
-from collector.ledger import HIGHEST, Entry, Ledger, Statement
+from collector.ledger import Ledger
+from collector.ledger_book import HIGHEST, Entry, Statement
 from collector.ledger_rows import create, load_books, save
 from collector.page import Moment, render_page
 from collector.tally import Tally
@@ -68,7 +69,7 @@ def note_on_disk(note: Entry | Statement) -> None:
         ledger.state(note)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         create(db, 0)
-        save(db, ledger.changes(), {key: 0 for key in ledger.books})
+        save(db, ledger.changes())
         assert [book.key for book in load_books(db)] == [note.key]
 
 
@@ -131,7 +132,7 @@ def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, e
 @pytest.mark.parametrize("name", ["held", "dropped", "ended"])
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (9, 8), (1, HIGHEST + 1), (1, 2**63), (-5, -1)])
 def test_accounts_of_numbers_that_cannot_be(tmp_path: Path, name: str, first: int, last: int) -> None:
-    account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})  # type: ignore[arg-type]
+    account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})
     one = msgspec.structs.replace(status("cdu-07"), account=account)
     _, tally = taken(tmp_path, topic_of(one), encode(one))
     assert tally.failures["schema"] == 1

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from collector.cli import main
-from collector.ledger import CHUNK, Entry, Key, Statement
 from collector.ledger_account import settle
+from collector.ledger_book import CHUNK, Entry, Key, Statement
 from collector.ledger_file import LedgerFile
 from collector.ledger_rows import decode_page, encode_page, read_page
+from collector.ledger_watch import LedgerWatch
 from rackflow.documents import Account, Numbers, Status
 from tests.collector.documents import batch, now_ms, status
 from tests.collector.running import config_for, ledger_locked, publish, publisher, running, until
@@ -48,6 +49,40 @@ async def test_what_was_entered_is_there_after_a_restart_and_is_not_fresh_again(
     assert await ledger.fresh(entries(5, 5)) == [False]
     assert await ledger.enter(entries(2 * CHUNK + 101, 2 * CHUNK + 200))
     assert stored_in(tmp_path) == 2 * CHUNK + 300
+    ledger.close()
+
+
+async def test_what_a_new_life_says_of_an_earlier_one_is_told_at_once(tmp_path: Path) -> None:
+    """And what could not be read is told later."""
+    ledger = opened(tmp_path)
+    watch = LedgerWatch(ledger)
+    now = int(WALL_S * 1000)
+    held = Account(kind="memory", held=[Numbers(epoch=KEY.epoch, first=2, last=4)])
+    assert await ledger.enter([*entries(1, 1), *entries(5, 5), Statement(KEY, held, now)])
+    await watch.update()
+    assert (watch.accounts()["cas1", "gw-3"].in_flight, watch.accounts()["cas1", "gw-3"].missing) == (3, 0)
+    later = KEY._replace(epoch="01JD6A")
+    assert await ledger.enter([Statement(later, Account(kind="memory"), now)])
+    aside = ledger.path.rename(tmp_path / "away")
+    await watch.update()
+    assert watch.accounts()["cas1", "gw-3"].missing == 0
+    aside.rename(ledger.path)
+    await watch.update()
+    assert (watch.accounts()["cas1", "gw-3"].in_flight, watch.accounts()["cas1", "gw-3"].missing) == (0, 3)
+    ledger.close()
+
+
+async def test_lives_that_are_forgotten_leave_the_order_of_others_over_a_restart(tmp_path: Path) -> None:
+    """A life that is heard of later comes behind those that are there."""
+    ledger = opened(tmp_path)
+    lives = [KEY._replace(epoch=f"01JD5{letter}") for letter in "ABCDEF"]
+    for at, key in enumerate(lives[:5]):
+        assert await ledger.enter([Entry(key, 1, 1, 1 if at < 3 else int(WALL_S * 1000))])
+    await ledger.sweep()
+    assert await ledger.enter([Entry(lives[5], 1, 1, int(WALL_S * 1000))])
+    ledger.close()
+    ledger = opened(tmp_path)
+    assert list(ledger.ledger.books) == lives[3:]
     ledger.close()
 
 
