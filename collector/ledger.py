@@ -84,6 +84,11 @@ class Ledger:
         chunk = self._chunks.get((entry.key, index))
         return bool(chunk.stored & bit) if chunk is not None else book.covers(index)
 
+    def waits(self, entry: Entry) -> bool:
+        """Whether a message waits on the collector's own disk; its chunk must not be absent."""
+        chunk = self._chunks.get((entry.key, (entry.seq - 1) // CHUNK))
+        return chunk is not None and bool(chunk.held & 1 << (entry.seq - 1) % CHUNK)
+
     def state(self, statement: Statement) -> None:
         """Take over what an agent says. It speaks of its own epoch, of those it names, and of those that were before."""
         key, account = statement.key, statement.account

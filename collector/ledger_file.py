@@ -63,11 +63,16 @@ class LedgerFile:
             raise RackflowError(f"ledger: {path} cannot be used: {error.strerror}; choose another path") from error
 
     async def fresh(self, entries: Sequence[Entry]) -> list[bool]:
-        """Which of some messages are not stored yet. Where the disk does not say, they are taken for new."""
+        """Which of some messages are not stored yet, each once. Where the disk does not say, they are taken for new."""
+        seen = set[tuple[Key, int]]()
         async with self._one:
             if absent := self.ledger.absent(entries):
                 await self._try(partial(self._load, frozenset(absent)))
-            return [not self.ledger.stored(entry) for entry in entries]
+            news = []
+            for entry in entries:
+                news.append((entry.key, entry.seq) not in seen and not self.ledger.stored(entry))
+                seen.add((entry.key, entry.seq))
+            return news
 
     async def enter(self, stored: Sequence[Entry | Statement]) -> bool:
         """Note messages as stored or dead, and what agents say; False when stopped before it was on disk."""
