@@ -5,7 +5,7 @@ import random
 import time
 from pathlib import Path
 
-from collector.ledger import Entry, Key
+from collector.ledger_book import Entry, Key
 from collector.ledger_file import LedgerFile
 
 MESSAGES = 10_000

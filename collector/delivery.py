@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from collector.derive.attendance import Polled
-from collector.ledger import Entry, Statement
+from collector.ledger_book import Entry, Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collector.deadletter import DeadLetters
 from collector.delivery import Delivery, Taken
 from collector.derive.attendance import Polled, Who
 from collector.latest import Latest
-from collector.ledger import Entry, Key, Statement
+from collector.ledger_book import Entry, Key, Statement
 from collector.lines import base_tags, batch_lines, event_lines, original_time_line
 from collector.messages import Known, numbered_anyway, open_message
 from collector.readings import SeriesKeys, resolve

@@ -1,104 +1,41 @@
-"""Which messages are stored: in go their numbers, out come the chunks and statements that prove it; pure, in memory.
+"""Which messages are stored: in go their numbers, out come the chunks and statements that prove it; pure, in memory."""
 
-A chunk is 512 numbers as the bits of an int, so that numbers divided among collectors cost no more than those in a row.
-"""
+from bisect import bisect_left
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Literal
 
-from bisect import bisect_left, bisect_right
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
-
+from collector.ledger_book import CHUNK, FULL, Book, Changes, Chunk, Entry, Key, Statement
 from collector.ledger_epoch import born_ms
-from rackflow.documents import Account
+from rackflow.documents import Numbers
 
-CHUNK = 512
-FULL = (1 << CHUNK) - 1
 MOST_CHUNKS = 20_000
-HIGHEST = 2**53
+MOST_BOOKS = 50_000
+MOST_LIVES = 2_000
+MOST_RUNS = 1_000
 Verdict = Literal["new", "duplicate"]
 
 
-class Key(NamedTuple):
-    """One life of one agent."""
+class Ledger:
+    """All books. Of open chunks at most about `limit` stay in memory; ask `absent` before touching a number.
 
-    site: str
-    agent: str
-    epoch: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message. `time_ms` is its own time, `wall_ms` that of receipt; `dead` is why it went to the dead letters."""
-
-    key: Key
-    seq: int
-    time_ms: int
-    wall_ms: int
-    dead: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What an agent says of its numbers; `key` is of the life that says it, `wall_ms` the time of receipt."""
-
-    key: Key
-    account: Account
-    wall_ms: int
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Numbers from `512 * number + 1` on, by bit; `span` chunks in a row where all are stored. Times are messages', ms."""
-
-    number: int
-    first_ms: int
-    last_ms: int
-    stored: int = 0
-    held: int = 0
-    dead: dict[str, int] = field(default_factory=dict)
-    span: int = 1
-
-    def widen(self, first_ms: int, last_ms: int) -> None:
-        """Take the times of more messages in."""
-        self.first_ms, self.last_ms = min(self.first_ms, first_ms), max(self.last_ms, last_ms)
-
-
-@dataclass(slots=True)
-class Book:
-    """What is known of one epoch. Below `known_from` nothing counts as missing: the ledger was not there yet.
-
-    `held` and `dropped` are what the agent said last, `ended` is its last number; 0 where unknown or open-ended.
+    There are at most `books`, of one agent at most `lives`: beyond that its new life takes the place of the one that was
+    silent for longest, and of an agent that is not known nothing is noted. `turned_away` counts both.
     """
 
-    key: Key
-    known_from: int
-    born_ms: int
-    seen_ms: int
-    duplicates: int = 0
-    ended: int = 0
-    held: list[tuple[int, int]] = field(default_factory=list)
-    dropped: list[tuple[int, int, str]] = field(default_factory=list)
-    top: int = -1
-    full: list[Chunk] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Changes:
-    """What is to be made durable: books, chunks by key, and numbers of chunks that became part of another."""
-
-    books: list[Book]
-    chunks: list[tuple[Key, Chunk]]
-    gone: list[tuple[Key, int]]
-
-
-class Ledger:
-    """All books. Of open chunks at most about `limit` stay in memory; ask `absent` before touching a number."""
-
-    def __init__(self, created_ms: int, limit: int = MOST_CHUNKS) -> None:
+    def __init__(
+        self, created_ms: int, limit: int = MOST_CHUNKS, books: int = MOST_BOOKS, lives: int = MOST_LIVES
+    ) -> None:
         self._created_ms = created_ms
         self._limit = limit
+        self._most_books = books
+        self._most_lives = lives
         self.books: dict[Key, Book] = {}
+        self.turned_away = Counter[str]()
+        self._lives: dict[tuple[str, str], dict[str, Book]] = {}
+        self._next_place = 0
+        self._forgotten: set[Key] = set()
         self._chunks: OrderedDict[tuple[Key, int], Chunk] = OrderedDict()
         self._dirty_books: set[Key] = set()
         self._dirty: dict[tuple[Key, int], Chunk] = {}
@@ -107,6 +44,8 @@ class Ledger:
     def take(self, entry: Entry) -> Verdict:
         """The message is stored now, or it was before, which counts as a duplicate."""
         book, place, bit = self._place(entry)
+        if book is None:
+            return "new"
         if place is None or place.stored & bit:
             book.duplicates += 1
             return "duplicate"
@@ -143,26 +82,40 @@ class Ledger:
         if book is None:
             return False
         chunk = self._chunks.get((entry.key, index))
-        return bool(chunk.stored & bit) if chunk is not None else _covered(book, index)
+        return bool(chunk.stored & bit) if chunk is not None else book.covers(index)
+
+    def waits(self, entry: Entry) -> bool:
+        """Whether a message waits on the collector's own disk; its chunk must not be absent."""
+        chunk = self._chunks.get((entry.key, (entry.seq - 1) // CHUNK))
+        return chunk is not None and bool(chunk.held & 1 << (entry.seq - 1) % CHUNK)
 
     def state(self, statement: Statement) -> None:
         """Take over what an agent says. It speaks of its own epoch, of those it names, and of those that were before."""
         key, account = statement.key, statement.account
         own = self._book(key, 1, statement.wall_ms, following=False)
-        before = list(self.books).index(key)
-        spoken = {each.epoch for each in (*account.held, *account.dropped, *account.ended)}
-        for at, book in enumerate(self.books.values()):
-            if book.key[:2] == key[:2] and (at <= before or book.key.epoch in spoken):
-                self._restate(book, account, present=book is own)
+        if own is None:
+            return
+        held, dropped, ended = (_by_epoch(said) for said in (account.held, account.dropped, account.ended))
+        for epoch, book in self._lives[key[:2]].items():
+            said = held.get(epoch, ()), dropped.get(epoch, ()), ended.get(epoch, ())
+            if book.place <= own.place or any(said):
+                self._restate(book, *said, present=book is own)
 
-    def _restate(self, book: Book, account: Account, *, present: bool) -> None:
-        epoch = book.key.epoch
-        held = [(each.first, 0 if present else each.last) for each in account.held if each.epoch == epoch]
-        said = [(each.first, each.last, each.reason) for each in account.dropped if each.epoch == epoch]
-        dropped = (
-            said if len(said) >= len(book.dropped) else [*said, *(each for each in book.dropped if each not in said)]
-        )
-        ended = max([book.ended, *(each.last for each in account.ended if each.epoch == epoch)])
+    def _restate(
+        self,
+        book: Book,
+        still: Sequence[Numbers],
+        lost: Sequence[Numbers],
+        over: Sequence[Numbers],
+        *,
+        present: bool,
+    ) -> None:
+        held = [(each.first, 0 if present else each.last) for each in still[:MOST_RUNS]]
+        dropped = [(each.first, each.last, each.reason) for each in lost[:MOST_RUNS]]
+        if len(dropped) < len(book.dropped):
+            known = set(dropped)
+            dropped += [each for each in book.dropped if each not in known][: MOST_RUNS - len(dropped)]
+        ended = max([book.ended, *(each.last for each in over)])
         if (held, dropped, ended) != (book.held, book.dropped, book.ended):
             book.held, book.dropped, book.ended = held, dropped, ended
             self._dirty_books.add(book.key)
@@ -173,7 +126,7 @@ class Ledger:
         for entry in entries:
             index = (entry.seq - 1) // CHUNK
             book = self.books.get(entry.key)
-            if book is None or index > book.top or (entry.key, index) in self._chunks or _covered(book, index):
+            if book is None or index > book.top or (entry.key, index) in self._chunks or book.covers(index):
                 continue
             found.add((entry.key, index))
         return found
@@ -184,29 +137,43 @@ class Ledger:
 
     def restore(self, book: Book) -> None:
         """A book from disk, with its chunks in a row; the open ones stay there until they are needed."""
-        self.books[book.key] = book
+        self._add(book)
+        self._next_place = max(self._next_place, book.place + 1)
 
     def forget(self, before_ms: int) -> list[Key]:
         """Let go of epochs that nothing was heard of since."""
         old = [book.key for book in self.books.values() if book.seen_ms < before_ms]
-        for key in old:
-            del self.books[key]
-        for place in [place for place in self._chunks if place[0] not in self.books]:
-            del self._chunks[place]
+        if old:
+            self._let_go(set(old))
         return old
+
+    def _let_go(self, keys: set[Key]) -> None:
+        for key in keys:
+            lives = self._lives[key[:2]]
+            del self.books[key], lives[key.epoch]
+            if not lives:
+                del self._lives[key[:2]]
+        for found in (self._chunks, self._dirty):
+            for place in [place for place in found if place[0] in keys]:
+                del found[place]
+        self._dirty_books -= keys
+        self._gone = {place for place in self._gone if place[0] not in keys}
+        self._forgotten |= keys
 
     def changes(self) -> Changes:
         """What has changed since the last call; `unsaved` takes it back."""
         found = Changes(
+            list(self._forgotten),
             [self.books[key] for key in self._dirty_books if key in self.books],
             [(key, chunk) for (key, _), chunk in self._dirty.items()],
             list(self._gone),
         )
-        self._dirty_books, self._dirty, self._gone = set(), {}, set()
+        self._forgotten, self._dirty_books, self._dirty, self._gone = set(), set(), {}, set()
         return found
 
     def unsaved(self, changes: Changes) -> None:
         """Changes could not be made durable: they are changes still."""
+        self._forgotten |= set(changes.forgotten)
         self._dirty_books |= {book.key for book in changes.books}
         self._gone |= set(changes.gone)
         for key, chunk in changes.chunks:
@@ -223,16 +190,18 @@ class Ledger:
         found = [chunk for (own, _), chunk in self._chunks.items() if own == key]
         return sorted([*found, *self.books[key].full], key=lambda chunk: chunk.number)
 
-    def _place(self, entry: Entry) -> tuple[Book, Chunk | None, int]:
-        """Book, chunk (None where all of it is stored) and bit of a message."""
+    def _place(self, entry: Entry) -> tuple[Book | None, Chunk | None, int]:
+        """Book (None where there is no room), chunk (None where all of it is stored) and bit of a message."""
         key = entry.key
         book = self._book(key, entry.seq, entry.wall_ms, following=True)
+        if book is None:
+            return None, None, 0
         book.seen_ms = max(book.seen_ms, entry.wall_ms)
         self._dirty_books.add(key)
         index, bit = (entry.seq - 1) // CHUNK, 1 << (entry.seq - 1) % CHUNK
         chunk = self._chunks.get((key, index))
         if chunk is None:
-            if _covered(book, index):
+            if book.covers(index):
                 return book, None, bit
             chunk = self._chunks[key, index] = Chunk(index, entry.time_ms, entry.time_ms)
             book.top = max(book.top, index)
@@ -240,17 +209,34 @@ class Ledger:
             self._chunks.move_to_end((key, index))
         return book, chunk, bit
 
-    def _book(self, key: Key, seq: int, wall_ms: int, *, following: bool) -> Book:
+    def _book(self, key: Key, seq: int, wall_ms: int, *, following: bool) -> Book | None:
         book = self.books.get(key)
         if book is None:
+            lives = self._lives.get(key[:2], {})
             # A ledger that is older than the agent's life can vouch for it from the first number on.
-            older = any(other[:2] == key[:2] and other.epoch < key.epoch for other in self.books)
-            known = older and born_ms(key.epoch) > self._created_ms
-            book = self.books[key] = Book(key, 1 if known else seq if following else 0, wall_ms, wall_ms)
+            known = any(epoch < key.epoch for epoch in lives) and born_ms(key.epoch) > self._created_ms
+            if not self._make_room(lives):
+                return None
+            book = Book(key, 1 if known else seq if following else 0, wall_ms, wall_ms, place=self._next_place)
+            self._next_place += 1
+            self._add(book)
             self._dirty_books.add(key)
         elif following and book.known_from == 0:
             book.known_from = seq
         return book
+
+    def _add(self, book: Book) -> None:
+        self.books[book.key] = book
+        self._lives.setdefault(book.key[:2], {})[book.key.epoch] = book
+
+    def _make_room(self, lives: dict[str, Book]) -> bool:
+        """For one more life of an agent; False where there is none, and the agent has none to give up."""
+        if len(self.books) < self._most_books and len(lives) < self._most_lives:
+            return True
+        self.turned_away["forgotten" if lives else "refused"] += 1
+        if lives:
+            self._let_go({min(lives.values(), key=lambda book: (book.seen_ms, book.place)).key})
+        return bool(lives)
 
     def _touch(self, entry: Entry, chunk: Chunk) -> None:
         chunk.widen(entry.time_ms, entry.time_ms)
@@ -277,6 +263,6 @@ class Ledger:
         self._gone.add((book.key, second.number))
 
 
-def _covered(book: Book, index: int) -> bool:
-    at = bisect_right(book.full, index, key=lambda each: each.number)
-    return at > 0 and index < book.full[at - 1].number + book.full[at - 1].span
+def _by_epoch(said: Sequence[Numbers]) -> dict[str, list[Numbers]]:
+    ordered = sorted(said, key=lambda each: each.epoch)
+    return {epoch: list(some) for epoch, some in groupby(ordered, key=lambda each: each.epoch)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from collector.ledger import CHUNK, FULL, Book, Chunk, Key
+from collector.ledger_book import CHUNK, FULL, Book, Chunk, Key
 
 Range = tuple[int, int]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from collector.ledger import Book, Chunk, Key
 from collector.ledger_account import Missing, Sums, merge, settle
+from collector.ledger_book import Book, Chunk, Key
 from collector.ledger_rows import Page, decode_page, read_page
 from rackflow import ConfigError, RackflowError
 

@@ -1,6 +1,7 @@
 """The durable ledger: in go entries of messages that are stored, a return means that the ledger has them on disk."""
 
 import asyncio
+import fcntl
 import logging
 import random
 import sqlite3
@@ -10,10 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from collector.ledger import Changes, Entry, Key, Ledger, Statement
-from collector.ledger_rows import create, forget, load_books, load_chunk, save
+import msgspec
+
+from collector.ledger import Ledger
+from collector.ledger_book import Book, Changes, Entry, Key, Statement
+from collector.ledger_rows import create, load_books, load_chunk, save
 from collector.threads import in_thread
-from rackflow import RackflowError
+from rackflow import ConfigError, RackflowError
 from rackflow.outbox_salvage import set_aside
 from rackflow.sqlite import SENSELESS, code, senseless, translated
 
@@ -21,6 +25,9 @@ log = logging.getLogger(__name__)
 PAUSE_S = (0.2, 5.0)
 """First and largest upper bound of the pause before a write is tried again; the pause itself is random below it."""
 BUSY_S = 1.0
+JUMP_S = 60.0
+STEADY_S = 3600.0
+"""For so long the wall clock must have gone like the monotonic one, before by it anything is deleted."""
 DAY_MS = 86_400_000
 T = TypeVar("T")
 
@@ -34,28 +41,38 @@ class LedgerFile:
     def __init__(self, path: Path, days: int, wall_s: Callable[[], float]) -> None:
         self.path = path
         self.fault: str | None = None
-        self.failures: Counter[str] = Counter({"damaged": 0, "write": 0})
+        self.failures: Counter[str] = Counter({"damaged": 0, "forgotten": 0, "refused": 0, "write": 0})
         self._days = days
         self._wall_s = wall_s
         self._stopping = asyncio.Event()
         self._one = asyncio.Lock()
         self.touched: set[Key] = set()
+        self._closed = False
+        self._steady_s = self._ahead_s = 0.0
         try:
-            with translated():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    self._db = self._open()
-                except sqlite3.DatabaseError as error:
-                    self._db = self._renew(error)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = path.with_name(path.name + ".lock").open("ab")
+            try:
+                self._claim()
+                with translated():
+                    self._db = self._reopen()
+            except BaseException:
+                self._lock.close()
+                raise
         except OSError as error:
             raise RackflowError(f"ledger: {path} cannot be used: {error.strerror}; choose another path") from error
 
     async def fresh(self, entries: Sequence[Entry]) -> list[bool]:
-        """Which of some messages are not stored yet. Where the disk does not say, they are taken for new."""
+        """Which of some messages are not stored yet, each once. Where the disk does not say, they are taken for new."""
+        seen = set[tuple[Key, int]]()
         async with self._one:
             if absent := self.ledger.absent(entries):
                 await self._try(partial(self._load, frozenset(absent)))
-            return [not self.ledger.stored(entry) for entry in entries]
+            news = []
+            for entry in entries:
+                news.append((entry.key, entry.seq) not in seen and not self.ledger.stored(entry))
+                seen.add((entry.key, entry.seq))
+            return news
 
     async def enter(self, stored: Sequence[Entry | Statement]) -> bool:
         """Note messages as stored or dead, and what agents say; False when stopped before it was on disk."""
@@ -69,16 +86,23 @@ class LedgerFile:
         """Do not try again."""
         self._stopping.set()
 
-    async def sweep(self) -> None:
-        """Forget epochs that ended long ago."""
+    async def sweep(self, now_s: float) -> None:
+        """Forget epochs that ended long ago, by a clock that has been right for a while; `now_s` is monotonic."""
+        wall_s = self._wall_s()
+        if abs(wall_s - now_s - self._ahead_s) > JUMP_S:
+            self._ahead_s, self._steady_s = wall_s - now_s, now_s
+        if now_s - self._steady_s < STEADY_S:
+            return
         async with self._one:
-            before_ms = int(self._wall_s() * 1000) - self._days * DAY_MS
-            if old := self.ledger.forget(before_ms):
-                await self._try(partial(forget, self._db, old))
+            before_ms = int(wall_s * 1000) - self._days * DAY_MS
+            if self.ledger.forget(before_ms):
+                changes = self.ledger.changes()
+                await self._try(partial(self._save, changes), changes)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+        self._lock.close()
 
     async def _note(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> bool:
         numbered = [entry for entry in entries if isinstance(entry, Entry)]
@@ -93,8 +117,8 @@ class LedgerFile:
                         noted = self.ledger
                         self._mark(entries, waiting=waiting)
                     changes = noted.changes()
-                    places = {book.key: place for place, book in enumerate(noted.books.values())}
-                    if await self._try(partial(self._save, changes, places), changes):
+                    if await self._try(partial(self._save, changes), changes):
+                        self.touched |= {book.key for book in changes.books}
                         noted.trim()
                         return True
                 if self._stopping.is_set():
@@ -117,15 +141,19 @@ class LedgerFile:
                 self.ledger.hold(entry)
             else:
                 self.ledger.take(entry)
-            self.touched.add(entry.key)
+        if turned_away := self.ledger.turned_away:
+            if not any(self.failures[why] for why in turned_away):
+                log.error("ledger=%s has no room for so many lives of agents: %s", self.path, dict(turned_away))
+            self.failures.update(turned_away)
+            turned_away.clear()
 
     def _load(self, wanted: frozenset[tuple[Key, int]]) -> bool:
         for key, number in wanted:
             self.ledger.put(key, load_chunk(self._db, key, number))
         return True
 
-    def _save(self, changes: Changes, places: dict[Key, int]) -> bool:
-        save(self._db, changes, places)
+    def _save(self, changes: Changes) -> bool:
+        save(self._db, changes)
         return True
 
     async def _try(self, work: Callable[[], T], changes: Changes | None = None) -> T | None:
@@ -133,12 +161,16 @@ class LedgerFile:
         ledger = self.ledger
         try:
             with translated():
+                if self._closed:
+                    self._db, self._closed = self._reopen(), False
+                    return None
                 try:
                     found = await in_thread(work, "ledger-file")
                 except sqlite3.DatabaseError as error:
                     if code(error) in SENSELESS:
                         self._db.close()
-                        self._db = self._renew(error)
+                        self._closed = True
+                        self._db, self._closed = self._renew(error), False
                         return None
                     raise
         except OSError as error:
@@ -160,17 +192,30 @@ class LedgerFile:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             _, created_ms = create(db, int(self._wall_s() * 1000))
-            problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            problem = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if problem != "ok":
                 raise senseless(problem)
             ledger = Ledger(created_ms)
-            for book in load_books(db):
+            for book in _books(db):
                 ledger.restore(book)
         except sqlite3.DatabaseError:
             db.close()
             raise
         self.ledger = ledger
         return db
+
+    def _claim(self) -> None:
+        """Two collectors would write over each other's account."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"ledger {self.path} is in use by another process; give each its own") from error
+
+    def _reopen(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.DatabaseError as error:
+            return self._renew(error)
 
     def _renew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
         """Set a senseless file aside and begin a new one; other errors are raised."""
@@ -180,3 +225,10 @@ class LedgerFile:
         self.failures["damaged"] += 1
         log.error("ledger=%s was damaged (%s): set aside as %s; it begins anew", self.path, error, aside)
         return self._open()
+
+
+def _books(db: sqlite3.Connection) -> list[Book]:
+    try:
+        return load_books(db)
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
+        raise senseless(f"rows mean nothing: {error!r}") from error

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from collector.ledger import CHUNK, FULL, Book, Changes, Chunk, Key
+from collector.ledger_book import CHUNK, FULL, Book, Changes, Chunk, Key
 from rackflow import RackflowError
 from rackflow.sqlite import SENSELESS, code
 
@@ -47,10 +47,12 @@ def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
     return name, created_ms
 
 
-def save(db: sqlite3.Connection, changes: Changes, places: dict[Key, int]) -> None:
-    """Make changes rows, in one transaction; `places` is the order of the books."""
+def save(db: sqlite3.Connection, changes: Changes) -> None:
+    """Make changes rows, in one transaction."""
     with db:
         db.execute("BEGIN IMMEDIATE")
+        for table in TABLES:
+            db.executemany(f"DELETE FROM {table} {_OF}", changes.forgotten)  # noqa: S608 - constants
         db.executemany(f"DELETE FROM chunk {_OF} AND number = ?", [(*key, number) for key, number in changes.gone])  # noqa: S608 - constants
         db.executemany(
             "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -63,7 +65,7 @@ def save(db: sqlite3.Connection, changes: Changes, places: dict[Key, int]) -> No
             "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(*book.key, places[book.key], book.known_from, book.born_ms, book.seen_ms, book.duplicates),
+                    *(*book.key, book.place, book.known_from, book.born_ms, book.seen_ms, book.duplicates),
                     *(book.ended, _json(book.held), _json(book.dropped)),
                 )
                 for book in changes.books
@@ -71,29 +73,34 @@ def save(db: sqlite3.Connection, changes: Changes, places: dict[Key, int]) -> No
         )
 
 
-def forget(db: sqlite3.Connection, keys: Iterable[Key]) -> None:
-    """Delete all of some epochs."""
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        for key in keys:
-            for table in TABLES:
-                db.execute(f"DELETE FROM {table} {_OF}", key)  # noqa: S608 - constants
+def load_books(db: sqlite3.Connection, only: Iterable[Key] | None = None) -> list[Book]:
+    """All epochs, or some, in the order they were heard of, with what is stored in a row."""
+    return sorted(
+        (book for where in ([()] if only is None else only) for book in _books(db, where)),
+        key=lambda book: book.place,
+    )
 
 
-def load_books(db: sqlite3.Connection) -> list[Book]:
-    """All epochs in the order they were heard of, with what is stored in a row."""
-    columns = "site, agent, epoch, known_from, born_ms, seen_ms, duplicates, ended, held, dropped"
+def _books(db: sqlite3.Connection, key: Key | tuple[()]) -> Iterable[Book]:
+    where = _OF if key else ""
+    named = "site, agent, epoch"
+    columns = f"{named}, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped"
+    full = f"{where} AND stored IS NULL" if key else "WHERE stored IS NULL"
     books = {}
-    for site, agent, epoch, *numbers, held, dropped in db.execute(f"SELECT {columns} FROM epoch ORDER BY place"):  # noqa: S608 - constants
-        book = books[site, agent, epoch] = Book(Key(site, agent, epoch), *numbers)
+    for *name, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped in db.execute(
+        f"SELECT {columns} FROM epoch {where}",  # noqa: S608 - constants
+        key,
+    ):
+        book = books[tuple(name)] = Book(Key(*name), known_from, born_ms, seen_ms, duplicates, ended, place=place)
         book.held = msgspec.json.decode(held, type=list[tuple[int, int]])
         book.dropped = msgspec.json.decode(dropped, type=list[tuple[int, int, str]])
-    query = f"SELECT site, agent, epoch, {_CHUNK} FROM chunk WHERE stored IS NULL ORDER BY number"  # noqa: S608 - constants
-    for site, agent, epoch, *row in db.execute(query):
-        books[site, agent, epoch].full.append(_chunk((row[0], row[1], row[2], row[3], row[4], row[5], row[6])))
-    for *key, last in db.execute("SELECT site, agent, epoch, max(number + span) - 1 FROM chunk GROUP BY 1, 2, 3"):
-        books[key[0], key[1], key[2]].top = last
-    return list(books.values())
+    rows = db.execute(f"SELECT {named}, {_CHUNK} FROM chunk {full} ORDER BY number", key)  # noqa: S608 - constants
+    for *name, number, first_ms, last_ms, stored, held, dead, span in rows:
+        books[tuple(name)].full.append(_chunk((number, first_ms, last_ms, stored, held, dead, span)))
+    tops = db.execute(f"SELECT {named}, max(number + span) - 1 FROM chunk {where} GROUP BY 1, 2, 3", key)  # noqa: S608 - constants
+    for *name, last in tops:
+        books[tuple(name)].top = last
+    return books.values()
 
 
 def load_chunks(db: sqlite3.Connection, key: Key) -> list[Chunk]:
@@ -115,7 +122,7 @@ def read_page(path: Path, only: frozenset[Key] | None = None) -> Page:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
             db.execute("BEGIN")
             ledger, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
-            books = [book for book in load_books(db) if only is None or book.key in only]
+            books = load_books(db, only)
             return Page(ledger, created_ms, [(book, load_chunks(db, book.key)) for book in books])
     except (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
         what = "is damaged" if isinstance(error, sqlite3.Error) and code(error) in SENSELESS else "cannot be read"
@@ -176,8 +183,7 @@ def _row(chunk: Chunk) -> _Row:
 
 def _chunk(row: _Row) -> Chunk:
     number, first_ms, last_ms, stored, held, dead, span = row
-    bits = FULL if stored is None else int.from_bytes(stored, "little")
-    waiting = int.from_bytes(held or b"", "little")
+    bits, waiting = (FULL if one is None else int.from_bytes(one, "little") for one in (stored, held))
     reasons = {reason: int(bits, 16) for reason, bits in msgspec.json.decode(dead, type=dict[str, str]).items()}
     return Chunk(number, first_ms, last_ms, bits, waiting, reasons, span)
 

@@ -5,8 +5,8 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from collector.ledger import Key
 from collector.ledger_account import Sums, settle
+from collector.ledger_book import Key
 from collector.ledger_file import LedgerFile
 from collector.ledger_rows import read_page
 from rackflow import RackflowError
@@ -33,22 +33,30 @@ class LedgerWatch:
     def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
         self._sums = dict[Key, Sums]()
+        self._due: set[Key] | None = None
+        """Epochs that are to be read; None for all."""
 
     async def run(self) -> None:
         """Until cancelled."""
-        only: frozenset[Key] | None = None
         while True:
-            try:
-                page = await asyncio.to_thread(read_page, self._ledger.path, only)
-            except RackflowError as error:
-                log.warning("ledger not read error=%s", error)
-            else:
-                self._sums |= {book.key: settle(book, chunks) for book, chunks in page.books}
-                only = frozenset()
+            await self.update()
             await asyncio.sleep(INTERVAL_S)
-            if only is not None:
-                only = frozenset(self._ledger.touched)
-                self._ledger.touched.clear()
+
+    async def update(self) -> None:
+        """Work out all epochs the first time, and then those of which something was noted since."""
+        ledger = self._ledger
+        if self._due is not None:
+            self._due |= ledger.touched
+        ledger.touched.clear()
+        try:
+            page = await asyncio.to_thread(read_page, ledger.path, None if self._due is None else frozenset(self._due))
+        except RackflowError as error:
+            log.warning("ledger not read error=%s", error)
+            return
+        self._due = set()
+        known = ledger.ledger.books
+        found = self._sums | {book.key: settle(book, chunks) for book, chunks in page.books}
+        self._sums = {key: sums for key, sums in found.items() if key in known}
 
     def accounts(self) -> dict[tuple[str, str], AgentAccount]:
         """By site and agent."""

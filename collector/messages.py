@@ -6,7 +6,7 @@ import re
 import msgspec
 
 from collector.delivery import Delivery
-from collector.ledger import HIGHEST, Entry, Key
+from collector.ledger_book import HIGHEST, Entry, Key
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
 from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
@@ -35,7 +35,11 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
         return topic, None
     document = decode(payload, _KINDS[topic.kind])
     check_topic(topic, document)
-    if not isinstance(document, Status):
+    if isinstance(document, Batch | Event):
+        _check_number(document.epoch, document.seq, document.seq)
+    if isinstance(document, Status):
+        _check_status(document)
+    else:
         _check_labels(document.labels)
         if not 0 <= document.time <= _MAX_TIME_MS:
             raise ContractError("schema", f"time {document.time} is out of bounds")
@@ -56,10 +60,29 @@ def numbered_anyway(delivery: Delivery, reason: str) -> Entry | None:
         found = msgspec.json.decode(delivery.payload, type=_Numbered)
     except (ContractError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if topic.kind not in ("batch", "event") or not 1 <= found.seq <= HIGHEST or not _VALUE.fullmatch(found.epoch):
+    if topic.kind not in ("batch", "event") or not _can_be(found.epoch, found.seq, found.seq):
         return None
     wall_ms = delivery.wall_ms
     return Entry(Key(topic.site, topic.agent, found.epoch), found.seq, wall_ms, wall_ms, reason)
+
+
+def _can_be(epoch: str, first: int, last: int) -> bool:
+    return _VALUE.fullmatch(epoch) is not None and 1 <= first <= last <= HIGHEST
+
+
+def _check_number(epoch: str, first: int, last: int) -> None:
+    """What the ledger could not write would come again after every restart; what is long would fill it."""
+    if not _can_be(epoch, first, last):
+        raise ContractError("schema", f"epoch {epoch[:80]!r} or numbers {first} to {last} are out of bounds")
+
+
+def _check_status(status: Status) -> None:
+    _check_number(status.epoch, 1, 1)
+    account = status.account
+    for each in (*account.held, *account.dropped, *account.ended) if account is not None else ():
+        _check_number(each.epoch, each.first, each.last)
+        if each.reason and not _VALUE.fullmatch(each.reason):
+            raise ContractError("schema", f"reason {each.reason[:80]!r} is not allowed")
 
 
 def _check_labels(labels: dict[str, str]) -> None:

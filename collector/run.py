@@ -177,7 +177,7 @@ class Collector:
     async def _sweep(self, ledger: LedgerFile) -> None:
         """Expired series make room for others even where nobody scrapes; so do epochs of long ago."""
         while True:
-            await ledger.sweep()
+            await ledger.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
             self.latest.expire(time.monotonic())
 

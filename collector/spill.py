@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from collector.delivery import Delivery, Taken
-from collector.ledger import Entry
+from collector.ledger_book import Entry
 from collector.ledger_file import LedgerFile
 from collector.persist import Persistence
 from rackflow.outbox import Message, OutboxStats

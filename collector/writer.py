@@ -9,7 +9,7 @@ from typing import Literal
 
 from collector.delivery import Delivery, Taken
 from collector.derive.attendance import Polled
-from collector.ledger import Entry
+from collector.ledger_book import Entry
 from collector.ledger_file import LedgerFile
 from collector.persist import Persistence, wait
 from collector.tally import Tally
@@ -152,6 +152,8 @@ class Writer:
     async def _make_durable(self, taken: list[Pending]) -> bool:
         """False when stopped before that. What the ledger knows as stored is not written again."""
         news = await self._news(taken)
+        # What waits on disk is put there once more when it comes again: that disk may have lost it since.
+        counts = [each.taken for each in news if not self._waits(each)]
         misplaced = [each for each in news if each.is_misplaced]
         kept = misplaced if self._keep and misplaced and await self._keep([e.received() for e in misplaced]) else []
         refused = set[str]()
@@ -169,24 +171,19 @@ class Writer:
             case _:
                 return False
         if noted:
-            alive = [each.taken for each in news if each.taken.judged(refused) is each.taken.note]
+            alive = [each for each in counts if each.judged(refused) is each.note]
             self._count(each.poll for each in alive if each.poll is not None)
         return noted
+
+    def _waits(self, pending: Pending) -> bool:
+        return isinstance(note := pending.taken.note, Entry) and self._ledger.ledger.waits(note)
 
     async def _news(self, taken: list[Pending]) -> list[Pending]:
         """Without what the ledger knows as stored, and without repetitions."""
         entries = [note for each in taken if isinstance(note := each.taken.note, Entry) and not note.dead]
         fresh = await self._ledger.fresh(entries)
-        known = {(entry.key, entry.seq) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
-        news = []
-        for each in taken:
-            note = each.taken.note
-            if isinstance(note, Entry) and not note.dead:
-                if (note.key, note.seq) in known:
-                    continue
-                known.add((note.key, note.seq))
-            news.append(each)
-        return news
+        known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
+        return [each for each in taken if id(each.taken.note) not in known]
 
     async def _place(self, news: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
         """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""

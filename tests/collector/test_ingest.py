@@ -1,6 +1,8 @@
 """Whatever arrives, nothing raises: a message that did would come again after every restart."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,9 +18,13 @@ from collector.delivery import Delivery
 from collector.expose import render
 from collector.ingest import Ingest, Terms
 from collector.latest import Latest
+from collector.ledger import Ledger
+from collector.ledger_book import HIGHEST, Entry, Statement
+from collector.ledger_rows import create, load_books, save
 from collector.page import Moment, render_page
 from collector.tally import Tally
 from rackflow import Batch, DeviceDocument, Event, Status, encode
+from rackflow.documents import Account, Numbers
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status
 from tests.collector.running import topic_of
 
@@ -43,12 +49,28 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
     ingest = Ingest(latest, letters, tally, Clones(), Terms(dialect, None, 400))
     wall_s = now_ms() / 1000
-    lines = list(ingest.take(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s)).lines)
+    came_to = ingest.take(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s))
+    lines = list(came_to.lines)
     letters.close()
+    if came_to.note is not None:
+        note_on_disk(came_to.note)
     "\n".join(lines).encode()
     render(latest, 11.0)[0].encode()
     render_page(latest, Moment(11.0, wall_s), {}).encode()
     return lines, tally
+
+
+def note_on_disk(note: Entry | Statement) -> None:
+    """As the ledger does it, and back as after a restart."""
+    ledger = Ledger(0)
+    if isinstance(note, Entry):
+        ledger.take(note)
+    else:
+        ledger.state(note)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        create(db, 0)
+        save(db, ledger.changes())
+        assert [book.key for book in load_books(db)] == [note.key]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=500, deadline=None)
@@ -91,3 +113,26 @@ def test_strange_free_text(tmp_path: Path, text: str) -> None:
         payload = encode(one).replace(b"TEXT", text.encode())
         lines, _ = taken(tmp_path, topic_of(one), payload)
         assert all("\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("seq", [-1, 0, HIGHEST + 1, 2**63, 2**64 - 1, 2**70])
+@pytest.mark.parametrize("one", [GOOD[0], EVENT], ids=["batch", "event"])
+def test_numbers_that_no_agent_counts_to(tmp_path: Path, one: Batch | Event, seq: int) -> None:
+    lines, tally = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, seq=seq)))
+    assert (lines, tally.failures["schema"]) == ([], 1)
+
+
+@pytest.mark.parametrize("epoch", ["", "a b", "x" * 65, "\n"])
+@pytest.mark.parametrize("one", [GOOD[0], EVENT, status("cdu-07")], ids=["batch", "event", "status"])
+def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, epoch: str) -> None:
+    lines, tally = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, epoch=epoch)))
+    assert (lines, tally.failures["schema"]) == ([], 1)
+
+
+@pytest.mark.parametrize("name", ["held", "dropped", "ended"])
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (9, 8), (1, HIGHEST + 1), (1, 2**63), (-5, -1)])
+def test_accounts_of_numbers_that_cannot_be(tmp_path: Path, name: str, first: int, last: int) -> None:
+    account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})
+    one = msgspec.structs.replace(status("cdu-07"), account=account)
+    _, tally = taken(tmp_path, topic_of(one), encode(one))
+    assert tally.failures["schema"] == 1

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.run import new_epoch
-from collector.ledger import CHUNK, Chunk, Entry, Key, Ledger, Statement
+from collector.ledger import MOST_RUNS, Ledger
 from collector.ledger_account import Missing, Sums, merge, settle
+from collector.ledger_book import CHUNK, Chunk, Entry, Key, Statement
 from rackflow.documents import Account, Numbers
 
 OLD, EPOCH, NEXT = (new_epoch(ms, 1) for ms in (1_795_468_700_000, 1_795_468_800_000, 1_795_468_900_000))
@@ -172,3 +173,28 @@ def test_old_epochs_are_forgotten(age_ms: int) -> None:
     """By the time of the last message."""
     ledger = ledger_of([1, 2])
     assert ledger.forget(2000 + age_ms) == [Key("cas1", "gw-3", OLD), KEY][: 1 + age_ms]
+
+
+def test_an_agent_of_many_lives_gives_up_its_own_and_one_too_many_is_refused() -> None:
+    """Nobody else's account is touched, however many names and epochs somebody makes up."""
+    ledger = Ledger(0, books=5, lives=3)
+    other = Key("cas1", "other", "01")
+    ledger.take(Entry(other, 1, 1, 1))
+    for number in range(10):
+        assert ledger.take(Entry(Key("cas1", "gw-3", f"{number:02}"), 1, number, number)) == "new"
+    assert [key.epoch for key in ledger.books if key.agent == "gw-3"] == ["07", "08", "09"]
+    for number in range(10):
+        assert ledger.take(Entry(Key("cas1", f"gw-{number}-x", "01"), 1, 99, 99)) == "new"
+        ledger.state(Statement(Key("cas1", f"gw-{number}-y", "01"), Account(kind="disk"), 99))
+    assert other in ledger.books
+    assert len(ledger.books) == 5
+    assert ledger.turned_away == Counter(forgotten=7, refused=19)
+    assert len(ledger.changes().forgotten) == 7
+
+
+def test_what_an_agent_says_it_dropped_does_not_grow_for_ever() -> None:
+    ledger = ledger_of([1])
+    for start in range(1, 20_000, 20):
+        fewer = [Numbers(epoch=EPOCH, first=at, last=at, reason="full") for at in range(start, start + 20, 2)]
+        ledger.state(Statement(KEY, Account(kind="disk", dropped=fewer[: 9 if start > 1 else 10]), 0))
+    assert len(ledger.books[KEY].dropped) <= MOST_RUNS
