@@ -11,7 +11,7 @@ help:
 	@echo "make test   every test, against real servers (Debian packages, installed when missing)"
 	@echo "make check  format, lint, imports, types, generated files, rules, wheel"
 	@echo "make bench  the figures in the README"
-	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it"
+	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make fmt    format and fix what can be fixed"
 
