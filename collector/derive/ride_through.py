@@ -64,9 +64,9 @@ def _given(override: float | None, own: float | None, usual: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Warming:
-    """What warms up: loops, and the chips that hang on them, in W of liquid design power and J/K."""
+    """What warms up: m3 of each coolant, and the chips that hang on the loops, in W of liquid design power and J/K."""
 
-    loops: Sequence[Loop]
+    volumes: Mapping[str, float]
     design_w: float
     chips_j_per_k: float
 
@@ -83,6 +83,7 @@ class RideThrough:
         self._thermal = thermal
         self._cdus = {loop: [cdu.id for cdu in site.cdus.values() if cdu.secondary == loop] for loop in heats}
         self._heats = heats
+        self._shared: dict[str, tuple[int, _Warming]] = {}
         self._coming = {loop: self._with_pumps(site.loops[loop], heat) for loop, heat in heats.items()}
 
     def plan(self, loop: Loop) -> None:
@@ -98,14 +99,20 @@ class RideThrough:
             self._publish(loop, "pumps", (supply, density, heat), _until_first(alone, kinds, self._thermal))
         primaries = {cdu.primary for cdu in self._site.cdus.values() if cdu.secondary == loop.id}
         if len(primaries) == 1 and (primary := primaries.pop()) is not None:
-            # All loops that this one shares facility water with warm up together.
-            sharing = sorted({cdu.secondary for cdu in self._site.cdus.values() if cdu.primary == primary})
-            loops = [self._site.loops[primary], *(self._site.loops[each] for each in sharing)]
-            total = self._planner.total(self._coming[each] for each in sharing)
-            together = self._warming(loops)
+            total, together = self._sharing(primary)
             self._publish(
                 loop, "heat_rejection", (supply, supply, total), _until_limit(together, limit_c, self._thermal)
             )
+
+    def _sharing(self, primary: str) -> tuple[int, _Warming]:
+        """All loops that share facility water warm up together: slot of their heat, and what warms."""
+        found = self._shared.get(primary)
+        if found is None:
+            sharing = sorted({cdu.secondary for cdu in self._site.cdus.values() if cdu.primary == primary})
+            total = self._planner.total(self._coming[each] for each in sharing)
+            loops = [self._site.loops[primary], *(self._site.loops[each] for each in sharing)]
+            found = self._shared[primary] = total, self._warming(loops)
+        return found
 
     def _publish(self, loop: Loop, failure: str, needs: Sequence[int], seconds: Compute) -> None:
         slot = self._planner.step(needs, seconds)
@@ -121,7 +128,10 @@ class RideThrough:
     def _warming(self, loops: Sequence[Loop]) -> _Warming:
         watts = {rack.id: rack.design_power_w * rack.liquid_share for rack in self._cooled(loops)}
         stored = sum(self._thermal.chips_of(rack).capacity_s_per_k * watts[rack.id] for rack in self._cooled(loops))
-        return _Warming(loops, sum(watts.values()), stored)
+        volumes: dict[str, float] = {}
+        for loop in loops:
+            volumes[loop.coolant] = volumes.get(loop.coolant, 0.0) + loop.volume_m3
+        return _Warming(volumes, sum(watts.values()), stored)
 
     def _with_pumps(self, loop: Loop, heat: int) -> int:
         """Heat that the coolant is about to get, W: what CDUs measure lags behind a load that has just risen."""
@@ -151,8 +161,8 @@ class RideThrough:
 
 def _capacity(warming: _Warming, celsius: float) -> float | None:
     """Of coolant and chips, J/K; None where the coolant's properties are not known."""
-    found = [volumetric_heat_capacity(loop.coolant, celsius) for loop in warming.loops]
-    known = [each * loop.volume_m3 for each, loop in zip(found, warming.loops, strict=True) if each is not None]
+    found = [(volumetric_heat_capacity(coolant, celsius), volume) for coolant, volume in warming.volumes.items()]
+    known = [each * volume for each, volume in found if each is not None]
     return sum(known) + warming.chips_j_per_k if len(known) == len(found) else None
 
 
