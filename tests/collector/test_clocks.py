@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from collector.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, Places, can_be
-from collector.clones import REMEMBERED_S, Clones
+from collector.clones import MOST_AGENTS, REMEMBERED_S, Clones
 from collector.latest_state import AgentState
 from tests.collector.documents import batch, now_ms, status
 from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
@@ -163,3 +163,13 @@ def test_restarts_reconnects_and_wills_are_no_second_process() -> None:
         assert not hello(clones, epoch, float(at))
         clones.hear(status(epoch="A", online=False), float(at))
     assert clones.known() == {("cas1", "gw-3")}
+
+
+def test_names_that_somebody_makes_up_do_not_add_up() -> None:
+    """Those heard of longest ago are let go."""
+    clones = Clones()
+    for number in range(MOST_AGENTS + 10):
+        clones.hear(msgspec.structs.replace(status(), agent=f"gw-{number}"), 1.0)
+    assert len(clones.known()) == MOST_AGENTS
+    assert ("cas1", "gw-9") not in clones.known()
+    assert ("cas1", "gw-10") in clones.known()
