@@ -108,6 +108,24 @@ async def test_a_time_that_cannot_be_is_stored_under_receipt_time_with_the_origi
         assert before <= int(line.rpartition(" ")[2]) // 1_000_000 <= now_ms()
 
 
+@pytest.mark.parametrize(("oldest_days", "is_believed"), [(None, True), (60, True), (30, False)])
+async def test_how_old_is_too_old_is_configured(
+    mosquitto: Mosquitto,
+    tmp_path: Path,
+    oldest_days: int | None,
+    is_believed: bool,  # noqa: FBT001 - the answer
+) -> None:
+    time_ms = now_ms() - 45 * DAY_MS
+    more = {} if oldest_days is None else {"oldest_days": oldest_days}
+    async with running(config_for(mosquitto.port, tmp_path, None, **more)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, batch(time_ms=time_ms))
+        await eventually(lambda: bool(points(tmp_path)), "stored")
+    times = {int(line.rpartition(" ")[2]) // 1_000_000 for line in points(tmp_path)}
+    assert (times == {time_ms}) is is_believed
+    assert is_believed or min(times) > time_ms + 44 * DAY_MS
+
+
 def late(agent: AgentState, seq: int, delay_s: float, now: float) -> float:
     return agent.lateness_s(batch(seq=seq), delay_s, now)
 
