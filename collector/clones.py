@@ -8,6 +8,7 @@ from rackflow import Status
 log = logging.getLogger(__name__)
 REMEMBERED_S = 900.0
 LIVES = 4
+MOST_AGENTS = 10_000
 
 
 class Clones:
@@ -22,7 +23,12 @@ class Clones:
         if status.status != "online":
             return
         key = status.site, status.agent
-        hellos = self._hellos.setdefault(key, deque(maxlen=LIVES))
+        hellos = self._hellos.pop(key, None) or deque(maxlen=LIVES)
+        self._hellos[key] = hellos  # behind all others
+        if len(self._hellos) > MOST_AGENTS:
+            oldest = next(iter(self._hellos))
+            del self._hellos[oldest]
+            self._seen.pop(oldest, None)
         if hellos and hellos[-1][0] == status.epoch:
             return
         if any(epoch == status.epoch for epoch, _ in hellos):

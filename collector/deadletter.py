@@ -1,6 +1,7 @@
 """The dead-letter file: in go messages and points that nobody can use, with the reason; JSON lines, bounded in size."""
 
 import base64
+import contextlib
 import json
 import logging
 from pathlib import Path
@@ -52,9 +53,12 @@ class DeadLetters:
         return not fault
 
     def _rotate(self) -> None:
+        # The old file stays open until there is a new one; it may have been moved the last time, or by somebody else.
+        with contextlib.suppress(FileNotFoundError):
+            self._path.replace(self._path.with_name(self._path.name + ".1"))
+        fresh = self._path.open("ab", buffering=0)
         self._file.close()
-        self._path.replace(self._path.with_name(self._path.name + ".1"))
-        self._file = self._path.open("ab", buffering=0)
+        self._file = fresh
 
     def close(self) -> None:
         self._file.close()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from collector.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, Places, can_be
-from collector.clones import REMEMBERED_S, Clones
+from collector.clones import MOST_AGENTS, REMEMBERED_S, Clones
 from collector.latest_state import AgentState
 from tests.collector.documents import batch, now_ms, status
 from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
@@ -108,6 +108,24 @@ async def test_a_time_that_cannot_be_is_stored_under_receipt_time_with_the_origi
         assert before <= int(line.rpartition(" ")[2]) // 1_000_000 <= now_ms()
 
 
+@pytest.mark.parametrize(("oldest_days", "is_believed"), [(None, True), (60, True), (30, False)])
+async def test_how_old_is_too_old_is_configured(
+    mosquitto: Mosquitto,
+    tmp_path: Path,
+    oldest_days: int | None,
+    is_believed: bool,  # noqa: FBT001 - the answer
+) -> None:
+    time_ms = now_ms() - 45 * DAY_MS
+    more = {} if oldest_days is None else {"oldest_days": oldest_days}
+    async with running(config_for(mosquitto.port, tmp_path, None, **more)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, batch(time_ms=time_ms))
+        await eventually(lambda: bool(points(tmp_path)), "stored")
+    times = {int(line.rpartition(" ")[2]) // 1_000_000 for line in points(tmp_path)}
+    assert (times == {time_ms}) is is_believed
+    assert is_believed or min(times) > time_ms + 44 * DAY_MS
+
+
 def late(agent: AgentState, seq: int, delay_s: float, now: float) -> float:
     return agent.lateness_s(batch(seq=seq), delay_s, now)
 
@@ -163,3 +181,13 @@ def test_restarts_reconnects_and_wills_are_no_second_process() -> None:
         assert not hello(clones, epoch, float(at))
         clones.hear(status(epoch="A", online=False), float(at))
     assert clones.known() == {("cas1", "gw-3")}
+
+
+def test_names_that_somebody_makes_up_do_not_add_up() -> None:
+    """Those heard of longest ago are let go."""
+    clones = Clones()
+    for number in range(MOST_AGENTS + 10):
+        clones.hear(msgspec.structs.replace(status(), agent=f"gw-{number}"), 1.0)
+    assert len(clones.known()) == MOST_AGENTS
+    assert ("cas1", "gw-9") not in clones.known()
+    assert ("cas1", "gw-10") in clones.known()
