@@ -68,6 +68,7 @@ MIBS = {
             f"{ALARM}{{alarm=communication_lost,severity=warning}}": 0.0,
             "dcim_env_temperature_celsius{sensor=emp}": 24.0,
             "dcim_env_relative_humidity_ratio{sensor=emp}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=emp}": 9.931191,  # Magnus, of the two above
             f"{DRY},sensor=emp.1}}": 1.0,
         },
         {"dcim_ats_selected_source": "a", "dcim_ats_preferred_source": "b"},
@@ -116,6 +117,7 @@ MIBS = {
             "dcim_pdu_bank_current_amperes{bank=0}": 1.25,
             "dcim_env_temperature_celsius{sensor=1}": 23.0,
             "dcim_env_relative_humidity_ratio{sensor=1}": 0.44,
+            "dcim_env_dew_point_celsius{sensor=1}": 10.086085,  # Magnus, of the two above
         },
         bad={"dcim_pdu_breaker_tripped{bank=1}": "sentinel"},
     ),
@@ -230,6 +232,7 @@ MIBS = {
             "dcim_pdu_breaker_tripped{bank=1.1}": 0.0,
             "dcim_env_temperature_celsius{sensor=1.1}": 25.0,
             "dcim_env_relative_humidity_ratio{sensor=1.1}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=1.1}": 11.011062,  # Magnus, of the two above
             f"{DRY},sensor=1.1}}": 1.0,
             f"{DRY},sensor=1.2}}": 0.0,
             "dcim_pdu_outlet_rated_current_amperes{outlet=1.7}": 10.0,
