@@ -2,7 +2,7 @@
 
 import sys
 
-from rackflow.commands import lacking, while_read
+from rackflow.process.commands import lacking, while_read
 
 
 def main() -> int:

@@ -14,19 +14,19 @@ from pathlib import Path
 import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.factory import PollerFactory, check_profile
-from agent.family import Profile
-from agent.lab import add_lab
-from agent.live import read_device
-from agent.profile import load_profiles
-from agent.replay import replay, replay_modbus
-from agent.report import render
+from agent.poll.factory import PollerFactory, check_profile
+from agent.profile.schema import Profile
+from agent.lab.commands import add_lab
+from agent.lab.read import read_device
+from agent.profile.load import load_profiles
+from agent.lab.replay import replay, replay_modbus
+from agent.lab.output import render
 from agent.run import run
-from rackflow.config import check_config
+from rackflow.process.config import check_config
 from rackflow.errors import ConfigError, ProfileError, RackflowError
-from rackflow.logs import configure_logging
-from rackflow.mbrec import SUFFIX, read_mbrec
-from rackflow.snmprec import read_snmprec
+from rackflow.process.logs import configure_logging
+from rackflow.recording.mbrec import SUFFIX, read_mbrec
+from rackflow.recording.snmprec import read_snmprec
 from rackflow.version import installed_version
 
 EXIT_FAILED = 1

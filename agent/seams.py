@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from rackflow.mbrec import RegisterTable
+from rackflow.recording.mbrec import RegisterTable
 
 SnmpValue = int | float | bytes | str | None
 """INTEGER, Counter, Gauge, TimeTicks: int. Opaque float: float. OCTET STRING: bytes. OID and IpAddress: str. NULL: None."""

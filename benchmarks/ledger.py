@@ -5,8 +5,8 @@ import random
 import time
 from pathlib import Path
 
-from collector.ledger_book import Entry, Key
-from collector.ledger_file import LedgerFile
+from collector.ledger.book import Entry, Key
+from collector.ledger.file import LedgerFile
 
 MESSAGES = 10_000
 GROUP = 100

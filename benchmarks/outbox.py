@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from rackflow.outbox_disk import DiskOutbox
-from rackflow.outbox_file import Limits
+from rackflow.outbox.disk import DiskOutbox
+from rackflow.outbox.file import Limits
 
 RATE_PER_S = 1000
 PAYLOAD = b"x" * 1500

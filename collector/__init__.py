@@ -2,6 +2,6 @@
 
 from collector.config import CollectorConfig, load_collector_config
 from collector.run import Collector, run
-from collector.tally import CollectorStats
+from collector.counters import CollectorStats
 
 __all__ = ["Collector", "CollectorConfig", "CollectorStats", "load_collector_config", "run"]

@@ -3,7 +3,7 @@
 import sys
 
 from collector.cli import main as command
-from rackflow.commands import while_read
+from rackflow.process.commands import while_read
 
 
 def main() -> int:

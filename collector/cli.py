@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
-from collector.ledger_cli import accounts, as_json, as_table, read_any, since_ms
-from collector.ledger_rows import read_page
+from collector.ledger.cli import accounts, as_json, as_table, read_any, since_ms
+from collector.ledger.tables import read_page
 from collector.report.command import add_report, report
 from collector.run import run
 from rackflow import ConfigError, RackflowError
-from rackflow.logs import configure_logging
+from rackflow.process.logs import configure_logging
 from rackflow.site import load_site
 from rackflow.version import installed_version
 

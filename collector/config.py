@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from collector.derive.config import CarbonConfig, DeriveConfig
-from rackflow.broker import Broker
-from rackflow.config import Secret, StrictModel, load_config
+from rackflow.process.broker import Broker
+from rackflow.process.config import Secret, StrictModel, load_config
 from rackflow.errors import ConfigError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]

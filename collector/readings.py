@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from collector.escape import escape_label
+from rackflow.escape import escape_label
 from rackflow import Batch, ContractError, Metric, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
 

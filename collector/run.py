@@ -8,30 +8,30 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
-from collector.clones import Clones
+from collector.receive.clones import Clones
 from collector.config import CollectorConfig
-from collector.deadletter import DeadLetters
-from collector.derive.board import Board
-from collector.derive.carbon_source import CarbonSource
-from collector.derive.run import Deriver
-from collector.derive.state import BooksFile
-from collector.expose import render
-from collector.ingest import Ingest, Terms
-from collector.latest import Latest
-from collector.ledger_file import LedgerFile
-from collector.ledger_rows import encode_page, read_page
-from collector.ledger_watch import LedgerWatch
-from collector.page import Moment, render_page
-from collector.persist import Persistence
-from collector.selfmetrics import Proof, SelfMetrics
-from collector.spill import Spill
-from collector.store import Store
-from collector.store_file import FileStore
-from collector.store_influx import InfluxStore
-from collector.subscribe import Filters, Subscriber
-from collector.tally import CollectorStats, Tally
-from collector.web import View, WebServer
-from collector.writer import Flush, Writer
+from collector.receive.dead_letters import DeadLetters
+from collector.derive.latest_figures import Board
+from collector.derive.energy.carbon_source import CarbonSource
+from collector.derive.deriver import Deriver
+from collector.records.file import BooksFile
+from collector.web.exposition import render
+from collector.flow.ingest import Ingest, Terms
+from collector.latest.latest import Latest
+from collector.ledger.file import LedgerFile
+from collector.ledger.tables import encode_page, read_page
+from collector.ledger.watch import LedgerWatch
+from collector.web.page import Moment, render_page
+from collector.store.persistence import Persistence
+from collector.self_metrics import Proof, SelfMetrics
+from collector.flow.spill import Spill
+from collector.store.seam import Store
+from collector.store.file import FileStore
+from collector.store.influx import InfluxStore
+from collector.receive.subscribe import Filters, Subscriber
+from collector.counters import CollectorStats, Tally
+from collector.web.server import View, WebServer
+from collector.flow.writer import Flush, Writer
 from rackflow import ConfigError, RackflowError
 from rackflow.site import Site, load_site
 

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from rackflow.errors import ContractError
-from rackflow.yaml import load_yaml_text
+from rackflow.process.yaml import load_yaml_text
 
 MetricType = Literal["gauge", "counter", "state", "info", "histogram"]
 PollClass = Literal["safety", "fast", "normal", "slow", "inventory"]

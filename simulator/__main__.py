@@ -2,7 +2,7 @@
 
 import sys
 
-from rackflow.commands import lacking, while_read
+from rackflow.process.commands import lacking, while_read
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
 def demo() -> int:
     """Run `rackflow-demo`; returns the exit status."""
     try:
-        from simulator.demo import main as command  # noqa: PLC0415 - what it imports may not be there
+        from simulator.demo.run import main as command  # noqa: PLC0415 - what it imports may not be there
     except ModuleNotFoundError as error:
         return lacking("rackflow-demo", "sim", error)
     return while_read(command)

@@ -11,18 +11,18 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.logs import configure_logging
-from rackflow.mbrec import SUFFIX, read_mbrec
-from rackflow.snmprec import read_snmprec
-from simulator.cdu_model import CduModel
-from simulator.cdu_registers import CDU_UNIT, cdu_registers
+from rackflow.process.logs import configure_logging
+from rackflow.recording.mbrec import SUFFIX, read_mbrec
+from rackflow.recording.snmprec import read_snmprec
+from simulator.models.cdu import CduModel
+from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.live import Model, run_models, vary_load
-from simulator.meter import METER_UNIT, MeterModel, meter_registers
-from simulator.modbus_server import ModbusServer
-from simulator.registers import RecordedRegisters
-from simulator.site_cli import add_site_commands
-from simulator.snmp_agent import SnmpDevice
-from simulator.snmp_users import parse_user
+from simulator.models.meter import METER_UNIT, MeterModel, meter_registers
+from simulator.modbus.server import ModbusServer
+from simulator.models.registers import RecordedRegisters
+from simulator.site.cli import add_site_commands
+from simulator.snmp.agent import SnmpDevice
+from simulator.snmp.users import parse_user
 
 log = logging.getLogger(__name__)
 

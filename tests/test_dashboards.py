@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from rackflow.catalogue import BASE_LABELS, Metric, catalogue
-from rackflow.yaml import load_yaml_file
+from rackflow.process.yaml import load_yaml_file
 from tests.expressions import faults, labels_of
 from tests.servers.prometheus import Prometheus
 from tests.servers.waiting import eventually

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from agent.config import AgentConfig, load_agent_config
-from agent.factory import check_profile
-from agent.profile import load_profiles
+from agent.poll.factory import check_profile
+from agent.profile.load import load_profiles
 from collector.config import load_collector_config
-from rackflow.yaml import load_yaml_file
+from rackflow.process.yaml import load_yaml_file
 from tests.expressions import faults
 from tests.servers.process import find_program
 

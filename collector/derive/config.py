@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from collector.derive.engine import Settings
-from collector.derive.ride_through import Thermal
-from rackflow.config import Name, Secret, StrictModel
+from collector.derive.site_figures import Settings
+from collector.derive.liquid.ride_through import Thermal
+from rackflow.process.config import Name, Secret, StrictModel
 from rackflow.site import Battery
 from rackflow.site.section import Celsius
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from collector.config import CollectorConfig
-from collector.derive.attendance import HOUR_S
-from collector.ledger_cli import accounts
-from collector.ledger_rows import read_page
+from collector.receive.poll_counts import HOUR_S
+from collector.ledger.cli import accounts
+from collector.ledger.tables import read_page
 from collector.report.energy import energy_rows
 from collector.report.period import Period, month
 from collector.report.read import Books, read_books, within_month

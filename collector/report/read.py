@@ -8,13 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
-from collector.derive.attendance import HOUR_S
-from collector.derive.ledger import Hour
-from collector.derive.state import Rows, unpack, unpack_polls
-from collector.ledger_account import Sums
+from collector.receive.poll_counts import HOUR_S
+from collector.derive.energy.hourly import Hour
+from collector.records.file import Rows, unpack, unpack_polls
+from collector.ledger.account import Sums
 from collector.report.period import Period
 from rackflow import RackflowError
-from rackflow.sqlite import SENSELESS, code
+from rackflow.process.sqlite import SENSELESS, code
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from collector.derive.attendance import add
-from collector.ledger_account import Sums
-from collector.ledger_epoch import born_ms
+from collector.receive.poll_counts import add
+from collector.ledger.account import Sums
+from collector.ledger.epoch import born_ms
 from collector.report.energy import spans
 from collector.report.period import Period
 from collector.report.read import Books

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rackflow.config import Name
+from rackflow.process.config import Name
 from rackflow.site.section import Celsius, Placed, Section, Watts
 
 Coolant = Literal["water", "pg25"]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rackflow.config import Name
+from rackflow.process.config import Name
 from rackflow.site.cooling import AirUnit, Cdu, Loop
 from rackflow.site.power import Feed, Panel, Pdu, TransferSwitch, Ups
 from rackflow.site.section import Celsius, Placed, Ratio, Section, Watts

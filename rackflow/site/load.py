@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from rackflow.config import check_config
+from rackflow.process.config import check_config
 from rackflow.errors import ConfigError
 from rackflow.site.check import faults
 from rackflow.site.file import SiteFile
 from rackflow.site.topology import Site
-from rackflow.yaml import line_of, load_yaml_text, read_text_file
+from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 
 def load_site(path: Path) -> Site:

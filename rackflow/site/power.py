@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rackflow.config import Name
+from rackflow.process.config import Name
 from rackflow.site.section import PHASES, Amperes, Phases, Placed, Section, Watts
 
 Sources = Annotated[list[Name], Field(min_length=1)]

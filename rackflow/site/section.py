@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from rackflow.config import Name, StrictModel
+from rackflow.process.config import Name, StrictModel
 
 Phase = Literal["L1", "L2", "L3"]
 

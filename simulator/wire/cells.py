@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rackflow.snmprec import (
+from rackflow.recording.snmprec import (
     COUNTER32,
     GAUGE32,
     INTEGER,

@@ -8,11 +8,11 @@ from typing import Any, Final, Literal
 
 from rackflow.errors import ConfigError
 from rackflow.site import Site
-from simulator.cdu_registers import CDU_UNIT, cdu_registers
-from simulator.meter import METER_UNIT, meter_registers
-from simulator.modbus_server import ModbusServer
-from simulator.snmp_agent import SnmpDevice
-from simulator.snmp_users import SnmpUser
+from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
+from simulator.models.meter import METER_UNIT, meter_registers
+from simulator.modbus.server import ModbusServer
+from simulator.snmp.agent import SnmpDevice
+from simulator.snmp.users import SnmpUser
 from simulator.wire.ats import apc_ats
 from simulator.wire.cells import Cell, Layout
 from simulator.wire.modbus import ShownCdu, ShownMeter

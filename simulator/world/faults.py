@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from rackflow.config import Name, StrictModel
+from rackflow.process.config import Name, StrictModel
 from rackflow.errors import ConfigError
 from simulator.world.breaker import Breaker
 from simulator.world.cdu import PUMPS, Cdu

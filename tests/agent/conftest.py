@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.seams import SnmpClient, SnmpTarget
-from agent.snmp_gufo import GufoClient
-from agent.snmp_pysnmp import PysnmpClient, PysnmpEngines
+from agent.snmp.gufo import GufoClient
+from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines
 from tests.agent.faulty_peers import GET, integer, oid_octets, tlv
-from tests.agent.snmp_clients import MakeClient
+from tests.agent.snmp.snmp_clients import MakeClient
 from tests.servers import snmpd as plain
 
 BASE = "1.3.6.1.4.1.8072.9999"

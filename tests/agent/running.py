@@ -12,7 +12,7 @@ from agent.readings import Identified, Identity, Readings
 from agent.run import Agent, MakePoller
 from rackflow import Batch, DeviceDocument, Event, Status, decode
 from rackflow.catalogue import PollClass
-from rackflow.config import check_config
+from rackflow.process.config import check_config
 from rackflow.errors import DeviceError
 from tests.servers.mosquitto import Mosquitto
 

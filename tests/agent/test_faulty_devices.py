@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.factory import PollerFactory
-from agent.profile import parse_profile
+from agent.poll.factory import PollerFactory
+from agent.profile.load import parse_profile
 from tests.agent.faulty_peers import NULL, SNMP_FAULTS, FaultyAgent, FaultyModbus
-from tests.agent.modbus_peers import MODBUS_FAULTS, answer
+from tests.agent.modbus.modbus_peers import MODBUS_FAULTS, answer
 from tests.agent.running import Listener, config_for, listening, running
-from tests.agent.snmp_clients import TREE, table
+from tests.agent.snmp.snmp_clients import TREE, table
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.snmpd import Snmpd
 from tests.servers.waiting import eventually

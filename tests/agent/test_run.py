@@ -15,10 +15,10 @@ import pytest
 
 from agent.readings import Readings
 from agent.run import Agent, new_epoch, run
-from agent.selfmetrics import Tally, own_values
+from agent.self_metrics import Tally, own_values
 from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
-from rackflow.outbox_memory import MemoryOutbox
+from rackflow.outbox.memory import MemoryOutbox
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually

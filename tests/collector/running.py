@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from collector import Collector, CollectorConfig
 from rackflow import Batch, DeviceDocument, Event, Status, Topic, build_topic, encode
-from rackflow.config import check_config
+from rackflow.process.config import check_config
 from tests.servers.captures import REPOSITORY
 from tests.servers.ports import free_port
 from tests.servers.waiting import eventually

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.profile import load_profiles
-from agent.recognise import matches, suspects
+from agent.profile.load import load_profiles
+from agent.profile.recognise import matches, suspects
 from rackflow.catalogue import catalogue
 from rackflow.series import parse_series_key
-from rackflow.snmprec import read_snmprec
+from rackflow.recording.snmprec import read_snmprec
 from tests.conformance.compare import FOLDERS, Result, compare, load_reasons
 from tests.servers.captures import require_captures
 

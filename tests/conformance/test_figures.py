@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.config import Device
-from agent.poll import SnmpPoller
-from agent.probe import recognise_device
-from agent.profile import load_profiles
-from agent.replay import RecordingClient, read_all
+from agent.poll.device import SnmpPoller
+from agent.poll.probe_snmp import recognise_device
+from agent.profile.load import load_profiles
+from agent.lab.replay import RecordingClient, read_all
 from agent.seams import SnmpCommunity, SnmpTarget, SnmpValue
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import DeviceDecodeError
-from rackflow.snmprec import read_snmprec
+from rackflow.recording.snmprec import read_snmprec
 
 RECOGNISE_REQUESTS = 12
 QUICK_REQUESTS = 20

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agent.config import AgentConfig
-from agent.factory import PollerFactory
-from agent.profile import load_profiles
+from agent.poll.factory import PollerFactory
+from agent.profile.load import load_profiles
 from agent.readings import Readings
-from agent.replay import read_all
+from agent.lab.replay import read_all
 from rackflow.catalogue import catalogue
-from rackflow.config import check_config
-from simulator.modbus_server import ModbusServer
-from simulator.registers import MappedRegisters
+from rackflow.process.config import check_config
+from simulator.modbus.server import ModbusServer
+from simulator.models.registers import MappedRegisters
 from tests.conformance.modbus_gear import gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.servers.process import find_program

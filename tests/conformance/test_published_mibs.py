@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.profile import load_profiles
-from agent.replay import replay
-from rackflow.snmprec import Record
+from agent.profile.load import load_profiles
+from agent.lab.replay import replay
+from rackflow.recording.snmprec import Record
 from tests.conformance.golden import BOOT
 from tests.conformance.published_mibs import MIBS
 

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agent.config import AgentConfig
-from agent.factory import PollerFactory
-from agent.profile import load_profiles
+from agent.poll.factory import PollerFactory
+from agent.profile.load import load_profiles
 from agent.readings import Readings
-from agent.replay import read_all
-from rackflow.config import check_config
-from simulator.cdu_model import CduModel
-from simulator.cdu_registers import cdu_registers
-from simulator.meter import MeterModel, meter_registers
-from simulator.modbus_server import ModbusServer
+from agent.lab.replay import read_all
+from rackflow.process.config import check_config
+from simulator.models.cdu import CduModel
+from simulator.models.cdu_registers import cdu_registers
+from simulator.models.meter import MeterModel, meter_registers
+from simulator.modbus.server import ModbusServer
 from tests.servers.process import find_program
 
 

@@ -12,8 +12,8 @@ import pytest
 from agent.cli import main
 from rackflow.catalogue import catalogue
 from rackflow.series import parse_series_key
-from rackflow.snmprec import read_snmprec
-from simulator.snmp_agent import SnmpDevice
+from rackflow.recording.snmprec import read_snmprec
+from simulator.snmp.agent import SnmpDevice
 from tests.collector.running import config_for, running
 from tests.conformance.golden import BOOT, GOLDEN
 from tests.e2e.agents import agent_file, agent_process, snmp_device

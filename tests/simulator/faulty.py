@@ -8,7 +8,7 @@ from rackflow.site import load_site
 from simulator.world import World
 from simulator.world.faults import Fault, Faults
 from simulator.world.instruments import Instruments
-from tests.simulator.test_fleet import SITES
+from tests.simulator.wire.test_fleet import SITES
 
 
 @cache

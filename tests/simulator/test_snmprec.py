@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackflow.errors import ConfigError
-from rackflow.snmprec import RANGES, Record, dump_snmprec, parse_snmprec, read_snmprec
+from rackflow.recording.snmprec import RANGES, Record, dump_snmprec, parse_snmprec, read_snmprec
 from simulator.live import RECORDINGS
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from rackflow.site import Site
-from simulator.data_sheet import data_sheet
-from simulator.simulation import Simulation
+from simulator.site.data_sheet import data_sheet
+from simulator.site.simulation import Simulation
 from simulator.world.what_if import FAILURES, carries_on_s, rides_through_s
 from simulator.world.world import World
 from tests.truth.harness import truth_site

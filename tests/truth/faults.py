@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from collector.derive.frame import Figure
+from collector.derive.engine.graph import Figure
 from rackflow.catalogue import PollClass
 from rackflow.series import series_key
 from tests.truth.harness import TruthSite, truth_site

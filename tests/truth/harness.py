@@ -17,30 +17,30 @@ from typing import Any, Final
 import yaml
 
 from agent.config import load_agent_config
-from agent.factory import PollerFactory
+from agent.poll.factory import PollerFactory
 from agent.loop import DeviceLoop, Outlet
-from agent.profile import load_profiles
+from agent.profile.load import load_profiles
 from agent.run import new_epoch, wanted_devices
 from agent.schedule import phase
 from agent.seams import ModbusClient, SnmpClient
-from agent.selfmetrics import Tally
+from agent.self_metrics import Tally
 from collector.derive.config import DeriveConfig
-from collector.derive.engine import SiteFigures
-from collector.derive.frame import Figure
-from collector.latest import Latest
+from collector.derive.site_figures import SiteFigures
+from collector.derive.engine.graph import Figure
+from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow.catalogue import PollClass
-from rackflow.config import check_config
+from rackflow.process.config import check_config
 from rackflow.documents import Batch, decode
-from rackflow.outbox import Message
-from rackflow.outbox_memory import MemoryOutbox
+from rackflow.outbox.seam import Message
+from rackflow.outbox.memory import MemoryOutbox
 from rackflow.series import series_key
 from rackflow.site import Site, parse_site
 from rackflow.topics import parse_topic
-from simulator.data_sheet import data_sheet
-from simulator.scenario import Active
-from simulator.simulation import Simulation
-from simulator.site_cli import shipped_or_file
+from simulator.site.data_sheet import data_sheet
+from simulator.site.scenario import Active
+from simulator.site.simulation import Simulation
+from simulator.site.cli import shipped_or_file
 from simulator.world.faults import Fault
 from simulator.world.truth import truth
 from simulator.world.what_if import truth_if

@@ -6,9 +6,9 @@ from typing import Any, Final
 from rackflow.catalogue import PollClass
 from rackflow.series import series_key
 from rackflow.site import Site
-from simulator.data_sheet import data_sheet
-from simulator.simulation import Simulation
-from simulator.site_maker import halls
+from simulator.site.data_sheet import data_sheet
+from simulator.site.simulation import Simulation
+from simulator.site.maker import halls
 from simulator.world.truth import put
 from simulator.world.world import World
 from tests.truth.compare import TOLERANCES, Comparison

@@ -6,11 +6,11 @@ No published map that the simulator serves has the facility water; without it ap
 from pathlib import Path
 from typing import Final
 
-from rackflow.mbrec import RegisterTable
-from simulator.cdu_registers import CDU_UNIT, cdu_registers
-from simulator.modbus_server import ModbusServer
-from simulator.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled
-from simulator.simulation import Simulation
+from rackflow.recording.mbrec import RegisterTable
+from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
+from simulator.modbus.server import ModbusServer
+from simulator.models.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled
+from simulator.site.simulation import Simulation
 from simulator.wire.modbus import ShownCdu
 
 PROFILES: Final = Path(__file__).parent / "profiles"

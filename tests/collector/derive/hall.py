@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from collector.derive.engine import Settings, SiteFigures
-from collector.derive.frame import Figure
-from collector.latest import Latest
+from collector.derive.site_figures import Settings, SiteFigures
+from collector.derive.engine.graph import Figure
+from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.site import Site, parse_site

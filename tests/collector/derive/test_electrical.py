@@ -2,8 +2,8 @@
 
 import pytest
 
-from collector.derive.battery import Battery
-from collector.derive.engine import Settings
+from collector.derive.power.battery import Battery
+from collector.derive.site_figures import Settings
 from rackflow.site import Battery as Sheet
 from rackflow.site import Site
 from tests.collector.derive.hall import Readings, hall

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.derive.carbon import Factor, Factors, read_answer, read_csv
+from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.config import CarbonConfig
-from collector.derive.energy import without_overlap
-from collector.derive.engine import Settings
-from collector.derive.ledger import HOUR_S, Ledger
-from collector.derive.state import BooksFile, SiteBooks, Snapshot
+from collector.derive.energy.accounting import without_overlap
+from collector.derive.site_figures import Settings
+from collector.derive.energy.hourly import HOUR_S, Ledger
+from collector.records.file import BooksFile, SiteBooks, Snapshot
 from rackflow import ConfigError
 from rackflow.site import Grid
 from tests.collector.derive.hall import WALL_S, Readings, hall

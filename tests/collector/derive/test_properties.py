@@ -7,10 +7,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.latest_state import shelf_life_s
+from collector.latest.state import shelf_life_s
 from rackflow import catalogue
 from rackflow.site import parse_site
-from rackflow.yaml import load_yaml_text
+from rackflow.process.yaml import load_yaml_text
 from tests.collector.derive.hall import Readings, hall, hall_text
 from tests.collector.derive.test_switches import SWITCH
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from collector.derive.attendance import Attendance, Polled, Who
-from collector.derive.carbon import Factor
-from collector.derive.engine import Settings, SiteFigures
-from collector.derive.state import BooksFile, SiteBooks, Snapshot
-from collector.latest import Latest
+from collector.receive.poll_counts import Attendance, Polled, Who
+from collector.derive.energy.carbon import Factor
+from collector.derive.site_figures import Settings, SiteFigures
+from collector.records.file import BooksFile, SiteBooks, Snapshot
+from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.site import parse_site

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.derive.carbon import Factor
-from collector.derive.ledger import Hour, Terms
+from collector.derive.energy.carbon import Factor
+from collector.derive.energy.hourly import Hour, Terms
 from collector.report.energy import energy_rows
 from collector.report.hours import KWH_J
 from collector.report.period import Period, month

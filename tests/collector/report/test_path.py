@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from collector.derive.books import Head
-from collector.derive.ledger import Hour
-from collector.derive.state import load_sites, unpack_polls
+from collector.derive.energy.records import Head
+from collector.derive.energy.hourly import Hour
+from collector.records.file import load_sites, unpack_polls
 from rackflow import Batch, Status
 from tests.collector.derive.hall import HALL
 from tests.collector.running import config_for, publish_to, publisher, running

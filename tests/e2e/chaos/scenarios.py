@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rackflow.outbox_disk import GROUP_S
+from rackflow.outbox.disk import GROUP_S
 from tests.e2e.chaos.clock import agent_clock, collector_clock
 from tests.e2e.chaos.deaths import AUTOSAVE, broker_killed, collector_killed_between
 from tests.e2e.chaos.disks import agent_on_full_disk, collector_on_full_disk

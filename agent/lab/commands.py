@@ -1,0 +1,189 @@
+"""The profile lab: the commands `profiles`, `walk` and `discover`, for those who add devices."""
+
+import argparse
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+from agent.config import AgentConfig, Device, load_agent_config
+from agent.lab.discover import Found, Look, addresses_of, discover, look_at_snmp
+from agent.lab.draft import draft
+from agent.poll.factory import snmp_target
+from agent.profile.schema import Profile
+from agent.lab.commands_modbus import add_modbus_walk, look_modbus, walk_modbus
+from agent.poll.device import SnmpPoller
+from agent.profile.load import load_profiles, parse_profile
+from agent.seams import SnmpTarget
+from agent.snmp.gufo import GufoClient
+from rackflow.process.config import check_config
+from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
+from rackflow.recording.snmprec import Record, dump_snmprec, read_snmprec
+
+MOST_RECORDS = 200_000
+
+
+def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the lab's commands."""
+    command = commands.add_parser(
+        "profiles", help="list the device families that are known, lint profile files, or draft one"
+    )
+    command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
+    command.add_argument("files", nargs="*", type=Path, help="lint: profile files to examine; draft: one recording")
+    command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    command.set_defaults(command=_profiles)
+
+    command = commands.add_parser("walk", help="record a live SNMP or Modbus device, redacted, on stdout")
+    command.add_argument("host")
+    _add_credential(command)
+    add_modbus_walk(command)
+    command.set_defaults(command=_walk)
+
+    command = commands.add_parser(
+        "discover", help="find and recognise SNMP or Modbus TCP devices in the ranges that you name"
+    )
+    command.add_argument("ranges", nargs="+", metavar="CIDR", help="for example 192.0.2.0/24")
+    command.add_argument("--rate", type=float, default=50.0, help="addresses begun a second (default 50)")
+    command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument(
+        "--unit", type=int, action="append", default=[], help="Modbus unit; may be repeated (default 1, 255 or 0)"
+    )
+    _add_credential(command)
+    command.set_defaults(command=_discover)
+
+
+def _add_credential(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=int, help="default: 161, for Modbus 502")
+    command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
+    command.add_argument("--config", type=Path, help="configuration that holds the credential")
+    command.add_argument("--credential", help="its name in the configuration")
+    command.add_argument("--timeout", type=float, default=1.0, help="seconds to wait for an answer (default 1)")
+
+
+def _target(arguments: argparse.Namespace, host: str) -> SnmpTarget:
+    """Where to ask with which credential. Raises ConfigError."""
+    credentials: dict[str, object] = {"given": {"version": "2c", "community": arguments.community}}
+    name = "given"
+    if arguments.config:
+        loaded = load_agent_config(arguments.config)
+        name = arguments.credential or next(iter(loaded.credentials), "")
+        if name not in loaded.credentials:
+            known = ", ".join(loaded.credentials) or "none"
+            raise ConfigError(f"{arguments.config}: credentials: has none called {name!r}; known are {known}")
+        credentials = dict(loaded.credentials)
+    device = {
+        "id": "device",
+        "host": host,
+        "port": arguments.port or 161,
+        "credential": name,
+        "timeout_s": arguments.timeout,
+    }
+    whole = {"agent": "lab", "labels": {"site": "none"}, "credentials": credentials, "devices": [device]}
+    config = check_config(whole, AgentConfig, "arguments")
+    return snmp_target(config, config.devices[0])
+
+
+def _profiles(arguments: argparse.Namespace) -> int:
+    profiles = load_profiles(arguments.profiles)
+    if arguments.action == "lint":
+        return _lint(arguments.files, profiles)
+    if arguments.action == "draft":
+        return _draft(arguments.files)
+    width = max(map(len, profiles))
+    for name, profile in profiles.items():
+        print(f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}")
+    return 0
+
+
+def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
+    if not files:
+        print(f"{len(profiles)} profiles, no faults")
+        return 0
+    faulty = 0
+    for path in files:
+        try:
+            profile = parse_profile(_text(path), str(path), profiles)
+        except ProfileError as error:
+            print(error)
+            faulty += 1
+        else:
+            print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
+    return int(faulty > 0)
+
+
+def _draft(files: list[Path]) -> int:
+    if len(files) != 1:
+        raise ConfigError("profiles draft: needs one recording; `rackflow-agent walk` makes one")
+    name = re.sub(r"[^a-z0-9]+", "-", files[0].stem.lower()).strip("-") or "device"
+    print(draft(read_snmprec(files[0]), name), end="")
+    return 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def _walk(arguments: argparse.Namespace) -> int:
+    if arguments.protocol == "modbus":
+        return walk_modbus(arguments)
+    records = asyncio.run(_recorded(_target(arguments, arguments.host)))
+    sys.stdout.buffer.write(dump_snmprec(records))
+    print(f"{len(records)} objects, redacted; look through them before you hand them on", file=sys.stderr)
+    return 0
+
+
+async def _recorded(target: SnmpTarget) -> list[Record]:
+    serials = []
+    fast = GufoClient(target)
+    poller = SnmpPoller(_nameless(target), load_profiles(), fast)
+    try:
+        serials.append((await poller.open()).identity.serial)
+    except DeviceDecodeError:
+        serials.append("")  # an unknown device is just what one records
+    finally:
+        await fast.close()
+    # A running agent has no use for pysnmp's 10 MB.
+    from agent.lab.walk_snmp import ROOTS, Walker, redacted  # noqa: PLC0415
+
+    walker = Walker(target)
+    records: list[Record] = []
+    try:
+        for root in ROOTS:
+            records += await walker.records(root, MOST_RECORDS)
+    finally:
+        await walker.close()
+    return list(redacted(records, serials))
+
+
+def _nameless(target: SnmpTarget) -> Device:
+    return Device(id=target.device, host=target.host, port=target.port, credential="given", outlets=True)
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    if not 0 < arguments.rate <= 1000:  # noqa: PLR2004 - more would flood a network
+        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and 1000")
+    addresses = addresses_of(arguments.ranges)
+    profiles = load_profiles(arguments.profiles)
+
+    async def look_snmp(address: str) -> list[Found]:
+        return await look_at_snmp(address, profiles, GufoClient(_target(arguments, address)))
+
+    look = look_modbus(arguments, profiles) if arguments.protocol == "modbus" else look_snmp
+    return asyncio.run(_print_found(addresses, look, arguments.rate))
+
+
+async def _print_found(addresses: list[str], look: Look, rate: float) -> int:
+    count = 0
+    async for found in discover(addresses, look, rate):
+        count += 1
+        match = found.match
+        what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"
+        why = "; ".join(match.reasons) if match else found.error
+        where = found.address if found.unit is None else f"{found.address} unit {found.unit}"
+        print(f"{where:<16} {what} {found.description}{f'  [{why}]' if why else ''}", flush=True)
+    print(f"{count} devices answered at {len(addresses)} addresses", file=sys.stderr)
+    return 0

@@ -1,0 +1,101 @@
+"""The profile lab's commands over Modbus: in go their arguments, out come a recording or what was found."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from agent.lab.discover import Found, Look, look_at_modbus
+from agent.profile.schema import Profile
+from agent.modbus.client import PymodbusClient
+from agent.profile.load import load_profiles
+from agent.seams import ModbusTarget
+from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
+from rackflow.errors import ConfigError
+from rackflow.recording.mbrec import Place, dump_mbrec
+
+USUAL_UNITS = (1, 255, 0)
+LAST_UNIT = 255
+MOST_A_SECOND = 100.0
+MOST_AT_ONCE = 32
+"""Registers in one request to a device of which nothing is known; what some take at most is less, and they refuse."""
+
+
+def add_modbus_walk(command: argparse.ArgumentParser) -> None:
+    """Add what `walk` needs to know for Modbus."""
+    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument("--profile", help="Modbus: record what this profile reads, within its limits")
+    command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    command.add_argument(
+        "--registers",
+        action="append",
+        default=[],
+        metavar="RANGE",
+        help="Modbus: record these, as in holding:100-120 or input:7; wire addresses, from 0; may be repeated",
+    )
+    command.add_argument("--unit", type=int, action="append", default=[], help="Modbus unit; may be repeated")
+    command.add_argument("--rate", type=float, default=10.0, help="Modbus: requests a second (default 10)")
+
+
+def walk_modbus(arguments: argparse.Namespace) -> int:
+    """Print the recording. Raises ConfigError, DeviceError."""
+    if not 0 < arguments.rate <= MOST_A_SECOND:
+        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MOST_A_SECOND:g}")
+    profile = _profile(arguments)
+    spans = [parse_span(text) for text in arguments.registers] + (spans_of(profile) if profile else [])
+    if not spans:
+        raise ConfigError("walk: Modbus devices are not searched; name --registers or a --profile")
+    values, requests = asyncio.run(_recorded(arguments, profile, spans))
+    clean = redacted(values, profile)
+    note = f"profile {profile.profile}" if profile else f"registers {' '.join(arguments.registers)}"
+    print(dump_mbrec(clean, [f"unit|function|address|value; {note}"]), end="")
+    changed = sum(clean[place] != value for place, value in values.items())
+    print(
+        f"{len(values)} registers in {requests} requests, {changed} redacted; look through them before you hand them on",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def look_modbus(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> Look:
+    """What `discover` does at each address."""
+    if wrong := [unit for unit in arguments.unit if not 0 <= unit <= LAST_UNIT]:
+        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {LAST_UNIT}")
+
+    async def look(address: str) -> list[Found]:
+        target = ModbusTarget("tcp", address, arguments.port or 502, timeout_s=arguments.timeout)
+        units = arguments.unit or USUAL_UNITS
+        return await look_at_modbus(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
+
+    return look
+
+
+def _profile(arguments: argparse.Namespace) -> Profile | None:
+    if arguments.profile is None:
+        return None
+    profiles = load_profiles(arguments.profiles)
+    profile = profiles.get(arguments.profile)
+    if profile is None or profile.protocol != "modbus":
+        known = ", ".join(name for name, each in profiles.items() if each.protocol == "modbus")
+        raise ConfigError(f"--profile: {arguments.profile!r} is no Modbus profile; known are {known}")
+    return profile
+
+
+async def _recorded(
+    arguments: argparse.Namespace, profile: Profile | None, spans: list[Span]
+) -> tuple[dict[Place, int], int]:
+    limits = profile.modbus if profile else None
+    pause_s = limits.pause_s if limits else 0.0
+    client = PymodbusClient(
+        ModbusTarget("tcp", arguments.host, arguments.port or 502, timeout_s=arguments.timeout, pause_s=pause_s)
+    )
+    values: dict[Place, int] = {}
+    requests = 0
+    try:
+        for unit in arguments.unit or [limits.unit if limits else 1]:
+            walker = ModbusWalker(client, unit, arguments.rate)
+            values |= await walker.record(spans, limits.max_registers if limits else MOST_AT_ONCE)
+            requests += walker.requests
+    finally:
+        await client.close()
+    return values, requests

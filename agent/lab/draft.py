@@ -1,0 +1,129 @@
+"""A first draft of a profile: in goes a recording that no family fits, out comes a skeleton with guesses marked as such; pure.
+
+Every point is a comment: which object is which metric is for somebody who knows the device, or has its MIB, to say.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from agent.profile.recognise import SYS_DESCR, SYS_OBJECT_ID
+from rackflow.recording.snmprec import Record
+
+ENTERPRISES = "1.3.6.1.4.1"
+SHOWN = 4
+ABSENT = frozenset({-1, 32767, -32768, 65535, 2147483647, -2147483648, 4294967295})
+"""Numbers that devices send for "no such reading"; they say nothing about a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A wire unit with the scales that devices use, and where real values lie, in that unit."""
+
+    unit: str
+    what: str
+    scales: tuple[str, ...]
+    low: float
+    high: float
+
+
+GUESSES = (
+    Guess("hertz", "a frequency", ("1", "0.1", "0.01"), 47.0, 63.0),
+    Guess("volt", "a voltage", ("1", "0.1", "0.01", "0.001"), 95.0, 265.0),
+    Guess("volt", "a voltage between lines", ("1", "0.1"), 340.0, 500.0),
+    Guess("celsius", "a temperature", ("1", "0.1"), 12.0, 55.0),
+    Guess("percent", "a share, such as load, charge or humidity", ("1", "0.1"), 1.0, 100.0),
+    Guess("ampere", "a current", ("0.1", "0.01", "0.001"), 0.1, 63.0),
+    Guess("watt", "a power", ("1",), 20.0, 400_000.0),
+)
+
+
+@dataclass
+class Column:
+    """Instances below one OID: a scalar, or a column of a table."""
+
+    oid: str
+    values: list[Record] = field(default_factory=list)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is one object that stands alone."""
+        return len(self.values) == 1 and self.values[0].oid == f"{self.oid}.0"
+
+    def numbers(self) -> list[float]:
+        """Those values that may be measurements."""
+        found = [record.value for record in self.values if isinstance(record.value, int | float)]
+        return [number for number in found if number not in ABSENT]
+
+
+def columns_of(records: Sequence[Record]) -> list[Column]:
+    """What a vendor's tree holds, by column."""
+    found: dict[str, Column] = {}
+    for record in records:
+        if record.oid.startswith(f"{ENTERPRISES}."):
+            column = record.oid.rpartition(".")[0]
+            found.setdefault(column, Column(column)).values.append(record)
+    return list(found.values())
+
+
+def guesses(column: Column) -> list[str]:
+    """What the numbers might be, most particular first; an empty list where they may be anything."""
+    numbers = [number for number in column.numbers() if number]
+    if not numbers:
+        return []
+    found = [
+        f"{guess.what} in {'' if scale == '1' else scale + ' '}{guess.unit}"
+        for guess in GUESSES
+        for scale in guess.scales
+        if all(guess.low <= number * float(scale) <= guess.high for number in numbers)
+    ]
+    return found[:3]
+
+
+def draft(records: Sequence[Record], name: str) -> str:
+    """The text of the draft."""
+    by_oid = {record.oid: record.value for record in records}
+    object_id = by_oid.get(SYS_OBJECT_ID)
+    descr = by_oid.get(SYS_DESCR)
+    columns = columns_of(records)
+    probe = next((column.values[0].oid for column in columns if column.is_scalar), None)
+    first = columns[0].oid if columns else ENTERPRISES
+    text = descr.decode("utf-8", "replace") if isinstance(descr, bytes) else ""
+    lines = [
+        f"# Draft from a recording of {len(records)} objects. Every point below is a guess from numbers alone: keep what the",
+        "# vendor's MIB or the device's display confirms, name its metric (METRICS.md), and delete the rest.",
+        f"# sysDescr: {' '.join(text.split())[:100] or '(none)'}",
+        "version: 1",
+        f"profile: {name}",
+        "class: ups # or pdu, ats, meter, cdu, rdhx, crah, env",
+        "protocol: snmp",
+        "title: what it is, for people",
+        "source: the MIB and its branch, or the manual with its edition",
+        "evidence: unverified",
+        "recognise:",
+    ]
+    if isinstance(object_id, str):
+        lines.append(f"  sysobjectid: [{object_id}]")
+    lines.append(f"  probes: [{probe}]" if probe else f"  subtrees: [{first}]")
+    lines += ["points: []", "tables: []"]
+    return "\n".join([*lines, *_suggestions(columns), ""])
+
+
+def _suggestions(columns: Sequence[Column]) -> Iterator[str]:
+    scalars = [column for column in columns if column.is_scalar]
+    tables = [column for column in columns if not column.is_scalar]
+    for title, group in (("Objects that stand alone", scalars), ("Columns of tables", tables)):
+        if group:
+            yield f"# {title}:"
+        for column in group:
+            shown = ", ".join(_shown(record) for record in column.values[:SHOWN])
+            more = f" and {len(column.values) - SHOWN} more" if len(column.values) > SHOWN else ""
+            oid = column.values[0].oid if column.is_scalar else column.oid
+            found = guesses(column)
+            yield f"#   {oid}: {shown}{more}{'; might be ' + ', or '.join(found) if found else ''}"
+
+
+def _shown(record: Record) -> str:
+    if isinstance(record.value, bytes):
+        text = record.value.decode("utf-8", "replace")
+        return repr(text[:30]) if text.isprintable() else record.value.hex()[:24]
+    return "NULL" if record.value is None else str(record.value)

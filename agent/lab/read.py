@@ -1,0 +1,98 @@
+"""Reading one live device once: in goes its configuration, out come identity, readings and how long each request took."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.config import AgentConfig, Device
+from agent.poll.factory import PollerFactory
+from agent.readings import Identified, Readings
+from agent.lab.replay import read_all
+from agent.seams import ModbusClient, SnmpClient, SnmpValue
+from rackflow.recording.mbrec import RegisterTable
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: what was asked and how long the answer took."""
+
+    what: str
+    seconds: float
+
+
+class TimedSnmp:
+    """An `SnmpClient` that notes how long the client behind it takes."""
+
+    def __init__(self, client: SnmpClient, requests: list[Request]) -> None:
+        self._client = client
+        self._requests = requests
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """See `SnmpClient.get`."""
+        started = time.perf_counter()
+        try:
+            return await self._client.get(oids)
+        finally:
+            self._requests.append(Request(f"get {len(oids)} objects", time.perf_counter() - started))
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        """See `SnmpClient.walk`."""
+        started = time.perf_counter()
+        try:
+            return await self._client.walk(oid, limit)
+        finally:
+            self._requests.append(Request(f"walk {oid}", time.perf_counter() - started))
+
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.following`."""
+        started = time.perf_counter()
+        try:
+            return await self._client.following(oid)
+        finally:
+            self._requests.append(Request(f"next after {oid}", time.perf_counter() - started))
+
+    def limit(self, objects: int) -> None:
+        """See `SnmpClient.limit`."""
+        self._client.limit(objects)
+
+    async def close(self) -> None:
+        """See `SnmpClient.close`."""
+        await self._client.close()
+
+
+class TimedModbus:
+    """A `ModbusClient` that notes how long the client behind it takes."""
+
+    def __init__(self, client: ModbusClient, requests: list[Request]) -> None:
+        self._client = client
+        self._requests = requests
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `ModbusClient.read`."""
+        started = time.perf_counter()
+        try:
+            return await self._client.read(unit, table, address, count)
+        finally:
+            self._requests.append(Request(f"read unit {unit} {table} {address}+{count}", time.perf_counter() - started))
+
+    async def close(self) -> None:
+        """See `ModbusClient.close`."""
+        await self._client.close()
+
+
+async def read_device(
+    factory: PollerFactory, config: AgentConfig, device: Device, now: float
+) -> tuple[Identified, Readings, list[Request]]:
+    """Identity, readings of every class, and the requests it took. Raises DeviceError."""
+    requests: list[Request] = []
+    poller = factory(
+        config,
+        device,
+        wrap_snmp=lambda client: TimedSnmp(client, requests),
+        wrap_modbus=lambda client: TimedModbus(client, requests),
+    )
+    try:
+        identified, readings = await read_all(poller, now)
+    finally:
+        await poller.close()
+    return identified, readings, requests

@@ -1,0 +1,102 @@
+"""Replay: in goes a recording of a device, out comes what one poll of it yields; the same code as a live poll, offline."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+
+from agent.config import Device
+from agent.profile.schema import Profile
+from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
+from agent.readings import Identified, Readings
+from agent.seams import SnmpValue
+from rackflow.catalogue import POLL_SECONDS
+from rackflow.errors import ConfigError, DeviceProtocolError
+from rackflow.recording.mbrec import RegisterRecording, RegisterTable
+from rackflow.recording.snmprec import Record
+
+
+class RecordingClient:
+    """An `SnmpClient` that answers from a recording."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._values: dict[str, SnmpValue] = {record.oid: record.value for record in records}
+        self._sorted = sorted((tuple(map(int, oid.split("."))), oid) for oid in self._values)
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """See `SnmpClient.get`."""
+        return {oid: self._values[oid] for oid in oids if oid in self._values}
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        """See `SnmpClient.walk`."""
+        root = tuple(map(int, oid.split(".")))
+        found: dict[str, SnmpValue] = {}
+        for at in range(bisect_left(self._sorted, (root, "")), len(self._sorted)):
+            parts, name = self._sorted[at]
+            if parts[: len(root)] != root or len(found) >= limit:
+                break
+            if len(parts) > len(root):
+                found[name] = self._values[name]
+        return found
+
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.following`."""
+        at = bisect_right(self._sorted, (tuple(map(int, oid.split("."))), oid))
+        return (name := self._sorted[at][1], self._values[name]) if at < len(self._sorted) else None
+
+    def limit(self, objects: int) -> None:
+        """A recording has no limit."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+class RecordedLink:
+    """A `ModbusClient` that answers from a recording."""
+
+    def __init__(self, recording: RegisterRecording) -> None:
+        self._recording = recording
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `ModbusClient.read`."""
+        values = self._recording.read(unit, table, address, count)
+        if values is None:
+            raise DeviceProtocolError("not in the recording", operation=f"read unit {unit} {table} {address}+{count}")
+        return values
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
+    """Open the device and poll each of its classes once. Raises DeviceError."""
+    identified = await poller.open()
+    everything = Readings()
+    for poll_class in POLL_SECONDS:
+        if poll_class in identified.poll_classes:
+            part = await poller.poll(poll_class, now)
+            everything.values |= part.values
+            everything.states |= part.states
+            everything.bad |= part.bad
+    return identified, everything
+
+
+async def replay_modbus(
+    recording: RegisterRecording, profile: Profile, unit: int | None, now: float
+) -> tuple[Identified, Readings]:
+    """What one poll of a unit yields, of the only one where none is named. Raises ConfigError, and DeviceError."""
+    if unit is None and len(recording.units) > 1:
+        raise ConfigError(f"--unit: the recording holds the units {recording.units}; name one")
+    chosen = recording.units[0] if unit is None else unit
+    if chosen not in recording.units:
+        raise ConfigError(f"--unit: {chosen} is not in the recording; it holds {recording.units}")
+    device = Device(
+        id="recording", host="recording", protocol="modbus", profile=profile.profile, unit=chosen, outlets=True
+    )
+    return await read_all(ModbusPoller(device, profile, RecordedLink(recording)), now)
+
+
+async def replay(
+    records: Sequence[Record], profiles: Mapping[str, Profile], profile: str, now: float
+) -> tuple[Identified, Readings]:
+    """What one poll of the recorded device yields. Raises DeviceError where no profile matches."""
+    device = Device(id="recording", host="recording", credential="none", profile=profile, outlets=True)
+    return await read_all(SnmpPoller(device, profiles, RecordingClient(records)), now)

@@ -1,0 +1,165 @@
+"""Recording a live Modbus device: in go ranges of registers and a rate, out come those that the device has, without serial numbers."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+
+from agent.profile.schema import Profile
+from agent.profile.plan import plan_device
+from agent.modbus.registers import words_of
+from agent.seams import ModbusClient
+from rackflow.errors import ConfigError, DeviceProtocolError
+from rackflow.recording.mbrec import BITS, Place, RegisterTable
+
+MOST_REGISTERS = 20_000
+_RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")
+_LAST = 0xFFFF
+NO_SUCH_TABLE = 1
+NOT_THERE = (NO_SUCH_TABLE, 2, 3, 4)
+"""Exceptions of a device that has no such register: some say that the value is wrong, or that they have failed."""
+_TEXT_WORDS = 4
+"""So many registers of printable characters in a row are text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Registers in a row."""
+
+    table: RegisterTable
+    address: int
+    count: int
+
+
+def parse_span(text: str) -> Span:
+    """`holding:100-120`, `input:7`, `40-60` (holding). Raises ConfigError."""
+    match = _RANGE.fullmatch(text)
+    if not match:
+        raise ConfigError(f"--registers: {text!r} is not a range; write it like holding:100-120 or input:7")
+    table: RegisterTable = match[1] or "holding"  # type: ignore[assignment]  # the pattern names all four
+    first, last = int(match[2]), int(match[3] or match[2])
+    if not first <= last <= _LAST:
+        raise ConfigError(f"--registers: {text!r} does not go up, or beyond {_LAST}")
+    return Span(table, first, last - first + 1)
+
+
+def spans_of(profile: Profile) -> list[Span]:
+    """The registers that a profile reads, points and identity."""
+    plan = plan_device(profile, {}, {}, None)
+    found = [
+        Span(block.table, block.address + field.offset, field.words)
+        for part in plan.classes.values()
+        for block in part.blocks
+        for field in block.fields
+    ]
+    for sources in (
+        profile.identity.vendor,
+        profile.identity.model,
+        profile.identity.serial,
+        profile.identity.firmware,
+    ):
+        for source in sources:
+            if source.register_ is not None:
+                words = words_of(source.type, source.words)
+                found.append(Span(source.table or profile.modbus.table, source.register_, words))
+    return list(dict.fromkeys(found))
+
+
+class ModbusWalker:
+    """Reads spans of one unit at a bounded rate, and counts the requests."""
+
+    def __init__(self, client: ModbusClient, unit: int, rate: float) -> None:
+        self._client = client
+        self._unit = unit
+        self._pause_s = 1.0 / rate
+        self._due = 0.0
+        self.requests = 0
+
+    async def record(self, spans: Sequence[Span], most: int) -> dict[Place, int]:
+        """What the device has, asked for `most` registers at a time. Raises DeviceError where it falls silent."""
+        found: dict[Place, int] = {}
+        for span in _portions(spans, most):
+            async for at, value in self._read(span):
+                found[self._unit, span.table, at] = value
+        return found
+
+    async def _read(self, span: Span) -> AsyncIterator[tuple[int, int]]:
+        # A block that is refused is halved down to the register that is the reason.
+        waiting = [span]
+        while waiting:
+            part = waiting.pop()
+            await self._turn()
+            try:
+                values = await self._client.read(self._unit, part.table, part.address, part.count)
+            except DeviceProtocolError as refusal:
+                if refusal.code not in NOT_THERE:
+                    raise
+                if (half := part.count // 2) and refusal.code != NO_SUCH_TABLE:
+                    waiting.append(Span(part.table, part.address + half, part.count - half))
+                    waiting.append(Span(part.table, part.address, half))
+                continue
+            for at, value in enumerate(values, part.address):
+                yield at, value
+
+    async def _turn(self) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._due - loop.time()))
+        self._due = loop.time() + self._pause_s
+        self.requests += 1
+
+
+def _portions(spans: Sequence[Span], most: int) -> Iterator[Span]:
+    """The same registers, each once, neighbours together, in parts of at most `most`."""
+    wanted = {(span.table, at) for span in spans for at in range(span.address, span.address + span.count)}
+    if len(wanted) > MOST_REGISTERS:
+        raise ConfigError(f"{len(wanted)} registers are more than {MOST_REGISTERS}; name smaller ranges")
+    run: list[tuple[RegisterTable, int]] = []
+    for place in sorted(wanted):
+        if run and (place != (run[0][0], run[-1][1] + 1) or len(run) >= most):
+            yield Span(*run[0], len(run))
+            run = []
+        run.append(place)
+    if run:
+        yield Span(*run[0], len(run))
+
+
+def redacted(values: dict[Place, int], profile: Profile | None) -> dict[Place, int]:
+    """Registers without serial numbers: those where the profile says that one stands, and every digit in text elsewhere.
+
+    What the profile reads as a number is never taken for text.
+    """
+    clean = dict(values)
+    named = set() if profile is None else {(span.table, at) for span in spans_of(profile) for at in _addresses(span)}
+    secret = set() if profile is None else {(span.table, at) for span in _serials(profile) for at in _addresses(span)}
+    for place in values:
+        if place[1:] in secret:
+            clean[place] = 0
+    for run in _texts([place for place in sorted(values) if place[1] not in BITS and place[1:] not in named], values):
+        for place in run:
+            pair = re.sub(rb"\d", b"0", values[place].to_bytes(2, "big"))
+            clean[place] = int.from_bytes(pair, "big")
+    return clean
+
+
+def _addresses(span: Span) -> range:
+    return range(span.address, span.address + span.count)
+
+
+def _serials(profile: Profile) -> Iterator[Span]:
+    for source in profile.identity.serial:
+        if source.register_ is not None:
+            table = source.table or profile.modbus.table
+            yield Span(table, source.register_, words_of(source.type, source.words))
+
+
+def _texts(places: Sequence[Place], values: dict[Place, int]) -> Iterator[list[Place]]:
+    """Neighbours that hold printable characters."""
+    run: list[Place] = []
+    for place in [*places, None]:
+        text = place is not None and all(0x20 <= octet < 0x7F for octet in values[place].to_bytes(2, "big"))  # noqa: PLR2004 - printable ASCII
+        if text and run and place == (*run[-1][:2], run[-1][2] + 1):
+            run.append(place)
+            continue
+        if len(run) >= _TEXT_WORDS:
+            yield run
+        run = [place] if text and place else []

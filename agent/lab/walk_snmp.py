@@ -1,0 +1,83 @@
+"""Recording a live SNMP device: in go its address and credential, out come redacted lines of a recording."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from agent.seams import SnmpTarget, SnmpValue
+from agent.snmp.pysnmp import PysnmpClient
+from rackflow.recording.snmprec import Record
+
+ROOTS = ("1.3.6.1.2.1", "1.3.6.1.4.1")
+LEFT_OUT = tuple(f"1.3.6.1.2.1.{group}" for group in (2, 3, 4, 5, 6, 7, 10, 11, 15, 16, 17, 25, 31, 55, 92))
+"""Addresses, routes, neighbours and traffic: nothing of the device's own, and much of its network's."""
+PRIVATE = b"<private>"
+NAMED = ("1.3.6.1.2.1.1.4.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.6.0")
+"""sysContact, sysName and sysLocation (RFC 3418)."""
+
+_TAGS = {
+    "Integer": "2",
+    "Integer32": "2",
+    "OctetString": "4",
+    "Null": "5",
+    "ObjectIdentifier": "6",
+    "ObjectIdentity": "6",
+    "IpAddress": "64",
+    "Counter32": "65",
+    "Gauge32": "66",
+    "Unsigned32": "66",
+    "TimeTicks": "67",
+    "Opaque": "68",
+    "Counter64": "70",
+}
+_IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b")
+_MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
+_MAIL = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.-]+")
+_SERIAL = re.compile(rb"(\bS/?N:?\s*|\b[Ss]erial(?: [Nn]umber| [Nn]o\.?)?:?\s*)([A-Za-z0-9-]{5,})")
+_MAC_OCTETS = 6
+
+
+class Walker(PysnmpClient):
+    """Walks a device and keeps the ASN.1 type of each value, which a recording needs."""
+
+    def __init__(self, target: SnmpTarget) -> None:
+        super().__init__(target)
+        self._tags: dict[str, str] = {}
+
+    def _plain(self, name: object, value: object) -> SnmpValue | object:  # type: ignore[override]
+        # The end of the MIB comes under the name of the last instance: it must not overwrite that one's type.
+        tag = _TAGS.get(type(value).__name__)
+        if tag is not None:
+            self._tags[str(name)] = tag
+        return super()._plain(name, value)
+
+    async def records(self, root: str, limit: int) -> list[Record]:
+        """All instances below `root`. Raises DeviceError."""
+        found = await self.walk(root, limit)
+        return [Record(oid, self._tags[oid], value) for oid, value in found.items()]
+
+
+def redacted(records: Iterable[Record], serials: Iterable[str]) -> Iterator[Record]:
+    """Records without names, places, addresses and serial numbers; `serials` are those that the device is known by."""
+    known = [serial.encode() for serial in serials if len(serial) > 3]  # noqa: PLR2004 - shorter ones would hit anything
+    for record in records:
+        if record.oid.startswith(tuple(f"{group}." for group in LEFT_OUT)):
+            continue
+        if record.oid in NAMED:
+            yield Record(record.oid, record.tag, PRIVATE)
+        elif record.tag == "64":
+            yield Record(record.oid, record.tag, "0.0.0.0")  # noqa: S104 - a placeholder, nothing binds to it
+        elif isinstance(record.value, bytes):
+            yield Record(record.oid, record.tag, _clean(record.value, known))
+        else:
+            yield record
+
+
+def _clean(value: bytes, known: Iterable[bytes]) -> bytes:
+    for serial in known:
+        value = value.replace(serial, PRIVATE)
+    if len(value) == _MAC_OCTETS and not value.isascii():
+        return bytes(_MAC_OCTETS)
+    value = _IPV4.sub(b"0.0.0.0", value)
+    value = _MAC.sub(b"00:00:00:00:00:00", value)
+    value = _MAIL.sub(PRIVATE, value)
+    return _SERIAL.sub(rb"\1" + PRIVATE, value)

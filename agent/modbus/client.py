@@ -1,0 +1,264 @@
+"""Modbus: in go unit, table, address and count, out come registers or bits, over pymodbus; one request at a time per link."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from pymodbus import FramerType, ModbusException
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
+from pymodbus.client.base import ModbusBaseClient
+from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
+from pymodbus.pdu import ModbusPDU
+
+from agent.seams import ModbusTarget
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from rackflow.recording.mbrec import RegisterTable
+
+SILENCES: Final = 3
+"""So many requests without an answer in a row, whichever unit's, and a TCP connection is taken for dead."""
+SETTLE_S: Final = 0.2
+"""How long an RTU link rests, closed, after a request without an answer: what still comes belongs to nobody."""
+
+_EXCEPTIONS = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "device failure",
+    5: "acknowledge",
+    6: "device busy",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "gateway target does not respond",
+}
+_READS = {
+    "coil": (1, "read_coils"),
+    "discrete": (2, "read_discrete_inputs"),
+    "holding": (3, "read_holding_registers"),
+    "input": (4, "read_input_registers"),
+}
+
+_IDENTIFY = 0x2B
+
+
+def _quiet_library() -> None:
+    """Pymodbus logs every timeout as an error; here a timeout is a value, told once by whoever watches the device."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+
+class PymodbusClient:
+    """A `ModbusClient` on one link; its users take turns. The connection is made when first needed, and after a loss."""
+
+    def __init__(self, target: ModbusTarget) -> None:
+        _quiet_library()
+        self._target = target
+        self._lock = asyncio.Lock()
+        self._client: ModbusBaseClient | None = None
+        self._name = target.serial or f"{target.host}:{target.port}"
+        self._waiting = False
+        self._silences = 0
+        self._free_at = 0.0
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `ModbusClient.read`."""
+        operation = f"read unit {unit} {table} {address}+{count}"
+        function, name = _READS[table]
+        answer = await self._ask(
+            function, operation, lambda client: getattr(client, name)(address, count=count, device_id=unit)
+        )
+        values = [int(bit) for bit in answer.bits[:count]] if table in {"coil", "discrete"} else list(answer.registers)
+        if len(values) != count:
+            raise self._error(DeviceProtocolError, f"{len(values)} values came instead of {count}", operation)
+        return values
+
+    async def describe(self, unit: int) -> str:
+        """What the unit says of itself: vendor, product and revision (Read Device Identification). Raises DeviceError."""
+        operation = f"identify unit {unit}"
+        answer = await self._ask(
+            _IDENTIFY, operation, lambda client: client.read_device_information(read_code=1, device_id=unit)
+        )
+        words = [text.decode("utf-8", "replace") for text in answer.information.values() if isinstance(text, bytes)]
+        return " ".join(" ".join(words).split())
+
+    async def _ask(
+        self, function: int, operation: str, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
+    ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
+        async with self._lock:
+            await self._rest()
+            try:
+                async with asyncio.timeout(self._target.timeout_s):
+                    client = await self._connected(operation)
+                    self._waiting = True
+                    answer = await call(client)
+            except TimeoutError as error:
+                raise self._silence(operation) from error
+            except asyncio.CancelledError:
+                self._silence(operation)
+                raise
+            except (ConnectionException, OSError) as error:
+                self._drop()
+                raise self._error(DeviceUnreachable, str(error), operation) from error
+            except ModbusException as error:
+                self._drop()
+                raise self._error(DeviceProtocolError, str(error), operation) from error
+            finally:
+                self._waiting = False
+                self._free_at = max(self._free_at, asyncio.get_running_loop().time() + self._target.pause_s)
+            self._check(answer, function, operation)
+            return answer
+
+    async def close(self) -> None:
+        """See `ModbusClient.close`."""
+        self._drop()
+
+    async def _rest(self) -> None:
+        wait_s = self._free_at - asyncio.get_running_loop().time()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    async def _connected(self, operation: str) -> ModbusBaseClient:
+        if self._client is not None and self._client.connected:
+            return self._client
+        self._drop()
+        self._client = client = _make_client(self._target, self._fail)
+        if not await client.connect():
+            raise self._error(DeviceUnreachable, "cannot connect", operation)
+        return client
+
+    def _fail(self, error: Exception) -> None:
+        """The answer that is waited for will not come. pymodbus by itself would wait out the deadline."""
+        if self._waiting and self._client is not None and not self._client.ctx.response_future.done():
+            self._client.ctx.response_future.set_exception(error)
+
+    def _silence(self, operation: str) -> DeviceError:
+        # Over TCP a late answer carries its transaction's number and is told from the next one, so that one unit's
+        # silence costs the others nothing. An RTU frame carries none, so there the link starts afresh; and so it does
+        # when half an answer has come, whose other half would be read as the head of the next one.
+        pending = len(self._client.ctx.recv_buffer) if self._client is not None and self._waiting else 0
+        self._silences += 1
+        if self._target.transport != "tcp":
+            self._free_at = asyncio.get_running_loop().time() + SETTLE_S
+        if self._target.transport != "tcp" or pending or self._silences >= SILENCES or not self._waiting:
+            self._drop()
+        if pending:
+            return self._error(DeviceProtocolError, f"{pending} bytes came that are no whole answer", operation)
+        return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s", operation)
+
+    def _drop(self) -> None:
+        self._silences = 0
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _check(self, answer: ModbusPDU, function: int, operation: str) -> None:
+        if self._silences and not answer.transaction_id and self._target.transport == "tcp":
+            # A device that does not number its answers, and one of them is late: this may be the one.
+            self._drop()
+            raise self._error(DeviceProtocolError, "an unnumbered answer after a missing one", operation)
+        self._silences = 0
+        if answer.function_code & 0x7F != function:
+            self._drop()
+            raise self._error(DeviceProtocolError, f"an answer to function {answer.function_code}", operation)
+        if answer.isError():
+            code = answer.exception_code
+            text = f"exception {code}, {_EXCEPTIONS.get(code, 'unknown')}"
+            refusal = DeviceProtocolError(text, device=self._name, operation=operation)
+            refusal.code = code
+            raise refusal
+
+    def _error(self, kind: type[DeviceError], text: str, operation: str) -> DeviceError:
+        return kind(text, device=self._name, operation=operation)
+
+
+def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> ModbusBaseClient:
+    """A client that neither retries nor reconnects by itself: deadlines and back-off are the scheduler's."""
+
+    def trace_connect(connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so
+        if not connected:
+            fail(ConnectionResetError("hung up before the answer was there"))
+
+    # The library's own timeout is only a backstop behind the caller's.
+    backstop_s = target.timeout_s + 1.0
+    if target.transport == "serial":
+        client: ModbusBaseClient = AsyncModbusSerialClient(
+            target.serial,
+            framer=FramerType.RTU,
+            baudrate=target.baudrate,
+            parity=target.parity,
+            stopbits=target.stopbits,
+            timeout=backstop_s,
+            retries=0,
+            reconnect_delay=0,
+            trace_connect=trace_connect,
+        )
+    else:
+        client = AsyncModbusTcpClient(
+            target.host,
+            port=target.port,
+            framer=FramerType.SOCKET if target.transport == "tcp" else FramerType.RTU,
+            timeout=backstop_s,
+            retries=0,
+            reconnect_delay=0,
+            trace_connect=trace_connect,
+        )
+    client.ctx.framer = _forgiving(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail)
+    return client
+
+
+def _forgiving(kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None]) -> FramerBase:
+    """A framer that fails the request where pymodbus's own raises into the event loop, which then logs a traceback."""
+
+    class Forgiving(kind):  # type: ignore[misc, valid-type]
+        def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
+            try:
+                used, pdu = super().handleFrame(data, exp_devid, exp_tid)
+            except ModbusIOException as error:
+                fail(error)
+                return len(data), None
+            return used, pdu
+
+    return Forgiving(client.ctx.framer.decoder)
+
+
+class SharedClient:
+    """One user's hold on a shared link; closing it gives the hold back, once."""
+
+    def __init__(self, client: PymodbusClient, release: Callable[[], bool]) -> None:
+        self._client = client
+        self._release = release
+        self._held = True
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `ModbusClient.read`."""
+        return await self._client.read(unit, table, address, count)
+
+    async def close(self) -> None:
+        """The link closes with its last user."""
+        if self._held:
+            self._held = False
+            if self._release():
+                await self._client.close()
+
+
+class ModbusLinks:
+    """One connection per host and port, or serial port, shared by the units behind it: gateways take few connections."""
+
+    def __init__(self) -> None:
+        self._links: dict[tuple[str, int], tuple[PymodbusClient, int]] = {}
+
+    def acquire(self, target: ModbusTarget) -> SharedClient:
+        """A hold on the link to that place; the first user's settings count."""
+        place = (target.serial, 0) if target.transport == "serial" else (target.host, target.port)
+        client, users = self._links.get(place) or (PymodbusClient(target), 0)
+        self._links[place] = (client, users + 1)
+
+        def release() -> bool:
+            held, left = self._links[place]
+            if left > 1:
+                self._links[place] = (held, left - 1)
+                return False
+            del self._links[place]
+            return True
+
+        return SharedClient(client, release)

@@ -1,0 +1,299 @@
+"""Polling one device: in go its configuration, the profiles and a client, out come identity and readings per poll class."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from agent.modbus.coalesce import Block, Field
+from agent.config import Device
+from agent.poll.derive import derive
+from agent.profile.schema import IdentitySource, Profile, Table
+from agent.profile.normalise import RawValue, Slot, normalise, plain_number
+from agent.profile.plan import ClassPlan, Plan, plan_device, without
+from agent.poll.probe_snmp import recognise_device
+from agent.readings import Identified, Identity, Readings
+from agent.profile.recognise import SYS_DESCR, SYS_UPTIME, suspects
+from agent.modbus.registers import decode
+from agent.profile.rows import planning_columns, planning_instances
+from agent.seams import ModbusClient, SnmpClient
+from rackflow.catalogue import PollClass
+from rackflow.errors import DeviceDecodeError, DeviceProtocolError
+
+log = logging.getLogger(__name__)
+
+REPLAN_S = 3600.0
+MARKER_REST_S = 10.0
+BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
+
+
+class DevicePoller(Protocol):
+    """One device, whatever it speaks."""
+
+    async def open(self) -> Identified:
+        """Connect, recognise, identify and plan. Raises DeviceError."""
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:
+        """Readings of one class; `now` is Unix seconds. Raises DeviceError where nothing could be read."""
+
+    async def close(self) -> None:
+        """Free what `open` took."""
+
+
+class SnmpPoller:
+    """A `DevicePoller` over an `SnmpClient`."""
+
+    def __init__(self, device: Device, profiles: Mapping[str, Profile], client: SnmpClient) -> None:
+        self._device = device
+        self._profiles = profiles
+        self._client = client
+        self._profile: Profile | None = None
+        self._plan = Plan({})
+        self._uptime_s: float | None = None
+        self._planned_at = 0.0
+        self._marker: RawValue = None
+        self._marked_at = 0.0
+
+    async def open(self) -> Identified:
+        """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
+        profile = await self._recognise()
+        self._profile = profile if self._device.outlets else profile.without_outlets()
+        self._client.limit(self._device.max_varbinds or profile.max_varbinds)
+        identity = await self._identify(self._profile)
+        await self._make_plan(self._profile)
+        return _identified(self._device, self._profile, identity, self._plan)
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:
+        """See `DevicePoller.poll`. Its tables are walked again after a reboot, an hour, or a change of the marker."""
+        part = self._plan.classes.get(poll_class)
+        if part is None:
+            return Readings()
+        raw = await self._client.get(part.oids)
+        if not raw:
+            raise DeviceProtocolError(
+                "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
+            )
+        readings = normalise(part.slots, raw)
+        if SYS_UPTIME in raw:
+            await self._watch_uptime(raw[SYS_UPTIME], readings, now)
+        if self._profile is not None and self._profile.marker in raw:
+            await self._watch_marker(raw[self._profile.marker], self._profile, now)
+        if self._profile is not None:
+            derive(readings, self._profile.class_, coolant_of(self._device, self._profile))
+        return readings
+
+    async def close(self) -> None:
+        """See `DevicePoller.close`."""
+        await self._client.close()
+
+    async def _recognise(self) -> Profile:
+        wanted = self._device.profile
+        if wanted != "auto":
+            return self._profiles[wanted].whole()
+        profiles = list(self._profiles.values())
+        found, answers = await recognise_device(self._client, profiles)
+        if not found:
+            text = answers.get(SYS_DESCR)
+            shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
+            maybe = suspects(profiles, answers)
+            hint = f"; its name points to {maybe[0].profile}, none of whose objects answers" if maybe else ""
+            raise DeviceDecodeError(
+                f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
+            )
+        return found[0].profile.whole()
+
+    async def _identify(self, profile: Profile) -> Identity:
+        wanted = profile.identity
+        sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
+        oids = [source.oid for group in sources.values() for source in group if source.oid]
+        answers = await self._client.get(oids) if oids else {}
+        return Identity(**{name: _first_text(group, answers) for name, group in sources.items()})
+
+    async def _make_plan(self, profile: Profile) -> None:
+        rows: dict[str, list[str]] = {}
+        instances = planning_instances(profile)
+        cells: dict[str, RawValue] = await self._client.get(instances) if instances else {}
+        walked: dict[str, dict[str, RawValue]] = {}
+        for table in profile.tables:
+            rows.setdefault(table.name, []).extend(await self._walk_table(table, cells, walked))
+        plan = plan_device(profile, rows, cells, self._device.role)
+        if plan.duplicates and not profile.extends:
+            log.warning(
+                "device=%s profile=%s series claimed twice: %s", self._device.id, profile.profile, plan.duplicates[:3]
+            )
+        wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
+        known = await self._client.get([SYS_UPTIME, *wanted])
+        if not known.keys() & wanted.keys():
+            raise DeviceDecodeError(
+                f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
+            )
+        self._plan = _with_uptime(without(plan, lambda ref: ref not in known), SYS_UPTIME in known)
+        self._planned_at = time.monotonic()
+        self._marker = known.get(profile.marker) if profile.marker else None
+
+    async def _walk_table(
+        self, table: Table, cells: dict[str, RawValue], walked: dict[str, dict[str, RawValue]]
+    ) -> list[str]:
+        """Indexes of the table's rows; cells that planning needs go to `cells`. No column is walked twice."""
+        indexes: dict[str, None] = {}
+        for column in table.row_columns():
+            if column not in walked:
+                walked[column] = await self._client.walk(column)
+            indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
+            cells.update(walked[column])
+        for column in planning_columns(table) if indexes else ():
+            if column not in walked:
+                walked[column] = await self._client.walk(column)
+            cells.update(walked[column])
+        return list(indexes)
+
+    async def _watch_uptime(self, raw: RawValue, readings: Readings, now: float) -> None:
+        ticks = plain_number(raw)
+        if ticks is None:
+            return
+        uptime_s = ticks / 100
+        readings.values[BOOT_METRIC] = float(round(now - uptime_s))
+        rebooted = self._uptime_s is not None and uptime_s < self._uptime_s
+        self._uptime_s = uptime_s
+        if self._profile is not None and (rebooted or time.monotonic() - self._planned_at > REPLAN_S):
+            await self._make_plan(self._profile)
+
+    async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
+        """Rows came or went. A marker that never rests has the tables walked once in a while, not with every poll."""
+        if value != self._marker and not 0 <= now - self._marked_at < MARKER_REST_S:
+            await self._make_plan(profile)
+            self._marked_at = now
+
+
+class ModbusPoller:
+    """A `DevicePoller` over a `ModbusClient` that other units may share; the client belongs to whoever made it."""
+
+    def __init__(self, device: Device, profile: Profile, client: ModbusClient) -> None:
+        self._device = device
+        self._profile = profile if device.outlets else profile.without_outlets()
+        self._client = client
+        self._plan = Plan({})
+
+    async def open(self) -> Identified:
+        """See `DevicePoller.open`. Registers that the device refuses are found here and not asked again."""
+        plan = plan_device(self._profile, {}, {}, self._device.role)
+        blocks = [block for part in plan.classes.values() for block in part.blocks]
+        absent: set[str] = set()
+        refused: list[Block] = []
+        for block in blocks:
+            try:
+                await self._read(block)
+            except DeviceProtocolError:
+                refused.append(block)
+                absent |= await self._absent_fields(block)
+        fields = sum(len(block.fields) for block in blocks)
+        if len(absent) >= fields:
+            raise DeviceProtocolError(
+                f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
+            )
+        self._plan = without(plan, lambda ref: ref in absent, refused)
+        identity = await self._identify()
+        return _identified(self._device, self._profile, identity, self._plan)
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
+        """See `DevicePoller.poll`. A block that is refused costs its own readings only, which say so."""
+        part = self._plan.classes.get(poll_class)
+        if part is None:
+            return Readings()
+        raw: dict[str, RawValue] = {}
+        refused: list[DeviceProtocolError] = []
+        for block in part.blocks:
+            try:
+                raw.update(await self._read(block))
+            except DeviceProtocolError as error:
+                refused.append(error)
+        if refused and not raw:
+            raise refused[0]
+        readings = normalise(part.slots, raw)
+        if refused:
+            _mark_refused(part.slots, raw, readings)
+        derive(readings, self._profile.class_, coolant_of(self._device, self._profile))
+        return readings
+
+    async def close(self) -> None:
+        """See `DevicePoller.close`."""
+        await self._client.close()
+
+    async def _read(self, block: Block) -> dict[str, RawValue]:
+        registers = await self._client.read(self._device.unit, block.table, block.address, block.count)
+        return {
+            field.ref: decode(registers[field.offset : field.offset + field.words], field.kind, field.order)
+            for field in block.fields
+        }
+
+    async def _absent_fields(self, block: Block) -> set[str]:
+        """Fields of a refused block that the device refuses one by one, too."""
+        absent: set[str] = set()
+        for field in block.fields:
+            alone = Field(field.ref, 0, field.words, field.kind, field.order)
+            try:
+                await self._read(Block(block.table, block.address + field.offset, field.words, (alone,)))
+            except DeviceProtocolError:
+                absent.add(field.ref)
+        return absent
+
+    async def _identify(self) -> Identity:
+        wanted = self._profile.identity
+        found: dict[str, str] = {}
+        for name in ("vendor", "model", "serial", "firmware"):
+            for source in getattr(wanted, name):
+                if found.get(name):
+                    break
+                found[name] = source.text or await self._identity_text(source)
+        return Identity(**found)
+
+    async def _identity_text(self, source: IdentitySource) -> str:
+        address = source.register_ or 0
+        try:
+            registers = await self._client.read(
+                self._device.unit, source.table or self._profile.modbus.table, address, source.words
+            )
+        except DeviceProtocolError:
+            return ""
+        return _printable(decode(registers, source.type, self._profile.modbus.order))
+
+
+def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
+    """Fluid per loop: the profile's word, overridden by the configuration's."""
+    fluids: dict[str, str] = {str(loop): fluid for loop, fluid in profile.coolant.items()}
+    return fluids | {loop: coolant.fluid for loop, coolant in device.coolant.items()}
+
+
+def _identified(device: Device, profile: Profile, identity: Identity, plan: Plan) -> Identified:
+    coolant = coolant_of(device, profile)
+    return Identified(profile.profile, profile.class_, identity, frozenset(plan.classes), coolant)
+
+
+def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one flag, named at the only call
+    if not has_uptime:
+        return plan
+    slow = plan.classes.get("slow", ClassPlan(()))
+    return Plan({**plan.classes, "slow": ClassPlan(slow.slots, (*slow.oids, SYS_UPTIME))}, plan.duplicates)
+
+
+def _mark_refused(slots: Sequence[Slot], raw: Mapping[str, RawValue], readings: Readings) -> None:
+    for slot in slots:
+        if not any(decoder.ref in raw for decoder in slot.decoders):
+            readings.bad[slot.key] = "refused"
+
+
+def _first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue]) -> str:
+    for source in sources:
+        text = source.text or _printable(answers.get(source.oid or ""))
+        if source.after:
+            text = next(iter(text.partition(source.after)[2].split()), "")
+        if text:
+            return text
+    return ""
+
+
+def _printable(value: RawValue) -> str:
+    if value is None:
+        return ""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return "".join(character for character in text if character.isprintable()).strip()[:255]

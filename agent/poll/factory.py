@@ -1,0 +1,111 @@
+"""From configuration to pollers: picks the seam for each device's protocol, and shares Modbus links between units."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from agent.config import AgentConfig, Credential, Device
+from agent.profile.schema import Profile
+from agent.modbus.client import ModbusLinks
+from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
+from agent.seams import ModbusClient, ModbusTarget, SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
+from agent.snmp.gufo import GufoClient
+from rackflow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agent.snmp.pysnmp import PysnmpEngines
+
+DEFAULT_TIMEOUT_S = 2.0
+DEFAULT_VARBINDS = 20
+
+
+class PollerFactory:
+    """Makes the poller of each device of one configuration. Modbus links are shared among all that it makes."""
+
+    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+        self.profiles = profiles
+        self._links = ModbusLinks()
+        self._engines: PysnmpEngines | None = None
+
+    def __call__(
+        self,
+        config: AgentConfig,
+        device: Device,
+        wrap_snmp: Callable[[SnmpClient], SnmpClient] = lambda client: client,
+        wrap_modbus: Callable[[ModbusClient], ModbusClient] = lambda client: client,
+    ) -> DevicePoller:
+        """The poller, not yet opened; `wrap_…` may put something between it and its client.
+
+        Raises ConfigError where the device names a profile that is not there or does not fit.
+        """
+        check_profile(self.profiles, device)
+        if device.protocol == "modbus":
+            link = self._links.acquire(modbus_target(device, self.profiles))
+            return ModbusPoller(device, self.profiles[device.profile].whole(), wrap_modbus(link))
+        target = snmp_target(config, device)
+        client = self._slow_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
+        return SnmpPoller(device, self.profiles, wrap_snmp(client))
+
+    def _slow_client(self, target: SnmpTarget) -> SnmpClient:
+        # The fallback engine takes a second to import; only those who ask for it pay.
+        from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines  # noqa: PLC0415
+
+        if self._engines is None:
+            self._engines = PysnmpEngines()
+        return PysnmpClient(target, self._engines)
+
+
+def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
+    """Raises ConfigError where the device's profile is unknown or speaks another protocol."""
+    if device.profile == "auto":
+        return
+    profile = profiles.get(device.profile)
+    if profile is None:
+        raise ConfigError(
+            f"device {device.id!r}: profile: {device.profile!r} is not known; known are auto, {', '.join(profiles)}"
+        )
+    if profile.protocol != device.protocol:
+        raise ConfigError(
+            f"device {device.id!r}: profile: {device.profile!r} speaks {profile.protocol}; set `protocol: {profile.protocol}`"
+        )
+
+
+def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
+    """The credential in the seam's words."""
+    if credential.version == "3":
+        return SnmpUser(
+            user=credential.user or "",
+            auth=credential.auth,
+            auth_key=credential.auth_key.get_secret_value() if credential.auth_key else "",
+            priv=credential.priv,
+            priv_key=credential.priv_key.get_secret_value() if credential.priv_key else "",
+            context=credential.context,
+        )
+    return SnmpCommunity(credential.version, credential.community.get_secret_value() if credential.community else "")
+
+
+def snmp_target(config: AgentConfig, device: Device) -> SnmpTarget:
+    """Where and how to ask the device, as long as its profile is not known."""
+    return SnmpTarget(
+        device=device.id,
+        host=device.host or "",
+        port=device.port or 161,
+        credential=credential_of(config.credentials[device.credential or ""]),
+        timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S,
+        retries=device.retries,
+        max_varbinds=device.max_varbinds or DEFAULT_VARBINDS,
+    )
+
+
+def modbus_target(device: Device, profiles: Mapping[str, Profile]) -> ModbusTarget:
+    """Where the device's Modbus link leads."""
+    return ModbusTarget(
+        transport=device.transport,
+        host=device.host or "",
+        port=device.port or 502,
+        serial=device.serial or "",
+        baudrate=device.baudrate,
+        parity=device.parity,
+        stopbits=device.stopbits,
+        timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S / 2,
+        pause_s=profiles[device.profile].modbus.pause_s,
+    )

@@ -1,0 +1,75 @@
+"""Recognising over the wire: in go a client and the profiles, out come the families that fit; few requests, however many they are."""
+
+from collections.abc import Iterable, Sequence
+
+from agent.profile.schema import Profile
+from agent.profile.normalise import RawValue
+from agent.profile.recognise import (
+    SYS_DESCR,
+    SYS_OBJECT_ID,
+    SYS_UPTIME,
+    Match,
+    matches,
+    numbers,
+    probe_oids,
+    roots,
+    rounds,
+    subtree_answer,
+)
+from agent.seams import SnmpClient
+from rackflow.errors import DeviceProtocolError
+
+Place = tuple[int, ...]
+"""An OID, as numbers."""
+PORTION = 19
+"""Probes asked at a time, and behind them an object that every agent has: its answer vouches for what is not there."""
+
+
+async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> tuple[list[Match], dict[str, RawValue]]:
+    """The families that fit, best first, and what the device answered. Raises DeviceError.
+
+    Families that its sysObjectID names are tried first; the others only where none of those answers.
+    """
+    witnesses = [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME]
+    answers: dict[str, RawValue] = await client.get(witnesses)
+    found: list[Match] = []
+    looked: set[Place] = set()
+    for candidates in rounds(profiles, answers):
+        places = [root for root in roots(candidates) if root not in looked]
+        looked.update(places)
+        present, unknown = await _present(client, places)
+        subtrees = dict.fromkeys(subtree for profile in candidates for subtree in profile.recognise.subtrees)
+        answers |= {subtree_answer(subtree): 1 for subtree in subtrees if numbers(subtree) in present}
+        wanted = [oid for oid in probe_oids(candidates) if numbers(oid)[:-1] in present | unknown]
+        await _ask(client, [oid for oid in wanted if oid not in answers], answers)
+        found = matches(candidates, answers)
+        if found:
+            break
+    return found, answers
+
+
+async def _present(client: SnmpClient, places: Sequence[Place]) -> tuple[set[Place], set[Place]]:
+    """Those places that hold anything, and those that may. The instance behind one tells that all before it are empty."""
+    present: set[Place] = set()
+    at = 0
+    while at < len(places):
+        try:
+            following = await client.following(".".join(map(str, places[at])))
+        except DeviceProtocolError:
+            return present, set(places[at:])
+        if following is None:
+            break
+        position = numbers(following[0])
+        if position <= places[at]:  # its tree is in no order: what it has must be asked for
+            return present, set(places[at:])
+        while at < len(places) and places[at] <= position:
+            if position[: len(places[at])] == places[at]:
+                present.add(places[at])
+            at += 1
+    return present, set()
+
+
+async def _ask(client: SnmpClient, wanted: Sequence[str], answers: dict[str, RawValue]) -> None:
+    witness = [oid for oid in (SYS_UPTIME, SYS_OBJECT_ID) if oid in answers][:1]
+    for at in range(0, len(wanted), PORTION):
+        answers |= await client.get([*wanted[at : at + PORTION], *witness])

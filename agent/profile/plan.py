@@ -1,0 +1,168 @@
+"""The planner: in go a profile and the rows that a device has, out come slots and the fewest requests per poll class; pure."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.modbus.coalesce import Block, coalesce, kept_parts
+from agent.profile.schema import Gate as GateModel
+from agent.profile.schema import Point, Profile, Source, Table
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot
+from agent.modbus.registers import NumberType
+from agent.profile.rows import Row
+from rackflow.catalogue import PollClass, catalogue
+from rackflow.series import series_key
+from rackflow.units import WIRE_UNITS
+
+Rows = Mapping[str, Sequence[str]]
+"""Indexes of the rows of each table, by the table's name; an index is dotted, as it follows the column."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPlan:
+    """What one poll of one poll class asks and what becomes of the answers."""
+
+    slots: tuple[Slot, ...]
+    oids: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All classes of one device. `duplicates` are series that two points or rows claimed; the first has them."""
+
+    classes: Mapping[PollClass, ClassPlan]
+    duplicates: tuple[str, ...] = ()
+
+
+def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
+    """Slots and requests. `cells` holds what was walked of the label columns; `role` is the user's word for a meter."""
+    slots: dict[PollClass, dict[str, Slot]] = {}
+    seen: set[str] = set()
+    duplicates: list[str] = []
+    fields: dict[str, Source] = {}
+    for table, point in profile.all_points():
+        poll = point.poll or catalogue()[point.metric].poll
+        indexes = rows.get(table.name, ()) if table else ("",)
+        for index in indexes:
+            for slot in _slots(profile, table, point, Row(index, cells, role), fields):
+                if slot.key in seen:
+                    duplicates.append(slot.key)
+                else:
+                    seen.add(slot.key)
+                    slots.setdefault(poll, {})[slot.key] = slot
+    classes = {poll: _requests(profile, tuple(found.values()), fields) for poll, found in slots.items()}
+    return Plan(classes, tuple(duplicates))
+
+
+def _slots(profile: Profile, table: Table | None, point: Point, row: Row, fields: dict[str, Source]) -> Iterator[Slot]:
+    if not row.holds(point.when) or (table and not row.holds(table.when)):
+        return
+    metric = catalogue()[point.metric]
+    labels: dict[str, str] = {}
+    for name, source in ((table.labels if table else {}) | point.labels).items():
+        value = row.label(source)
+        if value is None:
+            return
+        labels[name] = value
+    gate = _gate(point.gate or (table.gate if table else None), row.index)
+    series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
+    for bit, extra in series:
+        made = (_decoder(profile, source, row, bit, fields) for source in point.sources())
+        decoders = tuple(decoder for decoder in made if decoder is not None)
+        if decoders:
+            yield Slot(series_key(metric.name, labels | extra), metric, decoders, gate)
+
+
+def _gate(gate: GateModel | None, index: str) -> Gate | None:
+    if gate is None:
+        return None
+    ref = gate.oid or f"{gate.column}.{index}"
+    return Gate(ref, frozenset(gate.in_), frozenset(gate.missing), gate.optional)
+
+
+def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields: dict[str, Source]) -> Decoder | None:
+    unit, scale = row.unit(source), row.scale(source)
+    if unit is None or scale is None:
+        return None
+    factor = source.factor(unit) * scale
+    words = {word.casefold(): meaning for word, meaning in source.words.items()}
+    return Decoder(
+        ref=_ref(profile, source, row.index, fields),
+        numerator=factor.numerator,
+        denominator=factor.denominator,
+        offset=float(WIRE_UNITS[unit].offset),
+        shift=source.shift,
+        absent=frozenset(profile.absent if source.absent is None else source.absent),
+        states=source.states or None,
+        numbers=source.numbers or None,
+        bit=source.bit if bit is None else bit,
+        inverted=source.inverted,
+        text=source.text,
+        words=words or None,
+        expect=source.expect,
+        absolute=source.absolute,
+        high=_part_ref(profile, source, source.high, "uint16", fields),
+        exponent=_part_ref(profile, source, source.exponent, "int16", fields),
+    )
+
+
+def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]) -> str:
+    if source.oid is not None:
+        return f"{source.oid}.{index}" if index else source.oid
+    limits = profile.modbus
+    ref = f"{source.table or limits.table}:{source.register_}:{source.type or 'uint16'}:{source.order or limits.order}"
+    fields[ref] = source
+    return ref
+
+
+def _part_ref(
+    profile: Profile, source: Source, register: int | None, kind: NumberType, fields: dict[str, Source]
+) -> str | None:
+    """Another register that the same number is made of."""
+    if register is None:
+        return None
+    part = Source.model_validate({"register": register, "table": source.table, "type": kind, "order": source.order})
+    return _ref(profile, part, "", fields)
+
+
+def _requests(profile: Profile, slots: tuple[Slot, ...], fields: Mapping[str, Source]) -> ClassPlan:
+    refs = _refs(slots)
+    if profile.protocol == "snmp":
+        return ClassPlan(slots, oids=tuple(refs))
+    wanted = [(ref, fields[ref]) for ref in refs]
+    return ClassPlan(slots, blocks=tuple(coalesce(profile, wanted)))
+
+
+def _refs(slots: Iterable[Slot]) -> dict[str, None]:
+    """All that these slots are read from."""
+    refs: dict[str, None] = {}
+    for slot in slots:
+        for decoder in slot.decoders:
+            refs |= dict.fromkeys(ref for ref in (decoder.ref, decoder.high, decoder.exponent) if ref)
+        if slot.gate:
+            refs[slot.gate.ref] = None
+    return refs
+
+
+def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()) -> Plan:
+    """The plan less the references that the device does not have; slots and classes left without any go too.
+
+    A block that was `refused` as a whole, or that loses a field, no longer bridges the gaps between its fields.
+    """
+    classes: dict[PollClass, ClassPlan] = {}
+    for poll, part in plan.classes.items():
+        slots = []
+        for slot in part.slots:
+            decoders = tuple(decoder for decoder in slot.decoders if not is_absent(decoder.ref))
+            gate = slot.gate
+            if gate and gate.optional and is_absent(gate.ref):
+                gate = None
+            if decoders and not (gate and is_absent(gate.ref)):
+                slots.append(Slot(slot.key, slot.metric, decoders, gate))
+        if slots:
+            used = _refs(slots)
+            blocks = tuple(
+                kept for block in part.blocks for kept in kept_parts(block, used, whole=block not in refused)
+            )
+            classes[poll] = ClassPlan(tuple(slots), tuple(oid for oid in part.oids if oid in used), blocks)
+    return Plan(classes, plan.duplicates)

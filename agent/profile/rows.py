@@ -1,0 +1,130 @@
+"""One row of a device's table, or the device as a whole: in go its cells, out come labels, conditions, units and scales; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from agent.profile.schema import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Profile, Source, Table, UnitBy, When
+from agent.profile.normalise import RawValue, plain_number
+from rackflow.series import clean_label
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`index` is dotted, empty for the device as a whole; `cells` hold what was read for planning; `role` is the user's word."""
+
+    index: str
+    cells: Mapping[str, RawValue]
+    role: str | None
+
+    def label(self, source: LabelSource) -> str | None:
+        """The label's value, or None where this row does not have it."""
+        match source:
+            case str():
+                return clean_label(source)
+            case FromDevice():
+                return clean_label(self.role or source.default)
+            case Joined():
+                parts = [self.label(part) for part in source.join]
+                return None if None in parts else clean_label(".".join(filter(None, parts)))
+            case FromIndex():
+                part = self.part(source.index)
+                return None if part is None else _mapped(part, source.map)
+            case FromColumn():
+                value = self.cells.get(f"{source.column}.{self.index}")
+                text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                if source.map:
+                    number = plain_number(value)
+                    return source.map.get(text if number is None else int(number))
+                return None if value is None or not text.strip() else clean_label(text)
+
+    def part(self, number: int) -> int | None:
+        """One part of the index, from 1 or from the end."""
+        parts = self.index.split(".") if self.index else []
+        if not 1 <= abs(number) <= len(parts):
+            return None
+        return int(parts[number - 1 if number > 0 else number])
+
+    def cell(self, column: str | None, oid: str | None) -> RawValue:
+        """A cell of this row, or an instance."""
+        return self.cells.get(oid or (f"{column}.{self.index}" if self.index else f"{column}"))
+
+    def holds(self, conditions: When | Sequence[When]) -> bool:
+        """Whether all conditions hold; a cell that is not there holds only `without` and those that are optional."""
+        return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
+
+    def _holds(self, condition: When) -> bool:
+        value = self.part(condition.index) if condition.index else self.cell(condition.column, condition.oid)
+        if value is None:
+            return condition.optional or bool(condition.without)
+        text = _plain_text(value)
+        if condition.without:
+            return not any(word.casefold() in text for word in condition.without)
+        if condition.contains:
+            return any(word.casefold() in text for word in condition.contains)
+        return any(str(code).casefold() == text for code in condition.in_)
+
+    def unit(self, source: Source) -> str | None:
+        """The wire unit of a source in this row, or None where the row's code for it is not known."""
+        by: UnitBy | None = source.unit_by
+        if by is None:
+            return source.unit
+        text = _plain_text(self.cell(by.column, by.oid))
+        return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
+
+    def scale(self, source: Source) -> Fraction | None:
+        """What the cells that hold a scale say; 1 without any, None where the cell is missing."""
+        column = source.decimals or source.varscale
+        if column is None:
+            return Fraction(1)
+        number = plain_number(self.cell(column, None))
+        if number is None:
+            return None
+        if source.decimals:
+            return Fraction(10) ** -int(number)
+        return Fraction(1, -int(number)) if number < 0 else Fraction(int(number) or 1)
+
+
+def _plain_text(value: RawValue) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip().strip("\0").casefold()
+
+
+def _mapped(code: int, names: Mapping[int, str]) -> str | None:
+    return names.get(code) if names else str(code)
+
+
+def planning_columns(table: Table) -> list[str]:
+    """Columns that must be walked beside those that list the rows: what labels, conditions, units and scales are read from."""
+    labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
+    flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
+    wanted = {source.column for source in flat if isinstance(source, FromColumn)}
+    wanted |= {condition.column for condition in _conditions(table) if condition.column}
+    for point in table.points:
+        for source in point.sources():
+            wanted |= {source.decimals, source.varscale, source.unit_by.column if source.unit_by else None} - {None}  # type: ignore[arg-type]  # None goes
+    return sorted(wanted - set(table.row_columns()))
+
+
+def planning_instances(profile: Profile) -> list[str]:
+    """Instances that must be read to plan the device."""
+    wanted: dict[str, None] = {}
+    for table, point in profile.all_points():
+        conditions = [*_listed(point.when), *(_listed(table.when) if table else [])]
+        wanted |= dict.fromkeys(each.oid for each in conditions if each.oid)
+        for source in point.sources():
+            if source.unit_by and source.unit_by.oid:
+                wanted[source.unit_by.oid] = None
+            if table is None:
+                wanted |= dict.fromkeys(oid for oid in (source.decimals, source.varscale) if oid)
+    return list(wanted)
+
+
+def _listed(conditions: When | list[When]) -> list[When]:
+    return [conditions] if isinstance(conditions, When) else conditions
+
+
+def _conditions(table: Table) -> Iterator[When]:
+    yield from _listed(table.when)
+    for point in table.points:
+        yield from _listed(point.when)

@@ -1,0 +1,283 @@
+"""SNMP polling over pysnmp, where gufo_snmp has no wheel: in goes a target, out come values by OID, or a DeviceError."""
+
+import asyncio
+import enum
+import logging
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from pyasn1.type import univ  # type: ignore[import-untyped]
+from pysnmp.error import PySnmpError  # type: ignore[import-untyped]
+from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
+from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
+
+from agent.snmp.requests import PortionedClient
+from agent.seams import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
+from rackflow.errors import (
+    ConfigError,
+    DeviceAuthError,
+    DeviceDecodeError,
+    DeviceError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+)
+
+log = logging.getLogger(__name__)
+
+TOO_BIG: Final = 1
+NO_SUCH_NAME: Final = 2
+AUTHORIZATION_ERROR: Final = 16
+OPAQUE_FLOAT: Final = b"\x9fx\x04"
+STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
+"""The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
+REFUSED = (
+    *(errind.AuthenticationError, errind.AuthenticationFailure, errind.DecryptionError, errind.NoAuthentication),
+    *(errind.UnknownCommunityName, errind.UnknownSecurityName, errind.UnknownUserName),
+    *(errind.UnsupportedSecurityLevel, errind.WrongDigest, *STALE),
+)
+
+AUTH = {
+    "": hlapi.auth.USM_AUTH_NONE,
+    "md5": hlapi.auth.USM_AUTH_HMAC96_MD5,
+    "sha1": hlapi.auth.USM_AUTH_HMAC96_SHA,
+    "sha224": hlapi.auth.USM_AUTH_HMAC128_SHA224,
+    "sha256": hlapi.auth.USM_AUTH_HMAC192_SHA256,
+    "sha384": hlapi.auth.USM_AUTH_HMAC256_SHA384,
+    "sha512": hlapi.auth.USM_AUTH_HMAC384_SHA512,
+}
+PRIV = {
+    "": hlapi.auth.USM_PRIV_NONE,
+    "des": hlapi.auth.USM_PRIV_CBC56_DES,
+    "aes128": hlapi.auth.USM_PRIV_CFB128_AES,
+    "aes192": hlapi.auth.USM_PRIV_CFB192_AES_BLUMENTHAL,
+    "aes256": hlapi.auth.USM_PRIV_CFB256_AES_BLUMENTHAL,
+}
+
+
+class Absent(enum.Enum):
+    """What noSuchObject, noSuchInstance and endOfMibView become."""
+
+    ABSENT = enum.auto()
+
+
+Pairs = list[tuple[str, SnmpValue | Absent]]
+
+
+class PysnmpEngines:
+    """The engines of one event loop, one per credential since an engine keeps one key per user name."""
+
+    def __init__(self) -> None:
+        self._current: dict[SnmpCommunity | SnmpUser, hlapi.SnmpEngine] = {}
+        self._users: dict[hlapi.SnmpEngine, int] = {}
+
+    def acquire(self, credential: SnmpCommunity | SnmpUser) -> hlapi.SnmpEngine:
+        """Must be called inside the event loop."""
+        engine = self._current.get(credential) or self._current.setdefault(credential, hlapi.SnmpEngine())
+        self._users[engine] = self._users.get(engine, 0) + 1
+        return engine
+
+    def release(self, engine: hlapi.SnmpEngine, *, stale: bool = False) -> None:
+        """Give back what one `acquire` took; the last user's release closes it. Nobody new gets a stale one."""
+        self._users[engine] -= 1
+        if stale or not self._users[engine]:
+            self._current = {credential: other for credential, other in self._current.items() if other is not engine}
+        if not self._users[engine]:
+            del self._users[engine]
+            engine.close_dispatcher()
+
+
+class PysnmpClient(PortionedClient):
+    """An `SnmpClient` on an engine that it shares with the other clients of `engines`, or has to itself."""
+
+    def __init__(self, target: SnmpTarget, engines: PysnmpEngines | None = None) -> None:
+        super().__init__(target)
+        self._credentials = credentials_of(target)
+        context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
+        self._context = hlapi.ContextData(contextName=context.encode())
+        self._engines = engines or PysnmpEngines()
+        self._engine: hlapi.SnmpEngine | None = None
+        self._peer: hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget | None = None
+
+    async def close(self) -> None:
+        """See `SnmpClient.close`."""
+        self._give_back(stale=False)
+
+    async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        if not oids:
+            return {}
+        status, index, pairs = await self._request(hlapi.get_cmd, oids)
+        if not status:
+            return await self._answered(oids, dict(pairs))
+        if 1 <= index <= len(oids) and status != TOO_BIG:
+            failed = {} if status == NO_SUCH_NAME else {oids[index - 1]: None}
+            return failed | await self._get_chunk([*oids[: index - 1], *oids[index:]])
+        if len(oids) == 1:
+            return {} if status == NO_SUCH_NAME else {oids[0]: None}
+        found = await self._get_halves(oids)
+        if status == TOO_BIG:
+            self._varbinds = min(self._varbinds, (len(oids) + 1) // 2)
+            log.info("device=%s takes fewer objects at a time: %d", self._target.device, self._varbinds)
+        return found
+
+    async def _answered(self, oids: Sequence[str], answer: dict[str, SnmpValue | Absent]) -> dict[str, SnmpValue]:
+        found = {oid: value for oid in oids if (value := answer.get(oid, Absent.ABSENT)) is not Absent.ABSENT}
+        unsaid = [oid for oid in oids if oid not in answer]
+        if unsaid and len(oids) > 1:
+            found.update(await (self._get_chunk(unsaid) if len(unsaid) < len(oids) else self._get_halves(unsaid)))
+        return found
+
+    async def _get_halves(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        middle = len(oids) // 2
+        return await self._get_chunk(oids[:middle]) | await self._get_chunk(oids[middle:])
+
+    async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
+        status, _, pairs = await self._request(hlapi.next_cmd, [oid])
+        if status and not (self._is_v1 and status == NO_SUCH_NAME):
+            raise self._error(DeviceProtocolError, f"error-status {status} behind {oid}")
+        if status or not pairs or isinstance(pairs[0][1], Absent):
+            return None
+        return pairs[0][0], pairs[0][1]
+
+    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
+        """Rows, and whether the device could not answer for so many at once; then they are not all."""
+        single = self._repetitions == 1 or self._is_v1
+        found: dict[str, SnmpValue] = {}
+        root = last = _numbers(oid)
+        while len(found) < limit:
+            at = [".".join(map(str, last))]
+            try:
+                status, _, pairs = await self._request(hlapi.next_cmd if single else hlapi.bulk_cmd, at)
+            except DeviceTimeout:
+                if single:
+                    raise
+                await self._request(hlapi.next_cmd, at)
+                return found, True
+            if status and not single:
+                return found, True
+            if status and not (self._is_v1 and status == NO_SUCH_NAME):
+                raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
+            if status or not pairs:
+                return found, False
+            for name, value in pairs:
+                position = _numbers(name)
+                if position[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
+                    return found, False
+                if position <= last:
+                    log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, name)
+                    return found, False
+                last = position
+                found[name] = value
+        return found, False
+
+    async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
+        """error-status, error-index and the answer's pairs, with the target's retries."""
+        left = self._target.retries
+        stale = 1
+        while True:
+            # Building an engine takes a tenth of a second of CPU: that is not the device's time.
+            engine = self._engine = self._engine or self._engines.acquire(self._target.credential)
+            try:
+                async with asyncio.timeout(self._target.timeout_s):
+                    problem, status, index, binds = await self._send(engine, command, oids)
+            except (TimeoutError, errind.RequestTimedOut) as error:
+                self._peer = None
+                if isinstance(self._target.credential, SnmpUser):
+                    # A device that was exchanged has a new engine id, and an engine never unlearns the old one.
+                    self._give_back(stale=True)
+                if not left:
+                    raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
+                left -= 1
+            except PySnmpError as error:
+                self._peer = None
+                raise self._error(DeviceProtocolError, str(error)) from error
+            else:
+                if status == AUTHORIZATION_ERROR:
+                    raise self._error(DeviceAuthError, "may not be read with these credentials")
+                if not problem:
+                    return int(status), int(index), [(str(name), self._plain(name, value)) for name, value in binds]
+                if not (isinstance(problem, STALE) and stale):
+                    raise self._problem(problem)
+                stale -= 1
+
+    async def _send(self, engine: hlapi.SnmpEngine, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> Any:  # noqa: ANN401 - pysnmp is untyped
+        peer = self._peer or await self._find_peer()
+        numbers = (0, self._repetitions) if command is hlapi.bulk_cmd else ()
+        objects = [hlapi.ObjectType(hlapi.ObjectIdentity(oid)) for oid in oids]
+        answer = await command(engine, self._credentials, peer, self._context, *numbers, *objects, lookupMib=False)
+        if isinstance(answer[0], errind.RequestTimedOut):
+            raise answer[0]
+        return answer
+
+    def _give_back(self, *, stale: bool) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self._engines.release(engine, stale=stale)
+
+    async def _find_peer(self) -> hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget:
+        address = self._target.host, self._target.port
+        # Longer than ours, in whole seconds as pysnmp wants it: the deadline and the retries are kept by `_request`.
+        patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
+        kind = hlapi.Udp6TransportTarget if ":" in self._target.host else hlapi.UdpTransportTarget
+        try:
+            self._peer = await kind.create(address, **patience)
+        except PySnmpError as error:
+            raise self._error(DeviceUnreachable, f"{self._target.host}: {error}") from error
+        return self._peer
+
+    @property
+    def _is_v1(self) -> bool:
+        return isinstance(self._target.credential, SnmpCommunity) and self._target.credential.version == "1"
+
+    def _plain(self, name: object, value: object) -> SnmpValue | Absent:
+        for kinds, convert in CONVERSIONS:
+            if isinstance(value, kinds):
+                return convert(value)
+        raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
+
+    def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
+        if isinstance(problem, REFUSED):
+            return self._error(DeviceAuthError, f"refuses the credentials: {problem}")
+        return self._error(DeviceProtocolError, str(problem))
+
+    def _error(self, kind: type[DeviceError], text: str) -> DeviceError:
+        return kind(text, device=self._target.device, operation="snmp")
+
+
+def credentials_of(target: SnmpTarget) -> hlapi.CommunityData | hlapi.UsmUserData:
+    """Raises ConfigError for what no SNMP engine can do."""
+    credential = target.credential
+    if isinstance(credential, SnmpCommunity):
+        return hlapi.CommunityData(credential.community, mpModel=0 if credential.version == "1" else 1)
+    if credential.priv and not credential.auth:
+        raise ConfigError(f"device {target.device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
+    return hlapi.UsmUserData(
+        credential.user,
+        credential.auth_key or None,
+        credential.priv_key or None,
+        authProtocol=AUTH[credential.auth],
+        privProtocol=PRIV[credential.priv],
+    )
+
+
+def octets_or_float(value: Any) -> bytes | float:  # noqa: ANN401 - pysnmp is untyped
+    """net-snmp's Opaque float (0x9f78 inside Opaque) as a float, anything else as it is."""
+    octets = bytes(value)
+    if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
+        return float(struct.unpack(">f", octets[3:])[0])
+    return octets
+
+
+CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] = (
+    # noSuchObject and its kin are NULL to Python's classes, and IpAddress is an OCTET STRING: the order matters.
+    ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView), lambda _: Absent.ABSENT),
+    (univ.Null, lambda _: None),
+    ((univ.ObjectIdentifier, rfc1902.IpAddress), lambda value: str(value.prettyPrint())),
+    (univ.Integer, int),
+    (univ.OctetString, octets_or_float),
+)
+
+
+def _numbers(oid: str) -> tuple[int, ...]:
+    return tuple(map(int, oid.split(".")))

@@ -1,0 +1,209 @@
+"""What figures need to remember between cycles: in go each cycle's values, out come suspects, clogging and stranded power; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from collector.derive.trust.contradictions import AirSensor, Contradictions, Meter, Numbers, plan_air, plan_meters
+from collector.derive.liquid.cooling import HEAT
+from collector.derive.power.electrical import RackPower, rack_labels
+from collector.derive.engine.graph import Figure, Output, Values, output_of
+from collector.derive.engine.planner import Planner
+from collector.derive.trust.suspects import CduWatch
+from collector.derive.trust.trends import Clogging, Level, Peak
+from collector.latest.latest import Latest
+from rackflow.site import Site
+
+_FLOW = "dcim_cdu_flow_cubic_meters_per_second"
+_LEAST_FLOW = 1e-4
+_DERIVED = -1
+"""Slot of an output that no step computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter's slots and outputs."""
+
+    key: tuple[str, str]
+    drop: int
+    flow: int
+    running: int | None
+    ratio: Output
+    left: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is remembered of one site's plan."""
+
+    cdus: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
+    """CDU -> the CDUs of its loop, and slots of the power of the racks that they cool."""
+    meters: Mapping[str, tuple[Meter, ...]]
+    rooms: Mapping[str, tuple[AirSensor, ...]]
+    suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
+    filters: tuple[Filter, ...]
+    losses: Mapping[str, tuple[int, int, Output]]
+    """UPS -> slots of what it takes and gives, and the output of what it loses."""
+    racks: Mapping[str, tuple[int, float, Output]]
+    """Rack -> slot of its power, W that its feeds may carry for hours, each alone, and the output of what is stranded."""
+
+
+def plan_watched(
+    planner: Planner, site: Site | None, classes: Mapping[str, str], racks: Mapping[str, RackPower]
+) -> Watched:
+    """What to remember; `classes` are those of the devices."""
+    described = list(site.cdus) if site is not None else []
+    cdus, ups = (sorted(name for name, each in classes.items() if each == wanted) for wanted in ("cdu", "ups"))
+    every = dict.fromkeys([*described, *cdus])
+    cooled: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = dict.fromkeys(every, ((), ()))
+    for loop in site.loops.values() if site is not None else ():
+        members = tuple(cdu.id for cdu in (site.cdus.values() if site is not None else ()) if cdu.secondary == loop.id)
+        cooled.update(dict.fromkeys(members, (members, tuple(racks[rack].total for rack in loop.racks))))
+    stranded = dict(_provisioned(site, racks)) if site is not None else {}
+    meters = {name: found for name, each in sorted(classes.items()) if (found := plan_meters(planner, name, each))}
+    rooms = plan_air(planner, site) if site is not None else {}
+    filters = tuple(each for cdu in every for each in _filters(planner, cdu))
+    losses = {name: both for name in ups if (both := _losses(planner, name)) is not None}
+    labels = {name: planner.labels_of(name) for name in (*every, *meters, *_devices(rooms))}
+    return Watched(cooled, meters, rooms, labels, filters, losses, stranded)
+
+
+def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:
+    return (sensor.device for sensors in rooms.values() for sensor in sensors)
+
+
+def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
+    """Of a UPS that measures both sides."""
+    sides = []
+    for side in ("input", "output"):
+        metrics = (f"dcim_ups_{side}_total_power_watts", f"dcim_ups_{side}_power_watts")
+        ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
+        if not ways:
+            return None
+        sides.append(planner.first(*ways))
+    return sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), _DERIVED)
+
+
+def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
+    volts, factor = site.electrical.volts, site.electrical.continuous_load_factor
+    for rack, slots in racks.items():
+        straight = [sum(site.path(rack, feed).breaker_a.values()) for feed in slots.current]
+        switched = [
+            min(len(each.phases) * each.breaker_a for each in load.switch.inputs.values()) for load in slots.switched
+        ]
+        firm_w = factor * volts * (min(straight, default=0.0) + sum(switched))
+        labels = (("site", site.id), *rack_labels(site, rack))
+        yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, _DERIVED))
+
+
+def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
+    running = planner.labelled(cdu, "dcim_cdu_filter_running_seconds_total", "filter")
+    for name, drop in planner.labelled(cdu, "dcim_cdu_filter_differential_pressure_pascals", "filter").items():
+        labels = (*planner.labels_of(cdu), ("filter", name))
+        yield Filter(
+            (cdu, name),
+            drop,
+            planner.reading(cdu, _FLOW, loop="secondary"),
+            running.get(name),
+            output_of("dcim_cdu_filter_clogging_ratio", labels, _DERIVED),
+            output_of("dcim_cdu_filter_time_to_limit_seconds", labels, _DERIVED),
+        )
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one site, over all its plans."""
+
+    watches: dict[str, CduWatch] = field(default_factory=dict)
+    filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
+    peaks: dict[str, Peak] = field(default_factory=dict)
+    losses: dict[str, Level] = field(default_factory=dict)
+    contradictions: Contradictions = field(default_factory=Contradictions)
+
+    def look(
+        self, watched: Watched, latest: Latest, site: str, before: Values | None, now: float
+    ) -> dict[tuple[str, str], str]:
+        """Series that are not to be trusted in this cycle, with the reason. `before` is the cycle before this one."""
+        held = {cdu: latest.held(site, cdu) for cdu in watched.cdus}
+        distrusted: dict[tuple[str, str], str] = {}
+
+        def number(device: str, key: str) -> float | None:
+            reading = (held.get(device) or latest.held(site, device)).get(key)
+            value = reading.value if reading is not None and now < reading.expires_at else None
+            return value if isinstance(value, float) else None
+
+        for cdu, (members, slots) in watched.cdus.items():
+            watch = self.watches.setdefault(cdu, CduWatch())
+            watch.look(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
+            distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
+
+        def life_s(device: str, key: str) -> float:
+            reading = latest.held(site, device).get(key)
+            return reading.life_s if reading is not None else 0.0
+
+        self.contradictions.look(watched.meters, watched.rooms, number, life_s, now)
+        distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
+        return distrusted
+
+    def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
+        """Suspects, clogging, stranded power."""
+        named = {(cdu, *each) for cdu in watched.cdus for each in self.watches[cdu].named.items()}
+        named |= {(device, reading, "impossible") for device, reading in self.contradictions.named}
+        for device, reading, reason in sorted(named):
+            labels = (*watched.suspect_labels[device], ("reading", reading), ("reason", reason))
+            yield Figure(output_of("dcim_device_reading_suspect", labels, _DERIVED), 1.0, 0.0, 1.0)
+        for each in watched.filters:
+            yield from self._filter(each, values, wall_s)
+        for ups, (taken, given, output) in watched.losses.items():
+            yield self._loss(ups, values, (taken, given), output, wall_s)
+        for rack, (slot, firm_w, output) in watched.racks.items():
+            peak = self.peaks.setdefault(rack, Peak())
+            power = values.number(slot)
+            if power is not None:
+                peak.add(power, wall_s)
+            highest = peak.highest()
+            if highest is None:
+                yield Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
+            else:
+                yield Figure(output, firm_w - highest, 0.0, peak.share())
+
+    def _loss(self, ups: str, values: Values, sides: tuple[int, int], output: Output, wall_s: float) -> Figure:
+        taken, given = (values.number(slot) for slot in sides)
+        level = self.losses.setdefault(ups, Level())
+        if taken is None or given is None or taken <= 0:
+            self.losses[ups] = Level()
+            words = [word for slot in sides for word in values.rests_on(slot)[1]] or ["the UPS takes no power"]
+            return Figure(output, None, 0.0, 1.0, tuple(words))
+        loss_w = level.add(taken - given, wall_s)
+        if loss_w is None or not output.metric.plausible(loss_w):
+            why = "less than ten minutes have been seen" if loss_w is None else f"result {loss_w:.4g} is not plausible"
+            return Figure(output, None, 0.0, 1.0, (why,))
+        return Figure(output, loss_w, max(values.age_s[slot] for slot in sides), 1.0)
+
+    def _filter(self, each: Filter, values: Values, wall_s: float) -> Iterator[Figure]:
+        clogging = self.filters.setdefault(each.key, Clogging())
+        drop, flow = values.number(each.drop), values.number(each.flow)
+        running = values.number(each.running) if each.running is not None else None
+        if drop is not None and flow is not None and flow >= _LEAST_FLOW:
+            clogging.add(drop / flow**2, wall_s, running)
+        reasons = [reason for slot in (each.drop, each.flow) for reason in values.rests_on(slot)[1]]
+        for output, value, span in ((each.ratio, clogging.ratio(), "an hour"), (each.left, clogging.left_s(), "a day")):
+            if reasons or value is None:
+                yield Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",))
+            else:
+                yield Figure(output, value, max(values.age_s[each.drop], values.age_s[each.flow]), 1.0)
+
+
+def _part_of_power(
+    cdu: str, members: Sequence[str], slots: Sequence[int], before: Values | None, number: Numbers
+) -> float | None:
+    """W of the racks' power that a CDU should carry away: of several on a loop, as its heat is of theirs."""
+    powers = [before.number(slot) for slot in slots] if before is not None else []
+    known = [power for power in powers if power is not None]
+    if not known or len(known) < len(slots):
+        return None
+    key = f"{HEAT}{{loop=secondary}}"
+    heats = [number(member, key) or 0.0 for member in members]
+    own, whole = number(cdu, key) or 0.0, sum(heats)
+    if len(members) > 1 and (own <= 0 or whole <= 0):
+        return None
+    return sum(known) * (own / whole if len(members) > 1 else 1.0)

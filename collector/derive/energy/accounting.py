@@ -1,0 +1,281 @@
+"""Energy accounting of a site: in go its meters' slots every cycle, out come PUE, carbon, water and reuse over windows; pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from collector.derive.energy.carbon import Factors
+from collector.derive.power.electrical import RackPower
+from collector.derive.engine.graph import Figure, Label, Values, output_of
+from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, Ledger, total
+from collector.derive.engine.planner import Planner
+from rackflow.site import Meter, Site
+
+KWH_J = 3.6e6
+PASSING = ("racks:", "pumps:")
+"""Quantities of loops, which are kept for a day."""
+_LEAST_COVERAGE = 0.5
+Formula = Callable[[Sequence[Hour]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A slot that is accounted for: a counter's (of the unit that is counted), or a power's in W."""
+
+    quantity: str
+    slot: int
+    counter: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What a site accounts for. `category` is where IT energy is metered; profiles are contracted W by hour of the day, UTC."""
+
+    site: str
+    streams: tuple[Stream, ...]
+    category: str
+    loops: tuple[str, ...]
+    contracts: tuple[str, ...]
+    profile_w: tuple[float, ...]
+    zone: str
+    quantities: frozenset[str] = field(default_factory=frozenset)
+
+
+def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], meters: Sequence[str]) -> Accounts:
+    """Which slots are accounted for as what. IT energy is that of its meters, else that of the rack PDUs: category 2."""
+    it_meters = without_overlap(site, site.meters_of("it"))
+    facility = site.meters_of("facility")
+    # One that measures the whole site is enough; more of them would count it twice.
+    facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
+    roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
+    streams = [_metered(planner, each.id, f"{role}:{each.id}") for role, found in roles.items() for each in found]
+    if not it_meters:
+        inside = [cdu.id for cdu in site.cdus.values() if set(cdu.fed_by) & set(site.pdus)]
+        pumps = [planner.reading(cdu, "dcim_cdu_power_watts") for cdu in inside]
+        all_racks = planner.total(slots.total for slots in racks.values())
+        # Pumps that a rack PDU feeds are cooling, not IT.
+        it_w = planner.step((all_racks, *pumps), lambda power, *cooling: power - sum(cooling))
+        streams.append(Stream("it:racks", it_w, counter=False))
+    loops = []
+    for loop in site.loops.values():
+        cdus = [cdu.id for cdu in site.cdus.values() if cdu.secondary == loop.id]
+        if loop.kind == "secondary" and loop.racks and cdus:
+            loops.append(loop.id)
+            power = planner.total(racks[rack].total for rack in loop.racks)
+            pumps_w = planner.total(planner.reading(cdu, "dcim_cdu_power_watts") for cdu in cdus)
+            streams += [
+                Stream(f"racks:{loop.id}", power, counter=False),
+                Stream(f"pumps:{loop.id}", pumps_w, counter=False),
+            ]
+    streams += _water_and_reuse(planner, meters)
+    metered = [contract for contract in site.contracts.values() if contract.meter]
+    streams += [_metered(planner, str(contract.meter), f"contract:{contract.id}") for contract in metered]
+    profiles = [contract.hourly_w for contract in site.contracts.values() if contract.hourly_w is not None]
+    return Accounts(
+        site=site.id,
+        streams=tuple(streams),
+        category=str(min((meter.category or 1 for meter in it_meters), default=2)),
+        loops=tuple(loops),
+        contracts=tuple(f"contract:{contract.id}" for contract in metered),
+        profile_w=tuple(sum(each[hour] for each in profiles) for hour in range(24)) if profiles else (),
+        zone=site.grid.zone if site.grid else "",
+        quantities=frozenset(stream.quantity for stream in streams),
+    )
+
+
+def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
+    """Those meters whose energy does not pass through another one of them, too."""
+
+    def nodes(meter: Meter) -> set[str]:
+        inside = {pdu.id for name in meter.measures if name in site.racks for pdu in site.pdus_of(name)}
+        return inside | {name for name in meter.measures if name not in site.racks}
+
+    def within(meter: Meter, other: Meter) -> bool:
+        below = set().union(*(site.downstream(node) | {node} for node in nodes(other)))
+        return bool(nodes(meter)) and nodes(meter) <= below and (nodes(meter) != nodes(other) or meter.id > other.id)
+
+    return tuple(meter for meter in meters if not any(within(meter, other) for other in meters if other.id != meter.id))
+
+
+def _water_and_reuse(planner: Planner, meters: Sequence[str]) -> Iterator[Stream]:
+    for meter in meters:
+        for quantity, metric, role in (
+            ("water", "dcim_meter_water_cubic_meters_total", "makeup"),
+            ("reuse", "dcim_meter_thermal_energy_joules_total", "heat_reuse"),
+        ):
+            for slot in planner.each(meter, metric, role=role):
+                yield Stream(f"{quantity}:{meter}", slot, counter=True)
+
+
+def _metered(planner: Planner, meter: str, quantity: str) -> Stream:
+    """The meter's energy counter, else its power."""
+    counter, power = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
+    if planner.has(meter, counter):
+        exported = planner.each(meter, counter, direction="export")
+        imported = [slot for slot in planner.each(meter, counter) if slot not in exported]
+        if imported:
+            return Stream(quantity, planner.total(imported), counter=True)
+    return Stream(quantity, planner.reading(meter, power), counter=False)
+
+
+def observe(accounts: Accounts, ledger: Ledger, values: Values, wall_s: float) -> None:
+    """Take one cycle into the ledger."""
+    for stream in accounts.streams:
+        value = values.number(stream.slot)
+        (ledger.count if stream.counter else ledger.integrate)(stream.quantity, value, wall_s)
+    passing = (each for each in accounts.quantities if each.startswith(PASSING))
+    ledger.forget(int(wall_s // HOUR_S), passing)
+
+
+class Statement:
+    """The figures of one site's ledger at one hour."""
+
+    def __init__(self, accounts: Accounts, ledger: Ledger, factors: Factors, hour: int) -> None:
+        self._accounts = accounts
+        self._ledger = ledger
+        self._factors = factors
+        self._hour = hour
+        of = {kind: sorted(each for each in accounts.quantities if each.startswith(f"{kind}:")) for kind in _KINDS}
+        self._facility, self._it, self._water, self._reuse = (of[kind] for kind in _KINDS)
+
+    def figures(self) -> Iterator[Figure]:
+        """Every figure that the site meters enough for, over every window."""
+        facility, it_meters, site = self._facility, self._it, ("site", self._accounts.site)
+        both = [*facility, *it_meters]
+        for window, length in WINDOWS_H.items():
+            label = ("window", window)
+            if facility and it_meters:
+                pue = ("category", self._accounts.category)
+                yield self._over(
+                    "dcim_site_interim_pue_ratio", (site, pue, label), length, both, self._ratio(facility, it_meters)
+                )
+            for loop in self._accounts.loops if window in _LOOP_WINDOWS else ():
+                racks, pumps = [f"racks:{loop}"], [f"pumps:{loop}"]
+                ppue = self._ratio([*racks, *pumps], racks)
+                labels = (site, ("loop", loop), label)
+                yield self._over("dcim_loop_interim_ppue_ratio", labels, length, [*racks, *pumps], ppue)
+            if it_meters and self._water:
+                wue = self._ratio(self._water, it_meters, 1000 * KWH_J)
+                needs = [*self._water, *it_meters]
+                yield self._over("dcim_site_wue_liters_per_kilowatt_hour", (site, label), length, needs, wue)
+            if facility and self._reuse:
+                erf = self._ratio(self._reuse, facility)
+                yield self._over("dcim_site_erf_ratio", (site, label), length, [*self._reuse, *facility], erf)
+            if facility:
+                yield from self._carbon((site, label), length)
+
+    def _carbon(self, labels: tuple[Label, ...], length: int) -> Iterator[Figure]:
+        hours = self._known_hours(length)
+        share = len(hours) / length
+        contracts = [*self._accounts.contracts]
+        load_j = sum(load for load, _, _ in hours.values())
+        if contracts or self._accounts.profile_w:
+            ref = min(1.0, sum(green for _, green, _ in hours.values()) / load_j) if load_j else None
+            yield _figure("dcim_site_ref_ratio", labels, ref, share)
+        known = {hour: entry for hour, entry in hours.items() if self._factors.at(hour) is not None}
+        share = len(known) / length
+        grams, free_j, guessed, it_j, free_known = 0.0, 0.0, 0, 0.0, bool(known)
+        for hour, (load, green, it_used) in known.items():
+            factor = self._factors.at(hour)
+            if factor is None:
+                continue
+            grams += load / KWH_J * factor.grams_per_kwh
+            guessed += factor.estimated
+            it_j += it_used
+            used = min(green, load)
+            free_known = free_known and factor.carbon_free_ratio is not None
+            free_j += used + (load - used) * (factor.carbon_free_ratio or 0.0)
+        cue = grams / 1000 / (it_j / KWH_J) if it_j else None
+        yield _figure("dcim_site_cue_kilograms_per_kilowatt_hour", labels, cue, share)
+        load_j = sum(load for load, _, _ in known.values())
+        score = free_j / load_j if load_j and free_known else None
+        why = "" if free_known else "the grid's share that is free of carbon is not known"
+        yield _figure("dcim_site_carbon_free_energy_ratio", labels, score, share, why)
+        yield _figure("dcim_site_carbon_estimated_ratio", labels, guessed / len(known) if known else None, share)
+
+    def _known_hours(self, length: int) -> dict[int, tuple[float, float, float]]:
+        """Energy of the facility, contracted energy, IT energy of each hour that is metered, J."""
+        found = {}
+        needs = [*self._facility, *self._it, *self._accounts.contracts]
+        for hour in range(self._hour - length, self._hour):
+            entry = self._ledger.hours.get(hour)
+            if entry is not None and all(entry.has(each) for each in needs):
+                found[hour] = _of_hour(entry, hour, self._facility, self._it, self._accounts)
+        return found
+
+    def _ratio(self, above: Sequence[str], below: Sequence[str], factor: float = 1.0) -> Formula:
+        def ratio(hours: Sequence[Hour]) -> float:
+            return factor * sum(total(hours, each) for each in above) / sum(total(hours, each) for each in below)
+
+        return ratio
+
+    def _over(
+        self, metric: str, labels: tuple[Label, ...], length: int, needs: Sequence[str], formula: Formula
+    ) -> Figure:
+        hours = self._ledger.window(length, self._hour, needs)
+        share = len(hours) / length
+        try:
+            value = formula(hours) if share >= _LEAST_COVERAGE else None
+        except ZeroDivisionError:
+            return Figure(output_of(metric, labels, -1), None, 0.0, share, ("no energy was used",))
+        return _figure(metric, labels, value, share)
+
+
+_LOOP_WINDOWS = ("hour", "day")
+"""A large site has hundreds of loops: of them a year of hours is not kept."""
+_KINDS = ("facility", "it", "water", "reuse")
+
+
+def _of_hour(
+    entry: Hour, hour: int, facility: Sequence[str], it_meters: Sequence[str], accounts: Accounts
+) -> tuple[float, float, float]:
+    green = sum(entry.amount[each] for each in accounts.contracts)
+    if accounts.profile_w:
+        green += accounts.profile_w[hour % 24] * HOUR_S
+    load = sum(entry.amount[each] for each in facility)
+    return load, green, sum(entry.amount[each] for each in it_meters)
+
+
+def _figure(metric: str, labels: tuple[Label, ...], value: float | None, share: float, why: str = "") -> Figure:
+    output = output_of(metric, labels, -1)
+    if value is None or share < _LEAST_COVERAGE or not output.metric.plausible(value):
+        reasons = [why] if why and share >= _LEAST_COVERAGE else [f"{share:.0%} of the window's hours are metered"]
+        if value is not None and share >= _LEAST_COVERAGE:
+            reasons = [f"result {value:.4g} is not plausible"]
+        return Figure(output, None, 0.0, share, tuple(reasons))
+    return Figure(output, value, 0.0, share)
+
+
+class Emissions:
+    """Grams emitted since counting began, by complete hours, each counted once."""
+
+    def __init__(self, location_g: float = 0.0, market_g: float = 0.0, until_hour: int = 0) -> None:
+        self.location_g, self.market_g, self.until_hour = location_g, market_g, until_hour
+
+    def advance(self, accounts: Accounts, ledger: Ledger, factors: Factors, now_hour: int) -> None:
+        """Take over the hours that are complete by now. What no contract covers has the residual factor, else the grid's."""
+        facility = sorted(each for each in accounts.quantities if each.startswith("facility:"))
+        needs = [*facility, *accounts.contracts]
+        for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
+            entry, factor = ledger.hours.get(hour), factors.at(hour)
+            if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):
+                load, green, _ = _of_hour(entry, hour, facility, (), accounts)
+                residual = factor.grams_per_kwh if factors.residual is None else factors.residual
+                self.location_g += load / KWH_J * factor.grams_per_kwh
+                self.market_g += max(load - green, 0.0) / KWH_J * residual
+        self.until_hour = max(self.until_hour, now_hour)
+
+    def figures(self, accounts: Accounts) -> Iterator[Figure]:
+        """Both totals."""
+        for method, grams in (("location", self.location_g), ("market", self.market_g)):
+            labels = (("site", accounts.site), ("scope_method", method))
+            yield Figure(output_of("dcim_carbon_emissions_grams_total", labels, -1), grams, 0.0, 1.0)
+
+
+def intensity(accounts: Accounts, factors: Factors, hour: int) -> Iterator[Figure]:
+    """The factor of the present hour, with its source and whether it is an estimate."""
+    factor = factors.at(hour)
+    if factor is not None and accounts.zone:
+        quality = "estimated" if factor.estimated else "measured"
+        labels = (("zone", accounts.zone), ("basis", factor.basis), ("source", factor.source), ("quality", quality))
+        output = output_of("dcim_grid_carbon_intensity_grams_per_kilowatt_hour", (("site", accounts.site), *labels), -1)
+        yield Figure(output, factor.grams_per_kwh, 0.0, 1.0)

@@ -1,0 +1,53 @@
+"""Where hourly carbon factors come from: in goes the configuration, out come factors read from a file or fetched over HTTP."""
+
+import logging
+from pathlib import Path
+
+import aiohttp
+
+from collector.derive.energy.carbon import Factor, read_answer, read_csv
+from collector.derive.config import CarbonConfig
+from rackflow import ConfigError
+
+log = logging.getLogger(__name__)
+_LARGEST_ANSWER_BYTES = 1_000_000
+
+
+class CarbonSource:
+    """One source. What it cannot give is absent: the yearly average, marked as estimated, takes its place."""
+
+    def __init__(self, config: CarbonConfig) -> None:
+        self._config = config
+        self._read_at = 0.0
+        self.fault: str | None = None
+
+    async def latest(self) -> dict[int, Factor]:
+        """Factors by hour since 1970 that are new; empty where there are none, or the source fails."""
+        config = self._config
+        try:
+            found = self._read(config.path) if config.path is not None else await self._fetch(str(config.url))
+        except (OSError, TimeoutError, aiohttp.ClientError, ValueError, TypeError, KeyError, ConfigError) as error:
+            if self.fault is None:
+                log.warning("carbon factors fail, yearly averages take their place error=%s", error)
+            self.fault = f"{type(error).__name__}: {error}"
+            return {}
+        if self.fault is not None:
+            log.warning("carbon factors are back")
+        self.fault = None
+        return found
+
+    def _read(self, path: Path) -> dict[int, Factor]:
+        changed_at = path.stat().st_mtime
+        if changed_at == self._read_at:
+            return {}
+        found = read_csv(path.read_text(encoding="utf-8"), str(path), self._config.basis)
+        self._read_at = changed_at
+        return found
+
+    async def _fetch(self, url: str) -> dict[int, Factor]:
+        config = self._config
+        headers = {config.token_header: config.token.get_secret_value()} if config.token else {}
+        timeout = aiohttp.ClientTimeout(total=config.timeout_s)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, headers=headers) as answer:
+            answer.raise_for_status()
+            return read_answer(await answer.content.read(_LARGEST_ANSWER_BYTES), config.basis)

@@ -1,0 +1,155 @@
+"""Making a plan: in go the series that devices have, out come slots for readings and for what is computed from them; pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from collector.derive.engine.graph import Compute, Label, Leaf, Output, Plan, Step, Value, output_of
+from collector.readings import Series
+from rackflow import series_key
+
+Known = Mapping[str, Mapping[str, Series]]
+"""Device -> series key -> series: all that was ever received of it, so that what falls silent is missed."""
+
+
+def _sum(*values: Value) -> Value:
+    return sum(float(value) for value in values)
+
+
+def inputs_of(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
+    """The readings, choices of readings and steps that nothing was found for, from which a slot comes; each once."""
+    waiting, seen = [slot], {slot}
+    for at in waiting:
+        node = nodes[at]
+        if isinstance(node, Leaf) or node.first or node.lacks:
+            yield at
+        else:
+            waiting += [each for each in (*node.need, *node.some) if each not in seen]
+            seen.update(node.need, node.some)
+
+
+class Planner:
+    """Collects slots. A series that nobody has sent yet gets one, too: it is missing until it comes."""
+
+    def __init__(self, site: str, known: Known, places: Mapping[str, Mapping[str, str]]) -> None:
+        self.site = site
+        self.places = places
+        """Base labels of each device, without `site` and `device`."""
+        self.asked: set[str] = set()
+        """Metrics that this plan is made of: a series of another one that comes new changes nothing."""
+        self._size = 0
+        self._leaves: dict[tuple[str, str], Leaf] = {}
+        self._steps: list[Step] = []
+        self._outputs: list[Output] = []
+        self._index: dict[tuple[str, str], list[tuple[str, dict[str, str]]]] = {}
+        for device, series in known.items():
+            for key, each in series.items():
+                self._index.setdefault((device, each.metric.name), []).append((key, dict(each.labels)))
+        for found in self._index.values():
+            found.sort(key=lambda pair: pair[0])
+
+    def plan(self) -> Plan:
+        """What was collected."""
+        by_device: dict[str, list[Leaf]] = {}
+        for leaf in self._leaves.values():
+            by_device.setdefault(leaf.device, []).append(leaf)
+        leaves = {device: tuple(found) for device, found in by_device.items()}
+        nodes: list[Leaf | Step] = sorted([*self._leaves.values(), *self._steps], key=lambda node: node.slot)
+        return Plan(
+            self.site, leaves, tuple(self._steps), tuple(self._outputs), tuple(nodes), dict(self._partial(nodes))
+        )
+
+    def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:
+        partial: set[int] = set()
+        for step in self._steps:
+            if step.some or not partial.isdisjoint(step.need) or not partial.isdisjoint(step.some):
+                partial.add(step.slot)
+        for output in self._outputs:
+            if output.slot in partial:
+                yield output.slot, tuple(inputs_of(output.slot, nodes))
+
+    def has(self, device: str, metric: str, **labels: str) -> bool:
+        """Whether the device has ever sent such a series."""
+        return any(True for _ in self._matching(device, metric, labels))
+
+    def series(self, device: str, metric: str, **labels: str) -> list[tuple[str, Mapping[str, str]]]:
+        """Keys and labels of the device's series of a metric that have these labels; no slots."""
+        return [*self._matching(device, metric, labels)]
+
+    def values_of(self, device: str, metric: str, label: str) -> list[str]:
+        """The values of a label that the device's series of a metric have."""
+        return sorted({found[label] for _, found in self._matching(device, metric, {}) if label in found})
+
+    def reading(self, device: str, metric: str, **labels: str) -> int:
+        """Slot of the one series that has these labels."""
+        slots = self.each(device, metric, **labels)
+        if len(slots) > 1:
+            return self.step((), _sum, lacks=f"{device} has {len(slots)} series {series_key(metric, labels)}")
+        return slots[0] if slots else self._leaf(device, series_key(metric, labels))
+
+    def sum_of(self, device: str, metric: str, **labels: str) -> int:
+        """Slot of the sum of all series with these labels: of several inlets, of all phases."""
+        return self.total(self.each(device, metric, **labels) or [self.reading(device, metric, **labels)])
+
+    def each(self, device: str, metric: str, **labels: str) -> list[int]:
+        """Slots of all series with these labels."""
+        return [self._leaf(device, key) for key, _ in self._matching(device, metric, labels)]
+
+    def labelled(self, device: str, metric: str, label: str) -> dict[str, int]:
+        """Slots of the series of a metric, by the value of one label."""
+        return {
+            found[label]: self._leaf(device, key) for key, found in self._matching(device, metric, {}) if label in found
+        }
+
+    def total(self, slots: Iterable[int]) -> int:
+        """Slot of a sum; unknown where one is."""
+        found = tuple(slots)
+        return found[0] if len(found) == 1 else self.step(found, _sum)
+
+    def first(self, *slots: int) -> int:
+        """Slot of the first that is there."""
+        if len(slots) == 1:
+            return slots[0]
+        return self._add(Step(self._size, slots, _sum, first=True))
+
+    def step(
+        self,
+        need: Iterable[int],
+        compute: Compute,
+        *,
+        some: Iterable[int] = (),
+        least: float = 1.0,
+        lacks: str = "",
+    ) -> int:
+        """Slot of what is computed; see `Step`."""
+        return self._add(Step(self._size, tuple(need), compute, tuple(some), least, lacks))
+
+    def publish(self, metric: str, slot: int, *labels: Label) -> None:
+        """Make a slot a figure of the site, a place in it, a loop: `labels` on top of the site."""
+        self._outputs.append(output_of(metric, (("site", self.site), *labels), slot))
+
+    def publish_of(self, metric: str, device: str, slot: int, *labels: Label) -> None:
+        """Make a slot a figure of a device, with the device's place."""
+        self.publish(metric, slot, *self.labels_of(device)[1:], *labels)
+
+    def labels_of(self, device: str) -> tuple[Label, ...]:
+        """Site, place and device."""
+        place = self.places.get(device, {})
+        base = ((label, place[label]) for label in ("room", "row", "rack", "feed") if label in place)
+        return (("site", self.site), *base, ("device", device))
+
+    def _matching(self, device: str, metric: str, labels: Mapping[str, str]) -> Iterable[tuple[str, dict[str, str]]]:
+        self.asked.add(metric)
+        for key, found in self._index.get((device, metric), ()):
+            if labels.items() <= found.items():
+                yield key, found
+
+    def _leaf(self, device: str, key: str) -> int:
+        leaf = self._leaves.get((device, key))
+        if leaf is None:
+            leaf = self._leaves[device, key] = Leaf(self._size, device, key)
+            self._size += 1
+        return leaf.slot
+
+    def _add(self, step: Step) -> int:
+        self._steps.append(step)
+        self._size += 1
+        return step.slot

@@ -1,0 +1,184 @@
+"""Power figures of racks and feeds: in goes the site's power path, out come headroom, stranded power and survival of a lost feed; pure."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from collector.derive.engine.graph import Label, Unknown, Value
+from collector.derive.power.pdus import device_power, phase_current, supply_phases
+from collector.derive.engine.planner import Planner
+from collector.derive.power.switches import SwitchedLoad, plan_switch
+from rackflow.site import Pdu, Rack, Site
+
+_ALIVE = 0.5
+"""A supply below this part of its nominal voltage carries nothing."""
+
+
+@dataclass(slots=True)
+class RackPower:
+    """Slots of one rack: current per feed and supply phase, voltage where it is measured, power per feed.
+
+    What hangs behind transfer switches is apart: it is part of `total` only.
+    """
+
+    current: dict[str, dict[str, int]] = field(default_factory=dict)
+    voltage: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    power: dict[str, int] = field(default_factory=dict)
+    total: int = -1
+    survives: dict[str, list[int]] = field(default_factory=dict)
+    """Per lost feed, of each phase."""
+    switched: list[SwitchedLoad] = field(default_factory=list)
+
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that reach the rack, straight or through a switch."""
+        return list(dict.fromkeys([*self.current, *(feed for load in self.switched for feed in load.feeds)]))
+
+
+def plan_racks(planner: Planner, site: Site) -> dict[str, RackPower]:
+    """Figures of every rack; the slots are what feeds, loops and the site are computed from."""
+    found: dict[str, RackPower] = {}
+    switches = {switch.id: plan_switch(planner, site, switch) for switch in site.transfer_switches.values()}
+    for rack in site.racks.values():
+        behind = [switches[switch.id] for switch in site.switches_of(rack.id)]
+        slots = found[rack.id] = _rack(planner, site, rack, behind)
+        place = rack_labels(site, rack.id)
+        planner.publish("dcim_rack_power_watts", slots.total, *place)
+        design_w = rack.design_power_w
+        used = planner.step((slots.total,), lambda power, of=design_w: power / of)
+        planner.publish("dcim_rack_power_utilisation_ratio", used, *place)
+        for lost in slots.feeds:
+            _lose_feed(planner, site, rack, slots, lost)
+    return found
+
+
+def rack_labels(site: Site, rack: str) -> tuple[Label, ...]:
+    """Room, row and rack."""
+    row = site.rows[site.racks[rack].row]
+    return (("room", row.room), ("row", row.id), ("rack", rack))
+
+
+def _rack(planner: Planner, site: Site, rack: Rack, switched: list[SwitchedLoad]) -> RackPower:
+    slots = RackPower(switched=switched)
+    for feed in site.feeds_of(rack.id):
+        parts: dict[str, list[int]] = {}
+        alive = slots.voltage[feed] = {}
+        for pdu in site.pdus_of(rack.id, feed):
+            for phase, own in supply_phases(planner, pdu).items():
+                parts.setdefault(phase, []).append(phase_current(planner, pdu, own))
+                alive.setdefault(phase, []).extend(planner.each(pdu.id, "dcim_pdu_phase_voltage_volts", phase=own))
+        slots.current[feed] = {phase: planner.total(currents) for phase, currents in sorted(parts.items())}
+        slots.power[feed] = planner.total(device_power(planner, pdu.id) for pdu in site.pdus_of(rack.id, feed))
+    pdus = site.pdus_of(rack.id)
+    for pdu in pdus:
+        _headroom(planner, pdu, site.electrical.continuous_load_factor)
+    slots.total = planner.total(device_power(planner, pdu.id) for pdu in pdus)
+    return slots
+
+
+def _headroom(planner: Planner, pdu: Pdu, factor: float) -> None:
+    limit_a = factor * pdu.breaker_a
+    for phase, own in supply_phases(planner, pdu).items():
+        amperes = planner.step((phase_current(planner, pdu, own),), lambda now, of=limit_a: of - now)
+        planner.publish_of("dcim_pdu_phase_headroom_amperes", pdu.id, amperes, ("phase", phase))
+
+
+@dataclass(slots=True)
+class _Loss:
+    """Slots of what the loss of a feed does to a rack, by phase of that feed: loads of what takes over, and whether all stays up."""
+
+    loads: dict[str, list[int]] = field(default_factory=dict)
+    verdicts: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(
+        self, planner: Planner, phase: str, load: int, survives: Callable[..., float], needs: Iterable[int]
+    ) -> None:
+        self.loads.setdefault(phase, []).append(load)
+        self.verdicts.setdefault(phase, []).append(planner.step((load, *needs), survives))
+
+
+def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> None:
+    """What the other feeds of a rack would carry, against what their breakers may carry for hours."""
+    place = (*rack_labels(site, rack.id), ("feed", lost))
+    loss = _Loss()
+    if lost in slots.current:
+        _lose_pdus(planner, site, rack, slots, lost, loss)
+    for load in slots.switched:
+        _switch_over(planner, site, load, lost, loss)
+    for phase, verdicts in loss.verdicts.items():
+        if phase in loss.loads:
+            planner.publish(
+                "dcim_rack_feed_loss_load_ratio", _most(planner, loss.loads[phase]), *place, ("phase", phase)
+            )
+        survives = verdicts[0] if len(verdicts) == 1 else planner.step(verdicts, min)
+        planner.publish("dcim_rack_survives_feed_loss", survives, *place, ("phase", phase))
+        slots.survives.setdefault(lost, []).append(survives)
+
+
+def _most(planner: Planner, slots: list[int]) -> int:
+    return slots[0] if len(slots) == 1 else planner.step(slots, max)
+
+
+def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str, loss: _Loss) -> None:
+    """Equipment with a cord on each of several feeds."""
+    others = [feed for feed in slots.current if feed != lost]
+    if not others:
+        dark = planner.step((), lambda: 0.0)
+        loss.verdicts |= {phase: [dark] for phase in slots.current[lost]}
+        return
+    for phase, pairs in _carriers(slots, lost, others).items():
+        load = _most(planner, [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs])
+        supplies = [slot for _, feed, to in pairs for slot in slots.voltage[feed].get(to, ())]
+        loss.add(planner, phase, load, _survival(site.electrical.volts), supplies)
+
+
+def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, lost: str, loss: _Loss) -> None:
+    """Equipment behind a transfer switch: all of it on the source that is left, wherever it is now."""
+    left = load.other(lost)
+    if left is None:
+        return
+    limit_a = site.electrical.continuous_load_factor * load.switch.inputs[left].breaker_a
+    for phase, current in load.phases(load.feeds[lost]):
+        ratio = planner.step((current,), lambda amperes, of=limit_a: amperes / of)
+        loss.add(planner, phase, ratio, _switched_survival, (load.ready[left],))
+
+
+def _switched_survival(load: float, ready: float) -> float:
+    return float(load <= 1.0 and ready >= 1.0)
+
+
+def _survival(volts: float) -> Callable[..., float]:
+    def survives(load: float, *voltages: float) -> float:
+        return float(load <= 1.0 and all(each >= _ALIVE * volts for each in voltages))
+
+    return survives
+
+
+Pair = tuple[str, str, str]
+"""A phase of the feed that is lost, the feed that takes over, and its phase."""
+
+
+def _carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[Pair]]:
+    """By phase of the lost feed, who takes its load over. One phase hands over to the only one of the other feed."""
+    found: dict[str, list[Pair]] = {}
+    for phase in slots.current[lost]:
+        for feed in others:
+            phases = list(slots.current[feed])
+            single = len(phases) == 1 == len(slots.current[lost])
+            found.setdefault(phase, []).append((phase, feed, phases[0] if single else phase))
+    return found
+
+
+def _load_on_loss(planner: Planner, site: Site, rack: Rack, lost: str, slots: RackPower, pair: Pair) -> int:
+    """(I_lost + I_other) / (k * breaker_other); each of several other feeds is taken to inherit all of it."""
+    phase, feed, to = pair
+    if to not in slots.current[feed]:
+        has = " ".join(slots.current[feed])
+        what = f"site file: rack {rack.id} is on phase {phase} of feed {lost}, feed {feed} reaches it on {has} only"
+        return planner.step((), _never, lacks=what)
+    limit_a = site.electrical.continuous_load_factor * site.path(rack.id, feed).breaker_a[to]  # type: ignore[index]
+    currents = (slots.current[lost][phase], slots.current[feed][to])
+    return planner.step(currents, lambda gone, stays, of=limit_a: (gone + stays) / of)
+
+
+def _never(*_: Value) -> Value:
+    return Unknown("the configuration lacks something")

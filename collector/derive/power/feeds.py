@@ -1,0 +1,223 @@
+"""Figures of UPSs, panels and feeds: in go the racks' slots, out come redundancy, autonomy and what a lost feed does; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+
+from collector.derive.power.battery import Battery
+from collector.derive.power.electrical import RackPower
+from collector.derive.engine.graph import Compute, Unknown, Value
+from collector.derive.engine.planner import Planner
+from collector.derive.power.switches import SwitchedLoad
+from rackflow.site import Battery as Sheet
+from rackflow.site import FeedPath, Site
+
+Paths = Mapping[tuple[str, str], FeedPath]
+"""By rack and feed."""
+
+
+def plan_feeds(
+    planner: Planner, site: Site, racks: Mapping[str, RackPower], batteries: Mapping[str, Sheet]
+) -> dict[str, int]:
+    """Figures of the power path above the racks; returns the slot of each UPS's output power."""
+    power = {ups: ups_power(planner, ups) for ups in site.ups}
+    for ups in site.ups.values():
+        _autonomy(planner, site, ups.id, power[ups.id], batteries.get(ups.id))
+    paths = {(rack, feed): site.path(rack, feed) for rack, slots in racks.items() for feed in slots.current}
+    groups = list(ups_groups(site))
+    for group in groups:
+        _margin(planner, site, group, power)
+    for lost in site.feeds:
+        checks = [*_groups_on_loss(planner, site, lost, groups, power, racks, paths)]
+        checks += _panels_on_loss(planner, site, lost, racks, paths)
+        _site_on_loss(planner, lost, racks, checks)
+    return power
+
+
+def ups_power(planner: Planner, ups: str) -> int:
+    """Slot of what a UPS delivers, W: its own total, else the sum of its phases."""
+    metrics = ("dcim_ups_output_total_power_watts", "dcim_ups_output_power_watts")
+    ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
+    return planner.first(*ways) if ways else planner.reading(ups, metrics[0])
+
+
+def ups_groups(site: Site) -> Iterator[tuple[str, ...]]:
+    """UPSs in parallel: those that something lists together as its supply; a UPS that is alone is a group, too."""
+    left = dict.fromkeys(site.ups)
+    for panel in site.panels.values():
+        together = tuple(each for each in panel.fed_by if each in left)
+        if len(together) > 1:
+            for each in together:
+                del left[each]
+            yield together
+    yield from ((ups,) for ups in left)
+
+
+def group_name(group: Sequence[str]) -> str:
+    """`ups-1+ups-2`, or the first and how many more where that is too long for a label."""
+    name = "+".join(group)
+    return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
+
+
+def switched_loads(racks: Mapping[str, RackPower]) -> list[SwitchedLoad]:
+    """What hangs behind the site's transfer switches, each once."""
+    return list({load.switch.id: load for slots in racks.values() for load in slots.switched}.values())
+
+
+def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet | None) -> None:
+    claim = planner.reading(ups, "dcim_ups_battery_runtime_seconds")
+    charge = planner.reading(ups, "dcim_ups_battery_charge_ratio")
+    if sheet is None:
+        lacks = f"site file: {ups} has no battery with runtimes"
+        model = planner.step((), lambda: 0.0, lacks=lacks)
+        shortest = claim
+    else:
+        _installed(planner, ups, sheet.installed)
+        battery = Battery(sheet.runtimes, sheet.health, sheet.peukert)
+        health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
+        spent = planner.each(ups, "dcim_ups_on_battery_seconds")[:1]
+        model = planner.step((power, charge, *health, *spent), _runtime(battery, bool(health), bool(spent)))
+        shortest = planner.step((claim, model), min)
+        optimism = planner.step((claim, model), _optimism)
+        planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
+    planner.publish_of("dcim_ups_modelled_runtime_seconds", ups, model)
+    start_s = site.feeds[feed].backup_start_s if (feed := site.feed_of(ups)) else None
+    if start_s is not None:
+        source = planner.each(ups, "dcim_ups_output_source")[:1]
+        margin = planner.step((shortest, *source), partial(_beyond_start, start_s=start_s))
+        planner.publish_of("dcim_ups_runtime_margin_seconds", ups, margin)
+
+
+def _beyond_start(left_s: float, source: Value = "normal", *, start_s: float) -> Value:
+    if source == "bypass":
+        return Unknown("the UPS is on bypass: it does not say whether its battery would take over")
+    return left_s - start_s
+
+
+def _installed(planner: Planner, ups: str, day: date | None) -> None:
+    """As the site file says, where the UPS itself does not."""
+    metric = "dcim_ups_battery_installed_timestamp_seconds"
+    if day is not None and not planner.has(ups, metric):
+        since_s = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+        planner.publish_of(metric, ups, planner.step((), lambda: since_s))
+
+
+def _runtime(battery: Battery, with_health: bool, with_spent: bool) -> Compute:  # noqa: FBT001 - what follows the charge
+    def seconds(load_w: float, charge: float, *more: float) -> Value:
+        return battery.runtime_s(load_w, charge, more[0] if with_health else None, more[-1] if with_spent else 0.0)
+
+    return seconds
+
+
+def _optimism(claim: float, model: float) -> Value:
+    return claim / model - 1 if model >= 1 else Unknown("the modelled runtime is zero")
+
+
+def _margin(planner: Planner, site: Site, group: tuple[str, ...], power: Mapping[str, int]) -> None:
+    """What is left with the largest UPS gone."""
+    rated = [site.ups[ups].rated_power_w for ups in group]
+    firm_w = sum(rated) - max(rated)
+    margin = planner.step([power[ups] for ups in group], lambda *now, firm=firm_w: firm - sum(now))
+    feed = site.feed_of(group[0])
+    planner.publish(
+        "dcim_ups_redundancy_margin_watts",
+        margin,
+        *((("feed", feed),) if feed else ()),
+        ("group", group_name(group)),
+    )
+
+
+def _groups_on_loss(
+    planner: Planner,
+    site: Site,
+    lost: str,
+    groups: Sequence[tuple[str, ...]],
+    power: Mapping[str, int],
+    racks: Mapping[str, RackPower],
+    paths: Paths,
+) -> Iterator[int]:
+    """(P_group + power that racks and transfer switches take from the lost feed) / sum of ratings."""
+    for group in groups:
+        feed = site.feed_of(group[0])
+        if feed is None or feed == lost:
+            continue
+        members = set(group)
+        inherited = [
+            slots.power[lost]
+            for rack, slots in racks.items()
+            if lost in slots.power and feed in slots.power and members & set(paths[rack, feed].ups)
+        ]
+        rated_w = sum(site.ups[ups].rated_power_w for ups in group)
+        inherited += [
+            load.moved(planner, lost)
+            for load in switched_loads(racks)
+            if (left := load.other(lost)) and members & set(site.above(load.switch.inputs[left].fed_by))
+        ]
+        needs = [*(power[ups] for ups in group), *inherited]
+        load = planner.step(needs, lambda *watts, of=rated_w: sum(watts) / of)
+        planner.publish("dcim_ups_feed_loss_load_ratio", load, ("feed", lost), ("group", group_name(group)))
+        yield load
+
+
+def _panels_on_loss(
+    planner: Planner, site: Site, lost: str, racks: Mapping[str, RackPower], paths: Paths
+) -> Iterator[int]:
+    """Sum of the currents of the racks below, with what they take from the lost feed, over k * breaker, per phase.
+
+    Switches take all of their load from the source that is left, wherever it was before.
+    """
+    below: dict[str, list[tuple[RackPower, str]]] = {}
+    switched = _switched_below(site, lost, racks)
+    for (rack, feed), path in paths.items():
+        if feed != lost:
+            for panel in path.panels:
+                below.setdefault(panel, []).append((racks[rack], feed))
+    for panel in dict.fromkeys([*below, *(panel for panel, _ in switched)]):
+        breaker_a = site.panels[panel].breaker_a
+        if breaker_a is None:
+            continue
+        limit_a = site.electrical.continuous_load_factor * breaker_a
+        for phase in ("L1", "L2", "L3"):
+            sides = [(slots.current[feed], slots.current.get(lost, {})) for slots, feed in below.get(panel, ())]
+            needs = [side[phase] for pair in sides for side in pair if phase in side]
+            needs += switched.get((panel, phase), ())
+            if needs:
+                load = planner.step(needs, lambda *amperes, of=limit_a: sum(amperes) / of)
+                planner.publish(
+                    "dcim_panel_feed_loss_load_ratio", load, ("feed", lost), ("panel", panel), ("phase", phase)
+                )
+                yield load
+
+
+def _switched_below(site: Site, lost: str, racks: Mapping[str, RackPower]) -> dict[tuple[str, str], list[int]]:
+    """Currents of switches on the source that is left, by the panels above it, and phase."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for load in switched_loads(racks):
+        if (left := load.other(lost)) is not None:
+            for panel in filter(site.panels.__contains__, site.above(load.switch.inputs[left].fed_by)):
+                for phase, current in load.phases(left):
+                    found.setdefault((panel, phase), []).append(current)
+    return found
+
+
+def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], checks: Sequence[int]) -> None:
+    """Whether everything stays up, and how many racks do not; one that certainly falls decides, whatever is unknown."""
+    verdicts = [planner.step((), _all_of(len(slots.survives[lost])), some=slots.survives[lost], least=0.0)
+                for slots in racks.values() if lost in slots.survives]  # fmt: skip
+    carried = [planner.step((load,), lambda ratio: float(ratio <= 1.0)) for load in checks]
+    everything = [*verdicts, *carried]
+    if everything:
+        survives = planner.step((), _all_of(len(everything)), some=everything, least=0.0)
+        planner.publish("dcim_site_survives_feed_loss", survives, ("feed", lost))
+    if verdicts:
+        falling = planner.step((), lambda there: float(there.count(0.0)), some=verdicts, least=1.0)
+        planner.publish("dcim_site_racks_lost_on_feed_loss", falling, ("feed", lost))
+
+
+def _all_of(count: int) -> Compute:
+    def verdict(there: list[float]) -> Value:
+        if 0.0 in there:
+            return 0.0
+        return 1.0 if len(there) == count else Unknown("not everything is known")
+
+    return verdict

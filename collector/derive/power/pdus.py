@@ -1,0 +1,34 @@
+"""What a rack PDU carries: in goes its section of the site file, out come slots of power and of currents by the supply's phases; pure."""
+
+from collector.derive.engine.planner import Planner
+from rackflow.site import Pdu
+
+
+def device_power(planner: Planner, pdu: str) -> int:
+    """Slot of what a PDU delivers, W: its own total, else the sum of its phases."""
+    ways = [
+        planner.sum_of(pdu, metric)
+        for metric in ("dcim_pdu_input_power_watts", "dcim_pdu_phase_power_watts")
+        if planner.has(pdu, metric)
+    ]
+    return planner.first(*ways) if ways else planner.reading(pdu, "dcim_pdu_input_power_watts")
+
+
+def supply_phases(planner: Planner, pdu: Pdu) -> dict[str, str]:
+    """The supply's phase -> the PDU's own name of it. A PDU counts its phases in the order in which it is connected."""
+    own = planner.values_of(pdu.id, "dcim_pdu_phase_current_amperes", "phase")
+    if len(own) < len(pdu.phases):
+        own = ["L1", "L2", "L3"]
+    return dict(zip(pdu.phases, own, strict=False))
+
+
+def phase_current(planner: Planner, pdu: Pdu, own: str) -> int:
+    """Slot of the current of a phase by the PDU's own name, A."""
+    metric = "dcim_pdu_phase_current_amperes"
+    if (
+        len(pdu.phases) == 1
+        and not planner.has(pdu.id, metric)
+        and planner.has(pdu.id, "dcim_pdu_input_current_amperes")
+    ):
+        return planner.sum_of(pdu.id, "dcim_pdu_input_current_amperes")
+    return planner.sum_of(pdu.id, metric, phase=own)

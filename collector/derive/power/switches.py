@@ -1,0 +1,78 @@
+"""Transfer switches: in go their states and what PDUs behind them carry, out comes what each source carries without the other; pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from collector.derive.engine.graph import Value
+from collector.derive.power.pdus import device_power, phase_current, supply_phases
+from collector.derive.engine.planner import Planner
+from rackflow.site import Site, TransferSwitch
+from rackflow.site.section import PHASES
+
+
+@dataclass(slots=True)
+class SwitchedLoad:
+    """Slots of what hangs behind one switch. Sources are `a` and `b`."""
+
+    switch: TransferSwitch
+    feeds: dict[str, str]
+    """The source that each feed reaches it by."""
+    power: int
+    current: dict[str, int]
+    """By phase of the switch's output."""
+    selected: int
+    ready: dict[str, int] = field(default_factory=dict)
+    """By source: 1 where it could carry the load now."""
+
+    def other(self, feed: str) -> str | None:
+        """The source that is left when a feed is lost; None where the feed is none of its own."""
+        lost = self.feeds.get(feed)
+        return None if lost is None else "ab".replace(lost, "")
+
+    def phases(self, source: str) -> Iterator[tuple[str, int]]:
+        """Phases of a source's supply, each with the slot of the current that it carries once it is selected."""
+        for at, phase in enumerate(self.switch.inputs[source].phases):
+            if PHASES[at] in self.current:
+                yield phase, self.current[PHASES[at]]
+
+    def moved(self, planner: Planner, feed: str) -> int:
+        """Slot of the power that moves to the other source when a feed is lost: none, where the load is there already."""
+        return planner.step((self.power, self.selected), partial(_moved, source=self.feeds[feed]))
+
+
+def plan_switch(planner: Planner, site: Site, switch: TransferSwitch) -> SwitchedLoad:
+    """The slots of one switch."""
+    behind = [site.pdus[each] for each in site.fed_from(switch.id)]
+    currents: dict[str, list[int]] = {}
+    for pdu in behind:
+        for phase, own in supply_phases(planner, pdu).items():
+            currents.setdefault(phase, []).append(phase_current(planner, pdu, own))
+    selected = planner.reading(switch.id, "dcim_ats_selected_source")
+    return SwitchedLoad(
+        switch,
+        {site.feed_of(each.fed_by) or "": source for source, each in switch.inputs.items()},
+        planner.total(device_power(planner, pdu.id) for pdu in behind),
+        {phase: planner.total(slots) for phase, slots in sorted(currents.items())},
+        selected,
+        {
+            source: planner.step((selected, _usable(planner, switch.id, source)), partial(_ready, source=source))
+            for source in switch.inputs
+        },
+    )
+
+
+def _usable(planner: Planner, switch: str, source: str) -> int:
+    """Slot of what a switch says of a source: usable, or else both of them."""
+    if planner.has(switch, "dcim_ats_source_usable", source=source) or not planner.has(switch, "dcim_ats_redundant"):
+        return planner.reading(switch, "dcim_ats_source_usable", source=source)
+    return planner.reading(switch, "dcim_ats_redundant")
+
+
+def _ready(selected: Value, usable: float, *, source: str) -> float:
+    """A source that carries the load is usable, even where a switch only says that not both are."""
+    return float(selected == source or usable >= 1)
+
+
+def _moved(power_w: float, selected: Value, *, source: str) -> float:
+    return power_w if selected == source else 0.0

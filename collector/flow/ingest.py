@@ -1,0 +1,150 @@
+"""One delivery: in go topic and payload, out come lines for the store; latest readings and tally take their part."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+from collector.receive.clocks import Places, can_be
+from collector.receive.clones import Clones
+from collector.config import Dialect
+from collector.receive.dead_letters import DeadLetters
+from collector.receive.delivery import Delivery, Taken
+from collector.receive.poll_counts import Polled, Who
+from collector.latest.latest import Latest
+from collector.ledger.book import Entry, Key, Statement
+from collector.store.lines import base_tags, batch_lines, event_lines, original_time_line
+from collector.receive.messages import Known, numbered_anyway, open_message
+from collector.readings import SeriesKeys, resolve
+from collector.counters import Tally
+from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is taken, and for whom. `sites` is None for all; what is older than `oldest_days` has a wrong clock."""
+
+    dialect: Dialect
+    sites: frozenset[str] | None
+    oldest_days: int
+
+
+class Ingest:
+    """Takes deliveries apart."""
+
+    def __init__(
+        self,
+        latest: Latest,
+        dead_letters: DeadLetters,
+        tally: Tally,
+        clones: Clones,
+        terms: Terms,
+        hear_late: Callable[[str, Batch], None] | None = None,
+    ) -> None:
+        self._hear_late = hear_late
+        self._clones = clones
+        self._terms = terms
+        self._places = Places()
+        self._latest = latest
+        self._dead_letters = dead_letters
+        self._tally = tally
+        self._keys = SeriesKeys()
+        self._tags = lru_cache(maxsize=10_000)(_tags)
+
+    def take(self, delivery: Delivery) -> Taken:
+        """What is to be stored before the delivery may be acknowledged; nothing for what breaks the contract."""
+        tally = self._tally
+        tally.messages_received += 1
+        try:
+            topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
+        except ContractError as error:
+            tally.failures[error.reason] += 1
+            self._bury(delivery, error)
+            return Taken(note=numbered_anyway(delivery, error.reason))
+        if self._terms.sites is not None and topic.site not in self._terms.sites:
+            # A subscription that the broker remembers from an earlier configuration.
+            tally.failures["site"] += 1
+            return Taken()
+        match document:
+            case Batch():
+                self._show(topic, document, delivery)
+            case Event():
+                pass
+            case DeviceDocument():
+                self._latest.apply_document(topic.site, document)
+            case Status():
+                self._latest.apply_status(document)
+                if not delivery.again:
+                    self._clones.hear(document, delivery.mono_s)
+            case None if topic.kind == "device":
+                self._latest.remove_device(topic.site, topic.agent, topic.device)
+            case None:
+                self._latest.remove_agent(topic.site, topic.agent)
+        return self._taken(topic, document, delivery, self._places)
+
+    def again(self, delivery: Delivery) -> Taken:
+        """A delivery that was taken before and kept on disk since; nothing but the store hears of it."""
+        try:
+            topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
+        except ContractError as error:
+            self._bury(delivery, error)
+            return Taken(note=numbered_anyway(delivery, error.reason))
+        return self._taken(topic, document, delivery, None)
+
+    def _taken(self, topic: Topic, document: Known | None, delivery: Delivery, places: Places | None) -> Taken:
+        """Where `places` is None a time that cannot be was replaced before, and the receipt carries what by."""
+        wall_ms = delivery.wall_ms
+        if isinstance(document, Status) and document.account is not None:
+            key = Key(topic.site, document.agent, document.epoch)
+            return Taken(note=Statement(key, document.account, wall_ms))
+        if not isinstance(document, Batch | Event):
+            return Taken()
+        time_ms, placed_ms = document.time, None
+        if not can_be(time_ms, wall_ms, self._terms.oldest_days):
+            device = topic.site, topic.agent, topic.device
+            time_ms = placed_ms = places.next(device, wall_ms) if places else wall_ms
+        tags = self._tags(topic.site, topic.agent, topic.device, tuple(document.labels.items()))
+        placed = document if placed_ms is None else msgspec.structs.replace(document, time=time_ms)
+        if isinstance(placed, Event):
+            lines = event_lines(placed, tags, self._keys)
+        else:
+            lines = batch_lines(placed, tags, resolve(placed, self._keys), self._terms.dialect)
+        if placed_ms is not None:
+            self._tally.failures["time"] += 1
+            lines.append(original_time_line(tags, document.time, time_ms))
+        entry = Entry(Key(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms)
+        return Taken(lines, entry, placed_ms, _polled(topic, placed) if isinstance(placed, Batch) else None)
+
+    def _show(self, topic: Topic, batch: Batch, delivery: Delivery) -> None:
+        tally = self._tally
+        readings = resolve(batch, self._keys)
+        if readings.skipped:
+            tally.failures.update(readings.skipped)
+            log.debug("readings skipped device=%s reasons=%s", batch.device, dict(readings.skipped))
+        tally.latency.observe(max(0.0, delivery.wall_s - batch.time / 1000))
+        verdict = self._latest.apply_batch(topic.site, batch, readings, delivery.mono_s, delivery.wall_s)
+        if verdict == "stale":
+            tally.failures["stale"] += 1
+            if self._hear_late is not None:
+                self._hear_late(topic.site, batch)
+
+    def _bury(self, delivery: Delivery, error: ContractError) -> None:
+        log.debug("dead letter topic=%s error=%s", delivery.topic[:200], error)
+        kept = self._dead_letters.write(
+            delivery.wall_ms, delivery.topic, error.reason, str(error), delivery.payload, delivery.size_bytes
+        )
+        if not kept:
+            self._tally.write_failures["dead_letter"] += 1
+
+
+def _polled(topic: Topic, batch: Batch) -> Polled:
+    who = Who(topic.site, batch.agent, batch.device)
+    return Polled(who, batch.device_class, batch.poll, batch.interval_s, batch.time / 1000, batch.up)
+
+
+def _tags(site: str, agent: str, device: str, labels: tuple[tuple[str, str], ...]) -> str:
+    return base_tags(site, agent, device, dict(labels))

@@ -1,0 +1,169 @@
+"""The latest reading of every series: in go batches, documents and `now`, out comes what may be exposed at `now`.
+
+Two clocks are arguments: `now` is monotonic seconds, for receipts and expiry; `wall_s` is seconds since 1970.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from collector.latest.state import AgentState, DeviceState, Held, Origin, shelf_life_s
+from collector.readings import Readings, Series
+from collector.counters import POLL_BUCKETS_S, Histogram
+from rackflow import Batch, DeviceDocument, Status
+from rackflow.catalogue import BASE_LABELS
+
+Verdict = Literal["live", "stale", "duplicate", "refused"]
+DEVICE_COST = 5
+"""Series that a device has by being known: up, info, last success, poll duration, rejected readings."""
+
+
+class Latest:
+    """Devices and agents by site. Beyond `limit` series new ones are refused and counted; known ones go on."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.refused = 0
+        self.size = 0
+        self.changes = 0
+        """Grows with every device or series that comes anew and every device that is removed."""
+        self._devices: dict[tuple[str, str], DeviceState] = {}
+        self._agents: dict[tuple[str, str], AgentState] = {}
+
+    def devices(self) -> Iterator[DeviceState]:
+        """All known devices, by site and name."""
+        return (self._devices[key] for key in sorted(self._devices))
+
+    def agents(self) -> Iterator[AgentState]:
+        """All known agents, by site and name."""
+        return (self._agents[key] for key in sorted(self._agents))
+
+    def devices_of(self, site: str) -> Iterator[DeviceState]:
+        """The known devices of one site."""
+        return (device for device in self._devices.values() if device.site == site)
+
+    def held(self, site: str, device: str) -> Mapping[str, Held]:
+        """What is held of one device, by series key, expired or not; empty where it is not known."""
+        found = self._devices.get((site, device))
+        return found.series if found is not None else {}
+
+    def agent_of(self, device: DeviceState) -> AgentState | None:
+        """The agent that polls a device, if anything of it has arrived."""
+        return self._agents.get((device.site, device.agent))
+
+    def is_up(self, device: DeviceState, now: float) -> bool:
+        """Last poll succeeded, is not too long ago, and the agent has not gone."""
+        agent = self.agent_of(device)
+        gone = agent is not None and agent.status is not None and agent.status.status == "offline"
+        return device.up is True and not gone and now < device.fresh_until()
+
+    def apply_batch(self, site: str, batch: Batch, readings: Readings, now: float, wall_s: float) -> Verdict:
+        """Take a batch over. `stale` is backfill, `duplicate` came before, `refused` is beyond the limit."""
+        agent = self._agent(site, batch.agent)
+        if agent is None:
+            return "refused"
+        delay_s = wall_s - batch.time / 1000
+        agent.last_message_s = wall_s
+        agent.note_delay(delay_s, now)
+        life_s = shelf_life_s(batch.interval_s)
+        if agent.lateness_s(batch, delay_s, now) > life_s:
+            return "stale"
+        if batch.device_class == "agent":
+            self._hold(agent.series, agent, batch, readings, now)
+            return "live"
+        device = self._device(site, batch.device, batch.agent)
+        if device is None:
+            return "refused"
+        if not device.note_poll(batch, agent, now):
+            return "duplicate"
+        protocol = device.document.protocol if device.document else ""
+        agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
+        self._hold(device.series, agent, batch, readings, now)
+        return "live"
+
+    def _hold(self, held: dict[str, Held], agent: AgentState, batch: Batch, readings: Readings, now: float) -> None:
+        origin, life_s = Origin.of(batch), shelf_life_s(batch.interval_s)
+        found: list[tuple[str, Series, float | str]] = [*readings.values, *readings.states]
+        for key, series, value in found:
+            entry = held.get(key)
+            if entry is None:
+                cost = len(series.metric.states) or 1
+                if self.size + cost > self.limit:
+                    self.refused += 1
+                    continue
+                self.size += cost
+                self.changes += 1
+                held[key] = Held(series, value, origin, now + life_s, life_s)
+            elif now >= entry.expires_at or agent.follows(origin, entry.origin):
+                entry.value, entry.origin, entry.expires_at, entry.life_s = value, origin, now + life_s, life_s
+
+    def apply_document(self, site: str, document: DeviceDocument) -> bool:
+        """Take a device's identity over; False beyond the limit."""
+        device = self._device(site, document.device, document.agent)
+        if device is None or self._agent(site, document.agent) is None:
+            return False
+        if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
+            device.document = document
+            device.agent = document.agent
+            device.device_class = document.device_class
+            device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
+        return True
+
+    def remove_device(self, site: str, agent: str, device: str) -> None:
+        """Forget a device, unless another agent has it by now."""
+        found = self._devices.get((site, device))
+        if found is not None and found.agent == agent:
+            self._drop(found.series, all_of_it=True, now=0.0)
+            self.size -= DEVICE_COST
+            self.changes += 1
+            del self._devices[site, device]
+
+    def apply_status(self, status: Status) -> bool:
+        """Take an agent's word on itself over; what an agent that is there is not configured with is forgotten."""
+        agent = self._agent(status.site, status.agent)
+        if agent is None:
+            return False
+        if status.status == "offline" and agent.status is not None and agent.status.epoch != status.epoch:
+            return True  # the will of an earlier life, after the present one said hello
+        agent.status = status
+        if status.status == "online":
+            known = set(status.devices)
+            for device in [each for each in self._devices.values() if each.site == status.site]:
+                if device.agent == status.agent and device.device not in known:
+                    self.remove_device(device.site, device.agent, device.device)
+        return True
+
+    def remove_agent(self, site: str, agent: str) -> None:
+        """Forget an agent; its devices stay until they are removed themselves."""
+        if found := self._agents.pop((site, agent), None):
+            self._drop(found.series, all_of_it=True, now=0.0)
+
+    def expire(self, now: float) -> None:
+        """Let go of every series whose time is over; devices stay."""
+        for device in self._devices.values():
+            self._drop(device.series, all_of_it=False, now=now)
+        for agent in self._agents.values():
+            self._drop(agent.series, all_of_it=False, now=now)
+
+    def _drop(self, held: dict[str, Held], *, all_of_it: bool, now: float) -> None:
+        for key in [key for key, entry in held.items() if all_of_it or now >= entry.expires_at]:
+            self.size -= len(held.pop(key).series.metric.states) or 1
+
+    def _device(self, site: str, name: str, agent: str) -> DeviceState | None:
+        device = self._devices.get((site, name))
+        if device is None:
+            if self.size + DEVICE_COST > self.limit:
+                self.refused += 1
+                return None
+            self.size += DEVICE_COST
+            self.changes += 1
+            device = self._devices[site, name] = DeviceState(site, name, agent)
+        return device
+
+    def _agent(self, site: str, name: str) -> AgentState | None:
+        agent = self._agents.get((site, name))
+        if agent is None:
+            if len(self._agents) >= self.limit:
+                self.refused += 1
+                return None
+            agent = self._agents[site, name] = AgentState(site, name)
+        return agent

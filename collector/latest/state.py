@@ -1,0 +1,158 @@
+"""What is held of one series, one device and one agent: the entries of `collector.latest`."""
+
+from dataclasses import dataclass, field
+
+from collector.readings import Series
+from collector.counters import Histogram
+from rackflow import Batch, DeviceDocument, Status
+from rackflow.catalogue import BASE_LABELS
+
+SHELF_LIFE_FLOOR_S = 30.0
+SHELF_LIFE_CEILING_S = 7 * 86_400.0
+OFFSET_WINDOW_S = 300.0
+STEADY_S = 1.0
+CERTAIN_S = 15.0
+
+
+def shelf_life_s(interval_s: float) -> float:
+    """How long after its receipt a reading polled every `interval_s` may be shown, seconds."""
+    return min(max(3.0 * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which message something is from; `time_ms` is the agent's clock, which may have been set meanwhile."""
+
+    agent: str
+    epoch: str
+    seq: int
+    time_ms: int
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Origin":
+        """The name of a batch."""
+        return cls(batch.agent, batch.epoch, batch.seq, batch.time)
+
+
+@dataclass(slots=True)
+class Held:
+    """One reading; `expires_at` is on the monotonic clock."""
+
+    series: Series
+    value: float | str
+    origin: Origin
+    expires_at: float
+    life_s: float
+
+
+@dataclass(slots=True)
+class DeviceState:
+    """One device. Times in ms are the agent's, `received_at` is monotonic; `up` is None before any poll."""
+
+    site: str
+    device: str
+    agent: str
+    device_class: str = "unknown"
+    labels: dict[str, str] = field(default_factory=dict)
+    document: DeviceDocument | None = None
+    received_at: float = 0.0
+    origin: Origin | None = None
+    up: bool | None = None
+    error: str | None = None
+    since_ms: int = 0
+    last_success_ms: int | None = None
+    poll_duration_s: float | None = None
+    rejected: int = 0
+    series: dict[str, Held] = field(default_factory=dict)
+    polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
+    """Per poll class: interval in seconds, receipt on the monotonic clock, message."""
+
+    def fresh_until(self) -> float:
+        """When the device counts as silent: the shelf life of its most frequent poll after the last batch."""
+        shortest = min((interval for interval, _, _ in self.polls.values()), default=0.0)
+        return self.received_at + shelf_life_s(shortest)
+
+    def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
+        """Take over what a batch says of the device itself; False where this very poll was here before."""
+        origin = Origin.of(batch)
+        before = self.polls.get(batch.poll)
+        if before is not None and before[2] == origin:
+            return False
+        expired = now >= self.fresh_until()
+        # A class that is no longer polled must not keep its short interval for ever.
+        self.polls = {poll: seen for poll, seen in self.polls.items() if now < seen[1] + shelf_life_s(seen[0])}
+        if before is None or expired or agent.follows(origin, before[2]):
+            self.polls[batch.poll] = (batch.interval_s, now, origin)
+        if self.origin is not None and not expired and not agent.follows(origin, self.origin):
+            return True
+        if batch.up is not self.up:
+            self.since_ms = batch.time
+        self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
+        self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
+        self.up, self.error, self.poll_duration_s, self.rejected = (
+            batch.up,
+            batch.error,
+            batch.duration_s,
+            len(batch.bad),
+        )
+        if batch.up:
+            self.last_success_ms = batch.time
+        return True
+
+
+@dataclass(slots=True)
+class AgentState:
+    """One agent. `last_message_s` is the collector's wall clock; `status` is None until it has said something."""
+
+    site: str
+    agent: str
+    status: Status | None = None
+    last_message_s: float = 0.0
+    series: dict[str, Held] = field(default_factory=dict)
+    poll_duration: dict[str, Histogram] = field(default_factory=dict)
+    _front: tuple[str, int] = ("", 0)
+    _skew_s: float = 0.0
+    _skew_since: float = 0.0
+    _window_from: float = -OFFSET_WINDOW_S
+    _least_delay_s: tuple[float | None, float | None] = (None, None)
+
+    def note_delay(self, delay_s: float, now: float) -> None:
+        """Keep the least of receive time minus batch time, over the present window and the one before."""
+        before, present = self._least_delay_s
+        if now - self._window_from >= OFFSET_WINDOW_S:
+            self._window_from, before, present = now, present, None
+        self._least_delay_s = before, delay_s if present is None else min(present, delay_s)
+
+    def lateness_s(self, batch: Batch, delay_s: float, now: float) -> float:
+        """A message's delay, less what the agent's clock is behind.
+
+        That is certain once messages with ever higher numbers are late by the same time for a while; what a broker or
+        an outbox held comes faster than it was made, so that its delay shrinks.
+        """
+        epoch, seq = self._front
+        if batch.epoch != epoch or batch.seq > seq:
+            self._front = batch.epoch, batch.seq
+            if abs(delay_s - self._skew_s) > STEADY_S:
+                self._skew_s, self._skew_since = delay_s, now
+        is_certain = self._skew_s > 0 and now - self._skew_since >= CERTAIN_S
+        return delay_s - self._skew_s if is_certain else delay_s
+
+    def follows(self, one: Origin, other: Origin) -> bool:
+        """Whether a message of this agent is later than another one, whatever its clock says.
+
+        Numbers order those of one life; of two lives the one that said hello last is later. Time decides where neither
+        has, and between two agents that poll the same device.
+        """
+        if one.agent == other.agent:
+            if one.epoch == other.epoch:
+                return one.seq > other.seq
+            present = self.status.epoch if self.status is not None else ""
+            if present in (one.epoch, other.epoch):
+                return one.epoch == present
+        return one.time_ms >= other.time_ms
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Agent's clock minus collector's, seconds, from the least delayed message; too low by that message's delay."""
+        known = [delay for delay in self._least_delay_s if delay is not None]
+        return -min(known) if known else None

@@ -1,0 +1,195 @@
+"""The account of an agent's messages: in go books with their chunks, out come sums and the runs that are missing; pure."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from collector.ledger.book import CHUNK, FULL, Book, Chunk, Key
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Numbers `first` to `last` that nobody accounts for, and the times of what is around them, ms; 0 is unknown."""
+
+    first: int
+    last: int
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The account of one epoch, in messages: produced = stored + dropped + in flight + missing."""
+
+    key: Key
+    known_from: int
+    seen_ms: int
+    produced: int
+    stored: int
+    duplicates: int
+    in_flight: int
+    dropped: Counter[str] = field(default_factory=Counter)
+    missing: list[Missing] = field(default_factory=list)
+
+    @property
+    def missing_messages(self) -> int:
+        """How many are missing."""
+        return sum(run.last - run.first + 1 for run in self.missing)
+
+
+def settle(book: Book, chunks: Sequence[Chunk]) -> Sums:
+    """The account of one epoch; `chunks` are all of it, in order.
+
+    What is stored counts as nothing else, whatever was said of it; then dead letters and the collector's own disk, then
+    what the agent dropped, then what it still has.
+    """
+    stored = join(run for chunk in chunks for run in _stored(chunk))
+    dropped: Counter[str] = Counter()
+    taken = list(stored)
+    for reason in sorted({reason for chunk in chunks for reason in chunk.dead}):
+        rest = _without([run for chunk in chunks for run in _runs(chunk.dead.get(reason, 0), chunk.number)], taken)
+        dropped[f"dead_letter_{reason}"] += _count(rest)
+        taken = join([*taken, *rest])
+    own = _without([run for chunk in chunks for run in _runs(chunk.held, chunk.number)], taken)
+    taken = join([*taken, *own])
+    said = [last for _, last in book.held] + [last for _, last, _ in book.dropped]
+    highest = max([book.ended, *said, taken[-1][1] if taken else 0])
+    known_from = max(1, book.known_from) if taken or book.known_from else highest + 1
+    gaps = _without([(known_from, highest)] if known_from <= highest else [], taken)
+    produced = _count(taken) + _count(gaps)
+    for first, last, reason in book.dropped:
+        gaps, found = _out_of(gaps, (first, last))
+        dropped[reason] += found
+    in_flight = _count(own)
+    for first, last in book.held:
+        gaps, found = _out_of(gaps, (first, last or highest))
+        in_flight += found
+    times = _Times(chunks)
+    return Sums(
+        key=book.key,
+        known_from=known_from,
+        seen_ms=book.seen_ms,
+        produced=produced,
+        stored=_count(stored),
+        duplicates=book.duplicates,
+        in_flight=in_flight,
+        dropped=+dropped,
+        missing=[Missing(first, last, *times.around(first, last)) for first, last in gaps],
+    )
+
+
+def merge(one: tuple[Book, Sequence[Chunk]], other: tuple[Book, Sequence[Chunk]]) -> tuple[Book, list[Chunk]]:
+    """What two collectors know of one epoch; a message that both stored is a duplicate.
+
+    Of the agent's statements the newer counts (`seen_ms`), of drops and the last number both.
+    """
+    cuts = sorted(
+        {edge for _, chunks in (one, other) for each in chunks for edge in (each.number, each.number + each.span)}
+    )
+    found: dict[int, Chunk] = {}
+    twice = 0
+    for chunk in (piece for _, chunks in (one, other) for each in chunks for piece in _cut(each, cuts)):
+        have = found.get(chunk.number)
+        if have is None:
+            found[chunk.number] = chunk
+            continue
+        twice += (have.stored & chunk.stored).bit_count() * chunk.span
+        have.stored |= chunk.stored
+        have.held |= chunk.held
+        for reason, bits in chunk.dead.items():
+            have.dead[reason] = have.dead.get(reason, 0) | bits
+        have.widen(chunk.first_ms, chunk.last_ms)
+    first, second = one[0], other[0]
+    newer = max((first, second), key=lambda book: (book.seen_ms, book.held, book.known_from))
+    book = replace(
+        newer,
+        known_from=max(first.known_from, second.known_from),
+        born_ms=min(first.born_ms, second.born_ms),
+        duplicates=first.duplicates + second.duplicates + twice,
+        ended=max(first.ended, second.ended),
+        dropped=sorted({*first.dropped, *second.dropped}),
+    )
+    return book, [found[number] for number in sorted(found)]
+
+
+def join(ranges: Iterable[Range]) -> list[Range]:
+    """The fewest ranges that say the same, in order."""
+    joined: list[Range] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _stored(chunk: Chunk) -> list[Range]:
+    if chunk.stored == FULL:
+        return [(chunk.number * CHUNK + 1, (chunk.number + chunk.span) * CHUNK)]
+    return _runs(chunk.stored, chunk.number)
+
+
+def _runs(bits: int, number: int) -> list[Range]:
+    found, at = [], number * CHUNK + 1
+    while bits:
+        skip = (bits & -bits).bit_length() - 1
+        bits >>= skip
+        length = (~bits & (bits + 1)).bit_length() - 1
+        bits >>= length
+        found.append((at + skip, at + skip + length - 1))
+        at += skip + length
+    return found
+
+
+def _without(ranges: Sequence[Range], taken: Sequence[Range]) -> list[Range]:
+    """Ranges less what is taken; both in order, `taken` disjoint."""
+    left: list[Range] = []
+    for start, last in ranges:
+        first = start
+        at = bisect_right(taken, first, key=lambda each: each[0])
+        for other_first, other_last in taken[max(0, at - 1) :]:
+            if other_first > last:
+                break
+            if first < other_first:
+                left.append((first, other_first - 1))
+            first = max(first, other_last + 1)
+        if first <= last:
+            left.append((first, last))
+    return left
+
+
+def _out_of(gaps: list[Range], wanted: Range) -> tuple[list[Range], int]:
+    left = _without(gaps, [wanted])
+    return left, _count(gaps) - _count(left)
+
+
+def _count(ranges: Iterable[Range]) -> int:
+    return sum(last - first + 1 for first, last in ranges)
+
+
+def _cut(chunk: Chunk, cuts: list[int]) -> list[Chunk]:
+    end = chunk.number + chunk.span
+    edges = cuts[bisect_left(cuts, chunk.number) : bisect_right(cuts, end)]
+    return [replace(chunk, number=first, span=last - first, dead=dict(chunk.dead)) for first, last in pairwise(edges)]
+
+
+class _Times:
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self._chunks = chunks
+
+    def around(self, first: int, last: int) -> Range:
+        """Times between which messages `first` to `last` were made, as close as chunks say it."""
+        low, high = (first - 1) // CHUNK, (last - 1) // CHUNK
+        at = bisect_right(self._chunks, low, key=lambda each: each.number) - 1
+        before = self._chunks[at] if at >= 0 else None
+        at = bisect_right(self._chunks, high, key=lambda each: each.number + each.span - 1)
+        if at and self._chunks[at - 1].number + self._chunks[at - 1].span - 1 == high:
+            at -= 1
+        after = self._chunks[at] if at < len(self._chunks) else None
+        from_ms = 0 if before is None else before.first_ms if before.number + before.span > low else before.last_ms
+        to_ms = 0 if after is None else after.last_ms if after.number <= high else after.first_ms
+        return min(from_ms, to_ms) if to_ms else from_ms, max(from_ms, to_ms) if to_ms else 0

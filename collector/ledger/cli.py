@@ -1,0 +1,114 @@
+"""The command `ledger`: in go ledgers, files or those of running collectors, out comes the account of every message."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collector.ledger.account import Missing, Sums, merge, settle
+from collector.ledger.book import Book, Chunk, Key
+from collector.ledger.tables import Page, decode_page, read_page
+from rackflow import ConfigError, RackflowError
+
+FETCH_S = 30.0
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+HEADS = ("agent", "epoch", "produced", "stored", "duplicate", "dropped", "in flight", "missing")
+
+
+def read_any(where: str) -> Page:
+    """The ledger in a file, or at the URL of a running collector. Raises RackflowError."""
+    if not where.startswith(("http://", "https://")):
+        return read_page(Path(where))
+    try:
+        with urllib.request.urlopen(where, timeout=FETCH_S) as answer:  # noqa: S310 - http or https, as just checked
+            return decode_page(answer.read())
+    except OSError as error:
+        raise RackflowError(f"{where}: {error}") from error
+
+
+def since_ms(text: str, now_ms: int) -> int:
+    """A moment in ms: `2h` ago, or a date and time of ISO 8601, UTC unless it says otherwise. Raises ConfigError."""
+    if text[-1:] in UNITS and text[:-1].isdecimal():
+        return now_ms - int(text[:-1]) * UNITS[text[-1]] * 1000
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--since: {text!r} is neither like 2h nor like 2026-01-31T12:00; correct it") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def accounts(pages: Iterable[Page], since: int = 0) -> list[Sums]:
+    """Sums of every epoch that was heard of since then; of what is missing only what may be as young as that."""
+    found = dict[Key, tuple[Book, Sequence[Chunk]]]()
+    seen: set[str] = set()
+    for page in pages:
+        if page.ledger in seen:
+            continue
+        seen.add(page.ledger)
+        for book, chunks in page.books:
+            found[book.key] = merge(found[book.key], (book, chunks)) if book.key in found else (book, chunks)
+    settled = [settle(book, chunks) for book, chunks in found.values() if book.seen_ms >= since]
+    for sums in settled:
+        sums.missing[:] = [run for run in sums.missing if not run.to_ms or run.to_ms >= since]
+    return sorted(settled, key=lambda sums: sums.key)
+
+
+def as_json(found: Sequence[Sums]) -> str:
+    """One object, with a list of epochs."""
+    epochs: list[dict[str, Any]] = [
+        {
+            "site": sums.key.site,
+            "agent": sums.key.agent,
+            "epoch": sums.key.epoch,
+            "known_from": sums.known_from,
+            "produced": sums.produced,
+            "stored": sums.stored,
+            "duplicates": sums.duplicates,
+            "in_flight": sums.in_flight,
+            "dropped": dict(sorted(sums.dropped.items())),
+            "missing": sums.missing_messages,
+            "missing_ranges": [
+                {"first": run.first, "last": run.last, "from": _iso(run.from_ms), "to": _iso(run.to_ms)}
+                for run in sums.missing
+            ],
+        }
+        for sums in found
+    ]
+    return msgspec.json.format(msgspec.json.encode({"epochs": epochs}), indent=2).decode()
+
+
+def as_table(found: Sequence[Sums]) -> str:
+    """One line an epoch, below it what was dropped and each run that is missing, and the whole at the end."""
+    rows = [_row(sums) for sums in found]
+    widths = [max(len(row[at]) for row in (HEADS, *rows)) for at in range(len(HEADS))]
+    lines = [_aligned(HEADS, widths)]
+    for row, sums in zip(rows, found, strict=True):
+        lines.append(_aligned(row, widths))
+        lines += [f"    dropped {count}: {why}" for why, count in sorted(sums.dropped.items())]
+        lines += [_missing(run) for run in sums.missing]
+    missing = sum(sums.missing_messages for sums in found)
+    produced = sum(sums.produced for sums in found)
+    agents = len({(sums.key.site, sums.key.agent) for sums in found})
+    verdict = f"{missing} missing without a reason" if missing else "complete"
+    return "\n".join([*lines, f"{produced} messages of {agents} agents: {verdict}"])
+
+
+def _row(sums: Sums) -> tuple[str, ...]:
+    numbers = sums.produced, sums.stored, sums.duplicates, sums.dropped.total(), sums.in_flight, sums.missing_messages
+    return f"{sums.key.site}/{sums.key.agent}", sums.key.epoch, *map(str, numbers)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _missing(run: Missing) -> str:
+    return f"    missing {run.first}-{run.last}, from {_iso(run.from_ms) or '?'} to {_iso(run.to_ms) or '?'}"
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if ms else ""

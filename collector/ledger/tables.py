@@ -1,0 +1,201 @@
+"""The ledger's SQLite tables: in go books and chunks, out come rows, and back; reading works beside a running collector."""
+
+import secrets
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from collector.ledger.book import CHUNK, FULL, Book, Changes, Chunk, Key
+from rackflow import RackflowError
+from rackflow.process.sqlite import SENSELESS, code
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS epoch (
+    site TEXT, agent TEXT, epoch TEXT, place INTEGER, known_from INTEGER, born_ms INTEGER, seen_ms INTEGER,
+    duplicates INTEGER, ended INTEGER, held TEXT, dropped TEXT, PRIMARY KEY (site, agent, epoch)) STRICT;
+CREATE TABLE IF NOT EXISTS chunk (
+    site TEXT, agent TEXT, epoch TEXT, number INTEGER, span INTEGER, first_ms INTEGER, last_ms INTEGER,
+    stored BLOB, held BLOB, dead TEXT, PRIMARY KEY (site, agent, epoch, number)) STRICT, WITHOUT ROWID;
+"""
+TABLES = ("epoch", "chunk")
+_OF = "WHERE site = ? AND agent = ? AND epoch = ?"
+_BYTES = CHUNK // 8
+_CHUNK = "number, first_ms, last_ms, stored, held, dead, span"
+_Row = tuple[int, int, int, bytes | None, bytes | None, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one collector's ledger says, with the name of the ledger itself."""
+
+    ledger: str
+    created_ms: int
+    books: list[tuple[Book, list[Chunk]]]
+
+
+def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
+    """Tables where there are none; returns the ledger's own name and when it was begun, ms."""
+    db.executescript(SCHEMA)
+    db.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), now_ms))
+    name, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
+    return name, created_ms
+
+
+def save(db: sqlite3.Connection, changes: Changes) -> None:
+    """Make changes rows, in one transaction."""
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for table in TABLES:
+            db.executemany(f"DELETE FROM {table} {_OF}", changes.forgotten)  # noqa: S608 - constants
+        db.executemany(f"DELETE FROM chunk {_OF} AND number = ?", [(*key, number) for key, number in changes.gone])  # noqa: S608 - constants
+        db.executemany(
+            "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (*key, one.number, one.span, one.first_ms, one.last_ms, _bits(one.stored), _bits(one.held), _text(one))
+                for key, one in changes.chunks
+            ],
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(*book.key, book.place, book.known_from, book.born_ms, book.seen_ms, book.duplicates),
+                    *(book.ended, _json(book.held), _json(book.dropped)),
+                )
+                for book in changes.books
+            ],
+        )
+
+
+def load_books(db: sqlite3.Connection, only: Iterable[Key] | None = None) -> list[Book]:
+    """All epochs, or some, in the order they were heard of, with what is stored in a row."""
+    return sorted(
+        (book for where in ([()] if only is None else only) for book in _books(db, where)),
+        key=lambda book: book.place,
+    )
+
+
+def _books(db: sqlite3.Connection, key: Key | tuple[()]) -> Iterable[Book]:
+    where = _OF if key else ""
+    named = "site, agent, epoch"
+    columns = f"{named}, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped"
+    full = f"{where} AND stored IS NULL" if key else "WHERE stored IS NULL"
+    books = {}
+    for *name, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped in db.execute(
+        f"SELECT {columns} FROM epoch {where}",  # noqa: S608 - constants
+        key,
+    ):
+        book = books[tuple(name)] = Book(Key(*name), known_from, born_ms, seen_ms, duplicates, ended, place=place)
+        book.held = msgspec.json.decode(held, type=list[tuple[int, int]])
+        book.dropped = msgspec.json.decode(dropped, type=list[tuple[int, int, str]])
+    rows = db.execute(f"SELECT {named}, {_CHUNK} FROM chunk {full} ORDER BY number", key)  # noqa: S608 - constants
+    for *name, number, first_ms, last_ms, stored, held, dead, span in rows:
+        books[tuple(name)].full.append(_chunk((number, first_ms, last_ms, stored, held, dead, span)))
+    tops = db.execute(f"SELECT {named}, max(number + span) - 1 FROM chunk {where} GROUP BY 1, 2, 3", key)  # noqa: S608 - constants
+    for *name, last in tops:
+        books[tuple(name)].top = last
+    return books.values()
+
+
+def load_chunks(db: sqlite3.Connection, key: Key) -> list[Chunk]:
+    """All of one epoch, in order."""
+    return [_chunk(row) for row in db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} ORDER BY number", key)]  # noqa: S608 - constants
+
+
+def load_chunk(db: sqlite3.Connection, key: Key, number: int) -> Chunk:
+    """One open chunk; an empty one where there is none."""
+    row = db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} AND number = ?", (*key, number)).fetchone()  # noqa: S608 - constants
+    return _chunk(row) if row else Chunk(number, 2**62, 0)
+
+
+def read_page(path: Path, only: frozenset[Key] | None = None) -> Page:
+    """A ledger file, read without touching it; `only` some epochs. Raises RackflowError where that is not possible."""
+    if not path.exists():
+        raise RackflowError(f"{path}: there is no ledger; a collector writes it as soon as it runs")
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+            db.execute("BEGIN")
+            ledger, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
+            books = load_books(db, only)
+            return Page(ledger, created_ms, [(book, load_chunks(db, book.key)) for book in books])
+    except (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
+        what = "is damaged" if isinstance(error, sqlite3.Error) and code(error) in SENSELESS else "cannot be read"
+        raise RackflowError(f"{path}: the ledger {what}: {error}") from error
+
+
+def encode_page(page: Page) -> bytes:
+    """As JSON, for another host."""
+    return msgspec.json.encode(
+        {
+            "schema": 1,
+            "ledger": page.ledger,
+            "created_ms": page.created_ms,
+            "books": [
+                [
+                    [*book.key],
+                    [book.known_from, book.born_ms, book.seen_ms, book.duplicates, book.ended],
+                    book.held,
+                    book.dropped,
+                    [_row(chunk) for chunk in chunks],
+                ]
+                for book, chunks in page.books
+            ],
+        }
+    )
+
+
+class _Json(msgspec.Struct):
+    ledger: str
+    created_ms: int
+    books: list[
+        tuple[
+            Key,
+            tuple[int, int, int, int, int],
+            list[tuple[int, int]],
+            list[tuple[int, int, str]],
+            list[tuple[int, int, int, bytes | None, bytes | None, str, int]],
+        ]
+    ]
+
+
+def decode_page(text: bytes) -> Page:
+    """From JSON. Raises RackflowError."""
+    try:
+        found = msgspec.json.decode(text, type=_Json)
+        books = []
+        for key, numbers, held, dropped, rows in found.books:
+            books.append((Book(key, *numbers, held=held, dropped=dropped), [_chunk(row) for row in rows]))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise RackflowError(f"this is no ledger: {error}") from error
+    return Page(found.ledger, found.created_ms, books)
+
+
+def _row(chunk: Chunk) -> _Row:
+    stored, held = _bits(chunk.stored), _bits(chunk.held)
+    return chunk.number, chunk.first_ms, chunk.last_ms, stored, held, _text(chunk), chunk.span
+
+
+def _chunk(row: _Row) -> Chunk:
+    number, first_ms, last_ms, stored, held, dead, span = row
+    bits, waiting = (FULL if one is None else int.from_bytes(one, "little") for one in (stored, held))
+    reasons = {reason: int(bits, 16) for reason, bits in msgspec.json.decode(dead, type=dict[str, str]).items()}
+    return Chunk(number, first_ms, last_ms, bits, waiting, reasons, span)
+
+
+def _bits(bits: int) -> bytes | None:
+    """None for all of them, which is what most chunks come to."""
+    return None if bits == FULL else bits.to_bytes(_BYTES, "little")
+
+
+def _text(chunk: Chunk) -> str:
+    return _json({reason: f"{bits:x}" for reason, bits in chunk.dead.items()})
+
+
+def _json(what: object) -> str:
+    return msgspec.json.encode(what).decode()

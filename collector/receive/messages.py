@@ -1,0 +1,103 @@
+"""One MQTT message taken apart: in go topic and payload, out come checked topic and document, or a ContractError."""
+
+import math
+import re
+
+import msgspec
+
+from collector.receive.delivery import Delivery
+from collector.ledger.book import HIGHEST, Entry, Key
+from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
+from rackflow.catalogue import BASE_LABELS
+from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
+
+_VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
+Known = Batch | Event | DeviceDocument | Status
+_KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status]] = {
+    "batch": Batch,
+    "event": Event,
+    "device": DeviceDocument,
+    "status": Status,
+}
+_MAX_TIME_MS = 9_223_372_036_854
+"""Largest time that an engine counting nanoseconds in 64 bits can hold."""
+
+
+def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Known | None]:
+    """Topic and document; None for the empty payload that clears a retained one. Raises ContractError.
+
+    `size_bytes` is what the payload measured before it was cut short.
+    """
+    topic = parse_topic(topic_text)
+    if size_bytes > MAX_PAYLOAD_BYTES:
+        raise ContractError("size", f"{size_bytes} bytes, more than {MAX_PAYLOAD_BYTES}")
+    if not payload and topic.kind in ("device", "status"):
+        return topic, None
+    document = decode(payload, _KINDS[topic.kind])
+    check_topic(topic, document)
+    if isinstance(document, Batch | Event):
+        _check_number(document.epoch, document.seq, document.seq)
+    if isinstance(document, Status):
+        _check_status(document)
+    else:
+        _check_labels(document.labels)
+        if not 0 <= document.time <= _MAX_TIME_MS:
+            raise ContractError("schema", f"time {document.time} is out of bounds")
+    if isinstance(document, Batch):
+        _check_batch(document)
+    return topic, document
+
+
+class _Numbered(msgspec.Struct):
+    epoch: str
+    seq: int
+
+
+def numbered_anyway(delivery: Delivery, reason: str) -> Entry | None:
+    """The number of a message that breaks the contract, where it still tells one; its agent is the topic's."""
+    try:
+        topic = parse_topic(delivery.topic)
+        found = msgspec.json.decode(delivery.payload, type=_Numbered)
+    except (ContractError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if topic.kind not in ("batch", "event") or not _can_be(found.epoch, found.seq, found.seq):
+        return None
+    wall_ms = delivery.wall_ms
+    return Entry(Key(topic.site, topic.agent, found.epoch), found.seq, wall_ms, wall_ms, reason)
+
+
+def _can_be(epoch: str, first: int, last: int) -> bool:
+    return _VALUE.fullmatch(epoch) is not None and 1 <= first <= last <= HIGHEST
+
+
+def _check_number(epoch: str, first: int, last: int) -> None:
+    """What the ledger could not write would come again after every restart; what is long would fill it."""
+    if not _can_be(epoch, first, last):
+        raise ContractError("schema", f"epoch {epoch[:80]!r} or numbers {first} to {last} are out of bounds")
+
+
+def _check_status(status: Status) -> None:
+    _check_number(status.epoch, 1, 1)
+    account = status.account
+    for each in (*account.held, *account.dropped, *account.ended) if account is not None else ():
+        _check_number(each.epoch, each.first, each.last)
+        if each.reason and not _VALUE.fullmatch(each.reason):
+            raise ContractError("schema", f"reason {each.reason[:80]!r} is not allowed")
+
+
+def _check_labels(labels: dict[str, str]) -> None:
+    for label in BASE_LABELS:
+        value = labels.get(label)
+        if value is not None and not _VALUE.fullmatch(value):
+            raise ContractError("schema", f"label {label}={value[:80]!r} is not allowed")
+
+
+def _check_batch(batch: Batch) -> None:
+    if not _VALUE.fullmatch(batch.device_class):
+        raise ContractError("schema", f"class {batch.device_class[:80]!r} is not allowed")
+    if batch.device_class == "agent" and batch.device != batch.agent:
+        raise ContractError("schema", f"device {batch.device} has the class that only an agent has")
+    if batch.device_class != "agent" and batch.device == batch.agent:
+        raise ContractError("schema", f"device {batch.device} has the name of its agent")
+    if not 0 <= batch.duration_s < math.inf:
+        raise ContractError("schema", "duration_s is out of bounds")

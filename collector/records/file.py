@@ -1,0 +1,213 @@
+"""The books' file: in go the hours of all sites as they change, out comes one SQLite file that survives kills and is read at the start."""
+
+import logging
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import msgspec
+
+from collector.receive.poll_counts import Counts, Enrolled, Who, add
+from collector.derive.energy.records import Head
+from collector.derive.energy.hourly import HOUR_S, Hour
+from rackflow.outbox.salvage import set_aside
+from rackflow.process.sqlite import SENSELESS, code, senseless, translated
+
+log = logging.getLogger(__name__)
+KEPT_H = 400 * 24
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS life (started_s REAL PRIMARY KEY, saved_s REAL, ended INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS site (site TEXT PRIMARY KEY, head BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS hour (site TEXT, hour INTEGER, body BLOB, PRIMARY KEY (site, hour)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS device (
+    id INTEGER PRIMARY KEY, site TEXT, agent TEXT, device TEXT, class TEXT, enrolled BLOB,
+    UNIQUE (site, agent, device)) STRICT;
+CREATE TABLE IF NOT EXISTS polls (site TEXT, hour INTEGER, body BLOB, PRIMARY KEY (site, hour)) STRICT, WITHOUT ROWID;
+"""
+Rows = dict[int, list[float]]
+"""Polls of one hour by the device's number: expected, answered, unanswered."""
+
+
+@dataclass(slots=True)
+class SiteBooks:
+    """What the file holds of one site's energy."""
+
+    head: Head = field(default_factory=Head)
+    hours: dict[int, Hour] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What has changed: heads and hours by site, polls that came, and all devices that polls are expected of."""
+
+    sites: Mapping[str, SiteBooks]
+    counts: Counts
+    enrolled: Mapping[Who, Enrolled]
+
+
+class BooksFile:
+    """One file, of one collector. A damaged one is set aside as `<name>.damaged`, and counting begins anew.
+
+    Raises OSError where the disk refuses.
+    """
+
+    def __init__(self, path: Path, wall_s: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._wall_s = wall_s
+        self._one = threading.Lock()
+        self.sites: dict[str, SiteBooks] = {}
+        self.enrolled: dict[Who, Enrolled] = {}
+        with translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._db = self._open()
+            except sqlite3.DatabaseError as error:
+                self._db = self._renew(error)
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Make it durable, in one transaction; what is older than 400 days goes."""
+        with self._one, translated():
+            try:
+                self._write(snapshot)
+            except sqlite3.DatabaseError as error:
+                self._db = self._renew(error)
+                self._write(snapshot)
+
+    def close(self, *, ended: bool) -> None:
+        """Let go of the file. `ended` says that all was saved before; else its readers know that counts may be lost."""
+        with self._one, translated(), closing(self._db) as db:
+            db.execute(
+                "UPDATE life SET saved_s = ?, ended = ? WHERE started_s = ?", (self._wall_s(), ended, self._began)
+            )
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(SCHEMA)
+            self.sites, self.enrolled = load_sites(db), load_enrolled(db)
+            self._began = self._wall_s()
+            db.execute("INSERT OR REPLACE INTO life VALUES (?, ?, 0)", (self._began, self._began))
+        except sqlite3.DatabaseError:
+            db.close()
+            raise
+        return db
+
+    def _renew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        if code(error) not in SENSELESS:
+            raise error
+        if hasattr(self, "_db"):
+            self._db.close()
+        aside = set_aside(self.path)
+        log.error("books=%s were damaged (%s): set aside as %s; they begin anew", self.path, error, aside)
+        return self._open()
+
+    def _write(self, snapshot: Snapshot) -> None:
+        now_s = self._wall_s()
+        with self._db as db:
+            db.execute("BEGIN IMMEDIATE")
+            for site, books in snapshot.sites.items():
+                db.execute("INSERT OR REPLACE INTO site VALUES (?, ?)", (site, msgspec.json.encode(books.head)))
+                rows = [(site, number, pack(hour)) for number, hour in books.hours.items()]
+                db.executemany("INSERT OR REPLACE INTO hour VALUES (?, ?, ?)", rows)
+            numbers = _enrol(db, snapshot)
+            for hour, counts in snapshot.counts.items():
+                for site in {who.site for who in counts}:
+                    here = {numbers[who]: row for who, row in counts.items() if who.site == site}
+                    _add_polls(db, site, hour, here)
+            for table in ("hour", "polls"):
+                db.execute(f"DELETE FROM {table} WHERE hour < ?", (now_s // HOUR_S - KEPT_H,))  # noqa: S608 - constants
+            db.execute("DELETE FROM life WHERE saved_s < ?", (now_s - KEPT_H * HOUR_S,))
+            db.execute("UPDATE life SET saved_s = ? WHERE started_s = ?", (now_s, self._began))
+
+
+def _enrol(db: sqlite3.Connection, snapshot: Snapshot) -> dict[Who, int]:
+    """Numbers of devices; those that nothing is expected of any more keep theirs."""
+    db.execute("UPDATE device SET enrolled = NULL WHERE enrolled IS NOT NULL")
+    counted = {who for counts in snapshot.counts.values() for who in counts} - snapshot.enrolled.keys()
+    db.executemany(
+        "INSERT INTO device (site, agent, device, class, enrolled) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET class = excluded.class, enrolled = excluded.enrolled",
+        [(*who, each.device_class, msgspec.json.encode(each)) for who, each in snapshot.enrolled.items()],
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO device (site, agent, device, class) VALUES (?, ?, ?, 'unknown')", sorted(counted)
+    )
+    found = db.execute("SELECT site, agent, device, id FROM device")
+    return {Who(site, agent, device): number for site, agent, device, number in found}
+
+
+def _add_polls(db: sqlite3.Connection, site: str, hour: int, counts: Rows) -> None:
+    found = db.execute("SELECT body FROM polls WHERE site = ? AND hour = ?", (site, hour)).fetchone()
+    rows = unpack_polls(found[0]) if found else {}
+    for number, row in counts.items():
+        add(rows.setdefault(number, [0.0, 0.0, 0.0]), row)
+    db.execute("INSERT OR REPLACE INTO polls VALUES (?, ?, ?)", (site, hour, pack_polls(rows)))
+
+
+def load_sites(db: sqlite3.Connection) -> dict[str, SiteBooks]:
+    """Energy of all sites."""
+    try:
+        sites = {
+            site: SiteBooks(msgspec.json.decode(head, type=Head)) for site, head in db.execute("SELECT * FROM site")
+        }
+        for site, number, body in db.execute("SELECT site, hour, body FROM hour ORDER BY hour"):
+            sites.setdefault(site, SiteBooks()).hours[number] = unpack(body)
+    except msgspec.MsgspecError as error:
+        raise senseless(str(error)) from error
+    return sites
+
+
+def load_enrolled(db: sqlite3.Connection) -> dict[Who, Enrolled]:
+    """Devices that polls are expected of."""
+    query = "SELECT site, agent, device, enrolled FROM device WHERE enrolled IS NOT NULL"
+    try:
+        return {Who(*who): msgspec.json.decode(text, type=Enrolled) for *who, text in db.execute(query)}
+    except msgspec.MsgspecError as error:
+        raise senseless(str(error)) from error
+
+
+def pack(hour: Hour) -> bytes:
+    """One hour's row."""
+    return zlib.compress(msgspec.json.encode(hour))
+
+
+def unpack(body: bytes) -> Hour:
+    """The hour of a row. Raises DatabaseError where it was damaged."""
+    return msgspec.json.decode(_inflate(body), type=Hour)
+
+
+def pack_polls(rows: Rows) -> bytes:
+    """Columns: devices' numbers as steps, then the counts; devices that are alike cost next to nothing."""
+    numbers = sorted(rows)
+    steps = [after - before for before, after in pairwise([0, *numbers])]
+    columns = [[round(rows[number][at], 6) for number in numbers] for at in range(3)]
+    return zlib.compress(msgspec.json.encode([steps, *columns]))
+
+
+def unpack_polls(body: bytes) -> Rows:
+    """Counts by device's number. Raises DatabaseError where it was damaged."""
+    return dict(_columns(_inflate(body)))
+
+
+def _columns(text: bytes) -> Iterator[tuple[int, list[float]]]:
+    try:
+        steps, *columns = msgspec.json.decode(text, type=tuple[list[int], list[float], list[float], list[float]])
+    except msgspec.MsgspecError as error:
+        raise senseless(str(error)) from error
+    for number, *counts in zip(accumulate(steps), *columns, strict=True):
+        yield number, counts
+
+
+def _inflate(body: bytes) -> bytes:
+    try:
+        return zlib.decompress(body)
+    except zlib.error as error:
+        raise senseless(str(error)) from error

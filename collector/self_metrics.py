@@ -1,0 +1,115 @@
+"""The collector's own metrics: in goes its tally, out comes Prometheus text."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collector.latest.latest import Latest
+from collector.ledger.watch import AgentAccount
+from collector.counters import Tally
+from rackflow import catalogue
+from rackflow.outbox.seam import OutboxStats
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What there is to tell of the ledger, of the collector's outbox (None where it has none) and of cloned agents."""
+
+    spool: OutboxStats | None = None
+    accounts: Mapping[tuple[str, str], AgentAccount] = field(default_factory=dict)
+    clones: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    is_whole: bool = True
+    """Whether this collector hears every message; one of several behind a shared subscription cannot tell what is missing."""
+
+
+class _OwnMetrics(Collector):
+    def __init__(self, tally: Tally, latest: Latest, broker: str, store: str) -> None:
+        self._tally = tally
+        self._latest = latest
+        self._broker = broker
+        self._store = store
+        self.series_exposed = 0
+        self.proof = Proof()
+
+    def collect(self) -> Iterator[Metric]:
+        tally, latest = self._tally, self._latest
+        yield _gauge("mqtt_connected", {(self._broker,): float(tally.mqtt_connected)}, "broker")
+        yield _counter("messages_received_total", {(): tally.messages_received})
+        yield _counter(
+            "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
+        )
+        latency = HistogramMetricFamily("dcim_collector_message_latency_seconds", _help("message_latency_seconds"))
+        latency.add_metric([], tally.latency.buckets(), tally.latency.total)
+        yield latency
+        last: dict[tuple[str, ...], float] = {
+            (agent.site, agent.agent): agent.last_message_s for agent in latest.agents() if agent.last_message_s
+        }
+        yield _gauge("last_message_timestamp_seconds", last, "site", "agent")
+        yield _gauge("influx_queue_points", {(): tally.points_waiting})
+        yield from self._proof_metrics()
+        yield _counter("points_written_total", {(self._store,): tally.points_stored}, "store")
+        yield _counter("influx_write_failures_total", {(why,): n for why, n in tally.write_failures.items()}, "reason")
+        yield _gauge("series", {(): self.series_exposed})
+        yield _gauge("series_limit", {(): latest.limit})
+        yield _counter("series_refused_total", {(): latest.refused})
+
+    def _proof_metrics(self) -> Iterator[Metric]:
+        proof, who = self.proof, ("site", "agent")
+        if (spool := proof.spool) is not None:
+            yield _gauge("spool_messages", {(): spool.messages})
+            yield _gauge("spool_bytes", {(): spool.size_bytes})
+            yield _gauge("spool_limit_bytes", {(): spool.limit_bytes})
+            yield _gauge("spool_durable", {(): float(spool.durable)})
+            yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
+        yield _counter("ledger_failures_total", {(why,): count for why, count in proof.failures.items()}, "reason")
+        yield _gauge("agent_clones", {key: float(twice) for key, twice in proof.clones.items()}, *who)
+        accounts = proof.accounts
+        yield _gauge("ledger_produced_messages", {key: each.produced for key, each in accounts.items()}, *who)
+        yield _gauge("ledger_stored_messages", {key: each.stored for key, each in accounts.items()}, *who)
+        yield _gauge("ledger_duplicate_messages", {key: each.duplicates for key, each in accounts.items()}, *who)
+        yield _gauge("ledger_in_flight_messages", {key: each.in_flight for key, each in accounts.items()}, *who)
+        if proof.is_whole:
+            yield _gauge("ledger_missing_messages", {key: each.missing for key, each in accounts.items()}, *who)
+        dropped: dict[tuple[str, ...], float] = {}
+        for key, each in accounts.items():
+            dropped |= {(*key, why): float(count) for why, count in each.dropped.items()}
+        yield _gauge("ledger_dropped_messages", dropped, *who, "reason")
+
+
+def _help(quantity: str) -> str:
+    return catalogue()[f"dcim_collector_{quantity}"].help
+
+
+def _gauge(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: str) -> Metric:
+    family = GaugeMetricFamily(f"dcim_collector_{quantity}", _help(quantity), labels=labels)
+    for values, value in samples.items():
+        family.add_metric(values, value)
+    return family
+
+
+def _counter(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: str) -> Metric:
+    family = CounterMetricFamily(f"dcim_collector_{quantity}", _help(quantity), labels=labels)
+    for values, value in samples.items():
+        family.add_metric(values, value)
+    return family
+
+
+class SelfMetrics:
+    """Text of the process's own metrics."""
+
+    def __init__(self, tally: Tally, latest: Latest, broker: str, store: str) -> None:
+        self._own = _OwnMetrics(tally, latest, broker, store)
+        self._registry = CollectorRegistry()
+        for register in (self._own, ProcessCollector(registry=None), PlatformCollector(registry=None)):
+            self._registry.register(register)
+        GCCollector(registry=self._registry)
+
+    def render(self, series: int, proof: Proof) -> str:
+        """`series` is how many device series go beside it."""
+        self._own.series_exposed = series
+        self._own.proof = proof
+        return generate_latest(self._registry).decode()

@@ -1,0 +1,117 @@
+"""Points to a folder: in goes line protocol, out come gzip files by UTC day, for `influx write --compression gzip`.
+
+Every write is a gzip member of its own, so that a torn tail loses only itself. Times are ns, that tool's default.
+"""
+
+import gzip
+import logging
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from rackflow.process.threads import in_thread
+from rackflow import RackflowError, StoreError
+
+log = logging.getLogger(__name__)
+_CHUNK_BYTES = 1 << 20
+_GZIP = zlib.MAX_WBITS | 16
+_LEVEL = 5
+
+
+def sound_length(path: Path) -> int:
+    """Bytes of the complete gzip members at the start of a file."""
+    sound = read = 0
+    member = zlib.decompressobj(_GZIP)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            read += len(chunk)
+            while chunk:
+                try:
+                    member.decompress(chunk)
+                except zlib.error:
+                    return sound
+                if not member.eof:
+                    break
+                chunk = member.unused_data
+                sound = read - len(chunk)
+                member = zlib.decompressobj(_GZIP)
+    return sound
+
+
+class FileStore:
+    """Appends to `points-YYYY-MM-DD.lp.gz`, the UTC day of writing; `wall_s` is the clock, seconds since 1970.
+
+    `on_torn` is told how many bytes of an unfinished write were cut off when a file was opened.
+    """
+
+    def __init__(self, folder: Path, wall_s: Callable[[], float], on_torn: Callable[[int], None]) -> None:
+        self._folder = folder
+        self._wall_s = wall_s
+        self._on_torn = on_torn
+        self._path = Path()
+        self._length = 0
+        self._file: int | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._open(self._path_now())
+        except OSError as error:
+            raise RackflowError(
+                f"store.path: {folder} cannot be written: {error.strerror}; choose another one"
+            ) from error
+
+    def _path_now(self) -> Path:
+        return self._folder / f"points-{datetime.fromtimestamp(self._wall_s(), UTC):%Y-%m-%d}.lp.gz"
+
+    def _open(self, path: Path) -> None:
+        self._close()
+        length = sound_length(path) if path.exists() else 0
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._file, self._path, self._length = file, path, length
+        if torn := os.fstat(file).st_size - length:
+            log.warning("cut an unfinished write file=%s bytes=%d", path, torn)
+            os.ftruncate(file, length)
+            self._on_torn(torn)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    async def write(self, lines: Sequence[str]) -> None:
+        """See `Store.write`."""
+        # Compression and fsync take milliseconds each and would hold up the loop.
+        try:
+            await in_thread(partial(self._append, lines), "store-file-write")
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}", retryable=True) from error
+
+    def _append(self, lines: Sequence[str]) -> None:
+        member = gzip.compress("".join(f"{line}000000\n" for line in lines).encode(), _LEVEL, mtime=0)
+        path = self._path_now()
+        if path != self._path or self._file is None:
+            self._open(path)
+        file = self._file
+        if file is None:
+            raise OSError(f"{path} is not open")
+        try:
+            done = 0
+            while done < len(member):
+                done += os.pwrite(file, member[done:], self._length + done)
+            os.fsync(file)
+        except OSError:
+            # What stands behind the last complete member must not be there when the next one is appended.
+            os.ftruncate(file, self._length)
+            raise
+        self._length += len(member)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        self._close()

@@ -1,0 +1,63 @@
+"""Line protocol: in go batches with their readings, out come points with millisecond timestamps, one line each."""
+
+from collections.abc import Mapping
+
+from collector.config import Dialect
+from rackflow.escape import escape_string, escape_tag
+from collector.readings import Readings, SeriesKeys
+from rackflow import Batch, Event
+from rackflow.catalogue import BASE_LABELS
+
+_LOCATION = tuple(label for label in BASE_LABELS if label != "device")
+
+
+def base_tags(site: str, agent: str, device: str, labels: Mapping[str, str]) -> str:
+    """Location, device and agent as `,tag=value...`; no device for what an agent says of itself."""
+    found = {label: labels[label] for label in _LOCATION if labels.get(label)} | {"site": site, "agent": agent}
+    if device != agent:
+        found["device"] = device
+    return "".join(f",{label}={escape_tag(value)}" for label, value in sorted(found.items()))
+
+
+def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -> list[str]:
+    """Points of a batch: readings that share measurement and tags are fields of one point.
+
+    Floats are written as floats always, since an engine fixes a field's type with its first point. A state is a string
+    field; VictoriaMetrics drops strings, so there it is one field of 0 or 1 per state of the catalogue, tagged `state`.
+    """
+    points: dict[str, list[str]] = {}
+    for _, series, value in readings.values:
+        head = f"{series.metric.measurement}{tags}{series.tags}"
+        field = f"{series.metric.field}={value!r}"
+        if (fields := points.get(head)) is None:
+            points[head] = [field]
+        else:
+            fields.append(field)
+    for _, series, state in readings.states:
+        head = f"{series.metric.measurement}{tags}{series.tags}"
+        if dialect == "influxdb":
+            points.setdefault(head, []).append(f'{series.metric.field}="{state}"')
+        else:
+            for each in series.metric.states:
+                value = 1.0 if each == state else 0.0
+                points.setdefault(f"{head},state={each}", []).append(f"{series.metric.field}={value}")
+    if batch.device_class != "agent":
+        points.setdefault(f"dcim_device{tags}", []).append(
+            f"up={1.0 if batch.up else 0.0},poll_duration_seconds={batch.duration_s!r},"
+            f"rejected_readings={float(len(batch.bad))}",
+        )
+    return [f"{head} {','.join(fields)} {batch.time}" for head, fields in points.items()]
+
+
+def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:
+    """One point of `dcim_event`; the series is part of the tags, so that two edges of one poll are two points."""
+    series = keys.get(event.series) if event.series else ""
+    own = f"{series.tags},metric={series.metric.name}" if not isinstance(series, str) else ""
+    texts = {"kind": event.kind, "old": event.old, "new": event.new, "text": event.text}
+    fields = ",".join(f'{name}="{escape_string(text)}"' for name, text in texts.items())
+    return [f"dcim_event{tags}{own} {fields},seq={float(event.seq)} {event.time}"]
+
+
+def original_time_line(tags: str, original_ms: int, time_ms: int) -> str:
+    """The time that a message carried, beside the time of receipt that it is stored under."""
+    return f"dcim_device{tags} original_timestamp_seconds={original_ms / 1000!r} {time_ms}"

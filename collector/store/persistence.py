@@ -1,0 +1,96 @@
+"""Points into the store, come what may: in go lines, out comes whether they are stored; what is refused for good is buried."""
+
+import asyncio
+import logging
+import random
+import time
+from typing import Literal, TypeAlias
+
+from collector.receive.dead_letters import DeadLetters
+from collector.store.seam import Store
+from collector.counters import Tally
+from rackflow import StoreError
+
+log = logging.getLogger(__name__)
+BACKOFF_S = (0.5, 30.0)
+"""First and largest upper bound of the pause before a write is tried again; the pause itself is random below it."""
+
+Outcome: TypeAlias = Literal["stored", "away", "stopped"]
+
+
+class Persistence:
+    """Writes, retries with jitter, halves what is refused. `fault` says why the store does not work, None while it does."""
+
+    def __init__(self, store: Store, dead_letters: DeadLetters, tally: Tally) -> None:
+        self._store = store
+        self._dead_letters = dead_letters
+        self._tally = tally
+        self.stopping = asyncio.Event()
+        self.fault: str | None = None
+
+    async def store(self, lines: list[str], refused: set[str], patience_s: float | None = None) -> Outcome:
+        """Store all points but those that are refused for good, found by halving, which are added to `refused`.
+
+        `away` where the store has failed for longer than `patience_s` (None: for ever), `stopped` where `stopping` was
+        set; then some of the points may be stored.
+        """
+        stack: list[list[str]] = [lines] if lines else []
+        while stack:
+            part = stack.pop()
+            try:
+                outcome = await self._write(part, patience_s)
+            except StoreError as error:
+                if len(part) == 1:
+                    self._bury(part[0], error)
+                    refused.add(part[0])
+                else:
+                    middle = len(part) // 2
+                    stack += [part[middle:], part[:middle]]
+                continue
+            if outcome != "stored":
+                return outcome
+            self._tally.points_stored += len(part)
+        return "stored"
+
+    def _bury(self, line: str, error: StoreError) -> None:
+        self._tally.write_failures["refused"] += 1
+        log.warning("point refused by the store point=%s error=%s", line[:200], error)
+        time_ms = int(line.rpartition(" ")[2])
+        payload = line.encode()
+        if not self._dead_letters.write(time_ms, "", "store", str(error), payload, len(payload)):
+            self._tally.write_failures["dead_letter"] += 1
+
+    async def _write(self, lines: list[str], patience_s: float | None) -> Outcome:
+        ceiling_s, highest_s = BACKOFF_S
+        until = None if patience_s is None else time.monotonic() + patience_s
+        while True:
+            try:
+                await self._store.write(lines)
+            except StoreError as error:
+                if not error.retryable:
+                    raise
+                self._tally.write_failures["retryable"] += 1
+                if self.fault is None:
+                    log.warning("store fails error=%s", error)
+                self.fault = str(error)
+                if self.stopping.is_set():
+                    return "stopped"
+                pause_s = random.uniform(0, ceiling_s) if error.retry_after_s is None else error.retry_after_s  # noqa: S311 - jitter
+                if until is not None and time.monotonic() + pause_s > until:
+                    return "away"
+                ceiling_s = min(ceiling_s * 2, highest_s)
+                await wait(self.stopping, pause_s)
+            else:
+                if self.fault is not None:
+                    log.warning("store works again")
+                self.fault = None
+                return "stored"
+
+
+async def wait(event: asyncio.Event, at_most_s: float) -> None:
+    """Until the event is set, or the time is over."""
+    try:
+        async with asyncio.timeout(at_most_s):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,47 @@
+"""The configuration's section `outbox`: in goes where and how much, out comes an outbox of that kind."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rackflow.process.config import StrictModel
+from rackflow.outbox.disk import DiskOutbox
+from rackflow.outbox.file import Limits
+from rackflow.outbox.memory import MemoryOutbox
+
+MEMORY_LIMIT_BYTES = 64 * 1024 * 1024
+DISK_LIMIT_BYTES = 1024 * 1024 * 1024
+
+
+class OutboxSection(StrictModel):
+    """`mode: memory` is for gateways on flash cards: what it holds is lost with the process, and nothing ages.
+
+    `keep_confirmed_s` is to be more than the broker lets pass between two writes of its own to disk.
+    """
+
+    mode: Literal["disk", "memory"]
+    path: Path | None = None
+    limit_bytes: Annotated[int, Field(ge=65536)] | None = None
+    max_age_s: Annotated[float, Field(ge=60)] = 7 * 86400.0
+    backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 500.0
+    keep_confirmed_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
+
+    @model_validator(mode="after")
+    def _complete(self) -> "OutboxSection":
+        if self.mode == "disk" and self.path is None:
+            raise ValueError(
+                "mode disk needs `path`, the file to keep messages in, for example /var/lib/rackflow/outbox.db"
+            )
+        if self.mode == "memory" and (foreign := {"path", "max_age_s"} & self.model_fields_set):
+            raise ValueError(f"{' and '.join(sorted(foreign))}: only for mode disk; remove or set mode: disk")
+        return self
+
+
+def make_outbox(section: OutboxSection, epoch: str) -> DiskOutbox | MemoryOutbox:
+    """The outbox that a section describes; it begins to work when it is opened."""
+    if section.path is None:
+        limit_bytes = section.limit_bytes or MEMORY_LIMIT_BYTES
+        return MemoryOutbox(epoch, limit_bytes, section.backlog_per_s, section.keep_confirmed_s)
+    limits = Limits(section.limit_bytes or DISK_LIMIT_BYTES, section.max_age_s, section.keep_confirmed_s)
+    return DiskOutbox(section.path, epoch, limits, section.backlog_per_s)

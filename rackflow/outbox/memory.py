@@ -1,0 +1,109 @@
+"""An outbox in memory, for gateways on flash cards: what it holds is lost with the process, and its account says so."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from rackflow.documents import Account, Numbers
+from rackflow.outbox.lanes import Lanes
+from rackflow.outbox.numbers import add_range
+from rackflow.outbox.seam import Message, OutboxStats
+from rackflow.outbox.confirmed import Confirmed
+
+UNBOUNDED_PER_S = 1e9
+
+
+class MemoryOutbox:
+    """An `Outbox` bounded in bytes; on overflow the oldest goes, counted under `full`.
+
+    What was confirmed stays for `confirmed_s` as long as all of it takes less than half of that.
+    """
+
+    def __init__(
+        self, epoch: str, limit_bytes: int, backlog_per_s: float = UNBOUNDED_PER_S, confirmed_s: float = 0.0
+    ) -> None:
+        self._epoch = epoch
+        self._limit = limit_bytes
+        self._lanes = Lanes(backlog_per_s, ask=lambda: None)
+        self._size = 0
+        self._last = 0
+        self._dropped: Counter[str] = Counter({"full": 0})
+        self._ranges: list[Numbers] = []
+        self._backlog_below = 0
+        self._confirmed = Confirmed(confirmed_s)
+        self._kept: dict[int, Message] = {}
+        """What is confirmed, by key."""
+
+    def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
+        """See `Outbox.put`."""
+        key = self._last + 1
+        message = Message(key, topic, make(key), now_ms)
+        self._last = key
+        self._size += len(message.payload)
+        if (relegated := self._lanes.push(message)) is not None:
+            self._lanes.backlog[relegated.key] = relegated
+            self._backlog_below = relegated.key + 1
+        if self._size > self._limit // 2:
+            self._forget(self._confirmed.clear())
+        while self._size > self._limit and len(self._lanes.live) + len(self._lanes.backlog) > 1:
+            self._evict()
+        return key
+
+    async def take(self) -> Message:
+        """See `Outbox.take`."""
+        return await self._lanes.take()
+
+    def done(self, key: int) -> None:
+        """See `Outbox.done`."""
+        message = self._lanes.drop(key)
+        if message is None:
+            return
+        now_s = time.monotonic()
+        self._kept[key] = message
+        self._forget(self._confirmed.add(key, now_s))
+        if again := self._confirmed.repeat(now_s):
+            backlog = self._lanes.backlog
+            every = {**backlog, **{each: self._kept.pop(each) for each in again}}
+            backlog.clear()
+            backlog.update(sorted(every.items()))
+            self._backlog_below = max(self._backlog_below - 1, *again) + 1
+            self._lanes.wake()
+
+    def rewind(self) -> None:
+        """See `Outbox.rewind`."""
+        self._confirmed.interrupt()
+        self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
+        self._backlog_below = self._last + 1
+        self._lanes.wake()
+
+    def stats(self) -> OutboxStats:
+        """See `Outbox.stats`."""
+        lanes = self._lanes
+        heads = [next(iter(lane.values())) for lane in (lanes.in_flight, lanes.backlog, lanes.live) if lane]
+        keys = [*lanes.in_flight, *(head.key for head in heads)]
+        if self._confirmed.first is not None:
+            keys.append(self._confirmed.first)
+        first = min(keys, default=self._backlog_below)
+        held = []
+        if first < self._backlog_below:
+            held = [Numbers(epoch=self._epoch, first=first, last=self._backlog_below - 1)]
+        return OutboxStats(
+            messages=len(lanes.in_flight) + len(lanes.backlog) + len(lanes.live),
+            size_bytes=self._size,
+            limit_bytes=self._limit,
+            oldest_ms=min((head.time_ms for head in heads), default=0),
+            dropped=dict(self._dropped),
+            account=Account(kind="memory", held=held, dropped=list(self._ranges)),
+            durable=False,
+        )
+
+    def _forget(self, keys: list[int]) -> None:
+        for key in keys:
+            self._size -= len(self._kept.pop(key).payload)
+
+    def _evict(self) -> None:
+        # What is in flight is older, but it may be confirmed any moment: it stays.
+        key, oldest = (self._lanes.backlog or self._lanes.live).popitem(last=False)
+        self._size -= len(oldest.payload)
+        self._dropped["full"] += 1
+        self._ranges = add_range(self._ranges, Numbers(epoch=self._epoch, first=key, last=key, reason="full"))

@@ -1,0 +1,39 @@
+"""What to do with a damaged SQLite file of an outbox: in goes its path, out come the messages that can still be read."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from rackflow.outbox.seam import Message
+
+SALVAGE_ROWS: Final = 256
+
+
+def set_aside(path: Path) -> Path:
+    """Rename file and log to `<name>.damaged`, over any that was there; returns the new path. Raises OSError."""
+    aside = path.with_name(path.name + ".damaged")
+    for suffix in ("", "-wal"):
+        source, target = path.with_name(path.name + suffix), aside.with_name(aside.name + suffix)
+        target.unlink(missing_ok=True)
+        if source.exists():
+            source.rename(target)
+    return aside
+
+
+def readable(path: Path) -> Iterator[list[Message]]:
+    """Messages of a damaged file: from the front until it makes no sense, then from the back."""
+    for order in ("ASC", "DESC"):
+        some: list[Message] = []
+        with contextlib.suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
+            query = f"SELECT key, topic, payload, time_ms, crc FROM message ORDER BY key {order}"  # noqa: S608 - one of two words
+            for row in db.execute(query):
+                if isinstance(row[2], bytes) and crc32(row[2]) == row[4]:
+                    some.append(Message(*row[:4]))
+                if len(some) == SALVAGE_ROWS:
+                    yield some
+                    some = []
+        yield some

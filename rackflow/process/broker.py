@@ -1,0 +1,49 @@
+"""The section of a configuration that says where the MQTT broker is; both sides read it the same way."""
+
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from rackflow.process.config import Secret, StrictModel
+from rackflow.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Broker(StrictModel):
+    """The MQTT broker."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    username: str | None = None
+    password: Secret | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: Annotated[int, Field(ge=5, le=30)] = 15
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Broker":
+        if self.password is not None and self.username is None:
+            raise ValueError("password needs a username; add it")
+        if not self.tls and (self.ca_file or self.cert_file or self.key_file):
+            raise ValueError("ca_file, cert_file and key_file belong to TLS; set tls: true")
+        if self.key_file and not self.cert_file:
+            raise ValueError("key_file needs a cert_file; add it")
+        return self
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """TLS settings, or None for plain TCP. Raises ConfigError where a certificate file cannot be used."""
+        if not self.tls:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file:
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except OSError as error:
+            raise ConfigError(f"broker: a certificate file cannot be used: {error}; check the paths") from error
+        return context

@@ -1,0 +1,34 @@
+"""A module run as `python -m` runs it, that ends when whoever started it is gone: in go its name and arguments, and a pipe.
+
+The pipe is the standard input, and only the starter holds its other end: it closes however the starter dies, SIGKILL included.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from typing import Final
+
+LAST_WORDS_S: Final = 12.0
+"""How long an orderly end may take before it is cut short."""
+
+
+def leashed(module: str, *arguments: str) -> list[str]:
+    """The command line; it is to be started with a pipe as standard input that is held open and never written to."""
+    return [sys.executable, "-m", "simulator.demo.die_with_parent", module, *arguments]
+
+
+def _watch() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(LAST_WORDS_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_watch, name="leash", daemon=True).start()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

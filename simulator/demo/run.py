@@ -1,0 +1,200 @@
+"""The command `rackflow-demo`: simulated devices, an embedded broker, a real agent and a real collector, on loopback only.
+
+It prints where to look, and with `--for` ends by itself with a summary; exit status 0 only if every device was heard.
+"""
+
+import argparse
+import asyncio
+import re
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import yaml
+
+from rackflow.errors import RackflowError
+from rackflow.process.logs import configure_logging
+from simulator.demo.broker import start_broker
+from simulator.demo.summary import Page, fetch, summarise
+from simulator.demo.site import DemoDevice, agent_config, collector_config, start_devices
+from simulator.demo.die_with_parent import leashed
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 12.0
+
+
+class DemoError(RackflowError):
+    """The demo cannot go on; the text says why."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    configure_logging("warning")
+    try:
+        return asyncio.run(_demo(arguments))
+    except RackflowError as error:
+        print(f"rackflow-demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def seconds(text: str) -> float:
+    """`40`, `40s`, `2m` or `1h` as seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write it like 40s or 2m")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rackflow-demo", description=__doc__)
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=seconds,
+        metavar="40s",
+        help="end by itself after this time; default: until Ctrl-C",
+    )
+    parser.add_argument("--port", type=int, default=8080, help="port of the status page and of /metrics (default 8080)")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep configuration, stored points and logs in this folder"
+    )
+    return parser
+
+
+async def _demo(arguments: argparse.Namespace) -> int:
+    _check_port(arguments.port)
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="rackflow-demo-"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DemoError(f"--keep: {folder} cannot be used ({error.strerror}); choose another folder") from error
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    started = time.monotonic()
+    try:
+        async with AsyncExitStack() as stack:
+            broker, broker_port = await asyncio.to_thread(start_broker, folder)
+            stack.callback(broker.stop)
+            devices = await start_devices(stack)
+            page = Page("127.0.0.1", arguments.port)
+            collector = await stack.enter_async_context(_collector(folder, broker_port, arguments.port))
+            # A broker keeps nothing for a subscriber whom it does not know yet, so the agent starts second.
+            await _wait_until_ready(page, [collector], stop)
+            agent = await stack.enter_async_context(_agent(folder, broker_port, devices))
+            _say_where(page, devices, folder if arguments.keep else None, time.monotonic() - started)
+            await _wait(stop, arguments.duration, [collector, agent])
+            metrics = await fetch(page, "/metrics")
+        summary = summarise(metrics, [device.id for device in devices])
+        print(summary.line)
+        return 0 if summary.complete or (arguments.duration is None) else 1
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise DemoError(f"--port: {port} cannot be used ({error}); choose another with --port") from error
+
+
+@asynccontextmanager
+async def _agent(
+    folder: Path, broker_port: int, devices: Sequence[DemoDevice]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    path = folder / "agent.yaml"
+    path.write_text(yaml.safe_dump(agent_config(broker_port, devices, folder), sort_keys=False), encoding="utf-8")
+    async with _child("agent", path, folder) as process:
+        yield process
+
+
+@asynccontextmanager
+async def _collector(folder: Path, broker_port: int, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    path = folder / "collector.yaml"
+    path.write_text(yaml.safe_dump(collector_config(broker_port, port, folder), sort_keys=False), encoding="utf-8")
+    async with _child("collector", path, folder) as process:
+        yield process
+
+
+@asynccontextmanager
+async def _child(package: str, config: Path, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`python -m package run config`, in a session of its own so that Ctrl-C reaches it through us, in order.
+
+    It ends when this process does, however that happens.
+    """
+    with (folder / f"{package}.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *leashed(package, "run", str(config)), stdin=PIPE, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    async with asyncio.timeout(STOP_TIMEOUT_S):
+                        await process.wait()
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+            if process.returncode not in {0, -signal.SIGTERM}:
+                print(f"{package} ended with status {process.returncode}:", file=sys.stderr)
+                print((folder / f"{package}.log").read_text(errors="replace")[-2000:], file=sys.stderr)
+
+
+async def _wait_until_ready(page: Page, children: Sequence[asyncio.subprocess.Process], stop: asyncio.Event) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not stop.is_set():
+        _check_children(children)
+        try:
+            await fetch(page, "/readyz")
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise DemoError(f"the collector is not ready on {page.url}: {error}") from error
+        else:
+            return
+        await _wait(stop, 0.1, children)
+
+
+async def _wait(stop: asyncio.Event, duration_s: float | None, children: Sequence[asyncio.subprocess.Process]) -> None:
+    """Until `stop`, or for the time given; ends early where a child has died."""
+    end = None if duration_s is None else time.monotonic() + duration_s
+    while not stop.is_set() and (end is None or time.monotonic() < end):
+        _check_children(children)
+        left = 1.0 if end is None else min(1.0, max(0.0, end - time.monotonic()))
+        try:
+            async with asyncio.timeout(left):
+                await stop.wait()
+        except TimeoutError:
+            continue
+
+
+def _check_children(children: Sequence[asyncio.subprocess.Process]) -> None:
+    if any(child.returncode is not None for child in children):
+        raise DemoError("a part of it ended by itself")
+
+
+def _say_where(page: Page, devices: Sequence[DemoDevice], folder: Path | None, took_s: float) -> None:
+    print(f"Rackflow demo, up after {took_s:.1f} s. {len(devices)} simulated devices:")
+    for device in devices:
+        print(f"  {device.id:<10} {device.what}")
+    print(f"Status page   {page.url}/")
+    print(f"Prometheus    {page.url}/metrics")
+    if folder:
+        print(f"Files         {folder} (configuration, stored points, logs)")
+    print("Ctrl-C ends it and leaves nothing behind.", flush=True)

@@ -1,0 +1,130 @@
+"""Simulated Modbus devices: in go register sources by unit, out comes a server on TCP; nothing can be written."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from pymodbus import FramerType
+from pymodbus.constants import ExcCodes
+from pymodbus.exceptions import NoSuchIdException
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from rackflow.recording.mbrec import RegisterTable
+from simulator.models.registers import IllegalAddress, RegisterSource
+
+Framing = Literal["tcp", "rtu"]
+
+_FRAMERS: Final = {"tcp": FramerType.SOCKET, "rtu": FramerType.RTU}
+_TABLES: Final[dict[int, RegisterTable]] = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
+_BITS: Final = ("coil", "discrete")
+
+
+class ModbusServer:
+    """Units on one TCP port; port 0 takes a free one. `framer="rtu"` is serial framing carried over TCP.
+
+    An unknown unit is answered as a gateway does, with exception 11. While `mute` is true nothing is answered at all;
+    `delay_s` is how long each read waits for its answer.
+    """
+
+    def __init__(
+        self, units: Mapping[int, RegisterSource], host: str = "127.0.0.1", port: int = 0, framer: Framing = "tcp"
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.mute = False
+        self.delay_s = 0.0
+        self.requests = 0
+        self._units = dict(units)
+        self._framer = _FRAMERS[framer]
+        self._server: _Server | None = None
+
+    async def start(self) -> int:
+        """Serve, and return the port. Raises OSError if the address cannot be used."""
+        # The server wants a device of pymodbus's own; it is replaced before anybody can ask for it.
+        placeholder = SimDevice(id=1, simdata=[SimData(0, datatype=DataType.REGISTERS)])
+        server = _Server(
+            placeholder,
+            framer=self._framer,
+            address=(self.host, self.port),
+            ignore_missing_devices=True,
+            custom_pdu=[_Identify],
+        )
+        server.context = self  # type: ignore[assignment]  # its protocol: the three methods below
+        await server.serve_forever(background=True)
+        self._server = server
+        self.port = server.bound_port
+        return self.port
+
+    async def stop(self) -> None:
+        """Close every connection and free the port; `start` takes the same one again."""
+        if self._server:
+            server, self._server = self._server, None
+            await server.shutdown()  # type: ignore[no-untyped-call]
+
+    def device_ids(self) -> list[int]:
+        """Called by pymodbus."""
+        return list(self._units)
+
+    async def async_getValues(  # noqa: N802 - pymodbus's name
+        self, device_id: int, func_code: int, address: int, count: int = 1
+    ) -> list[int] | list[bool] | ExcCodes:
+        """Called by pymodbus for every read."""
+        self.requests += 1
+        if self.delay_s > 0:
+            await asyncio.sleep(self.delay_s)
+        if self.mute:
+            raise NoSuchIdException("mute")  # which the server is told not to answer
+        unit, table = self._units.get(device_id), _TABLES.get(func_code)
+        if unit is None:
+            return ExcCodes.GATEWAY_NO_RESPONSE
+        if table is None:
+            return ExcCodes.ILLEGAL_FUNCTION
+        try:
+            values = unit.read(table, address, count)
+        except IllegalAddress:
+            return ExcCodes.ILLEGAL_ADDRESS
+        return [bool(value) for value in values] if table in _BITS else values
+
+    async def async_setValues(  # noqa: N802 - pymodbus's name
+        self,
+        device_id: int,
+        func_code: int,  # noqa: ARG002 - pymodbus's signature
+        address: int,  # noqa: ARG002
+        values: Sequence[int] | Sequence[bool],  # noqa: ARG002
+    ) -> ExcCodes:
+        """Called by pymodbus for every write."""
+        self.requests += 1
+        if self.mute:
+            raise NoSuchIdException("mute")
+        return ExcCodes.ILLEGAL_FUNCTION if device_id in self._units else ExcCodes.GATEWAY_NO_RESPONSE
+
+
+class _Identify(ModbusPDU):
+    """Read Device Identification, which no device here knows; pymodbus would answer it for all of them alike."""
+
+    function_code = 0x2B
+
+    def decode(self, data: bytes) -> None:
+        """Called by pymodbus."""
+
+    async def datastore_update(self, context: ModbusServer, device_id: int) -> ModbusPDU:  # type: ignore[override]
+        """Called by pymodbus."""
+        refusal = await context.async_setValues(device_id, self.function_code, 0, [])
+        return ExceptionResponse(self.function_code, refusal)
+
+
+class _Server(ModbusTcpServer):
+    """Lets the reason through why a port cannot be used; pymodbus only logs it."""
+
+    bound_port = 0
+
+    async def listen(self) -> bool:
+        """See `ModbusProtocol.listen`."""
+        self.is_closing = False
+        self.is_listener = True
+        listening = await self.call_create()
+        self.transport = listening
+        self.bound_port = listening.sockets[0].getsockname()[1]
+        return True

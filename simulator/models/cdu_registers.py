@@ -1,0 +1,179 @@
+"""Register map of the reservoir-and-pump unit: in goes its model, out come holding registers as the Open Rack v3 unit has them.
+
+Addresses and scales: OpenBMC rackmon, register map orv3_rpu (Apache-2.0). Unit 12, function code 3.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from simulator.models.cdu import LEAK_BITS, PUMPS, RATED_DUTY, SUPPLY_SETPOINT_C
+from simulator.models.registers import SENSOR_FAILED, MappedRegisters, scaled, text, words
+
+CDU_UNIT: Final = 12
+_STOPPED, _STANDBY, _RUNNING, _ABNORMAL = 0, 1, 2, 4
+_BLOCKS: Final = ((0x19A1, 12), (0x9000, 0x1A), (0x9030, 8), (0x9100, 0x17), (0x91FF, 5), (0x9400, 5), (0xA034, 1))
+"""First address and length of what exists even where the model says nothing about it."""
+_IDENTITY: Final = {
+    0x19C4: ("SIM-0001", 8),  # FBPN
+    0x19CC: ("RPU-SIM-120", 8),  # model
+    0x19D4: ("20240401", 4),  # date
+    0x19D8: ("RPU00000SIM", 8),  # serial
+    0x19E0: ("WO000001", 4),  # work order
+    0x19E4: ("1.0", 4),  # hardware
+    0x19E8: ("2.4.1", 4),  # firmware of the controller
+    0x19F2: ("1.1.0", 4),  # firmware of the panel
+    0x19F6: ("1.02", 2),  # firmware of the heat exchanger
+}
+_STICKY_LEAKS: Final = (
+    "it-chassis-0",
+    "it-chassis-1",
+    "it-chassis-2",
+    "it-chassis-3",
+    "internal",
+    "external",
+    "external-option-1",
+    "external-option-2",
+    "rack-pan",
+    "rack-floor",
+)
+"""From 0x19A1 on, in this order; they stay set once the detector is dry again."""
+
+
+class CduState(Protocol):
+    """What the registers show. Temperatures in degC, pressures in Pa over ambient, flow in L/min."""
+
+    leaks_seen: set[str]
+
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def target_flow_lpm(self) -> float: ...
+    @property
+    def flow_meter_failed(self) -> bool: ...
+    @property
+    def flow_lpm(self) -> float: ...
+    @property
+    def duty(self) -> float: ...
+    @property
+    def supply_c(self) -> float: ...
+    @property
+    def return_c(self) -> float: ...
+    @property
+    def supply_pressure_pa(self) -> float: ...
+    @property
+    def return_pressure_pa(self) -> float: ...
+    @property
+    def filter_pa(self) -> float: ...
+    @property
+    def heat_w(self) -> float: ...
+    @property
+    def pump_power_w(self) -> float: ...
+    @property
+    def fan_power_w(self) -> float: ...
+    @property
+    def fan_duty(self) -> float: ...
+    @property
+    def air_inlet_c(self) -> float: ...
+    @property
+    def air_outlet_c(self) -> float: ...
+    @property
+    def reservoir_low(self) -> bool: ...
+    @property
+    def running_pumps(self) -> frozenset[int]: ...
+    @property
+    def failed_pumps(self) -> set[int]: ...
+    @property
+    def pump_hours_s(self) -> Mapping[int, float]: ...
+    @property
+    def leaks(self) -> set[str]: ...
+
+    def pump_rpm(self, pump: int) -> int: ...
+
+
+def cdu_registers(model: CduState) -> MappedRegisters:
+    """What the unit answers at this moment; undefined addresses are refused."""
+    blocks = {at: 0 for first, length in _BLOCKS for at in range(first, first + length)}
+    for first, (value, length) in _IDENTITY.items():
+        blocks |= _at(first, text(value, length))
+
+    def snapshot() -> dict[int, int]:
+        return blocks | _pump_unit(model) | _heat_exchanger(model) | _alarms(model)
+
+    return MappedRegisters(snapshot)
+
+
+def _at(first: int, values: list[int]) -> dict[int, int]:
+    return dict(enumerate(values, first))
+
+
+def _pump_unit(model: CduState) -> dict[int, int]:
+    capacity = words("I", round(model.heat_w / 0.1))
+    registers = {
+        0x9000: SENSOR_FAILED if model.flow_meter_failed else scaled(model.flow_lpm, 0.1),
+        0x9001: scaled(model.supply_c, 0.1),
+        0x9002: scaled(model.return_c, 0.1),
+        0x9003: scaled(model.supply_pressure_pa / 1000, 0.1),
+        0x9004: scaled(model.return_pressure_pa / 1000, 0.1),
+        0x9005: scaled(model.pump_power_w, 0.1),
+        0x9006: scaled(model.pump_power_w + model.fan_power_w, 0.1),
+        0x9007: scaled(50.2, 0.1),
+        0x9008: scaled(model.air_inlet_c, 0.1),
+        0x9009: scaled(100 * model.duty) if model.running_pumps else 0,
+        0x900E: 0b11,
+        0x900F: 3600,
+        0x9010: 3580,
+        0x9011: capacity[1],
+        0xA034: capacity[0],
+        0x9017: _leds(model),
+        0x9400: scaled(model.target_flow_lpm, 0.1),
+        0x9401: scaled(SUPPLY_SETPOINT_C, 0.1),
+        0x9402: 168,
+        0x9403: scaled(100 * RATED_DUTY),
+        0x9404: 60,
+    }
+    for index, pump in enumerate(PUMPS):
+        registers[0x900A + index] = model.pump_rpm(pump)
+        registers[0x9012 + index] = _pump_status(model, pump)
+        registers |= _at(0x9030 + 2 * index, words("I", int(model.pump_hours_s[pump])))
+    return registers | _at(0x19EC, words("I", int(model.pump_hours_s[1]))) | _at(0x19EF, words("I", int(model.time_s)))
+
+
+def _pump_status(model: CduState, pump: int) -> int:
+    if pump in model.failed_pumps:
+        return _ABNORMAL
+    return _RUNNING if pump in model.running_pumps else _STANDBY
+
+
+def _heat_exchanger(model: CduState) -> dict[int, int]:
+    outlet, inlet = model.air_outlet_c, model.air_inlet_c
+    return {
+        0x9100: scaled(100 * model.fan_duty),
+        0x9101: scaled(model.fan_power_w, 0.1),
+        0x9102: 50,
+        0x9103: scaled(model.fan_power_w / 50),
+        **{0x9104 + fan: round(9000 * model.fan_duty) + 7 * fan for fan in range(10)},
+        0x910E: scaled(outlet, 0.1),
+        0x910F: scaled(outlet + 0.3, 0.1),
+        0x9110: scaled(inlet, 0.1),
+        0x9111: scaled(inlet + 0.2, 0.1),
+        0x9112: scaled(model.return_c - 0.2, 0.1),
+        0x9114: scaled(model.filter_pa / 1000, 0.1),
+        0x9115: scaled(model.return_pressure_pa / 1000, 0.1),
+    }
+
+
+def _alarms(model: CduState) -> dict[int, int]:
+    status = (
+        int(model.reservoir_low)
+        | (model.supply_c > SUPPLY_SETPOINT_C + 5) << 1
+        | (model.return_c > 60) << 2  # noqa: PLR2004 - the unit's limit, degC
+        | bool(model.failed_pumps) << 6
+    )
+    leaks = sum(1 << LEAK_BITS[detector] for detector in model.leaks)
+    sticky = [int(detector in model.leaks_seen) for detector in _STICKY_LEAKS]
+    return {0x9200: model.flow_meter_failed << 4, 0x9201: status, 0x9202: leaks, **_at(0x19A1, sticky)}
+
+
+def _leds(model: CduState) -> int:
+    fault = bool(model.failed_pumps) or model.flow_meter_failed
+    return int(model.reservoir_low) | bool(model.leaks) << 2 | fault << 3 | 1 << 4

@@ -1,0 +1,124 @@
+"""Life for recordings of UPSs and rack PDUs: in go records and elapsed time, out come loads and energies that move together; pure.
+
+One factor swings the whole device, so that what was consistent in the recording stays so, and energy is the integral of power.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rackflow.recording.snmprec import Record
+
+_UPS = "1.3.6.1.2.1.33.1"
+_APC = "1.3.6.1.4.1.318.1.1.1"
+_PDU = "1.3.6.1.4.1.318.1.1.26"
+_JOULES_PER_KWH: Final = 3.6e6
+
+LOADS: Final = (
+    *(f"{_UPS}.{column}" for column in ("3.3.1.4", "3.3.1.5", "4.4.1.3", "4.4.1.4", "4.4.1.5")),
+    *(f"{_APC}.{column}" for column in ("4.2.3", "4.2.4", "4.2.8", "4.2.9", "4.3.3", "4.3.4")),
+    *(
+        f"{_PDU}.{column}"
+        for column in ("4.3.1.5", "4.3.1.16", "6.3.1.5", "6.3.1.7", "6.3.1.8", "8.3.1.5", "9.4.3.1.6", "9.4.3.1.7")
+    ),
+)
+"""Columns that follow the load: currents, powers, percentages."""
+
+RUNTIMES: Final = (f"{_UPS}.2.3", f"{_APC}.2.2.3")
+"""Columns that shrink as the load grows."""
+
+TEMPERATURES: Final = (f"{_APC}.2.3.2", f"{_PDU}.10.2.2.1.8")
+"""Columns in 0.1 degC that drift by a few tenths."""
+
+ENERGIES: Final[Mapping[str, tuple[str, float, float]]] = {
+    f"{_APC}.4.3.6": (f"{_APC}.4.2.8", 1.0, 0.01),
+    f"{_PDU}.4.3.1.9": (f"{_PDU}.4.3.1.5", 10.0, 0.1),
+    f"{_PDU}.9.4.3.1.11": (f"{_PDU}.9.4.3.1.7", 1.0, 0.1),
+}
+"""Counters: the power column of the same index, its unit in watts, and the counter's own in kilowatt-hours."""
+
+UNKNOWN: Final = frozenset({2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1})
+"""What devices put where they have no value; it stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """The load over time relative to the recorded one: one slow and one quick wave around 1."""
+
+    seed: int = 0
+    slow: float = 0.12
+    quick: float = 0.03
+    slow_s: float = 900.0
+    quick_s: float = 31.0
+
+    def at(self, time_s: float) -> float:
+        """Factor of the load."""
+        return 1 + self.slow * math.sin(self._slow_angle(time_s)) + self.quick * math.sin(self._quick_angle(time_s))
+
+    def integral(self, time_s: float) -> float:
+        """Of the factor from 0 on, in seconds."""
+        slow = (
+            self.slow
+            * self.slow_s
+            / (2 * math.pi)
+            * (math.cos(self._slow_angle(0)) - math.cos(self._slow_angle(time_s)))
+        )
+        quick = (
+            self.quick
+            * self.quick_s
+            / (2 * math.pi)
+            * (math.cos(self._quick_angle(0)) - math.cos(self._quick_angle(time_s)))
+        )
+        return time_s + slow + quick
+
+    def _slow_angle(self, time_s: float) -> float:
+        return 2 * math.pi * time_s / self.slow_s + self.seed
+
+    def _quick_angle(self, time_s: float) -> float:
+        return 2 * math.pi * time_s / self.quick_s + 2 * self.seed
+
+
+def overlay(records: Iterable[Record], swing: Swing) -> dict[str, Callable[[float], int]]:
+    """What each OID that follows the load holds, by elapsed seconds; OIDs of other kinds are left out."""
+    numbers = {record.oid: record.value for record in records if isinstance(record.value, int)}
+    found: dict[str, Callable[[float], int]] = {}
+    for oid, value in numbers.items():
+        column, index = _split(oid, (*LOADS, *RUNTIMES, *TEMPERATURES, *ENERGIES))
+        if value <= 0 or value in UNKNOWN or column is None:
+            continue
+        if column in ENERGIES:
+            power, watts, kwh = ENERGIES[column]
+            rate = numbers.get(power + index, 0) * watts / (kwh * _JOULES_PER_KWH)
+            found[oid] = _counter(value, rate, swing)
+        elif column in LOADS:
+            found[oid] = _following(value, swing)
+        elif column in RUNTIMES:
+            found[oid] = _shrinking(value, swing)
+        else:
+            found[oid] = _drifting(value, swing)
+    return found
+
+
+def _split(oid: str, columns: Iterable[str]) -> tuple[str | None, str]:
+    for column in columns:
+        if oid.startswith(column + "."):
+            return column, oid.removeprefix(column)
+    return None, ""
+
+
+def _following(value: int, swing: Swing) -> Callable[[float], int]:
+    return lambda time_s: round(value * swing.at(time_s))
+
+
+def _shrinking(value: int, swing: Swing) -> Callable[[float], int]:
+    return lambda time_s: round(value / swing.at(time_s))
+
+
+def _drifting(value: int, swing: Swing) -> Callable[[float], int]:
+    return lambda time_s: value + round(20 * (swing.at(time_s) - 1))
+
+
+def _counter(value: int, rate: float, swing: Swing) -> Callable[[float], int]:
+    """It starts over where 32 bits end."""
+    return lambda time_s: (value + int(rate * swing.integral(time_s))) % 2**32

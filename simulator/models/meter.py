@@ -1,0 +1,126 @@
+"""A three-phase energy meter: in goes elapsed time, out come its measurements and the registers of Schneider's iEM3000 series; pure."""
+
+import math
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from simulator.models.registers import MappedRegisters, text, words
+
+METER_UNIT: Final = 1
+_PHASE_SHARE: Final = (0.35, 0.33, 0.32)
+_JOULES_PER_WH: Final = 3600.0
+
+
+@dataclass(slots=True)
+class MeterModel:
+    """The feed of a row of racks; power swings by a tenth around `mean_kw`. Same seed and same steps, same values."""
+
+    seed: int = 0
+    mean_kw: float = 96.0
+    power_factor: float = 0.96
+    time_s: float = 0.0
+    energy_wh: float = 184_000_000.0
+
+    def advance(self, dt_s: float) -> None:
+        """Let time pass; the energy is integrated by the trapezoid rule."""
+        before = self.total_kw
+        self.time_s += dt_s
+        self.energy_wh += (before + self.total_kw) / 2 * 1000 * dt_s / _JOULES_PER_WH
+
+    @property
+    def total_kw(self) -> float:
+        """Of all phases."""
+        slow = math.sin(2 * math.pi * self.time_s / 1800 + self.seed)
+        fast = math.sin(2 * math.pi * self.time_s / 47 + 2 * self.seed)
+        return self.mean_kw * (1 + 0.08 * slow + 0.02 * fast)
+
+    @property
+    def phase_kw(self) -> tuple[float, ...]:
+        """L1, L2, L3."""
+        return tuple(self.total_kw * share for share in _PHASE_SHARE)
+
+    @property
+    def phase_v(self) -> tuple[float, ...]:
+        """To neutral."""
+        return tuple(
+            231.0 + 1.2 * math.sin(2 * math.pi * self.time_s / (300 + 40 * phase) + phase) for phase in range(3)
+        )
+
+    @property
+    def phase_a(self) -> tuple[float, ...]:
+        """From power, voltage and power factor."""
+        return tuple(
+            1000 * kw / (volts * self.power_factor) for kw, volts in zip(self.phase_kw, self.phase_v, strict=True)
+        )
+
+    @property
+    def frequency_hz(self) -> float:
+        """Of the grid."""
+        return 50.0 + 0.02 * math.sin(2 * math.pi * self.time_s / 113)
+
+
+class MeterState(Protocol):
+    """What the registers show."""
+
+    power_factor: float
+
+    @property
+    def energy_wh(self) -> float: ...
+    @property
+    def total_kw(self) -> float: ...
+    @property
+    def phase_kw(self) -> tuple[float, ...]: ...
+    @property
+    def phase_v(self) -> tuple[float, ...]: ...
+    @property
+    def phase_a(self) -> tuple[float, ...]: ...
+    @property
+    def frequency_hz(self) -> float: ...
+
+
+def meter_registers(model: MeterState) -> MappedRegisters:
+    """Holding registers by wire address, which is the documented register - 1; reserved ones read as 0."""
+    identity = {30: "Row feed", 50: "iEM3255", 70: "Schneider Electric"}
+    fixed = {register - 1 + at: word for register, name in identity.items() for at, word in enumerate(text(name, 20))}
+    fixed |= {
+        register - 1 + at: word
+        for register, number in {130: 240_100_001}.items()
+        for at, word in enumerate(words("I", number))
+    }
+
+    def snapshot() -> dict[int, int]:
+        measured = {**_phases(model), **_totals(model)}
+        found = {
+            register - 1 + at: word for register, value in measured.items() for at, word in enumerate(words("f", value))
+        }
+        for register, energy in {3204: model.energy_wh, 3208: 0.0}.items():
+            found |= dict(enumerate(words("q", int(energy)), register - 1))
+        return fixed | found
+
+    return MappedRegisters(snapshot, zeros=True)
+
+
+def _phases(model: MeterState) -> dict[int, float]:
+    volts = model.phase_v
+    between = [math.sqrt(a * a + b * b + a * b) for a, b in zip(volts, (*volts[1:], volts[0]), strict=True)]
+    found: dict[int, float] = {}
+    for index in range(3):
+        found[3000 + 2 * index] = model.phase_a[index]
+        found[3020 + 2 * index] = between[index]
+        found[3028 + 2 * index] = volts[index]
+        found[3054 + 2 * index] = model.phase_kw[index]
+    return found
+
+
+def _totals(model: MeterState) -> dict[int, float]:
+    apparent = model.total_kw / model.power_factor
+    return {
+        3010: sum(model.phase_a) / 3,
+        3026: math.sqrt(3) * sum(model.phase_v) / 3,
+        3036: sum(model.phase_v) / 3,
+        3060: model.total_kw,
+        3068: math.sqrt(apparent**2 - model.total_kw**2),
+        3076: apparent,
+        3084: model.power_factor,
+        3110: model.frequency_hz,
+    }

@@ -1,0 +1,83 @@
+"""Registers of simulated Modbus devices: in go tables and what is in them, out come register values, or an `IllegalAddress`; pure."""
+
+import math
+import struct
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from rackflow.recording.mbrec import RegisterRecording, RegisterTable
+
+LAST_ADDRESS = 0xFFFF
+SENSOR_FAILED = 0xFFFF
+"""What many devices put into a register whose sensor they cannot read."""
+
+
+class IllegalAddress(Exception):
+    """The device has no such register."""
+
+
+class RegisterSource(Protocol):
+    """What a device has in its tables at this moment."""
+
+    def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
+        """`count` registers (0-65535) or bits (0, 1) from wire address `address`. Raises IllegalAddress."""
+        ...
+
+
+class MappedRegisters:
+    """Registers computed by address: `snapshot` gives the current ones of one table, all others do not exist.
+
+    With `zeros` a read that meets at least one existing register yields 0 for those that do not exist, as some devices do.
+    """
+
+    def __init__(
+        self, snapshot: Callable[[], Mapping[int, int]], table: RegisterTable = "holding", *, zeros: bool = False
+    ) -> None:
+        self._snapshot = snapshot
+        self._table = table
+        self._zeros = zeros
+
+    def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `RegisterSource.read`."""
+        if table != self._table or address + count - 1 > LAST_ADDRESS:
+            raise IllegalAddress(f"{table} {address}+{count}")
+        registers = self._snapshot()
+        found = [registers.get(at) for at in range(address, address + count)]
+        missing = found.count(None)
+        if missing and (not self._zeros or missing == count):
+            raise IllegalAddress(f"{table} {address}+{count}")
+        return [value or 0 for value in found]
+
+
+class RecordedRegisters:
+    """One unit of a recording; what was not recorded does not exist."""
+
+    def __init__(self, recording: RegisterRecording, unit: int) -> None:
+        self._recording = recording
+        self._unit = unit
+
+    def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `RegisterSource.read`."""
+        values = self._recording.read(self._unit, table, address, count)
+        if values is None:
+            raise IllegalAddress(f"{table} {address}+{count}")
+        return values
+
+
+def scaled(value: float, scale: float = 1.0) -> int:
+    """A 16-bit register that holds `value` in steps of `scale`, negative ones as two's complement, kept within the type."""
+    if not math.isfinite(value):
+        return SENSOR_FAILED
+    return max(-0x8000, min(0xFFFF, round(value / scale))) & 0xFFFF
+
+
+def words(layout: str, value: float) -> list[int]:
+    """Registers, high word first, of a number in `struct`'s notation: f float32, I uint32, q int64."""
+    packed = struct.pack(f">{layout}", value)
+    return list(struct.unpack(f">{len(packed) // 2}H", packed))
+
+
+def text(value: str, length: int) -> list[int]:
+    """`length` registers of two ASCII characters each, padded with NUL."""
+    padded = value.encode("ascii")[: 2 * length].ljust(2 * length, b"\0")
+    return list(struct.unpack(f">{length}H", padded))

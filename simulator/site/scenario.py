@@ -1,0 +1,63 @@
+"""Faults over time: in goes a scenario file and the world's time, out come the faults that begin and end; pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rackflow.process.config import StrictModel, check_config
+from rackflow.errors import ConfigError
+from rackflow.process.yaml import load_yaml_text, read_text_file
+from simulator.world.faults import Fault
+
+
+class Scenario(StrictModel):
+    """A scenario file. Times count from the start of the simulation."""
+
+    faults: list[Fault]
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario of a file. Raises ConfigError naming file, line, key and remedy."""
+    text = read_text_file(path)
+    data = load_yaml_text(text, str(path))
+    if data is None:
+        raise ConfigError(f"{path}: the file is empty")
+    return check_config(data, Scenario, str(path), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A fault that is there, with the number by which it is ended, and the time when it ends by itself."""
+
+    number: int
+    fault: Fault
+    until_s: float | None
+
+
+@dataclass(slots=True)
+class Timeline:
+    """What is to come, and what is there."""
+
+    waiting: list[Fault] = field(default_factory=list)
+    active: dict[int, Active] = field(default_factory=dict)
+    _last: int = 0
+
+    def plan(self, faults: Iterable[Fault]) -> None:
+        """Let these come at their times."""
+        self.waiting = sorted([*self.waiting, *faults], key=lambda fault: fault.at_s)
+
+    def begin(self, fault: Fault, now_s: float) -> Active:
+        """Note a fault that begins now."""
+        self._last += 1
+        active = Active(self._last, fault, None if fault.for_s is None else now_s + fault.for_s)
+        self.active[active.number] = active
+        return active
+
+    def due(self, now_s: float) -> tuple[list[Fault], list[Active]]:
+        """The faults that begin now, and those that end; they are no longer waiting, and no longer active."""
+        begin = [fault for fault in self.waiting if fault.at_s <= now_s]
+        self.waiting = self.waiting[len(begin) :]
+        end = [active for active in self.active.values() if active.until_s is not None and active.until_s <= now_s]
+        for active in end:
+            del self.active[active.number]
+        return begin, end

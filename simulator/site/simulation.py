@@ -1,0 +1,148 @@
+"""A site that is being simulated: in go a site, a seed, a scenario and a clock, out come devices that answer and orders obeyed."""
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from rackflow.process.config import check_config
+from rackflow.errors import ConfigError
+from rackflow.site import Site
+from simulator.site.scenario import Active, Timeline
+from simulator.snmp.users import SnmpUser
+from simulator.wire.faults import WireFaults
+from simulator.wire.fleet import Fleet
+from simulator.world import World
+from simulator.world.faults import WIRE_FAULTS, Fault, Faults
+from simulator.world.instruments import Instruments
+from simulator.world.truth import truth
+from simulator.world.what_if import truth_if
+
+log = logging.getLogger(__name__)
+TICK_S: Final = 0.25
+LONGEST_TICK_S: Final = 10.0
+"""After the process was stopped for longer, the world goes on from where it was."""
+
+
+class Simulation:
+    """World, instruments, devices and faults together. `speed` is how many of the world's seconds pass in one of ours."""
+
+    def __init__(
+        self,
+        site: Site,
+        seed: int = 0,
+        speed: float = 1.0,
+        host: str = "127.0.0.1",
+        users: tuple[SnmpUser, ...] = (),
+    ) -> None:
+        self.speed = speed
+        self.world = World(site, seed)
+        self.instruments = Instruments(self.world)
+        self.fleet = Fleet(self.world, self.instruments, host, users)
+        self.timeline = Timeline()
+        self._faults = Faults(self.world, self.instruments)
+        self._wire = WireFaults(self.fleet)
+        self.behind = 0
+        """Ticks that came too late to keep the speed."""
+
+    async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
+        """Serve every device. Raises OSError."""
+        await self.fleet.start(stack, first_port)
+
+    def plan(self, faults: list[Fault]) -> None:
+        """Let these come at their times. Raises ConfigError."""
+        for fault in faults:
+            self._check(fault)
+        self.timeline.plan(faults)
+
+    async def advance(self, dt_s: float) -> None:
+        """Let time pass for the world, and faults come and go in time."""
+        end = self.world.time_s + dt_s
+        while self.world.time_s < end - 1e-9:
+            begin, over = self.timeline.due(self.world.time_s)
+            for fault in begin:
+                await self.begin(fault)
+            for active in over:
+                await self._end(active)
+            self.world.advance(min(1.0, end - self.world.time_s))
+            await asyncio.sleep(0)  # devices answer meanwhile
+        self.fleet.follow_power()
+
+    async def run(self) -> None:
+        """Let time pass until cancelled."""
+        before = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            passed = min(now - before, LONGEST_TICK_S)
+            before = now
+            await self.advance(passed * self.speed)
+            self.behind += time.monotonic() - now > TICK_S
+
+    async def begin(self, fault: Fault) -> Active:
+        """Let a fault happen now. Raises ConfigError."""
+        self._check(fault)
+        if fault.fault in WIRE_FAULTS:
+            await self._wire.begin(fault)
+        else:
+            self._faults.begin(fault)
+        active = self.timeline.begin(fault, self.world.time_s)
+        log.info("fault=%s target=%s number=%d begins", fault.fault, fault.target, active.number)
+        return active
+
+    async def obey(self, order: dict[str, Any]) -> object:
+        """An order of the control socket: fault, clear, faults, truth, readings, status. Raises ConfigError."""
+        match order.get("order"):
+            case "fault":
+                fault = check_config(order.get("fault"), Fault, "fault")
+                return (await self.begin(fault)).number
+            case "clear":
+                active = self.timeline.active.pop(int(order.get("number", 0)), None)
+                if active is None:
+                    raise ConfigError(
+                        f"clear: there is no fault {order.get('number')}; `rackflow-sim faults` lists them"
+                    )
+                await self._end(active)
+                return None
+            case "faults":
+                return [
+                    each.fault.model_dump(exclude_none=True) | {"number": each.number}
+                    for each in self.timeline.active.values()
+                ]
+            case "truth":
+                return truth(self.world) | (truth_if(self.world) if order.get("what_if") else {})
+            case "readings":
+                return dict(self.instruments.read(self._device(order)))
+            case "status":
+                return self._status()
+        raise ConfigError(
+            f"{order.get('order')!r} is no order; known are fault, clear, faults, truth, readings, status"
+        )
+
+    def _device(self, order: dict[str, Any]) -> str:
+        device = str(order.get("device"))
+        if device not in self.world.site.devices:
+            raise ConfigError(f"readings: {device!r} is no device of the site; correct the name")
+        return device
+
+    def _status(self) -> dict[str, Any]:
+        devices = {
+            name: {"family": each.family, "port": each.server.port, "answers": not each.server.mute}
+            for name, each in self.fleet.devices.items()
+        }
+        return {"time_s": self.world.time_s, "speed": self.speed, "behind": self.behind, "devices": devices}
+
+    def _check(self, fault: Fault) -> None:
+        if fault.fault in WIRE_FAULTS:
+            self._wire.check(fault)
+        else:
+            self._faults.check(fault)
+
+    async def _end(self, active: Active) -> None:
+        fault = active.fault
+        if fault.fault in WIRE_FAULTS:
+            await self._wire.end(fault)
+        else:
+            self._faults.end(fault)
+        log.info("fault=%s target=%s number=%d ends", fault.fault, fault.target, active.number)

@@ -1,0 +1,158 @@
+"""SNMP v1 and v2c messages as octets (X.690, RFC 1157, RFC 3416): in go octets or a response, out come a request or octets; pure."""
+
+import ipaddress
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from rackflow.recording.snmprec import (
+    IP_ADDRESS,
+    NULL,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    OPAQUE,
+    OPAQUE_FLOAT,
+    Record,
+)
+from simulator.snmp.objects import Absent, Binding, Key
+
+GET, NEXT, RESPONSE, SET, BULK = 0xA0, 0xA1, 0xA2, 0xA3, 0xA5
+_REQUESTS: Final = (GET, NEXT, SET, BULK)
+_INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE = 2, 4, 5, 6, 0x30
+_ABSENT: Final = {Absent.NO_SUCH_OBJECT: 0x80, Absent.NO_SUCH_INSTANCE: 0x81, Absent.END_OF_MIB_VIEW: 0x82}
+_SHORT: Final = 0x80
+_SECOND_ARC: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; of GETBULK, `first` and `second` are non-repeaters and max-repetitions."""
+
+    version: int
+    community: bytes
+    kind: int
+    number: int
+    first: int
+    second: int
+    keys: tuple[Key, ...]
+    bindings: bytes
+    """The variable bindings as they came."""
+
+
+def decode_request(data: bytes) -> Request:
+    """Raises ValueError for what is no request of SNMP v1 or v2c."""
+    try:
+        (message,) = _each(data, _SEQUENCE)
+        (version_tag, version), (community_tag, community), (kind, pdu) = _parts(message)
+        (_, number), (_, first), (_, second), (list_tag, bindings) = _parts(pdu)
+        keys = []
+        for binding in _each(bindings, _SEQUENCE):
+            (oid_tag, oid), _ = _parts(binding)
+            if oid_tag != _OID:
+                raise ValueError("a variable has no OID")
+            keys.append(_decode_oid(oid))
+    except (IndexError, struct.error) as error:
+        raise ValueError(str(error)) from error
+    found = int.from_bytes(version, "big")
+    if (version_tag, community_tag, list_tag) != (_INTEGER, _OCTETS, _SEQUENCE) or found > 1 or kind not in _REQUESTS:
+        raise ValueError("no request of SNMP v1 or v2c")
+    return Request(
+        version=found,
+        community=community,
+        kind=kind,
+        number=_signed(number),
+        first=_signed(first),
+        second=_signed(second),
+        keys=tuple(keys),
+        bindings=bindings,
+    )
+
+
+def _signed(octets: bytes) -> int:
+    return int.from_bytes(octets, "big", signed=True)
+
+
+def encode_response(request: Request, bindings: bytes, error: int = 0, index: int = 0) -> bytes:
+    """The response to a request, with these variable bindings."""
+    head = _integer(request.number) + _integer(error) + _integer(index)
+    pdu = _wrapped(RESPONSE, head + _wrapped(_SEQUENCE, bindings))
+    return _wrapped(_SEQUENCE, _integer(request.version) + _wrapped(_OCTETS, request.community) + pdu)
+
+
+def encode_bindings(bindings: Iterable[Binding]) -> bytes:
+    """Variable bindings, without the sequence around them."""
+    return b"".join(_wrapped(_SEQUENCE, _wrapped(_OID, _encode_oid(key)) + _value(answer)) for key, answer in bindings)
+
+
+def _value(answer: Record | Absent) -> bytes:
+    if isinstance(answer, Absent):
+        return _wrapped(_ABSENT[answer], b"")
+    tag, value = int(answer.tag), answer.value
+    if answer.tag == NULL:
+        return _wrapped(_NULL, b"")
+    if answer.tag == OBJECT_IDENTIFIER:
+        return _wrapped(_OID, _encode_oid(tuple(map(int, str(value).split(".")))))
+    if answer.tag == IP_ADDRESS:
+        return _wrapped(tag, ipaddress.IPv4Address(str(value)).packed)
+    if answer.tag in {OCTET_STRING, OPAQUE}:
+        octets = OPAQUE_FLOAT + struct.pack(">f", value) if isinstance(value, float) else value
+        return _wrapped(tag, octets if isinstance(octets, bytes) else b"")
+    return _integer(value if isinstance(value, int) else 0, tag)
+
+
+def _integer(value: int, tag: int = _INTEGER) -> bytes:
+    return _wrapped(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def _wrapped(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    if size < _SHORT:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, _SHORT | len(length))) + length + content
+
+
+def _encode_oid(key: Key) -> bytes:
+    octets = bytearray()
+    for arc in (key[0] * _SECOND_ARC + key[1], *key[2:]):
+        part = [arc & 0x7F]
+        while arc := arc >> 7:
+            part.append(arc & 0x7F | _SHORT)
+        octets += bytes(reversed(part))
+    return bytes(octets)
+
+
+def _decode_oid(content: bytes) -> Key:
+    arcs, arc = [], 0
+    for octet in content:
+        arc = arc << 7 | octet & 0x7F
+        if not octet & _SHORT:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // _SECOND_ARC, 2)
+    return (first, arcs[0] - _SECOND_ARC * first, *arcs[1:])
+
+
+def _parts(data: bytes) -> list[tuple[int, bytes]]:
+    """Tag and content of each value in a row. Raises ValueError where the lengths do not add up."""
+    found, at = [], 0
+    while at < len(data):
+        tag, size = data[at], data[at + 1]
+        at += 2
+        if size & _SHORT:
+            octets = size & 0x7F
+            size = int.from_bytes(data[at : at + octets], "big")
+            at += octets
+        if at + size > len(data):
+            raise ValueError("a value is longer than its message")
+        found.append((tag, data[at : at + size]))
+        at += size
+    return found
+
+
+def _each(data: bytes, tag: int) -> list[bytes]:
+    parts = _parts(data)
+    if any(found != tag for found, _ in parts):
+        raise ValueError("another type than expected")
+    return [content for _, content in parts]

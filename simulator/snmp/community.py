@@ -1,0 +1,70 @@
+"""A device that knows communities only: in go datagrams of SNMP v1 and v2c, out come answers; thousands of them fit into a process."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rackflow.recording.snmprec import COUNTER64
+from simulator.snmp.ber import BULK, GET, NEXT, Request, decode_request, encode_bindings, encode_response
+from simulator.snmp.link import Link, Spoken
+from simulator.snmp.objects import Absent, Binding, TooBigError
+
+log = logging.getLogger(__name__)
+HEADER_BYTES: Final = 64
+"""Room kept for all but the variable bindings and the community."""
+_TOO_BIG, _NO_SUCH_NAME, _NOT_WRITABLE = 1, 2, 17
+
+
+class CommunityLink(Link):
+    """Socket and answers of one device."""
+
+    def __init__(self, device: Spoken, communities: Sequence[str], max_message_bytes: int) -> None:
+        super().__init__(device)
+        self._communities = {community.encode() for community in communities}
+        self._room = max_message_bytes - HEADER_BYTES - max(map(len, communities), default=0)
+        self._bad_communities = 0
+
+    @property
+    def bad_communities(self) -> int:
+        """See `Link.bad_communities`."""
+        return self._bad_communities
+
+    def receive(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """See `Link.receive`."""
+        try:
+            request = decode_request(data)
+        except ValueError as error:
+            log.debug("port=%d cannot read a message: %s", self.device.port, error)
+            return
+        if request.community not in self._communities:
+            self._bad_communities += 1
+        elif self.transport and (request.version or request.kind != BULK):
+            self.device.requests += 1
+            self.transport.sendto(self._answer(request), addr)
+
+    def _answer(self, request: Request) -> bytes:
+        objects = self.device.objects
+        try:
+            if request.kind == GET:
+                found = objects.get(request.keys, self._room)
+            elif request.kind == NEXT:
+                found = objects.get_next(request.keys, self._room, counter64=request.version > 0)
+            elif request.kind == BULK:
+                found = objects.get_bulk(request.keys, request.first, request.second, self._room)
+            else:
+                error = _NOT_WRITABLE if request.version else _NO_SUCH_NAME
+                return encode_response(request, request.bindings, error, 1)
+        except TooBigError:
+            return encode_response(request, b"" if request.version else request.bindings, _TOO_BIG)
+        missing = _missing_in_v1(found) if request.version == 0 else 0
+        if missing:
+            return encode_response(request, request.bindings, _NO_SUCH_NAME, missing)
+        return encode_response(request, encode_bindings(found))
+
+
+def _missing_in_v1(found: Sequence[Binding]) -> int:
+    """The position, from 1, of the first value that SNMP v1 cannot carry; 0 where there is none."""
+    for position, (_, answer) in enumerate(found, 1):
+        if isinstance(answer, Absent) or answer.tag == COUNTER64:
+            return position
+    return 0

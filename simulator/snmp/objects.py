@@ -1,0 +1,158 @@
+"""What a simulated SNMP device knows and answers: in go records, live values and requests, out come variable bindings; pure."""
+
+import enum
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+
+from rackflow.recording.snmprec import COUNTER64, Record, RecordValue
+
+Key = tuple[int, ...]
+LiveValue = RecordValue | Callable[[], RecordValue]
+"""A value, or what computes it each time that it is asked for."""
+
+
+class Absent(enum.Enum):
+    """Why there is no value (RFC 3416)."""
+
+    NO_SUCH_OBJECT = enum.auto()
+    NO_SUCH_INSTANCE = enum.auto()
+    END_OF_MIB_VIEW = enum.auto()
+
+
+Binding = tuple[Key, Record | Absent]
+
+
+class TooBigError(Exception):
+    """The answer does not fit into a message."""
+
+
+class SnmpObjects:
+    """Objects of one device: a recording, under values that may change while it is served.
+
+    While `circular` is true the end of each column is followed by its beginning: a walk that trusts the device never ends.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.circular = False
+        self._records = {record.key: record for record in records}
+        self._live: dict[Key, Callable[[], RecordValue]] = {}
+        self._keys = sorted(self._records)
+
+    def set(self, oid: str, value: LiveValue, tag: str | None = None) -> None:
+        """Serve this value from now on. Raises KeyError for an OID that the device has not, unless `tag` gives its type."""
+        key = parse_oid(oid)
+        known = self._records.get(key)
+        if known is None:
+            if tag is None:
+                raise KeyError(f"{oid}: the device has no such object; give its tag to add it")
+            self._keys.insert(bisect_left(self._keys, key), key)
+        kind = tag or (known.tag if known else "")
+        self._live.pop(key, None)
+        if callable(value):
+            self._live[key] = value
+            value = None
+        self._records[key] = Record(oid, kind, value)
+
+    def remove(self, oid: str) -> None:
+        """Take an object away, as a device does with the row of a sensor that was unplugged. Raises KeyError."""
+        key = parse_oid(oid)
+        del self._records[key]
+        self._live.pop(key, None)
+        self._keys.remove(key)
+
+    def value(self, oid: str) -> RecordValue:
+        """What a GET would find now. Raises KeyError."""
+        return self._current(parse_oid(oid)).value
+
+    def __contains__(self, oid: str) -> bool:
+        return parse_oid(oid) in self._records
+
+    def get(self, keys: Sequence[Key], room: int) -> list[Binding]:
+        """Answer to GET in at most `room` octets. Raises TooBigError."""
+        return _fitting([(key, self._find(key)) for key in keys], room)
+
+    def get_next(self, keys: Sequence[Key], room: int, *, counter64: bool = True) -> list[Binding]:
+        """Answer to GETNEXT in at most `room` octets; SNMPv1 cannot carry `counter64`. Raises TooBigError."""
+        return _fitting([self._after(key, counter64=counter64) for key in keys], room)
+
+    def get_bulk(self, keys: Sequence[Key], non_repeaters: int, max_repetitions: int, room: int) -> list[Binding]:
+        """Answer to GETBULK: as much as fits into `room` octets. Raises TooBigError where not even one binding does."""
+        once = max(0, non_repeaters)
+        found = _fitting([self._after(key) for key in keys[:once]], room)
+        room -= sum(map(binding_size, found))
+        row = list(keys[once:])
+        for _ in range(max_repetitions):
+            bindings = [self._after(key) for key in row]
+            for binding in bindings:
+                room -= binding_size(binding)
+                if room < 0:
+                    return found or _fitting([binding], room)
+                found.append(binding)
+            if all(answer is Absent.END_OF_MIB_VIEW for _, answer in bindings):
+                break
+            row = [key for key, _ in bindings]
+        return found
+
+    def _current(self, key: Key) -> Record:
+        record = self._records[key]
+        live = self._live.get(key)
+        return Record(record.oid, record.tag, live()) if live else record
+
+    def _find(self, key: Key) -> Record | Absent:
+        if key in self._records:
+            return self._current(key)
+        parent = key[:-1]
+        at = bisect_left(self._keys, parent)
+        siblings = at < len(self._keys) and self._keys[at][: len(parent)] == parent
+        return Absent.NO_SUCH_INSTANCE if siblings else Absent.NO_SUCH_OBJECT
+
+    def _after(self, key: Key, *, counter64: bool = True) -> Binding:
+        if self.circular and key in self._records:
+            return self._within_column(key)
+        for at in range(bisect_right(self._keys, key), len(self._keys)):
+            found = self._keys[at]
+            if counter64 or self._records[found].tag != COUNTER64:
+                return found, self._current(found)
+        return key, Absent.END_OF_MIB_VIEW
+
+    def _within_column(self, key: Key) -> Binding:
+        column = [other for other in self._keys if other[:-1] == key[:-1]]
+        found = column[(column.index(key) + 1) % len(column)]
+        return found, self._current(found)
+
+
+def parse_oid(oid: str) -> Key:
+    """The numbers of a dotted OID."""
+    return tuple(map(int, oid.removeprefix(".").split(".")))
+
+
+def binding_size(binding: Binding) -> int:
+    """Octets of one variable binding in BER; at times a few more than needed, never fewer."""
+    key, answer = binding
+    value = None if isinstance(answer, Absent) else answer.value
+    return _wrapped(_wrapped(_oid_size(key)) + _wrapped(_value_size(value)))
+
+
+def _fitting(bindings: list[Binding], room: int) -> list[Binding]:
+    if sum(map(binding_size, bindings)) > room:
+        raise TooBigError
+    return bindings
+
+
+def _value_size(value: RecordValue) -> int:
+    if isinstance(value, int):
+        return value.bit_length() // 8 + 1
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, str):
+        return _oid_size(parse_oid(value))
+    return 0 if value is None else 7  # an Opaque float
+
+
+def _oid_size(key: Key) -> int:
+    return sum(max(1, -(-arc.bit_length() // 7)) for arc in key)
+
+
+def _wrapped(size: int) -> int:
+    """With tag and length before it."""
+    return size + (2 if size < 128 else 4)  # noqa: PLR2004 - the longest content whose length takes one octet

@@ -1,0 +1,71 @@
+"""Recordings with holes, NULL and text where numbers belong: those cells are absent with a reason, the rest is read as before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from agent.config import Device
+from agent.poll.device import SnmpPoller
+from agent.profile.load import load_profiles
+from agent.readings import Readings
+from agent.lab.replay import RecordingClient, read_all
+from agent.profile.rows import planning_instances
+from agent.seams import SnmpValue
+from rackflow.recording.snmprec import Record, read_snmprec
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
+PROFILES = load_profiles()
+DERIVED = ("dcim_ups_output_current_unbalance_ratio", "dcim_pdu_current_unbalance_ratio", "dcim_env_dew_point_celsius")
+"""Computed from several readings: gone without a reason of their own where one of those is bad."""
+
+
+class Noting(RecordingClient):
+    """Notes what is polled once the device is open."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        super().__init__(records)
+        self.asked: dict[str, None] = {}
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        self.asked |= dict.fromkeys(oids)
+        return await super().get(oids)
+
+
+async def read(records: Sequence[Record], profile: str) -> tuple[Readings, list[str]]:
+    client = Noting(records)
+    poller = SnmpPoller(Device(id="d", host="h", credential="c", profile=profile, outlets=True), PROFILES, client)
+    await poller.open()
+    client.asked.clear()
+    _, readings = await read_all(poller, 1e9)
+    readings.values = {key: value for key, value in readings.values.items() if not key.startswith(DERIVED)}
+    return readings, list(client.asked)
+
+
+@pytest.mark.parametrize("damage", [b"oops", b"", None, "1.3.6.1", "hole"])
+@pytest.mark.parametrize("name", ["apc-ups", "apc-rpdu2", "rfc1628-ups"])
+async def test_a_damaged_cell_costs_its_own_reading_only(name: str, damage: SnmpValue) -> None:
+    records = read_snmprec(RECORDINGS / f"{name}.snmprec")
+    whole, asked = await read(records, name)
+    numbers = {record.oid for record in records if isinstance(record.value, int)} & set(asked)
+    assert len(numbers) > 10
+    rejected = 0
+    for oid in sorted(numbers):
+        if oid.startswith("1.3.6.1.2.1.1.") or oid in planning_instances(PROFILES[name]):
+            continue  # the latter decide which series there are
+        kept = [
+            Record(record.oid, record.tag, damage) if record.oid == oid else record
+            for record in records
+            if damage != "hole" or record.oid != oid
+        ]
+        readings, _ = await read(kept, name)
+        everything = readings.values | readings.states
+        assert everything.keys() <= (whole.values | whole.states).keys()
+        for key, value in readings.values.items():
+            # A coarser source may stand in for a fine one.
+            assert value == pytest.approx(whole.values[key], rel=0.05, abs=1), (oid, key)
+        assert {key: whole.states[key] for key in readings.states} == readings.states
+        missing = (whole.values | whole.states).keys() - everything.keys()
+        assert damage == "hole" or missing <= readings.bad.keys(), (oid, missing)
+        rejected += len(readings.bad)
+    assert rejected >= 10 or damage == "hole"

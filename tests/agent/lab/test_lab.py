@@ -1,0 +1,139 @@
+"""The profile lab: recording a device without what is private, finding devices, and explaining faults of a profile."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+from agent.lab.discover import MOST_ADDRESSES, addresses_of
+from agent.profile.load import parse_profile
+from agent.lab.walk_snmp import redacted
+from rackflow.errors import ConfigError, ProfileError
+from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
+from simulator.snmp.agent import SnmpDevice
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
+PRIVATE = b"""1.3.6.1.2.1.1.1.0|4|Card MN:SRT5000 SN: AS1234567890 at 10.1.2.3
+1.3.6.1.2.1.1.4.0|4|jane@example.org
+1.3.6.1.2.1.1.5.0|4|ups-17.example.org
+1.3.6.1.2.1.2.2.1.6.1|4x|00c0b7112233
+1.3.6.1.2.1.4.20.1.1.10.1.2.3|64|10.1.2.3
+1.3.6.1.4.1.318.1.1.1.1.2.3.0|4|AS1234567890
+1.3.6.1.4.1.318.1.1.1.4.1.1.0|2|2
+1.3.6.1.4.1.318.1.1.1.9.9.0|4|MAC 00:c0:b7:11:22:33, ask jane@example.org
+1.3.6.1.4.1.318.1.1.1.9.10.0|64|10.1.2.3
+1.3.6.1.4.1.318.1.1.1.9.11.0|4x|00c0b7112233
+"""
+
+
+@pytest.fixture
+async def two_devices() -> AsyncIterator[int]:
+    """The same UDP port on two loopback addresses; yields the port."""
+    first = SnmpDevice(read_snmprec(RECORDINGS / "apc-ups.snmprec"), host="127.0.0.2")
+    port = await first.start()
+    second = SnmpDevice(parse_snmprec(b"1.3.6.1.2.1.1.1.0|4|Toaster 3000\n", "t"), host="127.0.0.3", port=port)
+    await second.start()
+    yield port
+    await first.stop()
+    await second.stop()
+
+
+async def in_thread(arguments: list[str]) -> int:
+    import asyncio  # noqa: PLC0415 - the command runs a loop of its own, so it needs a thread
+
+    return await asyncio.to_thread(main, arguments)
+
+
+async def test_a_walk_is_a_recording_that_replays_the_same(
+    two_devices: int, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert await in_thread(["walk", "127.0.0.2", "--port", str(two_devices)]) == 0
+    path = tmp_path / "walked.snmprec"
+    path.write_bytes(capfdbinary.readouterr().out)
+    walked = {record.oid: record for record in read_snmprec(path)}
+    original = read_snmprec(RECORDINGS / "apc-ups.snmprec")
+    telemetry = [record for record in original if record.oid.startswith("1.3.6.1.4.1.318.1.1.1.") and record.tag != "4"]
+    assert len(telemetry) > 30
+    for record in telemetry:
+        assert walked[record.oid] == record
+    assert walked["1.3.6.1.2.1.1.5.0"].value == b"<private>"
+    assert b"SIM000000002" not in path.read_bytes()
+    assert await in_thread(["replay", str(path)]) == 0
+    assert b"dcim_ups_output_load_ratio{phase=L1}" in capfdbinary.readouterr().out
+
+
+def test_what_is_private_is_taken_out() -> None:
+    text = b"\n".join(
+        str(record.value).encode() if not isinstance(record.value, bytes) else record.value
+        for record in redacted(parse_snmprec(PRIVATE, "p"), ["AS1234567890"])
+    )
+    for word in (b"jane", b"example.org", b"10.1.2.3", b"AS1234567890", b"00:c0:b7", bytes.fromhex("00c0b7112233")):
+        assert word not in text
+    kept = {record.oid: record for record in redacted(parse_snmprec(PRIVATE, "p"), [])}
+    assert kept["1.3.6.1.4.1.318.1.1.1.4.1.1.0"] == Record("1.3.6.1.4.1.318.1.1.1.4.1.1.0", "2", 2)
+    assert not any(oid.startswith(("1.3.6.1.2.1.2.", "1.3.6.1.2.1.4.")) for oid in kept)
+
+
+async def test_devices_are_found_where_one_looks(two_devices: int, capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["discover", "127.0.0.0/29", "--port", str(two_devices), "--timeout", "0.3", "--rate", "200"]
+    assert await in_thread(command) == 0
+    printed = capfd.readouterr()
+    lines = sorted(printed.out.splitlines())
+    assert len(lines) == 2
+    assert lines[0].split()[:3] == ["127.0.0.2", "apc-ups", "ups"]
+    assert "answers 1.3.6.1.4.1.318" in lines[0]
+    assert lines[1].split()[:2] == ["127.0.0.3", "(unknown)"]
+    assert "Toaster 3000" in lines[1]
+    assert "2 devices answered at 6 addresses" in printed.err
+
+
+def test_ranges() -> None:
+    assert addresses_of(["192.0.2.0/30", "192.0.2.1/32"]) == ["192.0.2.1", "192.0.2.2"]
+    with pytest.raises(ConfigError, match="is not a range of addresses"):
+        addresses_of(["192.0.2.0/33"])
+    with pytest.raises(ConfigError, match=f"more than {MOST_ADDRESSES}"):
+        addresses_of(["10.0.0.0/8"])
+
+
+def test_a_rate_that_would_flood_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["discover", "192.0.2.0/30", "--rate", "100000"]) == 78
+    assert "--rate: 100000 is not between 0 and 1000" in capsys.readouterr().err
+
+
+def test_a_draft_loads_and_claims_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "New PDU.snmprec"
+    path.write_bytes(
+        b"1.3.6.1.2.1.1.1.0|4|Acme PDU\n1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.99999.1\n1.3.6.1.4.1.99999.1.1.0|2|2304\n"
+        b"1.3.6.1.4.1.99999.2.1.3.1|2|499\n1.3.6.1.4.1.99999.2.1.3.2|2|501\n1.3.6.1.4.1.99999.2.1.4.1|4|Inlet A\n"
+        b"1.3.6.1.4.1.99999.2.1.5.1|2|-1\n"
+    )
+    assert main(["profiles", "draft", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "profile: new-pdu" in text
+    assert "probes: [1.3.6.1.4.1.99999.1.1.0]" in text
+    assert "1.3.6.1.4.1.99999.1.1.0: 2304; might be a voltage in 0.1 volt" in text
+    assert "1.3.6.1.4.1.99999.2.1.3: 499, 501; might be a frequency in 0.1 hertz" in text
+    assert "1.3.6.1.4.1.99999.2.1.5: -1\n" in text
+    with pytest.raises(ProfileError, match="has neither points nor tables"):
+        parse_profile(text, "draft.yaml")
+    point = "  - {metric: dcim_pdu_phase_voltage_volts, oid: 1.3.6.1.4.1.99999.1.1.0, unit: volt, scale: 0.1}"
+    assert parse_profile(text.replace("points: []", f"points:\n{point}"), "draft.yaml").evidence == "unverified"
+
+
+def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(
+        "version: 1\nprofile: good\nclass: ups\nprotocol: snmp\ntitle: t\nsource: s\nevidence: unverified\n"
+        "recognise: {probes: [1.3.6.1.4.1.1.0]}\npoints:\n"
+        "  - {metric: dcim_ups_battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent}\n",
+        encoding="utf-8",
+    )
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(good.read_text(encoding="utf-8").replace("unit: percent", "unit: volt"), encoding="utf-8")
+    assert main(["profiles", "lint", str(good), str(bad)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"{good}: ok; 1 points"
+    assert out[1].startswith(f"{bad}:10: dcim_ups_battery_charge_ratio: unit 'volt' gives 'volts'")
+    assert main(["profiles", "lint"]) == 0
+    assert main(["profiles", "lint", str(tmp_path / "none.yaml")]) == 78

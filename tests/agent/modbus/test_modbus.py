@@ -1,0 +1,163 @@
+"""The Modbus seam against pymodbus's own servers and against a server that misbehaves on purpose."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+from pymodbus import FramerType
+
+from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from tests.agent.faulty_peers import FaultyModbus, Reply
+from tests.agent.modbus.modbus_peers import (
+    MODBUS_FAULTS,
+    TIMEOUT_S,
+    answer,
+    connected,
+    fails,
+    good_server,
+    rtu_answer,
+    target_of,
+)
+from tests.servers.ports import free_port
+
+
+@pytest.mark.parametrize("transport", ["tcp", "rtu-over-tcp"])
+async def test_tables_of_a_real_server(transport: Literal["tcp", "rtu-over-tcp"]) -> None:
+    """Four tables, two units behind one connection, the server's own refusal, and on."""
+    async with (
+        good_server(FramerType.SOCKET if transport == "tcp" else FramerType.RTU) as port,
+        connected(target_of(port, transport)) as client,
+    ):
+        assert await client.read(1, "holding", 2, 3) == [102, 103, 104]
+        assert await client.read(2, "input", 0, 2) == [2000, 2001]
+        assert await client.read(1, "coil", 0, 10) == [1, 0, 0, 1, 0, 0, 1, 0, 0, 1]
+        assert await client.read(1, "discrete", 1, 3) == [1, 1, 0]
+        async with fails(DeviceProtocolError, "exception 2, illegal data address"):
+            await client.read(1, "holding", 5000, 2)
+        assert await client.read(2, "holding", 0, 1) == [200]
+
+
+async def test_many_readers_take_turns() -> None:
+    """One request at a time, and each gets its own answer."""
+    async with good_server(FramerType.SOCKET) as port, connected(target_of(port)) as client:
+        wanted = [(1 + number % 2, number % 10) for number in range(40)]
+        answers = await asyncio.gather(*(client.read(unit, "holding", at, 1) for unit, at in wanted))
+        assert answers == [[unit * 100 + at] for unit, at in wanted]
+
+
+async def test_nobody_there() -> None:
+    """Refused, and a name that does not exist."""
+    async with connected(target_of(free_port())) as client:
+        for _ in range(2):
+            async with fails(DeviceUnreachable):
+                await client.read(1, "holding", 0, 1)
+    async with (
+        connected(replace(target_of(502), host="no-such-host.invalid", timeout_s=3.0)) as client,
+        fails(DeviceUnreachable, allowed_s=3.0),
+    ):
+        await client.read(1, "holding", 0, 1)
+
+
+@pytest.mark.parametrize("name", MODBUS_FAULTS)
+async def test_faults(name: str) -> None:
+    """Each fault is the right error within the deadline, and the next good answer is taken."""
+    fault, kind, text = MODBUS_FAULTS[name]
+    async with FaultyModbus(fault).serving() as server, connected(target_of(server.port)) as client:
+        async with fails(kind, text):
+            await client.read(1, "holding", 0, 2)
+        server.reply = lambda frame: [answer(frame, 7, 8)]
+        assert await client.read(1, "holding", 0, 2) == [7, 8]
+
+
+@pytest.mark.parametrize("fault", [b"\x01\x03\x04\x00\x01\x00\x02\xff\xff", b"garbage", b"\x01\x03\x04\x00"])
+async def test_rtu_faults(fault: bytes) -> None:
+    """A wrong checksum, garbage, half a frame: no answer, or no whole one, and the next good one is taken."""
+    rtu = FaultyModbus(lambda _: [fault])
+    async with rtu.serving() as server, connected(target_of(server.port, "rtu-over-tcp")) as client:
+        with pytest.raises((DeviceTimeout, DeviceProtocolError)):
+            await client.read(1, "holding", 0, 2)
+        server.reply = lambda frame: [rtu_answer(frame, 7, 8)]
+        assert await client.read(1, "holding", 0, 2) == [7, 8]
+
+
+async def test_silence_of_one_unit_keeps_the_others_connection() -> None:
+    """Unit 9 never answers; unit 1 goes on over the same connection."""
+    async with FaultyModbus(lambda frame: [] if frame[6] == 9 else [answer(frame, frame[6])]).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            for _ in range(4):
+                async with fails(DeviceTimeout):
+                    await client.read(9, "holding", 0, 1)
+                assert await client.read(1, "holding", 0, 1) == [1]
+        assert server.connections == 1
+
+
+async def test_a_connection_that_only_swallows_is_made_anew() -> None:
+    """A firewall that forgot the connection says nothing; after a few silences in a row the next one is fresh."""
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 5)] if server.connections > 1 else []).serving() as server,
+        connected(target_of(server.port)) as client,
+    ):
+        for _ in range(3):
+            async with fails(DeviceTimeout):
+                await client.read(1, "holding", 0, 1)
+        assert await client.read(1, "holding", 0, 1) == [5]
+
+
+def numbered(make: Callable[..., bytes]) -> Reply:
+    """The first answer comes late, just before the second; each carries its own number."""
+    frames: list[bytes] = []
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        frames.append(frame)
+        return [] if len(frames) == 1 else [*(make(frame, at) for at, frame in enumerate(frames[-2:], len(frames) - 1))]
+
+    return reply
+
+
+async def test_late_answer_is_not_taken_for_the_next() -> None:
+    """TCP: the transaction number tells them apart, on the same connection. So after a cancelled request."""
+    async with FaultyModbus(numbered(answer)).serving() as server, connected(target_of(server.port)) as client:
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        assert await client.read(1, "holding", 0, 1) == [2]
+        assert server.connections == 1
+    async with FaultyModbus(numbered(answer)).serving() as server, connected(target_of(server.port)) as client:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.read(1, "holding", 0, 1), TIMEOUT_S / 3)
+        assert await client.read(1, "holding", 0, 1) == [2]
+
+
+async def test_late_answer_without_a_number_is_not_taken() -> None:
+    """Some devices put 0 for every transaction; after a silence nobody knows which answer it is."""
+    unnumbered = numbered(lambda frame, value: answer(frame, value, tid=0))
+    async with FaultyModbus(unnumbered).serving() as server, connected(target_of(server.port)) as client:
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        async with fails(DeviceProtocolError, "unnumbered"):
+            await client.read(1, "holding", 0, 1)
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 3, tid=0)]).serving() as server,
+        connected(target_of(server.port)) as client,
+    ):
+        assert await client.read(1, "holding", 0, 1) == [3]
+
+
+async def test_late_answer_over_rtu_is_not_taken() -> None:
+    """RTU has no numbers: what comes late comes on a connection that is gone."""
+    late_s = TIMEOUT_S + 0.1
+    first = True
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        nonlocal first
+        if first:
+            first = False
+            return [late_s, rtu_answer(frame, 1)]
+        return [0.15, rtu_answer(frame, 2)]
+
+    async with FaultyModbus(reply).serving() as server, connected(target_of(server.port, "rtu-over-tcp")) as client:
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        assert await client.read(1, "holding", 0, 1) == [2]
+        assert server.connections == 2

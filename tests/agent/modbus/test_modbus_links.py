@@ -1,0 +1,92 @@
+"""Modbus links: pauses, sharing, hang-ups and serial lines."""
+
+import asyncio
+import os
+import time
+import tty
+from dataclasses import replace
+
+from agent.modbus.client import ModbusLinks
+from agent.seams import ModbusTarget
+from rackflow.errors import DeviceTimeout, DeviceUnreachable
+from tests.agent.faulty_peers import FaultyModbus
+from tests.agent.modbus.modbus_peers import TIMEOUT_S, answer, connected, fails, rtu_answer, target_of
+from tests.servers.waiting import eventually
+
+
+async def test_pause_between_requests() -> None:
+    """The device is left alone for that long, after a failure too."""
+    at: list[float] = []
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        at.append(time.monotonic())
+        return [] if len(at) == 2 else [answer(frame, 1)]
+
+    async with FaultyModbus(reply).serving() as server, connected(target_of(server.port, pause_s=0.1)) as client:
+        await client.read(1, "holding", 0, 1)
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 1)
+        await client.read(1, "holding", 0, 1)
+    assert at[1] - at[0] >= 0.1
+    assert at[2] - at[1] >= TIMEOUT_S + 0.1
+
+
+async def test_server_that_hangs_up_between_requests() -> None:
+    """A gateway that closes after each answer costs a connection each time, and no error."""
+    async with FaultyModbus(lambda frame: [answer(frame, 4), None]).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            for _ in range(3):
+                assert await client.read(1, "holding", 0, 1) == [4]
+                await eventually(lambda: server.open == 0, "the server has hung up")
+        assert server.connections == 3
+
+
+async def test_links_are_shared_and_closed_with_the_last_user() -> None:
+    """Two units of one gateway share a connection; another port has its own."""
+    links = ModbusLinks()
+    async with FaultyModbus(lambda frame: [answer(frame, frame[6])]).serving() as server:
+        one, two = (links.acquire(target_of(server.port)) for _ in range(2))
+        answers: list[list[int]] = list(await asyncio.gather(*(link.read(9, "holding", 0, 1) for link in (one, two))))
+        assert answers == [[9], [9]]
+        assert server.connections == 1
+        await one.close()
+        await one.close()
+        assert await two.read(2, "holding", 0, 1) == [2]
+        assert server.connections == 1
+        await two.close()
+        await eventually(lambda: server.open == 0, "the connection is closed")
+        again = links.acquire(target_of(server.port))
+        assert await again.read(3, "holding", 0, 1) == [3]
+        assert server.connections == 2
+        await again.close()
+
+
+async def test_serial_line() -> None:
+    """RTU over a pseudo-terminal: an answer, a silence, a late answer thrown away, and an answer again."""
+    master, slave = os.openpty()
+    tty.setraw(master)
+    loop = asyncio.get_running_loop()
+    frames: list[bytes] = []
+
+    def on_request() -> None:
+        frame = os.read(master, 256)
+        frames.append(frame)
+        if len(frames) == 2:
+            loop.call_later(TIMEOUT_S + 0.05, os.write, master, rtu_answer(frame, 666))
+        else:
+            os.write(master, rtu_answer(frame, len(frames)))
+
+    loop.add_reader(master, on_request)
+    target = ModbusTarget("serial", serial=os.ttyname(slave), timeout_s=TIMEOUT_S, parity="N")
+    try:
+        async with connected(target) as client:
+            assert await client.read(1, "holding", 0, 1) == [1]
+            async with fails(DeviceTimeout):
+                await client.read(1, "holding", 0, 1)
+            assert await client.read(1, "holding", 0, 1) == [3]
+        async with connected(replace(target, serial="/dev/no-such-line")) as client, fails(DeviceUnreachable):
+            await client.read(1, "holding", 0, 1)
+    finally:
+        loop.remove_reader(master)
+        os.close(master)
+        os.close(slave)

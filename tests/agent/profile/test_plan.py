@@ -1,0 +1,127 @@
+"""The planner: every point once, requests within the device's limits, labels from index, column and configuration."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.modbus.coalesce import coalesce
+from agent.profile.schema import ModbusLimits, Profile, Source
+from agent.profile.plan import Plan, plan_device, without
+from agent.profile.load import load_profiles
+from agent.profile.rows import planning_columns
+
+if TYPE_CHECKING:
+    from agent.profile.normalise import RawValue
+
+PROFILES = load_profiles()
+RPDU2 = PROFILES["apc-rpdu2"]
+
+
+def modbus_profile(max_registers: int, max_gap: int) -> Profile:
+    limits = ModbusLimits(max_registers=max_registers, max_gap=max_gap)
+    return PROFILES["aalc-rpu"].model_copy(update={"modbus": limits})
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 65000), st.sampled_from(["uint16", "int32", "float64"])),
+        min_size=1,
+        max_size=40,
+        unique=True,
+    ),
+    st.integers(4, 125),
+    st.integers(0, 40),
+)
+def test_registers_are_covered_once_within_limits(
+    places: list[tuple[int, str]], max_registers: int, max_gap: int
+) -> None:
+    wanted = [(f"{at}:{kind}", Source.model_validate({"register": at, "type": kind})) for at, kind in places]
+    blocks = list(coalesce(modbus_profile(max_registers, max_gap), wanted))
+    seen = [field.ref for block in blocks for field in block.fields]
+    assert sorted(seen) == sorted(ref for ref, _ in wanted)
+    for block in blocks:
+        assert 1 <= block.count <= max_registers
+        assert block.fields[0].offset == 0
+        for field in block.fields:
+            assert field.offset + field.words <= block.count
+            assert field.ref.startswith(f"{block.address + field.offset}:")
+
+
+def test_the_liquid_cooling_unit_takes_few_requests() -> None:
+    plan = plan_device(PROFILES["aalc-rpu"], {}, {}, None)
+    assert plan.duplicates == ()
+    safety = plan.classes["safety"]
+    assert [(block.address, block.count) for block in safety.blocks] == [(36864, 21), (37136, 1), (37378, 1)]
+    assert len(safety.slots) == 22
+
+
+def test_tables_give_one_series_a_row_with_labels_from_columns() -> None:
+    column = "1.3.6.1.4.1.318.1.1.26.6.3.1"
+    cells: dict[str, RawValue] = {}
+    for row in (1, 2, 3):
+        cells |= {f"{column}.2.{row}": 1, f"{column}.3.{row}": row}
+    plan = plan_device(RPDU2, {"phase": ["1", "2", "3"]}, cells, None)
+    keys = [slot.key for slot in plan.classes["fast"].slots]
+    assert keys == [f"dcim_pdu_phase_current_amperes{{inlet=1,phase=L{row}}}" for row in (1, 2, 3)]
+    assert plan.classes["fast"].oids == tuple(f"{column}.5.{row}" for row in (1, 2, 3))
+
+
+def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_told() -> None:
+    column = "1.3.6.1.4.1.318.1.1.26.6.3.1"
+    cells: dict[str, RawValue] = {
+        f"{column}.2.1": 1,
+        f"{column}.2.2": 1,
+        f"{column}.3.1": 1,
+        f"{column}.3.2": 1,
+        f"{column}.2.9": 1,
+    }
+    plan = plan_device(RPDU2, {"phase": ["1", "2", "9"]}, cells, None)
+    assert [slot.key for slot in plan.classes["fast"].slots] == ["dcim_pdu_phase_current_amperes{inlet=1,phase=L1}"]
+    assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}" in plan.duplicates
+
+
+def test_planning_columns_are_those_that_must_be_walked() -> None:
+    tables = {table.name: table for table in RPDU2.tables}
+    assert planning_columns(tables["phase"]) == ["1.3.6.1.4.1.318.1.1.26.6.3.1.2", "1.3.6.1.4.1.318.1.1.26.6.3.1.3"]
+    assert planning_columns(tables["device"]) == []
+
+
+@pytest.mark.parametrize(("role", "label"), [(None, "other"), ("facility", "facility")])
+def test_the_role_of_a_meter_comes_from_the_configuration(role: str | None, label: str) -> None:
+    plan = plan_device(PROFILES["schneider-iem3000"], {}, {}, role)
+    assert f"dcim_meter_power_watts{{role={label}}}" in [slot.key for slot in plan.classes["fast"].slots]
+
+
+def test_a_plan_without_what_is_absent_keeps_fallbacks_and_shrinks_requests() -> None:
+    plan = plan_device(PROFILES["apc-ups"], {}, {}, None)
+    precise, whole = "1.3.6.1.4.1.318.1.1.1.2.3.1.0", "1.3.6.1.4.1.318.1.1.1.2.2.1.0"
+    trimmed = without(plan, lambda ref: ref == precise)
+    slot = next(slot for slot in trimmed.classes["fast"].slots if slot.key == "dcim_ups_battery_charge_ratio")
+    assert [decoder.ref for decoder in slot.decoders] == [whole]
+    assert precise not in trimmed.classes["fast"].oids
+    assert without(plan, lambda _: True) == Plan({})
+
+
+def test_a_block_is_cut_to_what_is_left_of_it() -> None:
+    plan = plan_device(PROFILES["aalc-rpu"], {}, {}, None)
+    trimmed = without(plan, lambda ref: not ref.startswith("holding:36873"))
+    (block,) = trimmed.classes["safety"].blocks
+    assert (block.address, block.count, block.fields[0].offset) == (36873, 1, 0)
+
+
+def test_a_refused_block_no_longer_bridges_its_gaps() -> None:
+    plan = plan_device(PROFILES["aalc-rpu"], {}, {}, None)
+    first = plan.classes["safety"].blocks[0]
+    split = without(plan, lambda _: False, [first]).classes["safety"].blocks
+    assert [(block.address, block.count) for block in split] == [
+        (36864, 5),
+        (36873, 1),
+        (36882, 3),
+        (37136, 1),
+        (37378, 1),
+    ]
+    assert sorted(field.ref for block in split for field in block.fields) == sorted(
+        field.ref for block in plan.classes["safety"].blocks for field in block.fields
+    )

@@ -1,0 +1,150 @@
+"""Profiles: all that are shipped are sound, and each kind of fault is named with its file and place."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.profile.load import load_profiles, parse_profile
+from rackflow import catalogue
+from rackflow.errors import ProfileError
+
+if TYPE_CHECKING:
+    from agent.profile.schema import Profile
+
+GOOD = """
+version: 1
+profile: good
+class: ups
+protocol: snmp
+title: A UPS
+source: a manual
+evidence: unverified
+recognise: {probes: [1.3.6.1.4.1.1.0]}
+points:
+  - {metric: dcim_ups_battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent}
+"""
+
+
+def test_every_shipped_profile_is_sound_and_says_where_it_comes_from() -> None:
+    profiles = load_profiles()
+    assert {"rfc1628-ups", "apc-ups", "apc-rpdu2", "aalc-rpu", "schneider-iem3000"} <= profiles.keys()
+    for profile in profiles.values():
+        assert profile.source
+        assert list(profile.all_points())
+
+
+AIR = "dcim_cdu_air_temperature_celsius"
+DERIVED_TOGETHER: dict[str, tuple[str, ...]] = {
+    "dew point of a sensor": ("env_temperature_celsius", "env_relative_humidity_ratio"),
+    "dew point at a CDU": ("cdu_ambient_temperature_celsius", "cdu_ambient_relative_humidity_ratio"),
+    "heat and heat exchanger": (
+        "cdu_supply_temperature_celsius",
+        "cdu_return_temperature_celsius",
+        "cdu_flow_cubic_meters_per_second",
+    ),
+    "unbalance of a PDU": ("pdu_phase_current_amperes",),
+    "unbalance of a UPS": ("ups_output_current_amperes",),
+    "unbalance of a meter": ("meter_current_amperes",),
+}
+
+
+def test_what_a_figure_is_derived_from_comes_with_one_poll() -> None:
+    """The agent derives from one poll: inputs in two poll classes would never meet."""
+    found = 0
+    for profile in load_profiles().values():
+        points = [point for _, point in profile.all_points()]
+        for figure, metrics in DERIVED_TOGETHER.items():
+            inputs = [point for point in points if point.metric.removeprefix("dcim_") in metrics]
+            if figure == "heat and heat exchanger" and not any("primary" in str(point.labels) for point in inputs):
+                # without facility water, the air that it takes in is the exchanger's other side
+                inputs += [point for point in points if point.metric == AIR and "inlet" in str(point.labels)]
+            classes = {point.poll or catalogue()[point.metric].poll for point in inputs}
+            assert len(classes) <= 1, f"{profile.profile}: {figure}: {classes}"
+            found += len(inputs) > 1
+    assert found > 50
+
+
+def test_own_profiles_override_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "apc-ups.yaml").write_text(GOOD.replace("profile: good", "profile: apc-ups"), encoding="utf-8")
+    assert load_profiles(tmp_path)["apc-ups"].title == "A UPS"
+
+
+def changed(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed("unit: percent", "unit: volt"), "unit 'volt' gives 'volts', the catalogue wants 'ratio'"),
+        (changed("unit: percent", "unit: furlong"), "unit 'furlong' is not known"),
+        (changed("unit: percent", "unit: percent, scale: 0"), "scale must not be 0"),
+        (changed("unit: percent", "unit: percent, colour: red"), "colour: unknown key"),
+        (
+            changed("dcim_ups_battery_charge_ratio", "dcim_ups_charm_ratio"),
+            "dcim_ups_charm_ratio: is not a metric of the catalogue",
+        ),
+        (
+            changed("dcim_ups_battery_charge_ratio", "dcim_ups_batery_charge_ratio"),
+            r"p\.yaml:\d+: .*; did you mean dcim_ups_battery_charge_ratio\?",
+        ),
+        (
+            GOOD + "  - {metric: dcim_ups_battery_charge_ratio, oid: 1.3.6.1.4.1.2.0, unit: percent}\n",
+            r"p\.yaml:\d+: dcim_ups_battery_charge_ratio: another point has the same labels \(no labels\)",
+        ),
+        (
+            changed("unit: percent", "unit: percent, fallback: [{oid: 1.3.6.1.4.1.1.0, unit: percent}]"),
+            r"p\.yaml:\d+: .*fallback 1 is never reached",
+        ),
+        (changed("unit: percent", "unit: percent, labels: {outlet: a}"), r"labels \['outlet'\] are not among"),
+        (changed("oid: 1.3.6.1.4.1.1.0, ", ""), "needs either oid or register"),
+        (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "speaks another protocol"),
+        (changed("unit: percent", "states: {1: normal}"), "states belong to metrics of type state"),
+        (
+            changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0"),
+            "needs states",
+        ),
+        (
+            changed(
+                "battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent",
+                "output_source, oid: 1.3.6.1.4.1.1.0, states: {1: online}",
+            ),
+            r"states \['online'\] are not among",
+        ),
+        (changed("class: ups", "class: toaster"), "class: Input should be"),
+        (changed("recognise: {probes: [1.3.6.1.4.1.1.0]}", ""), "needs a probe or a subtree"),
+        (changed("title: A UPS", "title: A UPS\ntitle: B"), r"p\.yaml:7: key 'title' is given twice"),
+        (changed("evidence: unverified", "evidence: hearsay"), "evidence: Input should be"),
+        ("[", r"p\.yaml"),
+    ],
+)
+def test_a_faulty_profile_is_refused_with_file_and_place(text: str, message: str) -> None:
+    with pytest.raises(ProfileError, match=message) as caught:
+        parse_profile(text, "p.yaml")
+    assert str(caught.value).startswith("p.yaml")
+
+
+def test_a_file_must_be_called_as_its_profile(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"other\.yaml: profile: is 'good'"):
+        load_profiles(tmp_path)
+
+
+def test_a_profile_says_its_scale_exactly() -> None:
+    profile: Profile = parse_profile(changed("unit: percent", "unit: percent, scale: 0.1"), "p.yaml")
+    factor = profile.points[0].factor("percent")
+    assert (factor.numerator, factor.denominator) == (1, 1000)
+
+
+def test_a_shelved_profile_is_small_until_it_is_asked_for_and_then_the_same(tmp_path: Path) -> None:
+    own = GOOD.replace("profile: good", "profile: rfc1628-ups\nextends: rfc1628-ups")
+    (tmp_path / "rfc1628-ups.yaml").write_text(own, encoding="utf-8")
+    whole, shelved = load_profiles(tmp_path), load_profiles(tmp_path, shelve=True)
+    assert list(shelved) == list(whole)
+    for name, profile in shelved.items():
+        assert not list(profile.all_points())
+        assert (profile.recognise, profile.protocol) == (whole[name].recognise, whole[name].protocol)
+        assert profile.whole() == whole[name]
+        assert profile.whole() is profile.whole()

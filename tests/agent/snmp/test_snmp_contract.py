@@ -1,0 +1,132 @@
+"""What both SNMP engines owe the poller, against net-snmp."""
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from agent.seams import SnmpCommunity, SnmpUser
+from rackflow.errors import DeviceAuthError, DeviceTimeout, DeviceUnreachable
+from tests.agent.conftest import BASE, VALUES, Snmpd
+from tests.agent.snmp.snmp_clients import SYS_NAME, TIMEOUT_S, MakeClient, in_time, target_of
+from tests.servers.ports import free_port
+
+
+@pytest.mark.parametrize("version", ["1", "2c"])
+async def test_values_by_type(client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
+    """Each wire type arrives as the Python type that the seam promises."""
+    client = client_of(target_of(shared_snmpd.port, version=version, max_varbinds=3))
+    assert await client.get(list(VALUES)) == {oid: value for oid, (_, _, value) in VALUES.items()}
+
+
+@pytest.mark.parametrize("version", ["1", "2c"])
+async def test_absent_objects_are_left_out(
+    client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]
+) -> None:
+    """noSuchObject, noSuchInstance, and v1's noSuchName, which spoils the whole answer."""
+    client = client_of(target_of(shared_snmpd.port, version=version))
+    absent = [f"{BASE}.{number}.9" for number in range(1, 10)] + ["1.3.6.1.2.1.1.5.1", "1.3.6.1.3.1.0"]
+    asked = [*absent[:6], *list(VALUES)[:4], *absent[6:]]
+    assert (await client.get(asked)).keys() == set(list(VALUES)[:4])
+    assert await client.get(absent) == {}
+    assert await client.get([absent[0]]) == {}
+    assert await client.get([]) == {}
+
+
+@pytest.mark.parametrize("version", ["1", "2c"])
+async def test_walk(client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
+    """A subtree, one at the end of the MIB included; nothing beyond it; no more than the limit."""
+    client = client_of(target_of(shared_snmpd.port, version=version))
+    system = await client.walk("1.3.6.1.2.1.1")
+    assert SYS_NAME in system
+    assert all(oid.startswith("1.3.6.1.2.1.1.") for oid in system)
+    assert (await client.walk(BASE)).keys() == VALUES.keys()
+    assert len(await client.walk("1.3.6.1.2.1.1", limit=5)) == 5
+    assert await client.walk("1.3.6.1.3") == {}
+
+
+USERS = [
+    SnmpUser("plain"),
+    SnmpUser("md5des", "md5", "authauth1", "des", "privpriv1"),
+    SnmpUser("sha1aes256", "sha1", "authauth1", "aes256", "privpriv1"),
+    SnmpUser("sha256aes", "sha256", "authauth1", "aes128", "privpriv1"),
+    SnmpUser("sha512aes256", "sha512", "authauth1", "aes256", "privpriv1"),
+    SnmpUser("sha384", "sha384", "authauth1"),
+]
+
+
+@pytest.mark.parametrize("user", USERS, ids=lambda user: str(user.user))
+async def test_v3(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) -> None:
+    """GET and GETBULK at every security level."""
+    client = client_of(target_of(shared_snmpd.port, user, timeout_s=2.0))
+    assert await client.get([f"{BASE}.1.0", f"{BASE}.1.1"]) == {f"{BASE}.1.0": 42}
+    assert (await client.walk(BASE)).keys() == VALUES.keys()
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        SnmpUser("nobody"),
+        SnmpUser("nobody", "sha256", "authauth1"),
+        SnmpUser("sha256aes", "sha256", "authauth2", "aes128", "privpriv1"),
+        SnmpUser("sha256aes", "sha1", "authauth1", "aes128", "privpriv1"),
+        SnmpUser("sha256aes", "sha256", "authauth1"),
+        SnmpUser("sha256aes"),
+    ],
+    ids=["no user", "no user with key", "wrong key", "wrong algorithm", "level too low", "no level"],
+)
+async def test_v3_refusals(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) -> None:
+    """The device says no, and a good client beside the refused one is none the worse."""
+    client = client_of(target_of(shared_snmpd.port, user, timeout_s=2.0))
+    for _ in range(2):
+        async with in_time(DeviceAuthError, 2.0):
+            await client.get([SYS_NAME])
+    good = client_of(target_of(shared_snmpd.port, USERS[3], timeout_s=2.0))
+    assert len(await good.get([SYS_NAME])) == 1
+
+
+async def test_v3_wrong_privacy_key_is_silence(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
+    """net-snmp says nothing to what it cannot decrypt, so nobody can tell this from a device that is down."""
+    client = client_of(target_of(shared_snmpd.port, replace(USERS[3], priv_key="privpriv2"), timeout_s=1.0))
+    async with in_time(DeviceTimeout, 1.0):
+        await client.get([SYS_NAME])
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+@pytest.mark.parametrize("exchanged", [False, True], ids=["restarted", "exchanged"])
+async def test_v3_device_restarts(client_of: MakeClient, own_snmpd: Snmpd, retries: int, *, exchanged: bool) -> None:
+    """A new boot has a new engine time, a new device a new engine id; the client finds it by itself, with a try left."""
+    client = client_of(target_of(own_snmpd.port, USERS[3], timeout_s=4.0, retries=retries))
+    assert len(await client.get([SYS_NAME])) == 1
+    own_snmpd.stop()
+    if exchanged:
+        own_snmpd.state.unlink()
+    own_snmpd.start()
+    if not retries:
+        with suppress(DeviceTimeout):  # the only try finds out
+            await client.get([SYS_NAME])
+    assert len(await client.get([SYS_NAME])) == 1
+
+
+async def test_wrong_community_is_silence(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
+    """An agent does not answer a community that it does not know."""
+    client = client_of(target_of(shared_snmpd.port, SnmpCommunity("2c", "private")))
+    async with in_time(DeviceTimeout, TIMEOUT_S):
+        await client.get([SYS_NAME])
+
+
+async def test_nobody_there(engine: str, client_of: MakeClient) -> None:
+    """A closed port, and a name that does not exist. pysnmp's socket does not hear ICMP."""
+    client = client_of(target_of(free_port()))
+    async with in_time(DeviceUnreachable if engine == "gufo" else DeviceTimeout, TIMEOUT_S):
+        await client.get([SYS_NAME])
+    nameless = client_of(target_of(161, host="no-such-host.invalid", timeout_s=3.0))
+    async with in_time(DeviceUnreachable, 3.0):
+        await nameless.get([SYS_NAME])
+
+
+async def test_by_name(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
+    """A host name is looked up."""
+    client = client_of(target_of(shared_snmpd.port, host="localhost", timeout_s=2.0))
+    assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}

@@ -1,0 +1,138 @@
+"""Whatever arrives, nothing raises: a message that did would come again after every restart."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collector.receive.clones import Clones
+from collector.config import Dialect
+from collector.receive.dead_letters import DeadLetters
+from collector.receive.delivery import Delivery
+from collector.web.exposition import render
+from collector.flow.ingest import Ingest, Terms
+from collector.latest.latest import Latest
+from collector.ledger.ledger import Ledger
+from collector.ledger.book import HIGHEST, Entry, Statement
+from collector.ledger.tables import create, load_books, save
+from collector.web.page import Moment, render_page
+from collector.counters import Tally
+from rackflow import Batch, DeviceDocument, Event, Status, encode
+from rackflow.documents import Account, Numbers
+from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status
+from tests.collector.running import topic_of
+
+EVENT = Event(agent="gw-3", epoch="e", seq=1, time=1, device="cdu-07", device_class="cdu", kind="state", labels=LABELS)
+GOOD: list[Batch | Event | DeviceDocument | Status] = [
+    batch(values={SUPPLY: 1.0, FLOW: 2.0}, states={PUMP: "running"}),
+    EVENT,
+    document(),
+    status("cdu-07"),
+]
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+ANYTHING: st.SearchStrategy[Json] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb") -> tuple[list[str], Tally]:
+    """Lines of one message, after everything that shows what is held has been shown."""
+    latest, tally = Latest(1000), Tally()
+    letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
+    ingest = Ingest(latest, letters, tally, Clones(), Terms(dialect, None, 400))
+    wall_s = now_ms() / 1000
+    came_to = ingest.take(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s))
+    lines = list(came_to.lines)
+    letters.close()
+    if came_to.note is not None:
+        note_on_disk(came_to.note)
+    "\n".join(lines).encode()
+    render(latest, 11.0)[0].encode()
+    render_page(latest, Moment(11.0, wall_s), {}).encode()
+    return lines, tally
+
+
+def note_on_disk(note: Entry | Statement) -> None:
+    """As the ledger does it, and back as after a restart."""
+    ledger = Ledger(0)
+    if isinstance(note, Entry):
+        ledger.take(note)
+    else:
+        ledger.state(note)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        create(db, 0)
+        save(db, ledger.changes())
+        assert [book.key for book in load_books(db)] == [note.key]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=500, deadline=None)
+@given(
+    one=st.sampled_from(GOOD),
+    key=st.integers(0, 100),
+    value=ANYTHING,
+    dialect=st.sampled_from(["influxdb", "victoriametrics"]),
+)
+def test_a_document_with_anything_in_one_place(
+    tmp_path: Path, one: Batch | Event | DeviceDocument | Status, key: int, value: Json, dialect: Dialect
+) -> None:
+    """It is stored or dead-lettered."""
+    data: dict[str, Json] = json.loads(encode(one))
+    name = sorted(data)[key % len(data)]
+    inner = data[name]
+    if isinstance(inner, dict) and inner and key % 2:
+        inner[min(inner)] = value
+    else:
+        data[name] = value
+    payload = json.dumps(data).encode("utf-8", "surrogatepass")
+    lines, tally = taken(tmp_path, topic_of(one), payload, dialect)
+    assert tally.messages_received == 1
+    assert all("\n" not in line for line in lines)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(topic=st.text(), payload=st.binary())
+def test_noise(tmp_path: Path, topic: str, payload: bytes) -> None:
+    """Any topic, any bytes."""
+    lines, tally = taken(tmp_path, topic, payload)
+    assert not lines
+    assert tally.failures["topic"] == 1
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "a\\nb", "\\u2028", "x" * 300_000])
+def test_strange_free_text(tmp_path: Path, text: str) -> None:
+    """In an identity and in an event."""
+    for one in (document(vendor="TEXT"), msgspec.structs.replace(EVENT, text="TEXT")):
+        payload = encode(one).replace(b"TEXT", text.encode())
+        lines, _ = taken(tmp_path, topic_of(one), payload)
+        assert all("\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("seq", [-1, 0, HIGHEST + 1, 2**63, 2**64 - 1, 2**70])
+@pytest.mark.parametrize("one", [GOOD[0], EVENT], ids=["batch", "event"])
+def test_numbers_that_no_agent_counts_to(tmp_path: Path, one: Batch | Event, seq: int) -> None:
+    lines, tally = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, seq=seq)))
+    assert (lines, tally.failures["schema"]) == ([], 1)
+
+
+@pytest.mark.parametrize("epoch", ["", "a b", "x" * 65, "\n"])
+@pytest.mark.parametrize("one", [GOOD[0], EVENT, status("cdu-07")], ids=["batch", "event", "status"])
+def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, epoch: str) -> None:
+    lines, tally = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, epoch=epoch)))
+    assert (lines, tally.failures["schema"]) == ([], 1)
+
+
+@pytest.mark.parametrize("name", ["held", "dropped", "ended"])
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (9, 8), (1, HIGHEST + 1), (1, 2**63), (-5, -1)])
+def test_accounts_of_numbers_that_cannot_be(tmp_path: Path, name: str, first: int, last: int) -> None:
+    account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})
+    one = msgspec.structs.replace(status("cdu-07"), account=account)
+    _, tally = taken(tmp_path, topic_of(one), encode(one))
+    assert tally.failures["schema"] == 1

@@ -1,0 +1,71 @@
+"""A message that comes again while it waits on the collector's own disk: it is one, in the store and in every count."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collector.receive.clones import Clones
+from collector.receive.dead_letters import DeadLetters
+from collector.receive.delivery import Delivery
+from collector.receive.poll_counts import Polled
+from collector.flow.ingest import Ingest, Terms
+from collector.latest.latest import Latest
+from collector.ledger.file import LedgerFile
+from collector.store.persistence import Persistence
+from collector.flow.spill import Spill
+from collector.store.file import FileStore
+from collector.store.influx import InfluxStore
+from collector.counters import Tally
+from collector.flow.writer import Flush, Writer
+from rackflow import encode
+from tests.collector.documents import batch, now_ms
+from tests.collector.running import topic_of, until
+from tests.collector.stored import points
+from tests.servers.ports import free_port
+
+
+@pytest.mark.parametrize("time_ms", [5_000, None], ids=["impossible time", "its own time"])
+async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None) -> None:
+    """Under the first time that it was given, where its own cannot be."""
+    tally, counted, acknowledged = Tally(), list[Polled](), list[Delivery]()
+    wall_ms = now_ms()
+    one = batch(time_ms=time_ms or wall_ms)
+    payload = encode(one)
+    first = Delivery(topic_of(one), payload, len(payload), 1, 1, 1, time.monotonic(), wall_ms / 1000)
+    async with AsyncExitStack() as stack:
+        letters = DeadLetters(tmp_path / "dead.jsonl", 1 << 20)
+        stack.callback(letters.close)
+        ledger = LedgerFile(tmp_path / "ledger.db", 400, time.time)
+        stack.callback(ledger.close)
+        away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
+        stack.push_async_callback(away.close)
+        spill = Spill(tmp_path / "outbox.db", "collector", 1 << 20, 1000.0)
+        stack.push_async_callback(spill.close)
+        await spill.open()
+        ingest = Ingest(Latest(1000), letters, tally, Clones(), Terms("influxdb", None, 400))
+        persistence, flush = Persistence(away, letters, tally), Flush(1000, 0.01, 100)
+        writer = Writer(persistence, flush, ledger, tally, acknowledged.append, spill.keep, counted.extend)
+        writing = asyncio.create_task(writer.run(), name="writing")
+        for number, delivery in enumerate((first, replace(first, mid=2, wall_s=first.wall_s + 5)), 1):
+            await writer.put(delivery, ingest.take(delivery))
+            await until(lambda: len(acknowledged) == number, "acknowledged")  # noqa: B023 - awaited here
+        writer.stop()
+        await writing
+        assert spill.stats().messages == 2
+        assert len(counted) == 1
+        store = FileStore(tmp_path / "points", time.time, lambda _: None)
+        stack.push_async_callback(store.close)
+        draining = asyncio.create_task(
+            spill.drain(Persistence(store, letters, tally), ledger, ingest.again, 1000), name="draining"
+        )
+        await until(lambda: spill.stats().messages == 0, "drained")
+        draining.cancel()
+        await asyncio.wait([draining])
+        [book] = ledger.ledger.books.values()
+        assert book.duplicates == 1
+    found = [line for line in points(tmp_path) if line.startswith("dcim_cdu,")]
+    assert [int(line.rpartition(" ")[2]) for line in found] == [wall_ms * 1_000_000]

@@ -1,0 +1,198 @@
+"""What may be exposed, and until when: both clocks are arguments."""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.web.exposition import render
+from collector.latest.latest import DEVICE_COST, Latest, Verdict
+from collector.readings import SeriesKeys, resolve
+from rackflow import Batch
+from rackflow.catalogue import PollClass
+from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, status
+
+WALL_S = 1_795_468_800.0
+NOW_S = 1000.0
+
+
+def apply(latest: Latest, one: Batch, after_s: float = 0.0) -> Verdict:
+    """Hand a batch over `after_s` seconds after the start."""
+    return latest.apply_batch("cas1", one, resolve(one, SeriesKeys()), NOW_S + after_s, WALL_S + after_s)
+
+
+def at(
+    after_s: float,
+    value: float = 32.0,
+    *,
+    interval_s: float = 1.0,
+    poll: PollClass = "safety",
+    seq: int | None = None,
+    epoch: str = "e",
+) -> Batch:
+    """A batch polled `after_s` seconds after the start by the agent's clock, and numbered by it unless `seq` says else."""
+    return Batch(
+        agent="gw-3",
+        epoch=epoch,
+        seq=10_000 + int(after_s) if seq is None else seq,
+        time=int((WALL_S + after_s) * 1000),
+        device="cdu-07",
+        device_class="cdu",
+        poll=poll,
+        interval_s=interval_s,
+        duration_s=0.01,
+        up=True,
+        labels=LABELS,
+        values={SUPPLY: value},
+    )
+
+
+def values(latest: Latest, after_s: float) -> Mapping[str, str]:
+    """Samples by metric name, those with a single series."""
+    lines = [line for line in render(latest, NOW_S + after_s)[0].splitlines() if not line.startswith("#")]
+    return {line.partition("{")[0]: line.rpartition(" ")[2] for line in lines}
+
+
+def test_series_expires_after_three_intervals_or_thirty_seconds() -> None:
+    """The device and its identity stay, as down."""
+    for interval_s, life_s in ((1.0, 30.0), (60.0, 180.0)):
+        latest = Latest(100)
+        assert apply(latest, at(0.0, interval_s=interval_s)) == "live"
+        before, after = values(latest, life_s - 0.1), values(latest, life_s)
+        assert before["dcim_cdu_supply_temperature_celsius"] == "32.0"
+        assert before["dcim_device_up"] == "1"
+        assert "dcim_cdu_supply_temperature_celsius" not in after
+        assert after["dcim_device_up"] == "0"
+        assert after["dcim_device_info"] == "1"
+        assert latest.size == DEVICE_COST
+
+
+def test_a_rare_poll_does_not_keep_a_silent_device_up() -> None:
+    """Up counts by the most frequent poll, until that is no longer polled."""
+    latest = Latest(100)
+    apply(latest, at(0.0))
+    apply(latest, at(1.0, interval_s=3600.0, poll="inventory"), 1.0)
+    assert values(latest, 30.9)["dcim_device_up"] == "1"
+    assert values(latest, 31.0)["dcim_device_up"] == "0"
+    apply(latest, at(100.0, interval_s=3600.0, poll="inventory"), 100.0)
+    assert values(latest, 5000.0)["dcim_device_up"] == "1"
+
+
+def test_backfill_is_not_exposed() -> None:
+    """Older than a reading may be shown: it reaches the store only."""
+    latest = Latest(100)
+    assert apply(latest, at(-31.0)) == "stale"
+    assert apply(latest, at(-100.0, interval_s=60.0)) == "live"
+    assert apply(latest, at(-181.0, interval_s=60.0)) == "stale"
+
+
+def test_the_same_poll_twice_counts_once() -> None:
+    """What the broker sends again after a reconnect does not prolong anything."""
+    latest = Latest(100)
+    apply(latest, at(0.0))
+    assert apply(latest, at(0.0), 20.0) == "duplicate"
+    assert "dcim_cdu_supply_temperature_celsius" not in values(latest, 30.0)
+
+
+@given(st.permutations([0.0, 1.0, 2.0, 3.0, 4.0]))
+def test_order_of_arrival_does_not_matter(order: list[float]) -> None:
+    """The youngest reading is shown, whatever came last."""
+    latest = Latest(100)
+    for after_s in order:
+        apply(latest, at(after_s, value=after_s), 5.0)
+    found = values(latest, 5.0)
+    assert found["dcim_cdu_supply_temperature_celsius"] == "4.0"
+    assert found["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S + 4.0)
+
+
+def test_after_the_clock_is_set_back_the_next_reading_is_shown_at_once() -> None:
+    """Numbers order the messages of one life, not its clock; what is late with a lower number stays behind."""
+    latest = Latest(100)
+    apply(latest, at(20.0, value=1.0, seq=1))
+    apply(latest, at(1.0, value=2.0, seq=3), 1.0)
+    assert values(latest, 1.0)["dcim_cdu_supply_temperature_celsius"] == "2.0"
+    apply(latest, at(21.0, value=3.0, seq=2), 1.5)
+    found = values(latest, 1.5)
+    assert found["dcim_cdu_supply_temperature_celsius"] == "2.0"
+    assert found["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S + 1.0)
+
+
+@pytest.mark.parametrize("says_hello", [True, False])
+def test_a_new_life_whose_clock_is_behind_is_shown_once_it_has_said_hello(says_hello: bool) -> None:  # noqa: FBT001
+    """Without a word from either life time decides, until the old reading expires; the old life does not come back."""
+    latest = Latest(100)
+    apply(latest, at(20.0, value=1.0, epoch="old"))
+    if says_hello:
+        latest.apply_status(status("cdu-07", epoch="new"))
+    apply(latest, at(2.0, value=2.0, epoch="new"), 2.0)
+    assert values(latest, 2.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "1.0")
+    apply(latest, at(21.0, value=3.0, epoch="old"), 3.0)
+    assert values(latest, 3.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "3.0")
+    apply(latest, at(40.0, value=4.0, epoch="new"), 40.0)
+    assert values(latest, 40.0)["dcim_cdu_supply_temperature_celsius"] == "4.0"
+    assert values(latest, 40.0)["dcim_device_up"] == "1"
+
+
+def test_failed_poll_is_down_at_once_and_keeps_what_still_holds() -> None:
+    """Readings live on until their time is over."""
+    latest = Latest(100)
+    apply(latest, at(0.0))
+    failed = batch(time_ms=int((WALL_S + 1) * 1000), values={}, error="timeout")
+    assert apply(latest, failed, 1.0) == "live"
+    found = values(latest, 1.0)
+    assert found["dcim_device_up"] == "0"
+    assert found["dcim_cdu_supply_temperature_celsius"] == "32.0"
+    assert found["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S)
+
+
+def test_dead_agent_takes_its_devices_down() -> None:
+    """At once, with its last will; an earlier life's will is nobody's."""
+    latest = Latest(100)
+    apply(latest, at(0.0))
+    assert latest.apply_status(status("cdu-07"))
+    assert latest.apply_status(status(online=False, epoch="earlier"))
+    assert values(latest, 1.0)["dcim_device_up"] == "1"
+    assert latest.apply_status(status(online=False))
+    found = values(latest, 1.0)
+    assert (found["dcim_device_up"], found["dcim_agent_up"], found["dcim_device_info"]) == ("0", "0", "1")
+
+
+def test_limit_refuses_new_series_and_keeps_the_known() -> None:
+    """Counted; room that expiry makes is used again."""
+    latest = Latest(DEVICE_COST + 1)
+    apply(latest, at(0.0, value=1.0))
+    more = batch(time_ms=int((WALL_S + 1) * 1000), values={SUPPLY: 2.0, FLOW: 0.1}, states={PUMP: "running"})
+    assert apply(latest, more, 1.0) == "live"
+    assert latest.refused == 2
+    assert values(latest, 1.0)["dcim_cdu_supply_temperature_celsius"] == "2.0"
+    assert apply(latest, batch("another", time_ms=int(WALL_S * 1000)), 1.0) == "refused"
+    latest.expire(NOW_S + 100)
+    assert latest.size == DEVICE_COST
+    flow = batch(time_ms=int((WALL_S + 100) * 1000), values={FLOW: 0.1})
+    apply(latest, flow, 100.0)
+    assert values(latest, 100.0)["dcim_cdu_flow_cubic_meters_per_second"] == "0.1"
+
+
+def test_clock_offset_is_taken_from_the_least_delayed_message() -> None:
+    """An agent whose clock is 2 s ahead, with delays of 0.1 s to 5 s."""
+    latest = Latest(100)
+    for n, delay_s in enumerate((5.0, 0.1, 3.0)):
+        apply(latest, at(10.0 * n + 2.0 - delay_s), 10.0 * n)
+    assert abs(float(values(latest, 30.0)["dcim_agent_clock_offset_seconds"]) - 1.9) < 0.01
+    for n in range(40):
+        apply(latest, at(1000.0 + 20.0 * n), 1000.0 + 20.0 * n)
+    assert abs(float(values(latest, 1800.0)["dcim_agent_clock_offset_seconds"])) < 0.01
+
+
+def test_identity_alone_makes_a_device_known() -> None:
+    """A device that has been silent since the collector started is down, not absent."""
+    latest = Latest(100)
+    assert latest.apply_document("cas1", document())
+    found = values(latest, 0.0)
+    assert (found["dcim_device_up"], found["dcim_device_info"]) == ("0", "1")
+    latest.remove_device("cas1", "somebody-else", "cdu-07")
+    assert values(latest, 0.0)
+    latest.remove_device("cas1", "gw-3", "cdu-07")
+    assert not values(latest, 0.0)
+    assert latest.size == 0

@@ -1,0 +1,193 @@
+"""Clocks that are wrong, and agents that run twice: what is believed, and what is noticed."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.receive.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, Places, can_be
+from collector.receive.clones import MOST_AGENTS, REMEMBERED_S, Clones
+from collector.latest.state import AgentState
+from tests.collector.documents import batch, now_ms, status
+from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
+from tests.collector.stored import influx_store, points
+from tests.servers.influxdb import InfluxDB, Row
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+WALL_MS = 1_795_468_800_000
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "believed"),
+    [
+        (WALL_MS, True),
+        (WALL_MS + AHEAD_MS, True),
+        (WALL_MS + AHEAD_MS + 1, False),
+        (WALL_MS - 30 * DAY_MS, True),
+        (WALL_MS - 30 * DAY_MS - 1, False),
+        (0, False),
+        (2_147_483_648_000, False),
+    ],
+)
+def test_times_that_cannot_be_are_told_from_those_that_can(time_ms: int, believed: bool) -> None:  # noqa: FBT001 - the answer
+    assert can_be(time_ms, WALL_MS, oldest_days=30) is believed
+
+
+def test_a_collector_whose_own_clock_is_not_set_believes_every_time_but_those_before_2020() -> None:
+    assert not can_be(EARLIEST_MS - 1, 1000, oldest_days=30)
+    assert can_be(WALL_MS, 1000, oldest_days=30)
+
+
+def test_no_two_messages_of_a_device_get_one_time() -> None:
+    places = Places()
+    assert [places.next("one", WALL_MS) for _ in range(3)] == [WALL_MS, WALL_MS + 1, WALL_MS + 2]
+    assert places.next("other", WALL_MS) == WALL_MS
+    assert places.next("one", WALL_MS + 1) == WALL_MS + 3
+    assert places.next("one", WALL_MS + 10) == WALL_MS + 10
+    # The collector's own clock was set back: no time far ahead is given out for that.
+    assert places.next("one", WALL_MS - DRIFT_MS) == WALL_MS - DRIFT_MS
+
+
+async def test_statuses_that_the_broker_sends_again_are_no_second_process(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """An agent was restarted, and the broker too, before its two hellos were acknowledged."""
+    config = config_for(mosquitto.port, tmp_path)
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        with ledger_locked(config.ledger_path):
+            await publish(client, status(epoch="01JD5A"), status(epoch="01JD5B"))
+            received = "dcim_collector_messages_received_total"
+            await one.reaches(received, lambda count: count == 2)
+            await asyncio.to_thread(mosquitto.restart)
+            await one.reaches(received, lambda count: count >= 4)
+        assert await one.sample('dcim_collector_agent_clones{agent="gw-3",site="cas1"}') == "0.0"
+
+
+async def test_a_kill_between_store_and_ledger_leaves_each_message_stored_once(
+    mosquitto: Mosquitto, influxdb: InfluxDB, tmp_path: Path
+) -> None:
+    """Those included whose time cannot be: what they are stored under is on disk before they are, and they wait."""
+    store = influx_store(influxdb) | {"flush_s": 1.0}  # one group
+    config = config_for(mosquitto.port, tmp_path, store, outbox={"path": str(tmp_path / "outbox.db")})
+    start_ms = now_ms()
+
+    def rows() -> list[Row]:
+        return influxdb.query("SELECT supply_temperature_celsius::float FROM dcim_cdu")
+
+    async with killable(config, tmp_path) as kill, publisher(mosquitto.port) as client:
+        with ledger_locked(config.ledger_path):
+            odd = [batch(seq=seq, time_ms=5_000 + seq) for seq in range(1, 11)]
+            await publish(client, *odd, *(batch(seq=seq, time_ms=start_ms + seq) for seq in range(11, 31)))
+            await eventually(lambda: len(rows()) == 20, "what was in time", timeout_s=20)
+            await kill()
+    async with running(config) as one:
+        stored = 'dcim_collector_ledger_stored_messages{agent="gw-3",site="cas1"}'
+        await one.reaches(stored, lambda count: count == 30)
+        await one.reaches("dcim_collector_spool_messages", lambda count: count == 0)
+        assert await one.sample('dcim_collector_ledger_missing_messages{agent="gw-3",site="cas1"}') == "0.0"
+    times = [row["time"] for row in rows()]
+    assert len(times) == 30
+    assert all(isinstance(each, int) and start_ms <= each <= now_ms() + 30 for each in times)
+
+
+async def test_a_time_that_cannot_be_is_stored_under_receipt_time_with_the_original_beside(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    before = now_ms()
+    async with running(config_for(mosquitto.port, tmp_path)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, batch("cdu-1", seq=1, time_ms=5_000), batch("cdu-2", seq=2, time_ms=2_147_483_648_000))
+        await one.reaches('dcim_collector_message_failures_total{reason="time"}', lambda count: count == 2)
+        await eventually(lambda: len(points(tmp_path)) == 6, "three points each")
+        lines = points(tmp_path)
+    originals = {line.split()[1] for line in lines if "original_timestamp_seconds" in line}
+    assert originals == {"original_timestamp_seconds=5.0", "original_timestamp_seconds=2147483648.0"}
+    for line in lines:
+        assert before <= int(line.rpartition(" ")[2]) // 1_000_000 <= now_ms()
+
+
+@pytest.mark.parametrize(("oldest_days", "is_believed"), [(None, True), (60, True), (30, False)])
+async def test_how_old_is_too_old_is_configured(
+    mosquitto: Mosquitto,
+    tmp_path: Path,
+    oldest_days: int | None,
+    is_believed: bool,  # noqa: FBT001 - the answer
+) -> None:
+    time_ms = now_ms() - 45 * DAY_MS
+    more = {} if oldest_days is None else {"oldest_days": oldest_days}
+    async with running(config_for(mosquitto.port, tmp_path, None, **more)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, batch(time_ms=time_ms))
+        await eventually(lambda: bool(points(tmp_path)), "stored")
+    times = {int(line.rpartition(" ")[2]) // 1_000_000 for line in points(tmp_path)}
+    assert (times == {time_ms}) is is_believed
+    assert is_believed or min(times) > time_ms + 44 * DAY_MS
+
+
+def late(agent: AgentState, seq: int, delay_s: float, now: float) -> float:
+    return agent.lateness_s(batch(seq=seq), delay_s, now)
+
+
+def test_a_clock_that_is_behind_makes_nothing_stale_once_it_is_certain() -> None:
+    agent = AgentState("cas1", "gw-3")
+    assert late(agent, 1, 3600.1, 100.0) == pytest.approx(3600.1)
+    lateness = [late(agent, seq, 3600.1 + seq % 3 / 10, 100.0 + seq) for seq in range(2, 40)]
+    assert lateness[0] > 3600
+    assert lateness[-1] == pytest.approx(0.0, abs=0.5)
+    # The clock is set right: at once nothing is late.
+    assert late(agent, 40, 0.1, 141.0) == pytest.approx(0.1)
+
+
+def test_what_a_broker_held_for_an_hour_is_late_to_the_end() -> None:
+    """A message a second was made and is delivered fifty times as fast; then comes what is live."""
+    agent = AgentState("cas1", "gw-3")
+    for seq in range(3600):
+        now = seq / 50
+        assert late(agent, seq + 1, 3600.0 - seq + now, now) > 60 or seq > 3500
+    assert late(agent, 3601, 0.1, 80.0) == pytest.approx(0.1)
+
+
+def test_backlog_beside_what_is_live_stays_late() -> None:
+    agent = AgentState("cas1", "gw-3")
+    for step in range(60):
+        assert late(agent, 1000 + step, 0.2, float(step)) == pytest.approx(0.2)
+        assert late(agent, 10 + step, 900.0, float(step)) == pytest.approx(900.0)
+
+
+def hello(clones: Clones, epoch: str, now: float, hostname: str = "gw") -> bool:
+    clones.hear(msgspec.structs.replace(status(epoch=epoch), hostname=hostname), now)
+    return ("cas1", "gw-3") in clones.current(now)
+
+
+def test_an_epoch_that_comes_back_after_another_is_a_second_process(caplog: pytest.LogCaptureFixture) -> None:
+    clones = Clones()
+    with caplog.at_level(logging.ERROR):
+        assert not hello(clones, "A", 0.0, "one")
+        assert not hello(clones, "A", 1.0, "one")
+        assert not hello(clones, "B", 2.0, "two")
+        assert hello(clones, "A", 3.0, "one")
+        assert hello(clones, "B", 4.0, "two")
+    assert [record.getMessage() for record in caplog.records] == [
+        "agent=gw-3 site=cas1 runs twice, on hosts two and one; stop one or give it another name"
+    ]
+    assert clones.current(4.0 + REMEMBERED_S) == set()
+
+
+def test_restarts_reconnects_and_wills_are_no_second_process() -> None:
+    clones = Clones()
+    for at, epoch in enumerate(["A", "A", "B", "B", "C", "D", "E", "F"]):
+        assert not hello(clones, epoch, float(at))
+        clones.hear(status(epoch="A", online=False), float(at))
+    assert clones.known() == {("cas1", "gw-3")}
+
+
+def test_names_that_somebody_makes_up_do_not_add_up() -> None:
+    """Those heard of longest ago are let go."""
+    clones = Clones()
+    for number in range(MOST_AGENTS + 10):
+        clones.hear(msgspec.structs.replace(status(), agent=f"gw-{number}"), 1.0)
+    assert len(clones.known()) == MOST_AGENTS
+    assert ("cas1", "gw-9") not in clones.known()
+    assert ("cas1", "gw-10") in clones.known()

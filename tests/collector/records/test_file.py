@@ -1,0 +1,121 @@
+"""The books' file: what is saved is there after kills, damage costs what is damaged, and a disk that refuses costs nothing."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.receive.poll_counts import Attendance, Polled, Who
+from collector.derive.energy.records import Head
+from collector.derive.energy.carbon import Factor
+from collector.derive.energy.hourly import Hour, Terms
+from collector.records.file import (
+    KEPT_H,
+    BooksFile,
+    SiteBooks,
+    Snapshot,
+    pack,
+    pack_polls,
+    unpack,
+    unpack_polls,
+)
+
+NOW_S = 500_000 * 3600 + 60.0
+PDU = Who("s", "gw", "pdu-1")
+TERMS = Terms(("facility:m",), "1", 43.2e6, Factor(600.0, None, estimated=False, source="file", basis="direct"), 700.0)
+HOUR = Hour({"facility:m": 1.5e8}, {"facility:m": 3599.5}, {"facility:m": 12.25}, TERMS)
+
+
+def snapshot(hours: dict[int, Hour] | None = None, answered: int = 0) -> Snapshot:
+    attendance = Attendance()
+    attendance.count(Polled(PDU, "pdu", "fast", 5.0, NOW_S + at, up=True) for at in range(answered))
+    books = SiteBooks(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), hours or {})
+    return Snapshot({"s": books}, attendance.take(), attendance.enrolled)
+
+
+def file_at(path: Path) -> BooksFile:
+    return BooksFile(path, lambda: NOW_S)
+
+
+def answered_in(path: Path) -> float:
+    with sqlite3.connect(path) as db:
+        bodies = db.execute("SELECT body FROM polls").fetchall()
+    return sum(row[1] for (body,) in bodies for row in unpack_polls(body).values())
+
+
+def test_what_was_saved_is_there_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "books.db"
+    killed = file_at(path)
+    killed.save(snapshot({500_000: HOUR}, answered=3))
+    later = file_at(path)  # the first one was never closed
+    assert later.sites == {"s": SiteBooks(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), {500_000: HOUR})}
+    assert later.enrolled[PDU].intervals == {"fast": 5.0}
+    later.save(snapshot(answered=2))
+    assert answered_in(path) == 5
+    assert file_at(path).sites["s"].hours == {500_000: HOUR}
+
+
+def test_hours_are_kept_for_400_days(tmp_path: Path) -> None:
+    file = file_at(tmp_path / "books.db")
+    oldest = 500_000 - KEPT_H
+    file.save(snapshot({oldest: HOUR, oldest - 1: HOUR, 500_000: HOUR}))
+    assert sorted(file_at(tmp_path / "books.db").sites["s"].hours) == [oldest, 500_000]
+
+
+@pytest.mark.parametrize("damage", [b"this is no database", b'{"sites":{}}'])
+def test_a_file_that_makes_no_sense_is_set_aside(
+    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "books.db"
+    path.write_bytes(damage)
+    file = file_at(path)
+    assert file.sites == {}
+    assert (tmp_path / "books.db.damaged").read_bytes() == damage
+    assert "begin anew" in caplog.text
+    file.save(snapshot({500_000: HOUR}))
+    file.close(ended=True)
+    assert file_at(path).sites["s"].hours
+
+
+def test_a_row_that_makes_no_sense_is_damage_too(tmp_path: Path) -> None:
+    path = tmp_path / "books.db"
+    file = file_at(path)
+    file.save(snapshot({500_000: HOUR}))
+    file.close(ended=True)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE hour SET body = x'00'")
+    db.close()
+    assert file_at(path).sites == {}
+    assert (tmp_path / "books.db.damaged").exists()
+
+
+def test_a_disk_that_refuses_is_an_os_error_and_what_was_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "books.db"
+    file = file_at(path)
+    file.save(snapshot({500_000: HOUR}, answered=1))
+    with sqlite3.connect(path, timeout=0.1) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        file._db.execute("PRAGMA busy_timeout = 10")  # noqa: SLF001 - waiting five seconds proves nothing more
+        with pytest.raises(OSError, match="locked"):
+            file.save(snapshot(answered=1))
+    other.close()
+    file.save(snapshot(answered=1))
+    assert answered_in(path) == 2
+    with pytest.raises(OSError, match="unable to open"):
+        file_at(tmp_path)  # a folder is no file
+
+
+@given(
+    st.dictionaries(
+        st.integers(1, 100_000), st.lists(st.integers(0, 10**9).map(lambda n: n / 1000), min_size=3, max_size=3)
+    )
+)
+def test_polls_are_packed_without_loss(rows: dict[int, list[float]]) -> None:
+    assert unpack_polls(pack_polls(rows)) == rows
+
+
+def test_an_hour_is_packed_without_loss() -> None:
+    assert unpack(pack(HOUR)) == HOUR
+    assert unpack(pack(Hour())) == Hour()

@@ -1,0 +1,165 @@
+"""Files survive what disks and power cuts do, and other tools can import them."""
+
+import gzip
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.receive.dead_letters import DeadLetters
+from collector.store.file import FileStore, sound_length
+from rackflow import StoreError
+from tests.servers.captures import REPOSITORY
+from tests.servers.victoriametrics import VictoriaMetrics
+from tests.servers.waiting import eventually
+from tests.servers.web import request
+
+DAY_S = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+FILE = "points-2026-11-23.lp.gz"
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now_s = DAY_S
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def lines(file: Path) -> list[str]:
+    """What a reader of the file gets."""
+    return gzip.decompress(file.read_bytes()).decode().splitlines()
+
+
+async def test_one_file_per_utc_day_and_a_member_per_write(tmp_path: Path) -> None:
+    """Times become nanoseconds; the day changes at midnight UTC."""
+    clock = Clock()
+    store = FileStore(tmp_path, clock, lambda _: None)
+    await store.write(["m f=1.0 1795468800123", "m f=2.0 1795468800124"])
+    await store.write(["m f=3.0 1795468800125"])
+    clock.now_s += 86_400
+    await store.write(["m f=4.0 1795468800126"])
+    await store.close()
+    assert lines(tmp_path / FILE) == [f"m f={n}.0 179546880012{n + 2}000000" for n in (1, 2, 3)]
+    assert lines(tmp_path / "points-2026-11-24.lp.gz") == ["m f=4.0 1795468800126000000"]
+
+
+@given(cut=st.integers(min_value=0, max_value=10_000))
+def test_sound_length_is_the_last_complete_member(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+    """Wherever a file is cut, what remains is the whole writes before."""
+    members = [gzip.compress(f"m f={n}.0 {n}\n".encode() * (n * 50 + 1)) for n in range(5)]
+    whole = b"".join(members)
+    at = cut % (len(whole) + 1)
+    file = tmp_path_factory.mktemp("cut") / "points.lp.gz"
+    file.write_bytes(whole[:at])
+    ends = [sum(map(len, members[: n + 1])) for n in range(len(members))]
+    assert sound_length(file) == max([0, *(end for end in ends if end <= at)])
+
+
+async def test_torn_tail_is_cut_and_counted(tmp_path: Path) -> None:
+    """After a power cut in mid-write the earlier writes are whole and the next one can be read."""
+    torn: list[int] = []
+    store = FileStore(tmp_path, Clock(), torn.append)
+    await store.write(["m f=1.0 1"])
+    await store.close()
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(gzip.compress(b"m f=2.0 2000000\n")[:-5])
+    store = FileStore(tmp_path, Clock(), torn.append)
+    await store.write(["m f=3.0 3"])
+    await store.close()
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000", "m f=3.0 3000000"]
+    assert len(torn) == 1
+
+
+@contextmanager
+def disk_of(size_bytes: int) -> Iterator[None]:
+    """No file of this process may grow beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+async def test_full_disk_is_retryable_and_leaves_the_file_whole(tmp_path: Path) -> None:
+    """A write that only went half-way is taken back; when there is room again the file goes on."""
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    await store.write(["m f=1.0 1"])
+    size = (tmp_path / FILE).stat().st_size
+    with disk_of(size + 20), pytest.raises(StoreError) as raised:
+        await store.write([f"m f={n}.0 {n}" for n in range(1000)])
+    assert raised.value.retryable
+    assert (tmp_path / FILE).stat().st_size == size
+    await store.write(["m f=2.0 2"])
+    await store.close()
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000", "m f=2.0 2000000"]
+
+
+def test_kill_9_in_mid_write_loses_no_confirmed_point(tmp_path: Path) -> None:
+    """Whatever `write` returned for is there afterwards."""
+    program = f"""
+import asyncio, sys, time
+from pathlib import Path
+from collector.store.file import FileStore
+async def go():
+    store = FileStore(Path({str(tmp_path)!r}), time.time, lambda _: None)
+    n = 0
+    while True:
+        await store.write([f"m f={{n}}.0 {{n}}"])
+        print(n, flush=True)
+        n += 1
+asyncio.run(go())
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=REPOSITORY)
+    assert process.stdout is not None
+    for _ in range(20):
+        process.stdout.readline()
+    process.kill()
+    confirmed = 20 + len(process.stdout.read().splitlines())
+    process.wait()
+    process.stdout.close()
+    [file] = tmp_path.glob("*.lp.gz")
+    sound = gzip.decompress(file.read_bytes()[: sound_length(file)]).splitlines()
+    assert len(sound) >= confirmed
+
+
+async def test_a_file_is_imported_as_it_is(tmp_path: Path, victoria_metrics: VictoriaMetrics) -> None:
+    """What `influx write --compression gzip` sends: the file's bytes, nanoseconds, Content-Encoding gzip."""
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    await store.write(["dcim_cdu,device=c supply_temperature_celsius=32.125 1795468800123"])
+    await store.write(["dcim_cdu,device=c supply_temperature_celsius=32.25 1795468801123"])
+    await store.close()
+    headers = {"Content-Encoding": "gzip"}
+    address = f"{victoria_metrics.url}/api/v2/write"
+    answer = request(address, {"precision": "ns"}, body=(tmp_path / FILE).read_bytes(), headers=headers)
+    assert answer.status == 204
+    found = await eventually(lambda: victoria_metrics.export('{device="c"}'), "the series")
+    assert found[0].points == {1795468800123: 32.125, 1795468801123: 32.25}
+
+
+def test_dead_letters_are_bounded_and_survive_a_full_disk(tmp_path: Path) -> None:
+    """Two files of half the limit each at most; a refused write is said, not raised."""
+    path = tmp_path / "dead.jsonl"
+    letters = DeadLetters(path, 100_000)
+    for n in range(100):
+        assert letters.write(n, "topic", "schema", "error", b"x" * 5000, 5000)
+    sizes = [path.stat().st_size, path.with_name("dead.jsonl.1").stat().st_size]
+    assert max(sizes) <= 50_000
+    assert '"time": 99' in path.read_text(encoding="utf-8")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["dead.jsonl", "dead.jsonl.1"]
+    with disk_of(sizes[0] + 5):
+        assert not letters.write(1, "topic", "schema", "error", b"", 0)
+    letters.close()

@@ -1,0 +1,107 @@
+"""What each answer of an engine means: try again, try again slowly, or refused for good."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from collector.store.influx import SLOW_RETRY_S, InfluxStore
+from rackflow import StoreError
+from tests.servers.influxdb import InfluxDB
+from tests.servers.ports import free_port
+
+LINE = "dcim_cdu,device=cdu-07 supply_temperature_celsius=32.125 1795468800123"
+
+
+def store_at(url: str, timeout_s: float = 5.0) -> InfluxStore:
+    """A store for tests."""
+    return InfluxStore(url, "org", "rackflow", "token", timeout_s)
+
+
+async def fault_of(url: str, line: str = LINE, timeout_s: float = 5.0) -> StoreError:
+    """The error of one write."""
+    store = store_at(url, timeout_s)
+    try:
+        with pytest.raises(StoreError) as raised:
+            await store.write([line])
+    finally:
+        await store.close()
+    return raised.value
+
+
+@asynccontextmanager
+async def answering(status: int, headers: dict[str, str] | None = None, delay_s: float = 0.0) -> AsyncIterator[str]:
+    """A peer that answers every write in one way."""
+
+    async def handle(asked: web.Request) -> web.Response:
+        await asked.read()
+        await asyncio.sleep(delay_s)
+        return web.Response(status=status, text='{"error":"as told"}', headers=headers)
+
+    app = web.Application()
+    app.router.add_post("/api/v2/write", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_write_arrives_with_its_own_time(influxdb: InfluxDB) -> None:
+    """Twice is once."""
+    store = store_at(influxdb.url)
+    await store.write([LINE, LINE.replace("32.125", "33.5").replace("123", "124")])
+    await store.write([LINE])
+    await store.close()
+    rows = influxdb.query("SELECT supply_temperature_celsius AS t FROM dcim_cdu")
+    assert [(row["time"], row["t"]) for row in rows] == [(1795468800123, 32.125), (1795468800124, 33.5)]
+
+
+async def test_real_refusals(influxdb: InfluxDB) -> None:
+    """A broken line, a conflict of types, a database that is not there, an engine that is away."""
+    broken = await fault_of(influxdb.url, "dcim_cdu,device=x")
+    assert not broken.retryable
+    assert "unable to parse" in str(broken)
+    store = store_at(influxdb.url)
+    await store.write([LINE])
+    await store.close()
+    conflict = await fault_of(influxdb.url, LINE.replace("32.125", '"warm"'))
+    assert not conflict.retryable
+    influxdb.engine.stop()
+    assert (await fault_of(influxdb.url)).retryable
+    influxdb.front.stop()
+    assert (await fault_of(influxdb.url)).retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retryable", "retry_after_s"),
+    [
+        (400, {}, False, None),
+        (422, {}, False, None),
+        (413, {}, False, None),
+        (401, {}, True, SLOW_RETRY_S),
+        (403, {}, True, SLOW_RETRY_S),
+        (404, {}, True, SLOW_RETRY_S),
+        (429, {"Retry-After": "7"}, True, 7.0),
+        (503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, True, SLOW_RETRY_S),
+        (503, {}, True, None),
+        (500, {}, True, None),
+        (200, {}, True, None),
+    ],
+)
+async def test_statuses(*, status: int, headers: dict[str, str], retryable: bool, retry_after_s: float | None) -> None:
+    """Only what names a fault in the data is for good."""
+    async with answering(status, headers) as url:
+        error = await fault_of(url)
+    assert (error.retryable, error.retry_after_s) == (retryable, retry_after_s)
+
+
+async def test_silence_and_nobody() -> None:
+    """Both are for later."""
+    async with answering(204, delay_s=1.0) as url:
+        assert "no answer within" in str(await fault_of(url, timeout_s=0.2))
+    assert (await fault_of(f"http://127.0.0.1:{free_port()}")).retryable

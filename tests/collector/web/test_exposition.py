@@ -1,0 +1,166 @@
+"""/metrics keeps the catalogue's names and types, and promtool has nothing to say."""
+
+import re
+import subprocess
+import time
+from collections import Counter
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from collector.web.exposition import render
+from collector.latest.latest import Latest
+from collector.ledger.watch import AgentAccount
+from collector.readings import RESERVED, SeriesKeys, resolve
+from collector.self_metrics import Proof, SelfMetrics
+from collector.counters import Tally
+from rackflow import Batch, Metric, catalogue, series_key
+from rackflow.documents import Account, Coolant
+from rackflow.outbox.seam import OutboxStats
+from tests.collector.documents import LABELS, agent_batch, document, now_ms, status
+from tests.servers.process import find_program
+
+
+def full() -> Latest:
+    """Holds a reading of every metric that a batch may carry, and everything the collector says itself."""
+    latest = Latest(100_000)
+    metrics = catalogue().values()
+    skipped = RESERVED | {
+        metric.name for metric in metrics if metric.measurement == "dcim_collector" or metric.derived == "collector"
+    }
+    usable = [metric for metric in metrics if metric.name not in skipped and metric.type != "histogram"]
+    devices = [metric for metric in usable if metric.measurement != "dcim_agent" and "device" not in metric.labels]
+    ours = [metric for metric in usable if metric.measurement == "dcim_agent"]
+    apply(latest, agent_batch({key_of(metric): 1.0 for metric in ours}))
+    latest.apply_status(status("cdu-07"))
+    coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
+    described = document(vendor='A "quoted" \\ one\n')
+    coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
+    latest.apply_document("cas1", msgspec.structs.replace(described, coolant=coolant))
+    states = {key_of(metric): metric.states[0] for metric in devices if metric.states}
+    apply(latest, one_batch({key_of(metric): 1.5 for metric in devices if not metric.states}, states))
+    return latest
+
+
+def key_of(metric: Metric) -> str:
+    """A series of a metric with all its labels."""
+    labels = {
+        label: metric.label_values.get(label, ("1",))[0] for label in metric.labels if label not in ("agent", "feed")
+    }
+    return series_key(metric.name, labels)
+
+
+def one_batch(values: dict[str, float], states: dict[str, str]) -> Batch:
+    """A batch of the known device."""
+    return Batch(
+        agent="gw-3",
+        epoch="e",
+        seq=1,
+        time=now_ms(),
+        device="cdu-07",
+        device_class="cdu",
+        poll="safety",
+        interval_s=1.0,
+        duration_s=0.02,
+        up=True,
+        labels=LABELS | {"feed": "A"},
+        values=values,
+        states=states,
+    )
+
+
+def apply(latest: Latest, one: Batch) -> None:
+    """Hand it over; nothing of it may be skipped."""
+    readings = resolve(one, SeriesKeys())
+    assert not readings.skipped
+    assert latest.apply_batch("cas1", one, readings, 0.0, now_ms() / 1000) == "live"
+
+
+SPOOL = OutboxStats(3, 4096, 65536, 1_700_000_000_000, {}, Account(kind="disk"), durable=True)
+ACCOUNT = AgentAccount(10, 7, 2, 1, 1, Counter({"full": 1}))
+WHO = ("cas1", "gw-3")
+PROOF = Proof(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0})
+
+
+def page(latest: Latest) -> str:
+    """/metrics as it is served."""
+    text, series = render(latest, 1.0)
+    return text + SelfMetrics(Tally(), latest, "127.0.0.1:1883", "file").render(series, PROOF)
+
+
+def test_names_and_types_are_the_catalogue_s() -> None:
+    """Every family with our prefix is in the catalogue with its type, help and no label that it does not have."""
+    seen = set()
+    for family in text_string_to_metric_families(page(full())):
+        if not family.name.startswith("dcim_"):
+            continue
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        metric = catalogue()[name]
+        seen.add(name)
+        assert family.type == (metric.type if metric.type in ("counter", "histogram") else "gauge"), name
+        assert family.documentation == metric.help
+        allowed = {"site", "room", "row", "rack", "device", "feed", "le", *metric.labels}
+        for sample in family.samples:
+            assert sample.labels.keys() <= allowed | ({"state"} if metric.states else set()), name
+            assert sample.timestamp is None
+            has_device = "device" in sample.labels
+            assert has_device == (not name.startswith(("dcim_agent_", "dcim_collector_"))), name
+    missing = catalogue().keys() - seen
+    of_collector = {metric.name for metric in catalogue().values() if metric.derived == "collector"}
+    assert missing == {"dcim_topology_edge_info"} | of_collector
+
+
+def test_text_is_read_back() -> None:
+    """Free text of an identity survives, and exactly one state of a set is 1."""
+    families = {family.name: family for family in text_string_to_metric_families(page(full()))}
+    [info] = families["dcim_device_info"].samples
+    assert info.labels["vendor"] == 'A "quoted" \\ one\n'
+    states = {sample.labels["state"]: sample.value for sample in families["dcim_cdu_pump_state"].samples}
+    assert states == {"running": 1, "standby": 0, "stopped": 0, "failed": 0, "unknown": 0}
+
+
+def test_series_are_unique() -> None:
+    """Prometheus refuses a page that has a series twice."""
+    samples = [line.rpartition(" ")[0] for line in page(full()).splitlines() if not line.startswith("#")]
+    assert len(samples) == len(set(samples))
+
+
+def test_promtool_finds_nothing() -> None:
+    """`promtool check metrics` has no complaint."""
+    promtool = find_program("promtool", "prometheus")
+    text = page(full()).encode()
+    found = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=20, check=False)
+    assert (found.returncode, found.stdout + found.stderr) == (0, b"")
+
+
+@given(st.text())
+def test_any_label_value_is_read_back(vendor: str) -> None:
+    """Escaping follows the text format."""
+    latest = Latest(100)
+    latest.apply_document("cas1", document(vendor=vendor))
+    lines = [line for line in render(latest, 0.0)[0].split("\n") if line.startswith("dcim_device_info")]
+    [line] = lines
+    found = re.search(r'vendor="((?:[^"\\]|\\.)*)"', line)
+    text = found.group(1) if found else ""
+    unescaped = re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match.group(1), match.group(1)), text)
+    assert unescaped == vendor
+
+
+def test_ten_thousand_series_take_less_than_50_ms() -> None:
+    """CPU time of one rendering."""
+    latest = Latest(100_000)
+    keys = SeriesKeys()
+    for n in range(100):
+        values = {f"dcim_pdu_outlet_power_watts{{outlet={outlet}}}": 1.0 * outlet for outlet in range(100)}
+        one = msgspec.structs.replace(one_batch(values, {}), device=f"pdu-{n}")
+        latest.apply_batch("cas1", one, resolve(one, keys), 0.0, now_ms() / 1000)
+    spent = []
+    for _ in range(5):
+        before = time.process_time()
+        text, series = render(latest, 1.0)
+        spent.append(time.process_time() - before)
+        assert series > 10_000
+        assert text.count("\n") > 10_000
+    assert min(spent) < 0.05

@@ -1,0 +1,186 @@
+"""Outboxes, in memory and on disk: what was put comes out, live first, until it is confirmed; what goes is counted."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rackflow.documents import Numbers
+from rackflow.outbox.disk import DiskOutbox
+from rackflow.outbox.file import Limits
+from rackflow.outbox.memory import MemoryOutbox
+
+AnyOutbox: TypeAlias = DiskOutbox | MemoryOutbox
+Make: TypeAlias = Callable[..., AbstractAsyncContextManager[AnyOutbox]]
+
+
+@asynccontextmanager
+async def on_disk(
+    path: Path, epoch: str = "E1", limit: int = 10_000_000, age_s: float = 3600, confirmed_s: float = 0
+) -> AsyncIterator[DiskOutbox]:
+    outbox = DiskOutbox(path, epoch, Limits(limit, age_s, confirmed_s), backlog_per_s=100_000)
+    await outbox.open()
+    keeping = asyncio.create_task(outbox.run(), name="outbox")
+    try:
+        yield outbox
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+        await outbox.close()
+
+
+@asynccontextmanager
+async def in_memory(limit: int = 10_000_000, confirmed_s: float = 0) -> AsyncIterator[MemoryOutbox]:
+    yield MemoryOutbox("E1", limit, backlog_per_s=100_000, confirmed_s=confirmed_s)
+
+
+@pytest.fixture(params=["memory", "disk"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """A new outbox of either kind."""
+    return in_memory if request.param == "memory" else lambda **more: on_disk(tmp_path / "outbox.db", **more)
+
+
+def fill(outbox: AnyOutbox, count: int, size: int = 10) -> None:
+    for _ in range(count):
+        outbox.put("t", lambda seq: f"{seq}".encode().ljust(size), now_ms=5)
+
+
+async def take(outbox: AnyOutbox, count: int) -> list[int]:
+    async with asyncio.timeout(10):
+        return [(await outbox.take()).key for _ in range(count)]
+
+
+async def test_messages_come_in_order_and_are_forgotten_when_confirmed(make: Make) -> None:
+    async with make() as outbox:
+        fill(outbox, 3)
+        assert await take(outbox, 3) == [1, 2, 3]
+        for key in (2, 1, 3, 3):
+            outbox.done(key)
+        assert outbox.stats().messages == 0
+        assert outbox.stats().oldest_ms == 0
+
+
+async def test_what_was_in_flight_comes_again_in_order(make: Make) -> None:
+    async with make() as outbox:
+        fill(outbox, 4)
+        await take(outbox, 3)
+        outbox.done(2)
+        outbox.rewind()
+        assert await take(outbox, 3) == [1, 3, 4]
+        assert outbox.stats().messages == 3
+
+
+async def test_live_goes_before_the_backlog_and_the_account_tells_the_backlog(make: Make) -> None:
+    async with make() as outbox:
+        fill(outbox, 5)
+        await take(outbox, 2)
+        outbox.rewind()
+        fill(outbox, 3)
+        if isinstance(outbox, DiskOutbox):
+            assert await outbox.saved(8)
+        assert outbox.stats().account.held == [Numbers(epoch="E1", first=1, last=5)]
+        assert await take(outbox, 8) == [6, 7, 8, 1, 2, 3, 4, 5]
+        for key in range(1, 9):
+            outbox.done(key)
+        assert outbox.stats().account.held == []
+
+
+async def test_the_backlog_goes_out_at_its_pace_and_live_does_not_wait_for_it() -> None:
+    outbox = MemoryOutbox("E1", 10_000_000, backlog_per_s=20)
+    fill(outbox, 30)
+    outbox.rewind()
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    assert await take(outbox, 12) == list(range(1, 13))
+    assert clock() - began >= 10 / 20 * 0.9
+    fill(outbox, 1)
+    assert await take(outbox, 1) == [31]
+
+
+async def test_a_taker_waits_for_the_next_message(make: Make) -> None:
+    async with make() as outbox, asyncio.timeout(5), asyncio.TaskGroup() as group:
+        taker = group.create_task(outbox.take(), name="taker")
+        await asyncio.sleep(0)
+        assert not taker.done()
+        fill(outbox, 1)
+    assert taker.result().key == 1
+
+
+async def test_the_oldest_goes_when_memory_is_full_and_is_counted() -> None:
+    outbox = MemoryOutbox("E1", 50)
+    fill(outbox, 8)
+    stats = outbox.stats()
+    assert stats.dropped == {"full": 3}
+    assert stats.size_bytes == 50
+    assert stats.account.dropped == [Numbers(epoch="E1", first=1, last=3, reason="full")]
+    assert await take(outbox, 1) == [4]
+
+
+async def test_more_than_is_live_becomes_backlog_and_none_of_it_is_lost(make: Make) -> None:
+    async with make() as outbox:
+        fill(outbox, 5000)
+        keys = await take(outbox, 5000)
+        assert sorted(keys) == list(range(1, 5001))
+        for key in keys:
+            outbox.done(key)
+        assert outbox.stats().messages == 0
+
+
+STEPS = st.lists(st.sampled_from(["put", "take", "done", "rewind"]), max_size=60)
+
+
+@given(STEPS, st.integers(20, 120))
+def test_every_message_is_held_confirmed_or_counted(steps: list[str], limit: int) -> None:
+    async def scenario() -> None:
+        async with in_memory(limit) as outbox:
+            await _walk(outbox, steps)
+            assert outbox.stats().size_bytes <= max(limit, 10)
+
+    asyncio.run(scenario())
+
+
+@given(STEPS)
+@settings(max_examples=30, deadline=None)
+def test_on_disk_every_message_is_held_or_confirmed_and_is_there_after_a_restart(steps: list[str]) -> None:
+    async def scenario(path: Path) -> None:
+        async with on_disk(path) as outbox:
+            confirmed, put = await _walk(outbox, steps)
+        async with on_disk(path, "E2") as outbox:
+            left = outbox.stats().messages
+            found = await take(outbox, left)
+            assert left == put - len(confirmed)
+            assert sorted(key + put for key in found) == sorted(set(range(1, put + 1)) - confirmed)
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(scenario(Path(folder) / "outbox.db"))
+
+
+async def _walk(outbox: AnyOutbox, steps: list[str]) -> tuple[set[int], int]:
+    """Returns the keys confirmed and how many were put."""
+    taken: list[int] = []
+    confirmed: set[int] = set()
+    put = 0
+    for step in steps:
+        stats = outbox.stats()
+        dropped = stats.dropped.get("full", 0)
+        assert put == stats.messages + len(confirmed) + dropped
+        if step == "put":
+            fill(outbox, 1)
+            put += 1
+        elif step == "take" and stats.messages > len(taken):
+            taken += await take(outbox, 1)
+        elif step == "done" and taken:
+            confirmed.add(taken[0])
+            outbox.done(taken.pop(0))
+        elif step == "rewind":
+            outbox.rewind()
+            taken.clear()
+    return confirmed, put

@@ -1,0 +1,124 @@
+"""The site file: lookups of a sound one, and each fault is one line with file, line, key and remedy."""
+
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from rackflow.errors import ConfigError
+from rackflow.site import Site, SiteFile, load_site, parse_site
+from rackflow.process.yaml import load_yaml_file
+
+HERE = Path(__file__).parent
+HALL = HERE / "site_hall.yaml"
+BAD = sorted((HERE / "bad_sites").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def hall() -> Site:
+    return load_site(HALL)
+
+
+def test_power_paths(hall: Site) -> None:
+    assert hall.feeds_of("a1") == ("A", "B")
+    through_a, through_b = hall.path("a2", "A"), hall.path("a2", "B")
+    assert (through_a.ups, through_a.panels) == (("ups-a1", "ups-a2"), ("main-a", "row-a"))
+    assert through_a.pdus == ("pdu-a2-a1", "pdu-a2-a2")
+    assert through_a.breaker_a == {"L1": 188, "L2": 188, "L3": 188}
+    assert (through_b.ups, through_b.panels) == (("ups-b",), ("row-b",))
+    assert hall.path("a1", "A").phases == ("L2",)
+    with pytest.raises(KeyError):
+        hall.path("a1", "C")
+    with pytest.raises(KeyError):
+        hall.feeds_of("a9")
+
+
+def test_what_hangs_where(hall: Site) -> None:
+    assert hall.feed_of("row-a") == "A"
+    assert hall.feed_of("cdu-1") is None
+    assert hall.feed_of("cdu-2") == "A"
+    assert hall.sources("cdu-1") == ("row-a", "row-b")
+    assert hall.fed_from("ups-b") == ("row-b",)
+    assert hall.downstream("main-a") == {"row-a", "cdu-1", "cdu-2", "pdu-a1-a", "pdu-a2-a1", "pdu-a2-a2"}
+    assert [pdu.id for pdu in hall.pdus_of("a1")] == ["pdu-a1-a", "pdu-a1-b"]
+    loop = hall.loop_of("a2")
+    assert loop is not None
+    assert loop.id == "tcs"
+    assert hall.loop_of("a1") is None
+    assert [cdu.id for cdu in hall.cdus_of("fws")] == ["cdu-1", "cdu-2"]
+    assert [meter.id for meter in hall.meters_of("it")] == ["meter-it"]
+    assert [sensor.id for sensor in hall.sensors_at(rack="a2", position="outlet")] == ["a2-rear"]
+    assert [sensor.id for sensor in hall.sensors_at(room="hall")] == ["a1-front", "a2-rear", "rope-1"]
+    assert [sensor.id for sensor in hall.sensors_of_device("box-1")] == ["a2-rear"]
+
+
+def test_a_rack_behind_a_transfer_switch_hangs_from_both_feeds(hall: Site) -> None:
+    text = HALL.read_text(encoding="utf-8")
+    switch = """transfer_switches:
+  - {id: ats-1, rack: a1, a: {from: row-a, breaker_a: 16}, b: {from: B, breaker_a: 20, phases: [L2, L3, L1]}, preferred: b}
+pdus:
+  - {id: pdu-a1-s, rack: a1, from: ats-1, breaker_a: 16}
+"""
+    site = parse_site(text.replace("pdus:\n", switch), "hall")
+    assert [pdu.id for pdu in site.pdus_of("a1")] == ["pdu-a1-a", "pdu-a1-b", "pdu-a1-s"]
+    assert [pdu.id for pdu in site.pdus_of("a1", "A")] == ["pdu-a1-a"]
+    assert site.feeds_of("a1") == hall.feeds_of("a1")  # by PDUs of their own
+    (ats,) = site.switches_of("a1")
+    assert (ats.id, ats.preferred, site.sources("ats-1")) == ("ats-1", "b", ("row-a", "B"))
+    assert [site.feed_of(each.fed_by) for each in ats.inputs.values()] == ["A", "B"]
+    assert site.above("ats-1") == ("ats-1", "row-a", "main-a", "ups-a1", "ups-a2")
+    assert site.labels("pdu-a1-s") == {"site": "t1", "room": "hall", "row": "a", "rack": "a1"}
+    assert site.labels("ats-1") == site.labels("pdu-a1-s")
+    assert "ats-1" in site.devices
+    assert site.downstream("B") >= {"ats-1", "pdu-a1-s"}
+    assert not site.switches_of("a2")
+
+
+@pytest.mark.parametrize(
+    ("device", "labels"),
+    [
+        ("pdu-a1-a", {"site": "t1", "room": "hall", "row": "a", "rack": "a1", "feed": "A"}),
+        ("ups-b", {"site": "t1", "room": "plant", "feed": "B"}),
+        ("cdu-2", {"site": "t1", "room": "hall", "row": "a"}),
+        ("meter-it", {"site": "t1"}),
+        ("box-1", {"site": "t1", "room": "hall", "row": "a"}),
+        ("rope-1", {"site": "t1", "room": "hall"}),
+        ("someone-else", {}),
+    ],
+)
+def test_labels(hall: Site, device: str, labels: dict[str, str]) -> None:
+    assert hall.labels(device) == labels
+    assert (device in hall.devices) == bool(labels)
+
+
+def test_nothing_in_a_site_changes(hall: Site) -> None:
+    with pytest.raises(TypeError):
+        hall.racks["a3"] = hall.racks["a1"]  # type: ignore[index]
+    with pytest.raises(ValueError, match="frozen"):
+        hall.racks["a1"].design_power_w = 1
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_bad_sites(file: Path) -> None:
+    """The folder's files start with the lines that they must yield, all of them."""
+    heads = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# expect: ")]
+    with pytest.raises(ConfigError) as raised:
+        load_site(file)
+    assert str(raised.value).splitlines() == [f"{file}{line.removeprefix('# expect: ')}" for line in heads]
+
+
+def test_every_rule_has_a_bad_site() -> None:
+    assert len(BAD) >= 30
+
+
+def test_schema_takes_what_the_loader_takes() -> None:
+    schema = SiteFile.model_json_schema(by_alias=True)
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(load_yaml_file(HALL))
+
+
+def test_the_message_of_a_missing_file_names_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no-such\.yaml: no such file"):
+        load_site(tmp_path / "no-such.yaml")
+    with pytest.raises(ConfigError, match="x: the file is empty"):
+        parse_site("", "x")

@@ -1,0 +1,47 @@
+"""Commands that end before their time: without their extra, and when nobody reads on."""
+
+import subprocess
+import sys
+
+import pytest
+
+from rackflow.process.commands import lacking
+
+
+@pytest.mark.parametrize(
+    ("program", "module", "function", "library", "extra"),
+    [
+        ("rackflow-agent", "agent", "main", "pymodbus", "agent"),
+        ("rackflow-sim", "simulator", "main", "pymodbus", "sim"),
+        ("rackflow-demo", "simulator", "demo", "iotcore", "sim"),
+    ],
+)
+def test_a_command_without_its_libraries_says_what_to_install(
+    program: str, module: str, function: str, library: str, extra: str
+) -> None:
+    # None in sys.modules is how Python itself marks what cannot be imported.
+    code = (
+        f"import sys; sys.modules['{library}'] = None\nfrom {module}.__main__ import {function}; sys.exit({function}())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 1
+    wanted = f"{program}: {library} is not installed; install rackflow with its extra: rackflow[{extra}]\n"
+    assert (done.stdout, done.stderr) == ("", wanted)
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_fault() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        lacking("rackflow-agent", "agent", ModuleNotFoundError(name="agent.lost"))
+
+
+@pytest.mark.parametrize("command", [["profiles"], ["profiles", "lint"]])
+def test_a_reader_who_has_had_enough_is_no_fault(command: list[str]) -> None:
+    """More than a pipe holds, and less than is written at once."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "agent", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 141
