@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from collector.derive.config import CarbonConfig, DeriveConfig
+from collector.store.lines import Dialect
 from rackflow.process.broker import Broker
 from rackflow.process.config import Secret, StrictModel, load_config
 from rackflow.errors import ConfigError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
-Dialect = Literal["influxdb", "victoriametrics"]
 
 
 class Store(StrictModel):

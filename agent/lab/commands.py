@@ -14,7 +14,7 @@ from agent.profile.schema import Profile
 from agent.lab.commands_modbus import add_modbus_walk, look_modbus, walk_modbus
 from agent.poll.device import SnmpPoller
 from agent.profile.load import load_profiles, parse_profile
-from agent.seams import SnmpTarget
+from agent.snmp.seam import SnmpTarget
 from agent.snmp.gufo import GufoClient
 from rackflow.process.config import check_config
 from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError

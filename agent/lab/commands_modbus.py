@@ -9,7 +9,7 @@ from agent.lab.discover import Found, Look, look_at_modbus
 from agent.profile.schema import Profile
 from agent.modbus.client import PymodbusClient
 from agent.profile.load import load_profiles
-from agent.seams import ModbusTarget
+from agent.modbus.seam import ModbusTarget
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
 from rackflow.errors import ConfigError
 from rackflow.recording.mbrec import Place, dump_mbrec

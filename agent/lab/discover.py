@@ -10,7 +10,7 @@ from agent.modbus.client import PymodbusClient
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.probe_modbus import GATEWAY, recognise_unit
 from agent.profile.recognise import SYS_DESCR, Match
-from agent.seams import SnmpClient
+from agent.snmp.seam import SnmpClient
 from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 
 MOST_ADDRESSES = 65_536

@@ -8,7 +8,8 @@ from agent.config import AgentConfig, Device
 from agent.poll.factory import PollerFactory
 from agent.readings import Identified, Readings
 from agent.lab.replay import read_all
-from agent.seams import ModbusClient, SnmpClient, SnmpValue
+from agent.modbus.seam import ModbusClient
+from agent.snmp.seam import SnmpClient, SnmpValue
 from rackflow.recording.mbrec import RegisterTable
 
 

@@ -7,7 +7,7 @@ from agent.config import Device
 from agent.profile.schema import Profile
 from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
 from agent.readings import Identified, Readings
-from agent.seams import SnmpValue
+from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording.mbrec import RegisterRecording, RegisterTable

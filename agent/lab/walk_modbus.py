@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.profile.schema import Profile
 from agent.profile.plan import plan_device
 from agent.modbus.registers import words_of
-from agent.seams import ModbusClient
+from agent.modbus.seam import ModbusClient
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording.mbrec import BITS, Place, RegisterTable
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from agent.seams import SnmpTarget, SnmpValue
+from agent.snmp.seam import SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
 from rackflow.recording.snmprec import Record
 

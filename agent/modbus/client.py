@@ -12,7 +12,7 @@ from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import ModbusPDU
 
-from agent.seams import ModbusTarget
+from agent.modbus.seam import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from rackflow.recording.mbrec import RegisterTable
 

@@ -1,10 +1,9 @@
 """Modbus requests: in go the registers that are wanted, out come the fewest blocks within the device's limits; pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.profile.schema import Profile, Source
-from agent.modbus.registers import NumberType, WordOrder, words_of
+from agent.modbus.registers import NumberType, WordOrder
 from rackflow.recording.mbrec import RegisterTable
 
 
@@ -29,34 +28,41 @@ class Block:
     fields: tuple[Field, ...]
 
 
-def coalesce(profile: Profile, wanted: Sequence[tuple[str, Source]]) -> Iterator[Block]:
-    """Registers as few requests: neighbours share one across gaps that the device takes, within its maximum."""
-    limits = profile.modbus
-    places = []
-    for ref, source in wanted:
-        kind: NumberType = source.type or "uint16"
-        table: RegisterTable = source.table or limits.table
-        places.append(
-            (table, source.register_ or 0, words_of(kind, source.length), kind, source.order or limits.order, ref)
-        )
-    group: list[tuple[RegisterTable, int, int, NumberType, WordOrder, str]] = []
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One value to be read: `words` registers of a table from a 0-based wire address, and how they are decoded."""
+
+    ref: str
+    table: RegisterTable
+    address: int
+    words: int
+    kind: NumberType
+    order: WordOrder
+
+
+def coalesce(wanted: Iterable[Wanted], max_registers: int, max_gap: int) -> Iterator[Block]:
+    """Group values into as few requests as the device allows.
+
+    Neighbours share a request across at most `max_gap` registers that nobody asked for, as long as it stays within
+    `max_registers`. Both limits are the device's own: some refuse unmapped registers (gap 0), many answer fewer than 125.
+    """
+    group: list[Wanted] = []
     end = 0
-    for place in sorted(places, key=lambda place: place[:3]):
-        table, address, words = place[:3]
-        fits = group and table == group[0][0] and address - end <= limits.max_gap
-        if group and not (fits and max(end, address + words) - group[0][1] <= limits.max_registers):
+    for each in sorted(wanted, key=lambda each: (each.table, each.address, each.words)):
+        fits = group and each.table == group[0].table and each.address - end <= max_gap
+        if group and not (fits and max(end, each.address + each.words) - group[0].address <= max_registers):
             yield _block(group, end)
             group = []
-        end = max(end, address + words) if group else address + words
-        group.append(place)
+        end = max(end, each.address + each.words) if group else each.address + each.words
+        group.append(each)
     if group:
         yield _block(group, end)
 
 
-def _block(group: Sequence[tuple[RegisterTable, int, int, NumberType, WordOrder, str]], end: int) -> Block:
-    start = group[0][1]
-    fields = tuple(Field(ref, address - start, words, kind, order) for _, address, words, kind, order, ref in group)
-    return Block(group[0][0], start, end - start, fields)
+def _block(group: Sequence[Wanted], end: int) -> Block:
+    start = group[0].address
+    fields = tuple(Field(each.ref, each.address - start, each.words, each.kind, each.order) for each in group)
+    return Block(group[0].table, start, end - start, fields)
 
 
 def kept_parts(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:

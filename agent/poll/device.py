@@ -16,7 +16,8 @@ from agent.readings import Identified, Identity, Readings
 from agent.profile.recognise import SYS_DESCR, SYS_UPTIME, suspects
 from agent.modbus.registers import decode
 from agent.profile.rows import planning_columns, planning_instances
-from agent.seams import ModbusClient, SnmpClient
+from agent.modbus.seam import ModbusClient
+from agent.snmp.seam import SnmpClient
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError
 

@@ -7,7 +7,8 @@ from agent.config import AgentConfig, Credential, Device
 from agent.profile.schema import Profile
 from agent.modbus.client import ModbusLinks
 from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
-from agent.seams import ModbusClient, ModbusTarget, SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
+from agent.modbus.seam import ModbusClient, ModbusTarget
+from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
 from agent.snmp.gufo import GufoClient
 from rackflow.errors import ConfigError
 

@@ -16,7 +16,7 @@ from agent.profile.recognise import (
     rounds,
     subtree_answer,
 )
-from agent.seams import SnmpClient
+from agent.snmp.seam import SnmpClient
 from rackflow.errors import DeviceProtocolError
 
 Place = tuple[int, ...]

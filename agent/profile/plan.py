@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.modbus.coalesce import Block, coalesce, kept_parts
+from agent.modbus.coalesce import Block, Wanted, coalesce, kept_parts
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table
 from agent.profile.normalise import Decoder, Gate, RawValue, Slot
-from agent.modbus.registers import NumberType
+from agent.modbus.registers import NumberType, words_of
 from agent.profile.rows import Row
 from rackflow.catalogue import PollClass, catalogue
 from rackflow.series import series_key
@@ -129,8 +129,16 @@ def _requests(profile: Profile, slots: tuple[Slot, ...], fields: Mapping[str, So
     refs = _refs(slots)
     if profile.protocol == "snmp":
         return ClassPlan(slots, oids=tuple(refs))
-    wanted = [(ref, fields[ref]) for ref in refs]
-    return ClassPlan(slots, blocks=tuple(coalesce(profile, wanted)))
+    limits = profile.modbus
+    wanted = [_wanted(profile, ref, fields[ref]) for ref in refs]
+    return ClassPlan(slots, blocks=tuple(coalesce(wanted, limits.max_registers, limits.max_gap)))
+
+
+def _wanted(profile: Profile, ref: str, source: Source) -> Wanted:
+    kind: NumberType = source.type or "uint16"
+    limits = profile.modbus
+    table, order = source.table or limits.table, source.order or limits.order
+    return Wanted(ref, table, source.register_ or 0, words_of(kind, source.length), kind, order)
 
 
 def _refs(slots: Iterable[Slot]) -> dict[str, None]:

@@ -18,7 +18,7 @@ from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncode
 from gufo.snmp.aio import SnmpSession
 
 from agent.snmp.requests import PortionedClient
-from agent.seams import SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
     ConfigError,
     DeviceAuthError,

@@ -13,7 +13,7 @@ from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
 from agent.snmp.requests import PortionedClient
-from agent.seams import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
     ConfigError,
     DeviceAuthError,

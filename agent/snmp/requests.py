@@ -5,7 +5,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from agent.seams import SnmpTarget, SnmpValue
+from agent.snmp.seam import SnmpTarget, SnmpValue
 
 log = logging.getLogger(__name__)
 

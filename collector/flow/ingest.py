@@ -9,9 +9,10 @@ import msgspec
 
 from collector.receive.clocks import Places, can_be
 from collector.receive.clones import Clones
-from collector.config import Dialect
+from collector.store.lines import Dialect
 from collector.receive.dead_letters import DeadLetters
-from collector.receive.delivery import Delivery, Taken
+from collector.flow.prepared import Taken
+from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled, Who
 from collector.latest.latest import Latest
 from collector.ledger.book import Entry, Key, Statement
@@ -64,7 +65,7 @@ class Ingest:
         except ContractError as error:
             tally.failures[error.reason] += 1
             self._bury(delivery, error)
-            return Taken(note=numbered_anyway(delivery, error.reason))
+            return Taken(note=_dead_entry(delivery, error.reason))
         if self._terms.sites is not None and topic.site not in self._terms.sites:
             # A subscription that the broker remembers from an earlier configuration.
             tally.failures["site"] += 1
@@ -92,7 +93,7 @@ class Ingest:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
         except ContractError as error:
             self._bury(delivery, error)
-            return Taken(note=numbered_anyway(delivery, error.reason))
+            return Taken(note=_dead_entry(delivery, error.reason))
         return self._taken(topic, document, delivery, None)
 
     def _taken(self, topic: Topic, document: Known | None, delivery: Delivery, places: Places | None) -> Taken:
@@ -139,6 +140,14 @@ class Ingest:
         )
         if not kept:
             self._tally.write_failures["dead_letter"] += 1
+
+
+def _dead_entry(delivery: Delivery, reason: str) -> Entry | None:
+    number = numbered_anyway(delivery)
+    if number is None:
+        return None
+    key = Key(number.site, number.agent, number.epoch)
+    return Entry(key, number.seq, delivery.wall_ms, delivery.wall_ms, reason)
 
 
 def _polled(topic: Topic, batch: Batch) -> Polled:

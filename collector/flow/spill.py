@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from collector.receive.delivery import Delivery, Taken
+from collector.flow.prepared import Taken
+from collector.receive.delivery import Delivery
 from collector.ledger.book import Entry
 from collector.ledger.file import LedgerFile
 from collector.store.persistence import Persistence

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from collector.receive.delivery import Delivery, Taken
+from collector.flow.prepared import Taken
+from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled
 from collector.ledger.book import Entry
 from collector.ledger.file import LedgerFile

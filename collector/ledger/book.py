@@ -11,7 +11,6 @@ from rackflow.documents import Account
 
 CHUNK = 512
 FULL = (1 << CHUNK) - 1
-HIGHEST = 2**53
 
 
 class Key(NamedTuple):

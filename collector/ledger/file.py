@@ -18,7 +18,7 @@ from collector.ledger.book import Book, Changes, Entry, Key, Statement
 from collector.ledger.tables import create, load_books, load_chunk, save
 from rackflow.process.threads import in_thread
 from rackflow import ConfigError, RackflowError
-from rackflow.outbox.salvage import set_aside
+from rackflow.process.sqlite import set_aside
 from rackflow.process.sqlite import SENSELESS, code, senseless, translated
 
 log = logging.getLogger(__name__)

@@ -2,11 +2,11 @@
 
 import math
 import re
+from typing import NamedTuple
 
 import msgspec
 
 from collector.receive.delivery import Delivery
-from collector.ledger.book import HIGHEST, Entry, Key
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
 from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
@@ -19,6 +19,8 @@ _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status
     "device": DeviceDocument,
     "status": Status,
 }
+MAX_SEQ = 2**53
+"""Largest message number: beyond it a double, and so JSON in many languages, no longer holds every integer (RFC 8259, 6)."""
 _MAX_TIME_MS = 9_223_372_036_854
 """Largest time that an engine counting nanoseconds in 64 bits can hold."""
 
@@ -48,13 +50,22 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
     return topic, document
 
 
+class MessageNumber(NamedTuple):
+    """What names a message for ever: one life (epoch) of an agent of a site, and its number in that life."""
+
+    site: str
+    agent: str
+    epoch: str
+    seq: int
+
+
 class _Numbered(msgspec.Struct):
     epoch: str
     seq: int
 
 
-def numbered_anyway(delivery: Delivery, reason: str) -> Entry | None:
-    """The number of a message that breaks the contract, where it still tells one; its agent is the topic's."""
+def numbered_anyway(delivery: Delivery) -> MessageNumber | None:
+    """The number of a message that breaks the contract, if it still carries one; its agent is the topic's."""
     try:
         topic = parse_topic(delivery.topic)
         found = msgspec.json.decode(delivery.payload, type=_Numbered)
@@ -62,12 +73,11 @@ def numbered_anyway(delivery: Delivery, reason: str) -> Entry | None:
         return None
     if topic.kind not in ("batch", "event") or not _can_be(found.epoch, found.seq, found.seq):
         return None
-    wall_ms = delivery.wall_ms
-    return Entry(Key(topic.site, topic.agent, found.epoch), found.seq, wall_ms, wall_ms, reason)
+    return MessageNumber(topic.site, topic.agent, found.epoch, found.seq)
 
 
 def _can_be(epoch: str, first: int, last: int) -> bool:
-    return _VALUE.fullmatch(epoch) is not None and 1 <= first <= last <= HIGHEST
+    return _VALUE.fullmatch(epoch) is not None and 1 <= first <= last <= MAX_SEQ
 
 
 def _check_number(epoch: str, first: int, last: int) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from collector.receive.poll_counts import Counts, Enrolled, Who, add
 from collector.derive.energy.records import Head
 from collector.derive.energy.hourly import HOUR_S, Hour
-from rackflow.outbox.salvage import set_aside
+from rackflow.process.sqlite import set_aside
 from rackflow.process.sqlite import SENSELESS, code, senseless, translated
 
 log = logging.getLogger(__name__)

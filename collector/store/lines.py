@@ -1,13 +1,15 @@
 """Line protocol: in go batches with their readings, out come points with millisecond timestamps, one line each."""
 
 from collections.abc import Mapping
+from typing import Literal
 
-from collector.config import Dialect
 from rackflow.escape import escape_string, escape_tag
 from collector.readings import Readings, SeriesKeys
 from rackflow import Batch, Event
 from rackflow.catalogue import BASE_LABELS
 
+Dialect = Literal["influxdb", "victoriametrics"]
+"""Which engine reads the lines: VictoriaMetrics drops string fields, so states are written to it as numbers."""
 _LOCATION = tuple(label for label in BASE_LABELS if label != "device")
 
 

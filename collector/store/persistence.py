@@ -6,8 +6,7 @@ import random
 import time
 from typing import Literal, TypeAlias
 
-from collector.receive.dead_letters import DeadLetters
-from collector.store.seam import Store
+from collector.store.seam import DeadLetterSink, Store
 from collector.counters import Tally
 from rackflow import StoreError
 
@@ -21,7 +20,7 @@ Outcome: TypeAlias = Literal["stored", "away", "stopped"]
 class Persistence:
     """Writes, retries with jitter, halves what is refused. `fault` says why the store does not work, None while it does."""
 
-    def __init__(self, store: Store, dead_letters: DeadLetters, tally: Tally) -> None:
+    def __init__(self, store: Store, dead_letters: DeadLetterSink, tally: Tally) -> None:
         self._store = store
         self._dead_letters = dead_letters
         self._tally = tally

@@ -4,6 +4,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
+class DeadLetterSink(Protocol):
+    """Where points go that the store refuses for good."""
+
+    def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
+        """Keep one; False where the disk refuses."""
+
+
 class Store(Protocol):
     """Writes are idempotent: the same point twice is one point."""
 

@@ -15,7 +15,8 @@ from rackflow.errors import ConfigError
 from rackflow.outbox.numbers import add_range
 from rackflow.outbox.seam import Message
 from rackflow.outbox.mark import Mark, MarkFile, Run, gaps, numbers, ranges
-from rackflow.outbox.salvage import readable, set_aside
+from rackflow.outbox.salvage import readable
+from rackflow.process.sqlite import set_aside
 from rackflow.process.sqlite import SENSELESS, code, senseless, translated
 
 log = logging.getLogger(__name__)

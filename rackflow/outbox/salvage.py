@@ -13,17 +13,6 @@ from rackflow.outbox.seam import Message
 SALVAGE_ROWS: Final = 256
 
 
-def set_aside(path: Path) -> Path:
-    """Rename file and log to `<name>.damaged`, over any that was there; returns the new path. Raises OSError."""
-    aside = path.with_name(path.name + ".damaged")
-    for suffix in ("", "-wal"):
-        source, target = path.with_name(path.name + suffix), aside.with_name(aside.name + suffix)
-        target.unlink(missing_ok=True)
-        if source.exists():
-            source.rename(target)
-    return aside
-
-
 def readable(path: Path) -> Iterator[list[Message]]:
     """Messages of a damaged file: from the front until it makes no sense, then from the back."""
     for order in ("ASC", "DESC"):

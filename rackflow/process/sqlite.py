@@ -4,6 +4,7 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 SENSELESS: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -30,3 +31,14 @@ def translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise OSError(_ERRNO.get(code(error), errno.EIO), str(error)) from error
+
+
+def set_aside(path: Path) -> Path:
+    """Rename file and log to `<name>.damaged`, over any that was there; returns the new path. Raises OSError."""
+    aside = path.with_name(path.name + ".damaged")
+    for suffix in ("", "-wal"):
+        source, target = path.with_name(path.name + suffix), aside.with_name(aside.name + suffix)
+        target.unlink(missing_ok=True)
+        if source.exists():
+            source.rename(target)
+    return aside

@@ -1,19 +1,36 @@
 """What passes through a meter: in go the world and the meter's section of the site file, out comes power on each phase; pure."""
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
+from rackflow.site import Site
+from simulator.world.loop import SecondaryLoop
+from simulator.world.network import Network
+from simulator.world.plant import PrimaryLoop
 from simulator.world.supply import none
-
-if TYPE_CHECKING:
-    from simulator.world.world import World
 
 PV_SHARE: Final = 0.08
 """Highest power of a photovoltaic plant, of the site's design. It is elsewhere, and no part of the site's balance."""
 DAY_S: Final = 86_400.0
 
 
-def meter_w(world: "World", meter: str) -> list[float]:
+class Metered(Protocol):
+    """What meters can be put on: the power network, and the loops that take power of their own."""
+
+    @property
+    def site(self) -> Site: ...
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def network(self) -> Network: ...
+    @property
+    def primaries(self) -> Mapping[str, PrimaryLoop]: ...
+    @property
+    def loops(self) -> Mapping[str, SecondaryLoop]: ...
+
+
+def meter_w(world: Metered, meter: str) -> list[float]:
     """Power through a meter on each phase, W."""
     section = world.site.meters[meter]
     if section.role == "pv":
@@ -32,7 +49,7 @@ def _even(watts: float) -> list[float]:
     return [watts / 3] * 3
 
 
-def _through(world: "World", name: str, *, into: bool) -> list[float]:
+def _through(world: Metered, name: str, *, into: bool) -> list[float]:
     network = world.network
     if name in network.ups:
         return network.ups[name].input_w if into else network.ups[name].output_w

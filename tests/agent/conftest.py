@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.seams import SnmpClient, SnmpTarget
+from agent.snmp.seam import SnmpClient, SnmpTarget
 from agent.snmp.gufo import GufoClient
 from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines
 from tests.agent.faulty_peers import GET, integer, oid_octets, tlv

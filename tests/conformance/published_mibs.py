@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from agent.seams import SnmpValue
+from agent.snmp.seam import SnmpValue
 
 ATS, EPDU, AIR = "1.3.6.1.4.1.534.10.2", "1.3.6.1.4.1.534.6.6.6", "1.3.6.1.4.1.476.1.42.3.4"
 

@@ -8,7 +8,7 @@ from agent.poll.device import SnmpPoller
 from agent.poll.probe_snmp import recognise_device
 from agent.profile.load import load_profiles
 from agent.lab.replay import RecordingClient, read_all
-from agent.seams import SnmpCommunity, SnmpTarget, SnmpValue
+from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import DeviceDecodeError
 from rackflow.recording.snmprec import read_snmprec

@@ -22,7 +22,8 @@ from agent.loop import DeviceLoop, Outlet
 from agent.profile.load import load_profiles
 from agent.run import new_epoch, wanted_devices
 from agent.schedule import phase
-from agent.seams import ModbusClient, SnmpClient
+from agent.modbus.seam import ModbusClient
+from agent.snmp.seam import SnmpClient
 from agent.self_metrics import Tally
 from collector.derive.config import DeriveConfig
 from collector.derive.site_figures import SiteFigures

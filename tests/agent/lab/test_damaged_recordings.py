@@ -11,7 +11,7 @@ from agent.profile.load import load_profiles
 from agent.readings import Readings
 from agent.lab.replay import RecordingClient, read_all
 from agent.profile.rows import planning_instances
-from agent.seams import SnmpValue
+from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record, read_snmprec
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"

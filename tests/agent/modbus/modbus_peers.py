@@ -12,7 +12,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.modbus.client import PymodbusClient
-from agent.seams import ModbusTarget
+from agent.modbus.seam import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import Reply
 from tests.servers.ports import free_port

@@ -7,7 +7,7 @@ import tty
 from dataclasses import replace
 
 from agent.modbus.client import ModbusLinks
-from agent.seams import ModbusTarget
+from agent.modbus.seam import ModbusTarget
 from rackflow.errors import DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.modbus.modbus_peers import TIMEOUT_S, answer, connected, fails, rtu_answer, target_of

@@ -8,7 +8,7 @@ from agent.config import Device
 from agent.poll.device import BOOT_METRIC, ModbusPoller, SnmpPoller
 from agent.profile.load import load_profiles
 from agent.profile.recognise import numbers
-from agent.seams import SnmpValue
+from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
 from rackflow.recording.mbrec import RegisterTable
 

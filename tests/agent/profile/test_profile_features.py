@@ -11,7 +11,7 @@ from agent.profile.quantity import leading_number, quantity
 from agent.readings import Readings
 from agent.profile.recognise import numbers
 from agent.lab.replay import read_all
-from agent.seams import SnmpValue
+from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import catalogue
 from rackflow.errors import ProfileError
 

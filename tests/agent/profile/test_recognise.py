@@ -11,7 +11,7 @@ from agent.poll.probe_snmp import recognise_device
 from agent.profile.load import load_profiles
 from agent.profile.recognise import SYS_OBJECT_ID, matches, probe_oids
 from agent.lab.replay import RecordingClient
-from agent.seams import SnmpCommunity, SnmpTarget, SnmpValue
+from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from agent.snmp.gufo import GufoClient
 from rackflow.errors import DeviceProtocolError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import pytest
 
-from agent.seams import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
+from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
 from rackflow.errors import DeviceError
 from tests.agent.faulty_peers import integer
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from agent.seams import SnmpCommunity, SnmpUser
+from agent.snmp.seam import SnmpCommunity, SnmpUser
 from rackflow.errors import DeviceAuthError, DeviceTimeout, DeviceUnreachable
 from tests.agent.conftest import BASE, VALUES, Snmpd
 from tests.agent.snmp.snmp_clients import SYS_NAME, TIMEOUT_S, MakeClient, in_time, target_of

@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.receive.clones import Clones
-from collector.config import Dialect
+from collector.store.lines import Dialect
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.web.exposition import render
 from collector.flow.ingest import Ingest, Terms
 from collector.latest.latest import Latest
 from collector.ledger.ledger import Ledger
-from collector.ledger.book import HIGHEST, Entry, Statement
+from collector.ledger.book import Entry, Statement
+from collector.receive.messages import MAX_SEQ
 from collector.ledger.tables import create, load_books, save
 from collector.web.page import Moment, render_page
 from collector.counters import Tally
@@ -115,7 +116,7 @@ def test_strange_free_text(tmp_path: Path, text: str) -> None:
         assert all("\n" not in line for line in lines)
 
 
-@pytest.mark.parametrize("seq", [-1, 0, HIGHEST + 1, 2**63, 2**64 - 1, 2**70])
+@pytest.mark.parametrize("seq", [-1, 0, MAX_SEQ + 1, 2**63, 2**64 - 1, 2**70])
 @pytest.mark.parametrize("one", [GOOD[0], EVENT], ids=["batch", "event"])
 def test_numbers_that_no_agent_counts_to(tmp_path: Path, one: Batch | Event, seq: int) -> None:
     lines, tally = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, seq=seq)))
@@ -130,7 +131,7 @@ def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, e
 
 
 @pytest.mark.parametrize("name", ["held", "dropped", "ended"])
-@pytest.mark.parametrize(("first", "last"), [(0, 1), (9, 8), (1, HIGHEST + 1), (1, 2**63), (-5, -1)])
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (9, 8), (1, MAX_SEQ + 1), (1, 2**63), (-5, -1)])
 def test_accounts_of_numbers_that_cannot_be(tmp_path: Path, name: str, first: int, last: int) -> None:
     account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})
     one = msgspec.structs.replace(status("cdu-07"), account=account)

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.config import Dialect
+from collector.store.lines import Dialect
 from rackflow.escape import escape_string, escape_tag
 from collector.store.lines import base_tags, batch_lines, event_lines
 from collector.readings import SeriesKeys, resolve

@@ -1,10 +1,12 @@
-"""The seams to the hardware: what the poller asks for, in the words of the protocol, and gets back as plain values."""
+"""What the poller needs of an SNMP engine: requests by OID, answers as plain values.
+
+An object that the device does not have is missing from an answer; everything else that goes wrong is a `DeviceError`.
+Engines must tell the two apart: an answer that lacks what was asked is split and asked again before an object counts as absent.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
-
-from rackflow.recording.mbrec import RegisterTable
 
 SnmpValue = int | float | bytes | str | None
 """INTEGER, Counter, Gauge, TimeTicks: int. Opaque float: float. OCTET STRING: bytes. OID and IpAddress: str. NULL: None."""
@@ -30,16 +32,6 @@ class SnmpClient(Protocol):
 
     async def close(self) -> None:
         """Free the socket; the client is not used again."""
-
-
-class ModbusClient(Protocol):
-    """One Modbus connection, shared by the units behind it; one request is outstanding at a time."""
-
-    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
-        """`count` registers (0..65535) or bits (0, 1) from the 0-based wire `address`. Raises DeviceError."""
-
-    async def close(self) -> None:
-        """Close the connection; the client is not used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +66,3 @@ class SnmpTarget:
     retries: int = 1
     max_varbinds: int = 20
     max_repetitions: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ModbusTarget:
-    """One Modbus link. TCP and RTU over TCP use host and port; serial RTU uses `serial` (a device path) and the line settings."""
-
-    transport: Literal["tcp", "rtu-over-tcp", "serial"]
-    host: str = ""
-    port: int = 502
-    serial: str = ""
-    baudrate: int = 19200
-    parity: Literal["N", "E", "O"] = "N"
-    stopbits: Literal[1, 2] = 1
-    timeout_s: float = 1.0
-    pause_s: float = 0.0
