@@ -19,7 +19,7 @@ from agent.config import Device
 from agent.poll.device import DevicePoller
 from agent.readings import Identified, Readings
 from agent.schedule import Breaker, DeviceSchedule, Due
-from agent.self_metrics import Tally
+from agent.self_metrics import Counters
 from rackflow.catalogue import PollClass
 from rackflow.documents import Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
 from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
@@ -45,7 +45,7 @@ class Outlet:
     agent: str
     epoch: str
     outbox: Outbox
-    tally: Tally
+    tally: Counters
     announce: Callable[[DeviceDocument], None]
     wall: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random

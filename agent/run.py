@@ -18,7 +18,7 @@ from agent.poll.device import DevicePoller
 from agent.publish.publisher import Publisher
 from agent.readings import Readings
 from agent.schedule import phase
-from agent.self_metrics import Tally, own_values
+from agent.self_metrics import Counters, own_values
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
@@ -92,7 +92,7 @@ class Agent:
         self._make_poller = make_poller
         self._load = load
         self._started_ms = int(wall() * 1000)
-        self.tally = Tally()
+        self.tally = Counters()
         self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
         self.outbox = make_outbox(config.outbox, self.epoch)
         self.publisher = Publisher(config.broker, self._status(), self.outbox, self.tally)

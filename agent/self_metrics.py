@@ -14,7 +14,7 @@ DROP_REASONS = ("full", "expired", "disk", "torn")
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """Counters since the start, and the gauges that are nobody else's state. `failures` is by (protocol, reason)."""
 
     polls: Counter[str] = field(default_factory=Counter)
@@ -35,7 +35,7 @@ class Tally:
                 self.failures[protocol, reason] += 0
 
 
-def own_values(tally: Tally, outbox: OutboxStats, devices: Mapping[str, int]) -> dict[str, float]:
+def own_values(tally: Counters, outbox: OutboxStats, devices: Mapping[str, int]) -> dict[str, float]:
     """Values by series key. `devices` counts devices by state: up, down, disabled."""
     found: dict[str, float] = {
         "dcim_agent_poll_overruns_total": tally.overruns,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from collector.derive.latest_figures import Board
+from collector.derive.latest_figures import LatestFigures
 from collector.derive.site_figures import Settings, SiteFigures
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
@@ -88,7 +88,7 @@ def run(devices: int, rounds: int) -> list[str]:
     latest, keys = Latest(10_000_000), SeriesKeys(10_000_000)
     for batch in batches(site, WALL_S):
         latest.apply_batch(site.id, batch, resolve(batch, keys), 100.0, WALL_S)
-    engine, board = SiteFigures(site.id, site, Settings()), Board(5.0)
+    engine, board = SiteFigures(site.id, site, Settings()), LatestFigures(5.0)
     started = time.process_time()
     engine.plan(latest, 100.0)
     planning_s = time.process_time() - started

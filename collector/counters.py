@@ -62,7 +62,7 @@ class CollectorStats:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """Counters since the start, and the gauges that are not somebody else's state."""
 
     messages_received: int = 0

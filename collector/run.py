@@ -11,10 +11,11 @@ from contextlib import AsyncExitStack
 from collector.receive.clones import Clones
 from collector.config import CollectorConfig
 from collector.receive.dead_letters import DeadLetters
-from collector.derive.latest_figures import Board
+from collector.derive.latest_figures import LatestFigures
 from collector.derive.energy.carbon_source import CarbonSource
 from collector.derive.deriver import Deriver
-from collector.records.file import BooksFile
+from collector.records.file import RecordsFile
+from collector.records.keeper import RecordKeeper
 from collector.web.exposition import render
 from collector.flow.ingest import Ingest, Terms
 from collector.latest.latest import Latest
@@ -29,7 +30,7 @@ from collector.store.seam import Store
 from collector.store.file import FileStore
 from collector.store.influx import InfluxStore
 from collector.receive.subscribe import Filters, Subscriber
-from collector.counters import CollectorStats, Tally
+from collector.counters import CollectorStats, Counters
 from collector.web.server import View, WebServer
 from collector.flow.writer import Flush, Writer
 from rackflow import ConfigError, RackflowError
@@ -45,9 +46,9 @@ class Collector:
 
     def __init__(self, config: CollectorConfig) -> None:
         self._config = config
-        self._tally = Tally()
+        self._tally = Counters()
         self.latest = Latest(config.series_limit)
-        self._board = Board(config.derive.interval_s)
+        self._board = LatestFigures(config.derive.interval_s)
         self._site: Site | None = None
         self._stop = asyncio.Event()
         self._subscriber: Subscriber | None = None
@@ -109,12 +110,18 @@ class Collector:
                 self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
                 stack.push_async_callback(self._spill.close)
                 await self._spill.open()
-            deriver = self._deriver()
-            stack.push_async_callback(deriver.close)
-            await self._flow(store, dead_letters, ledger, self._accounts, deriver)
+            keeper, deriver = self._deriving()
+            stack.push_async_callback(keeper.close)
+            await self._flow(store, dead_letters, ledger, self._accounts, keeper, deriver)
 
     async def _flow(
-        self, store: Store, dead_letters: DeadLetters, ledger: LedgerFile, accounts: LedgerWatch, deriver: Deriver
+        self,
+        store: Store,
+        dead_letters: DeadLetters,
+        ledger: LedgerFile,
+        accounts: LedgerWatch,
+        keeper: RecordKeeper,
+        deriver: Deriver,
     ) -> None:
         config, tally = self._config, self._tally
         sites = None if config.sites == "all" else list(config.sites)
@@ -129,7 +136,7 @@ class Collector:
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
-        keep, count = spill.keep if spill else None, deriver.attendance.count
+        keep, count = spill.keep if spill else None, keeper.polls.count
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = Terms(config.store.dialect, chosen, config.oldest_days)
@@ -140,6 +147,7 @@ class Collector:
                 group.create_task(subscriber.run(), name="collector-subscribe"),
                 group.create_task(self._sweep(ledger), name="collector-sweep"),
                 group.create_task(accounts.run(), name="collector-ledger"),
+                group.create_task(keeper.run(), name="collector-records"),
                 *self._start_deriving(group, writer, deriver),
             ]
             if spill is not None:
@@ -154,16 +162,17 @@ class Collector:
             for task in (writing, *others):
                 task.cancel()
 
-    def _deriver(self) -> Deriver:
-        """Raises RackflowError where the books cannot be opened."""
+    def _deriving(self) -> tuple[RecordKeeper, Deriver]:
+        """Raises RackflowError where the records cannot be opened."""
         config, carbon = self._config, self._config.carbon
         try:
-            books = BooksFile(config.books_path)
+            file = RecordsFile(config.books_path)
         except OSError as error:
             what = f"derive: state: {config.books_path} cannot be used: {error.strerror}; choose another path"
             raise RackflowError(what) from error
         settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
-        return Deriver(self.latest, self._board, self._site, settings, config.derive.interval_s, books)
+        deriver = Deriver(self.latest, self._board, self._site, settings, config.derive.interval_s, file.sites)
+        return RecordKeeper(file, self.latest, deriver), deriver
 
     def _start_deriving(self, group: asyncio.TaskGroup, writer: Writer, deriver: Deriver) -> list[asyncio.Task[None]]:
         carbon = self._config.carbon
@@ -227,7 +236,7 @@ async def _pass_on(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> No
         await writer.put(delivery, ingest.take(delivery))
 
 
-def _open_store(config: CollectorConfig, tally: Tally) -> Store:
+def _open_store(config: CollectorConfig, tally: Counters) -> Store:
     store = config.store
     if store.path is not None:
 

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
-from collector.counters import Tally
+from collector.counters import Counters
 from rackflow import catalogue
 from rackflow.outbox.seam import OutboxStats
 
@@ -27,7 +27,7 @@ class Proof:
 
 
 class _OwnMetrics(Collector):
-    def __init__(self, tally: Tally, latest: Latest, broker: str, store: str) -> None:
+    def __init__(self, tally: Counters, latest: Latest, broker: str, store: str) -> None:
         self._tally = tally
         self._latest = latest
         self._broker = broker
@@ -101,7 +101,7 @@ def _counter(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: s
 class SelfMetrics:
     """Text of the process's own metrics."""
 
-    def __init__(self, tally: Tally, latest: Latest, broker: str, store: str) -> None:
+    def __init__(self, tally: Counters, latest: Latest, broker: str, store: str) -> None:
         self._own = _OwnMetrics(tally, latest, broker, store)
         self._registry = CollectorRegistry()
         for register in (self._own, ProcessCollector(registry=None), PlatformCollector(registry=None)):

@@ -13,7 +13,7 @@ from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.self_metrics import Tally
+from agent.self_metrics import Counters
 from rackflow.process.broker import Broker
 from rackflow.documents import MAX_PAYLOAD_BYTES
 
@@ -41,7 +41,7 @@ class Connection(aiomqtt.Client):
         broker: Broker,
         client_id: str,
         will: tuple[str, bytes],
-        tally: Tally,
+        tally: Counters,
         on_confirmed: Callable[[int | str], None],
     ) -> None:
         super().__init__(

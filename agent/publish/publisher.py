@@ -11,7 +11,7 @@ import msgspec
 
 from agent.publish.connection import BrokerError, Connection, refused_credentials
 from agent.publish.retained import Retained
-from agent.self_metrics import Tally
+from agent.self_metrics import Counters
 from rackflow.process.broker import Broker
 from rackflow.documents import Account, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
@@ -28,7 +28,7 @@ FLUSH_STEP_S = 0.02
 class Publisher:
     """Keeps an agent's status and its devices' documents retained, and empties the outbox. `run` it once."""
 
-    def __init__(self, broker: Broker, status: Status, outbox: Outbox, tally: Tally) -> None:
+    def __init__(self, broker: Broker, status: Status, outbox: Outbox, tally: Counters) -> None:
         broker.tls_context()  # raises ConfigError now rather than at the first connection
         self._broker = broker
         self._site = status.site

@@ -25,7 +25,7 @@ class RestsOn:
             self.known = 0
 
 
-class Board:
+class LatestFigures:
     """The latest figures of each site. A cycle that is not repeated in time is taken down, like any series."""
 
     def __init__(self, interval_s: float) -> None:

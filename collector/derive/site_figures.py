@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.derive.energy.records import Books
+from collector.derive.energy.records import EnergyRecords
 from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.liquid.cooling import plan_cdus
 from collector.derive.power.electrical import RackPower, plan_racks
@@ -50,7 +50,7 @@ class SiteFigures:
         self._known: dict[str, _SeriesByKey] = {}
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
-        self.books = Books(
+        self.books = EnergyRecords(
             Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh)
         )
         self._accounts: Accounts | None = None

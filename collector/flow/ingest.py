@@ -11,15 +11,15 @@ from collector.receive.clocks import Places, can_be
 from collector.receive.clones import Clones
 from collector.store.lines import Dialect
 from collector.receive.dead_letters import DeadLetters
-from collector.flow.prepared import Taken
+from collector.flow.prepared import PreparedMessage
 from collector.receive.delivery import Delivery
-from collector.receive.poll_counts import Polled, Who
+from collector.receive.poll_counts import Polled, PolledDevice
 from collector.latest.latest import Latest
 from collector.ledger.book import Entry, Key, Statement
 from collector.store.lines import base_tags, batch_lines, event_lines, original_time_line
 from collector.receive.messages import Known, numbered_anyway, open_message
 from collector.readings import SeriesKeys, resolve
-from collector.counters import Tally
+from collector.counters import Counters
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Ingest:
         self,
         latest: Latest,
         dead_letters: DeadLetters,
-        tally: Tally,
+        tally: Counters,
         clones: Clones,
         terms: Terms,
         hear_late: Callable[[str, Batch], None] | None = None,
@@ -56,7 +56,7 @@ class Ingest:
         self._keys = SeriesKeys()
         self._tags = lru_cache(maxsize=10_000)(_tags)
 
-    def take(self, delivery: Delivery) -> Taken:
+    def take(self, delivery: Delivery) -> PreparedMessage:
         """What is to be stored before the delivery may be acknowledged; nothing for what breaks the contract."""
         tally = self._tally
         tally.messages_received += 1
@@ -65,11 +65,11 @@ class Ingest:
         except ContractError as error:
             tally.failures[error.reason] += 1
             self._bury(delivery, error)
-            return Taken(note=_dead_entry(delivery, error.reason))
+            return PreparedMessage(note=_dead_entry(delivery, error.reason))
         if self._terms.sites is not None and topic.site not in self._terms.sites:
             # A subscription that the broker remembers from an earlier configuration.
             tally.failures["site"] += 1
-            return Taken()
+            return PreparedMessage()
         match document:
             case Batch():
                 self._show(topic, document, delivery)
@@ -87,23 +87,23 @@ class Ingest:
                 self._latest.remove_agent(topic.site, topic.agent)
         return self._taken(topic, document, delivery, self._places)
 
-    def again(self, delivery: Delivery) -> Taken:
+    def again(self, delivery: Delivery) -> PreparedMessage:
         """A delivery that was taken before and kept on disk since; nothing but the store hears of it."""
         try:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
         except ContractError as error:
             self._bury(delivery, error)
-            return Taken(note=_dead_entry(delivery, error.reason))
+            return PreparedMessage(note=_dead_entry(delivery, error.reason))
         return self._taken(topic, document, delivery, None)
 
-    def _taken(self, topic: Topic, document: Known | None, delivery: Delivery, places: Places | None) -> Taken:
+    def _taken(self, topic: Topic, document: Known | None, delivery: Delivery, places: Places | None) -> PreparedMessage:
         """Where `places` is None a time that cannot be was replaced before, and the receipt carries what by."""
         wall_ms = delivery.wall_ms
         if isinstance(document, Status) and document.account is not None:
             key = Key(topic.site, document.agent, document.epoch)
-            return Taken(note=Statement(key, document.account, wall_ms))
+            return PreparedMessage(note=Statement(key, document.account, wall_ms))
         if not isinstance(document, Batch | Event):
-            return Taken()
+            return PreparedMessage()
         time_ms, placed_ms = document.time, None
         if not can_be(time_ms, wall_ms, self._terms.oldest_days):
             device = topic.site, topic.agent, topic.device
@@ -118,7 +118,7 @@ class Ingest:
             self._tally.failures["time"] += 1
             lines.append(original_time_line(tags, document.time, time_ms))
         entry = Entry(Key(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms)
-        return Taken(lines, entry, placed_ms, _polled(topic, placed) if isinstance(placed, Batch) else None)
+        return PreparedMessage(lines, entry, placed_ms, _polled(topic, placed) if isinstance(placed, Batch) else None)
 
     def _show(self, topic: Topic, batch: Batch, delivery: Delivery) -> None:
         tally = self._tally
@@ -151,7 +151,7 @@ def _dead_entry(delivery: Delivery, reason: str) -> Entry | None:
 
 
 def _polled(topic: Topic, batch: Batch) -> Polled:
-    who = Who(topic.site, batch.agent, batch.device)
+    who = PolledDevice(topic.site, batch.agent, batch.device)
     return Polled(who, batch.device_class, batch.poll, batch.interval_s, batch.time / 1000, batch.up)
 
 

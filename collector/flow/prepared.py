@@ -8,7 +8,7 @@ from collector.receive.poll_counts import Polled
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PreparedMessage:
     """What a message came to: lines to store, and what ledger and books are to note once they are stored.
 
     `placed_ms` is the time that it was given because its own cannot be; to come to the same points again, it must be kept.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from collector.flow.prepared import Taken
+from collector.flow.prepared import PreparedMessage
 from collector.receive.delivery import Delivery
 from collector.ledger.book import Entry
 from collector.ledger.file import LedgerFile
@@ -55,7 +55,7 @@ class Spill:
         return False
 
     async def drain(
-        self, persistence: Persistence, ledger: LedgerFile, again: Callable[[Delivery], Taken], most_lines: int
+        self, persistence: Persistence, ledger: LedgerFile, again: Callable[[Delivery], PreparedMessage], most_lines: int
     ) -> None:
         """Until stopped: store what is held, as far as the store takes it."""
         while True:
@@ -82,7 +82,7 @@ class Spill:
         return self._outbox.put(delivery.topic, lambda _: delivery.payload, delivery.wall_ms)
 
 
-async def _news(taken: Sequence[Taken], ledger: LedgerFile) -> list[str]:
+async def _news(taken: Sequence[PreparedMessage], ledger: LedgerFile) -> list[str]:
     """Lines of what is not stored yet: what waited here may have come once more, and have been stored from there."""
     entries = [each.note for each in taken if isinstance(each.note, Entry) and not each.note.dead]
     fresh = await ledger.fresh(entries)

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from collector.flow.prepared import Taken
+from collector.flow.prepared import PreparedMessage
 from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled
 from collector.ledger.book import Entry
 from collector.ledger.file import LedgerFile
 from collector.store.persistence import Persistence, wait
-from collector.counters import Tally
+from collector.counters import Counters
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 2.0
@@ -28,7 +28,7 @@ class Pending:
     """One message and what must be durable before it may be acknowledged; derived points have no message."""
 
     delivery: Delivery | None
-    taken: Taken
+    taken: PreparedMessage
 
     @property
     def is_misplaced(self) -> bool:
@@ -68,7 +68,7 @@ class Writer:
         persistence: Persistence,
         flush: Flush,
         ledger: LedgerFile,
-        tally: Tally,
+        tally: Counters,
         acknowledge: Callable[[Delivery], None],
         keep: Keep | None,
         count: Count,
@@ -87,14 +87,14 @@ class Writer:
         self._space.set()
         self._stopping = persistence.stopping
 
-    async def put(self, delivery: Delivery, taken: Taken) -> None:
+    async def put(self, delivery: Delivery, taken: PreparedMessage) -> None:
         """Hand over one message; waits while too many wait already."""
         while len(self._pending) >= self._flush.messages:
             self._space.clear()
             await self._space.wait()
         self._add(delivery, taken)
 
-    def _add(self, delivery: Delivery | None, taken: Taken) -> None:
+    def _add(self, delivery: Delivery | None, taken: PreparedMessage) -> None:
         self._pending.append(Pending(delivery, taken))
         self._tally.points_waiting += len(taken.lines)
         self._some.set()
@@ -108,7 +108,7 @@ class Writer:
             return
         lines = make_lines()
         for start in range(0, len(lines), self._flush.lines):
-            self._add(None, Taken(lines[start : start + self._flush.lines]))
+            self._add(None, PreparedMessage(lines[start : start + self._flush.lines]))
 
     def stop(self) -> None:
         """Write what is there at once, without trying again, and let `run` end."""

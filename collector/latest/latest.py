@@ -6,7 +6,7 @@ Two clocks are arguments: `now` is monotonic seconds, for receipts and expiry; `
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from collector.latest.state import AgentState, DeviceState, Held, Origin, shelf_life_s
+from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
 from collector.readings import Readings, Series
 from collector.counters import POLL_BUCKETS_S, Histogram
 from rackflow import Batch, DeviceDocument, Status
@@ -41,7 +41,7 @@ class Latest:
         """The known devices of one site."""
         return (device for device in self._devices.values() if device.site == site)
 
-    def held(self, site: str, device: str) -> Mapping[str, Held]:
+    def held(self, site: str, device: str) -> Mapping[str, LatestValue]:
         """What is held of one device, by series key, expired or not; empty where it is not known."""
         found = self._devices.get((site, device))
         return found.series if found is not None else {}
@@ -80,7 +80,7 @@ class Latest:
         self._hold(device.series, agent, batch, readings, now)
         return "live"
 
-    def _hold(self, held: dict[str, Held], agent: AgentState, batch: Batch, readings: Readings, now: float) -> None:
+    def _hold(self, held: dict[str, LatestValue], agent: AgentState, batch: Batch, readings: Readings, now: float) -> None:
         origin, life_s = Origin.of(batch), shelf_life_s(batch.interval_s)
         found: list[tuple[str, Series, float | str]] = [*readings.values, *readings.states]
         for key, series, value in found:
@@ -92,7 +92,7 @@ class Latest:
                     continue
                 self.size += cost
                 self.changes += 1
-                held[key] = Held(series, value, origin, now + life_s, life_s)
+                held[key] = LatestValue(series, value, origin, now + life_s, life_s)
             elif now >= entry.expires_at or agent.follows(origin, entry.origin):
                 entry.value, entry.origin, entry.expires_at, entry.life_s = value, origin, now + life_s, life_s
 
@@ -144,7 +144,7 @@ class Latest:
         for agent in self._agents.values():
             self._drop(agent.series, all_of_it=False, now=now)
 
-    def _drop(self, held: dict[str, Held], *, all_of_it: bool, now: float) -> None:
+    def _drop(self, held: dict[str, LatestValue], *, all_of_it: bool, now: float) -> None:
         for key in [key for key, entry in held.items() if all_of_it or now >= entry.expires_at]:
             self.size -= len(held.pop(key).series.metric.states) or 1
 

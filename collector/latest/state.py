@@ -35,7 +35,7 @@ class Origin:
 
 
 @dataclass(slots=True)
-class Held:
+class LatestValue:
     """One reading; `expires_at` is on the monotonic clock."""
 
     series: Series
@@ -63,7 +63,7 @@ class DeviceState:
     last_success_ms: int | None = None
     poll_duration_s: float | None = None
     rejected: int = 0
-    series: dict[str, Held] = field(default_factory=dict)
+    series: dict[str, LatestValue] = field(default_factory=dict)
     polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
     """Per poll class: interval in seconds, receipt on the monotonic clock, message."""
 
@@ -108,7 +108,7 @@ class AgentState:
     agent: str
     status: Status | None = None
     last_message_s: float = 0.0
-    series: dict[str, Held] = field(default_factory=dict)
+    series: dict[str, LatestValue] = field(default_factory=dict)
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
     _front: tuple[str, int] = ("", 0)
     _skew_s: float = 0.0

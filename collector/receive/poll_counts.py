@@ -13,7 +13,7 @@ LONGEST_SILENCE_S = 31 * 86_400.0
 _EXPECTED, _ANSWERED, _UNANSWERED = range(3)
 
 
-class Who(NamedTuple):
+class PolledDevice(NamedTuple):
     """A device, and the agent that polls it."""
 
     site: str
@@ -24,7 +24,7 @@ class Who(NamedTuple):
 class Polled(NamedTuple):
     """One poll: `interval_s` until the next one, `time_s` since 1970, `up` is whether the device answered."""
 
-    who: Who
+    who: PolledDevice
     device_class: str
     poll: str
     interval_s: float
@@ -32,7 +32,7 @@ class Polled(NamedTuple):
     up: bool
 
 
-class Enrolled(msgspec.Struct):
+class ExpectedDevice(msgspec.Struct):
     """A device that polls are expected of, from `since_s` on, counted up to `until_s`.
 
     `intervals` are seconds by poll class, `sure` those classes of which one poll was answered: a device that is dead is
@@ -51,14 +51,14 @@ class Enrolled(msgspec.Struct):
         return sum(1.0 / interval_s for interval_s in self.intervals.values())
 
 
-Counts = dict[int, dict[Who, list[float]]]
+Counts = dict[int, dict[PolledDevice, list[float]]]
 """By hour since 1970 and device: polls expected, answered, and those that the device is known not to have answered."""
 
 
-class Attendance:
+class PollCounts:
     """Of all sites. Counts are what came since they were taken last; the enrolled ones are carried over a restart."""
 
-    def __init__(self, enrolled: Mapping[Who, Enrolled] | None = None) -> None:
+    def __init__(self, enrolled: Mapping[PolledDevice, ExpectedDevice] | None = None) -> None:
         self.enrolled = dict(enrolled or {})
         self.counts: Counts = {}
 
@@ -67,7 +67,7 @@ class Attendance:
         for poll in polls:
             device = self.enrolled.get(poll.who)
             if device is None:
-                device = self.enrolled[poll.who] = Enrolled(poll.device_class, poll.time_s, poll.time_s, poll.time_s)
+                device = self.enrolled[poll.who] = ExpectedDevice(poll.device_class, poll.time_s, poll.time_s, poll.time_s)
             device.device_class = poll.device_class
             device.heard_s = max(device.heard_s, poll.time_s)
             if poll.up or poll.poll not in device.intervals:
@@ -87,7 +87,7 @@ class Attendance:
                 is_paused = poll.interval_s != device.intervals[poll.poll]
                 row[_UNANSWERED] += max(1.0, poll.interval_s * device.rate()) if is_paused else 1.0
 
-    def learn(self, who: Who, intervals: Mapping[PollClass, float]) -> None:
+    def learn(self, who: PolledDevice, intervals: Mapping[PollClass, float]) -> None:
         """What an agent says that a device is polled for, of one that polls came of."""
         device = self.enrolled.get(who)
         if device is not None and intervals:
@@ -118,7 +118,7 @@ class Attendance:
             for who, row in rows.items():
                 add(self._row(hour, who), row)
 
-    def _expect(self, who: Who, per_s: float, start_s: float, end_s: float) -> None:
+    def _expect(self, who: PolledDevice, per_s: float, start_s: float, end_s: float) -> None:
         at = start_s
         while at < end_s:
             number = int(at // HOUR_S)
@@ -126,7 +126,7 @@ class Attendance:
             self._row(number, who)[_EXPECTED] += per_s * (until - at)
             at = until
 
-    def _row(self, hour: int, who: Who) -> list[float]:
+    def _row(self, hour: int, who: PolledDevice) -> list[float]:
         return self.counts.setdefault(hour, {}).setdefault(who, [0.0, 0.0, 0.0])
 
 

@@ -7,14 +7,14 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 
 import msgspec
 
-from collector.receive.poll_counts import Counts, Enrolled, Who, add
-from collector.derive.energy.records import Head
+from collector.receive.poll_counts import Counts, ExpectedDevice, PolledDevice, add
+from collector.derive.energy.records import Head, SiteRecords
 from collector.derive.energy.hourly import HOUR_S, Hour
 from rackflow.process.sqlite import set_aside
 from rackflow.process.sqlite import SENSELESS, code, senseless, translated
@@ -35,23 +35,15 @@ Rows = dict[int, list[float]]
 
 
 @dataclass(slots=True)
-class SiteBooks:
-    """What the file holds of one site's energy."""
-
-    head: Head = field(default_factory=Head)
-    hours: dict[int, Hour] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Snapshot:
     """What has changed: heads and hours by site, polls that came, and all devices that polls are expected of."""
 
-    sites: Mapping[str, SiteBooks]
+    sites: Mapping[str, SiteRecords]
     counts: Counts
-    enrolled: Mapping[Who, Enrolled]
+    enrolled: Mapping[PolledDevice, ExpectedDevice]
 
 
-class BooksFile:
+class RecordsFile:
     """One file, of one collector. A damaged one is set aside as `<name>.damaged`, and counting begins anew.
 
     Raises OSError where the disk refuses.
@@ -61,8 +53,8 @@ class BooksFile:
         self.path = path
         self._wall_s = wall_s
         self._one = threading.Lock()
-        self.sites: dict[str, SiteBooks] = {}
-        self.enrolled: dict[Who, Enrolled] = {}
+        self.sites: dict[str, SiteRecords] = {}
+        self.enrolled: dict[PolledDevice, ExpectedDevice] = {}
         with translated():
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -128,7 +120,7 @@ class BooksFile:
             db.execute("UPDATE life SET saved_s = ? WHERE started_s = ?", (now_s, self._began))
 
 
-def _enrol(db: sqlite3.Connection, snapshot: Snapshot) -> dict[Who, int]:
+def _enrol(db: sqlite3.Connection, snapshot: Snapshot) -> dict[PolledDevice, int]:
     """Numbers of devices; those that nothing is expected of any more keep theirs."""
     db.execute("UPDATE device SET enrolled = NULL WHERE enrolled IS NOT NULL")
     counted = {who for counts in snapshot.counts.values() for who in counts} - snapshot.enrolled.keys()
@@ -141,7 +133,7 @@ def _enrol(db: sqlite3.Connection, snapshot: Snapshot) -> dict[Who, int]:
         "INSERT OR IGNORE INTO device (site, agent, device, class) VALUES (?, ?, ?, 'unknown')", sorted(counted)
     )
     found = db.execute("SELECT site, agent, device, id FROM device")
-    return {Who(site, agent, device): number for site, agent, device, number in found}
+    return {PolledDevice(site, agent, device): number for site, agent, device, number in found}
 
 
 def _add_polls(db: sqlite3.Connection, site: str, hour: int, counts: Rows) -> None:
@@ -152,24 +144,24 @@ def _add_polls(db: sqlite3.Connection, site: str, hour: int, counts: Rows) -> No
     db.execute("INSERT OR REPLACE INTO polls VALUES (?, ?, ?)", (site, hour, pack_polls(rows)))
 
 
-def load_sites(db: sqlite3.Connection) -> dict[str, SiteBooks]:
+def load_sites(db: sqlite3.Connection) -> dict[str, SiteRecords]:
     """Energy of all sites."""
     try:
         sites = {
-            site: SiteBooks(msgspec.json.decode(head, type=Head)) for site, head in db.execute("SELECT * FROM site")
+            site: SiteRecords(msgspec.json.decode(head, type=Head)) for site, head in db.execute("SELECT * FROM site")
         }
         for site, number, body in db.execute("SELECT site, hour, body FROM hour ORDER BY hour"):
-            sites.setdefault(site, SiteBooks()).hours[number] = unpack(body)
+            sites.setdefault(site, SiteRecords()).hours[number] = unpack(body)
     except msgspec.MsgspecError as error:
         raise senseless(str(error)) from error
     return sites
 
 
-def load_enrolled(db: sqlite3.Connection) -> dict[Who, Enrolled]:
+def load_enrolled(db: sqlite3.Connection) -> dict[PolledDevice, ExpectedDevice]:
     """Devices that polls are expected of."""
     query = "SELECT site, agent, device, enrolled FROM device WHERE enrolled IS NOT NULL"
     try:
-        return {Who(*who): msgspec.json.decode(text, type=Enrolled) for *who, text in db.execute(query)}
+        return {PolledDevice(*who): msgspec.json.decode(text, type=ExpectedDevice) for *who, text in db.execute(query)}
     except msgspec.MsgspecError as error:
         raise senseless(str(error)) from error
 

@@ -10,7 +10,7 @@ from collector.ledger.cli import accounts
 from collector.ledger.tables import read_page
 from collector.report.energy import energy_rows
 from collector.report.period import Period, month
-from collector.report.read import Books, read_books, within_month
+from collector.report.read import SiteMonth, read_books, within_month
 from collector.report.sheet import render
 from collector.report.telemetry import telemetry_rows
 from collector.report.tidy import Rows, as_csv
@@ -47,13 +47,13 @@ def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float)
     return written
 
 
-def _with_ledger(books: Books, config: CollectorConfig) -> Books:
+def _with_ledger(books: SiteMonth, config: CollectorConfig) -> SiteMonth:
     fault, found = "", []
     try:
         found = within_month(accounts([read_page(config.ledger_path)]), books)
     except RackflowError as error:
         fault = str(error)
-    return Books(
+    return SiteMonth(
         *(books.site, books.period, books.hours, books.polls, books.devices, books.saved_s, books.killed),
         accounts=found,
         ledger_fault=fault,
@@ -68,7 +68,7 @@ def about(period: Period, now_s: float) -> str:
     return f"{said}. {'' if period.is_over else 'The month is not over. '}Made on {made} by Rackflow."
 
 
-def _notices(books: Books) -> Iterator[str]:
+def _notices(books: SiteMonth) -> Iterator[str]:
     """What a reader must know before the figures."""
     period = books.period
     last = int(books.saved_s // HOUR_S)

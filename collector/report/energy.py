@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from collector.derive.energy.hourly import Hour
 from collector.report.hours import KWH_J, OPTIONAL, Known, known_of, quantities_of
 from collector.report.period import Period
-from collector.report.read import Books
+from collector.report.read import SiteMonth
 from collector.report.tidy import PeriodKind, Row
 
 LEAST_COVERAGE = 0.5
@@ -83,7 +83,7 @@ _METERED = {
 }
 
 
-def energy_rows(books: Books) -> Iterator[Row]:
+def energy_rows(books: SiteMonth) -> Iterator[Row]:
     """All rows of a site."""
     period = books.period
     known = {hour: known_of(books.hours[hour]) for hour in period.hours() if hour in books.hours}
@@ -113,7 +113,7 @@ def spans(period: Period) -> Iterator[Span]:
         yield "hour_of_day", f"{each:02}:00", f"{(each + 1) % 24:02}:00", of_day[each]
 
 
-def _row(books: Books, figure: Figure, span: Span, known: Mapping[int, Known]) -> Row:
+def _row(books: SiteMonth, figure: Figure, span: Span, known: Mapping[int, Known]) -> Row:
     kind, start, end, hours = span
     whole = [hour for hour in hours if hour in known and all(need in known[hour].values for need in figure.needs)]
     coverage = len(whole) / len(hours) if hours else 0.0
@@ -200,7 +200,7 @@ def _lacking(figure: Figure, hours: Sequence[int], whole: frozenset[int], known:
     return "; ".join([f"{len(whole)} of {len(hours)} h", *named, *more])
 
 
-def _category(books: Books) -> Iterator[Row]:
+def _category(books: SiteMonth) -> Iterator[Row]:
     """Hours by the place where IT is metered."""
     period = books.period
     found = Counter(entry.terms.category for entry in books.hours.values() if entry.terms is not None)

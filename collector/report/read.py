@@ -32,7 +32,7 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class SiteMonth:
     """One site in one month. `killed` are spans, in seconds since 1970, of which the last counts were lost."""
 
     site: str
@@ -47,7 +47,7 @@ class Books:
     is_shared: bool = False
 
 
-def read_books(path: Path, period: Period) -> list[Books]:
+def read_books(path: Path, period: Period) -> list[SiteMonth]:
     """All sites of which the books say anything in the period. Raises RackflowError."""
     if not path.exists():
         raise RackflowError(f"{path}: there are no books; a collector writes them as soon as it runs")
@@ -66,7 +66,7 @@ def read_books(path: Path, period: Period) -> list[Books]:
     return found
 
 
-def _read(db: sqlite3.Connection, period: Period) -> list[Books]:
+def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
     within = (period.first, period.until)
     hours: dict[str, dict[int, Hour]] = {}
     for site, number, body in db.execute("SELECT * FROM hour WHERE hour >= ? AND hour < ? ORDER BY hour", within):
@@ -85,12 +85,12 @@ def _read(db: sqlite3.Connection, period: Period) -> list[Books]:
         if not ended and after >= period.first * HOUR_S and saved < period.until * HOUR_S
     ]
     return [
-        Books(site, period, hours.get(site, {}), polls.get(site, {}), devices.get(site, {}), saved_s, killed)
+        SiteMonth(site, period, hours.get(site, {}), polls.get(site, {}), devices.get(site, {}), saved_s, killed)
         for site in sorted(hours.keys() | polls.keys())
     ]
 
 
-def within_month(found: Iterable[Sums], books: Books) -> list[Sums]:
+def within_month(found: Iterable[Sums], books: SiteMonth) -> list[Sums]:
     """The account of a site's agents: epochs that were alive in the month, and of what is missing that of the month."""
     first_ms, until_ms = books.period.first * HOUR_S * 1000, books.period.until * HOUR_S * 1000
     chosen = [sums for sums in found if sums.key.site == books.site and sums.seen_ms >= first_ms]

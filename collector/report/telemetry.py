@@ -8,7 +8,7 @@ from collector.ledger.account import Sums
 from collector.ledger.epoch import born_ms
 from collector.report.energy import spans
 from collector.report.period import Period
-from collector.report.read import Books
+from collector.report.read import SiteMonth
 from collector.report.tidy import PeriodKind, Row
 
 OF_AGENT = "/*"
@@ -18,7 +18,7 @@ Polls = dict[str, list[float]]
 """By place: polls expected, answered and unanswered, and hours in which any were expected."""
 
 
-def telemetry_rows(books: Books) -> Iterator[Row]:
+def telemetry_rows(books: SiteMonth) -> Iterator[Row]:
     """All rows of a site."""
     if books.is_shared:
         why = "the subscription is shared: this collector sees only a part of the polls"
@@ -33,12 +33,12 @@ def telemetry_rows(books: Books) -> Iterator[Row]:
     yield from account_rows(books.site, books.accounts, books.period)
 
 
-def _places(books: Books) -> Mapping[int, tuple[str, ...]]:
+def _places(books: SiteMonth) -> Mapping[int, tuple[str, ...]]:
     """Of each device the places that its polls count in."""
     return {number: (books.site, f"{device.agent}{OF_AGENT}", device.place) for number, device in books.devices.items()}
 
 
-def _polls(books: Books, hours: Sequence[int], places: Mapping[int, tuple[str, ...]]) -> Polls:
+def _polls(books: SiteMonth, hours: Sequence[int], places: Mapping[int, tuple[str, ...]]) -> Polls:
     found: Polls = {}
     for hour in hours:
         seen = set[str]()
@@ -52,7 +52,7 @@ def _polls(books: Books, hours: Sequence[int], places: Mapping[int, tuple[str, .
     return found
 
 
-def _rows(books: Books, span: tuple[PeriodKind, str, str], found: Polls, hours: int) -> Iterator[Row]:
+def _rows(books: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls, hours: int) -> Iterator[Row]:
     classes = {device.place: device.device_class for device in books.devices.values()}
     kind, start, end = span
     for place, (expected, answered, unanswered, counted) in sorted(found.items()):
@@ -75,7 +75,7 @@ def _rows(books: Books, span: tuple[PeriodKind, str, str], found: Polls, hours: 
                 yield Row(name, place, kind, start, end, count, "polls", coverage, rests)
 
 
-def _lost(books: Books) -> str:
+def _lost(books: SiteMonth) -> str:
     """What makes counts too low."""
     if not books.killed:
         return ""

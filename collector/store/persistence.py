@@ -7,7 +7,7 @@ import time
 from typing import Literal, TypeAlias
 
 from collector.store.seam import DeadLetterSink, Store
-from collector.counters import Tally
+from collector.counters import Counters
 from rackflow import StoreError
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ Outcome: TypeAlias = Literal["stored", "away", "stopped"]
 class Persistence:
     """Writes, retries with jitter, halves what is refused. `fault` says why the store does not work, None while it does."""
 
-    def __init__(self, store: Store, dead_letters: DeadLetterSink, tally: Tally) -> None:
+    def __init__(self, store: Store, dead_letters: DeadLetterSink, tally: Counters) -> None:
         self._store = store
         self._dead_letters = dead_letters
         self._tally = tally

@@ -1,6 +1,6 @@
 """What an operator must see first: in go the held readings of a device, out come words for what is wrong."""
 
-from collector.latest.state import DeviceState, Held
+from collector.latest.state import DeviceState, LatestValue
 
 _STATES = {
     "dcim_ups_output_source": {"battery": "on battery", "bypass": "on bypass", "none": "no output"},
@@ -30,7 +30,7 @@ def alarms_of(device: DeviceState, now: float) -> list[str]:
     return sorted(found)
 
 
-def _alarm(held: Held) -> str | None:
+def _alarm(held: LatestValue) -> str | None:
     name, value = held.series.metric.name, held.value
     if isinstance(value, str):
         word = _STATES.get(name, {}).get(value)

@@ -5,10 +5,10 @@ Written directly: building prometheus-client's sample objects for 10,000 series 
 
 from collections import defaultdict
 
-from collector.derive.latest_figures import Board
+from collector.derive.latest_figures import LatestFigures
 from rackflow.escape import escape_label
 from collector.latest.latest import Latest
-from collector.latest.state import AgentState, DeviceState, Held
+from collector.latest.state import AgentState, DeviceState, LatestValue
 from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS
 
@@ -23,7 +23,7 @@ def labels_text(*pairs: tuple[str, str]) -> str:
     return ",".join(f'{name}="{escape_label(value[:LABEL_LIMIT])}"' for name, value in pairs if value)
 
 
-def render(latest: Latest, now: float, board: Board | None = None) -> tuple[str, int]:
+def render(latest: Latest, now: float, board: LatestFigures | None = None) -> tuple[str, int]:
     """The text, and how many series it has. `now` is monotonic seconds; the board holds the derived figures."""
     latest.expire(now)
     families: Families = defaultdict(list)
@@ -71,7 +71,7 @@ def _device(families: Families, latest: Latest, device: DeviceState, now: float)
     _series(families, device.series, base)
 
 
-def _series(families: Families, series: dict[str, Held], base: str) -> None:
+def _series(families: Families, series: dict[str, LatestValue], base: str) -> None:
     for held in series.values():
         metric = held.series.metric
         name = metric.name

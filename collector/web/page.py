@@ -14,7 +14,7 @@ from collector.derive.engine.graph import Figure
 from collector.web.figures_page import figures_card
 from collector.web.humanise import quantity, span
 from collector.latest.latest import Latest
-from collector.latest.state import DeviceState, Held
+from collector.latest.state import DeviceState, LatestValue
 
 _PLACE = ("room", "row", "rack", "feed")
 _OLD_INTERVALS = 3
@@ -85,7 +85,7 @@ def _device(latest: Latest, device: DeviceState, moment: Moment, outlets_of: str
     )
 
 
-def _tables(held: Sequence[Held], moment: Moment, name: str, outlets_of: str) -> str:
+def _tables(held: Sequence[LatestValue], moment: Moment, name: str, outlets_of: str) -> str:
     table = f"<table>{_rows([each for each in held if not _is_outlet(each)], moment)}</table>"
     outlets = [each for each in held if _is_outlet(each)]
     if not outlets:
@@ -96,11 +96,11 @@ def _tables(held: Sequence[Held], moment: Moment, name: str, outlets_of: str) ->
     return f'{table}<p class="note"><a href="?outlets={quote(name, safe="")}">show {count} outlets</a></p>'
 
 
-def _is_outlet(held: Held) -> bool:
+def _is_outlet(held: LatestValue) -> bool:
     return held.series.metric.field.startswith("outlet_")
 
 
-def _rows(held: Sequence[Held], moment: Moment) -> str:
+def _rows(held: Sequence[LatestValue], moment: Moment) -> str:
     """A row a reading; flags that are not raised share one, so that the one that is stands out."""
     rows = []
     for metric, group in groupby(held, key=lambda each: each.series.metric):
@@ -131,7 +131,7 @@ def _age(device: DeviceState, moment: Moment, *, up: bool) -> str:
     return f"silent, or its agent is gone · {age}"
 
 
-def _reading(held: Held, moment: Moment) -> str:
+def _reading(held: LatestValue, moment: Moment) -> str:
     metric = held.series.metric
     name = metric.field.removesuffix("_total").removesuffix(f"_{metric.unit}") if metric.unit else metric.field
     where = " ".join(f"{value}" for _, value in held.series.labels)

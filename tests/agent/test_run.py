@@ -15,7 +15,7 @@ import pytest
 
 from agent.readings import Readings
 from agent.run import Agent, new_epoch, run
-from agent.self_metrics import Tally, own_values
+from agent.self_metrics import Counters, own_values
 from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
 from rackflow.outbox.memory import MemoryOutbox
@@ -151,7 +151,7 @@ async def test_the_agent_reports_about_itself(mosquitto: Mosquitto) -> None:
 
 
 async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
-    tally = Tally()
+    tally = Counters()
     tally.expect(["snmp", "modbus"])
     tally.rejected["sentinel"] += 1
     values = own_values(tally, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0})

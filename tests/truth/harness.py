@@ -24,7 +24,7 @@ from agent.run import new_epoch, wanted_devices
 from agent.schedule import phase
 from agent.modbus.seam import ModbusClient
 from agent.snmp.seam import SnmpClient
-from agent.self_metrics import Tally
+from agent.self_metrics import Counters
 from collector.derive.config import DeriveConfig
 from collector.derive.site_figures import SiteFigures
 from collector.derive.engine.graph import Figure
@@ -239,7 +239,7 @@ def _tasks(site: TruthSite, agent_yaml: Path, chance: random.Random) -> list["as
         agent=config.agent,
         epoch=epoch,
         outbox=outbox,
-        tally=Tally(),
+        tally=Counters(),
         announce=lambda _: None,
         wall=lambda: site.wall_s,
         draw=chance.random,

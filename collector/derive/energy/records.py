@@ -20,7 +20,15 @@ class Head(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Books:
+class SiteRecords:
+    """What is kept of one site over a restart: its head, and its hours by their number since 1970."""
+
+    head: Head = field(default_factory=Head)
+    hours: dict[int, Hour] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class EnergyRecords:
     """Ledger, emissions and the figures that were stated last; they change with the hour."""
 
     factors: Factors

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Final
 
 from collector.derive.engine.planner import Planner
-from collector.derive.trust.suspects import SUSTAINED_S, Lasting
+from collector.derive.trust.suspects import SUSTAINED_S, HoldTimer
 from rackflow.physics import dew_point_celsius
 from rackflow.site import Site
 
@@ -131,7 +131,7 @@ class Contradictions:
 
     suspects: set[tuple[str, str]] = field(default_factory=set)
     named: set[tuple[str, str]] = field(default_factory=set)
-    _lasting: Lasting = field(default_factory=Lasting)
+    _lasting: HoldTimer = field(default_factory=HoldTimer)
 
     def look(
         self,

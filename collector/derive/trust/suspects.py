@@ -35,7 +35,7 @@ _LEAST_DRIFT = 0.05
 
 
 @dataclass(slots=True)
-class Lasting:
+class HoldTimer:
     """Since when things hold without a break: what holds for long enough is no accident of polls of several moments."""
 
     _since: dict[Hashable, float] = field(default_factory=dict)
@@ -97,8 +97,8 @@ class CduWatch:
     _balance: Cusum = field(default_factory=Cusum)
     _pumping: Cusum = field(default_factory=Cusum)
     _capture: Cusum = field(default_factory=Cusum)
-    _lasting: Lasting = field(default_factory=Lasting)
-    _beyond: Lasting = field(default_factory=Lasting)
+    _lasting: HoldTimer = field(default_factory=HoldTimer)
+    _beyond: HoldTimer = field(default_factory=HoldTimer)
     _power: _Highest = field(default_factory=_Highest)
     _most_w: float = 0.0
 

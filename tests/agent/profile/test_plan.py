@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.modbus.coalesce import coalesce
+from agent.modbus.coalesce import Wanted, coalesce
+from agent.modbus.registers import NumberType, words_of
 from agent.profile.schema import ModbusLimits, Profile, Source
 from agent.profile.plan import Plan, plan_device, without
 from agent.profile.load import load_profiles
@@ -17,16 +18,12 @@ if TYPE_CHECKING:
 
 PROFILES = load_profiles()
 RPDU2 = PROFILES["apc-rpdu2"]
-
-
-def modbus_profile(max_registers: int, max_gap: int) -> Profile:
-    limits = ModbusLimits(max_registers=max_registers, max_gap=max_gap)
-    return PROFILES["aalc-rpu"].model_copy(update={"modbus": limits})
+KINDS: tuple[NumberType, ...] = ("uint16", "int32", "float64")
 
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 65000), st.sampled_from(["uint16", "int32", "float64"])),
+        st.tuples(st.integers(0, 65000), st.sampled_from(KINDS)),
         min_size=1,
         max_size=40,
         unique=True,
@@ -35,12 +32,12 @@ def modbus_profile(max_registers: int, max_gap: int) -> Profile:
     st.integers(0, 40),
 )
 def test_registers_are_covered_once_within_limits(
-    places: list[tuple[int, str]], max_registers: int, max_gap: int
+    places: list[tuple[int, NumberType]], max_registers: int, max_gap: int
 ) -> None:
-    wanted = [(f"{at}:{kind}", Source.model_validate({"register": at, "type": kind})) for at, kind in places]
-    blocks = list(coalesce(modbus_profile(max_registers, max_gap), wanted))
+    wanted = [Wanted(f"{at}:{kind}", "holding", at, words_of(kind, None), kind, "big") for at, kind in places]
+    blocks = list(coalesce(wanted, max_registers, max_gap))
     seen = [field.ref for block in blocks for field in block.fields]
-    assert sorted(seen) == sorted(ref for ref, _ in wanted)
+    assert sorted(seen) == sorted(each.ref for each in wanted)
     for block in blocks:
         assert 1 <= block.count <= max_registers
         assert block.fields[0].offset == 0

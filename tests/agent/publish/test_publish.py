@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.publish.publisher import Publisher
-from agent.self_metrics import Tally
+from agent.self_metrics import Counters
 from rackflow.process.broker import Broker
 from rackflow.documents import Batch, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
@@ -30,7 +30,7 @@ class Sender:
 
     def __init__(self, broker: Broker) -> None:
         self.outbox = MemoryOutbox("E", 10_000_000)
-        self.tally = Tally()
+        self.tally = Counters()
         self.publisher = Publisher(broker, STATUS, self.outbox, self.tally)
 
     def put(self, count: int, padding: str = "") -> None:

@@ -12,7 +12,7 @@ from collector.derive.config import CarbonConfig
 from collector.derive.energy.accounting import without_overlap
 from collector.derive.site_figures import Settings
 from collector.derive.energy.hourly import HOUR_S, Ledger
-from collector.records.file import BooksFile, SiteBooks, Snapshot
+from collector.records.file import RecordsFile, SiteRecords, Snapshot
 from rackflow import ConfigError
 from rackflow.site import Grid
 from tests.collector.derive.hall import WALL_S, Readings, hall
@@ -175,11 +175,11 @@ def test_the_books_survive_a_restart(tmp_path: Path) -> None:
     readings = Readings()
     end = run(readings, 2.0, 120, 100)
     books = readings.engine.books
-    file = BooksFile(tmp_path / "books.db")
-    file.save(Snapshot({"t1": SiteBooks(books.head(), books.changed())}, {}, {}))
+    file = RecordsFile(tmp_path / "books.db")
+    file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()
-    kept = BooksFile(tmp_path / "books.db").sites["t1"]
+    kept = RecordsFile(tmp_path / "books.db").sites["t1"]
     later.engine.books.restore(kept.head, kept.hours)
     figures = later.figures(now=end + 1)
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == pytest.approx(1.2)
@@ -219,12 +219,12 @@ def test_whatever_comes_late_leaves_energy_and_time_as_they_are(late: list[tuple
 def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path: Path) -> None:
     readings = Readings()
     end = run(readings, 1.0, 120, 100)
-    file = BooksFile(tmp_path / "books.db")
+    file = RecordsFile(tmp_path / "books.db")
     books = readings.engine.books
-    file.save(Snapshot({"t1": SiteBooks(books.head(), books.changed())}, {}, {}))
+    file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()  # three hours later, and the meters went on
-    kept = BooksFile(tmp_path / "books.db").sites["t1"]
+    kept = RecordsFile(tmp_path / "books.db").sites["t1"]
     later.engine.books.restore(kept.head, kept.hours)
     counter = "dcim_meter_energy_joules_total{direction=import,role=facility}"
     assert not later.engine.late("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet

@@ -23,7 +23,7 @@ from collector.ledger.book import Entry, Statement
 from collector.receive.messages import MAX_SEQ
 from collector.ledger.tables import create, load_books, save
 from collector.web.page import Moment, render_page
-from collector.counters import Tally
+from collector.counters import Counters
 from rackflow import Batch, DeviceDocument, Event, Status, encode
 from rackflow.documents import Account, Numbers
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status
@@ -44,9 +44,9 @@ ANYTHING: st.SearchStrategy[Json] = st.recursive(
 )
 
 
-def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb") -> tuple[list[str], Tally]:
+def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb") -> tuple[list[str], Counters]:
     """Lines of one message, after everything that shows what is held has been shown."""
-    latest, tally = Latest(1000), Tally()
+    latest, tally = Latest(1000), Counters()
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
     ingest = Ingest(latest, letters, tally, Clones(), Terms(dialect, None, 400))
     wall_s = now_ms() / 1000

@@ -19,7 +19,7 @@ from collector.store.persistence import Persistence
 from collector.flow.spill import Spill
 from collector.store.file import FileStore
 from collector.store.influx import InfluxStore
-from collector.counters import Tally
+from collector.counters import Counters
 from collector.flow.writer import Flush, Writer
 from rackflow import encode
 from tests.collector.documents import batch, now_ms
@@ -31,7 +31,7 @@ from tests.servers.ports import free_port
 @pytest.mark.parametrize("time_ms", [5_000, None], ids=["impossible time", "its own time"])
 async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None) -> None:
     """Under the first time that it was given, where its own cannot be."""
-    tally, counted, acknowledged = Tally(), list[Polled](), list[Delivery]()
+    tally, counted, acknowledged = Counters(), list[Polled](), list[Delivery]()
     wall_ms = now_ms()
     one = batch(time_ms=time_ms or wall_ms)
     payload = encode(one)

@@ -4,22 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.receive.poll_counts import HOUR_S, LONGEST_SILENCE_S, Attendance, Counts, Polled, Who
+from collector.receive.poll_counts import HOUR_S, LONGEST_SILENCE_S, PollCounts, Counts, Polled, PolledDevice
 
-PDU = Who("s", "gw", "pdu-1")
+PDU = PolledDevice("s", "gw", "pdu-1")
 START_S = 500_000 * HOUR_S + 0.0
 
 
-def poll(at_s: float, *, up: bool = True, interval_s: float = 10.0, who: Who = PDU, name: str = "normal") -> Polled:
+def poll(at_s: float, *, up: bool = True, interval_s: float = 10.0, who: PolledDevice = PDU, name: str = "normal") -> Polled:
     return Polled(who, "pdu", name, interval_s, START_S + at_s, up)
 
 
-def sums(counts: Counts, who: Who = PDU) -> list[float]:
+def sums(counts: Counts, who: PolledDevice = PDU) -> list[float]:
     return [sum(rows[who][at] for rows in counts.values() if who in rows) for at in range(3)]
 
 
 def test_all_that_is_expected_comes() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count(poll(at) for at in range(0, 7200, 10))
     attendance.expect(START_S + 7200, {})
     counts = attendance.take()
@@ -28,7 +28,7 @@ def test_all_that_is_expected_comes() -> None:
 
 
 def test_an_outage_is_expected_and_not_there_until_its_backlog_comes() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count(poll(at) for at in range(0, 1200, 10))
     attendance.expect(START_S + 7200, {})
     assert sums(attendance.take()) == pytest.approx([720, 120, 0])
@@ -38,7 +38,7 @@ def test_an_outage_is_expected_and_not_there_until_its_backlog_comes() -> None:
 
 
 def test_a_backlog_from_before_the_first_poll_was_expected_too() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count([poll(3600)])
     attendance.count([poll(1800)])
     attendance.expect(START_S + 3600, {})
@@ -46,7 +46,7 @@ def test_a_backlog_from_before_the_first_poll_was_expected_too() -> None:
 
 
 def test_a_device_that_is_dead_is_asked_less_often_than_expected() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     classes = (("fast", 5.0), ("normal", 10.0))
     attendance.count(poll(0, name=name, interval_s=interval_s) for name, interval_s in classes)
     attendance.count([poll(5, up=False, interval_s=5.0, name="fast")])
@@ -59,25 +59,25 @@ def test_a_device_that_is_dead_is_asked_less_often_than_expected() -> None:
 
 
 def test_a_device_that_never_answered_is_expected_as_often_as_it_was_asked_at_first() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count([poll(0, up=False), *(poll(at, up=False, interval_s=60.0) for at in range(30, 3600, 60))])
     attendance.expect(START_S + 3600, {})
     assert sums(attendance.take())[:2] == pytest.approx([360, 0])
 
 
 def test_what_an_agent_says_of_its_intervals_counts() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count([poll(0), poll(0, name="fast", interval_s=5.0)])
     attendance.learn(PDU, {"normal": 20.0})
-    attendance.learn(Who("s", "gw", "other"), {"normal": 20.0})
+    attendance.learn(PolledDevice("s", "gw", "other"), {"normal": 20.0})
     attendance.expect(START_S + 3600, {})
     assert sums(attendance.take())[0] == pytest.approx(180)
     assert set(attendance.enrolled) == {PDU}
 
 
 def test_a_device_that_is_no_longer_configured_is_not_expected() -> None:
-    attendance = Attendance()
-    agent = Who("s", "gw", "gw")
+    attendance = PollCounts()
+    agent = PolledDevice("s", "gw", "gw")
     attendance.count([poll(0), poll(0, who=agent)])
     attendance.expect(START_S + 60, {("s", "gw"): frozenset({"pdu-1"})})
     assert set(attendance.enrolled) == {PDU, agent}
@@ -89,7 +89,7 @@ def test_a_device_that_is_no_longer_configured_is_not_expected() -> None:
 
 
 def test_what_is_silent_for_a_month_is_let_go() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count([poll(0)])
     attendance.expect(START_S + LONGEST_SILENCE_S, {})
     assert PDU in attendance.enrolled
@@ -98,17 +98,17 @@ def test_what_is_silent_for_a_month_is_let_go() -> None:
 
 
 def test_a_restart_is_expected_through() -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count([poll(0)])
     attendance.expect(START_S + 600, {})
-    later = Attendance(attendance.enrolled)
+    later = PollCounts(attendance.enrolled)
     later.expect(START_S + 3600, {})
     assert sums(attendance.take())[0] + sums(later.take())[0] == pytest.approx(360)
 
 
 @given(st.lists(st.floats(0, 40_000), min_size=1, max_size=30), st.sets(st.floats(0, 50_000), max_size=5))
 def test_expected_is_the_time_since_the_first_poll_whatever_the_order(times: list[float], asked: set[float]) -> None:
-    attendance = Attendance()
+    attendance = PollCounts()
     for at in sorted(asked):
         attendance.expect(START_S + at, {})
     attendance.count(poll(at) for at in times)

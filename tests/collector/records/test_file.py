@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.receive.poll_counts import Attendance, Polled, Who
+from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
 from collector.derive.energy.records import Head
 from collector.derive.energy.carbon import Factor
 from collector.derive.energy.hourly import Hour, Terms
 from collector.records.file import (
     KEPT_H,
-    BooksFile,
-    SiteBooks,
+    RecordsFile,
+    SiteRecords,
     Snapshot,
     pack,
     pack_polls,
@@ -23,20 +23,20 @@ from collector.records.file import (
 )
 
 NOW_S = 500_000 * 3600 + 60.0
-PDU = Who("s", "gw", "pdu-1")
+PDU = PolledDevice("s", "gw", "pdu-1")
 TERMS = Terms(("facility:m",), "1", 43.2e6, Factor(600.0, None, estimated=False, source="file", basis="direct"), 700.0)
 HOUR = Hour({"facility:m": 1.5e8}, {"facility:m": 3599.5}, {"facility:m": 12.25}, TERMS)
 
 
 def snapshot(hours: dict[int, Hour] | None = None, answered: int = 0) -> Snapshot:
-    attendance = Attendance()
+    attendance = PollCounts()
     attendance.count(Polled(PDU, "pdu", "fast", 5.0, NOW_S + at, up=True) for at in range(answered))
-    books = SiteBooks(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), hours or {})
+    books = SiteRecords(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), hours or {})
     return Snapshot({"s": books}, attendance.take(), attendance.enrolled)
 
 
-def file_at(path: Path) -> BooksFile:
-    return BooksFile(path, lambda: NOW_S)
+def file_at(path: Path) -> RecordsFile:
+    return RecordsFile(path, lambda: NOW_S)
 
 
 def answered_in(path: Path) -> float:
@@ -50,7 +50,7 @@ def test_what_was_saved_is_there_after_a_kill(tmp_path: Path) -> None:
     killed = file_at(path)
     killed.save(snapshot({500_000: HOUR}, answered=3))
     later = file_at(path)  # the first one was never closed
-    assert later.sites == {"s": SiteBooks(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), {500_000: HOUR})}
+    assert later.sites == {"s": SiteRecords(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), {500_000: HOUR})}
     assert later.enrolled[PDU].intervals == {"fast": 5.0}
     later.save(snapshot(answered=2))
     assert answered_in(path) == 5

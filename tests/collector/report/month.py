@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from collector.receive.poll_counts import Attendance, Polled, Who
+from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
 from collector.derive.energy.carbon import Factor
 from collector.derive.site_figures import Settings, SiteFigures
-from collector.records.file import BooksFile, SiteBooks, Snapshot
+from collector.records.file import RecordsFile, SiteRecords, Snapshot
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
@@ -63,12 +63,12 @@ class Site:
         """A life of a collector."""
         text = files("simulator").joinpath("sites", "edge.yaml").read_text(encoding="utf-8")
         self.now_s = START_S + start_h * 3600
-        file = BooksFile(self.path, lambda: self.now_s)
+        file = RecordsFile(self.path, lambda: self.now_s)
         latest, keys = Latest(100_000), SeriesKeys()
         engine = SiteFigures("edge", parse_site(text, "edge"), Settings(hourly=dict(self.hourly)))
         if (kept := file.sites.get("edge")) is not None:
             engine.books.restore(kept.head, kept.hours)
-        attendance = Attendance(file.enrolled)
+        attendance = PollCounts(file.enrolled)
         for at in range(round(start_h * 3600 / STEP_S), round((start_h + hours) * 3600 / STEP_S) + 1):
             at_h = at * STEP_S / 3600
             self.now_s = START_S + at * STEP_S
@@ -77,11 +77,11 @@ class Site:
             engine.cycle(latest, at * STEP_S, self.now_s)
             if at % 4 == 0:
                 attendance.expect(self.now_s, {})
-                books = SiteBooks(engine.books.head(), engine.books.changed())
+                books = SiteRecords(engine.books.head(), engine.books.changed())
                 file.save(Snapshot({"edge": books}, attendance.take(), attendance.enrolled))
         file.close(ended=True)
 
-    def _poll(self, latest: Latest, keys: SeriesKeys, attendance: Attendance, at_h: float) -> None:
+    def _poll(self, latest: Latest, keys: SeriesKeys, attendance: PollCounts, at_h: float) -> None:
         for number, device in enumerate(DEVICES):
             if any(each.covers(device, at_h) for each in self.silences):
                 continue
@@ -104,7 +104,7 @@ class Site:
                 values=values,
             )
             latest.apply_batch("edge", batch, resolve(batch, keys), at_h * 3600, self.now_s)
-            who = Who("edge", "gw", device)
+            who = PolledDevice("edge", "gw", device)
             attendance.count([Polled(who, batch.device_class, "slow", STEP_S, self.now_s, up=True)])
 
 

@@ -11,7 +11,7 @@ from collector.derive.energy.hourly import Hour, Terms
 from collector.report.energy import energy_rows
 from collector.report.hours import KWH_J
 from collector.report.period import Period, month
-from collector.report.read import Books
+from collector.report.read import SiteMonth
 from collector.report.tidy import Rows
 
 NOW_S = 1_800_000_000.0
@@ -31,7 +31,7 @@ def hour_of(facility_j: float, it: float, lacking: set[str], known_factor: bool)
 
 
 def rows_of(hours: dict[int, Hour], period: Period) -> Rows:
-    return Rows(energy_rows(Books("s", period, hours, {}, {}, NOW_S)))
+    return Rows(energy_rows(SiteMonth("s", period, hours, {}, {}, NOW_S)))
 
 
 @settings(max_examples=40, deadline=None)

@@ -15,7 +15,7 @@ from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.readings import RESERVED, SeriesKeys, resolve
 from collector.self_metrics import Proof, SelfMetrics
-from collector.counters import Tally
+from collector.counters import Counters
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
 from rackflow.outbox.seam import OutboxStats
@@ -87,7 +87,7 @@ PROOF = Proof(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0})
 def page(latest: Latest) -> str:
     """/metrics as it is served."""
     text, series = render(latest, 1.0)
-    return text + SelfMetrics(Tally(), latest, "127.0.0.1:1883", "file").render(series, PROOF)
+    return text + SelfMetrics(Counters(), latest, "127.0.0.1:1883", "file").render(series, PROOF)
 
 
 def test_names_and_types_are_the_catalogue_s() -> None:

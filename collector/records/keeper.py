@@ -1,0 +1,75 @@
+"""Saves the hourly records of energy and of polls every 30 s, and once more when the collector ends.
+
+Poll counts are taken from memory before they are written and given back if the disk refuses, so a failed save loses nothing.
+Records are optional: nothing here may hold up receiving, storing or acknowledging.
+"""
+
+import asyncio
+import logging
+import time
+
+from collector.derive.deriver import Deriver
+from collector.derive.energy.records import SiteRecords
+from collector.latest.latest import Latest
+from collector.receive.poll_counts import PollCounts, PolledDevice
+from collector.records.file import RecordsFile, Snapshot
+
+log = logging.getLogger(__name__)
+SAVE_S = 30.0
+"""A killed collector loses at most this much of its counts; the report names such spans."""
+
+
+class RecordKeeper:
+    """Writes what `deriver` recorded of energy, and `polls`, into one file."""
+
+    def __init__(self, file: RecordsFile, latest: Latest, deriver: Deriver) -> None:
+        self.polls = PollCounts(file.enrolled)
+        self._file = file
+        self._latest = latest
+        self._deriver = deriver
+        self._fault = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(SAVE_S)
+            await self.save()
+
+    async def close(self) -> None:
+        """Save what is left, once nothing more comes, and let go of the file."""
+        self._deriver.finish()
+        saved = await self.save()
+        try:
+            await asyncio.to_thread(self._file.close, ended=saved)
+        except OSError as error:
+            log.warning("records not closed path=%s error=%s", self._file.path, error)
+
+    async def save(self) -> bool:
+        """Whether the records are on disk; what is not is saved the next time."""
+        configured = {
+            (agent.site, agent.agent): frozenset(agent.status.devices)
+            for agent in self._latest.agents()
+            if agent.status is not None and agent.status.status == "online"
+        }
+        polls = self.polls
+        for device in self._latest.devices():
+            if device.document is not None:
+                polls.learn(PolledDevice(device.site, device.agent, device.device), device.document.intervals)
+        polls.expect(time.time(), configured)
+        energy = self._deriver.records()
+        sites = {name: SiteRecords(each.head(), each.changed()) for name, each in energy.items()}
+        snapshot = Snapshot(sites, polls.take(), dict(polls.enrolled))
+        try:
+            await asyncio.shield(asyncio.to_thread(self._file.save, snapshot))
+        except OSError as error:
+            for name, kept in sites.items():
+                energy[name].ledger.changed |= kept.hours.keys()
+            polls.give_back(snapshot.counts)
+            if not self._fault:
+                log.warning("records not written, they are kept in memory path=%s error=%s", self._file.path, error)
+            self._fault = True
+            return False
+        if self._fault:
+            log.warning("records are written again path=%s", self._file.path)
+        self._fault = False
+        return True
