@@ -12,7 +12,7 @@ from collector.receive.clones import Clones
 from collector.config import CollectorConfig
 from collector.receive.dead_letters import DeadLetters
 from collector.derive.latest_figures import LatestFigures
-from collector.derive.energy.carbon_source import CarbonSource
+from collector.derive.carbon_source import CarbonSource
 from collector.derive.deriver import Deriver
 from collector.records.file import RecordsFile
 from collector.records.keeper import RecordKeeper

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from collector.derive.latest_figures import LatestFigures
-from collector.derive.energy.carbon_source import CarbonSource
+from collector.derive.carbon_source import CarbonSource
 from collector.derive.site_figures import Settings, SiteFigures
 from collector.derive.energy.records import EnergyRecords, SiteRecords
 from collector.latest.latest import Latest

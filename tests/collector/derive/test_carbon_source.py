@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 from pydantic import SecretStr
 
-from collector.derive.energy.carbon_source import CarbonSource
+from collector.derive.carbon_source import CarbonSource
 from collector.derive.config import CarbonConfig
 
 ANSWER = {"carbonIntensity": 512, "datetime": "2026-11-23T10:00:00Z", "isEstimated": True, "fossilFreePercentage": 25}
