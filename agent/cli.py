@@ -14,19 +14,14 @@ from pathlib import Path
 import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.poll.factory import PollerFactory, check_profile
-from agent.profile.schema import Profile
-from agent.lab.commands import add_lab
-from agent.lab.read import read_device
-from agent.profile.load import load_profiles
-from agent.lab.replay import replay, replay_modbus
-from agent.lab.output import render
+from agent.lab import add_lab, read_device, render, replay, replay_modbus
+from agent.poll import PollerFactory, check_profile
+from agent.profile import Profile, load_profiles
 from agent.run import run
-from rackflow.process.config import check_config
 from rackflow.errors import ConfigError, ProfileError, RackflowError
+from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
-from rackflow.recording.mbrec import SUFFIX, read_mbrec
-from rackflow.recording.snmprec import read_snmprec
+from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 from rackflow.version import installed_version
 
 EXIT_FAILED = 1

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from rackflow.process.broker import Broker, Port
 from rackflow.catalogue import POLL_SECONDS, PollClass
-from rackflow.process.config import Name, Secret, StrictModel, load_config
 from rackflow.errors import ConfigError
-from rackflow.outbox.config import OutboxSection
+from rackflow.outbox import OutboxSection
+from rackflow.process.broker import Broker, Port
+from rackflow.process.config import Name, Secret, StrictModel, load_config
 from rackflow.site import Site, load_site
 
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]

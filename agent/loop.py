@@ -16,14 +16,14 @@ from typing import Literal, TypeVar, cast
 import msgspec
 
 from agent.config import Device
-from agent.poll.device import DevicePoller
+from agent.poll import DevicePoller
 from agent.readings import Identified, Readings
 from agent.schedule import Breaker, DeviceSchedule, Due
 from agent.self_metrics import Counters
 from rackflow.catalogue import PollClass
 from rackflow.documents import Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
 from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
-from rackflow.outbox.seam import Outbox
+from rackflow.outbox import Outbox
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 
 from agent.config import AgentConfig, Credential, Device
 from agent.loop import DeviceLoop, Outlet, Poll, Reporter
-from agent.poll.device import DevicePoller
-from agent.publish.publisher import Publisher
+from agent.poll import DevicePoller
+from agent.publish import Publisher
 from agent.readings import Readings
 from agent.schedule import phase
 from agent.self_metrics import Counters, own_values
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
-from rackflow.outbox.config import make_outbox
-from rackflow.outbox.disk import DiskOutbox
+from rackflow.outbox import DiskOutbox, make_outbox
 from rackflow.version import installed_version
 
 log = logging.getLogger(__name__)

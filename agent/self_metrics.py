@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from rackflow.documents import DeviceFault
-from rackflow.outbox.seam import OutboxStats
+from rackflow.outbox import OutboxStats
 
 # A counter that starts at 0 shows its first increase; one that appears at 1 does not.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")

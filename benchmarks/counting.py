@@ -11,8 +11,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from rackflow.recording.snmprec import COUNTER32, Record
-from simulator.snmp.agent import SnmpDevice
+from rackflow.recording import COUNTER32, Record
+from simulator.snmp import SnmpDevice
 
 OID = "1.3.6.1.4.1.53864.1.1.0"
 SESSION_S = 3600

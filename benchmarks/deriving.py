@@ -3,9 +3,8 @@
 import time
 from collections.abc import Iterator
 
-from collector.derive.latest_figures import LatestFigures
-from collector.derive.site_figures import Settings, SiteFigures
-from collector.latest.latest import Latest
+from collector.derive import LatestFigures, Settings, SiteFigures
+from collector.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.site import Site, parse_site

@@ -5,8 +5,8 @@ import json
 import sys
 from importlib.resources import files
 
-from rackflow.recording.snmprec import parse_snmprec
-from simulator.snmp.agent import SnmpDevice
+from rackflow.recording import parse_snmprec
+from simulator.snmp import SnmpDevice
 
 RECORDINGS = ("apc-ups", "apc-rpdu2", "rfc1628-ups")
 

@@ -7,10 +7,10 @@ import statistics
 import time
 from pathlib import Path
 
-from agent.profile.load import load_profiles
-from agent.lab.replay import replay
+from agent.lab import replay
+from agent.profile import load_profiles
 from rackflow.errors import DeviceError
-from rackflow.recording.snmprec import read_snmprec
+from rackflow.recording import read_snmprec
 
 SHIPPED = Path(__file__).resolve().parents[1] / "simulator" / "recordings"
 LARGEST = 3

@@ -5,8 +5,7 @@ import random
 import time
 from pathlib import Path
 
-from collector.ledger.book import Entry, Key
-from collector.ledger.file import LedgerFile
+from collector.ledger import Entry, Key, LedgerFile
 
 MESSAGES = 10_000
 GROUP = 100

@@ -7,8 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
+from rackflow.outbox import DiskOutbox, Limits
 
 RATE_PER_S = 1000
 PAYLOAD = b"x" * 1500

@@ -1,7 +1,7 @@
 """The collector of Rackflow: subscribes to batches, stores them, and exposes the latest readings."""
 
 from collector.config import CollectorConfig, load_collector_config
-from collector.run import Collector, run
 from collector.counters import CollectorStats
+from collector.run import Collector, run
 
 __all__ = ["Collector", "CollectorConfig", "CollectorStats", "load_collector_config", "run"]

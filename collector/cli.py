@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
-from collector.ledger.cli import accounts, as_json, as_table, read_any, since_ms
-from collector.ledger.tables import read_page
-from collector.report.command import add_report, report
+from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
+from collector.report import add_report, report
 from collector.run import run
 from rackflow import ConfigError, RackflowError
 from rackflow.process.logs import configure_logging

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from collector.derive.config import CarbonConfig, DeriveConfig
-from collector.store.lines import Dialect
+from collector.derive import CarbonConfig, DeriveConfig
+from collector.store import Dialect
+from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
 from rackflow.process.config import Secret, StrictModel, load_config
-from rackflow.errors import ConfigError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from rackflow.escape import escape_label
 from rackflow import Batch, ContractError, Metric, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
+from rackflow.escape import escape_label
 
 RESERVED = frozenset(
     {

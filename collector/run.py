@@ -8,31 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
-from collector.receive.clones import Clones
 from collector.config import CollectorConfig
-from collector.receive.dead_letters import DeadLetters
-from collector.derive.latest_figures import LatestFigures
-from collector.derive.carbon_source import CarbonSource
-from collector.derive.deriver import Deriver
-from collector.records.file import RecordsFile
-from collector.records.keeper import RecordKeeper
-from collector.web.exposition import render
-from collector.flow.ingest import Ingest, Terms
-from collector.latest.latest import Latest
-from collector.ledger.file import LedgerFile
-from collector.ledger.tables import encode_page, read_page
-from collector.ledger.watch import LedgerWatch
-from collector.web.page import Moment, render_page
-from collector.store.persistence import Persistence
-from collector.self_metrics import Proof, SelfMetrics
-from collector.flow.spill import Spill
-from collector.store.seam import Store
-from collector.store.file import FileStore
-from collector.store.influx import InfluxStore
-from collector.receive.subscribe import Filters, Subscriber
 from collector.counters import CollectorStats, Counters
-from collector.web.server import View, WebServer
-from collector.flow.writer import Flush, Writer
+from collector.derive import CarbonSource, Deriver, LatestFigures
+from collector.flow import Flush, Ingest, Spill, Terms, Writer
+from collector.latest import Latest
+from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
+from collector.receive import Clones, DeadLetters, Filters, Subscriber
+from collector.records import RecordKeeper, RecordsFile
+from collector.self_metrics import Proof, SelfMetrics
+from collector.store import FileStore, InfluxStore, Persistence, Store
+from collector.web import Moment, View, WebServer, render, render_page
 from rackflow import ConfigError, RackflowError
 from rackflow.site import Site, load_site
 

@@ -7,11 +7,11 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from collector.latest.latest import Latest
-from collector.ledger.watch import AgentAccount
 from collector.counters import Counters
+from collector.latest import Latest
+from collector.ledger import AgentAccount
 from rackflow import catalogue
-from rackflow.outbox.seam import OutboxStats
+from rackflow.outbox import OutboxStats
 
 
 @dataclass(frozen=True, slots=True)

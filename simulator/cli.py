@@ -12,17 +12,20 @@ from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
 from rackflow.process.logs import configure_logging
-from rackflow.recording.mbrec import SUFFIX, read_mbrec
-from rackflow.recording.snmprec import read_snmprec
-from simulator.models.cdu import CduModel
-from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
+from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 from simulator.live import Model, run_models, vary_load
-from simulator.models.meter import METER_UNIT, MeterModel, meter_registers
-from simulator.modbus.server import ModbusServer
-from simulator.models.registers import RecordedRegisters
-from simulator.site.cli import add_site_commands
-from simulator.snmp.agent import SnmpDevice
-from simulator.snmp.users import parse_user
+from simulator.modbus import ModbusServer
+from simulator.models import (
+    CDU_UNIT,
+    METER_UNIT,
+    CduModel,
+    MeterModel,
+    RecordedRegisters,
+    cdu_registers,
+    meter_registers,
+)
+from simulator.site import add_site_commands
+from simulator.snmp import SnmpDevice, parse_user
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from rackflow.recording.snmprec import Record
-from simulator.models.load_overlay import Swing, overlay
-from simulator.snmp.agent import SnmpDevice
+from rackflow.recording import Record
+from simulator.models import Swing, overlay
+from simulator.snmp import SnmpDevice
 
 RECORDINGS: Final = Path(__file__).parent / "recordings"
 """Recordings that come with the simulator: `apc-rpdu2`, `apc-ups` and `rfc1628-ups`, each with the suffix `.snmprec`."""

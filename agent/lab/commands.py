@@ -7,18 +7,15 @@ import sys
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
+from agent.lab.commands_modbus import add_modbus_walk, look_modbus, walk_modbus
 from agent.lab.discover import Found, Look, addresses_of, discover, look_at_snmp
 from agent.lab.draft import draft
-from agent.poll.factory import snmp_target
-from agent.profile.schema import Profile
-from agent.lab.commands_modbus import add_modbus_walk, look_modbus, walk_modbus
-from agent.poll.device import SnmpPoller
-from agent.profile.load import load_profiles, parse_profile
-from agent.snmp.seam import SnmpTarget
-from agent.snmp.gufo import GufoClient
-from rackflow.process.config import check_config
+from agent.poll import SnmpPoller, snmp_target
+from agent.profile import Profile, load_profiles, parse_profile
+from agent.snmp import GufoClient, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
-from rackflow.recording.snmprec import Record, dump_snmprec, read_snmprec
+from rackflow.process.config import check_config
+from rackflow.recording import Record, dump_snmprec, read_snmprec
 
 MOST_RECORDS = 200_000
 

@@ -6,13 +6,11 @@ import sys
 from pathlib import Path
 
 from agent.lab.discover import Found, Look, look_at_modbus
-from agent.profile.schema import Profile
-from agent.modbus.client import PymodbusClient
-from agent.profile.load import load_profiles
-from agent.modbus.seam import ModbusTarget
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
+from agent.modbus import ModbusTarget, PymodbusClient
+from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
-from rackflow.recording.mbrec import Place, dump_mbrec
+from rackflow.recording import Place, dump_mbrec
 
 USUAL_UNITS = (1, 255, 0)
 LAST_UNIT = 255

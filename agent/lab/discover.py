@@ -5,12 +5,10 @@ import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.profile.schema import Profile
-from agent.modbus.client import PymodbusClient
-from agent.poll.probe_snmp import recognise_device
-from agent.poll.probe_modbus import GATEWAY, recognise_unit
-from agent.profile.recognise import SYS_DESCR, Match
-from agent.snmp.seam import SnmpClient
+from agent.modbus import PymodbusClient
+from agent.poll import GATEWAY, recognise_device, recognise_unit
+from agent.profile import SYS_DESCR, Match, Profile
+from agent.snmp import SnmpClient
 from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 
 MOST_ADDRESSES = 65_536

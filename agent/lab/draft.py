@@ -6,8 +6,8 @@ Every point is a comment: which object is which metric is for somebody who knows
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from agent.profile.recognise import SYS_DESCR, SYS_OBJECT_ID
-from rackflow.recording.snmprec import Record
+from agent.profile import SYS_DESCR, SYS_OBJECT_ID
+from rackflow.recording import Record
 
 ENTERPRISES = "1.3.6.1.4.1"
 SHOWN = 4

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.config import AgentConfig, Device
-from agent.poll.factory import PollerFactory
-from agent.readings import Identified, Readings
 from agent.lab.replay import read_all
-from agent.modbus.seam import ModbusClient
-from agent.snmp.seam import SnmpClient, SnmpValue
-from rackflow.recording.mbrec import RegisterTable
+from agent.modbus import ModbusClient
+from agent.poll import PollerFactory
+from agent.readings import Identified, Readings
+from agent.snmp import SnmpClient, SnmpValue
+from rackflow.recording import RegisterTable
 
 
 @dataclass(frozen=True, slots=True)

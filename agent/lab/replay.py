@@ -4,14 +4,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from agent.config import Device
-from agent.profile.schema import Profile
-from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
+from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
+from agent.profile import Profile
 from agent.readings import Identified, Readings
-from agent.snmp.seam import SnmpValue
+from agent.snmp import SnmpValue
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import ConfigError, DeviceProtocolError
-from rackflow.recording.mbrec import RegisterRecording, RegisterTable
-from rackflow.recording.snmprec import Record
+from rackflow.recording import Record, RegisterRecording, RegisterTable
 
 
 class RecordingClient:

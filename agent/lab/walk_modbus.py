@@ -5,12 +5,10 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.profile.schema import Profile
-from agent.profile.plan import plan_device
-from agent.modbus.registers import words_of
-from agent.modbus.seam import ModbusClient
+from agent.modbus import ModbusClient, words_of
+from agent.profile import Profile, plan_device
 from rackflow.errors import ConfigError, DeviceProtocolError
-from rackflow.recording.mbrec import BITS, Place, RegisterTable
+from rackflow.recording import BITS, Place, RegisterTable
 
 MOST_REGISTERS = 20_000
 _RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")

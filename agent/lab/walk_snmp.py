@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from agent.snmp.seam import SnmpTarget, SnmpValue
+from agent.snmp import SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
-from rackflow.recording.snmprec import Record
+from rackflow.recording import Record
 
 ROOTS = ("1.3.6.1.2.1", "1.3.6.1.4.1")
 LEFT_OUT = tuple(f"1.3.6.1.2.1.{group}" for group in (2, 3, 4, 5, 6, 7, 10, 11, 15, 16, 17, 25, 31, 55, 92))

@@ -14,7 +14,7 @@ from pymodbus.pdu import ModbusPDU
 
 from agent.modbus.seam import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.recording import RegisterTable
 
 SILENCES: Final = 3
 """So many requests without an answer in a row, whichever unit's, and a TCP connection is taken for dead."""

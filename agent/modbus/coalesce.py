@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.modbus.registers import NumberType, WordOrder
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.recording import RegisterTable
 
 
 @dataclass(frozen=True, slots=True)

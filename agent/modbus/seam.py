@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.recording import RegisterTable
 
 
 class ModbusClient(Protocol):

@@ -1,1 +1,18 @@
 """"""
+
+from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
+from agent.poll.factory import PollerFactory, check_profile, snmp_target
+from agent.poll.probe_modbus import GATEWAY, recognise_unit
+from agent.poll.probe_snmp import recognise_device
+
+__all__ = [
+    "DevicePoller",
+    "GATEWAY",
+    "ModbusPoller",
+    "PollerFactory",
+    "SnmpPoller",
+    "check_profile",
+    "recognise_device",
+    "recognise_unit",
+    "snmp_target",
+]

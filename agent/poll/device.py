@@ -5,19 +5,30 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from agent.modbus.coalesce import Block, Field
 from agent.config import Device
+from agent.modbus import Block, Field, ModbusClient, decode
 from agent.poll.derive import derive
-from agent.profile.schema import IdentitySource, Profile, Table
-from agent.profile.normalise import RawValue, Slot, normalise, plain_number
-from agent.profile.plan import ClassPlan, Plan, plan_device, without
 from agent.poll.probe_snmp import recognise_device
+from agent.profile import (
+    SYS_DESCR,
+    SYS_UPTIME,
+    ClassPlan,
+    IdentitySource,
+    Plan,
+    Profile,
+    RawValue,
+    Slot,
+    Table,
+    normalise,
+    plain_number,
+    plan_device,
+    planning_columns,
+    planning_instances,
+    suspects,
+    without,
+)
 from agent.readings import Identified, Identity, Readings
-from agent.profile.recognise import SYS_DESCR, SYS_UPTIME, suspects
-from agent.modbus.registers import decode
-from agent.profile.rows import planning_columns, planning_instances
-from agent.modbus.seam import ModbusClient
-from agent.snmp.seam import SnmpClient
+from agent.snmp import SnmpClient
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError
 

@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, Credential, Device
-from agent.profile.schema import Profile
-from agent.modbus.client import ModbusLinks
+from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
 from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
-from agent.modbus.seam import ModbusClient, ModbusTarget
-from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
-from agent.snmp.gufo import GufoClient
+from agent.profile import Profile
+from agent.snmp import GufoClient, SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError
 
 if TYPE_CHECKING:

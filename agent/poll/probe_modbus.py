@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable
 
-from agent.profile.schema import Profile, RegisterProbe
-from agent.modbus.client import PymodbusClient
-from agent.profile.recognise import PROBE_SCORE, Match
-from agent.modbus.registers import decode
+from agent.modbus import PymodbusClient, decode
+from agent.profile import PROBE_SCORE, Match, Profile, RegisterProbe
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 
 GATEWAY = (10, 11)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from agent.profile.schema import Profile
-from agent.profile.normalise import RawValue
-from agent.profile.recognise import (
+from agent.profile import (
     SYS_DESCR,
     SYS_OBJECT_ID,
     SYS_UPTIME,
     Match,
+    Profile,
+    RawValue,
     matches,
     numbers,
     probe_oids,
@@ -16,7 +16,7 @@ from agent.profile.recognise import (
     rounds,
     subtree_answer,
 )
-from agent.snmp.seam import SnmpClient
+from agent.snmp import SnmpClient
 from rackflow.errors import DeviceProtocolError
 
 Place = tuple[int, ...]

@@ -10,13 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from agent.profile.schema import FromColumn, FromIndex, LabelSource, Point, Profile, Source, Table
 from agent.profile.quantity import QUANTITY_UNITS
+from agent.profile.schema import FromColumn, FromIndex, LabelSource, Point, Profile, Source, Table
 from rackflow.catalogue import Metric, catalogue
-from rackflow.process.config import check_config
 from rackflow.errors import ConfigError, ProfileError
-from rackflow.units import WIRE_UNITS
+from rackflow.process.config import check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
+from rackflow.units import WIRE_UNITS
 
 S = TypeVar("S", bound=Source)
 Place: TypeAlias = tuple[str | int, ...]

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.modbus.coalesce import Block, Wanted, coalesce, kept_parts
+from agent.modbus import Block, NumberType, Wanted, coalesce, kept_parts, words_of
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot
+from agent.profile.rows import Row
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot
-from agent.modbus.registers import NumberType, words_of
-from agent.profile.rows import Row
 from rackflow.catalogue import PollClass, catalogue
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS

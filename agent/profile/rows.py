@@ -4,8 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agent.profile.schema import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Profile, Source, Table, UnitBy, When
 from agent.profile.normalise import RawValue, plain_number
+from agent.profile.schema import (
+    FromColumn,
+    FromDevice,
+    FromIndex,
+    Joined,
+    LabelSource,
+    Profile,
+    Source,
+    Table,
+    UnitBy,
+    When,
+)
 from rackflow.series import clean_label
 
 

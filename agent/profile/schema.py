@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
-from agent.modbus.registers import NumberType, WordOrder
+from agent.modbus import NumberType, WordOrder
 from rackflow.catalogue import PollClass
 from rackflow.process.config import StrictModel
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.recording import RegisterTable
 from rackflow.units import WIRE_UNITS
 
 Oid = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)+$")]

@@ -1,1 +1,7 @@
 """"""
+
+from agent.publish.publisher import Publisher
+
+__all__ = [
+    "Publisher",
+]

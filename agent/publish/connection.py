@@ -14,8 +14,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.self_metrics import Counters
-from rackflow.process.broker import Broker
 from rackflow.documents import MAX_PAYLOAD_BYTES
+from rackflow.process.broker import Broker
 
 log = logging.getLogger(__name__)
 WINDOW = 32

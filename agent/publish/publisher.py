@@ -12,10 +12,10 @@ import msgspec
 from agent.publish.connection import BrokerError, Connection, refused_credentials
 from agent.publish.retained import Retained
 from agent.self_metrics import Counters
-from rackflow.process.broker import Broker
 from rackflow.documents import Account, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
-from rackflow.outbox.seam import Outbox
+from rackflow.outbox import Outbox
+from rackflow.process.broker import Broker
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import aiohttp
 
-from collector.derive.energy.carbon import Factor, read_answer, read_csv
 from collector.derive.config import CarbonConfig
+from collector.derive.energy import Factor, read_answer, read_csv
 from rackflow import ConfigError
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from collector.derive.liquid import Thermal
 from collector.derive.site_figures import Settings
-from collector.derive.liquid.ride_through import Thermal
 from rackflow.process.config import Name, Secret, StrictModel
 from rackflow.site import Battery
 from rackflow.site.section import Celsius

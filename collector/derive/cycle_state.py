@@ -3,14 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from collector.derive.trust.contradictions import AirSensor, Contradictions, Meter, Numbers, plan_air, plan_meters
-from collector.derive.liquid.cooling import HEAT
-from collector.derive.power.electrical import RackPower, rack_labels
-from collector.derive.engine.graph import Figure, Output, Values, output_of
-from collector.derive.engine.planner import Planner
-from collector.derive.trust.suspects import CduWatch
-from collector.derive.trust.trends import Clogging, Level, Peak
-from collector.latest.latest import Latest
+from collector.derive.engine import Figure, Output, Planner, Values, output_of
+from collector.derive.liquid import HEAT
+from collector.derive.power import RackPower, rack_labels
+from collector.derive.trust import (
+    AirSensor,
+    CduWatch,
+    Clogging,
+    Contradictions,
+    Level,
+    Meter,
+    Numbers,
+    Peak,
+    plan_air,
+    plan_meters,
+)
+from collector.latest import Latest
 from rackflow.site import Site
 
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"

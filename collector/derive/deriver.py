@@ -5,11 +5,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
-from collector.derive.latest_figures import LatestFigures
 from collector.derive.carbon_source import CarbonSource
+from collector.derive.energy import EnergyRecords, SiteRecords
+from collector.derive.latest_figures import LatestFigures
 from collector.derive.site_figures import Settings, SiteFigures
-from collector.derive.energy.records import EnergyRecords, SiteRecords
-from collector.latest.latest import Latest
+from collector.latest import Latest
 from rackflow import Batch
 from rackflow.site import Site
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from collector.derive.engine.graph import Figure, Label, labels_text, tags_of
+from collector.derive.engine import Figure, Label, labels_text, tags_of
 
 _LIFE_CYCLES = 3
 About = tuple[str, tuple[Label, ...]]

@@ -3,18 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.derive.energy.records import EnergyRecords
-from collector.derive.energy.carbon import Factor, Factors
-from collector.derive.liquid.cooling import plan_cdus
-from collector.derive.power.electrical import RackPower, plan_racks
-from collector.derive.energy.accounting import Accounts, plan_accounts
-from collector.derive.power.feeds import plan_feeds
-from collector.derive.engine.graph import Figure, Leaf, Plan, Values, figures, fill
-from collector.derive.liquid.loops import plan_loops
 from collector.derive.cycle_state import Memory, Watched, plan_watched
-from collector.derive.engine.planner import Planner, inputs_of
-from collector.derive.liquid.ride_through import Thermal
-from collector.latest.latest import Latest
+from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts
+from collector.derive.engine import Figure, Leaf, Plan, Planner, Values, figures, fill, inputs_of
+from collector.derive.liquid import Thermal, plan_cdus, plan_loops
+from collector.derive.power import RackPower, plan_feeds, plan_racks
+from collector.latest import Latest
 from collector.readings import Series
 from rackflow.site import Battery, Site
 

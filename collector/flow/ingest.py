@@ -7,19 +7,24 @@ from functools import lru_cache
 
 import msgspec
 
-from collector.receive.clocks import Places, can_be
-from collector.receive.clones import Clones
-from collector.store.lines import Dialect
-from collector.receive.dead_letters import DeadLetters
-from collector.flow.prepared import PreparedMessage
-from collector.receive.delivery import Delivery
-from collector.receive.poll_counts import Polled, PolledDevice
-from collector.latest.latest import Latest
-from collector.ledger.book import Entry, Key, Statement
-from collector.store.lines import base_tags, batch_lines, event_lines, original_time_line
-from collector.receive.messages import Known, numbered_anyway, open_message
-from collector.readings import SeriesKeys, resolve
 from collector.counters import Counters
+from collector.flow.prepared import PreparedMessage
+from collector.latest import Latest
+from collector.ledger import Entry, Key, Statement
+from collector.readings import SeriesKeys, resolve
+from collector.receive import (
+    Clones,
+    DeadLetters,
+    Delivery,
+    Known,
+    Places,
+    Polled,
+    PolledDevice,
+    can_be,
+    numbered_anyway,
+    open_message,
+)
+from collector.store import Dialect, base_tags, batch_lines, event_lines, original_time_line
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
 
 log = logging.getLogger(__name__)
@@ -96,7 +101,9 @@ class Ingest:
             return PreparedMessage(note=_dead_entry(delivery, error.reason))
         return self._taken(topic, document, delivery, None)
 
-    def _taken(self, topic: Topic, document: Known | None, delivery: Delivery, places: Places | None) -> PreparedMessage:
+    def _taken(
+        self, topic: Topic, document: Known | None, delivery: Delivery, places: Places | None
+    ) -> PreparedMessage:
         """Where `places` is None a time that cannot be was replaced before, and the receipt carries what by."""
         wall_ms = delivery.wall_ms
         if isinstance(document, Status) and document.account is not None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from collector.ledger.book import Entry, Statement
-from collector.receive.poll_counts import Polled
+from collector.ledger import Entry, Statement
+from collector.receive import Polled
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from collector.flow.prepared import PreparedMessage
-from collector.receive.delivery import Delivery
-from collector.ledger.book import Entry
-from collector.ledger.file import LedgerFile
-from collector.store.persistence import Persistence
-from rackflow.outbox.seam import Message, OutboxStats
-from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
+from collector.ledger import Entry, LedgerFile
+from collector.receive import Delivery
+from collector.store import Persistence
+from rackflow.outbox import DiskOutbox, Limits, Message, OutboxStats
 
 GATHER_S = 0.2
 UNBOUNDED = Limits(2**60, 100 * 365 * 86400.0)
@@ -55,7 +52,11 @@ class Spill:
         return False
 
     async def drain(
-        self, persistence: Persistence, ledger: LedgerFile, again: Callable[[Delivery], PreparedMessage], most_lines: int
+        self,
+        persistence: Persistence,
+        ledger: LedgerFile,
+        again: Callable[[Delivery], PreparedMessage],
+        most_lines: int,
     ) -> None:
         """Until stopped: store what is held, as far as the store takes it."""
         while True:

@@ -7,13 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from collector.flow.prepared import PreparedMessage
-from collector.receive.delivery import Delivery
-from collector.receive.poll_counts import Polled
-from collector.ledger.book import Entry
-from collector.ledger.file import LedgerFile
-from collector.store.persistence import Persistence, wait
 from collector.counters import Counters
+from collector.flow.prepared import PreparedMessage
+from collector.ledger import Entry, LedgerFile
+from collector.receive import Delivery, Polled
+from collector.store import Persistence, wait
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 2.0

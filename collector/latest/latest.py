@@ -6,9 +6,9 @@ Two clocks are arguments: `now` is monotonic seconds, for receipts and expiry; `
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from collector.counters import POLL_BUCKETS_S, Histogram
 from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
 from collector.readings import Readings, Series
-from collector.counters import POLL_BUCKETS_S, Histogram
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
@@ -80,7 +80,9 @@ class Latest:
         self._hold(device.series, agent, batch, readings, now)
         return "live"
 
-    def _hold(self, held: dict[str, LatestValue], agent: AgentState, batch: Batch, readings: Readings, now: float) -> None:
+    def _hold(
+        self, held: dict[str, LatestValue], agent: AgentState, batch: Batch, readings: Readings, now: float
+    ) -> None:
         origin, life_s = Origin.of(batch), shelf_life_s(batch.interval_s)
         found: list[tuple[str, Series, float | str]] = [*readings.values, *readings.states]
         for key, series, value in found:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from collector.readings import Series
 from collector.counters import Histogram
+from collector.readings import Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 

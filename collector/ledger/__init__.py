@@ -1,1 +1,27 @@
 """"""
+
+from collector.ledger.account import Sums
+from collector.ledger.book import Entry, Key, Statement
+from collector.ledger.cli import accounts, as_json, as_table, read_any, since_ms
+from collector.ledger.epoch import born_ms
+from collector.ledger.file import LedgerFile
+from collector.ledger.tables import encode_page, read_page
+from collector.ledger.watch import AgentAccount, LedgerWatch
+
+__all__ = [
+    "AgentAccount",
+    "Entry",
+    "Key",
+    "LedgerFile",
+    "LedgerWatch",
+    "Statement",
+    "Sums",
+    "accounts",
+    "as_json",
+    "as_table",
+    "born_ms",
+    "encode_page",
+    "read_any",
+    "read_page",
+    "since_ms",
+]

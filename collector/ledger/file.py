@@ -13,13 +13,12 @@ from typing import TypeVar
 
 import msgspec
 
-from collector.ledger.ledger import Ledger
 from collector.ledger.book import Book, Changes, Entry, Key, Statement
+from collector.ledger.ledger import Ledger
 from collector.ledger.tables import create, load_books, load_chunk, save
-from rackflow.process.threads import in_thread
 from rackflow import ConfigError, RackflowError
-from rackflow.process.sqlite import set_aside
-from rackflow.process.sqlite import SENSELESS, code, senseless, translated
+from rackflow.process.sqlite import SENSELESS, code, senseless, set_aside, translated
+from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
 PAUSE_S = (0.2, 5.0)

@@ -67,7 +67,9 @@ class PollCounts:
         for poll in polls:
             device = self.enrolled.get(poll.who)
             if device is None:
-                device = self.enrolled[poll.who] = ExpectedDevice(poll.device_class, poll.time_s, poll.time_s, poll.time_s)
+                device = self.enrolled[poll.who] = ExpectedDevice(
+                    poll.device_class, poll.time_s, poll.time_s, poll.time_s
+                )
             device.device_class = poll.device_class
             device.heard_s = max(device.heard_s, poll.time_s)
             if poll.up or poll.poll not in device.intervals:

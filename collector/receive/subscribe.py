@@ -20,8 +20,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from collector.receive.delivery import Delivery
-from rackflow.process.broker import Broker
 from rackflow.documents import MAX_PAYLOAD_BYTES
+from rackflow.process.broker import Broker
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from collector.receive.poll_counts import Counts, ExpectedDevice, PolledDevice, add
-from collector.derive.energy.records import Head, SiteRecords
-from collector.derive.energy.hourly import HOUR_S, Hour
-from rackflow.process.sqlite import set_aside
-from rackflow.process.sqlite import SENSELESS, code, senseless, translated
+from collector.derive import HOUR_S, Head, Hour, SiteRecords
+from collector.receive import Counts, ExpectedDevice, PolledDevice, add
+from rackflow.process.sqlite import SENSELESS, code, senseless, set_aside, translated
 
 log = logging.getLogger(__name__)
 KEPT_H = 400 * 24

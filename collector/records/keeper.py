@@ -8,10 +8,9 @@ import asyncio
 import logging
 import time
 
-from collector.derive.deriver import Deriver
-from collector.derive.energy.records import SiteRecords
-from collector.latest.latest import Latest
-from collector.receive.poll_counts import PollCounts, PolledDevice
+from collector.derive import Deriver, SiteRecords
+from collector.latest import Latest
+from collector.receive import PollCounts, PolledDevice
 from collector.records.file import RecordsFile, Snapshot
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from collector.config import CollectorConfig
-from collector.receive.poll_counts import HOUR_S
-from collector.ledger.cli import accounts
-from collector.ledger.tables import read_page
+from collector.ledger import accounts, read_page
+from collector.receive import HOUR_S
 from collector.report.energy import energy_rows
 from collector.report.period import Period, month
 from collector.report.read import SiteMonth, read_books, within_month

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.derive.energy.hourly import Hour
+from collector.derive import Hour
 from collector.report.hours import KWH_J, OPTIONAL, Known, known_of, quantities_of
 from collector.report.period import Period
 from collector.report.read import SiteMonth

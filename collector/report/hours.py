@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.derive.energy.hourly import Hour
+from collector.derive import Hour
 
 KWH_J = 3.6e6
 OPTIONAL = frozenset({"cooling", "water", "reuse", "green"})

@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
-from collector.receive.poll_counts import HOUR_S
-from collector.derive.energy.hourly import Hour
-from collector.records.file import Rows, unpack, unpack_polls
-from collector.ledger.account import Sums
+from collector.derive import Hour
+from collector.ledger import Sums
+from collector.receive import HOUR_S
+from collector.records import Rows, unpack, unpack_polls
 from collector.report.period import Period
 from rackflow import RackflowError
 from rackflow.process.sqlite import SENSELESS, code

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from collector.receive.poll_counts import add
-from collector.ledger.account import Sums
-from collector.ledger.epoch import born_ms
+from collector.ledger import Sums, born_ms
+from collector.receive import add
 from collector.report.energy import spans
 from collector.report.period import Period
 from collector.report.read import SiteMonth

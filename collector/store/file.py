@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from rackflow.process.threads import in_thread
 from rackflow import RackflowError, StoreError
+from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 20

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from rackflow.escape import escape_string, escape_tag
 from collector.readings import Readings, SeriesKeys
 from rackflow import Batch, Event
 from rackflow.catalogue import BASE_LABELS
+from rackflow.escape import escape_string, escape_tag
 
 Dialect = Literal["influxdb", "victoriametrics"]
 """Which engine reads the lines: VictoriaMetrics drops string fields, so states are written to it as numbers."""

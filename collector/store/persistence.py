@@ -6,8 +6,8 @@ import random
 import time
 from typing import Literal, TypeAlias
 
-from collector.store.seam import DeadLetterSink, Store
 from collector.counters import Counters
+from collector.store.seam import DeadLetterSink, Store
 from rackflow import StoreError
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """What an operator must see first: in go the held readings of a device, out come words for what is wrong."""
 
-from collector.latest.state import DeviceState, LatestValue
+from collector.latest import DeviceState, LatestValue
 
 _STATES = {
     "dcim_ups_output_source": {"battery": "on battery", "bypass": "on bypass", "none": "no output"},

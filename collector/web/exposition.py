@@ -5,12 +5,11 @@ Written directly: building prometheus-client's sample objects for 10,000 series 
 
 from collections import defaultdict
 
-from collector.derive.latest_figures import LatestFigures
-from rackflow.escape import escape_label
-from collector.latest.latest import Latest
-from collector.latest.state import AgentState, DeviceState, LatestValue
+from collector.derive import LatestFigures
+from collector.latest import AgentState, DeviceState, Latest, LatestValue
 from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS
+from rackflow.escape import escape_label
 
 _LOCATION = tuple(label for label in BASE_LABELS if label not in ("site", "device"))
 LABEL_LIMIT = 256

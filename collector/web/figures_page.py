@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from collector.derive.engine.graph import Figure
+from collector.derive import Figure
 from collector.web.humanise import quantity, span
 
 UNKNOWN_SHOWN = 30

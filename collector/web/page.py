@@ -9,12 +9,11 @@ from itertools import groupby
 from string import Template
 from urllib.parse import quote
 
+from collector.derive import Figure
+from collector.latest import DeviceState, Latest, LatestValue
 from collector.web.alarms import alarms_of
-from collector.derive.engine.graph import Figure
 from collector.web.figures_page import figures_card
 from collector.web.humanise import quantity, span
-from collector.latest.latest import Latest
-from collector.latest.state import DeviceState, LatestValue
 
 _PLACE = ("room", "row", "rack", "feed")
 _OLD_INTERVALS = 3

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rackflow.process.config import StrictModel
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.file import Limits
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.config import StrictModel
 
 MEMORY_LIMIT_BYTES = 64 * 1024 * 1024
 DISK_LIMIT_BYTES = 1024 * 1024 * 1024

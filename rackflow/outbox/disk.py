@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from rackflow.documents import Account, Numbers
-from rackflow.outbox.lanes import Lanes
-from rackflow.outbox.numbers import add_range
-from rackflow.outbox.seam import Message, OutboxStats
 from rackflow.outbox.confirmed import Confirmed
 from rackflow.outbox.file import Limits, OutboxFile, Totals
+from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.mark import Run, numbers
+from rackflow.outbox.numbers import add_range
+from rackflow.outbox.seam import Message, OutboxStats
 
 log = logging.getLogger(__name__)
 GROUP_S: Final = 0.2

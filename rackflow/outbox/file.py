@@ -12,12 +12,11 @@ from zlib import crc32
 
 from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
-from rackflow.outbox.numbers import add_range
-from rackflow.outbox.seam import Message
 from rackflow.outbox.mark import Mark, MarkFile, Run, gaps, numbers, ranges
+from rackflow.outbox.numbers import add_range
 from rackflow.outbox.salvage import readable
-from rackflow.process.sqlite import set_aside
-from rackflow.process.sqlite import SENSELESS, code, senseless, translated
+from rackflow.outbox.seam import Message
+from rackflow.process.sqlite import SENSELESS, code, senseless, set_aside, translated
 
 log = logging.getLogger(__name__)
 SCHEMA: Final = """

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from rackflow.documents import Account, Numbers
+from rackflow.outbox.confirmed import Confirmed
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import add_range
 from rackflow.outbox.seam import Message, OutboxStats
-from rackflow.outbox.confirmed import Confirmed
 
 UNBOUNDED_PER_S = 1e9
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from rackflow.process.config import Secret, StrictModel
 from rackflow.errors import ConfigError
+from rackflow.process.config import Secret, StrictModel
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 

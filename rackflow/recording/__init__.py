@@ -1,1 +1,47 @@
 """"""
+
+from rackflow.recording.mbrec import BITS, SUFFIX, Place, RegisterRecording, RegisterTable, dump_mbrec, read_mbrec
+from rackflow.recording.snmprec import (
+    COUNTER32,
+    COUNTER64,
+    GAUGE32,
+    INTEGER,
+    IP_ADDRESS,
+    NULL,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    OPAQUE,
+    OPAQUE_FLOAT,
+    TIMETICKS,
+    Record,
+    RecordValue,
+    dump_snmprec,
+    parse_snmprec,
+    read_snmprec,
+)
+
+__all__ = [
+    "BITS",
+    "COUNTER32",
+    "COUNTER64",
+    "GAUGE32",
+    "INTEGER",
+    "IP_ADDRESS",
+    "NULL",
+    "OBJECT_IDENTIFIER",
+    "OCTET_STRING",
+    "OPAQUE",
+    "OPAQUE_FLOAT",
+    "Place",
+    "Record",
+    "RecordValue",
+    "RegisterRecording",
+    "RegisterTable",
+    "SUFFIX",
+    "TIMETICKS",
+    "dump_mbrec",
+    "dump_snmprec",
+    "parse_snmprec",
+    "read_mbrec",
+    "read_snmprec",
+]

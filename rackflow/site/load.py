@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from rackflow.process.config import check_config
 from rackflow.errors import ConfigError
+from rackflow.process.config import check_config
+from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 from rackflow.site.check import faults
 from rackflow.site.file import SiteFile
 from rackflow.site.topology import Site
-from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 
 def load_site(path: Path) -> Site:

@@ -22,9 +22,9 @@ import yaml
 from rackflow.errors import RackflowError
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
-from simulator.demo.summary import Page, fetch, summarise
-from simulator.demo.site import DemoDevice, agent_config, collector_config, start_devices
 from simulator.demo.die_with_parent import leashed
+from simulator.demo.site import DemoDevice, agent_config, collector_config, start_devices
+from simulator.demo.summary import Page, fetch, summarise
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 12.0

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rackflow.recording.snmprec import read_snmprec
-from simulator.models.cdu import CduModel
-from simulator.models.cdu_registers import cdu_registers
+from rackflow.recording import read_snmprec
 from simulator.live import RECORDINGS, run_models, vary_load
-from simulator.models.meter import MeterModel, meter_registers
-from simulator.modbus.server import ModbusServer
-from simulator.snmp.agent import SnmpDevice
+from simulator.modbus import ModbusServer
+from simulator.models import CduModel, MeterModel, cdu_registers, meter_registers
+from simulator.snmp import SnmpDevice
 
 CDU_UNIT, METER_UNIT = 12, 1
 

@@ -1,1 +1,7 @@
 """"""
+
+from simulator.modbus.server import ModbusServer
+
+__all__ = [
+    "ModbusServer",
+]

@@ -11,8 +11,8 @@ from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from rackflow.recording.mbrec import RegisterTable
-from simulator.models.registers import IllegalAddress, RegisterSource
+from rackflow.recording import RegisterTable
+from simulator.models import IllegalAddress, RegisterSource
 
 Framing = Literal["tcp", "rtu"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rackflow.recording.snmprec import Record
+from rackflow.recording import Record
 
 _UPS = "1.3.6.1.2.1.33.1"
 _APC = "1.3.6.1.4.1.318.1.1.1"

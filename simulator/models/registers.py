@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from rackflow.recording.mbrec import RegisterRecording, RegisterTable
+from rackflow.recording import RegisterRecording, RegisterTable
 
 LAST_ADDRESS = 0xFFFF
 SENSOR_FAILED = 0xFFFF

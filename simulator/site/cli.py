@@ -18,10 +18,10 @@ import yaml
 from rackflow.errors import ConfigError
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.control import ask, listen
+from simulator.site.maker import campus, site_yaml
 from simulator.site.scenario import load_scenario
 from simulator.site.simulation import Simulation
-from simulator.site.maker import campus, site_yaml
-from simulator.snmp.users import parse_user
+from simulator.snmp import parse_user
 
 log = logging.getLogger(__name__)
 SHIPPED: Final = ("edge", "ai-hall")

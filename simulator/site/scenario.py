@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rackflow.process.config import StrictModel, check_config
 from rackflow.errors import ConfigError
+from rackflow.process.config import StrictModel, check_config
 from rackflow.process.yaml import load_yaml_text, read_text_file
 from simulator.world.faults import Fault
 

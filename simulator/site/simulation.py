@@ -6,11 +6,11 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from rackflow.process.config import check_config
 from rackflow.errors import ConfigError
+from rackflow.process.config import check_config
 from rackflow.site import Site
 from simulator.site.scenario import Active, Timeline
-from simulator.snmp.users import SnmpUser
+from simulator.snmp import SnmpUser
 from simulator.wire.faults import WireFaults
 from simulator.wire.fleet import Fleet
 from simulator.world import World

@@ -1,1 +1,10 @@
 """"""
+
+from simulator.snmp.agent import SnmpDevice
+from simulator.snmp.users import SnmpUser, parse_user
+
+__all__ = [
+    "SnmpDevice",
+    "SnmpUser",
+    "parse_user",
+]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rackflow.recording.snmprec import Record
+from rackflow.recording import Record
 from simulator.snmp.community import CommunityLink
 from simulator.snmp.link import Link
 from simulator.snmp.objects import LiveValue, SnmpObjects

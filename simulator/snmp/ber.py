@@ -6,15 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from rackflow.recording.snmprec import (
-    IP_ADDRESS,
-    NULL,
-    OBJECT_IDENTIFIER,
-    OCTET_STRING,
-    OPAQUE,
-    OPAQUE_FLOAT,
-    Record,
-)
+from rackflow.recording import IP_ADDRESS, NULL, OBJECT_IDENTIFIER, OCTET_STRING, OPAQUE, OPAQUE_FLOAT, Record
 from simulator.snmp.objects import Absent, Binding, Key
 
 GET, NEXT, RESPONSE, SET, BULK = 0xA0, 0xA1, 0xA2, 0xA3, 0xA5

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rackflow.recording.snmprec import COUNTER64
+from rackflow.recording import COUNTER64
 from simulator.snmp.ber import BULK, GET, NEXT, Request, decode_request, encode_bindings, encode_response
 from simulator.snmp.link import Link, Spoken
 from simulator.snmp.objects import Absent, Binding, TooBigError

@@ -20,7 +20,7 @@ from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.proxy import rfc2576  # type: ignore[import-untyped]
 
-from rackflow.recording.snmprec import (
+from rackflow.recording import (
     COUNTER32,
     COUNTER64,
     GAUGE32,

@@ -4,7 +4,7 @@ import enum
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
-from rackflow.recording.snmprec import COUNTER64, Record, RecordValue
+from rackflow.recording import COUNTER64, Record, RecordValue
 
 Key = tuple[int, ...]
 LiveValue = RecordValue | Callable[[], RecordValue]

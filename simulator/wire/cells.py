@@ -5,15 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rackflow.recording.snmprec import (
-    COUNTER32,
-    GAUGE32,
-    INTEGER,
-    OBJECT_IDENTIFIER,
-    OCTET_STRING,
-    TIMETICKS,
-    Record,
-)
+from rackflow.recording import COUNTER32, GAUGE32, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, TIMETICKS, Record
 from simulator.world.instruments import Shown
 
 SYSTEM: Final = "1.3.6.1.2.1.1"

@@ -4,8 +4,8 @@ import logging
 from typing import Final
 
 from rackflow.errors import ConfigError
-from simulator.modbus.server import ModbusServer
-from simulator.snmp.agent import SnmpDevice
+from simulator.modbus import ModbusServer
+from simulator.snmp import SnmpDevice
 from simulator.wire.fleet import Fleet, Served
 from simulator.world.faults import Fault
 

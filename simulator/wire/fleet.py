@@ -8,11 +8,9 @@ from typing import Any, Final, Literal
 
 from rackflow.errors import ConfigError
 from rackflow.site import Site
-from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
-from simulator.models.meter import METER_UNIT, meter_registers
-from simulator.modbus.server import ModbusServer
-from simulator.snmp.agent import SnmpDevice
-from simulator.snmp.users import SnmpUser
+from simulator.modbus import ModbusServer
+from simulator.models import CDU_UNIT, METER_UNIT, cdu_registers, meter_registers
+from simulator.snmp import SnmpDevice, SnmpUser
 from simulator.wire.ats import apc_ats
 from simulator.wire.cells import Cell, Layout
 from simulator.wire.modbus import ShownCdu, ShownMeter

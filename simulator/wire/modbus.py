@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from simulator.models.cdu import LEAK_BITS
+from simulator.models import LEAK_BITS
 from simulator.world.cdu import PUMPS
 from simulator.world.instruments import LINES, Instruments, key
 

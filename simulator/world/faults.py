@@ -9,8 +9,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from rackflow.process.config import Name, StrictModel
 from rackflow.errors import ConfigError
+from rackflow.process.config import Name, StrictModel
 from simulator.world.breaker import Breaker
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.instruments import Distortion, Instruments

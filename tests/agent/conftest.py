@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.snmp.seam import SnmpClient, SnmpTarget
 from agent.snmp.gufo import GufoClient
 from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines
+from agent.snmp.seam import SnmpClient, SnmpTarget
 from tests.agent.faulty_peers import GET, integer, oid_octets, tlv
 from tests.agent.snmp.snmp_clients import MakeClient
 from tests.servers import snmpd as plain

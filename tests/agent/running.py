@@ -12,8 +12,8 @@ from agent.readings import Identified, Identity, Readings
 from agent.run import Agent, MakePoller
 from rackflow import Batch, DeviceDocument, Event, Status, decode
 from rackflow.catalogue import PollClass
-from rackflow.process.config import check_config
 from rackflow.errors import DeviceError
+from rackflow.process.config import check_config
 from tests.servers.mosquitto import Mosquitto
 
 STEP_S = 0.02

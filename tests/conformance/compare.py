@@ -16,14 +16,14 @@ from pathlib import Path
 
 import yaml
 
-from agent.profile.schema import Profile
-from agent.profile.load import load_profiles
-from agent.readings import Readings
 from agent.lab.replay import replay
+from agent.profile.load import load_profiles
+from agent.profile.schema import Profile
+from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceError
-from rackflow.series import parse_series_key
 from rackflow.recording.snmprec import read_snmprec
+from rackflow.series import parse_series_key
 
 FOLDERS = ("ups", "pdu", "ats", "cooling", "meter", "env")
 

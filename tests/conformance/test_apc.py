@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from agent.lab.replay import replay
 from agent.profile.load import load_profiles
 from agent.readings import Readings
-from agent.lab.replay import replay
 from rackflow.recording.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record
 
 APC = "1.3.6.1.4.1.318.1.1"

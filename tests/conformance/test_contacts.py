@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from agent.profile.load import load_profiles
 from agent.lab.replay import replay
-from rackflow.series import parse_series_key
+from agent.profile.load import load_profiles
 from rackflow.recording.snmprec import read_snmprec
+from rackflow.series import parse_series_key
 from tests.servers.captures import require_captures
 
 CONTACT, LEAK, FAULT = "dcim_env_contact_active", "dcim_leak_detected", "dcim_leak_sensor_fault"

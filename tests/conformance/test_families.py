@@ -10,8 +10,8 @@ import pytest
 from agent.profile.load import load_profiles
 from agent.profile.recognise import matches, suspects
 from rackflow.catalogue import catalogue
-from rackflow.series import parse_series_key
 from rackflow.recording.snmprec import read_snmprec
+from rackflow.series import parse_series_key
 from tests.conformance.compare import FOLDERS, Result, compare, load_reasons
 from tests.servers.captures import require_captures
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.config import Device
+from agent.lab.replay import RecordingClient, read_all
 from agent.poll.device import SnmpPoller
 from agent.poll.probe_snmp import recognise_device
 from agent.profile.load import load_profiles
-from agent.lab.replay import RecordingClient, read_all
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import DeviceDecodeError

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agent.config import AgentConfig
+from agent.lab.replay import read_all
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
 from agent.readings import Readings
-from agent.lab.replay import read_all
 from rackflow.catalogue import catalogue
 from rackflow.process.config import check_config
 from simulator.modbus.server import ModbusServer

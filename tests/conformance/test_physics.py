@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.profile.load import load_profiles
 from agent.lab.replay import replay
-from collector.derive.trust.contradictions import impossible_power, plan_meters
+from agent.profile.load import load_profiles
 from collector.derive.engine.planner import Planner
+from collector.derive.trust.contradictions import impossible_power, plan_meters
 from collector.readings import Series, SeriesKeys
 from rackflow.errors import DeviceError
-from rackflow.series import parse_series_key
 from rackflow.recording.snmprec import read_snmprec
+from rackflow.series import parse_series_key
 from tests.conformance.physics import FLOOR, components, contradictions
 from tests.servers.captures import require_captures
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.profile.load import load_profiles
 from agent.lab.replay import replay
+from agent.profile.load import load_profiles
 from rackflow.recording.snmprec import Record
 from tests.conformance.golden import BOOT
 from tests.conformance.published_mibs import MIBS

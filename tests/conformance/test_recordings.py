@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.profile.load import load_profiles
 from agent.lab.replay import replay
+from agent.profile.load import load_profiles
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceError
-from rackflow.series import parse_series_key
 from rackflow.recording.snmprec import read_snmprec
+from rackflow.series import parse_series_key
 from tests.conformance.golden import BOOT, GOLDEN
 
 

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agent.config import AgentConfig
+from agent.lab.replay import read_all
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
 from agent.readings import Readings
-from agent.lab.replay import read_all
 from rackflow.process.config import check_config
+from simulator.modbus.server import ModbusServer
 from simulator.models.cdu import CduModel
 from simulator.models.cdu_registers import cdu_registers
 from simulator.models.meter import MeterModel, meter_registers
-from simulator.modbus.server import ModbusServer
 from tests.servers.process import find_program
 
 

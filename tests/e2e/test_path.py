@@ -11,8 +11,8 @@ import pytest
 
 from agent.cli import main
 from rackflow.catalogue import catalogue
-from rackflow.series import parse_series_key
 from rackflow.recording.snmprec import read_snmprec
+from rackflow.series import parse_series_key
 from simulator.snmp.agent import SnmpDevice
 from tests.collector.running import config_for, running
 from tests.conformance.golden import BOOT, GOLDEN

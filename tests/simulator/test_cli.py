@@ -16,8 +16,8 @@ from rackflow.recording.snmprec import read_snmprec
 from simulator.cli import main
 from simulator.live import RECORDINGS
 from tests.servers.captures import REPOSITORY
-from tests.simulator.snmp.netsnmp import USER, V2C, V3, records
 from tests.simulator.modbus.test_modbus_server import mbpoll
+from tests.simulator.snmp.netsnmp import USER, V2C, V3, records
 
 UPS, PDU = RECORDINGS / "apc-ups.snmprec", RECORDINGS / "apc-rpdu2.snmprec"
 COMMAND = (sys.executable, "-m", "simulator", "serve")

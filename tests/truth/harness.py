@@ -17,31 +17,31 @@ from typing import Any, Final
 import yaml
 
 from agent.config import load_agent_config
-from agent.poll.factory import PollerFactory
 from agent.loop import DeviceLoop, Outlet
+from agent.modbus.seam import ModbusClient
+from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
 from agent.run import new_epoch, wanted_devices
 from agent.schedule import phase
-from agent.modbus.seam import ModbusClient
-from agent.snmp.seam import SnmpClient
 from agent.self_metrics import Counters
+from agent.snmp.seam import SnmpClient
 from collector.derive.config import DeriveConfig
-from collector.derive.site_figures import SiteFigures
 from collector.derive.engine.graph import Figure
+from collector.derive.site_figures import SiteFigures
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow.catalogue import PollClass
-from rackflow.process.config import check_config
 from rackflow.documents import Batch, decode
-from rackflow.outbox.seam import Message
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.outbox.seam import Message
+from rackflow.process.config import check_config
 from rackflow.series import series_key
 from rackflow.site import Site, parse_site
 from rackflow.topics import parse_topic
+from simulator.site.cli import shipped_or_file
 from simulator.site.data_sheet import data_sheet
 from simulator.site.scenario import Active
 from simulator.site.simulation import Simulation
-from simulator.site.cli import shipped_or_file
 from simulator.world.faults import Fault
 from simulator.world.truth import truth
 from simulator.world.what_if import truth_if

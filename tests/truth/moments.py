@@ -7,8 +7,8 @@ from rackflow.catalogue import PollClass
 from rackflow.series import series_key
 from rackflow.site import Site
 from simulator.site.data_sheet import data_sheet
-from simulator.site.simulation import Simulation
 from simulator.site.maker import halls
+from simulator.site.simulation import Simulation
 from simulator.world.truth import put
 from simulator.world.world import World
 from tests.truth.compare import TOLERANCES, Comparison

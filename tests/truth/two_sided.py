@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from rackflow.recording.mbrec import RegisterTable
-from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.modbus.server import ModbusServer
+from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.models.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled
 from simulator.site.simulation import Simulation
 from simulator.wire.modbus import ShownCdu

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.derive.energy.carbon import Factors
-from collector.derive.power.electrical import RackPower
-from collector.derive.engine.graph import Figure, Label, Values, output_of
 from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, Ledger, total
-from collector.derive.engine.planner import Planner
+from collector.derive.engine import Figure, Label, Planner, Values, output_of
+from collector.derive.power import RackPower
 from rackflow.site import Meter, Site
 
 KWH_J = 3.6e6

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from collector.derive.energy.carbon import Factors
 from collector.derive.energy.accounting import PASSING, Accounts, Emissions, Statement, intensity, observe
-from collector.derive.engine.graph import Figure, Values
+from collector.derive.energy.carbon import Factors
 from collector.derive.energy.hourly import HOUR_S, Hour, Ledger, Terms
+from collector.derive.engine import Figure, Values
 
 
 class Head(msgspec.Struct):

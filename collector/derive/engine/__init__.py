@@ -1,1 +1,40 @@
 """"""
+
+from collector.derive.engine.graph import (
+    Compute,
+    Figure,
+    Label,
+    Leaf,
+    Output,
+    Plan,
+    Reading,
+    Unknown,
+    Value,
+    Values,
+    figures,
+    fill,
+    labels_text,
+    output_of,
+    tags_of,
+)
+from collector.derive.engine.planner import Planner, inputs_of
+
+__all__ = [
+    "Compute",
+    "Figure",
+    "Label",
+    "Leaf",
+    "Output",
+    "Plan",
+    "Planner",
+    "Reading",
+    "Unknown",
+    "Value",
+    "Values",
+    "figures",
+    "fill",
+    "inputs_of",
+    "labels_text",
+    "output_of",
+    "tags_of",
+]

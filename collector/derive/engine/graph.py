@@ -6,9 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from rackflow.escape import escape_label, escape_tag
 from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS, Metric
+from rackflow.escape import escape_label, escape_tag
 
 Label = tuple[str, str]
 WORDS = 8

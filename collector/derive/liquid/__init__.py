@@ -1,1 +1,12 @@
 """"""
+
+from collector.derive.liquid.cooling import HEAT, plan_cdus
+from collector.derive.liquid.loops import plan_loops
+from collector.derive.liquid.ride_through import Thermal
+
+__all__ = [
+    "HEAT",
+    "Thermal",
+    "plan_cdus",
+    "plan_loops",
+]

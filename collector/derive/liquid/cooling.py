@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from collector.derive.engine.graph import Unknown, Value
-from collector.derive.engine.planner import Planner
+from collector.derive.engine import Planner, Unknown, Value
 from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.site import Site
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
+from collector.derive.engine import Planner, Unknown, Value
 from collector.derive.liquid.cooling import HEAT, healthy_pumps
-from collector.derive.power.electrical import RackPower
-from collector.derive.engine.graph import Unknown, Value
-from collector.derive.engine.planner import Planner
 from collector.derive.liquid.ride_through import RideThrough, Thermal
+from collector.derive.power import RackPower
 from rackflow.physics import LEAST_HEAT_W, heat_imbalance_ratio
 from rackflow.site import Site
 

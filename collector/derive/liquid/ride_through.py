@@ -4,10 +4,9 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from collector.derive.engine import Compute, Planner, Unknown, Value
 from collector.derive.liquid.cooling import SUPPLY
-from collector.derive.power.electrical import RackPower
-from collector.derive.engine.graph import Compute, Unknown, Value
-from collector.derive.engine.planner import Planner
+from collector.derive.power import RackPower
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.physics import LEAST_HEAT_W
 from rackflow.site import Loop, Rack, Site

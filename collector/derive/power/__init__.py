@@ -1,1 +1,11 @@
 """"""
+
+from collector.derive.power.electrical import RackPower, plan_racks, rack_labels
+from collector.derive.power.feeds import plan_feeds
+
+__all__ = [
+    "RackPower",
+    "plan_feeds",
+    "plan_racks",
+    "rack_labels",
+]

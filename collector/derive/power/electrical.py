@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from collector.derive.engine.graph import Label, Unknown, Value
+from collector.derive.engine import Label, Planner, Unknown, Value
 from collector.derive.power.pdus import device_power, phase_current, supply_phases
-from collector.derive.engine.planner import Planner
 from collector.derive.power.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, Rack, Site
 

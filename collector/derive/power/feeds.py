@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
+from collector.derive.engine import Compute, Planner, Unknown, Value
 from collector.derive.power.battery import Battery
 from collector.derive.power.electrical import RackPower
-from collector.derive.engine.graph import Compute, Unknown, Value
-from collector.derive.engine.planner import Planner
 from collector.derive.power.switches import SwitchedLoad
 from rackflow.site import Battery as Sheet
 from rackflow.site import FeedPath, Site

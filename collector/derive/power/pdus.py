@@ -1,6 +1,6 @@
 """What a rack PDU carries: in goes its section of the site file, out come slots of power and of currents by the supply's phases; pure."""
 
-from collector.derive.engine.planner import Planner
+from collector.derive.engine import Planner
 from rackflow.site import Pdu
 
 

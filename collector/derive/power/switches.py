@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from collector.derive.engine.graph import Value
+from collector.derive.engine import Planner, Value
 from collector.derive.power.pdus import device_power, phase_current, supply_phases
-from collector.derive.engine.planner import Planner
 from rackflow.site import Site, TransferSwitch
 from rackflow.site.section import PHASES
 

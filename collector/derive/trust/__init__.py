@@ -1,1 +1,18 @@
 """"""
+
+from collector.derive.trust.contradictions import AirSensor, Contradictions, Meter, Numbers, plan_air, plan_meters
+from collector.derive.trust.suspects import CduWatch
+from collector.derive.trust.trends import Clogging, Level, Peak
+
+__all__ = [
+    "AirSensor",
+    "CduWatch",
+    "Clogging",
+    "Contradictions",
+    "Level",
+    "Meter",
+    "Numbers",
+    "Peak",
+    "plan_air",
+    "plan_meters",
+]

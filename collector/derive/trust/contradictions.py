@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from collector.derive.engine.planner import Planner
+from collector.derive.engine import Planner
 from collector.derive.trust.suspects import SUSTAINED_S, HoldTimer
 from rackflow.physics import dew_point_celsius
 from rackflow.site import Site

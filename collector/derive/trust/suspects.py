@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from collector.derive.engine import Reading
 from collector.derive.trust.cusum import Cusum
-from collector.derive.engine.graph import Reading
 from rackflow.physics import LEAST_HEAT_W
 
 Reason = Literal["frozen", "drifting", "impossible"]

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from agent.config import Device
+from agent.lab.replay import RecordingClient, read_all
 from agent.poll.device import SnmpPoller
 from agent.profile.load import load_profiles
-from agent.readings import Readings
-from agent.lab.replay import RecordingClient, read_all
 from agent.profile.rows import planning_instances
+from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record, read_snmprec
 

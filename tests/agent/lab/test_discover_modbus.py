@@ -11,8 +11,8 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from agent.cli import main
 from agent.profile.load import parse_profile
 from rackflow.errors import ProfileError
-from simulator.models.meter import MeterModel, meter_registers
 from simulator.modbus.server import ModbusServer
+from simulator.models.meter import MeterModel, meter_registers
 from simulator.models.registers import MappedRegisters, text
 from tests.servers.ports import free_port
 

@@ -7,8 +7,8 @@ import pytest
 
 from agent.cli import main
 from agent.lab.discover import MOST_ADDRESSES, addresses_of
-from agent.profile.load import parse_profile
 from agent.lab.walk_snmp import redacted
+from agent.profile.load import parse_profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.profile.schema import Profile
-from agent.profile.load import load_profiles
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
+from agent.profile.load import load_profiles
+from agent.profile.schema import Profile
 from rackflow.errors import ConfigError
 from rackflow.recording.mbrec import Place, RegisterRecording, RegisterTable, dump_mbrec, parse_mbrec, read_mbrec
+from simulator.modbus.server import ModbusServer
 from simulator.models.cdu import CduModel
 from simulator.models.cdu_registers import cdu_registers
 from simulator.models.meter import MeterModel, meter_registers
-from simulator.modbus.server import ModbusServer
 from simulator.models.registers import RecordedRegisters, RegisterSource, text
 from tests.agent.modbus.modbus_peers import connected, target_of
 from tests.servers.process import find_program

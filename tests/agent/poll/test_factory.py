@@ -1,9 +1,9 @@
 """From configuration to pollers: what a profile says of its devices reaches those that are recognised, too."""
 
 from agent.config import AgentConfig
+from agent.lab.replay import read_all
 from agent.poll.factory import PollerFactory
 from agent.profile.load import parse_profile
-from agent.lab.replay import read_all
 from rackflow.process.config import check_config
 from tests.agent.faulty_peers import GET, FaultyAgent, tlv
 from tests.agent.snmp.snmp_clients import SYS_NAME, TREE, table

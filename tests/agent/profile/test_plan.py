@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from agent.modbus.coalesce import Wanted, coalesce
 from agent.modbus.registers import NumberType, words_of
-from agent.profile.schema import ModbusLimits, Profile, Source
-from agent.profile.plan import Plan, plan_device, without
 from agent.profile.load import load_profiles
+from agent.profile.plan import Plan, plan_device, without
 from agent.profile.rows import planning_columns
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from agent.config import Device
+from agent.lab.replay import read_all
 from agent.poll.device import SnmpPoller
 from agent.profile.load import parse_profile
 from agent.profile.quantity import leading_number, quantity
-from agent.readings import Readings
 from agent.profile.recognise import numbers
-from agent.lab.replay import read_all
+from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import catalogue
 from rackflow.errors import ProfileError

@@ -6,13 +6,13 @@ from typing import Literal
 
 import pytest
 
-from agent.profile.normalise import RawValue
+from agent.lab.replay import RecordingClient
 from agent.poll.probe_snmp import recognise_device
 from agent.profile.load import load_profiles
+from agent.profile.normalise import RawValue
 from agent.profile.recognise import SYS_OBJECT_ID, matches, probe_oids
-from agent.lab.replay import RecordingClient
-from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from agent.snmp.gufo import GufoClient
+from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from rackflow.errors import DeviceProtocolError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice

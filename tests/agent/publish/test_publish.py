@@ -13,10 +13,10 @@ import pytest
 
 from agent.publish.publisher import Publisher
 from agent.self_metrics import Counters
-from rackflow.process.broker import Broker
 from rackflow.documents import Batch, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.broker import Broker
 from tests.agent.running import Listener, listening
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually

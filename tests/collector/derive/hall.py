@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from collector.derive.site_figures import Settings, SiteFigures
 from collector.derive.engine.graph import Figure
+from collector.derive.site_figures import Settings, SiteFigures
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.config import CarbonConfig
 from collector.derive.energy.accounting import without_overlap
-from collector.derive.site_figures import Settings
+from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, Ledger
+from collector.derive.site_figures import Settings
 from collector.records.file import RecordsFile, SiteRecords, Snapshot
 from rackflow import ConfigError
 from rackflow.site import Grid

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from collector.latest.state import shelf_life_s
 from rackflow import catalogue
-from rackflow.site import parse_site
 from rackflow.process.yaml import load_yaml_text
+from rackflow.site import parse_site
 from tests.collector.derive.hall import Readings, hall, hall_text
 from tests.collector.derive.test_switches import SWITCH
 

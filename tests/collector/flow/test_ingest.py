@@ -11,19 +11,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.receive.clones import Clones
-from collector.store.lines import Dialect
-from collector.receive.dead_letters import DeadLetters
-from collector.receive.delivery import Delivery
-from collector.web.exposition import render
+from collector.counters import Counters
 from collector.flow.ingest import Ingest, Terms
 from collector.latest.latest import Latest
-from collector.ledger.ledger import Ledger
 from collector.ledger.book import Entry, Statement
-from collector.receive.messages import MAX_SEQ
+from collector.ledger.ledger import Ledger
 from collector.ledger.tables import create, load_books, save
+from collector.receive.clones import Clones
+from collector.receive.dead_letters import DeadLetters
+from collector.receive.delivery import Delivery
+from collector.receive.messages import MAX_SEQ
+from collector.store.lines import Dialect
+from collector.web.exposition import render
 from collector.web.page import Moment, render_page
-from collector.counters import Counters
 from rackflow import Batch, DeviceDocument, Event, Status, encode
 from rackflow.documents import Account, Numbers
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status

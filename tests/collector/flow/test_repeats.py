@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from collector.counters import Counters
+from collector.flow.ingest import Ingest, Terms
+from collector.flow.spill import Spill
+from collector.flow.writer import Flush, Writer
+from collector.latest.latest import Latest
+from collector.ledger.file import LedgerFile
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled
-from collector.flow.ingest import Ingest, Terms
-from collector.latest.latest import Latest
-from collector.ledger.file import LedgerFile
-from collector.store.persistence import Persistence
-from collector.flow.spill import Spill
 from collector.store.file import FileStore
 from collector.store.influx import InfluxStore
-from collector.counters import Counters
-from collector.flow.writer import Flush, Writer
+from collector.store.persistence import Persistence
 from rackflow import encode
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import topic_of, until

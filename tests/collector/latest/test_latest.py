@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.web.exposition import render
 from collector.latest.latest import DEVICE_COST, Latest, Verdict
 from collector.readings import SeriesKeys, resolve
+from collector.web.exposition import render
 from rackflow import Batch
 from rackflow.catalogue import PollClass
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, status

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.run import new_epoch
-from collector.ledger.ledger import MOST_RUNS, Ledger
 from collector.ledger.account import Missing, Sums, merge, settle
 from collector.ledger.book import CHUNK, Chunk, Entry, Key, Statement
+from collector.ledger.ledger import MOST_RUNS, Ledger
 from rackflow.documents import Account, Numbers
 
 OLD, EPOCH, NEXT = (new_epoch(ms, 1) for ms in (1_795_468_700_000, 1_795_468_800_000, 1_795_468_900_000))

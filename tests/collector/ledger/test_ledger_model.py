@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent.run import new_epoch
-from collector.ledger.ledger import Ledger
 from collector.ledger.account import settle
 from collector.ledger.book import CHUNK, Entry, Key, Statement
 from collector.ledger.epoch import born_ms
+from collector.ledger.ledger import Ledger
 from collector.ledger.tables import create, load_books, load_chunk, load_chunks, save
 from rackflow.documents import Account, Numbers
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from collector.latest.state import AgentState
 from collector.receive.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, Places, can_be
 from collector.receive.clones import MOST_AGENTS, REMEMBERED_S, Clones
-from collector.latest.state import AgentState
 from tests.collector.documents import batch, now_ms, status
 from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
 from tests.collector.stored import influx_store, points

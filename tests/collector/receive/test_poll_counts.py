@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.receive.poll_counts import HOUR_S, LONGEST_SILENCE_S, PollCounts, Counts, Polled, PolledDevice
+from collector.receive.poll_counts import HOUR_S, LONGEST_SILENCE_S, Counts, PollCounts, Polled, PolledDevice
 
 PDU = PolledDevice("s", "gw", "pdu-1")
 START_S = 500_000 * HOUR_S + 0.0
 
 
-def poll(at_s: float, *, up: bool = True, interval_s: float = 10.0, who: PolledDevice = PDU, name: str = "normal") -> Polled:
+def poll(
+    at_s: float, *, up: bool = True, interval_s: float = 10.0, who: PolledDevice = PDU, name: str = "normal"
+) -> Polled:
     return Polled(who, "pdu", name, interval_s, START_S + at_s, up)
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
-from collector.derive.energy.records import Head
 from collector.derive.energy.carbon import Factor
 from collector.derive.energy.hourly import Hour, Terms
+from collector.derive.energy.records import Head
+from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
 from collector.records.file import (
     KEPT_H,
     RecordsFile,

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
 from collector.derive.energy.carbon import Factor
 from collector.derive.site_figures import Settings, SiteFigures
-from collector.records.file import RecordsFile, SiteRecords, Snapshot
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
+from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
+from collector.records.file import RecordsFile, SiteRecords, Snapshot
 from rackflow import Batch
 from rackflow.site import parse_site
 

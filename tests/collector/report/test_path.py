@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from collector.derive.energy.records import Head
 from collector.derive.energy.hourly import Hour
+from collector.derive.energy.records import Head
 from collector.records.file import load_sites, unpack_polls
 from rackflow import Batch, Status
 from tests.collector.derive.hall import HALL

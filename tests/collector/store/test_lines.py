@@ -5,11 +5,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.store.lines import Dialect
-from rackflow.escape import escape_string, escape_tag
-from collector.store.lines import base_tags, batch_lines, event_lines
 from collector.readings import SeriesKeys, resolve
+from collector.store.lines import Dialect, base_tags, batch_lines, event_lines
 from rackflow import Batch, Event, catalogue, series_key
+from rackflow.escape import escape_string, escape_tag
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, agent_batch, batch
 
 TAGS = base_tags("cas1", "gw-3", "cdu-07", LABELS)

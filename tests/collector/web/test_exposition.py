@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector.web.exposition import render
+from collector.counters import Counters
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.readings import RESERVED, SeriesKeys, resolve
 from collector.self_metrics import Proof, SelfMetrics
-from collector.counters import Counters
+from collector.web.exposition import render
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
 from rackflow.outbox.seam import OutboxStats

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.web.humanise import quantity
 from collector.latest.latest import Latest
-from collector.web.page import Moment, render_page
 from collector.readings import SeriesKeys, resolve
+from collector.web.humanise import quantity
+from collector.web.page import Moment, render_page
 from rackflow import Batch, catalogue
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch, document, now_ms, status
 from tests.collector.running import config_for, publish, publisher, running, until

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
-from rackflow.outbox.seam import Message
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.file import Limits, OutboxFile
+from rackflow.outbox.seam import Message
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from rackflow.errors import ConfigError
-from rackflow.site import Site, SiteFile, load_site, parse_site
 from rackflow.process.yaml import load_yaml_file
+from rackflow.site import Site, SiteFile, load_site, parse_site
 
 HERE = Path(__file__).parent
 HALL = HERE / "site_hall.yaml"

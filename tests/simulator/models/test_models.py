@@ -6,9 +6,9 @@ import pytest
 
 from rackflow.fluids import FLUIDS
 from rackflow.recording.snmprec import Record, read_snmprec
+from simulator.live import RECORDINGS
 from simulator.models.cdu import LEAK_BITS, CduModel
 from simulator.models.cdu_registers import cdu_registers
-from simulator.live import RECORDINGS
 from simulator.models.load_overlay import Swing, overlay
 from simulator.models.meter import MeterModel, meter_registers
 from simulator.models.registers import IllegalAddress

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from agent.config import load_agent_config
-from agent.poll.factory import PollerFactory
 from agent.lab.read import read_device
+from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
 from rackflow.site import parse_site
 from simulator.cli import main

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from agent.config import load_agent_config
-from agent.poll.factory import PollerFactory
-from agent.profile.schema import Profile
 from agent.lab.read import read_device
+from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
+from agent.profile.schema import Profile
 from agent.readings import Readings
 from rackflow.errors import DeviceTimeout
 from rackflow.site import load_site, parse_site
