@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab import add_lab, read_device, render, replay, replay_modbus
+from agent.lab import add_lab, read_device, render, replay_modbus, replay_snmp
 from agent.poll import PollerFactory, check_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
@@ -181,6 +181,6 @@ def _replay(arguments: argparse.Namespace) -> int:
         identified, readings = asyncio.run(replay_modbus(recording, profile, arguments.unit, time.time()))
     else:
         records = read_snmprec(arguments.recording)
-        identified, readings = asyncio.run(replay(records, profiles, arguments.profile, time.time()))
+        identified, readings = asyncio.run(replay_snmp(records, profiles, arguments.profile, time.time()))
     print(render(identified, readings, arguments.output))
     return 0

@@ -7,7 +7,7 @@ import statistics
 import time
 from pathlib import Path
 
-from agent.lab import replay
+from agent.lab import replay_snmp
 from agent.profile import load_profiles
 from rackflow.errors import DeviceError
 from rackflow.recording import read_snmprec
@@ -30,7 +30,7 @@ def run(rounds: int) -> list[str]:
         records = read_snmprec(path)
         started = time.process_time()
         with contextlib.suppress(DeviceError):  # a stranger costs the same
-            asyncio.run(replay(read_snmprec(path), profiles, "auto", time.time()))
+            asyncio.run(replay_snmp(read_snmprec(path), profiles, "auto", time.time()))
         cost_s = time.process_time() - started
         lines.append(f"  replay {path.stem}, {len(records)} objects: {cost_s:6.3f} s CPU, reading the file included")
     return lines

@@ -93,7 +93,7 @@ async def replay_modbus(
     return await read_all(ModbusPoller(device, profile, RecordedLink(recording)), now)
 
 
-async def replay(
+async def replay_snmp(
     records: Sequence[Record], profiles: Mapping[str, Profile], profile: str, now: float
 ) -> tuple[Identified, Readings]:
     """What one poll of the recorded device yields. Raises DeviceError where no profile matches."""

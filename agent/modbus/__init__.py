@@ -1,8 +1,11 @@
-""""""
+"""Modbus: links shared by the units behind them, and requests that read many values at once.
+
+`client` speaks the protocol, `requests` groups registers within a device's limits, `registers` turns words into values.
+"""
 
 from agent.modbus.client import ModbusLinks, PymodbusClient
-from agent.modbus.coalesce import Block, Field, Wanted, coalesce, kept_parts
 from agent.modbus.registers import NumberType, WordOrder, decode, words_of
+from agent.modbus.requests import Block, Field, Wanted, coalesce, kept_parts
 from agent.modbus.seam import ModbusClient, ModbusTarget
 
 __all__ = [

@@ -1,4 +1,4 @@
-""""""
+"""Polling one device: opening it (connect, recognise, identify, plan), polling a class, and figures of one poll."""
 
 from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
 from agent.poll.factory import PollerFactory, check_profile, snmp_target
@@ -6,8 +6,8 @@ from agent.poll.probe_modbus import GATEWAY, recognise_unit
 from agent.poll.probe_snmp import recognise_device
 
 __all__ = [
-    "DevicePoller",
     "GATEWAY",
+    "DevicePoller",
     "ModbusPoller",
     "PollerFactory",
     "SnmpPoller",

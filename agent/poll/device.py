@@ -19,7 +19,7 @@ from agent.profile import (
     RawValue,
     Slot,
     Table,
-    normalise,
+    normalise_answers,
     plain_number,
     plan_device,
     planning_columns,
@@ -85,7 +85,7 @@ class SnmpPoller:
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
-        readings = normalise(part.slots, raw)
+        readings = normalise_answers(part.slots, raw)
         if SYS_UPTIME in raw:
             await self._watch_uptime(raw[SYS_UPTIME], readings, now)
         if self._profile is not None and self._profile.marker in raw:
@@ -221,7 +221,7 @@ class ModbusPoller:
                 refused.append(error)
         if refused and not raw:
             raise refused[0]
-        readings = normalise(part.slots, raw)
+        readings = normalise_answers(part.slots, raw)
         if refused:
             _mark_refused(part.slots, raw, readings)
         derive(readings, self._profile.class_, coolant_of(self._device, self._profile))

@@ -1,7 +1,11 @@
-""""""
+"""Device profiles: what one YAML file per device family says, and how raw answers become readings by it. No I/O.
+
+`schema` is what a profile may say, `load` proves it against the catalogue, `recognise` picks the profile that fits,
+`plan` works out requests, `normalise` converts the answers.
+"""
 
 from agent.profile.load import load_profiles, parse_profile
-from agent.profile.normalise import RawValue, Slot, normalise, plain_number
+from agent.profile.normalise import RawValue, Slot, normalise_answers, plain_number
 from agent.profile.plan import ClassPlan, Plan, plan_device, without
 from agent.profile.recognise import (
     PROBE_SCORE,
@@ -21,22 +25,22 @@ from agent.profile.rows import planning_columns, planning_instances
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
 
 __all__ = [
+    "PROBE_SCORE",
+    "SYS_DESCR",
+    "SYS_OBJECT_ID",
+    "SYS_UPTIME",
     "ClassPlan",
     "IdentitySource",
     "Match",
-    "PROBE_SCORE",
     "Plan",
     "Profile",
     "RawValue",
     "RegisterProbe",
-    "SYS_DESCR",
-    "SYS_OBJECT_ID",
-    "SYS_UPTIME",
     "Slot",
     "Table",
     "load_profiles",
     "matches",
-    "normalise",
+    "normalise_answers",
     "numbers",
     "parse_profile",
     "plain_number",

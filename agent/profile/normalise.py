@@ -78,7 +78,7 @@ class _Rejected(Exception):
     """Why a raw value is no reading."""
 
 
-def normalise(slots: Sequence[Slot], raw: Raw) -> Readings:
+def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
     """Every slot that was answered, as value, state or rejection. Values are finite and inside the catalogue's range."""
     readings = Readings()
     values = readings.values

@@ -1,4 +1,8 @@
-"""Answers instead of raw numbers: in go the latest readings and the site file, out come figures of racks, loops, feeds and sites."""
+"""Answers instead of raw numbers: figures of racks, loops, feeds and sites from the latest readings and the site file.
+
+A figure whose inputs are stale, suspect or absent is unknown and says what is missing; it is never a guess.
+`engine` computes a plan, `power`, `liquid`, `energy` and `trust` say what is in it, `site_figures` puts a site together.
+"""
 
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.config import CarbonConfig, DeriveConfig
@@ -9,12 +13,12 @@ from collector.derive.latest_figures import LatestFigures
 from collector.derive.site_figures import Settings, SiteFigures
 
 __all__ = [
+    "HOUR_S",
     "CarbonConfig",
     "CarbonSource",
     "DeriveConfig",
     "Deriver",
     "Figure",
-    "HOUR_S",
     "Head",
     "Hour",
     "LatestFigures",

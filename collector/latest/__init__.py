@@ -1,4 +1,4 @@
-""""""
+"""What is current: the latest reading of each series, each device and each agent. No I/O; `now` is an argument."""
 
 from collector.latest.latest import Latest
 from collector.latest.state import AgentState, DeviceState, LatestValue

@@ -1,4 +1,7 @@
-""""""
+"""The account of every message by number: stored, waiting, dead, dropped by the agent, or missing.
+
+It is on disk before a message is acknowledged, so that what it says survives a kill.
+"""
 
 from collector.ledger.account import Sums
 from collector.ledger.book import Entry, Key, Statement

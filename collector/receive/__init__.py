@@ -1,4 +1,7 @@
-""""""
+"""Receiving from the broker: checked documents, and what is judged from them alone (clocks, clones, poll counts).
+
+A message that breaks the contract goes to the dead-letter file with its reason and never stops the flow.
+"""
 
 from collector.receive.clocks import Places, can_be
 from collector.receive.clones import Clones
@@ -9,13 +12,13 @@ from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCo
 from collector.receive.subscribe import Filters, Subscriber
 
 __all__ = [
+    "HOUR_S",
     "Clones",
     "Counts",
     "DeadLetters",
     "Delivery",
     "ExpectedDevice",
     "Filters",
-    "HOUR_S",
     "Known",
     "Places",
     "PollCounts",

@@ -1,4 +1,7 @@
-""""""
+"""Storing points: line protocol, the seam to an engine, InfluxDB (and VictoriaMetrics) and files behind it.
+
+A write that returned is durable. Writes are idempotent: same measurement, tags and time.
+"""
 
 from collector.store.file import FileStore
 from collector.store.influx import InfluxStore

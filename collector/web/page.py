@@ -52,7 +52,7 @@ def render_page(
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     cards = [figures_card(figures)] if figures else []
     cards += [_device(latest, device, moment, outlets_of) for device in devices]
-    page = Template(files("collector").joinpath("page.html").read_text(encoding="utf-8"))
+    page = Template(files("collector.web").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
         tiles="".join(tiles),
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",

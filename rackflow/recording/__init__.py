@@ -1,4 +1,4 @@
-""""""
+"""Recordings of devices, as text: `.snmprec` for SNMP (snmpsim's format) and `.mbrec` for Modbus."""
 
 from rackflow.recording.mbrec import BITS, SUFFIX, Place, RegisterRecording, RegisterTable, dump_mbrec, read_mbrec
 from rackflow.recording.snmprec import (
@@ -32,13 +32,13 @@ __all__ = [
     "OCTET_STRING",
     "OPAQUE",
     "OPAQUE_FLOAT",
+    "SUFFIX",
+    "TIMETICKS",
     "Place",
     "Record",
     "RecordValue",
     "RegisterRecording",
     "RegisterTable",
-    "SUFFIX",
-    "TIMETICKS",
     "dump_mbrec",
     "dump_snmprec",
     "parse_snmprec",

@@ -1,4 +1,4 @@
-""""""
+"""Simulated Modbus devices behind one TCP server."""
 
 from simulator.modbus.server import ModbusServer
 

@@ -1,4 +1,4 @@
-""""""
+"""Models of single devices and their registers: a CDU, a meter, and recordings of UPSs and PDUs brought to life. No I/O."""
 
 from simulator.models.cdu import LEAK_BITS, CduModel
 from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
@@ -8,10 +8,10 @@ from simulator.models.registers import IllegalAddress, RecordedRegisters, Regist
 
 __all__ = [
     "CDU_UNIT",
-    "CduModel",
-    "IllegalAddress",
     "LEAK_BITS",
     "METER_UNIT",
+    "CduModel",
+    "IllegalAddress",
     "MeterModel",
     "RecordedRegisters",
     "RegisterSource",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from agent.lab.replay import replay
+from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
 from agent.profile.schema import Profile
 from agent.readings import Readings
@@ -118,7 +118,7 @@ async def compare(path: Path, profiles: Mapping[str, Profile], reasons: "Reasons
     result.expected = len(sensors)
     records = read_snmprec(path)
     try:
-        identified, result.readings = await replay(records, profiles, "auto", 1_790_000_000.0)
+        identified, result.readings = await replay_snmp(records, profiles, "auto", 1_790_000_000.0)
         result.profile = identified.profile
     except DeviceError as error:
         result.error = str(error)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent.lab.replay import replay
+from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
 from agent.readings import Readings
 from rackflow.recording.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record
@@ -23,7 +23,7 @@ async def read(product: str, objects: Mapping[str, int | bytes]) -> tuple[str, R
             for oid, value in objects.items()
         ),
     ]
-    identified, readings = await replay(sorted(records, key=lambda each: each.key), load_profiles(), "auto", 1.8e9)
+    identified, readings = await replay_snmp(sorted(records, key=lambda each: each.key), load_profiles(), "auto", 1.8e9)
     return identified.profile, readings
 
 

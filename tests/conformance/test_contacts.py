@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from agent.lab.replay import replay
+from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
@@ -45,7 +45,7 @@ SEEN: dict[str, dict[tuple[str, str, float], int]] = {
 @pytest.mark.parametrize("name", SEEN)
 async def test_contacts_are_read_as_the_device_names_them(name: str) -> None:
     path = require_captures() / "snmp" / "env" / f"{name}.snmprec"
-    _, readings = await replay(read_snmprec(path), load_profiles(), "auto", 1_790_000_000.0)
+    _, readings = await replay_snmp(read_snmprec(path), load_profiles(), "auto", 1_790_000_000.0)
     found: Counter[tuple[str, str, float]] = Counter()
     for key, value in readings.values.items():
         metric, labels = parse_series_key(key)

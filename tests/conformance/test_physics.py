@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.lab.replay import replay
+from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
 from collector.derive.engine.planner import Planner
 from collector.derive.trust.contradictions import impossible_power, plan_meters
@@ -33,7 +33,7 @@ def readings() -> dict[str, dict[str, float]]:
         found = {}
         for path in sorted((require_captures() / "snmp").glob("*/*.snmprec")):
             try:
-                _, got = await replay(read_snmprec(path), profiles, "auto", 1_790_000_000.0)
+                _, got = await replay_snmp(read_snmprec(path), profiles, "auto", 1_790_000_000.0)
             except DeviceError:
                 continue
             found[f"{path.parent.name}/{path.stem}"] = dict(got.values)

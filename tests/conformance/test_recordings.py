@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.lab.replay import replay
+from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceError
@@ -43,7 +43,7 @@ async def test_no_recording_yields_a_reading_outside_the_catalogue(captures: Pat
     for path in sorted((captures / "snmp").glob("*/*.snmprec")):
         records = read_snmprec(path)
         try:
-            _, readings = await replay(records, profiles, "auto", time.time())
+            _, readings = await replay_snmp(records, profiles, "auto", time.time())
         except DeviceError:
             continue
         read += 1

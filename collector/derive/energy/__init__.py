@@ -1,4 +1,4 @@
-""""""
+"""Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
 
 from collector.derive.energy.accounting import Accounts, plan_accounts
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
@@ -6,11 +6,11 @@ from collector.derive.energy.hourly import HOUR_S, Hour
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 
 __all__ = [
+    "HOUR_S",
     "Accounts",
     "EnergyRecords",
     "Factor",
     "Factors",
-    "HOUR_S",
     "Head",
     "Hour",
     "SiteRecords",

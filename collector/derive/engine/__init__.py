@@ -1,4 +1,4 @@
-""""""
+"""Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
 
 from collector.derive.engine.graph import (
     Compute,

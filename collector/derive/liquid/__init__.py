@@ -1,4 +1,4 @@
-""""""
+"""Liquid cooling: CDUs, loops, heat balance, and how long a loop lasts without flow or heat rejection."""
 
 from collector.derive.liquid.cooling import HEAT, plan_cdus
 from collector.derive.liquid.loops import plan_loops

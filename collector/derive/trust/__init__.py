@@ -1,4 +1,4 @@
-""""""
+"""Which sensors cannot be trusted: frozen, drifting, or contradicting what physics or other sensors say."""
 
 from collector.derive.trust.contradictions import AirSensor, Contradictions, Meter, Numbers, plan_air, plan_meters
 from collector.derive.trust.suspects import CduWatch

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot, normalise
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot, normalise_answers
 from rackflow.catalogue import catalogue
 
 CHARGE = catalogue()["dcim_ups_battery_charge_ratio"]
@@ -38,7 +38,7 @@ def test_a_reading_is_finite_and_plausible_or_rejected(
     raw: RawValue, numerator: int, denominator: int, metric: object
 ) -> None:
     slot = Slot("k", metric, (Decoder("a", numerator, denominator, 0.5),))  # type: ignore[arg-type]
-    readings = normalise([slot], {"a": raw})
+    readings = normalise_answers([slot], {"a": raw})
     assert len(readings.values) + len(readings.bad) == 1
     for value in readings.values.values():
         assert math.isfinite(value)
@@ -46,7 +46,7 @@ def test_a_reading_is_finite_and_plausible_or_rejected(
 
 
 def test_scales_do_not_add_rounding_dirt() -> None:
-    assert normalise([charge()], {"a": 202}).values == {"k": 0.202}
+    assert normalise_answers([charge()], {"a": 202}).values == {"k": 0.202}
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,18 @@ def test_scales_do_not_add_rounding_dirt() -> None:
 )
 def test_what_is_no_reading_is_rejected_with_the_reason(raw: RawValue, reason: str) -> None:
     slot = charge(Decoder("a", 1, 1000, absent=frozenset({-1, 65535})))
-    readings = normalise([slot], {"a": raw})
+    readings = normalise_answers([slot], {"a": raw})
     assert (readings.values, readings.bad) == ({}, {"k": reason})
 
 
 def test_what_was_not_answered_is_simply_absent() -> None:
-    readings = normalise([charge()], {})
+    readings = normalise_answers([charge()], {})
     assert (readings.values, readings.bad) == ({}, {})
 
 
 @pytest.mark.parametrize("raw", [b"85.5", b" 85.5 ", "85.5", 85.5])
 def test_decimal_text_counts_as_a_number(raw: RawValue) -> None:
-    assert normalise([charge(Decoder("a", 1, 100))], {"a": raw}).values == {"k": 0.855}
+    assert normalise_answers([charge(Decoder("a", 1, 100))], {"a": raw}).values == {"k": 0.855}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_decimal_text_counts_as_a_number(raw: RawValue) -> None:
 )
 def test_the_first_source_that_is_good_wins(raw: dict[str, RawValue], value: float | None, bad: dict[str, str]) -> None:
     slot = charge(Decoder("precise", 1, 1000, absent=frozenset({-1})), Decoder("whole", 1, 100))
-    readings = normalise([slot], raw)
+    readings = normalise_answers([slot], raw)
     assert readings.values == ({} if value is None else {"k": value})
     assert readings.bad == bad
 
@@ -98,24 +98,24 @@ def test_the_first_source_that_is_good_wins(raw: dict[str, RawValue], value: flo
 )
 def test_a_gate_lets_pass_hides_or_rejects(status: int | None, values: dict[str, float], bad: dict[str, str]) -> None:
     slot = charge(gate=Gate("status", frozenset({2}), frozenset({1})))
-    readings = normalise([slot], {"a": 500, "status": status})
+    readings = normalise_answers([slot], {"a": 500, "status": status})
     assert (readings.values, readings.bad) == (values, bad)
 
 
 def test_states_come_from_codes_and_unknown_codes_are_rejected() -> None:
     slot = Slot("s", SOURCE, (Decoder("a", states={3: "normal", 5: "battery"}),))
-    assert normalise([slot], {"a": 5}).states == {"s": "battery"}
-    assert normalise([slot], {"a": 9}).bad == {"s": "state"}
+    assert normalise_answers([slot], {"a": 5}).states == {"s": "battery"}
+    assert normalise_answers([slot], {"a": 9}).bad == {"s": "state"}
 
 
 def test_bits_and_inverted_contacts() -> None:
     slots = [Slot("b0", LEAK, (Decoder("a", bit=0),)), Slot("b4", LEAK, (Decoder("a", bit=4, inverted=True),))]
-    assert normalise(slots, {"a": 0b10001}).values == {"b0": 1.0, "b4": 0.0}
+    assert normalise_answers(slots, {"a": 0b10001}).values == {"b0": 1.0, "b4": 0.0}
 
 
 def test_offset_coding_and_affine_units() -> None:
     temperature = catalogue()["dcim_env_temperature_celsius"]
     kelvin = Slot("k", temperature, (Decoder("a", 1, 10, offset=-273.15),))
-    assert normalise([kelvin], {"a": 2982}).values["k"] == pytest.approx(25.05)
+    assert normalise_answers([kelvin], {"a": 2982}).values["k"] == pytest.approx(25.05)
     shifted = Slot("k", temperature, (Decoder("a", shift=-3000, denominator=10),))
-    assert normalise([shifted], {"a": 3251}).values["k"] == pytest.approx(25.1)
+    assert normalise_answers([shifted], {"a": 3251}).values["k"] == pytest.approx(25.1)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.modbus.coalesce import Wanted, coalesce
 from agent.modbus.registers import NumberType, words_of
+from agent.modbus.requests import Wanted, coalesce
 from agent.profile.load import load_profiles
 from agent.profile.plan import Plan, plan_device, without
 from agent.profile.rows import planning_columns
