@@ -11,8 +11,9 @@ from collector.derive.config import CarbonConfig
 from collector.derive.energy.accounting import without_overlap
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, Ledger
+from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
-from collector.records.file import RecordsFile, SiteRecords, Snapshot
+from collector.records.file import RecordsFile, Snapshot
 from rackflow import ConfigError
 from rackflow.site import Grid
 from tests.collector.derive.hall import WALL_S, Readings, hall

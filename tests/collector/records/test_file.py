@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from collector.derive.energy.carbon import Factor
 from collector.derive.energy.hourly import Hour, Terms
-from collector.derive.energy.records import Head
+from collector.derive.energy.records import Head, SiteRecords
 from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
 from collector.records.file import (
     KEPT_H,
     RecordsFile,
-    SiteRecords,
     Snapshot,
     pack,
     pack_polls,

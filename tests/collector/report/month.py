@@ -8,11 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from collector.derive.energy.carbon import Factor
+from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings, SiteFigures
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from collector.receive.poll_counts import PollCounts, Polled, PolledDevice
-from collector.records.file import RecordsFile, SiteRecords, Snapshot
+from collector.records.file import RecordsFile, Snapshot
 from rackflow import Batch
 from rackflow.site import parse_site
 
