@@ -38,7 +38,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     command.add_argument("--racks", type=int, default=RACKS, help=f"of a campus (default {RACKS})")
     command.set_defaults(command=_site)
     command = _order(commands, "fault", "let something fail", _fault)
-    command.add_argument("fault", help="its kind, as in mains_loss; docs/simulator.md lists them")
+    command.add_argument("fault", help="its kind, as in mains_loss; docs/reference/simulator.md lists them")
     command.add_argument("target", help="what fails: a feed, device, rack or loop of the site")
     command.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="mend it after so long")
     command.add_argument("--value", type=float, help="how bad it is")

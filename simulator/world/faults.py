@@ -36,7 +36,7 @@ def known_or_close(name: str, what: str, known: Collection[str]) -> str:
 
 
 class Fault(StrictModel):
-    """One fault. What `value` means depends on the fault: see docs/simulator.md."""
+    """One fault. What `value` means depends on the fault: see docs/reference/simulator.md."""
 
     fault: str
     target: Name
