@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     configure_logging(arguments.log_level or "warning")
     try:
         status: int = arguments.command(arguments)
@@ -47,15 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line; the reference in docs/ is generated from it."""
+    root = argparse.ArgumentParser(
         prog="rackflow-agent", description="Polls power and cooling devices and publishes what they say."
     )
-    parser.add_argument("--version", action="version", version=installed_version())
-    parser.add_argument(
+    root.add_argument("--version", action="version", version=installed_version())
+    root.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), help="default: what the configuration says"
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("run", help="poll and publish until stopped; SIGHUP reloads the configuration")
     command.add_argument("config", type=Path)
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_replay)
 
     add_lab(commands)
-    return parser
+    return root
 
 
 def _add_read(command: argparse.ArgumentParser) -> None:

@@ -17,13 +17,18 @@ LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}
 
 
 class Labels(StrictModel):
-    """Where a device stands, and on the power path which feed it belongs to."""
+    """Where a device stands and, on the power path, which feed supplies it. They become labels of every reading."""
 
     site: Name | None = None
+    """Name of the site. Required here or in the site file."""
     room: LabelValue | None = None
+    """Room the device stands in."""
     row: LabelValue | None = None
+    """Row within the room."""
     rack: LabelValue | None = None
+    """Rack the device belongs to."""
     feed: LabelValue | None = None
+    """Feed that supplies it, for devices on the power path: `A`, `B` …"""
 
     def given(self) -> dict[str, str]:
         """The labels that are set."""
@@ -34,13 +39,21 @@ class Credential(StrictModel):
     """How to authenticate to SNMP devices: a community (v1, v2c) or a user (v3)."""
 
     version: Literal["1", "2c", "3"] = "2c"
+    """SNMP version. Write `"3"` in quotes."""
     community: Secret | None = None
+    """Community of v1 and v2c. `env:NAME` takes it from the environment."""
     user: str | None = None
+    """User name (v3)."""
     auth: Literal["", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = ""
+    """Authentication protocol (v3); empty for none."""
     auth_key: Secret | None = None
+    """Authentication pass phrase (v3), at least 8 characters (RFC 3414, 11.2)."""
     priv: Literal["", "des", "aes128", "aes192", "aes256"] = ""
+    """Privacy protocol (v3); empty for none. Needs `auth`."""
     priv_key: Secret | None = None
+    """Privacy pass phrase (v3)."""
     context: str = ""
+    """Context name (v3), for devices that serve several."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Credential":
@@ -61,38 +74,63 @@ class Credential(StrictModel):
 
 
 class CoolantConfig(StrictModel):
-    """The fluid of one loop."""
+    """The coolant in one loop; heat is calculated with its density and heat capacity."""
 
     fluid: Literal["water", "pg25"] = "pg25"
+    """`water`, or `pg25`: 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
     additive: str = ""
+    """Name of the inhibitor package; shown, not used in calculations."""
     concentration: str = ""
+    """Concentration as labelled; shown, not used in calculations."""
 
 
 class Device(StrictModel):
-    """One device to poll. `outlets` asks a rack PDU for each of its outlets, too."""
+    """One device to poll."""
 
     id: Name
+    """Unique name, used in topics and labels. The site file uses the same ids."""
     protocol: Literal["snmp", "modbus"] = "snmp"
+    """`snmp` or `modbus`."""
     profile: str = "auto"
+    """Device family, see DEVICES.md. `auto` recognises SNMP devices; Modbus needs a name."""
     host: str | None = None
+    """Address or host name."""
     port: Port | None = None
+    """UDP or TCP port; 161 for SNMP and 502 for Modbus when left out."""
     enabled: bool = True
+    """`false` keeps the entry and does not poll it."""
     labels: Labels = Labels()
+    """Overrides the agent's `labels` for this device."""
     role: LabelValue | None = None
+    """What a meter measures: `facility`, `it`, `ups_in`, `pv` …"""
     outlets: bool = False
+    """Also read each outlet of a rack PDU. Off by default: it multiplies the number of series."""
     coolant: dict[Literal["primary", "secondary"], CoolantConfig] = {}
+    """Coolant by loop, `primary` and `secondary`."""
     intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
+    """Seconds between polls by poll class, for this device."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] | None = None
+    """Seconds to wait for one answer; 2 for SNMP and 1 for Modbus when left out."""
     retries: Annotated[int, Field(ge=0, le=5)] = 1
+    """How often one SNMP request is repeated before it counts as timed out."""
     credential: str | None = None
+    """Name of an entry of `credentials`; required for SNMP."""
     engine: Literal["gufo", "pysnmp"] | None = None
+    """SNMP engine; overrides the agent's `engine`."""
     max_varbinds: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Most objects in one SNMP request. The profile's limit (20 by default) when left out."""
     transport: Literal["tcp", "rtu-over-tcp", "serial"] = "tcp"
+    """Modbus over TCP, RTU frames over TCP (serial gateways), or a serial line."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
+    """Modbus unit identifier."""
     serial: str | None = None
+    """Path of the serial port, with `transport: serial`."""
     baudrate: Annotated[int, Field(ge=300, le=1000000)] = 19200
+    """Speed of the serial line."""
     parity: Literal["N", "E", "O"] = "N"
+    """Parity of the serial line."""
     stopbits: Literal[1, 2] = 1
+    """Stop bits of the serial line."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Device":
@@ -109,19 +147,30 @@ class Device(StrictModel):
 
 
 class AgentConfig(StrictModel):
-    """The whole file."""
+    """The agent's configuration file."""
 
     agent: Name
+    """Name of this agent, unique within the site."""
     labels: Labels = Labels()
+    """Place that applies to every device unless it says otherwise."""
     site_file: Path | None = None
+    """Site file, relative to the folder of this file. Places, roles and coolants then come from it."""
     broker: Broker = Broker()
+    """MQTT broker to publish to."""
     credentials: dict[str, Credential] = {}
+    """SNMP credentials by name."""
     devices: list[Device]
+    """Devices to poll."""
     intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
+    """Seconds between polls by poll class; the defaults are 1, 5, 10, 60 and 3600."""
     profiles: Path | None = None
+    """Folder of your own profiles; they override shipped ones of the same name."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
+    """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel."""
     outbox: OutboxSection = OutboxSection(mode="memory")
+    """Where messages wait until they are delivered."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe level that is logged."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":

@@ -20,10 +20,11 @@ EXIT_FAILED = 1
 EXIT_BAD_CONFIG = 78
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rackflow-collector", description="From MQTT to a store and to Prometheus.")
-    parser.add_argument("--version", action="version", version=installed_version())
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The command line; the reference in docs/ is generated from it."""
+    root = argparse.ArgumentParser(prog="rackflow-collector", description="From MQTT to a store and to Prometheus.")
+    root.add_argument("--version", action="version", version=installed_version())
+    commands = root.add_subparsers(dest="command", required=True)
     for name, text in (("run", "collect until SIGTERM"), ("check", "validate the configuration, offline")):
         command = commands.add_parser(name, help=text)
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("report", help="energy, carbon and availability of a month, as CSV and as a page")
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     add_report(command)
-    return parser
+    return root
 
 
 def _told(config: CollectorConfig, arguments: argparse.Namespace) -> int:
@@ -74,7 +75,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of one command."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         config = load_collector_config(arguments.config)
         if config.site_file is not None:

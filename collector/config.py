@@ -18,15 +18,25 @@ class Store(StrictModel):
     """Where points go: a folder of files, or an engine that speaks InfluxDB's v2 write API."""
 
     kind: Literal["file", "influxdb"]
+    """`file` writes line protocol to a folder, `influxdb` to an engine."""
     path: Path | None = None
+    """Folder to write to, with `kind: file`."""
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+")] | None = None
+    """Address of the engine, with `kind: influxdb`."""
     org: str = ""
+    """Organisation, for InfluxDB 2."""
     bucket: str | None = None
+    """Bucket or database to write to."""
     token: Secret | None = None
+    """API token; `env:NAME` takes it from the environment."""
     dialect: Dialect = "influxdb"
+    """`victoriametrics` writes states as numbers, because VictoriaMetrics drops strings."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+    """Seconds to wait for one write."""
     batch_lines: Annotated[int, Field(ge=1, le=50000)] = 5000
+    """Most points in one write."""
     flush_s: Annotated[float, Field(gt=0, le=60)] = 0.2
+    """Seconds after which a smaller batch is written."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Store":
@@ -44,38 +54,55 @@ class Store(StrictModel):
 
 
 class Outbox(StrictModel):
-    """Where messages wait on disk while the store is away. Beyond `limit_bytes` the broker keeps what comes."""
+    """Where messages wait on disk while the store is away."""
 
     path: Path
+    """File to keep messages in."""
     limit_bytes: Annotated[int, Field(ge=65536)] = 1024 * 1024 * 1024
+    """Size beyond which nothing more is accepted; the broker then keeps what comes."""
     backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 2000.0
+    """Most messages per second taken from it once the store works again."""
 
 
 class CollectorConfig(StrictModel):
-    """The whole file. `queue_limit` counts messages received and not yet stored, `series_limit` series on /metrics.
-
-    `site_file` is found from the folder of this file; `ledger` and `derive.state` are beside `dead_letter` unless named. A
-    message that claims to be older than `oldest_days` is from a wrong clock, and stored under the time of its receipt.
-    """
+    """The collector's configuration file."""
 
     broker: Broker = Broker()
+    """MQTT broker to subscribe at."""
     client_id: Name = "rackflow-collector"
+    """Name of the persistent session at the broker. Each collector has its own."""
     sites: list[Name] | Literal["all"] = "all"
+    """`all`, or a list of sites to take."""
     shared: bool = False
+    """Share the subscription with other collectors (MQTT 5 shared subscription); each then gets a part of the messages."""
     store: Store
+    """Where points go."""
     outbox: Outbox | None = None
+    """Where messages wait on disk while the store is away. Without it they wait at the broker."""
     dead_letter: Path
+    """File for messages and points that cannot be used, with the reason."""
     ledger: Path | None = None
+    """File of the ledger; beside `dead_letter` when left out."""
     ledger_days: Annotated[int, Field(ge=1, le=36500)] = 400
+    """Days that a silent agent run stays in the ledger."""
     oldest_days: Annotated[int, Field(ge=1, le=36500)] = 400
+    """A message that claims to be older has a wrong clock, and is stored under the time of its receipt."""
     dead_letter_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
+    """Size of the dead-letter file and its predecessor together."""
     listen: str = "127.0.0.1:9420"
+    """Address and port of /metrics and the status page."""
     series_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
+    """Most series on /metrics."""
     queue_limit: Annotated[int, Field(ge=1, le=65535)] = 10_000
+    """Most messages received and not yet stored."""
     site_file: Path | None = None
+    """Site file, relative to the folder of this file; needed for figures across devices."""
     derive: DeriveConfig = DeriveConfig()
+    """Figures across devices."""
     carbon: CarbonConfig | None = None
+    """Source of hourly carbon factors."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe level that is logged."""
 
     @field_validator("sites", mode="before")
     @classmethod

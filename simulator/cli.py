@@ -40,7 +40,7 @@ class ServeError(RackflowError):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     configure_logging(arguments.log_level)
     logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it tells of itself, not of devices
     try:
@@ -54,10 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rackflow-sim", description=__doc__)
-    parser.add_argument("--log-level", choices=LEVELS, default="info")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The command line; the reference in docs/ is generated from it."""
+    root = argparse.ArgumentParser(prog="rackflow-sim", description=__doc__)
+    root.add_argument("--log-level", choices=LEVELS, default="info")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
     add_site_commands(commands)
     _add_serve(
         commands.add_parser(
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
             help="serve recordings over SNMP and Modbus TCP, and models of a CDU and of a meter over Modbus TCP",
         )
     )
-    return parser
+    return root
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:

@@ -15,28 +15,37 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class ThermalConfig(StrictModel):
-    """Limits that ride-through is counted to, for all loops and racks; what is left out is taken from the site file."""
+    """Limits that ride-through counts down to, for all loops and racks. What is left out comes from the site file."""
 
     supply_limit_celsius: Celsius | None = None
+    """Highest supply temperature; 45 when neither this nor the site file says."""
     chip_limit_celsius: Celsius | None = None
+    """Highest chip temperature; 90 when neither this nor the site file says."""
     chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Chip above coolant temperature at full load; 15 when neither says."""
     chip_heat_capacity_seconds_per_kelvin: Positive | None = None
+    """Heat capacity of chips and cold plates per watt of design power, in J/K per W; 0.393 when neither says."""
     chip_standing_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().chip_standing_ratio
+    """Share of the chips' heat that standing coolant still takes up."""
     supply_volume_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().supply_volume_ratio
+    """Share of a loop's coolant on the supply side, between CDU and racks."""
 
 
 class DeriveConfig(StrictModel):
-    """Figures across devices. `state` is the file of the books: energy and polls by the hour, for 400 days.
-
-    `batteries`, `pumps_required` and `thermal` go before what the site file says of the same.
-    """
+    """Figures across devices."""
 
     interval_s: Annotated[float, Field(ge=1, le=300)] = 5.0
+    """Seconds between two calculations."""
     store: bool = True
+    """Also write figures to the store."""
     state: Path | None = None
+    """File of hourly records of energy and polls, kept 400 days; beside `dead_letter` when left out."""
     batteries: dict[Name, Battery] = {}
+    """Battery data by UPS; takes precedence over the site file."""
     pumps_required: dict[Name, Annotated[int, Field(ge=1, le=8)]] = {}
+    """Pumps that each CDU needs; takes precedence over the site file."""
     thermal: ThermalConfig = ThermalConfig()
+    """Thermal limits; take precedence over the site file."""
 
     def settings(self, residual_grams_per_kwh: float | None) -> Settings:
         """What the engine takes of it."""
@@ -49,16 +58,24 @@ class DeriveConfig(StrictModel):
 
 
 class CarbonConfig(StrictModel):
-    """Where the grid's hourly factors come from: a CSV file, or an HTTP source; else the site file's yearly ones."""
+    """Hourly carbon factors of the grid; without this section the yearly factor of the site file is used."""
 
     path: Path | None = None
+    """CSV file with the columns `time` and `grams_per_kwh`."""
     url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")] | None = None
+    """HTTP source that answers like Electricity Maps."""
     token: Secret | None = None
+    """Token for the source; `env:NAME` takes it from the environment."""
     token_header: str = "auth-token"  # noqa: S105 - the name of a header
+    """HTTP header that carries the token."""
     interval_s: Annotated[float, Field(ge=60, le=86400)] = 900.0
+    """Seconds between two requests."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Seconds to wait for an answer."""
     basis: Literal["lifecycle", "direct"] = "lifecycle"
+    """Whether factors count the whole life cycle or direct emissions."""
     residual_grams_per_kwh: Annotated[float, Field(ge=0, le=1500)] | None = None
+    """Residual mix, for what contracts do not cover (GHG Protocol Scope 2, market-based)."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "CarbonConfig":

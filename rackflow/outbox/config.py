@@ -15,17 +15,23 @@ DISK_LIMIT_BYTES = 1024 * 1024 * 1024
 
 
 class OutboxSection(StrictModel):
-    """`mode: memory` is for gateways on flash cards: what it holds is lost with the process, and nothing ages.
-
-    `keep_confirmed_s` is to be more than the broker lets pass between two writes of its own to disk.
-    """
+    """Where messages wait until the broker has confirmed them."""
 
     mode: Literal["disk", "memory"]
+    """`disk` survives a restart; `memory` loses what it holds with the process (for gateways on flash cards)."""
     path: Path | None = None
+    """File to keep messages in, with `mode: disk`."""
     limit_bytes: Annotated[int, Field(ge=65536)] | None = None
+    """Size at which the oldest messages are dropped and counted; 1 GiB on disk and 64 MiB in memory when left out."""
     max_age_s: Annotated[float, Field(ge=60)] = 7 * 86400.0
+    """Age at which a message is dropped and counted, with `mode: disk`."""
     backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 500.0
+    """Most old messages sent per second after an outage; new ones go first."""
     keep_confirmed_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
+    """Seconds that a confirmed message is kept, to be republished if the connection breaks.
+
+    Choose it longer than the broker takes between two writes of its state to disk (mosquitto: `autosave_interval`).
+    """
 
     @model_validator(mode="after")
     def _complete(self) -> "OutboxSection":

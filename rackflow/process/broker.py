@@ -16,15 +16,25 @@ class Broker(StrictModel):
     """The MQTT broker."""
 
     host: str = "127.0.0.1"
+    """Address or host name."""
     port: Port = 1883
+    """TCP port."""
     username: str | None = None
+    """Account at the broker."""
     password: Secret | None = None
+    """Its password; `env:NAME` takes it from the environment."""
     tls: bool = False
+    """Connect with TLS and verify the broker's certificate."""
     ca_file: Path | None = None
+    """Certificate authority to trust; the system's when left out."""
     cert_file: Path | None = None
+    """Client certificate."""
     key_file: Path | None = None
+    """Private key of the client certificate."""
     keepalive_s: Annotated[int, Field(ge=5, le=30)] = 15
+    """Seconds between signs of life; the broker declares a silent client dead after 1.5 times as long."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Seconds to wait for a connection or an acknowledgement."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Broker":

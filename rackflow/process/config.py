@@ -19,9 +19,12 @@ _SECRET_WORDS = ("key", "password", "community", "token")
 
 
 class StrictModel(BaseModel):
-    """Base of every configuration section: frozen, and unknown keys are errors."""
+    """Base of every configuration section: frozen, and unknown keys are errors.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    The text under an attribute is the description of that key in the generated reference.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, use_attribute_docstrings=True)
 
 
 def _from_environment(value: object) -> object:

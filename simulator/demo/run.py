@@ -36,7 +36,7 @@ class DemoError(RackflowError):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     configure_logging("warning")
     try:
         return asyncio.run(_demo(arguments))
@@ -55,20 +55,21 @@ def seconds(text: str) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rackflow-demo", description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The command line; the reference in docs/ is generated from it."""
+    root = argparse.ArgumentParser(prog="rackflow-demo", description=__doc__)
+    root.add_argument(
         "--for",
         dest="duration",
         type=seconds,
         metavar="40s",
         help="end by itself after this time; default: until Ctrl-C",
     )
-    parser.add_argument("--port", type=int, default=8080, help="port of the status page and of /metrics (default 8080)")
-    parser.add_argument(
+    root.add_argument("--port", type=int, default=8080, help="port of the status page and of /metrics (default 8080)")
+    root.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="keep configuration, stored points and logs in this folder"
     )
-    return parser
+    return root
 
 
 async def _demo(arguments: argparse.Namespace) -> int:
