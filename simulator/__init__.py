@@ -1,1 +1,4 @@
-"""Simulated devices: SNMP and Modbus servers that replay recordings and run models, and the demo."""
+"""Simulated devices, for the demo, for tests, and for trying Rackflow without hardware.
+
+Only the demo, tests and benchmarks import this package; nothing of it runs at a site.
+"""

@@ -1,4 +1,7 @@
-"""Time for the pure models: in go models and devices, out come values that move with the clock of this process."""
+"""Moves models and recordings with the clock of this process.
+
+The models know no clock: they are told how much time has passed. This is the one place that reads it for single devices.
+"""
 
 import asyncio
 import time

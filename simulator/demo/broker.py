@@ -1,4 +1,7 @@
-"""The embedded MQTT broker of the demo: in goes a free port, out comes a child process that speaks MQTT 5 on loopback."""
+"""The demo's MQTT broker: iotcore (rumqttd in a wheel) in a child process, on a free port of loopback.
+
+Its defaults listen on every interface, do not speak MQTT 5 and cut large payloads, so the configuration is written here.
+"""
 
 import socket
 from pathlib import Path

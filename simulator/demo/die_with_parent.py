@@ -1,6 +1,7 @@
-"""A module run as `python -m` runs it, that ends when whoever started it is gone: in go its name and arguments, and a pipe.
+"""Runs a module as `python -m` does, and ends it when the process that started it is gone, killed or not.
 
-The pipe is the standard input, and only the starter holds its other end: it closes however the starter dies, SIGKILL included.
+The child reads a pipe whose other end only the parent holds: the kernel closes it when the parent dies, which no signal handler
+of a killed parent could do.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The command `rackflow-demo`: simulated devices, an embedded broker, a real agent and a real collector, on loopback only.
 
-It prints where to look, and with `--for` ends by itself with a summary; exit status 0 only if every device was heard.
+Agent and collector are child processes that end with this one, however it ends.
 """
 
 import argparse

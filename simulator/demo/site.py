@@ -1,4 +1,4 @@
-"""The demo's small site: simulated devices on loopback, and the configurations of the agent and the collector that watch it."""
+"""The demo's small site: its simulated devices, and the configurations of the agent and the collector that watch it."""
 
 import asyncio
 from collections.abc import Sequence

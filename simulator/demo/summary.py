@@ -1,4 +1,4 @@
-"""Reading the demo's collector from outside: in goes its /metrics page, out comes the summary line."""
+"""Reads the demo's collector from outside, through /metrics, for the summary line."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Simulated Modbus devices: in go register sources by unit, out comes a server on TCP; nothing can be written."""
+"""A Modbus TCP server that answers for simulated units. Nothing can be written: every write is refused."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,7 @@
-"""Physics of a liquid-cooling reservoir-and-pump unit: in goes elapsed time, out come flow, temperatures, pressures, faults; pure."""
+"""Physics of a reservoir-and-pump unit for a liquid-cooled rack: flow, temperatures, pressures and faults over time.
+
+No clock and no I/O: `advance` is told how many seconds have passed.
+"""
 
 import math
 import random

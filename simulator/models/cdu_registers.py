@@ -1,7 +1,4 @@
-"""Register map of the reservoir-and-pump unit: in goes its model, out come holding registers as the Open Rack v3 unit has them.
-
-Addresses and scales: OpenBMC rackmon, register map orv3_rpu (Apache-2.0). Unit 12, function code 3.
-"""
+"""The register map of the reservoir-and-pump unit, as published for Open Rack v3."""
 
 from collections.abc import Mapping
 from typing import Final, Protocol

@@ -1,7 +1,4 @@
-"""Life for recordings of UPSs and rack PDUs: in go records and elapsed time, out come loads and energies that move together; pure.
-
-One factor swings the whole device, so that what was consistent in the recording stays so, and energy is the integral of power.
-"""
+"""Brings recordings of UPSs and rack PDUs to life: loads and energies that move together, laid over recorded values."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping

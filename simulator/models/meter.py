@@ -1,4 +1,4 @@
-"""A three-phase energy meter: in goes elapsed time, out come its measurements and the registers of Schneider's iEM3000 series; pure."""
+"""A three-phase energy meter and the registers of Schneider's iEM3000 series."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Registers of simulated Modbus devices: in go tables and what is in them, out come register values, or an `IllegalAddress`; pure."""
+"""Where simulated Modbus devices keep their registers: tables, addresses, and the error for an address that is not there."""
 
 import math
 import struct

@@ -1,4 +1,4 @@
-"""The commands that simulate a site: in go arguments, out come a running simulation, or orders to one and what it answers."""
+"""The commands that simulate a site: run one, give orders to a running one, print site files."""
 
 import argparse
 import asyncio

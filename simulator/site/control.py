@@ -1,4 +1,4 @@
-"""Orders to a running simulation: in go lines of JSON over a local socket, out come lines of JSON; `ask` is the other end."""
+"""Orders to a running simulation: lines of JSON over a local socket that only its user can open."""
 
 import asyncio
 import json

@@ -1,6 +1,6 @@
-"""What makers and the tests before opening say of a simulated site: in goes a site, out comes the collector's section `derive`; pure.
+"""What manufacturers and commissioning tests would say of a simulated site: battery runtimes and thermal limits.
 
-It is what an operator would copy from data sheets; nothing of it moves with the world.
+The collector's section `derive` is filled from it, so that figures are judged with the data a real site would have.
 """
 
 from typing import Any, Final

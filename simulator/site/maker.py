@@ -1,4 +1,4 @@
-"""Liquid-cooled sites to simulate: in goes a size, out comes the site file as plain data; `sites/ai-hall.yaml` is written from it."""
+"""Makes site files of liquid-cooled halls in any size. `sites/ai-hall.yaml` is written from here."""
 
 from collections.abc import Callable, Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""Faults over time: in goes a scenario file and the world's time, out come the faults that begin and end; pure."""
+"""Scenario files: which faults begin and end when, in the simulated world's own time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""A site that is being simulated: in go a site, a seed, a scenario and a clock, out come devices that answer and orders obeyed."""
+"""A running simulation of one site: its devices answer on the network while faults come and go.
+
+The same site, seed and scenario give the same values, so that a run can be repeated.
+"""
 
 import asyncio
 import logging

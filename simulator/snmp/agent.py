@@ -1,4 +1,4 @@
-"""Simulated SNMP devices: in go records and live values, out comes an agent on UDP that speaks SNMP v1, v2c and, with users, v3."""
+"""A simulated SNMP device on UDP. With users it runs a full SNMPv3 engine, otherwise the small codec for communities."""
 
 import asyncio
 import os

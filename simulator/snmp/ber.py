@@ -1,4 +1,7 @@
-"""SNMP v1 and v2c messages as octets (X.690, RFC 1157, RFC 3416): in go octets or a response, out come a request or octets; pure."""
+"""Encodes and decodes SNMP v1 and v2c messages (X.690, RFC 1157, RFC 3416).
+
+It exists because an engine of pysnmp for each device takes 70 ms and 0.9 MB, and a campus has thousands of devices.
+"""
 
 import ipaddress
 import struct

@@ -1,4 +1,4 @@
-"""A device that knows communities only: in go datagrams of SNMP v1 and v2c, out come answers; thousands of them fit into a process."""
+"""Answers SNMP v1 and v2c for a device that has no SNMPv3 users; thousands of them fit into one process."""
 
 import logging
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""A device's SNMP engine: in go datagrams of SNMP v1, v2c and v3, out come answers from the device's objects.
-
-One device is one engine, because engine boots and time belong to a device; many of them share a process and its event loop.
-"""
+"""Answers SNMP v1, v2c and v3 with pysnmp's engine, for devices that have users."""
 
 import logging
 import struct

@@ -1,4 +1,4 @@
-"""What a device and the link that speaks for it have to do with each other."""
+"""The interface between a simulated device and the socket that speaks for it."""
 
 import asyncio
 from typing import Any, Protocol

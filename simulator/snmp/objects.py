@@ -1,4 +1,4 @@
-"""What a simulated SNMP device knows and answers: in go records, live values and requests, out come variable bindings; pure."""
+"""The objects of a simulated SNMP device, and its answers to GET, GETNEXT, GETBULK and SET."""
 
 import enum
 from bisect import bisect_left, bisect_right

@@ -1,4 +1,4 @@
-"""Users of simulated SNMPv3 devices: in goes `name:auth:key:priv:key`, out comes a checked `SnmpUser`; pure."""
+"""Users of simulated SNMPv3 devices, as the command line gives them: `name:auth:key:priv:key`."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Transfer switches on the wire: in go an id and the number of phases, out come the objects of PowerNet-MIB's automaticXferSwitch; pure."""
+"""Transfer switches as PowerNet-MIB's automaticXferSwitch."""
 
 from collections.abc import Iterator
 from typing import Final, Literal

@@ -1,4 +1,4 @@
-"""Cells of an SNMP device: in go what its instruments show, out come the numbers that the device sends, rounded as it rounds; pure."""
+"""Cells of an SNMP device: how a shown value becomes the number that the device sends, rounded as the device rounds."""
 
 import math
 from collections.abc import Iterable, Mapping

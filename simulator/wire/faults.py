@@ -1,4 +1,4 @@
-"""Faults between a device and who asks it: in go a fault and the device's server, out comes a server that misbehaves like that."""
+"""Faults between a device and its poller: a server that is silent, slow, or answers with errors."""
 
 import logging
 from typing import Final

@@ -1,4 +1,4 @@
-"""The devices of a site on the network: in go a world and its instruments, out come servers, addresses, and an agent's configuration."""
+"""All devices of a simulated site as servers on the network, and the agent's configuration that polls them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack

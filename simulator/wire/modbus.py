@@ -1,4 +1,4 @@
-"""Modbus devices on the wire: in go the instruments of a CDU or a meter, out come the states that their register maps show; pure."""
+"""CDUs and meters as the states that their register maps show."""
 
 import math
 from typing import Final

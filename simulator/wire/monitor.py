@@ -1,4 +1,4 @@
-"""Environment monitors on the wire: in go a monitor's sensors, out come its objects: HW group STE2 (air) or WLD (leak cables); pure."""
+"""Environment monitors: HW group STE2 for air, WLD for leak cables."""
 
 from collections.abc import Sequence
 from typing import Final

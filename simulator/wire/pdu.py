@@ -1,4 +1,4 @@
-"""Rack PDUs on the wire: in go a PDU's id, poles and sensors, out come its objects of PowerNet-MIB (rPDU2) or PDU2-MIB; pure."""
+"""Rack PDUs: APC's rPDU2 (PowerNet-MIB) and Raritan's PDU2-MIB."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""UPSs on the wire: in goes a UPS's id and rating, out come its objects of PowerNet-MIB (APC) or of UPS-MIB (RFC 1628); pure."""
+"""UPSs: APC's PowerNet-MIB and the standard UPS-MIB (RFC 1628)."""
 
 from typing import Final
 

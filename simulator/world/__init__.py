@@ -1,4 +1,7 @@
-"""A whole site as physics: in go a site file, a seed and elapsed time, out come power, heat, flow and what each sensor shows; pure."""
+"""A whole site as physics: power, heat, flow, and what each sensor shows. No clock, no I/O.
+
+Energy is conserved to rounding, so that a figure derived from readings can be judged against what really happened.
+"""
 
 from simulator.world.world import World
 

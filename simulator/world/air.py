@@ -1,4 +1,7 @@
-"""Air of one room: in go the heat given to it, out come the temperatures before and behind racks and the cooling units' work; pure."""
+"""The air of one room: temperatures before and behind the racks, and the work of the cooling units.
+
+Two well-mixed volumes, cold and hot side. That is enough for set points and failures, and says nothing about single racks.
+"""
 
 import math
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
-"""A battery: in go power and time, out come charge, voltage and how long it lasts; the kinetic battery model of Manwell and McGowan; pure.
+"""A battery: charge, voltage and how long it lasts, by the kinetic battery model of Manwell and McGowan (1993).
 
-Energy is in two wells: what is at hand, and what follows at a limited rate. High power empties the first before the second.
+Energy is in two wells: what is at hand, and what follows at a limited rate. High power empties the first before the second,
+which is why a battery gives less at a high load and recovers at rest.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A circuit breaker: in go current and time, out comes whether it has tripped; pure."""
+"""A thermal-magnetic circuit breaker: an overload trips it after a while, a short circuit at once."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""A coolant distribution unit: in go the loop's pressure and both sides' temperatures, out come flow, heat and its own power; pure."""
+"""A coolant distribution unit (CDU): pumps with a standby, a control valve, a filter and a heat exchanger."""
 
 from dataclasses import dataclass, field
 from typing import Final

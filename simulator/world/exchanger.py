@@ -1,4 +1,4 @@
-"""A counter-flow heat exchanger: in go both streams' capacity rates and inlet temperatures, out comes the heat; pure."""
+"""A counter-flow heat exchanger by the effectiveness-NTU method (Incropera and DeWitt, chapter 11)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Faults of power, cooling and sensors: in go what fails, where and when, out comes a world in which it has failed; pure."""
+"""Faults of power, cooling and sensors: each kind says what it changes in the world, and how that is undone."""
 
 import difflib
 import math

@@ -1,6 +1,6 @@
-"""Pumps, pipes and filters of one secondary loop: in go speeds and resistances, out come flows and pressures; pure.
+"""Pumps, pipes and filters of one secondary loop: finds the pressure at which all flows agree.
 
-Pressures are Pa, flows m3/s. Every resistance is one of turbulent flow: pressure = resistance * flow^2.
+Pressures are Pa, flows m3/s. Every resistance is turbulent: pressure = resistance * flow^2.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""What the instruments of each device show: in goes the world, out come values by series key, in base units, before any rounding; pure.
+"""What the instruments of each device show, by series key and in base units, before any rounding.
 
-A fault of a sensor distorts what is shown here and leaves the world as it is.
+Sensor faults (stuck, drifting, offset) are applied here: the world itself does not know of them.
 """
 
 import math

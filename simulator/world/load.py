@@ -1,4 +1,4 @@
-"""Computing load of a rack: in go its design power, a seed and the time, out comes the power that its equipment asks for; pure."""
+"""Computing load of a rack over time: general computing, and training jobs in which many racks step together."""
 
 import math
 import random

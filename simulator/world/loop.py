@@ -1,6 +1,7 @@
-"""A secondary loop: in go the racks' heat and the primary side's temperature, out come temperatures, flow and pressure; pure.
+"""A secondary loop: coolant, cold plates, reservoir and leaks.
 
-Coolant is kept in control volumes: each CDU's cold side, and all that returns from the racks. What one loses the next one gains.
+Coolant is kept in control volumes: each CDU's cold side, and everything that returns from the racks. What one loses the next
+one gains, so energy is conserved whatever the step.
 """
 
 import math

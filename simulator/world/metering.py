@@ -1,4 +1,4 @@
-"""What passes through a meter: in go the world and the meter's section of the site file, out comes power on each phase; pure."""
+"""What passes through a meter, by its section of the site file."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The power network of a site: in go the loads of racks and cooling, out come voltage and power everywhere, and who went dark; pure.
+"""The power network of a site: voltage and power everywhere, and what went dark.
 
 Voltages go from the feeds down, loads from the racks up; what each stage takes is what it delivers plus its losses.
 """

@@ -1,4 +1,4 @@
-"""A primary loop with its outdoor plant: in go heat and flow of the units on it, out come temperatures and the plant's power; pure."""
+"""A primary loop with its outdoor plant: facility water, heat rejection and the power they take."""
 
 import math
 from collections.abc import Iterable

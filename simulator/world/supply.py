@@ -1,4 +1,4 @@
-"""Parts of the power path: feeds, panels, rack PDUs; in go voltages and loads, out come currents, losses and energies; pure."""
+"""Parts of the power path: feeds with generators, panels and rack PDUs."""
 
 import math
 from dataclasses import dataclass, field

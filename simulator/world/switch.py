@@ -1,4 +1,4 @@
-"""A transfer switch: in go the voltages of both sources and time, out come the source that it takes and the output's voltages; pure."""
+"""A transfer switch: which of two sources it takes, and when it changes over."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal

@@ -1,7 +1,7 @@
-"""The world's inner truth: in goes the world, out come the figures that others derive from readings, without any rounding; pure.
+"""The figures that the collector derives from readings, computed from the world itself, without any rounding.
 
-Keys are series keys with the labels that tell the series apart: device, rack, loop, feed, phase, failure.
-What would follow from a failure is in `simulator.world.what_if`.
+Keys are series keys with the labels that tell the series apart: device, rack, loop, feed, phase, failure. What would follow from
+a failure is in `simulator.world.what_if`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A UPS with its battery: in go the input's voltage, the load and time, out come output, input power, losses and mode; pure."""
+"""A UPS with its battery: modes, losses, and what it draws from its input."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal

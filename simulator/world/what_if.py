@@ -1,4 +1,4 @@
-"""What would follow from a failure: in go a world and what fails, out comes what then happens, to a copy of it; pure."""
+"""What would follow from a failure, found by letting it happen to a copy of the world."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal

@@ -1,4 +1,7 @@
-"""The world: in go a site, a seed and elapsed time, out come power, heat and flow of everything in it; no clock of its own."""
+"""The whole site, step by step: loads, power, liquid, air, heat rejection, and the account of energy.
+
+The order within a step matters: power decides which pumps run, pumps decide the flow, flow decides where heat goes.
+"""
 
 import copy
 from dataclasses import dataclass
