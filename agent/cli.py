@@ -1,6 +1,6 @@
-"""The command `rackflow-agent`: in go arguments, out come data on stdout, logs on stderr and an exit status.
+"""The command `rackflow-agent`. Data goes to stdout, logs to stderr.
 
-0 ok, 1 failed, 2 usage, 78 bad configuration.
+Exit statuses: 0 ok, 1 failed, 2 usage, 78 bad configuration.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The agent's configuration: in goes one strict YAML file, out come frozen sections."""
+"""The agent's configuration file, and how a site file completes it."""
 
 from collections.abc import Mapping
 from pathlib import Path

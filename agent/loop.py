@@ -1,6 +1,6 @@
-"""The life of one device: in goes its poller, out come batches and events in the outbox, and its document.
+"""The task of one device: polls when due, puts batches and events into the outbox, keeps its retained document.
 
-Whatever the device does ends here: `DeviceError` becomes a failed batch; anything else is our fault and ends the agent.
+Whatever the device does ends here: a `DeviceError` becomes a failed batch. Anything else is our own fault and ends the agent.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a poll of one device yields: values, states and what was rejected, keyed by series key; and who the device is."""
+"""What a poll of one device yields: values, states and rejections by series key; and who the device is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

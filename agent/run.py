@@ -1,4 +1,4 @@
-"""The agent as a whole: in goes a configuration, out comes a process that polls and publishes until it is told to stop."""
+"""The whole agent: starts and stops the devices' tasks, publishing and the outbox; reloads what changed."""
 
 import asyncio
 import logging

@@ -1,6 +1,6 @@
-"""When to poll: in go intervals, outcomes and the time, out come polls that are due and the pauses of a dead device.
+"""When to poll: fixed rates with spread phases, deadlines, and back-off for a device that does not answer.
 
-Pure: `now` is monotonic seconds, an argument everywhere.
+No clock: `now` is monotonic seconds, an argument everywhere.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The agent about itself: in go its counters, out come values of the catalogue's `dcim_agent_` metrics."""
+"""The agent's own metrics (`dcim_agent_…`), published like those of a device."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The collector's configuration: in goes one strict YAML file, out come frozen sections."""
+"""The collector's configuration file."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""Series keys against the catalogue: in goes a batch, out come its usable readings and a count of the others."""
+"""The usable readings of a batch: series that are in the catalogue and of the right type, and a count of the others."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The whole collector: in goes a configuration, out comes a running pipeline from broker to store and /metrics."""
+"""The whole collector: starts and stops everything from the broker to the store and /metrics."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The collector's own metrics: in goes its tally, out comes Prometheus text."""
+"""The collector's own metrics as Prometheus text."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The catalogue of metrics: in goes catalogue.yaml, out come frozen `Metric` definitions that code executes."""
+"""The catalogue of metrics, read from catalogue.yaml. Names, units, ranges and states are defined there and nowhere else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

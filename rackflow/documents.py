@@ -1,4 +1,7 @@
-"""The documents of wire contract version 1: in go JSON bytes from MQTT, out come checked frozen structs, and back."""
+"""The documents of wire contract version 1 as frozen structs, with their JSON encoding and checks.
+
+Third parties build on these names. Unknown fields are ignored, so a new optional field is not a breaking change; a renamed one is.
+"""
 
 import math
 from typing import Any, Literal, TypeVar

@@ -1,4 +1,4 @@
-"""Coolants: in goes a temperature, out come density and heat capacity of water and of 25 % propylene glycol; pure."""
+"""Density and heat capacity of coolants by temperature: water, and 25 % propylene glycol."""
 
 from dataclasses import dataclass
 

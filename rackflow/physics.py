@@ -1,4 +1,4 @@
-"""Formulas of power and cooling: in go numbers in base units, out comes one number, or None where it says nothing; pure."""
+"""Formulas of power and cooling in base units; None where a formula has no answer."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Wire units to base units: in goes a unit word from a profile, out comes the base unit, factor and offset."""
+"""Units on the wire and how they become base units: factor and offset."""
 
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The command `rackflow-sim`: in go recordings and ports, out come simulated devices that run until they are told to stop."""
+"""The command `rackflow-sim`: simulates devices and whole sites until it is told to stop."""
 
 import argparse
 import asyncio
@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line; the reference in docs/ is generated from it."""
-    root = argparse.ArgumentParser(prog="rackflow-sim", description=__doc__)
+    root = argparse.ArgumentParser(
+        prog="rackflow-sim", description="Simulate SNMP and Modbus devices, recordings of devices, and whole sites."
+    )
     root.add_argument("--log-level", choices=LEVELS, default="info")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     add_site_commands(commands)

@@ -1,4 +1,4 @@
-"""The profile lab's commands over Modbus: in go their arguments, out come a recording or what was found."""
+"""The commands `walk` and `discover` for Modbus."""
 
 import argparse
 import asyncio

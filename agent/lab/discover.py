@@ -1,4 +1,4 @@
-"""Discovery: in go ranges that the user names and a rate, out come the devices that answer and what they are taken for."""
+"""Finds devices in the ranges that the user names, at a bounded rate, and says what each is taken for."""
 
 import asyncio
 import ipaddress

@@ -1,6 +1,6 @@
-"""A first draft of a profile: in goes a recording that no family fits, out comes a skeleton with guesses marked as such; pure.
+"""Drafts a profile from a recording that no family fits.
 
-Every point is a comment: which object is which metric is for somebody who knows the device, or has its MIB, to say.
+Every point is a comment: which object is which metric is for somebody to say who knows the device or has its MIB.
 """
 
 from collections.abc import Iterator, Sequence

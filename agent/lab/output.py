@@ -1,4 +1,4 @@
-"""What the commands print: in go identity and readings of one device, out comes text as table, JSON or Prometheus lines; pure."""
+"""Prints identity and readings of one device as a table, JSON or Prometheus lines."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Reading one live device once: in goes its configuration, out come identity, readings and how long each request took."""
+"""Reads one live device once, and measures how long each request takes."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Replay: in goes a recording of a device, out comes what one poll of it yields; the same code as a live poll, offline."""
+"""Polls a recorded device, with the same code as a live poll."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence

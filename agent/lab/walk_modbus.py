@@ -1,4 +1,4 @@
-"""Recording a live Modbus device: in go ranges of registers and a rate, out come those that the device has, without serial numbers."""
+"""Records a live Modbus device: those of the named registers that it has, without serial numbers."""
 
 import asyncio
 import re

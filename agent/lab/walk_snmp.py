@@ -1,4 +1,4 @@
-"""Recording a live SNMP device: in go its address and credential, out come redacted lines of a recording."""
+"""Records a live SNMP device, without names, addresses and serial numbers."""
 
 import re
 from collections.abc import Iterable, Iterator

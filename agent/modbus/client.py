@@ -1,4 +1,4 @@
-"""Modbus: in go unit, table, address and count, out come registers or bits, over pymodbus; one request at a time per link."""
+"""Modbus over pymodbus: TCP, RTU over TCP, and serial lines. One request at a time per link, shared by the units behind it."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Modbus registers to numbers and text: in go 16-bit words, out comes one value; pure and total over all word orders."""
+"""Converts 16-bit registers to numbers and text, in every type and word order; never raises."""
 
 import math
 import struct

@@ -1,4 +1,4 @@
-"""Modbus requests: in go the registers that are wanted, out come the fewest blocks within the device's limits; pure."""
+"""Groups registers into as few Modbus requests as a device allows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

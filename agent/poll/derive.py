@@ -1,4 +1,4 @@
-"""Figures of one device from one of its polls: in go readings, out come heat, approach, dew point, phase unbalance and their kin."""
+"""Figures that follow from one poll of one device: heat, approach, effectiveness, dew point, phase unbalance."""
 
 from collections.abc import Mapping
 

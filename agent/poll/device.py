@@ -1,4 +1,7 @@
-"""Polling one device: in go its configuration, the profiles and a client, out come identity and readings per poll class."""
+"""Polls one device over SNMP or Modbus: opens it, plans, polls a class, and plans again when the device changed.
+
+What a device lacked at planning is not asked for again until the next plan; what it fails to answer later is.
+"""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""From configuration to pollers: picks the seam for each device's protocol, and shares Modbus links between units."""
+"""Makes the poller of each device from the configuration, and shares Modbus links between units."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Recognising a Modbus unit: in go a client and the profiles, out come the family whose registers fit and what the unit says of itself."""
+"""Recognises a Modbus unit by registers that identify its family."""
 
 from collections.abc import Iterable
 

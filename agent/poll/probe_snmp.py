@@ -1,4 +1,4 @@
-"""Recognising over the wire: in go a client and the profiles, out come the families that fit; few requests, however many they are."""
+"""Recognises an SNMP device over the wire, in few requests however many families there are."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Device profiles: in goes one YAML file per family, out comes a checked `Profile`; units are proved against the catalogue."""
+"""Reads profiles and proves them: keys, metrics, labels, and that unit and scale give the metric's base unit."""
 
 import difflib
 import gc

@@ -1,4 +1,4 @@
-"""Raw values to readings: in go the answers of one poll and the slots planned for it, out come values, states and rejections."""
+"""Converts the raw answers of one poll to values, states and rejections with their reasons."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The planner: in go a profile and the rows that a device has, out come slots and the fewest requests per poll class; pure."""
+"""Plans what to ask of a device: the series that its rows give, and the fewest requests for each poll class."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Numbers in text: in goes a cell such as `232.6V` or `85 %`, out come the number and the wire unit that it is written in; pure."""
+"""Numbers in text, such as `232.6V` or `85 %`, with the unit that they are written in."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Recognition: in go the answers to every profile's probes, out comes the best profile with its score and the reasons; pure."""
+"""Picks the profile that fits a device's answers, with its score and the reasons."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

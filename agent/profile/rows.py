@@ -1,4 +1,4 @@
-"""One row of a device's table, or the device as a whole: in go its cells, out come labels, conditions, units and scales; pure."""
+"""One row of a device's table, or the device as a whole: labels, conditions, units and scales from its cells."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""MQTT 5 out: in go messages, each with a place in the window, out comes word of their confirmation, or of the connection's end."""
+"""The MQTT 5 connection: publishes within a window of unconfirmed messages, and tells what was confirmed."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,7 @@
-"""Publishing: in go the outbox's messages and documents to be retained, out they go over MQTT 5, until confirmed."""
+"""Publishes the outbox and the retained documents, and reconnects for ever.
+
+A message leaves the outbox only when the broker has confirmed it, and a confirmation that says nobody subscribes does not count.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What a broker is to retain: in go documents by topic, out comes whatever it does not have yet. Holds one a topic."""
+"""Which documents the broker is to retain, and which of them it does not have yet."""
 
 import asyncio
 

@@ -1,7 +1,6 @@
-"""SNMP polling over gufo_snmp: in goes a target, out come values by OID, or one `DeviceError` that says what was wrong.
+"""SNMP polling over gufo_snmp.
 
-gufo_snmp hides error-status and drops NULL, so whatever an answer lacks is asked again in smaller parts before it is
-taken for absent.
+gufo_snmp hides error-status and drops NULL, so whatever an answer lacks is asked again in smaller parts before it counts as absent.
 """
 
 import asyncio

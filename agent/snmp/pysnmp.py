@@ -1,4 +1,4 @@
-"""SNMP polling over pysnmp, where gufo_snmp has no wheel: in goes a target, out come values by OID, or a DeviceError."""
+"""SNMP over pysnmp: walks, and polls where gufo_snmp has no wheel."""
 
 import asyncio
 import enum

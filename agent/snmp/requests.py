@@ -1,4 +1,4 @@
-"""What every SNMP engine shares: in go any number of objects or a subtree, out they are asked in portions that the device takes."""
+"""Asks for any number of objects in portions that the device takes; shared by the engines."""
 
 import asyncio
 import logging

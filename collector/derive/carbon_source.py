@@ -1,4 +1,4 @@
-"""Where hourly carbon factors come from: in goes the configuration, out come factors read from a file or fetched over HTTP."""
+"""Reads hourly carbon factors from a file, or fetches them over HTTP. A source that fails leaves the factors known so far."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The collector's sections `derive` and `carbon`: in go strict plain values, out come the settings of the derived figures."""
+"""The sections `derive` and `carbon` of the collector's configuration."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What figures need to remember between cycles: in go each cycle's values, out come suspects, clogging and stranded power; pure."""
+"""What figures need to remember from one cycle to the next: suspect sensors, clogging, highest power."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The figures that hold now: in go each cycle's figures, out come Prometheus families, lines for the store and what is unknown; pure."""
+"""The figures that hold now, for /metrics, the page and the store."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

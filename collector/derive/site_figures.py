@@ -1,4 +1,4 @@
-"""One site's figures: in go the latest readings and `now`, out come figures; plans again when a device shows a series it never had."""
+"""The figures of one site: plans them anew when a device shows a series it never had, and computes them each cycle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

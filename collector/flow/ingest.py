@@ -1,4 +1,4 @@
-"""One delivery: in go topic and payload, out come lines for the store; latest readings and tally take their part."""
+"""Turns one received message into points and a ledger entry, and updates the latest values."""
 
 import logging
 from collections.abc import Callable

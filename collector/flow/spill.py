@@ -1,4 +1,4 @@
-"""The collector's own outbox: in go deliveries that the store cannot take now, out they come once it works again."""
+"""The collector's own outbox: messages wait on disk while the store is away, and are stored once it works again."""
 
 import asyncio
 from collections.abc import Callable, Sequence

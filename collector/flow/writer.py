@@ -1,4 +1,7 @@
-"""Between messages and the store: in go deliveries with their lines; they are acknowledged in order once durable."""
+"""Stores messages in batches, enters them in the ledger, then acknowledges them, in order.
+
+The order is the promise about loss: an acknowledged message is in the store or on the collector's disk, and in the ledger.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The latest reading of every series: in go batches, documents and `now`, out comes what may be exposed at `now`.
+"""The latest reading of every series, and what of it may be exposed now.
 
 Two clocks are arguments: `now` is monotonic seconds, for receipts and expiry; `wall_s` is seconds since 1970.
 """

@@ -1,4 +1,4 @@
-"""What is held of one series, one device and one agent: the entries of `collector.latest`."""
+"""What is kept of one series, one device and one agent."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The account of an agent's messages: in go books with their chunks, out come sums and the runs that are missing; pure."""
+"""The account of an agent's messages: sums, and the runs of numbers that are missing."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The command `ledger`: in go ledgers, files or those of running collectors, out comes the account of every message."""
+"""The command `ledger`: the account of every message, from ledger files or from running collectors."""
 
 import urllib.error
 import urllib.request

@@ -1,4 +1,4 @@
-"""When an agent's life began: in goes its epoch, a ULID, out come ms since 1970 by the agent's clock."""
+"""When an agent's life began, from its epoch, which is a ULID."""
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH = 26

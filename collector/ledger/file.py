@@ -1,4 +1,4 @@
-"""The durable ledger: in go entries of messages that are stored, a return means that the ledger has them on disk."""
+"""The ledger on disk. A call that returns True has made its entries durable; only then may messages be acknowledged."""
 
 import asyncio
 import fcntl

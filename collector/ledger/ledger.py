@@ -1,4 +1,4 @@
-"""Which messages are stored: in go their numbers, out come the chunks and statements that prove it; pure, in memory."""
+"""Which messages are stored, waiting or dead, in memory; `file` makes it durable."""
 
 from bisect import bisect_left
 from collections import Counter, OrderedDict

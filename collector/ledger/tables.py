@@ -1,4 +1,4 @@
-"""The ledger's SQLite tables: in go books and chunks, out come rows, and back; reading works beside a running collector."""
+"""The ledger's SQLite tables. They can be read beside a running collector."""
 
 import secrets
 import sqlite3

@@ -1,4 +1,4 @@
-"""The account for /metrics: in goes the ledger's file, out come sums by agent, worked out anew where something was noted."""
+"""The account by agent for /metrics, worked out again where something changed."""
 
 import asyncio
 import logging

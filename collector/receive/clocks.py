@@ -1,4 +1,4 @@
-"""Times that cannot be: in go a message's time and that of its receipt, out comes the time to store it under; pure."""
+"""Impossible message times, and the time under which such a message is stored instead."""
 
 from collections.abc import Hashable
 

@@ -1,4 +1,4 @@
-"""Two agents under one name: in go the statuses of agents as they are received, out comes who is there twice; pure."""
+"""Finds two agents that run under one name, from their statuses."""
 
 import logging
 from collections import deque

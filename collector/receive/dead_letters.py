@@ -1,4 +1,4 @@
-"""The dead-letter file: in go messages and points that nobody can use, with the reason; JSON lines, bounded in size."""
+"""The dead-letter file: messages and points that cannot be used, with the reason. JSON lines, bounded in size."""
 
 import base64
 import contextlib

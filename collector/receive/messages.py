@@ -1,4 +1,4 @@
-"""One MQTT message taken apart: in go topic and payload, out come checked topic and document, or a ContractError."""
+"""Checks one MQTT message: topic, document and bounds. A message that breaks the contract is a `ContractError` with its reason."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Which polls came: in go polls that are durable, and the time, out come counts by hour beside what was to be expected; pure."""
+"""Counts polls by hour and device: expected, answered, and those the device is known not to have answered."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

@@ -1,6 +1,6 @@
-"""MQTT in: from the broker come deliveries, back to it go acknowledgements, each only once its message is durable.
+"""The MQTT session: persistent, with at most `ReceiveMaximum` unacknowledged messages, acknowledged by hand.
 
-MQTT 5 with a session that outlives the connection: what was not acknowledged comes again after a reconnect.
+The broker keeps what is not acknowledged and sends it again, which is what the promise about loss rests on.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The books' file: in go the hours of all sites as they change, out comes one SQLite file that survives kills and is read at the start."""
+"""The file of hourly records: one SQLite file that survives kills, written in one transaction every 30 s."""
 
 import logging
 import sqlite3

@@ -1,4 +1,4 @@
-"""The monthly report: in go the books and the ledger, out come one CSV file and one page of HTML for each site."""
+"""The monthly report: a CSV file and a page for each site, from the hourly records and the ledger."""
 
 from collector.report.command import add_report, report
 

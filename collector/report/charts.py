@@ -1,4 +1,4 @@
-"""The report's charts over days and hours: in go rows, out come pictures with the tables behind them; pure."""
+"""The report's charts over days and hours, with the tables behind them."""
 
 from collections.abc import Sequence
 

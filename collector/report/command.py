@@ -1,4 +1,4 @@
-"""The command `report`: in go a configuration and a month, out come a CSV file and a page for each site."""
+"""The command `report`: a CSV file and a page for each site and month."""
 
 import argparse
 from collections.abc import Iterator

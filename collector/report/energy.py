@@ -1,4 +1,4 @@
-"""Energy, carbon, water and reuse of a month: in go the hours of a site, out come rows by month, day, hour and hour of day; pure."""
+"""Energy, carbon, water and reuse of a month, by month, day, hour and hour of day."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What charts share: in go days and rows, out come their labels, legends and the tables behind them; pure."""
+"""What charts share: labels, legends, and the tables behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

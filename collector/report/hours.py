@@ -1,4 +1,4 @@
-"""One hour of a site: in go what was counted and the terms, out comes what is known of it, and why the rest is not; pure."""
+"""One hour of a site: what is known of it, and why the rest is not."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

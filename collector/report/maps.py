@@ -1,4 +1,4 @@
-"""The report's maps of colour: in go rows, out come pictures of hours and days with the tables behind them; pure."""
+"""The report's colour maps of hours and days, with the tables behind them."""
 
 from collections.abc import Sequence
 

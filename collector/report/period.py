@@ -1,4 +1,4 @@
-"""The time that a report is about: in go a month's name and a time zone, out come hours since 1970 and their days; pure."""
+"""The period of a report: a month in a time zone as hours since 1970, and their days."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What a report is made of: in go the files of books and ledger, read beside a running collector, out comes one month of each site."""
+"""Reads records and ledger beside a running collector, one month of each site."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence

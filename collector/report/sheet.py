@@ -1,4 +1,4 @@
-"""The report's page: in go rows and what is to be known beside them, out comes one HTML file that needs nothing else; pure."""
+"""The report's page: one HTML file that needs nothing else, no script, font or network."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

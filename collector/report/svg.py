@@ -1,4 +1,4 @@
-"""Pieces of inline SVG: in go numbers and words, out come elements that take their colours from the page's style; pure."""
+"""Pieces of inline SVG that take their colours from the page's style."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Availability of telemetry: in go counts of polls and the ledger's account, out come rows by site, agent, device and gap; pure."""
+"""Availability of telemetry: polls and messages by site, agent, device and gap."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime

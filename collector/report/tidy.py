@@ -1,4 +1,4 @@
-"""The report's figures as rows: in go figures with their place and period, out comes CSV, and what a row says for the page; pure."""
+"""The report's figures as rows of a table, one per figure, place and period; also as CSV."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A report's figures in words: in goes a row, out come its name and its value with unit, as the page shows them; pure."""
+"""A report's figures in words: name, value and unit as the page shows them."""
 
 from typing import Final
 

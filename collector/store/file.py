@@ -1,4 +1,4 @@
-"""Points to a folder: in goes line protocol, out come gzip files by UTC day, for `influx write --compression gzip`.
+"""Stores points in a folder, as gzip files by UTC day for `influx write --compression gzip`.
 
 Every write is a gzip member of its own, so that a torn tail loses only itself. Times are ns, that tool's default.
 """

@@ -1,4 +1,4 @@
-"""Points to InfluxDB's v2 write API, or VictoriaMetrics': in goes line protocol with millisecond times."""
+"""Stores points through InfluxDB's v2 write API, which VictoriaMetrics takes as well."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Line protocol: in go batches with their readings, out come points with millisecond timestamps, one line each."""
+"""Line protocol: a batch as points with millisecond times, one line each."""
 
 from collections.abc import Mapping
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Points into the store, come what may: in go lines, out comes whether they are stored; what is refused for good is buried."""
+"""Gets points into the store: retries with jitter, and finds by halving what is refused for good."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The seam to whatever keeps points: in goes line protocol, a return means that it is durable."""
+"""What the collector needs of a store: a write that returns has made its points durable."""
 
 from collections.abc import Sequence
 from typing import Protocol

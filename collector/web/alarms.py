@@ -1,4 +1,4 @@
-"""What an operator must see first: in go the held readings of a device, out come words for what is wrong."""
+"""What an operator must see first, in words, from the latest readings of a device."""
 
 from collector.latest import DeviceState, LatestValue
 

@@ -1,4 +1,4 @@
-"""Prometheus text 0.0.4 of devices and agents: in goes what is held, out comes text without timestamps.
+"""Prometheus text 0.0.4 of devices and agents, without timestamps.
 
 Written directly: building prometheus-client's sample objects for 10,000 series costs several times as much.
 """

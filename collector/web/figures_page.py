@@ -1,4 +1,4 @@
-"""The status page's part of derived figures: in go figures, out come a table of the site's answers and of what is unknown, and why."""
+"""The status page's part for derived figures: the site's answers, and what is unknown and why."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

@@ -1,4 +1,4 @@
-"""Readings for people: in goes a base unit and a number, out come text in the unit that operators speak."""
+"""Readings for people: text in the units that operators use."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The status page: in goes what is held and the time, out comes one self-contained HTML page without scripts."""
+"""The status page: one self-contained HTML page without scripts."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""HTTP out: /metrics, /healthz, /readyz and the status page; in goes a view of the collector, all of it read-only."""
+"""The HTTP server: /metrics, /healthz, /readyz, /ledger and the status page. Read-only."""
 
 import asyncio
 from collections.abc import Callable, Mapping

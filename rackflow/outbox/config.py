@@ -1,4 +1,4 @@
-"""The configuration's section `outbox`: in goes where and how much, out comes an outbox of that kind."""
+"""The section `outbox` of a configuration, and the outbox that it describes."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,7 +1,8 @@
-"""What a broker has confirmed and may lose all the same: in go keys as they are confirmed, out come those to forget or to say again.
+"""Keeps what the broker confirmed for a while, to be published again if the connection breaks.
 
 A broker confirms what it has in memory and writes it to disk now and then. One that dies in between knows neither that it lost
-messages nor which: so all that was confirmed shortly before a connection broke is sent once more. Whoever has it knows its number.
+messages nor which, so everything confirmed shortly before a connection broke is sent once more. The collector knows the numbers it
+has and drops them.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,7 @@
-"""The outbox's SQLite file: in go messages and the keys that are done, out come messages again, after a crash too. It blocks."""
+"""The SQLite file of an outbox on disk. Every call blocks, so one thread makes them all.
+
+Messages outlive a crash once `write` has returned; a damaged file is set aside, and what can still be read of it is taken over.
+"""
 
 import logging
 import sqlite3

@@ -1,4 +1,7 @@
-"""The order in which messages leave an outbox: in go messages, live or backlog, out they come; live first, backlog at a pace."""
+"""The order in which messages leave an outbox: live ones first, the backlog behind them at a bounded rate.
+
+The bound keeps an agent that comes back after hours from filling its connection with old readings while new ones wait.
+"""
 
 import asyncio
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Ranges of message numbers: in goes one more, out comes the shortest list that says the same; pure."""
+"""Ranges of message numbers, kept as short as possible."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What to do with a damaged SQLite file of an outbox: in goes its path, out come the messages that can still be read."""
+"""Reads what can still be read of a damaged outbox file."""
 
 import contextlib
 import sqlite3

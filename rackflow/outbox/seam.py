@@ -1,6 +1,6 @@
-"""The seam of the outbox: in go messages to be delivered, out they come until the other side has confirmed them.
+"""What an outbox does for the agent and the collector, wherever it keeps its messages.
 
-What is live goes first; what an outage left behind follows at a bounded rate. `outbox_memory` and `outbox_disk` keep it.
+Live messages go first; what an outage left behind follows at a bounded rate.
 """
 
 from collections.abc import Callable

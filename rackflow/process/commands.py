@@ -1,4 +1,4 @@
-"""What all commands share: in goes how one ended before its time, out come an exit status and at most one line."""
+"""How every command ends: an exit status and at most one line, also where an extra is not installed or nobody reads the output."""
 
 import os
 import select

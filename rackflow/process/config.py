@@ -1,4 +1,4 @@
-"""Configuration files: in goes a YAML file and a pydantic model, out comes the checked model or one clear line per fault."""
+"""Reads configuration files into strict pydantic models; every fault is one line with file, key and remedy."""
 
 import difflib
 import os

@@ -1,4 +1,4 @@
-"""Logging of the commands: in go log records, out come key=value lines on stderr."""
+"""Logging of the commands: key=value lines on stderr, configured once in `main`."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""SQLite's errors: in goes what the library raises, out comes what it means to whoever keeps something in a file."""
+"""SQLite's errors in the terms of whoever keeps something in a file: the disk refuses, or the file is damaged."""
 
 import errno
 import sqlite3

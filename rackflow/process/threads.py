@@ -1,4 +1,4 @@
-"""Work that blocks: in goes a function, out comes its result, done in a thread."""
+"""Runs work that blocks in a thread, and waits for its end even when cancelled."""
 
 import asyncio
 from collections.abc import Callable

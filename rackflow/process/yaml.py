@@ -1,4 +1,4 @@
-"""Strict YAML: in goes text, out come plain values; duplicate keys and broken syntax are errors with file and line."""
+"""Strict YAML: duplicate keys and broken syntax are errors with file and line."""
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path

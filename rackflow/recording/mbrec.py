@@ -1,7 +1,7 @@
-"""Recordings of Modbus devices: in go lines `unit|function|address|value`, out come registers by unit, table and address; pure.
+"""Recordings of Modbus devices: lines `unit|function|address|value`.
 
 `function` is the Modbus function that reads the table: 1 coils, 2 discrete inputs, 3 holding, 4 input registers. `address` is the
-one on the wire, from 0. A register holds 0-65535, a coil or discrete input 0 or 1. What is not listed the device refuses.
+one on the wire, from 0. A register holds 0-65535, a coil or discrete input 0 or 1. The device refuses what is not listed.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Recordings of SNMP devices in snmpsim's format: in go lines `OID|tag|value`, out come typed records in the order of a walk; pure."""
+"""Recordings of SNMP devices in snmpsim's format: lines `OID|tag|value` in the order of a walk."""
 
 import ipaddress
 import re

@@ -1,4 +1,7 @@
-"""The site file: in goes one YAML file, out comes the site as a frozen `Site` with lookups of what feeds and cools what."""
+"""The site file: which feed reaches which rack, what cools it, what each meter counts.
+
+One YAML file becomes a frozen `Site` with lookups. Agent, collector and simulator share it.
+"""
 
 from rackflow.site.cooling import AirUnit, Cdu, Loop
 from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile

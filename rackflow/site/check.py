@@ -1,4 +1,4 @@
-"""What must hold between the sections of a site file: in go the sections, out come faults, each with its place; pure."""
+"""What must hold between the sections of a site file; every fault is told with its place."""
 
 import difflib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The site file's sections of cooling, liquid and air: in go plain values, out come frozen models."""
+"""Sections of the site file for cooling: loops, CDUs, air units."""
 
 from typing import Annotated, Literal
 

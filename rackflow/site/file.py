@@ -1,4 +1,4 @@
-"""The site file: in go plain values, out come frozen models. What holds between sections is proved in `check`."""
+"""The site file as strict models. What must hold between sections is in `check`."""
 
 from typing import Annotated, Literal
 

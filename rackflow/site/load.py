@@ -1,4 +1,4 @@
-"""Reading a site file: in goes its path or its text, out comes the `Site`, or one line per fault with file, line, key and remedy."""
+"""Reads a site file into a `Site`, or one line per fault with file, line, key and remedy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The site file's sections of the power path, from the feeds to the rack PDUs: in go plain values, out come frozen models."""
+"""Sections of the site file for the power path, from the feeds to the rack PDUs."""
 
 from datetime import date
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What the sections of a site file are made of: strict models that describe themselves, places, and quantities with their limits."""
+"""Parts shared by the sections of a site file: the base model, places, and quantities with their limits."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The site as lookups: in go the sections of a sound site file, out come paths of power and liquid, places and labels; pure."""
+"""A site as lookups: paths of power and liquid, places and labels. Built only from a file that passed `check`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -57,7 +57,9 @@ def seconds(text: str) -> float:
 
 def parser() -> argparse.ArgumentParser:
     """The command line; the reference in docs/ is generated from it."""
-    root = argparse.ArgumentParser(prog="rackflow-demo", description=__doc__)
+    root = argparse.ArgumentParser(
+        prog="rackflow-demo", description="Run simulated devices, an MQTT broker, an agent and a collector on loopback."
+    )
     root.add_argument(
         "--for",
         dest="duration",

@@ -1,4 +1,4 @@
-"""Energy accounting of a site: in go its meters' slots every cycle, out come PUE, carbon, water and reuse over windows; pure."""
+"""Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Carbon factors by the hour: in goes the text of a file or an answer, out come factors, else a yearly, estimated one; pure."""
+"""Carbon factors by the hour, and the yearly factors that stand in for them, which are always marked as estimates."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Energy by the hour: in go counters and powers with the time, out come complete hours and sums over windows; pure."""
+"""Energy by the hour from counters and powers: complete hours, gaps spread and marked, late readings sorted in."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The books of one site: in go each cycle's values, out come energy and carbon figures; they are carried over a restart; pure."""
+"""Energy and carbon records of one site, carried over a restart."""
 
 from dataclasses import dataclass, field, replace
 

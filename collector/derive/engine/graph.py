@@ -1,4 +1,7 @@
-"""The frame of all derived figures: in go latest readings, out come figures with their age and coverage, or what is missing; pure."""
+"""The graph that all derived figures are computed on: readings are leaves, steps compute, outputs are published.
+
+Every figure carries the age of its oldest input and the share of inputs that were there, or what was missing.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

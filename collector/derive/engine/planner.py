@@ -1,4 +1,4 @@
-"""Making a plan: in go the series that devices have, out come slots for readings and for what is computed from them; pure."""
+"""Builds the graph of a site: finds the series that devices have and adds the steps computed from them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

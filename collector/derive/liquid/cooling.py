@@ -1,4 +1,4 @@
-"""Figures of each CDU: in go its series and the sensors around it, out come dew-point margin, pump redundancy, load; pure."""
+"""Figures of each CDU: dew-point margin, pump redundancy, load, and the heat it moves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Figures of liquid loops: in go CDUs' heat and racks' power, out come balance, capture and redundancy; pure."""
+"""Figures of liquid loops: heat balance, capture and redundancy."""
 
 from collections.abc import Mapping
 

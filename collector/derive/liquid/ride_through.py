@@ -1,4 +1,7 @@
-"""How long a liquid loop lasts when its pumps, its facility water or all heat rejection stops: in go heat and temperatures; pure."""
+"""How long a liquid loop lasts when its pumps, its facility water or all heat rejection stops.
+
+An estimate from lumped heat capacities. Too long is the dangerous side, so what is not known is taken as zero.
+"""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A battery's time at a load: in go the runtimes of its data sheet, charge and health, out come seconds; pure."""
+"""How long a battery lasts at a load, from the runtimes of its data sheet, its charge and its health."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Power figures of racks and feeds: in goes the site's power path, out come headroom, stranded power and survival of a lost feed; pure."""
+"""Power figures of racks: headroom, stranded power, and what happens when a feed is lost."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

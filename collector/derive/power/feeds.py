@@ -1,4 +1,4 @@
-"""Figures of UPSs, panels and feeds: in go the racks' slots, out come redundancy, autonomy and what a lost feed does; pure."""
+"""Power figures of UPSs, panels and feeds: redundancy, autonomy, and what happens when a feed is lost."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""What a rack PDU carries: in goes its section of the site file, out come slots of power and of currents by the supply's phases; pure."""
+"""What a rack PDU carries: power, and currents by the phases of its supply."""
 
 from collector.derive.engine import Planner
 from rackflow.site import Pdu

@@ -1,4 +1,4 @@
-"""Transfer switches: in go their states and what PDUs behind them carry, out comes what each source carries without the other; pure."""
+"""Transfer switches: what each source would carry without the other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

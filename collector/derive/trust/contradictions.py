@@ -1,4 +1,4 @@
-"""Readings that contradict each other: in go what power meters and air sensors say at one time, out come those that cannot be; pure.
+"""Readings that contradict each other: power that volts times amperes do not carry, totals that are no sum, outliers in a room.
 
 Readings are not of one moment, and loads step: nothing is named before it has been impossible, in one direction, for a minute
 and for six polls without a break.

@@ -1,4 +1,4 @@
-"""Two-sided CUSUM of a ratio: in go samples of its logarithm, out comes whether it has left the level that it was learned at; pure."""
+"""A two-sided CUSUM test (Page, 1954): has a ratio left the level that it was learned at?"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,9 @@
-"""Sensors that are not to be trusted: in go a CDU's latest readings, out come the frozen, drifting and impossible ones; pure."""
+"""Detects sensor readings that cannot be trusted: frozen, drifting, or physically impossible.
+
+A suspect reading is left out of every derived figure, so a false positive hides an answer that an operator needs. All limits are
+therefore slow and one-sided. Tests keep two promises: 48 simulated healthy hours raise nothing, and a flow meter drifting by 1 % an
+hour is named before it is 10 % off. No clock: `now` is an argument.
+"""
 
 import math
 from collections import deque

@@ -1,4 +1,4 @@
-"""What is learned over days: in go hourly resistances and five-minute powers, out come clogging and the highest power; pure."""
+"""What is learned over days: filters that clog, and the highest power of a rack."""
 
 from collections import deque
 from dataclasses import dataclass, field
