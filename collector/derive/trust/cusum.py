@@ -1,4 +1,4 @@
-"""A two-sided CUSUM test (Page, 1954): has a ratio left the level that it was learned at?"""
+"""A two-sided CUSUM test (Page, 1954): tells when a ratio has left the level that it was learned at."""
 
 from dataclasses import dataclass
 
