@@ -1,7 +1,7 @@
 """SNMP polling over gufo_snmp: in goes a target, out come values by OID, or one `DeviceError` that says what was wrong.
 
-gufo_snmp hides error-status and drops NULL, so whatever an answer lacks is asked again in smaller parts before it is
-taken for absent.
+gufo_snmp 0.13.0 hides error-status and drops NULL (no public issue), so whatever an answer lacks is asked again in smaller
+parts before it is taken for absent.
 """
 
 import asyncio
@@ -117,7 +117,7 @@ class GufoClient(PortionedClient):
             value = await session.get(oid)
         except NoSuchInstance:
             return {}
-        # v1 says noSuchName by sending the request's own NULL back.
+        # v1 says noSuchName by sending the request's own NULL back (RFC 1157, 4.1.2), and gufo_snmp hides the error-status.
         return {} if value is None and self._version is SnmpVersion.v1 else {oid: plain(value)}
 
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
@@ -180,10 +180,10 @@ class GufoClient(PortionedClient):
                 if not left:
                     raise self._wrong(error) from error
                 if isinstance(error, SnmpAuthError):
-                    # Perhaps only the engine's clock, which gufo_snmp lets stand still between requests, is too far off.
+                    # Perhaps only the engine's clock, which gufo_snmp 0.13.0 lets stand still between requests, is too far off.
                     self._session = None
             except OSError as error:
-                # What ICMP says arrives as a TimeoutError whose cause says "connection refused".
+                # gufo_snmp 0.13.0 makes a TimeoutError of what ICMP says; its cause tells "connection refused".
                 text = f"{self._target.host}:{self._target.port}: {error.__cause__ or error}"
                 raise self._error(DeviceUnreachable, text) from error
             except BaseException as error:
@@ -207,7 +207,7 @@ class GufoClient(PortionedClient):
             community="" if isinstance(credential, SnmpUser) else credential.community,
             user=self._user,
             version=self._version,
-            # The deadline is `_request`'s: gufo_snmp's own starts anew with every stray datagram, and costs more.
+            # The deadline is `_request`'s: that of gufo_snmp 0.13.0 starts anew with every stray datagram, and costs more.
             timeout=None,  # type: ignore[arg-type]
         )
         await session.refresh()
@@ -246,7 +246,7 @@ async def resolve(host: str, port: int) -> str:
 
 
 def plain(value: SnmpValue) -> SnmpValue:
-    """net-snmp's Opaque float (0x9f78 inside Opaque), which gufo_snmp leaves as bytes, as a float; the rest as it is."""
+    """net-snmp's Opaque float (0x9f78 inside Opaque), which gufo_snmp 0.13.0 leaves as bytes, as a float; the rest as it is."""
     if isinstance(value, bytes) and len(value) == len(OPAQUE_FLOAT) + 4 and value.startswith(OPAQUE_FLOAT):
         return float(struct.unpack(">f", value[3:])[0])
     return value
@@ -278,4 +278,5 @@ async def _session_itself(session: SnmpSession, _: None) -> SnmpSession:
 
 
 def _is_panic(error: BaseException) -> bool:
+    """gufo_snmp 0.13.0 panics over a malformed list of values (no public issue); PyO3 makes a BaseException of it."""
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")

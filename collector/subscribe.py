@@ -54,7 +54,8 @@ def _filters(site: str, *, shared: bool) -> list[str]:
 class Subscriber:
     """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker is to send without acknowledgement.
 
-    mosquitto 2.0.11 sends more than that once it gets acknowledgements. What waits here is bounded by the number of
+    mosquitto 2.0.11 sends more than that once it gets acknowledgements, as over a bridge in
+    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. What waits here is bounded by the number of
     message identifiers; beyond it the newest goes, unacknowledged and reported to `on_overflow`: only messages of QoS 0,
     which no contract sends, can get there.
     """

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 CONNECT_S = 5.0
-"""Longest wait for TCP and TLS. aiomqtt connects in a thread, which a stop must wait for, since threads cannot be cancelled."""
+"""Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, and a stop must wait for it: threads cannot be cancelled."""
 
 BrokerError = (aiomqtt.MqttError, ValueError)
 """What a connection may end with; ValueError is paho's for a host name that cannot be one."""
@@ -179,7 +179,7 @@ class MqttConnection:
         await self._mqtt.unsubscribe(list(filters))
 
     def drop(self) -> None:
-        """Close the socket of an attempt that failed half-way, which aiomqtt 2.5.1 leaves open."""
+        """Close the socket of an attempt that failed half-way. aiomqtt 2.5.1 leaves it open (no public issue)."""
         self._paho.disconnect()
 
     def _opened(
@@ -239,7 +239,10 @@ def refusal(error: BaseException) -> ReasonCode | None:
 
 
 def topic_of(message: MQTTMessage) -> str:
-    """The topic, empty where it is not UTF-8, which MQTT forbids and paho-mqtt only notices when asked for it."""
+    """The topic, empty where it is not UTF-8, which MQTT forbids.
+
+    paho-mqtt 2.2.0 notices only when it is asked for the topic: https://github.com/eclipse-paho/paho.mqtt.python/issues/173.
+    """
     try:
         return message.topic
     except UnicodeDecodeError:

@@ -202,7 +202,8 @@ async def test_tls_with_a_private_authority(tls_broker: Mosquitto, tmp_path: Pat
         await eventually(lambda: sender.tally.connected, "connected")
 
 
-# paho leaves the socket of a failed handshake to the garbage collector.
+# paho-mqtt 2.2.0 leaves the socket of a failed handshake to the garbage collector, as in
+# https://github.com/eclipse-paho/paho.mqtt.python/issues/170.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_broker_with_a_strange_certificate_is_not_trusted(tls_broker: Mosquitto) -> None:
     async with sending(broker_at(tls_broker, tls=True)) as sender:
