@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.connection import Connection
 from agent.publish import Publisher
 from agent.selfmetrics import Tally
 from rackflow.broker import Broker
@@ -186,6 +187,15 @@ async def test_a_broker_that_takes_few_at_a_time_gets_them_in_order(tmp_path: Pa
             await eventually(lambda: len(seqs(listener)) == 200, "all arrive")
             assert seqs(listener) == list(range(1, 201))
             assert sender.tally.reconnects == 0
+
+
+async def test_one_place_of_those_that_the_broker_allows_is_kept_for_the_farewell(tmp_path: Path) -> None:
+    with mosquitto_with(tmp_path, ["max_inflight_messages 5"]) as server:
+        connection = Connection(broker_at(server), "one", ("will", b""), Tally(), lambda _: None)
+        async with connection:
+            for _ in range(4):
+                await connection.window.acquire()
+            assert connection.window.locked()
 
 
 @pytest.fixture
