@@ -19,7 +19,7 @@ from rackflow.mqtt import (
     refusal,
     topic_of,
 )
-from tests.servers.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 from tests.servers.waiting import eventually
 
 TOPIC = "rackflow/v1/t1/gw-1/batch/d"
@@ -145,6 +145,23 @@ async def test_leaving_from_here_is_told_too_and_leaves_no_will(mosquitto: Mosqu
         assert heard.messages == []
 
 
+async def test_the_will_of_a_connection_that_is_cut_is_there_for_who_comes_later(mosquitto: Mosquitto) -> None:
+    """The broker cuts a connection when another one takes over its name (MQTT 5, 3.1.4)."""
+    heard = Heard()
+    broker = Broker(port=mosquitto.port)
+    cut = MqttConnection(broker, "one", Heard().callbacks(), will=Will("will", b"gone"))
+    async with cut, connection(mosquitto, "one", Heard()):
+        assert await cut.lost() != "closed from here"
+        async with connection(mosquitto, "watcher", heard) as watcher:
+            await watcher.subscribe(["will"])
+            await eventually(lambda: heard.messages == [b"gone"], "the will")
+
+
+def test_a_topic_that_is_no_text_is_empty() -> None:
+    assert topic_of(MQTTMessage(topic=TOPIC.encode())) == TOPIC
+    assert topic_of(MQTTMessage(topic=b"rackflow/\xff")) == ""
+
+
 async def test_a_refusal_says_why(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker", passwords={"one": "right"}).serving() as server:
         broker = Broker.model_validate({"port": server.port, "username": "one", "password": "wrong"})
@@ -159,6 +176,12 @@ async def test_a_refusal_says_why(tmp_path: Path) -> None:
         assert code.value in {0x86, 0x87}
         assert heard.events == [], "nothing was opened"
     assert refusal(TimeoutError()) is None
+
+
+async def test_a_subscription_that_the_broker_refuses_is_told(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker", extra=refusing_subscriptions(tmp_path)).serving() as server:
+        async with connection(server, "one", Heard()) as client:
+            assert [code.value for code in await client.subscribe([TOPIC, "other"])] == [0x87, 0x87]
 
 
 @pytest.mark.parametrize("bad", ["", "rackflow/#/x"])
