@@ -143,6 +143,14 @@ async def test_a_broker_that_hangs_is_left_and_tried_again(mosquitto: Mosquitto)
         await eventually(lambda: sender.empty() and seqs(listener) == list(range(1, 11)), "everything has arrived", 20)
 
 
+async def test_a_broken_connection_is_noticed_while_nothing_is_under_way(mosquitto: Mosquitto) -> None:
+    """Not only by a message that is not confirmed in time, nor by a ping."""
+    async with sending(broker_at(mosquitto, timeout_s=60, keepalive_s=30)) as sender:
+        await eventually(lambda: sender.tally.connected, "connected")
+        mosquitto.stop()
+        await eventually(lambda: not sender.tally.connected, "noticed")
+
+
 async def test_wrong_credentials_are_told_once_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "agent")
     with Mosquitto(tmp_path / "broker", passwords={"gw": "right"}).serving() as server:
