@@ -98,7 +98,9 @@ def test_no_class_of_ours_shares_a_private_name_with_the_library_class_it_extend
             if not isinstance(ours, type) or ours.__module__ != module.__name__:
                 continue
             theirs = [base for base in ours.__mro__ if base.__module__.split(".")[0] in LIBRARIES]
-            extended += [ours.__name__] if theirs else []
+            if not theirs:
+                continue
+            extended.append(ours.__name__)
             shared = names_on_self(ours) & {name for base in theirs for name in names_on_self(base)}
             assert not shared, f"{ours.__module__}.{ours.__name__}: {shared}"
     assert {"EngineLink", "_Server"} <= set(extended)
