@@ -73,3 +73,9 @@ async def test_a_subscription_that_the_broker_refuses_is_named(tmp_path: Path) -
     with Mosquitto(tmp_path / "mosquitto", extra=refusing_subscriptions(tmp_path)).serving() as broker:
         async with running(config_for(broker.port, tmp_path)) as running_one:
             await running_one.fault("the broker refuses the subscription: Not authorized")
+
+
+async def test_a_host_name_that_cannot_be_one_is_a_fault_of_the_broker(tmp_path: Path) -> None:
+    async with running(config_for(1, tmp_path, broker={"host": "a..b"})) as running_one:
+        await running_one.fault("label")
+        assert (await running_one.get("/healthz")).status == 200
