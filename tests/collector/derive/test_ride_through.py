@@ -8,7 +8,7 @@ from collector.derive.engine import Settings
 from collector.derive.ride_through import Thermal
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.site import Site
-from tests.collector.derive.campus import campus, campus_readings, cdu_values
+from tests.collector.derive.campus import campus, campus_readings, cdu_values, poll_campus
 from tests.collector.derive.hall import Readings
 
 EXACT = 1e-9
@@ -77,6 +77,22 @@ def test_heat_that_rises_in_one_loop_shortens_every_loop_on_its_primary_and_no_o
     assert after["tcs-1"] == pytest.approx(before["tcs-1"] / ratio)  # type: ignore[operator]
     assert after["tcs-2"] == pytest.approx(before["tcs-2"] / ratio)  # type: ignore[operator]
     assert after["tcs-3"] == before["tcs-3"]
+
+
+def test_air_units_that_say_what_they_take_warm_the_facility_water_they_hang_on() -> None:
+    readings = campus_readings()
+    before = times(readings, "heat_rejection"), times(readings, "primary_flow")
+    readings.take("crah-1", {"crah_cooling_output_watts": 20_000.0}, 100.5, device_class="crah")
+    after = times(readings, "heat_rejection", now=102.0)
+    loops_w = HEAT_W["tcs-1"] + HEAT_W["tcs-2"]
+    for loop in ("tcs-1", "tcs-2"):
+        expected = before[0][loop] * loops_w / (loops_w + 20_000)  # type: ignore[operator]
+        assert after[loop] == pytest.approx(expected, rel=EXACT)
+    assert after["tcs-3"] == before[0]["tcs-3"]
+    assert times(readings, "primary_flow", now=102.0) == before[1]
+    # one that falls silent leaves nobody knowing how much it takes
+    poll_campus(readings, 140.0)
+    assert times(readings, "heat_rejection", now=141.0)["tcs-1"] is None
 
 
 def test_a_silent_loop_leaves_those_that_share_its_primary_without_a_figure_for_heat_rejection_alone() -> None:
