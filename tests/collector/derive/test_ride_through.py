@@ -97,8 +97,7 @@ def test_air_units_that_say_what_they_take_warm_the_facility_water_they_hang_on(
 
 def test_a_silent_loop_leaves_those_that_share_its_primary_without_a_figure_for_heat_rejection_alone() -> None:
     readings = campus_readings()
-    unheard = {"cdu-3", "pdu-s1-a", "pdu-s1-c"}
-    for device in unheard:
+    for device in ("cdu-3", "pdu-s1-a", "pdu-s1-c"):
         readings.take(device, {}, 102.0, up=False, device_class="cdu" if device == "cdu-3" else "pdu")
         readings.take(device, {}, 107.0, up=False, device_class="cdu" if device == "cdu-3" else "pdu")
     assert times(readings, "heat_rejection", now=108.0)["tcs-1"] is None
