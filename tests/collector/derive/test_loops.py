@@ -93,6 +93,40 @@ def test_the_dew_point_that_counts_is_the_highest_in_the_rooms_of_the_unit_and_o
     assert next(each for name, each in moved.items() if name.endswith("cdu-3")) == 28 - 15
 
 
+def test_a_units_own_air_makes_a_dew_point_and_one_it_tells_itself_goes_before() -> None:
+    def margin(**told: float) -> float | None:
+        readings = campus_readings()
+        readings.take("cdu-3", {**told}, 100.5, device_class="cdu")
+        found = readings.values("cdu_dew_point_margin_celsius", now=102.0)
+        return next(each for name, each in found.items() if name.endswith("cdu-3"))
+
+    air = {"cdu_ambient_temperature_celsius": 30.0, "cdu_ambient_relative_humidity_ratio": 0.6}
+    assert margin(**air) == pytest.approx(28 - 21.4, abs=0.05)
+    assert margin(**air, cdu_dew_point_celsius=14.0) == 28 - 14
+    assert margin(cdu_ambient_temperature_celsius=30.0) == 28 - 10  # the room's
+
+
+def test_a_sensor_that_is_not_named_stands_for_all_of_its_device() -> None:
+    readings = campus_readings(campus(('device: box-2, sensor: "1"', "device: box-2")))
+    readings.take("box-2", {"env_dew_point_celsius{sensor=7}": 17.0}, 100.5, device_class="env")
+    found = readings.values("cdu_dew_point_margin_celsius", now=102.0)
+    assert next(each for name, each in found.items() if name.endswith("cdu-3")) == 28 - 17
+
+
+def test_a_unit_away_from_its_racks_is_judged_by_their_air_too() -> None:
+    readings = campus_readings(campus(("from: [row-a, row-b], row: n}", "from: [row-a, row-b], row: s}")))
+    found = readings.values("cdu_dew_point_margin_celsius")
+    assert next(each for name, each in found.items() if name.endswith("cdu-1")) == 30 - 15  # not 10, as in its own room
+
+
+def test_a_unit_that_the_site_file_does_not_have_is_judged_by_its_own_word() -> None:
+    readings = campus_readings()
+    readings.take("cdu-9", cdu_values("cdu-3") | {"cdu_rated_cooling_watts": 18_630.0}, 100.5, device_class="cdu")
+    assert readings.values("cdu_cooling_load_ratio", now=102.0)["device=cdu-9"] == 0.5
+    readings.take("cdu-9", {"cdu_dew_point_celsius": 13.0}, 102.5, device_class="cdu")
+    assert readings.values("cdu_dew_point_margin_celsius", now=104.0)["device=cdu-9"] == 28 - 13
+
+
 def test_a_rating_of_zero_that_a_unit_says_itself_divides_nothing() -> None:
     readings = Readings(described=False)
     readings.take(
