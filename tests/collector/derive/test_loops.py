@@ -113,6 +113,13 @@ def test_a_sensor_that_is_not_named_stands_for_all_of_its_device() -> None:
     assert next(each for name, each in found.items() if name.endswith("cdu-3")) == 28 - 17
 
 
+def test_a_sensor_that_is_a_device_of_its_own_counts() -> None:
+    readings = campus_readings(campus(('device: box-2, sensor: "1", ', "")))
+    readings.take("s1-front", {"env_dew_point_celsius": 16.0}, 100.5, device_class="env")
+    found = readings.values("cdu_dew_point_margin_celsius", now=102.0)
+    assert next(each for name, each in found.items() if name.endswith("cdu-3")) == 28 - 16
+
+
 def test_a_unit_away_from_its_racks_is_judged_by_their_air_too() -> None:
     readings = campus_readings(campus(("from: [row-a, row-b], row: n}", "from: [row-a, row-b], row: s}")))
     found = readings.values("cdu_dew_point_margin_celsius")
