@@ -123,10 +123,16 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
 
 
 def plain_number(value: RawValue) -> int | float | None:
-    """A raw value as a number; text counts where it is one decimal number and nothing else."""
+    """A raw value as a finite number; text counts where it is one decimal number and nothing else.
+
+    `nan`, `inf` and what is too large for a float are numbers to Python only: code that takes bits or codes out of them
+    would fail.
+    """
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     if isinstance(value, str):
+        if "_" in value:  # Python reads 1_000
+            return None
         try:
             value = int(value)
         except ValueError:
@@ -134,6 +140,8 @@ def plain_number(value: RawValue) -> int | float | None:
                 value = float(value)
             except ValueError:
                 return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value
 
 
@@ -147,7 +155,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
         raise _Rejected("null")
     number = value if isinstance(value, int) else plain_number(value)
     if number is None and decoder.text == "number":
-        number = leading_number(_text(value))
+        number = plain_number(leading_number(_text(value)))
     if number is None:
         raise _Rejected("decode")
     if number in decoder.absent:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 REPLAN_S = 3600.0
 MARKER_REST_S = 10.0
+TIMETICKS = 2**32  # they count modulo this, RFC 2578 7.1.8
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -149,7 +150,7 @@ class SnmpPoller:
 
     async def _watch_uptime(self, raw: RawValue, readings: Readings, now: float) -> None:
         ticks = plain_number(raw)
-        if ticks is None:
+        if ticks is None or not 0 <= ticks < TIMETICKS:
             return
         uptime_s = ticks / 100
         readings.values[BOOT_METRIC] = float(round(now - uptime_s))
