@@ -7,7 +7,7 @@ import pytest
 from agent.quantity import leading_number, quantity
 from rackflow.units import WIRE_UNITS
 
-WRITTEN = {
+WRITTEN: dict[str, dict[str, float | str]] = {
     "volts": {"230 V": 230, "230VAC": 230, "48 Vdc": 48, "480 mV": "0.48"},
     "amperes": {"16 A": 16, "1600 mA": "1.6"},
     "watts": {"5 W": 5, "5 kW": 5000},
