@@ -2,9 +2,21 @@
 
 from agent.blocks import Block, Field, coalesce, kept_parts
 from agent.family import ModbusLimits, Profile, Source
-from agent.profile import load_profiles
+from agent.profile import parse_profile
 
-BASE = load_profiles()["aalc-rpu"]
+BASE = parse_profile(
+    """
+version: 1
+profile: small
+class: cdu
+protocol: modbus
+title: A device
+source: a manual
+evidence: unverified
+points: [{metric: dcim_cdu_leak_detected, labels: {detector: internal}, register: 0, bit: 0}]
+""",
+    "small.yaml",
+)
 
 
 def profile(max_registers: int = 125, max_gap: int = 8) -> Profile:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.family import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Source, Table, UnitBy, When
 from agent.normalise import RawValue
-from agent.profile import load_profiles
+from agent.profile import parse_profile
 from agent.rows import Row, planning_columns, planning_instances
 
 A, B, C = "1.3.1.1", "1.3.1.2", "1.3.1.3"
@@ -200,39 +200,35 @@ def test_everything_that_planning_needs_is_walked_once_and_nothing_else() -> Non
     assert planning_columns(table) == sorted(f"1.5.{at}" for at in (2, 3, 4, 5, 6, 7, 8, 10, 11))
 
 
+PLANNED = """
+version: 1
+profile: small
+class: env
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {subtrees: [1.5.0]}
+points:
+  - metric: dcim_env_temperature_celsius
+    oid: 1.5.9
+    when: {oid: 1.6.1, in: [1]}
+    decimals: 1.6.2
+    unit_by: {oid: 1.6.3, map: {1: celsius}}
+    fallback: [{oid: 1.5.8, unit: celsius, varscale: 1.6.4}]
+tables:
+  - name: sensors
+    rows: 1.7.9
+    labels: {sensor: {index: 1}}
+    when: {oid: 1.6.5, in: [1]}
+    points:
+      - metric: dcim_env_temperature_celsius
+        oid: 1.7.9
+        decimals: 1.7.2
+        when: [{oid: 1.6.6, in: [1]}, {column: 1.7.3, in: [1]}]
+        unit_by: {oid: 1.6.7, map: {1: celsius}}
+"""
+
+
 def test_every_instance_that_planning_needs_is_read() -> None:
-    base = load_profiles()["apc-ups"]
-    point = {"metric": "dcim_env_temperature_celsius", "oid": "1.5.9"}
-    profile = base.model_copy(
-        update={
-            "points": [
-                base.points[0].model_validate(
-                    {
-                        **point,
-                        "when": {"oid": "1.6.1", "in": [1]},
-                        "decimals": "1.6.2",
-                        "unit_by": {"oid": "1.6.3", "map": {1: "celsius"}},
-                        "fallback": [{"oid": "1.5.8", "varscale": "1.6.4"}],
-                    }
-                )
-            ],
-            "tables": [
-                Table.model_validate(
-                    {
-                        "name": "sensors",
-                        "rows": "1.7.9",
-                        "when": {"oid": "1.6.5", "in": [1]},
-                        "points": [
-                            {
-                                **point,
-                                "decimals": "1.7.2",
-                                "when": [{"oid": "1.6.6", "in": [1]}, {"column": "1.7.3", "in": [1]}],
-                                "unit_by": {"oid": "1.6.7", "map": {1: "celsius"}},
-                            }
-                        ],
-                    }
-                )
-            ],
-        }
-    )
-    assert sorted(planning_instances(profile)) == [f"1.6.{at}" for at in range(1, 8)]
+    assert sorted(planning_instances(parse_profile(PLANNED, "small.yaml"))) == [f"1.6.{at}" for at in range(1, 8)]
