@@ -163,6 +163,13 @@ def test_heat_is_of_the_fluid_in_the_loop_at_the_mean_temperature(fluid: str, wa
     assert values[PER_HEAT] == pytest.approx(0.004 / values[HEAT])
 
 
+def test_a_rise_of_temperature_has_no_rounding_dirt_and_loses_nothing_that_was_measured() -> None:
+    assert cdu({"secondary": "water"}, supply=30.1, back=40.3).values[DELTA] == 10.2
+    assert cdu({"secondary": "water"}, supply=30.0, back=31.0000014).values[DELTA] == 1.000001
+    assert cdu({}, supply=40.3, cold=30.1).values[APPROACH] == 10.2
+    assert cdu({}, supply=31.0000014, cold=30.0).values[APPROACH] == 1.000001
+
+
 def test_a_loop_that_heats_has_negative_heat_and_no_flow_per_heat() -> None:
     values = cdu({"secondary": "water"}, supply=30.0, back=29.0, flow=0.002).values
     assert values[DELTA] == -1.0

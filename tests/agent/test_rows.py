@@ -80,6 +80,7 @@ def when(**condition: object) -> When:
         (when(column=A, **{"in": ["5"]}), True),
         (when(column=B, **{"in": ["rms voltage"]}), True),
         (when(column=B, **{"in": ["voltage"]}), False),
+        (when(column=B, **{"in": ["RMS Voltage"]}), True),
         (when(column=B, contains=["Volt"]), True),
         (when(column=B, contains=["amp", "volt"]), True),
         (when(column=B, contains=["amp"]), False),
@@ -227,6 +228,7 @@ tables:
         decimals: 1.7.2
         when: [{oid: 1.6.6, in: [1]}, {column: 1.7.3, in: [1]}]
         unit_by: {oid: 1.6.7, map: {1: celsius}}
+        fallback: [{oid: 1.7.8, unit_by: {column: 1.7.4, map: {1: celsius}}}]
 """
 
 
