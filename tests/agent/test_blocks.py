@@ -35,6 +35,7 @@ def requests(limits: Profile, *places: str) -> list[tuple[str, int, int]]:
 
 
 def test_a_gap_is_bridged_up_to_what_the_device_takes() -> None:
+    assert requests(profile()) == []
     assert requests(profile(max_gap=8), "100", "109") == [("holding", 100, 10)]
     assert requests(profile(max_gap=8), "100", "110") == [("holding", 100, 1), ("holding", 110, 1)]
     assert requests(profile(max_gap=0), "100", "101") == [("holding", 100, 2)]

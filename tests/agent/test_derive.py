@@ -211,6 +211,12 @@ def test_each_loop_has_its_own_fluid_and_its_own_heat() -> None:
     assert values[IMBALANCE] == pytest.approx(0.04, abs=3e-3)
 
 
+def test_the_heat_of_one_loop_says_nothing_of_the_other() -> None:
+    coolant = {"primary": "water", "secondary": "pg25"}
+    assert IMBALANCE not in cdu(coolant, cold=20.0, warm=30.0, facility=0.004).values
+    assert IMBALANCE not in cdu(coolant, supply=32.0, back=42.0, flow=0.004).values
+
+
 def test_facility_water_decides_before_the_air() -> None:
     values = cdu({"secondary": "pg25"}, supply=32.0, back=42.0, cold=28.0, air=20.0).values
     assert values[APPROACH] == 4.0
@@ -253,6 +259,7 @@ def test_dew_points_are_of_each_sensor_with_the_temperature_at_its_own_place() -
         f"{humidity}{{position=inlet,sensor=a}}": 0.6,
         f"{temperature}{{sensor=b}}": 20.0,
         f"{humidity}{{sensor=b}}": 0.0,
+        f"{temperature}{{sensor=c}}": 0.5,
     }
     readings = Readings(values=dict(values))
     derive(readings, "pdu", {})
@@ -274,7 +281,8 @@ def test_unbalance_of_each_class_of_device(
 ) -> None:
     measured = {"L1": 6.0, "L2": 10.0, "L3": 11.0, "N": 40.0}
     amperes = {series_key(current, {**labels, "phase": phase}): value for phase, value in measured.items()}
-    readings = Readings(values=dict(amperes))
+    volts = {key.replace("amperes", "volts"): 230.0 + at for at, key in enumerate(amperes)}
+    readings = Readings(values=amperes | volts)
     derive(readings, device_class, {})
     assert {name: value for name, value in readings.values.items() if "unbalance" in name} == {
         series_key(unbalance, labels): pytest.approx(3 / 9)
