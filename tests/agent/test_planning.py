@@ -222,5 +222,6 @@ def test_a_plan_without_what_a_device_lacks() -> None:
     assert less({"a", "b"}, gated("a", "b"), gated("c")) == (["c"], ("c",))
     assert less({"g"}, gated("a", gate=must), gated("c")) == (["c"], ("c",))
     assert less({"g"}, gated("a", gate=may), gated("c")) == (["a", "c"], ("a", "c"))
+    assert less(set(), gated("a", gate=may)) == (["a"], ("a", "g"))
     assert less({"c"}, gated("c", gate=must), gated("a", gate=must)) == (["a"], ("g", "a"))
     assert less({"a", "c"}, gated("a"), gated("c")) == ([], ())
