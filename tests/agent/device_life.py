@@ -69,7 +69,7 @@ class Life:
             while len(self.batches()) < batches:
                 message = await self.outbox.take()
                 kind = message.topic.split("/")[4]
-                assert message.topic == f"rackflow/v1/t1/gw-1/{kind}/ups-1"
+                assert message.topic in {f"rackflow/v1/t1/gw-1/{each}/ups-1" for each in ("batch", "event")}
                 payload = message.payload
                 self.said.append(decode(payload, Batch) if kind == "batch" else decode(payload, Event))
 

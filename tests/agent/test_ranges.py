@@ -202,6 +202,7 @@ def test_codes_become_numbers_and_an_unknown_code_is_rejected() -> None:
         (b"On line", "normal", None),
         (b" ON LINE\x00", "normal", None),
         (b"whatever", "other", None),
+        (b"none", "other", None),
     ],
 )
 def test_a_state_comes_from_its_code_or_its_word(raw: RawValue, states: str | None, bad: str | None) -> None:
@@ -210,6 +211,12 @@ def test_a_state_comes_from_its_code_or_its_word(raw: RawValue, states: str | No
         decoder = Decoder("a", states={3: "normal"}, words={"on line": "normal", "*": "other"})
     readings = normalise([Slot("k", SOURCE, (decoder,))], {"a": raw})
     assert (readings.states.get("k"), readings.bad.get("k"), readings.values) == (states, bad, {})
+
+
+def test_any_text_is_a_word_but_no_value_is_none() -> None:
+    slot = Slot("k", SOURCE, (Decoder("a", words={"*": "other"}),))
+    assert normalise([slot], {"a": b""}).states == {"k": "other"}
+    assert normalise([slot], {"a": None}).bad == {"k": "null"}
 
 
 def test_a_state_in_one_bit_of_a_register() -> None:
