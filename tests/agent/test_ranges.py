@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.normalise import Decoder, Gate, RawValue, Slot, normalise, plain_number
@@ -50,6 +50,7 @@ DECODERS = [
 
 
 @pytest.mark.parametrize("metric", [TEMPERATURE, FREQUENCY, ENERGY, SERIES, SOURCE, LEAK], ids=lambda each: each.name)
+@settings(deadline=None)  # what a busy machine takes says nothing
 @given(st.one_of(st.sampled_from(ODD), st.floats(), st.integers(), st.text(max_size=8), st.binary(max_size=8)))
 def test_whatever_a_device_answers_is_a_reading_or_rejected_and_never_an_error(metric: Metric, raw: RawValue) -> None:
     """An error would end the agent, and with it the polling of every other device."""
