@@ -55,6 +55,8 @@ DECODERS = [
 def test_whatever_a_device_answers_is_a_reading_or_rejected_and_never_an_error(metric: Metric, raw: RawValue) -> None:
     """An error would end the agent, and with it the polling of every other device."""
     for decoder in DECODERS:
+        if decoder.words and metric.type != "state":
+            continue  # a profile that gives a number the words of a state is refused
         found = normalise([Slot("k", metric, (decoder,))], {"a": raw})
         assert len(found.values) + len(found.states) + len(found.bad) == 1
 

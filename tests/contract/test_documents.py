@@ -113,6 +113,10 @@ def test_unknown_fields_are_ignored() -> None:
         (changed(values={"a": "12"}), "schema"),
         (changed(values={"a": None}), "schema"),
         (changed().replace(b"32.1", b"1e999"), "schema"),
+        (changed().replace(b"32.1", b"-1e999"), "schema"),
+        (changed().replace(b"32.1", b"9" * 400), "schema"),
+        (changed().replace(b"32.1", b"Infinity"), "decode"),
+        (changed().replace(b'"interval_s": 1.0', b'"interval_s": 1e999'), "schema"),
         (b" " * (MAX_PAYLOAD_BYTES + 1), "size"),
     ],
 )
