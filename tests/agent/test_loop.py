@@ -49,6 +49,7 @@ async def test_a_device_that_does_not_open_says_why_and_is_of_unknown_class(
         await life.hear(2)
     failed, good = life.batches()[:2]
     assert (failed.up, failed.error, failed.device_class, failed.poll) == (False, kind, "unknown", "safety")
+    assert 0 <= failed.duration_s < 5
     assert (good.up, good.device_class) == (True, "ups")
     assert (life.tally.failures["snmp", kind], life.tally.polls["snmp"]) == (1, len(life.batches()))
 
