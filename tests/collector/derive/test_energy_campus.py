@@ -7,7 +7,16 @@ from collector.derive.energy import without_overlap
 from collector.derive.engine import Settings
 from collector.derive.ledger import HOUR_S
 from rackflow.site import Site
-from tests.collector.derive.campus import CAMPUS, CURRENTS, FACILITY_W, PUMPS_W, PV_W, campus, campus_readings, poll_campus
+from tests.collector.derive.campus import (
+    CAMPUS,
+    CURRENTS,
+    FACILITY_W,
+    PUMPS_W,
+    PV_W,
+    campus,
+    campus_readings,
+    poll_campus,
+)
 from tests.collector.derive.hall import WALL_S, Readings
 
 KWH = 3.6e6
