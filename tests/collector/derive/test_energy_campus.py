@@ -108,7 +108,11 @@ def test_of_a_loop_nothing_is_said_over_a_month(polled: Readings) -> None:
     assert windows == {"hour}", "day}"}
 
 
-METERS = "  - {id: meter-ab, role: facility, measures: [A, B], room: plant}\n  - {id: meter-c, role: facility, measures: [C], room: south}\n"
+METERS = "".join(
+    f"  - {{id: {meter}, role: facility, measures: [{nodes}], room: {room}}}\n"
+    for meter, nodes, room in (("meter-ab", "A, B", "plant"), ("meter-c", "C", "south"))
+)
+
 
 
 def facility(*measures: str) -> Site:
@@ -246,7 +250,15 @@ def test_hours_without_a_factor_of_their_own_have_the_yearly_one(
 
 @pytest.mark.parametrize(
     ("hours", "window", "is_known"),
-    [(2.5, "day", False), (11, "day", False), (12, "day", True), (24, "day", True), (1, "hour", True)],
+    [
+        (2.5, "day", False),
+        (11, "day", False),
+        (12, "day", True),
+        (24, "day", True),
+        (1, "hour", True),
+        (3, "month", False),
+        (3, "year", False),
+    ],
 )
 def test_a_figure_of_less_than_half_of_its_hours_is_unknown_and_says_how_many_it_has(
     hours: float,
@@ -256,7 +268,7 @@ def test_a_figure_of_less_than_half_of_its_hours_is_unknown_and_says_how_many_it
     day = Day()
     day.run(hours)
     figures = day.readings.figures(day.now + 1)
-    share = int(hours) / {"hour": 1, "day": 24}[window]
+    share = int(hours) / {"hour": 1, "day": 24, "month": 720, "year": 8760}[window]
     for name in (
         "interim_pue_ratio{category=1,",
         "ref_ratio{",
