@@ -114,7 +114,6 @@ METERS = "".join(
 )
 
 
-
 def facility(*measures: str) -> Site:
     """The campus with facility meters m0, m1... of these nodes."""
     lines = "".join(
