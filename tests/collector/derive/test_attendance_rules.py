@@ -168,3 +168,11 @@ def test_a_restart_takes_over_who_is_expected_and_leaves_the_file_alone() -> Non
     later.expect(START_S + 2 * MONTH_S, {})
     assert later.enrolled == {}
     assert PDU in kept
+
+
+def test_of_a_device_with_two_classes_a_poll_at_its_usual_interval_stands_for_itself() -> None:
+    attendance = Attendance()
+    attendance.count([poll(0), poll(0, 2.0, name="fast"), poll(10, up=False)])
+    assert row(attendance) == pytest.approx([0, 2, 1])
+    attendance.count([poll(20, 60, up=False)])  # in a pause it is asked in no class at all
+    assert row(attendance) == pytest.approx([0, 2, 1 + 60 * 0.6])
