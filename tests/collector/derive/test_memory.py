@@ -2,6 +2,7 @@
 
 import pytest
 
+from rackflow.site import Site
 from tests.collector.derive.campus import campus
 from tests.collector.derive.hall import Readings, hall
 
@@ -9,9 +10,11 @@ PDUS = ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2")
 HEAT = "cdu_heat_removed_watts{loop=secondary}"
 
 
-def suspects(heats: dict[str, float], power_w: float = 100_000.0, silent: str = "") -> set[str]:
+def suspects(
+    heats: dict[str, float], power_w: float = 100_000.0, silent: str = "", site: Site | None = None
+) -> set[str]:
     """Who is named after a quarter of an hour in which the CDUs showed these heats beside the power of their racks."""
-    readings = Readings(hall())
+    readings = Readings(site)
     for now in range(0, 901, 30):
         for pdu in PDUS:
             if pdu != silent:
@@ -36,12 +39,21 @@ def suspects(heats: dict[str, float], power_w: float = 100_000.0, silent: str = 
         ({"cdu-1": 120_000.0}, set()),
     ],
 )
-def test_of_several_cdus_each_is_held_against_its_part_of_the_power(heats: dict[str, float], expected: set[str]) -> None:
+def test_of_several_cdus_each_is_held_against_its_part_of_the_power(
+    heats: dict[str, float], expected: set[str]
+) -> None:
     assert suspects(heats) == {f"{each} secondary_heat impossible" for each in expected}
 
 
 def test_where_a_pdu_is_silent_the_racks_power_is_not_known_and_nobody_is_named() -> None:
     assert suspects({"cdu-1": 500_000.0}, silent="pdu-a2-b2") == set()
+
+
+def test_where_a_rack_of_the_loop_is_silent_nobody_is_named() -> None:
+    both = hall(
+        ("racks: [a2]", "racks: [a1, a2]"), ("design_power_w: 8000}", "design_power_w: 8000, liquid_share: 0.5}")
+    )
+    assert suspects({"cdu-1": 140_000.0}, site=both) == set()
 
 
 LOSS = "ups_losses_watts{feed=B,device=ups-b}"
@@ -108,8 +120,7 @@ def test_a_filter_is_told_by_pressure_over_the_square_of_flow() -> None:
     drop = "cdu_filter_differential_pressure_pascals{filter=1}"
     running = "cdu_filter_running_seconds_total{filter=1}"
     ratio, left = (
-        f"cdu_filter_{each}{{device=cdu-1,filter=1}}"
-        for each in ("clogging_ratio", "time_to_limit_seconds")
+        f"cdu_filter_{each}{{device=cdu-1,filter=1}}" for each in ("clogging_ratio", "time_to_limit_seconds")
     )
     start = 3600.0 - 1_795_000_000 % 3600
 

@@ -63,6 +63,7 @@ def test_before_a_day_has_passed_nothing_is_said_of_the_time_left() -> None:
         ([10 + 0.1 * at for at in range(101)], 0),
         ([10 + 0.1 * at for at in range(120)], 0),
         ([20 - 0.1 * at for at in range(50)], 8760),
+        ([10 + 1e-6 * at for at in range(50)], 8760),  # a thousand years are told as one
         ([10.0 if at % 2 else 10.001 for at in range(50)], 8760),
     ],
 )
