@@ -3,7 +3,6 @@
 import pytest
 
 from collector.derive.carbon import Factor
-from collector.derive.energy import without_overlap
 from collector.derive.engine import Settings
 from collector.derive.ledger import HOUR_S
 from rackflow.site import Site
@@ -46,7 +45,7 @@ class Day:
         for meter, counted in self.counted.items():
             if meter not in silent:
                 key = f"meter_energy_joules_total{{direction=import,role={roles.get(meter, 'facility')}}}"
-                self.readings.take(meter, {key: counted}, self.now, device_class="meter", interval_s=1800.0)
+                self.readings.take(meter, {key: counted}, self.now, device_class="meter", interval_s=600.0)
         self.readings.engine.cycle(self.readings.latest, self.now, WALL_S + self.now)
 
     def run(self, hours: float, silent: tuple[str, ...] = ()) -> None:
@@ -181,14 +180,12 @@ def test_the_category_is_that_of_the_worst_meter_that_counts(
     assert categories == {category}
 
 
-def test_it_meters_take_the_place_of_rack_pdus_and_none_is_within_another() -> None:
-    pv = "  - {id: meter-pv, role: pv"
-    site = campus((pv, "  - {id: it-1, role: it, category: 1, measures: [ups-a1, ups-a2, ups-b, ups-c]}\n" + pv))
-    readings = Readings(site)
-    readings.figures()
-    streams = readings.engine.books
-    assert [each.id for each in without_overlap(site, site.meters_of("it"))] == ["it-1"]
-    assert streams.ledger.hours == {}
+def test_it_meters_take_the_place_of_rack_pdus() -> None:
+    for site, counted in ((campus(), "it:racks"), (campus(IT_METER), "it:meter-it")):
+        readings = campus_readings(site, now=MIDNIGHT)
+        readings.take("meter-it", {"meter_power_watts": 1000.0}, MIDNIGHT, device_class="meter")
+        readings.figures(MIDNIGHT)
+        assert [each for each in readings.engine.books.ledger.last if each.startswith("it:")] == [counted]
 
 
 def test_what_is_contracted_counts_in_its_own_hour_alone() -> None:

@@ -25,7 +25,7 @@ def integrated(*readings: tuple[float, float | None]) -> Ledger:
 
 
 def amounts(ledger: Ledger, quantity: str = "x") -> dict[int, float]:
-    return {hour: pytest.approx(entry.amount[quantity]) for hour, entry in sorted(ledger.hours.items())}
+    return {hour: round(entry.amount[quantity], 6) for hour, entry in sorted(ledger.hours.items())}
 
 
 def test_a_counter_is_shared_out_by_the_time_in_each_hour() -> None:

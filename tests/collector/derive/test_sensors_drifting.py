@@ -248,3 +248,12 @@ def test_a_sensor_that_is_frozen_and_drifts_is_frozen() -> None:
     found = run(unit, scaled(REST | {FLOW: 0.00201}, 1.2, HEAT), 70, 65)
     assert found[max(found)] == {"secondary_flow": "frozen", "secondary_temperature": "drifting"}
     assert unit.distrusted == dict.fromkeys([FLOW, *follow()], "frozen")
+
+
+def test_heat_that_rises_with_the_power_of_the_racks_is_right() -> None:
+    """A tenth more load, and pumps that give a fifth more flow at the same speed, as a new filter lets them."""
+    rest = without(REST, PRIMARY_HEAT)
+    unit = Unit()
+    run(unit, rest, 65)
+    found = run(unit, scaled(scaled(rest, 1.1, HEAT), 1.2, FLOW), 60, 65, POWER_W * 1.1)
+    assert not any(found.values())

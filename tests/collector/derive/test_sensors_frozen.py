@@ -83,9 +83,11 @@ def test_a_figure_of_a_frozen_sensor_is_unknown_and_says_so() -> None:
     for at in range(22):
         readings.take("cdu-1", {key: 0.002 + at * 1e-5, **heat}, 100.0 + at * 10, device_class="cdu")
         readings.figures(100.0 + at * 10)
-    for at in (3909.0, 3915.0):
-        readings.take("cdu-1", {key: 0.00221, **heat}, at, device_class="cdu")
-        readings.take("cdu-2", heat, at, device_class="cdu")
-        figure = readings.figures(at)["loop_heat_watts{loop=tcs}"]
-        assert figure.value == (100_000.0 if at < 3910.5 else None)
-    assert figure.missing == ("cdu-1 cdu_heat_removed_watts{loop=secondary}: suspect, frozen",)
+    for now, value, missing in (
+        (3909.0, 100_000.0, ()),
+        (3915.0, None, ("cdu-1 cdu_heat_removed_watts{loop=secondary}: suspect, frozen",)),
+    ):
+        readings.take("cdu-1", {key: 0.00221, **heat}, now, device_class="cdu")
+        readings.take("cdu-2", heat, now, device_class="cdu")
+        figure = readings.figures(now)["loop_heat_watts{loop=tcs}"]
+        assert (figure.value, figure.missing) == (value, missing)

@@ -17,7 +17,7 @@ from tests.collector.derive.watching import (
 )
 
 LOOPS = {"secondary": (FLOW, DELTA), "primary": (PRIMARY_FLOW, PRIMARY_DELTA)}
-STANDING = {FLOW: 0.0015, PUMP: "stopped"}
+STANDING: dict[str, float | str] = {FLOW: 0.0015, PUMP: "stopped"}
 
 
 def over(unit: Unit, values: dict[str, float | str], last: float, first: float = 0.0) -> list[float]:
@@ -95,8 +95,12 @@ def test_a_little_colder_or_standing_coolant_is_possible(
 ) -> None:
     flow, delta = LOOPS[loop]
     unit = Unit()
-    flows = {} if litres_s is None else {flow: litres_s / 1000}
-    assert over(unit, flows | ({} if kelvin is None else {delta: kelvin}), 120.0) == []
+    shown: dict[str, float | str] = {}
+    if litres_s is not None:
+        shown[flow] = litres_s / 1000
+    if kelvin is not None:
+        shown[delta] = kelvin
+    assert over(unit, shown, 120.0) == []
     assert unit.distrusted == {}
 
 

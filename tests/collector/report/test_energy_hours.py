@@ -31,6 +31,11 @@ def report(hours: Mapping[int, Hour], name: str = "2026-10", zone: str = "UTC", 
     return Rows(energy_rows(Books("s", month(name, zone, now_s), hours, {}, {}, now_s)))
 
 
+def near(value: float) -> object:
+    """What a figure is compared with."""
+    return pytest.approx(value)
+
+
 def of_month(rows: Rows, figure: str) -> Row:
     [row] = rows.of(figure, "month")
     return row
@@ -58,13 +63,14 @@ def test_a_month_has_its_first_and_its_last_hour_and_none_beside_them(zone: str,
     }
     rows = report(hours, zone=zone)
     whole = of_month(rows, "energy_facility")
-    assert (whole.value, whole.start, whole.end[:16]) == (pytest.approx(11), first, "2026-11-01T00:00")
+    assert whole.value == near(11)
+    assert (whole.start, whole.end[:16]) == (first, "2026-11-01T00:00")
     days = rows.of("energy_facility", "day")
     assert len(days) == 31
-    assert (days[0].value, days[-1].value) == (pytest.approx(1), pytest.approx(10))
+    assert (days[0].value, days[-1].value) == (near(1), near(10))
     assert [row.value for row in days[1:-1]] == [None] * 29
     single = [row for row in rows.of("energy_facility", "hour") if row.value is not None]
-    assert [(row.start, row.value) for row in single] == [(first, pytest.approx(1)), (last, pytest.approx(10))]
+    assert [(row.start, row.value) for row in single] == [(first, near(1)), (last, near(10))]
 
 
 def test_the_day_of_twenty_five_hours_has_two_hours_from_two_to_three() -> None:
@@ -73,15 +79,15 @@ def test_the_day_of_twenty_five_hours_has_two_hours_from_two_to_three() -> None:
     rows = report(hours, zone="Europe/Berlin")
     day = rows.at("energy_facility", "s", "day", "2026-10-25T00:00+02:00")
     assert day is not None
-    assert (day.value, day.coverage, day.end) == (pytest.approx(sum(range(1, 26))), 1.0, "2026-10-26T00:00+01:00")
+    assert (day.value, day.coverage, day.end) == (near(sum(range(1, 26))), 1.0, "2026-10-26T00:00+01:00")
     # 02:00 summer time is the third hour, 02:00 winter time the fourth; 500 g for each kWh.
     by_hour = {row.start: row for row in rows.of("carbon_location", "hour_of_day")}
     assert sorted(by_hour) == [f"{each:02}:00" for each in range(24)]
-    assert by_hour["02:00"].value == pytest.approx((3 + 4) * 0.5)
-    assert by_hour["03:00"].value == pytest.approx(5 * 0.5)
-    assert by_hour["01:00"].value == pytest.approx(2 * 0.5)
-    assert by_hour["02:00"].coverage == pytest.approx(2 / 32)
-    assert by_hour["03:00"].coverage == pytest.approx(1 / 31)
+    assert by_hour["02:00"].value == near((3 + 4) * 0.5)
+    assert by_hour["03:00"].value == near(5 * 0.5)
+    assert by_hour["01:00"].value == near(2 * 0.5)
+    assert by_hour["02:00"].coverage == near(2 / 32)
+    assert by_hour["03:00"].coverage == near(1 / 31)
     assert by_hour["23:00"].end == "00:00"
 
 
@@ -91,11 +97,11 @@ def test_the_day_of_twenty_three_hours_has_none_from_two_to_three() -> None:
     rows = report(hours, "2026-03", "Europe/Berlin")
     day = rows.at("energy_facility", "s", "day", "2026-03-29T00:00+01:00")
     assert day is not None
-    assert (day.value, day.coverage) == (pytest.approx(sum(range(1, 24))), 1.0)
+    assert (day.value, day.coverage) == (near(sum(range(1, 24))), 1.0)
     by_hour = {row.start: row.value for row in rows.of("carbon_location", "hour_of_day")}
-    assert by_hour["01:00"] == pytest.approx(2 * 0.5)
+    assert by_hour["01:00"] == near(2 * 0.5)
     assert by_hour["02:00"] is None
-    assert by_hour["03:00"] == pytest.approx(3 * 0.5)
+    assert by_hour["03:00"] == near(3 * 0.5)
 
 
 def test_contracted_energy_counts_in_its_own_hour_and_what_is_beyond_the_load_is_lost() -> None:
@@ -107,11 +113,11 @@ def test_contracted_energy_counts_in_its_own_hour_and_what_is_beyond_the_load_is
     }
     rows = report(hours, now_s=(start + 24) * 3600.0)
     by_hour = {row.start: row for row in rows.of("carbon_free_energy", "hour_of_day")}
-    assert by_hour["00:00"].value == pytest.approx((2 + 8 * 0.2) / 10)
-    assert by_hour["12:00"].value == pytest.approx(1.0)
-    assert of_month(rows, "carbon_market").value == pytest.approx(8 * 0.7)
-    assert of_month(rows, "carbon_location").value == pytest.approx(20 * 0.5)
-    assert of_month(rows, "energy_contracted").value == pytest.approx(32)
+    assert by_hour["00:00"].value == near((2 + 8 * 0.2) / 10)
+    assert by_hour["12:00"].value == near(1.0)
+    assert of_month(rows, "carbon_market").value == near(8 * 0.7)
+    assert of_month(rows, "carbon_location").value == near(20 * 0.5)
+    assert of_month(rows, "energy_contracted").value == near(32)
     assert of_month(rows, "carbon_free_energy").value is None  # of two hours of 24
 
 
@@ -121,9 +127,9 @@ def test_a_ratio_of_less_than_half_of_the_month_is_unknown_and_sums_are_told(lac
     hours = {start + each: hour(facility=12, it=10) for each in range(744 - lacking)}
     rows = report(hours)
     pue = of_month(rows, "pue")
-    assert pue.value == (pytest.approx(1.2) if is_known else None)
-    assert pue.coverage == pytest.approx((744 - lacking) / 744)
-    assert of_month(rows, "energy_it").value == pytest.approx(10 * (744 - lacking))
+    assert pue.value == (near(1.2) if is_known else None)
+    assert pue.coverage == near((744 - lacking) / 744)
+    assert of_month(rows, "energy_it").value == near(10 * (744 - lacking))
     assert f"{744 - lacking} of 744 h" in pue.rests_on
 
 
@@ -156,7 +162,7 @@ def test_each_ratio_and_sum_in_its_unit() -> None:
         "pue_category": (2, "category"),
     }
     found = {row.figure: (row.value, row.unit) for row in rows.rows if row.period == "month"}
-    assert found == {figure: (pytest.approx(value), unit) for figure, (value, unit) in expected.items()}
+    assert found == {figure: (near(value), unit) for figure, (value, unit) in expected.items()}
     assert "category 2" in of_month(rows, "pue").rests_on
     assert of_month(rows, "pue_category").rests_on == "intermediate: PDU output, ISO/IEC 30134-2; 1 h"
 
@@ -170,8 +176,8 @@ def test_every_category_of_the_month_is_told_with_its_hours() -> None:
     rows = report(hours, now_s=(start + 5) * 3600.0)
     assert "category 1, 3" in of_month(rows, "pue").rests_on
     assert [(row.value, row.coverage) for row in rows.of("pue_category", "month")] == [
-        (1.0, pytest.approx(0.6)),
-        (3.0, pytest.approx(0.4)),
+        (1.0, near(0.6)),
+        (3.0, near(0.4)),
     ]
 
 
@@ -211,7 +217,7 @@ def test_cooling_that_was_not_read_leaves_the_rest_unknown_and_without_a_meter_i
 
 
 def test_without_a_residual_factor_the_grids_takes_its_place() -> None:
-    assert known_of(hour(facility=12, contract=2)).values["market"] == pytest.approx(5000)
+    assert known_of(hour(facility=12, contract=2)).values["market"] == near(5000)
     assert known_of(hour(facility=12, contract=2, residual=0.0)).values["market"] == 0.0
     assert known_of(hour(facility=12, factor=None)).missing["market"] == "no carbon factor of the grid"
     unknown = known_of(hour(facility=12, factor=Factor(500.0, None, estimated=True, source="x")))
