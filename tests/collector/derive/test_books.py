@@ -7,8 +7,8 @@ import pytest
 from collector.derive.carbon import Factor
 from collector.derive.engine import Settings
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
+from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
 from tests.collector.derive.hall import WALL_S, Readings
-from tests.collector.derive.test_energy_campus import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
 
 YEARLY = Factor(600.0, 0.2, estimated=True, source="electricity-maps-2024")
 
