@@ -81,6 +81,8 @@ def facility(*measures: str) -> Site:
         (("A, B, C", "n1"), {"m0"}),
         (("A, B", "n1"), {"m0", "m1"}),
         (("n1", "pdu-n1-a, pdu-n1-b"), {"m0"}),
+        (("n1", "pdu-n1-a, pdu-n1-b, pdu-n1-c"), {"m0"}),
+        (("pdu-n1-a, pdu-n1-b, pdu-n1-c", "n1"), {"m0"}),
     ],
     ids=lambda case: " + ".join(case) if isinstance(case, tuple) else "",
 )
