@@ -179,7 +179,15 @@ def test_a_page_to_the_letter() -> None:
     one = msgspec.structs.replace(polled, time=1_700_000_000_500, interval_s=10.0, bad={FLOW: "range"})
     latest.apply_batch("cas1", one, resolve(one, SeriesKeys()), 0.0, 1_700_000_000.75)
     failed = msgspec.structs.replace(
-        one, agent="gw-4", device="pdu-1", device_class="pdu", up=False, error="timeout", labels={}, values={}, states={}
+        one,
+        agent="gw-4",
+        device="pdu-1",
+        device_class="pdu",
+        up=False,
+        error="timeout",
+        labels={},
+        values={},
+        states={},
     )
     latest.apply_batch("cas1", failed, resolve(failed, SeriesKeys()), 0.0, 1_700_000_000.75)
     cdu = 'site="cas1",room="dh1",row="b",rack="b07",feed="A",device="cdu-07"'
@@ -188,8 +196,8 @@ def test_a_page_to_the_letter() -> None:
     states = [(state, 1 if state == "tripped" else 0) for state in catalogue()["dcim_circuit_breaker_state"].states]
     duration = "dcim_agent_poll_duration_seconds"
     expected = [
-        f'dcim_agent_clock_offset_seconds{{{gw}}} -0.25',
-        f'dcim_agent_clock_offset_seconds{{{other}}} -0.25',
+        f"dcim_agent_clock_offset_seconds{{{gw}}} -0.25",
+        f"dcim_agent_clock_offset_seconds{{{other}}} -0.25",
         f'dcim_agent_info{{{gw},version="0.1.0",python="3.11",hostname="gw"}} 1',
         *(
             f'{duration}_bucket{{{gw},protocol="modbus",le="{le}"}} {0 if le != "+Inf" and float(le) < 0.02 else 1}'

@@ -309,7 +309,12 @@ def test_what_is_just_within_the_bounds_is_taken() -> None:
         {"labels": {}},
     ):
         assert opened(topic, msgspec.structs.replace(BATCH, **fields)) == Topic("cas1", "gw-3", "batch", "cdu-07")
-    for fields in ({"epoch": "x" * 65}, {"device_class": "x" * 65}, {"labels": {"row": "x" * 65}}, {"device_class": ""}):
+    for fields in (
+        {"epoch": "x" * 65},
+        {"device_class": "x" * 65},
+        {"labels": {"row": "x" * 65}},
+        {"device_class": ""},
+    ):
         with pytest.raises(ContractError):
             opened(topic, msgspec.structs.replace(BATCH, **fields))
 
