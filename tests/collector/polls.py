@@ -46,11 +46,10 @@ class Agent:
         *,
         values: Mapping[str, float] | None = None,
         states: Mapping[str, str] | None = None,
-        interval_s: float = 1.0,
-        poll: PollClass = "safety",
+        poll: tuple[PollClass, float] = ("safety", 1.0),
         device_class: str = "cdu",
     ) -> Batch:
-        """A poll that ended `after_s` seconds after the start."""
+        """A poll that ended `after_s` seconds after the start; `poll` is its class and interval in seconds."""
         self.seq += 1
         return Batch(
             agent=self.name,
@@ -59,8 +58,8 @@ class Agent:
             time=wall_ms(after_s + self.clock_s),
             device=device,
             device_class=device_class,
-            poll=poll,
-            interval_s=interval_s,
+            poll=poll[0],
+            interval_s=poll[1],
             duration_s=0.02,
             up=True,
             labels={"site": self.site},

@@ -167,6 +167,49 @@ def test_ten_thousand_series_take_less_than_50_ms() -> None:
     assert min(spent) < 0.05
 
 
+CDU = 'site="cas1",room="dh1",row="b",rack="b07",feed="A",device="cdu-07"'
+PDU = 'site="cas1",device="pdu-1"'
+
+
+def lines_of_agents() -> list[str]:
+    """What is to be on the page of two agents, of which one has polled once over Modbus and one over what nobody told."""
+    gw, other = 'site="cas1",agent="gw-3"', 'site="cas1",agent="gw-4"'
+    duration = "dcim_agent_poll_duration_seconds"
+    histograms: list[str] = []
+    for own in (f'{gw},protocol="modbus"', other):
+        bounds = [(str(bound), 0 if bound < 0.02 else 1) for bound in POLL_BUCKETS_S] + [("+Inf", 1)]
+        histograms += [f'{duration}_bucket{{{own},le="{bound}"}} {count}' for bound, count in bounds]
+        histograms += [f"{duration}_sum{{{own}}} 0.02", f"{duration}_count{{{own}}} 1"]
+    return [
+        f"dcim_agent_clock_offset_seconds{{{gw}}} -0.25",
+        f"dcim_agent_clock_offset_seconds{{{other}}} -0.25",
+        f'dcim_agent_info{{{gw},version="0.1.0",python="3.11",hostname="gw"}} 1',
+        *histograms,
+        f"dcim_agent_up{{{gw}}} 1",
+    ]
+
+
+def lines_of_devices() -> list[str]:
+    """What is to be on the page of two devices, of which one has an identity and has answered."""
+    states = [(state, 1 if state == "tripped" else 0) for state in catalogue()["dcim_circuit_breaker_state"].states]
+    breaker = f'dcim_circuit_breaker_state{{{CDU},circuit="1"'
+    identity = 'vendor="Acme",model="L2L 100",serial="42",firmware="1.2",protocol="modbus",profile="aalc-rpu"'
+    return [
+        f'dcim_cdu_coolant_info{{{CDU},loop="secondary",fluid="pg25",additive="x",concentration="25 %"}} 1',
+        f'dcim_cdu_supply_temperature_celsius{{{CDU},loop="secondary"}} 32.5',
+        *(f'{breaker},state="{state}"}} {value}' for state, value in states),
+        f'dcim_device_info{{{CDU},agent="gw-3",device_class="cdu",{identity}}} 1',
+        f'dcim_device_info{{{PDU},agent="gw-4",device_class="pdu"}} 1',
+        f"dcim_device_last_success_timestamp_seconds{{{CDU}}} 1700000000.5",
+        f"dcim_device_poll_duration_seconds{{{CDU}}} 0.02",
+        f"dcim_device_poll_duration_seconds{{{PDU}}} 0.02",
+        f"dcim_device_rejected_readings{{{CDU}}} 1",
+        f"dcim_device_rejected_readings{{{PDU}}} 1",
+        f'dcim_device_up{{{CDU},agent="gw-3"}} 1',
+        f'dcim_device_up{{{PDU},agent="gw-4"}} 0',
+    ]
+
+
 def test_a_page_to_the_letter() -> None:
     """A device with an identity and one without, two agents, of which one has said nothing; what is 0 and what is absent."""
     latest = Latest(100_000)
@@ -190,42 +233,7 @@ def test_a_page_to_the_letter() -> None:
         states={},
     )
     latest.apply_batch("cas1", failed, resolve(failed, SeriesKeys()), 0.0, 1_700_000_000.75)
-    cdu = 'site="cas1",room="dh1",row="b",rack="b07",feed="A",device="cdu-07"'
-    pdu = 'site="cas1",device="pdu-1"'
-    gw, other = 'site="cas1",agent="gw-3"', 'site="cas1",agent="gw-4"'
-    states = [(state, 1 if state == "tripped" else 0) for state in catalogue()["dcim_circuit_breaker_state"].states]
-    duration = "dcim_agent_poll_duration_seconds"
-    expected = [
-        f"dcim_agent_clock_offset_seconds{{{gw}}} -0.25",
-        f"dcim_agent_clock_offset_seconds{{{other}}} -0.25",
-        f'dcim_agent_info{{{gw},version="0.1.0",python="3.11",hostname="gw"}} 1',
-        *(
-            f'{duration}_bucket{{{gw},protocol="modbus",le="{le}"}} {0 if le != "+Inf" and float(le) < 0.02 else 1}'
-            for le in (*map(str, POLL_BUCKETS_S), "+Inf")
-        ),
-        f'{duration}_sum{{{gw},protocol="modbus"}} 0.02',
-        f'{duration}_count{{{gw},protocol="modbus"}} 1',
-        *(
-            f'{duration}_bucket{{{other},le="{le}"}} {0 if le != "+Inf" and float(le) < 0.02 else 1}'
-            for le in (*map(str, POLL_BUCKETS_S), "+Inf")
-        ),
-        f"{duration}_sum{{{other}}} 0.02",
-        f"{duration}_count{{{other}}} 1",
-        f"dcim_agent_up{{{gw}}} 1",
-        f'dcim_cdu_coolant_info{{{cdu},loop="secondary",fluid="pg25",additive="x",concentration="25 %"}} 1',
-        f'dcim_cdu_supply_temperature_celsius{{{cdu},loop="secondary"}} 32.5',
-        *(f'dcim_circuit_breaker_state{{{cdu},circuit="1",state="{state}"}} {value}' for state, value in states),
-        f'dcim_device_info{{{cdu},agent="gw-3",device_class="cdu",vendor="Acme",model="L2L 100",serial="42",'
-        'firmware="1.2",protocol="modbus",profile="aalc-rpu"} 1',
-        f'dcim_device_info{{{pdu},agent="gw-4",device_class="pdu"}} 1',
-        f"dcim_device_last_success_timestamp_seconds{{{cdu}}} 1700000000.5",
-        f"dcim_device_poll_duration_seconds{{{cdu}}} 0.02",
-        f"dcim_device_poll_duration_seconds{{{pdu}}} 0.02",
-        f"dcim_device_rejected_readings{{{cdu}}} 1",
-        f"dcim_device_rejected_readings{{{pdu}}} 1",
-        f'dcim_device_up{{{cdu},agent="gw-3"}} 1',
-        f'dcim_device_up{{{pdu},agent="gw-4"}} 0',
-    ]
+    expected = lines_of_agents() + lines_of_devices()
     text, series = render(latest, 29.9)
     assert [line for line in text.splitlines() if not line.startswith("#")] == expected
     assert series == len(expected)

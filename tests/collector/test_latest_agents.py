@@ -184,7 +184,7 @@ def test_a_reading_lives_for_three_intervals_at_least_half_a_minute_at_most_a_we
     assert shelf_life_s(interval_s) == pytest.approx(life_s)
     latest = Latest(1000)
     agent = Agent(latest)
-    agent.arrives(agent.made(0.0, interval_s=interval_s), 0.0)
+    agent.arrives(agent.made(0.0, poll=("safety", interval_s)), 0.0)
     [held] = latest.held("cas1", "cdu-07").values()
     assert held.expires_at - NOW_S == pytest.approx(life_s)
     assert held.life_s == pytest.approx(life_s)

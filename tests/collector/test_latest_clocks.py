@@ -124,7 +124,7 @@ def test_numbers_order_the_readings_of_one_life_and_not_the_order_of_arrival() -
     """A late message of a poll class neither shows its value nor makes the device look fresh."""
     latest = Latest(1000)
     agent = Agent(latest)
-    late, late_other = agent.made(-1.0, 1.0), agent.made(-1.0, 1.0, poll="normal", interval_s=5.0)
+    late, late_other = agent.made(-1.0, 1.0), agent.made(-1.0, 1.0, poll=("normal", 5.0))
     agent.polls(0.0, 2.0)
     assert agent.arrives(late, 20.0) == "live"
     assert agent.arrives(late_other, 21.0) == "live"

@@ -10,61 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.clones import Clones
-from collector.deadletter import DeadLetters
-from collector.delivery import Delivery, Taken
-from collector.derive.attendance import Polled, Who
-from collector.ingest import Ingest, Terms
-from collector.latest import Latest
-from collector.ledger_book import HIGHEST, Entry, Key, Statement
+from collector.ledger_book import HIGHEST, Entry, Key
 from collector.messages import open_message
-from collector.tally import Tally
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, encode
-from rackflow.documents import MAX_PAYLOAD_BYTES, Account, Numbers
-from tests.collector.documents import PUMP, SUPPLY, agent_batch, batch, document, event, status
-from tests.collector.polls import WALL_S, wall_ms
+from rackflow.documents import MAX_PAYLOAD_BYTES
+from tests.collector.documents import PUMP, SUPPLY, agent_batch
+from tests.collector.inlet import BATCH, DOCUMENT, EVENT, KINDS, STATUS, Inlet
+from tests.collector.polls import wall_ms
 from tests.collector.running import topic_of
-from tests.collector.stored import DeadLetter, dead_letters
-
-BATCH = batch(time_ms=wall_ms(0.0), seq=7)
-EVENT = msgspec.structs.replace(event(PUMP, "running", "failed"), time=wall_ms(0.0), seq=8)
-DOCUMENT = msgspec.structs.replace(document(), time=wall_ms(0.0))
-STATUS = status("cdu-07")
-KINDS: dict[str, Batch | Event | DeviceDocument | Status] = {
-    "batch": BATCH,
-    "event": EVENT,
-    "device": DOCUMENT,
-    "status": STATUS,
-}
-PREFIX = "rackflow/v1/cas1/gw-3"
-
-
-class Inlet:
-    """An `Ingest` with all that hangs from it."""
-
-    def __init__(self, folder: Path, sites: frozenset[str] | None = None) -> None:
-        self.folder = folder
-        self.latest, self.tally = Latest(1000), Tally()
-        self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
-        self.late: list[tuple[str, Batch]] = []
-        self.clones = Clones()
-        terms = Terms("influxdb", sites, 400)
-        self.ingest = Ingest(
-            self.latest, self.letters, self.tally, self.clones, terms, lambda *heard: self.late.append(heard)
-        )
-
-    def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> Taken:
-        delivery = Delivery(topic, payload, len(payload), 1, 1, 1, 1000.0 + after_s, WALL_S + after_s, again)
-        return self.ingest.take(delivery)
-
-    def takes_document(self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1") -> Taken:
-        return self.takes(topic_of(one, site), encode(one))
-
-    def failures(self) -> dict[str, int]:
-        return {reason: count for reason, count in self.tally.failures.items() if count}
-
-    def dead(self) -> list[DeadLetter]:
-        return dead_letters(self.folder)
 
 
 @pytest.fixture
@@ -84,41 +37,17 @@ def having(one: Batch | Event | DeviceDocument | Status, **fields: object) -> by
     return json.dumps(json.loads(encode(one)) | fields).encode()
 
 
-def refusals() -> Iterator[tuple[str, str, bytes, str]]:
+Refusal = tuple[str, str, bytes, str]
+
+
+def refusals() -> Iterator[Refusal]:
     """A kind, what is wrong with it, its payload and the reason that it is refused for."""
     for kind, one in KINDS.items():
-        yield kind, "no JSON", b"{" + encode(one), "decode"
-        yield kind, "an older schema", having(one, schema=0), "schema"
-        yield kind, "a later schema", having(one, schema=2), "schema"
-        yield kind, "no agent", without(one, "agent"), "schema"
-        yield kind, "a number for a name", having(one, agent=3), "schema"
-        yield kind, "another agent", having(one, agent="gw-4"), "topic"
-        yield kind, "too long", encode(one).ljust(MAX_PAYLOAD_BYTES + 1), "size"
-        if kind == "status":
-            yield kind, "another site", having(one, site="cas2"), "topic"
-            yield kind, "neither there nor gone", having(one, status="asleep"), "schema"
-            yield kind, "devices that are no list", having(one, devices="cdu-07"), "schema"
-            account = {"kind": "disk", "dropped": [{"epoch": "e", "first": 1, "last": 2, "reason": "no reason"}]}
-            yield kind, "an account of words that are no name", having(one, account=account), "schema"
-            continue
-        yield kind, "another device", having(one, device="cdu-08"), "topic"
-        yield kind, "another site", having(one, labels={"site": "cas2"}), "topic"
-        yield kind, "a label that is no name", having(one, labels={"site": "cas1", "row": "b 1"}), "schema"
-        yield kind, "an empty label", having(one, labels={"site": "cas1", "rack": ""}), "schema"
-        yield kind, "a time before 1970", having(one, time=-1), "schema"
-        yield kind, "a time that no engine can hold", having(one, time=9_223_372_036_855), "schema"
-        yield kind, "a time in words", having(one, time="noon"), "schema"
-    for kind in ("batch", "event"):
-        for name in ("epoch", "seq", "time", "device", "class", "labels"):
-            yield kind, f"no {name}", without(KINDS[kind], name), "schema"
-        for seq in (0, -1, HIGHEST + 1, 1.5):
-            yield kind, f"number {seq}", having(KINDS[kind], seq=seq), "schema"
-        yield kind, "an epoch that is no name", having(KINDS[kind], epoch="a b"), "schema"
-    yield "event", "an unknown kind", having(EVENT, kind="party"), "schema"
+        yield from refusals_of_any(kind, one)
+    yield from refusals_of_status()
+    yield from refusals_of_numbered()
     for name in ("device", "class", "time"):
         yield "device", f"no {name}", without(DOCUMENT, name), "schema"
-    for name in ("site", "status", "epoch"):
-        yield "status", f"no {name}", without(STATUS, name), "schema"
     for name in ("poll", "interval_s", "duration_s", "up"):
         yield "batch", f"no {name}", without(BATCH, name), "schema"
     yield "batch", "an unknown poll class", having(BATCH, poll="sometimes"), "schema"
@@ -128,6 +57,45 @@ def refusals() -> Iterator[tuple[str, str, bytes, str]]:
     yield "batch", "a negative duration", having(BATCH, duration_s=-0.001), "schema"
     yield "batch", "a value in words", having(BATCH, values={SUPPLY: "hot"}), "schema"
     yield "batch", "a state as a number", having(BATCH, states={PUMP: 1}), "schema"
+
+
+def refusals_of_any(kind: str, one: Batch | Event | DeviceDocument | Status) -> Iterator[Refusal]:
+    yield kind, "no JSON", b"{" + encode(one), "decode"
+    yield kind, "an older schema", having(one, schema=0), "schema"
+    yield kind, "a later schema", having(one, schema=2), "schema"
+    yield kind, "no agent", without(one, "agent"), "schema"
+    yield kind, "a number for a name", having(one, agent=3), "schema"
+    yield kind, "another agent", having(one, agent="gw-4"), "topic"
+    yield kind, "too long", encode(one).ljust(MAX_PAYLOAD_BYTES + 1), "size"
+    if kind == "status":
+        return
+    yield kind, "another device", having(one, device="cdu-08"), "topic"
+    yield kind, "another site", having(one, labels={"site": "cas2"}), "topic"
+    yield kind, "a label that is no name", having(one, labels={"site": "cas1", "row": "b 1"}), "schema"
+    yield kind, "an empty label", having(one, labels={"site": "cas1", "rack": ""}), "schema"
+    yield kind, "a time before 1970", having(one, time=-1), "schema"
+    yield kind, "a time that no engine can hold", having(one, time=9_223_372_036_855), "schema"
+    yield kind, "a time in words", having(one, time="noon"), "schema"
+
+
+def refusals_of_status() -> Iterator[Refusal]:
+    yield "status", "another site", having(STATUS, site="cas2"), "topic"
+    yield "status", "neither there nor gone", having(STATUS, status="asleep"), "schema"
+    yield "status", "devices that are no list", having(STATUS, devices="cdu-07"), "schema"
+    account = {"kind": "disk", "dropped": [{"epoch": "e", "first": 1, "last": 2, "reason": "no reason"}]}
+    yield "status", "an account of words that are no name", having(STATUS, account=account), "schema"
+    for name in ("site", "status", "epoch"):
+        yield "status", f"no {name}", without(STATUS, name), "schema"
+
+
+def refusals_of_numbered() -> Iterator[Refusal]:
+    for kind in ("batch", "event"):
+        for name in ("epoch", "seq", "time", "device", "class", "labels"):
+            yield kind, f"no {name}", without(KINDS[kind], name), "schema"
+        for seq in (0, -1, HIGHEST + 1, 1.5):
+            yield kind, f"number {seq}", having(KINDS[kind], seq=seq), "schema"
+        yield kind, "an epoch that is no name", having(KINDS[kind], epoch="a b"), "schema"
+    yield "event", "an unknown kind", having(EVENT, kind="party"), "schema"
 
 
 @pytest.mark.parametrize(
@@ -169,124 +137,6 @@ def test_what_an_agent_does_not_number_is_in_no_account(inlet: Inlet, kind: str)
     assert inlet.takes(topic_of(KINDS[kind]), payload).note is None
     assert inlet.takes("rackflow/v1/cas1", having(BATCH)).note is None
     assert inlet.failures() == {"schema": 1, "topic": 1}
-
-
-def test_what_each_document_comes_to(inlet: Inlet) -> None:
-    """Points and a number for batches and events; an account for a status; nothing to store for an identity."""
-    key = Key("cas1", "gw-3", "01JD5Z")
-    taken = inlet.takes_document(BATCH)
-    assert len(taken.lines) == 2
-    assert taken.note == Entry(key, 7, wall_ms(0.0), wall_ms(0.0))
-    assert taken.poll == Polled(Who("cas1", "gw-3", "cdu-07"), "cdu", "safety", 1.0, WALL_S, True)  # noqa: FBT003 - up
-    taken = inlet.takes_document(EVENT)
-    assert ([line.partition(",")[0] for line in taken.lines], taken.poll) == (["dcim_event"], None)
-    assert taken.note == Entry(key, 8, wall_ms(0.0), wall_ms(0.0))
-    assert inlet.takes_document(DOCUMENT) == Taken()
-    assert inlet.takes_document(STATUS) == Taken()
-    account = Account(kind="disk", dropped=[Numbers(epoch="e", first=1, last=2, reason="full")])
-    told = inlet.takes_document(msgspec.structs.replace(STATUS, account=account))
-    assert told == Taken(note=Statement(key, account, wall_ms(0.0)))
-    [device] = inlet.latest.devices()
-    assert device.document == DOCUMENT
-    [agent] = inlet.latest.agents()
-    assert agent.status is not None
-    assert agent.status.account == account
-    assert inlet.failures() == {}
-    assert not inlet.dead()
-
-
-def test_a_cleared_document_forgets_a_device_and_a_cleared_status_its_agent(inlet: Inlet) -> None:
-    inlet.takes_document(BATCH)
-    inlet.takes_document(STATUS)
-    assert inlet.takes(f"{PREFIX}/device/other", b"") == Taken()
-    assert inlet.takes("rackflow/v1/cas1/gw-4/device/cdu-07", b"") == Taken()
-    assert len(list(inlet.latest.devices())) == 1
-    assert inlet.takes(f"{PREFIX}/device/cdu-07", b"") == Taken()
-    assert list(inlet.latest.devices()) == []
-    assert len(list(inlet.latest.agents())) == 1
-    assert inlet.takes(f"{PREFIX}/status", b"") == Taken()
-    assert list(inlet.latest.agents()) == []
-    assert inlet.failures() == {}
-
-
-def test_backfill_is_stored_counted_and_told_to_whoever_keeps_energy_and_is_not_shown(inlet: Inlet) -> None:
-    old = msgspec.structs.replace(BATCH, time=wall_ms(-3600.0))
-    taken = inlet.takes_document(old)
-    assert all(line.endswith(f" {old.time}") for line in taken.lines)
-    assert taken.placed_ms is None
-    assert inlet.failures() == {"stale": 1}
-    assert inlet.late == [("cas1", old)]
-    assert list(inlet.latest.devices()) == []
-    inlet.takes_document(BATCH)
-    assert inlet.late == [("cas1", old)]
-
-
-def test_a_site_that_this_collector_is_not_for_is_counted_and_left(tmp_path: Path) -> None:
-    """The broker may remember a subscription from an earlier configuration."""
-    inlet = Inlet(tmp_path, frozenset({"cas1"}))
-    there = msgspec.structs.replace(BATCH, labels={"site": "cas2"})
-    assert inlet.takes_document(there, "cas2") == Taken()
-    assert inlet.failures() == {"site": 1}
-    assert not inlet.dead()
-    assert list(inlet.latest.devices()) == []
-    assert inlet.takes_document(BATCH).lines
-    inlet.letters.close()
-
-
-def test_a_hello_that_the_broker_says_again_is_no_second_process(inlet: Inlet) -> None:
-    for epoch, again in (("A", False), ("B", False), ("A", True)):
-        inlet.takes(f"{PREFIX}/status", encode(status(epoch=epoch)), again=again)
-    assert inlet.clones.current(1000.0) == set()
-    inlet.takes(f"{PREFIX}/status", encode(status(epoch="A")))
-    assert inlet.clones.current(1000.0) == {("cas1", "gw-3")}
-
-
-def test_the_time_that_messages_take_is_told_and_never_negative(inlet: Inlet) -> None:
-    for late_s in (2.0, -5.0):
-        inlet.takes_document(msgspec.structs.replace(BATCH, time=wall_ms(-late_s)))
-    assert inlet.tally.latency.total == pytest.approx(2.0)
-    assert dict(inlet.tally.latency.buckets())["+Inf"] == 2.0
-
-
-def test_a_disk_that_takes_no_dead_letter_is_counted(inlet: Inlet) -> None:
-    (inlet.folder / "dead.jsonl.1").mkdir()
-    for _ in range(200):
-        inlet.takes(f"{PREFIX}/batch/cdu-07", b"x" * 10_000)
-    assert 0 < inlet.tally.write_failures["dead_letter"] < 200
-    assert inlet.failures() == {"decode": 200}
-
-
-def test_a_message_from_disk_is_stored_again_and_heard_by_nobody_else(inlet: Inlet) -> None:
-    """It was counted and shown when it came; its time is that of the receipt that it was kept with, where its own cannot be."""
-    payload = encode(msgspec.structs.replace(BATCH, time=5))
-    delivery = Delivery(topic_of(BATCH), payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
-    taken = inlet.ingest.again(delivery)
-    assert taken.placed_ms == wall_ms(0.0)
-    assert all(line.endswith(f" {wall_ms(0.0)}") for line in taken.lines)
-    assert inlet.ingest.again(delivery).lines == taken.lines
-    assert inlet.tally.messages_received == 0
-    assert list(inlet.latest.devices()) == []
-    broken = having(BATCH, schema=2)
-    note = inlet.ingest.again(Delivery(topic_of(BATCH), broken, len(broken), 1, 1, 1, 1000.0, WALL_S)).note
-    assert note == Entry(Key("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")
-    assert [entry["reason"] for entry in inlet.dead()] == ["schema"]
-
-
-def test_messages_whose_time_cannot_be_get_one_each_and_their_own_beside(inlet: Inlet) -> None:
-    """By device, so that no two of their points fall together."""
-    for seq in (1, 2):
-        taken = inlet.takes_document(msgspec.structs.replace(BATCH, seq=seq, time=5_000 + seq))
-        placed_ms = wall_ms(0.0) + seq - 1
-        assert taken.placed_ms == placed_ms
-        assert taken.lines[-1].endswith(f"original_timestamp_seconds={5 + seq / 1000!r} {placed_ms}")
-        assert len(taken.lines) == 3
-        assert all(line.endswith(f" {placed_ms}") for line in taken.lines)
-        assert taken.note == Entry(Key("cas1", "gw-3", "01JD5Z"), seq, placed_ms, wall_ms(0.0))
-        assert taken.poll is not None
-        assert taken.poll.time_s == placed_ms / 1000
-    other = inlet.takes_document(msgspec.structs.replace(BATCH, device="cdu-08", time=5_000))
-    assert other.placed_ms == wall_ms(0.0)
-    assert inlet.failures()["time"] == 3
 
 
 def opened(topic: str, one: Batch | Event | DeviceDocument | Status) -> Topic:
