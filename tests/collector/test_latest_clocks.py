@@ -144,3 +144,39 @@ def test_a_number_higher_than_a_later_time_wins_within_a_life() -> None:
     [held] = latest.held("cas1", "cdu-07").values()
     assert held.origin.seq == 2
     assert held.series.metric.name == SUPPLY.partition("{")[0]
+
+
+def test_the_newest_poll_that_comes_again_after_a_late_one_is_a_duplicate() -> None:
+    """It does not prolong anything."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    late, newest = agent.made(-1.0, 1.0), agent.made(0.0, 2.0)
+    assert agent.arrives(newest, 0.0) == "live"
+    assert agent.arrives(late, 10.0) == "live"
+    assert agent.arrives(newest, 20.0) == "duplicate"
+    assert up(latest, 30.0) == {"cas1/cdu-07 gw-3": "0"}
+    assert shown(latest, 30.0) == {}
+
+
+def test_after_what_was_there_expired_the_next_message_is_taken_whatever_its_number() -> None:
+    """An agent that lost its numbers together with its epoch's file goes on; from the very moment of expiry on."""
+    latest = Latest(1000)
+    agent = Agent(latest, seq=10)
+    agent.polls(0.0, 1.0)
+    agent.seq = 0
+    agent.polls(29.9, 2.0)
+    assert [held.value for held in latest.held("cas1", "cdu-07").values()] == [1.0]
+    agent.polls(30.0, 3.0)
+    assert [held.value for held in latest.held("cas1", "cdu-07").values()] == [3.0]
+    assert up(latest, 59.9) == {"cas1/cdu-07 gw-3": "1"}
+    assert up(latest, 60.0) == {"cas1/cdu-07 gw-3": "0"}
+
+
+def test_a_poll_class_that_is_no_longer_polled_is_forgotten_when_its_time_is_over() -> None:
+    """Its short interval no longer decides when the device is silent."""
+    for after_s, is_up in ((29.9, "0"), (30.0, "1")):
+        latest = Latest(1000)
+        agent = Agent(latest)
+        agent.polls(0.0)
+        agent.arrives(agent.made(after_s, poll=("slow", 60.0)), after_s)
+        assert up(latest, after_s + 40.0) == {"cas1/cdu-07 gw-3": is_up}
