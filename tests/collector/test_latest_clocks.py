@@ -159,7 +159,7 @@ def test_the_newest_poll_that_comes_again_after_a_late_one_is_a_duplicate() -> N
 
 
 def test_after_what_was_there_expired_the_next_message_is_taken_whatever_its_number() -> None:
-    """An agent that lost its numbers together with its epoch's file goes on; from the very moment of expiry on."""
+    """From the very moment of expiry on."""
     latest = Latest(1000)
     agent = Agent(latest, seq=10)
     agent.polls(0.0, 1.0)

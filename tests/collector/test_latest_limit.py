@@ -112,12 +112,13 @@ def test_changes_are_counted_where_a_device_or_a_series_comes_or_a_device_goes()
     latest = Latest(1000)
     agent = Agent(latest)
 
+    before = latest.changes
+
     def grows_by(count: int) -> None:
         nonlocal before
         assert latest.changes == before + count
         before = latest.changes
 
-    before = latest.changes
     agent.polls(0.0)
     grows_by(2)
     agent.polls(1.0)

@@ -146,7 +146,7 @@ def opened(topic: str, one: Batch | Event | DeviceDocument | Status) -> Topic:
 
 def test_what_is_just_within_the_bounds_is_taken() -> None:
     topic = topic_of(BATCH)
-    for fields in (
+    within: tuple[dict[str, object], ...] = (
         {"seq": 1},
         {"seq": HIGHEST},
         {"duration_s": 0.0},
@@ -157,7 +157,8 @@ def test_what_is_just_within_the_bounds_is_taken() -> None:
         {"labels": {"site": "cas1", "row": "x" * 64}},
         {"labels": {"site": "cas1", "comment": "anything, it is not stored"}},
         {"labels": {}},
-    ):
+    )
+    for fields in within:
         assert opened(topic, msgspec.structs.replace(BATCH, **fields)) == Topic("cas1", "gw-3", "batch", "cdu-07")
     for fields in (
         {"epoch": "x" * 65},
