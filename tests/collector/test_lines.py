@@ -154,7 +154,7 @@ def test_tags_are_sorted_and_the_topic_decides_on_site_agent_and_device() -> Non
     """Engines index sorted tags fastest. What a label says of the device is not believed, and an empty label is no tag."""
     labels = {"site": "elsewhere", "device": "other", "row": "b", "rack": "b 7", "feed": "", "comment": "x"}
     assert base_tags("cas1", "gw-3", "cdu-07", labels) == r",agent=gw-3,device=cdu-07,rack=b\ 7,row=b,site=cas1"
-    assert base_tags("cas1", "gw-3", "gw-3", {}) == ",agent=gw-3,site=cas1"
+    assert base_tags("cas1", "gw-3", "gw-3", {"device": "other"}) == ",agent=gw-3,site=cas1"
     found = base_tags("s", "a", "d", {"feed": "A", "rack": "k", "row": "r", "room": "m"})
     assert found == ",agent=a,device=d,feed=A,rack=k,room=m,row=r,site=s"
 
