@@ -160,14 +160,15 @@ def test_what_is_just_within_the_bounds_is_taken() -> None:
     )
     for fields in within:
         assert opened(topic, msgspec.structs.replace(BATCH, **fields)) == Topic("cas1", "gw-3", "batch", "cdu-07")
-    for fields in (
+    beyond: tuple[dict[str, object], ...] = (
         {"epoch": "x" * 65},
         {"device_class": "x" * 65},
         {"labels": {"row": "x" * 65}},
         {"device_class": ""},
-    ):
+    )
+    for outside in beyond:
         with pytest.raises(ContractError):
-            opened(topic, msgspec.structs.replace(BATCH, **fields))
+            opened(topic, msgspec.structs.replace(BATCH, **outside))
 
 
 def test_only_an_agent_may_have_its_name_and_its_class() -> None:
