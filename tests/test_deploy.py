@@ -58,7 +58,7 @@ def checked_agent_config(file: Path) -> AgentConfig:
 
 
 def test_rules_and_configurations_pass_their_own_tools() -> None:
-    found = subprocess.run([ROOT / "scripts" / "check-rules"], capture_output=True, text=True, timeout=60, check=False)
+    found = subprocess.run([ROOT / "scripts" / "check-rules"], capture_output=True, text=True, timeout=180, check=False)
     assert found.returncode == 0, found.stderr
 
 
