@@ -13,5 +13,5 @@ RULES = Path(__file__).resolve().parents[1] / "deploy" / "prometheus" / "rules"
 @pytest.mark.parametrize("file", sorted(RULES.glob("*.test.yml")), ids=lambda file: file.name)
 def test_rules_pass_their_unit_tests(file: Path) -> None:
     promtool = find_program("promtool", "prometheus")
-    found = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=120, check=False)
+    found = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=300, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
