@@ -10,6 +10,7 @@ from tests.servers.process import find_program
 RULES = Path(__file__).resolve().parents[1] / "deploy" / "prometheus" / "rules"
 
 
+@pytest.mark.timeout(320)  # 5 s of CPU, on a machine that may be busy
 @pytest.mark.parametrize("file", sorted(RULES.glob("*.test.yml")), ids=lambda file: file.name)
 def test_rules_pass_their_unit_tests(file: Path) -> None:
     promtool = find_program("promtool", "prometheus")
