@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test check bench chaos truth fmt
+.PHONY: help demo test test-latest check bench chaos truth fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
 	@echo "make test   every test, against real servers (Debian packages, installed when missing)"
+	@echo "make test-latest  the same with the newest libraries that pyproject.toml allows, in an environment of its own"
 	@echo "make check  format, lint, imports, types, generated files, rules, wheel"
 	@echo "make bench  the figures in the README"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
@@ -21,6 +22,9 @@ demo:
 
 test:
 	@scripts/test $(ARGS)
+
+test-latest:
+	@scripts/test-latest $(ARGS)
 
 check:
 	@scripts/check

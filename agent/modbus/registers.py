@@ -25,7 +25,6 @@ WORDS: dict[NumberType, int] = {
     "float64": 4,
 }
 _FORMATS: dict[NumberType, str] = {
-    "uint16": ">H",
     "int16": ">h",
     "uint32": ">I",
     "int32": ">i",

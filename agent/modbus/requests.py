@@ -77,7 +77,7 @@ def kept_parts(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterat
             yield _run_block(block, run, end)
             run = []
         run.append(field)
-        end = max(end, field.offset + field.words) if len(run) > 1 else field.offset + field.words
+        end = max(end, field.offset + field.words)
     if run:
         yield _run_block(block, run, end)
 

@@ -1,11 +1,12 @@
 """Polling one device: opening it (connect, recognise, identify, plan), polling a class, and figures of one poll."""
 
-from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
+from agent.poll.device import BOOT_METRIC, DevicePoller, ModbusPoller, SnmpPoller
 from agent.poll.factory import PollerFactory, check_profile, snmp_target
 from agent.poll.probe_modbus import GATEWAY, recognise_unit
 from agent.poll.probe_snmp import recognise_device
 
 __all__ = [
+    "BOOT_METRIC",
     "GATEWAY",
     "DevicePoller",
     "ModbusPoller",

@@ -5,12 +5,13 @@ What a device lacked at planning is not asked for again until the next plan; wha
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from agent.config import Device
 from agent.modbus import Block, Field, ModbusClient, decode
 from agent.poll.derive import derive
+from agent.poll.identity import first_text, printable
 from agent.poll.probe_snmp import recognise_device
 from agent.profile import (
     SYS_DESCR,
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 REPLAN_S = 3600.0
 MARKER_REST_S = 10.0
+TIMETICKS = 2**32  # they count modulo this, RFC 2578 7.1.8
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -56,9 +58,16 @@ class DevicePoller(Protocol):
 
 
 class SnmpPoller:
-    """A `DevicePoller` over an `SnmpClient`."""
+    """A `DevicePoller` over an `SnmpClient`. `clock` is monotonic seconds: the age of a plan must not jump with the date."""
 
-    def __init__(self, device: Device, profiles: Mapping[str, Profile], client: SnmpClient) -> None:
+    def __init__(
+        self,
+        device: Device,
+        profiles: Mapping[str, Profile],
+        client: SnmpClient,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._device = device
         self._profiles = profiles
         self._client = client
@@ -80,8 +89,8 @@ class SnmpPoller:
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
         """See `DevicePoller.poll`. Its tables are walked again after a reboot, an hour, or a change of the marker."""
-        part = self._plan.classes.get(poll_class)
-        if part is None:
+        part, profile = self._plan.classes.get(poll_class), self._profile
+        if part is None or profile is None:
             return Readings()
         raw = await self._client.get(part.oids)
         if not raw:
@@ -90,11 +99,10 @@ class SnmpPoller:
             )
         readings = normalise_answers(part.slots, raw)
         if SYS_UPTIME in raw:
-            await self._watch_uptime(raw[SYS_UPTIME], readings, now)
-        if self._profile is not None and self._profile.marker in raw:
-            await self._watch_marker(raw[self._profile.marker], self._profile, now)
-        if self._profile is not None:
-            derive(readings, self._profile.class_, coolant_of(self._device, self._profile))
+            await self._watch_uptime(raw[SYS_UPTIME], profile, readings, now)
+        if profile.marker in raw:
+            await self._watch_marker(raw[profile.marker], profile, now)
+        derive(readings, profile.class_, coolant_of(self._device, profile))
         return readings
 
     async def close(self) -> None:
@@ -122,7 +130,7 @@ class SnmpPoller:
         sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
         oids = [source.oid for group in sources.values() for source in group if source.oid]
         answers = await self._client.get(oids) if oids else {}
-        return Identity(**{name: _first_text(group, answers) for name, group in sources.items()})
+        return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
 
     async def _make_plan(self, profile: Profile) -> None:
         rows: dict[str, list[str]] = {}
@@ -143,7 +151,7 @@ class SnmpPoller:
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
         self._plan = _with_uptime(without(plan, lambda ref: ref not in known), SYS_UPTIME in known)
-        self._planned_at = time.monotonic()
+        self._planned_at = self._clock()
         self._marker = known.get(profile.marker) if profile.marker else None
 
     async def _walk_table(
@@ -162,16 +170,16 @@ class SnmpPoller:
             cells.update(walked[column])
         return list(indexes)
 
-    async def _watch_uptime(self, raw: RawValue, readings: Readings, now: float) -> None:
+    async def _watch_uptime(self, raw: RawValue, profile: Profile, readings: Readings, now: float) -> None:
         ticks = plain_number(raw)
-        if ticks is None:
+        if ticks is None or not 0 <= ticks < TIMETICKS:
             return
         uptime_s = ticks / 100
         readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         rebooted = self._uptime_s is not None and uptime_s < self._uptime_s
         self._uptime_s = uptime_s
-        if self._profile is not None and (rebooted or time.monotonic() - self._planned_at > REPLAN_S):
-            await self._make_plan(self._profile)
+        if rebooted or self._clock() - self._planned_at > REPLAN_S:
+            await self._make_plan(profile)
 
     async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
         """Rows came or went. A marker that never rests has the tables walked once in a while, not with every poll."""
@@ -270,7 +278,7 @@ class ModbusPoller:
             )
         except DeviceProtocolError:
             return ""
-        return _printable(decode(registers, source.type, self._profile.modbus.order))
+        return printable(decode(registers, source.type, self._profile.modbus.order))
 
 
 def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
@@ -295,20 +303,3 @@ def _mark_refused(slots: Sequence[Slot], raw: Mapping[str, RawValue], readings: 
     for slot in slots:
         if not any(decoder.ref in raw for decoder in slot.decoders):
             readings.bad[slot.key] = "refused"
-
-
-def _first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue]) -> str:
-    for source in sources:
-        text = source.text or _printable(answers.get(source.oid or ""))
-        if source.after:
-            text = next(iter(text.partition(source.after)[2].split()), "")
-        if text:
-            return text
-    return ""
-
-
-def _printable(value: RawValue) -> str:
-    if value is None:
-        return ""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return "".join(character for character in text if character.isprintable()).strip()[:255]

@@ -36,8 +36,6 @@ class Decoder:
     words: Mapping[str, str | float] | None = None
     expect: tuple[float, float] | None = None
     absolute: bool = False
-    high: str | None = None
-    exponent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Slot:
         """Most series are one integer times a scale within one range: those take the short way through `normalise`."""
         first = self.decoders[0]
         coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
-        composed = first.text or first.expect or first.absolute or first.high or first.exponent
+        composed = first.text or first.expect or first.absolute
         plain = not (coded or composed or self.gate) and len(self.metric.ranges) == 1
         object.__setattr__(self, "plain", plain)
         low, high = self.metric.ranges[0] if self.metric.ranges else (0.0, 0.0)
@@ -125,10 +123,16 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
 
 
 def plain_number(value: RawValue) -> int | float | None:
-    """A raw value as a number; text counts where it is one decimal number and nothing else."""
+    """A raw value as a finite number; text counts where it is one decimal number and nothing else.
+
+    `nan`, `inf` and what is too large for a float are numbers to Python only: code that takes bits or codes out of them
+    would fail.
+    """
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     if isinstance(value, str):
+        if "_" in value:  # Python reads 1_000
+            return None
         try:
             value = int(value)
         except ValueError:
@@ -136,6 +140,8 @@ def plain_number(value: RawValue) -> int | float | None:
                 value = float(value)
             except ValueError:
                 return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value
 
 
@@ -149,7 +155,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
         raise _Rejected("null")
     number = value if isinstance(value, int) else plain_number(value)
     if number is None and decoder.text == "number":
-        number = leading_number(_text(value))
+        number = plain_number(leading_number(_text(value)))
     if number is None:
         raise _Rejected("decode")
     if number in decoder.absent:
@@ -190,7 +196,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
             if number not in decoder.numbers:
                 raise _Rejected("state")
             return decoder.numbers[int(number)]
-        result = _scaled(decoder, number, raw)
+        result = _scaled(decoder, number)
     if decoder.absolute:
         result = abs(result)
     if not math.isfinite(result):
@@ -201,16 +207,11 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     return result
 
 
-def _scaled(decoder: Decoder, number: float, raw: Raw) -> float:
-    if decoder.high is not None:
-        number += int(_code(decoder, raw.get(decoder.high))) * 65536
+def _scaled(decoder: Decoder, number: float) -> float:
     try:
-        result = (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
-        if decoder.exponent is not None:
-            result *= 10.0 ** _code(Decoder(decoder.exponent), raw.get(decoder.exponent))
+        return (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
     except OverflowError:
         raise _Rejected("range") from None
-    return result
 
 
 def _quantity(text: str, metric: Metric) -> float:

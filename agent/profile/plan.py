@@ -100,8 +100,6 @@ def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields
         words=words or None,
         expect=source.expect,
         absolute=source.absolute,
-        high=_part_ref(profile, source, source.high, "uint16", fields),
-        exponent=_part_ref(profile, source, source.exponent, "int16", fields),
     )
 
 
@@ -112,16 +110,6 @@ def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]
     ref = f"{source.table or limits.table}:{source.register_}:{source.type or 'uint16'}:{source.order or limits.order}"
     fields[ref] = source
     return ref
-
-
-def _part_ref(
-    profile: Profile, source: Source, register: int | None, kind: NumberType, fields: dict[str, Source]
-) -> str | None:
-    """Another register that the same number is made of."""
-    if register is None:
-        return None
-    part = Source.model_validate({"register": register, "table": source.table, "type": kind, "order": source.order})
-    return _ref(profile, part, "", fields)
 
 
 def _requests(profile: Profile, slots: tuple[Slot, ...], fields: Mapping[str, Source]) -> ClassPlan:
@@ -145,7 +133,7 @@ def _refs(slots: Iterable[Slot]) -> dict[str, None]:
     refs: dict[str, None] = {}
     for slot in slots:
         for decoder in slot.decoders:
-            refs |= dict.fromkeys(ref for ref in (decoder.ref, decoder.high, decoder.exponent) if ref)
+            refs[decoder.ref] = None
         if slot.gate:
             refs[slot.gate.ref] = None
     return refs

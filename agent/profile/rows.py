@@ -19,6 +19,9 @@ from agent.profile.schema import (
 )
 from rackflow.series import clean_label
 
+MOST_DECIMALS = 18
+"""A cell with more is none that holds a scale (2147483647 means "unknown" on many devices), and the power would take hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -84,7 +87,7 @@ class Row:
         return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
 
     def scale(self, source: Source) -> Fraction | None:
-        """What the cells that hold a scale say; 1 without any, None where the cell is missing."""
+        """What the cells that hold a scale say; 1 without any, None where the cell is missing or no scale at all."""
         column = source.decimals or source.varscale
         if column is None:
             return Fraction(1)
@@ -92,7 +95,9 @@ class Row:
         if number is None:
             return None
         if source.decimals:
-            return Fraction(10) ** -int(number)
+            return Fraction(10) ** -int(number) if abs(number) <= MOST_DECIMALS else None
+        if abs(number) > 10**MOST_DECIMALS:
+            return None
         return Fraction(1, -int(number)) if number < 0 else Fraction(int(number) or 1)
 
 

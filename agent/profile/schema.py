@@ -62,8 +62,7 @@ class Source(StrictModel):
     """Where one value stands on the wire, and what its raw number means: `(raw + shift) * scale` in wire unit `unit`.
 
     `decimals` and `varscale` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
-    text, `words` states or numbers; a value outside `expect` (base unit) is left to the next fallback. For Modbus, `high` is
-    a register with the high word that does not stand beside the low one, `exponent` one with the power of ten.
+    text, `words` states or numbers; a value outside `expect` (base unit) is left to the next fallback.
     """
 
     oid: Oid | None = None
@@ -87,8 +86,6 @@ class Source(StrictModel):
     words: dict[str, str | float] = {}
     expect: tuple[float, float] | None = None
     absolute: bool = False
-    high: Annotated[int, Field(ge=0, le=65535)] | None = None
-    exponent: Annotated[int, Field(ge=0, le=65535)] | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> "Source":

@@ -12,13 +12,14 @@ import time
 
 import msgspec
 
-from agent.publish.connection import BrokerError, Connection, refused_credentials
+from agent.publish.connection import Connection, refused_credentials
 from agent.publish.retained import Retained
 from agent.self_metrics import Counters
 from rackflow.documents import Account, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker
+from rackflow.process.mqtt import BrokerError
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,6 @@ class Publisher:
             return str(error), True
         try:
             async with client:
-                client.watch_connection()
                 return await self._exchange(client), False
         except asyncio.CancelledError:
             client.drop()
@@ -134,6 +134,7 @@ class Publisher:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
+                    group.create_task(client.watch_connection(), name="publish-connection"),
                     group.create_task(self._send_retained(client), name="publish-retained"),
                     group.create_task(self._send_outbox(client), name="publish-outbox"),
                     group.create_task(self._watch_confirmations(client), name="publish-watch"),
@@ -176,11 +177,11 @@ class Publisher:
 
     async def _watch_confirmations(self, client: Connection) -> None:
         while True:
-            await asyncio.sleep(client.timeout / 4)
+            await asyncio.sleep(client.timeout_s / 4)
             sent_at, _ = next(iter(client.under_way.values()), (math.inf, ""))
-            if time.monotonic() - sent_at > client.timeout:
+            if time.monotonic() - sent_at > client.timeout_s:
                 self._tally.publish_failures["timeout"] += 1
-                client.end(f"no confirmation in {client.timeout:g} s")
+                client.end(f"no confirmation in {client.timeout_s:g} s")
 
     def _confirmed(self, what: int | str) -> None:
         if self.fault is not None and self._client is not None:

@@ -176,7 +176,8 @@ class PysnmpClient(PortionedClient):
         left = self._target.retries
         stale = 1
         while True:
-            # Building an engine takes a tenth of a second of CPU: that is not the device's time.
+            # Building an engine of pysnmp takes a tenth of a second of CPU: that is not the device's time.
+            # https://github.com/etingof/pysnmp/issues/402 has the same of an older version.
             engine = self._engine = self._engine or self._engines.acquire(self._target.credential)
             try:
                 async with asyncio.timeout(self._target.timeout_s):
@@ -184,7 +185,7 @@ class PysnmpClient(PortionedClient):
             except (TimeoutError, errind.RequestTimedOut) as error:
                 self._peer = None
                 if isinstance(self._target.credential, SnmpUser):
-                    # A device that was exchanged has a new engine id, and an engine never unlearns the old one.
+                    # A device that was exchanged has a new engine id, and an engine of pysnmp 7.1.30 never unlearns the old one.
                     self._give_back(stale=True)
                 if not left:
                     raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
@@ -217,7 +218,8 @@ class PysnmpClient(PortionedClient):
 
     async def _find_peer(self) -> hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget:
         address = self._target.host, self._target.port
-        # Longer than ours, in whole seconds as pysnmp wants it: the deadline and the retries are kept by `_request`.
+        # Longer than ours, and in whole seconds, as pysnmp 7.1.30 documents it: the deadline and the retries are kept by
+        # `_request`, since pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
         patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
         kind = hlapi.Udp6TransportTarget if ":" in self._target.host else hlapi.UdpTransportTarget
         try:

@@ -100,8 +100,9 @@ class Latest:
 
     def apply_document(self, site: str, document: DeviceDocument) -> bool:
         """Take a device's identity over; False beyond the limit."""
-        device = self._device(site, document.device, document.agent)
-        if device is None or self._agent(site, document.agent) is None:
+        # The agent first: a device whose agent finds no room is not to take any.
+        device = self._device(site, document.device, document.agent) if self._agent(site, document.agent) else None
+        if device is None:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
             device.document = document

@@ -124,7 +124,7 @@ class AgentState:
         self._least_delay_s = before, delay_s if present is None else min(present, delay_s)
 
     def lateness_s(self, batch: Batch, delay_s: float, now: float) -> float:
-        """A message's delay, less what the agent's clock is behind.
+        """A message's delay, less what the agent's clock is behind; where it is ahead, what hides its backlog's delay is added.
 
         That is certain once messages with ever higher numbers are late by the same time for a while; what a broker or
         an outbox held comes faster than it was made, so that its delay shrinks.
@@ -134,7 +134,7 @@ class AgentState:
             self._front = batch.epoch, batch.seq
             if abs(delay_s - self._skew_s) > STEADY_S:
                 self._skew_s, self._skew_since = delay_s, now
-        is_certain = self._skew_s > 0 and now - self._skew_since >= CERTAIN_S
+        is_certain = now - self._skew_since >= CERTAIN_S
         return delay_s - self._skew_s if is_certain else delay_s
 
     def follows(self, one: Origin, other: Origin) -> bool:

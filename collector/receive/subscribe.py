@@ -10,18 +10,11 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import aiomqtt
-from paho.mqtt.client import Client as PahoClient
-from paho.mqtt.client import ConnectFlags, MQTTMessage
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
+from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, Session, topic_of
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
@@ -29,7 +22,6 @@ SESSION_EXPIRY_S = 86_400
 BACKOFF_S = (0.5, 5.0)
 """Collectors are few, and a broker that forgot its sessions throws away what comes while nobody listens."""
 GOODBYE_S = 2.0
-CONNECT_S = 5.0
 IDENTIFIERS = 65_535
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 
@@ -59,74 +51,11 @@ def _filters(site: str, *, shared: bool) -> list[str]:
     return [*divided, subscription(site, "device"), subscription(site, "status")]
 
 
-class _Client(aiomqtt.Client):
-    """aiomqtt with what it lacks: paho's manual acknowledgement, and word of each connection before its messages."""
-
-    def __init__(
-        self,
-        broker: Broker,
-        client_id: str,
-        receive_maximum: int,
-        on_open: Callable[[bool], None],
-        on_delivery: Callable[[MQTTMessage], None],
-    ) -> None:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-        properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        properties.ReceiveMaximum = receive_maximum
-        super().__init__(
-            hostname=broker.host,
-            port=broker.port,
-            username=broker.username,
-            password=broker.password.get_secret_value() if broker.password else None,
-            identifier=client_id,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            timeout=broker.timeout_s,
-            keepalive=broker.keepalive_s,
-            clean_start=False,
-            properties=properties,
-            tls_context=broker.tls_context(),
-        )
-        self._client.manual_ack_set(True)  # noqa: FBT003 - paho's own signature
-        # Connecting blocks a thread that a stop has to wait for.
-        self._client.connect_timeout = min(broker.timeout_s, CONNECT_S)
-        self._on_open = on_open
-        self._on_delivery = on_delivery
-
-    def _on_connect(
-        self,
-        client: PahoClient,
-        userdata: Any,  # noqa: ANN401 - paho's own signature
-        flags: ConnectFlags,
-        reason_code: ReasonCode,
-        properties: Properties | None = None,
-    ) -> None:
-        if not reason_code.is_failure:
-            self._on_open(flags.session_present)
-        super()._on_connect(client, userdata, flags, reason_code, properties)
-
-    def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
-        self._on_delivery(message)
-
-    def puback(self, mid: int) -> None:
-        self._client.ack(mid, 1)
-
-    async def closed(self) -> str:
-        """Wait for the end of the connection; returns why."""
-        try:
-            await asyncio.wait([self._disconnected])
-        finally:
-            self.timeout = GOODBYE_S  # what is left is to say goodbye, and a stop must not wait long for that
-        return repr(self._disconnected.exception())
-
-    def drop(self) -> None:
-        """Close the socket of an attempt that failed half-way."""
-        self._client.disconnect()
-
-
 class Subscriber:
     """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker is to send without acknowledgement.
 
-    mosquitto 2.0.11 sends more than that once it gets acknowledgements. What waits here is bounded by the number of
+    mosquitto 2.0.11 sends more than that once it gets acknowledgements, as over a bridge in
+    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. What waits here is bounded by the number of
     message identifiers; beyond it the newest goes, unacknowledged and reported to `on_overflow`: only messages of QoS 0,
     which no contract sends, can get there.
     """
@@ -149,7 +78,7 @@ class Subscriber:
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
         self._connection = 0
         self._resumed = False
-        self._client: _Client | None = None
+        self._client: MqttConnection | None = None
         self.fault: str | None = "not connected yet"
 
     async def take(self) -> Delivery:
@@ -159,7 +88,7 @@ class Subscriber:
     def acknowledge(self, delivery: Delivery) -> None:
         """Let the broker forget a message; not one of an ended connection, whose number is somebody else's now."""
         if delivery.qos == 1 and delivery.connection == self._connection and self._client is not None:
-            self._client.puback(delivery.mid)
+            self._client.acknowledge(delivery.mid)
 
     async def run(self) -> None:
         """Connect, subscribe, receive, and again after every break, until cancelled."""
@@ -174,20 +103,28 @@ class Subscriber:
             ceiling_s = min(ceiling_s * 2, highest_s)
 
     async def _session(self) -> str:
-        client = _Client(self._broker, self._client_id, self._limit, self._opened, self._received)
+        client = MqttConnection(
+            self._broker,
+            self._client_id,
+            Callbacks(opened=self._opened, received=self._received),
+            session=Session(SESSION_EXPIRY_S, self._limit),
+        )
         try:
             async with client:
                 self._client = client
-                codes = await client.subscribe([(each, 1) for each in self._filters.wanted()])
-                if refused := [str(code) for code in codes if isinstance(code, ReasonCode) and code.is_failure]:
+                if refused := await client.subscribe(self._filters.wanted()):
                     return f"the broker refuses the subscription: {refused[0]}"
                 self._set_fault(None)
                 if self._resumed:
-                    # rumqttd does not answer for a filter that is not there, and nothing depends on the answer.
-                    with contextlib.suppress(aiomqtt.MqttError):
+                    # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
+                    # https://github.com/bytebeamio/rumqtt/issues/1054, point 7.
+                    with contextlib.suppress(*BrokerError):
                         await client.unsubscribe(self._filters.leftover())
-                return f"connection lost: {await client.closed()}"
-        except aiomqtt.MqttError as error:
+                try:
+                    return f"connection lost: {await client.lost()}"
+                finally:
+                    client.timeout_s = GOODBYE_S  # a stop must not wait long for the broker to take the goodbye
+        except BrokerError as error:
             client.drop()
             return str(error)
         finally:
@@ -203,10 +140,10 @@ class Subscriber:
             log.warning("broker not connected broker=%s client=%s error=%s", where, self._client_id, fault)
         self.fault = fault
 
-    def _opened(self, session_present: bool) -> None:  # noqa: FBT001 - paho's flag
+    def _opened(self, limits: Limits) -> None:
         self._connection += 1
-        self._resumed = session_present
-        if not session_present:
+        self._resumed = limits.session_present
+        if not limits.session_present:
             return  # what still waits is all that is left of it
         # The session goes on: whatever of QoS 1 still waits is going to come again.
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
@@ -215,17 +152,13 @@ class Subscriber:
                 self._queue.put_nowait(delivery)
 
     def _received(self, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
         payload = bytes(message.payload)
         size = len(payload)
         if size > MAX_PAYLOAD_BYTES:
             payload = payload[:KEPT_OF_OVERSIZED_BYTES]
         now_s, wall_s = time.monotonic(), time.time()
         delivery = Delivery(
-            topic, payload, size, message.qos, message.mid, self._connection, now_s, wall_s, message.dup
+            topic_of(message), payload, size, message.qos, message.mid, self._connection, now_s, wall_s, message.dup
         )
         if self._queue.full():
             self._on_overflow()

@@ -148,10 +148,6 @@ class Site:
         """The secondary loop that cools a rack."""
         return self._loop_of.get(rack)
 
-    def cdus_of(self, loop: str) -> tuple[Cdu, ...]:
-        """The CDUs on a loop, on either side."""
-        return tuple(cdu for cdu in self.cdus.values() if loop in {cdu.primary, cdu.secondary})
-
     # Places, meters, sensors
 
     def place(self, device: str) -> dict[str, str]:

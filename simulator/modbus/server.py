@@ -42,7 +42,7 @@ class ModbusServer:
 
     async def start(self) -> int:
         """Serve, and return the port. Raises OSError if the address cannot be used."""
-        # The server wants a device of pymodbus's own; it is replaced before anybody can ask for it.
+        # pymodbus 3.16.1 wants a device of its own; it is replaced before anybody can ask for it.
         placeholder = SimDevice(id=1, simdata=[SimData(0, datatype=DataType.REGISTERS)])
         server = _Server(
             placeholder,
@@ -102,7 +102,11 @@ class ModbusServer:
 
 
 class _Identify(ModbusPDU):
-    """Read Device Identification, which no device here knows; pymodbus would answer it for all of them alike."""
+    """Read Device Identification, which no device here knows.
+
+    pymodbus 3.16.1 would answer for all of them alike, from one identity a process:
+    https://github.com/pymodbus-dev/pymodbus/issues/1058.
+    """
 
     function_code = 0x2B
 
@@ -116,7 +120,10 @@ class _Identify(ModbusPDU):
 
 
 class _Server(ModbusTcpServer):
-    """Lets the reason through why a port cannot be used; pymodbus only logs it."""
+    """Lets the reason through why a port cannot be used.
+
+    pymodbus 3.16.1 logs it and goes on: https://github.com/pymodbus-dev/pymodbus/issues/2693.
+    """
 
     bound_port = 0
 

@@ -76,7 +76,7 @@ _GET, _NEXT = rfc1905.GetRequestPDU.tagSet, rfc1905.GetNextRequestPDU.tagSet
 _BULK, _SET = rfc1905.GetBulkRequestPDU.tagSet, rfc1905.SetRequestPDU.tagSet
 _TOO_BIG, _NOT_WRITABLE = 1, 17
 _GARBAGE = (PySnmpError, PyAsn1Error, AttributeError, LookupError, TypeError, ValueError)
-"""What pysnmp raises when it reads octets that are not SNMP."""
+"""What pysnmp 7.1.30 raises when it reads octets that are not SNMP."""
 
 
 class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # pysnmp has no types
@@ -105,7 +105,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
     def _open_engine(self, engine_id: bytes, communities: Sequence[str], users: Sequence[SnmpUser]) -> None:
         engine = self._engine
         engine.transport_dispatcher = self
-        # Given to the constructor, the identifier would leave a file under /tmp.
+        # Given to the constructor of pysnmp 7.1.30, the identifier would leave a file with the boots under /tmp.
         identifier = self._internal("__SNMP-FRAMEWORK-MIB", "snmpEngineID")
         identifier.syntax = engine.snmpEngineID = identifier.syntax.clone(engine_id)
         for number, community in enumerate(communities):

@@ -156,9 +156,24 @@ def _panel_loads(world: World, feed: str) -> _Load:
     for panel in site.panels.values():
         if panel.breaker_a is None or site.feed_of(panel.id) == feed:
             continue
-        below = [world.network.pdus[each] for each in site.downstream(panel.id) if each in site.pdus]
         limit_a = site.electrical.continuous_load_factor * panel.breaker_a
-        for phase, line in enumerate(LINES):
-            amperes = sum(pdu.amperes[pdu.phases.index(phase)] for pdu in below if phase in pdu.phases)
+        for line, amperes in zip(LINES, _amperes_below(world, panel.id), strict=True):
             found["panel_feed_loss_load_ratio", "panel", panel.id, line] = amperes / limit_a
     return found
+
+
+def _amperes_below(world: World, panel: str) -> list[float]:
+    """By the supply's phases, of rack PDUs; those behind a transfer switch only where that takes its load from this panel."""
+    site, network = world.site, world.network
+    amperes = [0.0] * len(LINES)
+    below = site.downstream(panel)
+    for pdu in (network.pdus[each] for each in site.pdus if each in below):
+        if pdu.section.fed_by not in site.transfer_switches:
+            for phase, each in zip(pdu.phases, pdu.amperes, strict=True):
+                amperes[phase] += each
+    for switch in (network.switches[each] for each in site.transfer_switches if each in below):
+        source = switch.section.inputs[switch.selected]
+        if panel in site.above(source.fed_by):
+            for line, each in zip(source.phases, switch.amperes, strict=False):
+                amperes[LINES.index(line)] += each
+    return amperes

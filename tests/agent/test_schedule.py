@@ -121,3 +121,122 @@ def test_a_dead_device_is_asked_no_more_often_than_a_living_one(shortest: float,
     breaker = Breaker(shortest, lambda: next(drawn))
     for _ in range(len(draws) + 2):
         assert shortest <= breaker.failed() <= max(60.0, shortest)
+
+
+def at_phase(device: str, poll_class: PollClass, seconds: float, cycle: int) -> float:
+    """When that cycle of a device is due."""
+    return (cycle + phase(device, poll_class)) * seconds
+
+
+def test_a_cycle_is_due_at_its_phase_and_not_a_moment_before() -> None:
+    schedule = DeviceSchedule("d", {"fast": 5.0}, 1000.0)
+    assert schedule.next_at() == 1000.0
+    assert schedule.take(999.999) is None
+    assert schedule.take(1000.0) == Due("fast", 5.0, 4.5, 0)
+    due_at = schedule.next_at()
+    assert due_at == pytest.approx(at_phase("d", "fast", 5.0, 200))
+    assert 1002.5 <= due_at < 1007.5
+    assert schedule.take(due_at - 1e-3) is None
+    assert schedule.take(due_at) == Due("fast", 5.0, 4.5, 0)
+    assert schedule.next_at() == pytest.approx(due_at + 5.0)
+    assert schedule.take(due_at) is None
+
+
+@pytest.mark.parametrize(
+    ("late_s", "skipped", "then_s"),
+    [(0.0, 0, 5.0), (4.99, 0, 5.0), (5.0, 1, 10.0), (9.99, 1, 10.0), (10.0, 2, 15.0), (52.0, 10, 55.0)],
+)
+def test_a_late_poll_counts_the_cycles_that_went_by_and_the_next_is_on_the_grid(
+    late_s: float, skipped: int, then_s: float
+) -> None:
+    schedule = DeviceSchedule("d", {"fast": 5.0}, 1000.0)
+    schedule.take(1000.0)
+    due_at = schedule.next_at()
+    late = schedule.take(due_at + late_s)
+    assert late is not None
+    assert late.skipped == skipped
+    assert schedule.next_at() == pytest.approx(due_at + then_s)
+    following = schedule.take(schedule.next_at())
+    assert following is not None
+    assert following.skipped == 0
+
+
+def test_a_timer_that_fires_a_rounding_error_early_still_counts_as_this_cycle() -> None:
+    schedule = DeviceSchedule("d", {"fast": 5.0}, 1000.0)
+    schedule.take(1000.0)
+    due_at = schedule.next_at()
+    # Two cycles are meant to have gone by; the last bits of the clock must not make it one.
+    late = schedule.take(due_at + 10.0 - 1e-7)
+    assert late is not None
+    assert late.skipped == 2
+    assert schedule.next_at() == pytest.approx(due_at + 15.0)
+    early = DeviceSchedule("d", {"fast": 5.0}, 1000.0)
+    early.take(1000.0)
+    late = early.take(due_at + 10.0 - 0.001)
+    assert late is not None
+    assert late.skipped == 1
+
+
+@pytest.mark.parametrize("after_s", [0.0, 1.0, 2.49, 2.51, 4.9])
+def test_the_second_poll_follows_the_first_by_half_an_interval_to_one_and_a_half(after_s: float) -> None:
+    start = at_phase("d", "fast", 5.0, 200) + after_s
+    schedule = DeviceSchedule("d", {"fast": 5.0}, start)
+    schedule.take(start)
+    expected = at_phase("d", "fast", 5.0, 201 if after_s < 2.5 else 202)
+    assert schedule.next_at() == pytest.approx(expected)
+
+
+def test_each_class_has_a_phase_of_its_own_and_each_device_too() -> None:
+    shares = {phase(device, what) for device in ("a", "b", "ab") for what in ("fast", "slow")}
+    assert len(shares) == 6
+    assert phase("pdu-1", "safety") == pytest.approx(0.39246865873800374, abs=1e-12)
+
+
+def test_classes_due_together_go_shortest_first_and_each_once_a_round() -> None:
+    schedule = DeviceSchedule("d", {"slow": 60.0, "safety": 1.0, "fast": 5.0}, 0.0)
+    taken = [schedule.take(0.0) for _ in range(4)]
+    assert [due.poll_class if due else None for due in taken] == ["safety", "fast", "slow", None]
+    late = [schedule.take(500.0) for _ in range(3)]
+    assert [due.poll_class for due in late if due] == ["safety", "fast", "slow"]
+    assert [due.interval_s for due in late if due] == [1.0, 5.0, 60.0]
+    assert schedule.take(500.0) is None
+    assert 500.0 < schedule.next_at() <= 501.0
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "deadline_s"), [(1.0, 0.9), (10.0, 9.0), (30.0, 27.0), (33.0, 29.7), (34.0, 30.0), (3600.0, 30.0)]
+)
+def test_the_deadline_of_a_poll_by_its_interval(interval_s: float, deadline_s: float) -> None:
+    due = DeviceSchedule("d", {"slow": interval_s}, 0.0).take(0.0)
+    assert due is not None
+    assert due.deadline_s == pytest.approx(deadline_s)
+
+
+def test_the_pause_of_a_dead_device_is_drawn_between_its_interval_and_the_ceiling() -> None:
+    for draw, pauses in {
+        0.0: [5.0] * 7,
+        0.5: [5.0, 5.0, 7.5, 12.5, 22.5, 32.5, 32.5],
+        0.25: [5.0, 5.0, 6.25, 8.75, 13.75, 18.75, 18.75],
+    }.items():
+        breaker = Breaker(5.0, lambda draw=draw: draw)  # type: ignore[misc]  # a default of a lambda
+        assert [breaker.failed() for _ in range(7)] == pauses
+
+
+def test_a_slow_device_is_left_alone_for_its_own_interval_however_long() -> None:
+    breaker = Breaker(300.0, lambda: 0.9)
+    assert [breaker.failed() for _ in range(5)] == [300.0] * 5
+    quick = Breaker(0.001, lambda: 1.0)
+    pauses = [quick.failed() for _ in range(40)]
+    assert max(pauses) == 60.0
+    assert pauses[16] == pytest.approx(0.001 * 2**15)
+
+
+def test_alive_is_told_once_when_a_dead_device_answers() -> None:
+    breaker = Breaker(1.0, lambda: 0.0)
+    assert not breaker.succeeded()
+    for _ in range(3):
+        assert not breaker.dead
+        breaker.failed()
+    assert breaker.dead
+    breaker.failed()
+    assert (breaker.succeeded(), breaker.dead, breaker.succeeded()) == (True, False, False)

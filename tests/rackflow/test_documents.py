@@ -113,6 +113,10 @@ def test_unknown_fields_are_ignored() -> None:
         (changed(values={"a": "12"}), "schema"),
         (changed(values={"a": None}), "schema"),
         (changed().replace(b"32.1", b"1e999"), "schema"),
+        (changed().replace(b"32.1", b"-1e999"), "schema"),
+        (changed().replace(b"32.1", b"9" * 400), "schema"),
+        (changed().replace(b"32.1", b"Infinity"), "decode"),
+        (changed().replace(b'"interval_s": 1.0', b'"interval_s": 1e999'), "schema"),
         (b" " * (MAX_PAYLOAD_BYTES + 1), "size"),
     ],
 )
@@ -140,3 +144,43 @@ def test_a_topic_that_contradicts_the_body_is_refused(topic: Topic) -> None:
     check_topic(Topic("cas1", "gw-3", "batch", "cdu-07"), EXAMPLES["batch"])
     with pytest.raises(ContractError, match="topic says"):
         check_topic(topic, EXAMPLES["batch"])
+
+
+def test_a_document_may_be_as_large_as_the_contract_says_and_no_larger() -> None:
+    payload = changed()
+    assert decode(payload + b" " * (MAX_PAYLOAD_BYTES - len(payload)), Batch).seq == 4711
+    with pytest.raises(ContractError) as caught:
+        decode(payload + b" " * (MAX_PAYLOAD_BYTES - len(payload) + 1), Batch)
+    assert caught.value.reason == "size"
+
+
+def test_numbers_and_times_of_a_batch_up_to_their_least() -> None:
+    assert decode(changed(seq=1, time=0, interval_s=1e-3), Batch).seq == 1
+    for change in ({"seq": 0}, {"seq": -1}, {"time": -1}, {"interval_s": 0.0}, {"interval_s": -1.0}):
+        with pytest.raises(ContractError) as caught:
+            decode(changed(**change), Batch)
+        assert caught.value.reason == "schema"
+
+
+@pytest.mark.parametrize("error", ["timeout", "unreachable", "auth", "protocol", "decode"])
+def test_a_failed_batch_says_why(error: str) -> None:
+    batch = decode(changed(up=False, error=error, values={}, states={}, bad={}), Batch)
+    assert (batch.up, batch.error) == (False, error)
+
+
+def test_each_kind_of_document_belongs_to_its_own_topic() -> None:
+    check_topic(Topic("s", "g", "event", "d"), EXAMPLES["event"])
+    check_topic(Topic("s", "g", "status"), EXAMPLES["status"])
+    # A document without labels says nothing of its site.
+    check_topic(Topic("any", "g", "device", "d"), EXAMPLES["device"])
+    for topic, kind in (
+        (Topic("other", "g", "event", "d"), "event"),
+        (Topic("s", "g", "event", "e"), "event"),
+        (Topic("other", "g", "status"), "status"),
+        (Topic("s", "h", "status"), "status"),
+        (Topic("s", "g", "device", "e"), "device"),
+        (Topic("s", "h", "device", "d"), "device"),
+    ):
+        with pytest.raises(ContractError) as caught:
+            check_topic(topic, EXAMPLES[kind])
+        assert caught.value.reason == "topic"

@@ -48,3 +48,28 @@ def test_labels_are_sorted() -> None:
 def test_what_is_not_a_key_is_refused(key: str) -> None:
     with pytest.raises(ContractError, match="key"):
         parse_series_key(key)
+
+
+def test_names_and_values_up_to_their_longest() -> None:
+    key = series_key("m" * 128, {"a" * 64: "v" * 64})
+    assert parse_series_key(key) == ("m" * 128, {"a" * 64: "v" * 64})
+    for metric, label, value in (("m" * 129, "a", "v"), ("m", "a" * 65, "v"), ("m", "a", "v" * 65), ("m", "a", "")):
+        with pytest.raises(ContractError, match="key"):
+            series_key(metric, {label: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("L1-N", "L1-N"),
+        (" rack 7 ", "rack_7"),
+        ("a,b=c{d}", "a_b_c_d_"),
+        ("", "_"),
+        ("  ", "_"),
+        ("x" * 65, "x" * 64),
+        ("1.2:/+-_", "1.2:/+-_"),
+        ("caf\u00e9", "caf_"),
+    ],
+)
+def test_label_values_from_text(text: str, label: str) -> None:
+    assert clean_label(text) == label

@@ -53,3 +53,34 @@ def test_a_name_that_is_no_level_is_refused(topic: Topic) -> None:
 def test_subscriptions_cover_one_site_or_all() -> None:
     assert subscription(kind="batch") == "rackflow/v1/+/+/batch/+"
     assert subscription("cas1", "status") == "rackflow/v1/cas1/+/status"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rackflow/v1/s/g",
+        "rackflow/v1/s/g/batch",
+        "rackflow/v1/s/g/status/d",
+        "rackflow/v1/s/g/batch/d/e",
+        "rackflow/v1/s/g/trap/d",
+        "rackflow/v2/s/g/batch/d",
+        "other/v1/s/g/batch/d",
+        "rackflow/v1//g/batch/d",
+        "rackflow/v1/s/g/batch/",
+        "/rackflow/v1/s/g/batch/d",
+        f"rackflow/v1/s/g/batch/{'d' * 65}",
+    ],
+)
+def test_what_is_not_a_topic_of_the_contract_is_refused(text: str) -> None:
+    with pytest.raises(ContractError, match="topic"):
+        parse_topic(text)
+
+
+def test_topics_as_they_are_written() -> None:
+    longest = "d" * 64
+    assert build_topic(Topic("cas1", "gw-3", "batch", longest)) == f"rackflow/v1/cas1/gw-3/batch/{longest}"
+    assert build_topic(Topic("cas1", "gw-3", "status")) == "rackflow/v1/cas1/gw-3/status"
+    assert parse_topic("rackflow/v1/cas1/gw-3/event/cdu-07") == Topic("cas1", "gw-3", "event", "cdu-07")
+    assert subscription("cas1", "device") == "rackflow/v1/cas1/+/device/+"
+    assert subscription() == "rackflow/v1/+/+/+/+"
+    assert subscription(kind="status") == "rackflow/v1/+/+/status"

@@ -1,6 +1,7 @@
 """mosquitto for tests: MQTT 3.1.1 and 5 on a loopback port that stays the same over restarts."""
 
 import getpass
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,3 +72,12 @@ class Mosquitto(Server):
     def ready(self) -> bool:
         """See `Server.ready`."""
         return accepts(self.port)
+
+
+def refusing_subscriptions(folder: Path) -> list[str]:
+    """Lines of a configuration that has every SUBSCRIBE refused; with access lists, mosquitto grants and sends nothing."""
+    (plugin,) = Path("/usr/lib").glob("*/mosquitto_dynamic_security.so")
+    rules = folder / "refusing-subscriptions.json"
+    access = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True}
+    rules.write_text(json.dumps({"defaultACLAccess": access}), encoding="utf-8")
+    return [f"plugin {plugin}", f"plugin_opt_config_file {rules}"]

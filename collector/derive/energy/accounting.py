@@ -1,6 +1,6 @@
 """Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.derive.energy.carbon import Factors
@@ -10,6 +10,7 @@ from collector.derive.power import RackPower
 from rackflow.site import Meter, Site
 
 KWH_J = 3.6e6
+CDU_POWER = "dcim_cdu_power_watts"
 PASSING = ("racks:", "pumps:")
 """Quantities of loops, which are kept for a day."""
 _LEAST_COVERAGE = 0.5
@@ -48,19 +49,14 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
     streams = [_metered(planner, each.id, f"{role}:{each.id}") for role, found in roles.items() for each in found]
     if not it_meters:
-        inside = [cdu.id for cdu in site.cdus.values() if set(cdu.fed_by) & set(site.pdus)]
-        pumps = [planner.reading(cdu, "dcim_cdu_power_watts") for cdu in inside]
-        all_racks = planner.total(slots.total for slots in racks.values())
-        # Pumps that a rack PDU feeds are cooling, not IT.
-        it_w = planner.step((all_racks, *pumps), lambda power, *cooling: power - sum(cooling))
-        streams.append(Stream("it:racks", it_w, counter=False))
+        streams.append(Stream("it:racks", _it_of_racks(planner, site, racks, racks), counter=False))
     loops = []
     for loop in site.loops.values():
         cdus = [cdu.id for cdu in site.cdus.values() if cdu.secondary == loop.id]
         if loop.kind == "secondary" and loop.racks and cdus:
             loops.append(loop.id)
-            power = planner.total(racks[rack].total for rack in loop.racks)
-            pumps_w = planner.total(planner.reading(cdu, "dcim_cdu_power_watts") for cdu in cdus)
+            power = _it_of_racks(planner, site, racks, loop.racks)
+            pumps_w = planner.total(planner.reading(cdu, CDU_POWER) for cdu in cdus)
             streams += [
                 Stream(f"racks:{loop.id}", power, counter=False),
                 Stream(f"pumps:{loop.id}", pumps_w, counter=False),
@@ -79,6 +75,15 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
         zone=site.grid.zone if site.grid else "",
         quantities=frozenset(stream.quantity for stream in streams),
     )
+
+
+def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], of: Iterable[str]) -> int:
+    """Slot of what these racks take, without the CDUs that their PDUs feed: pumps are cooling, not IT."""
+    names = [*of]
+    pdus = {pdu.id for rack in names for pdu in site.pdus_of(rack)}
+    pumps = [planner.reading(cdu.id, CDU_POWER) for cdu in site.cdus.values() if not pdus.isdisjoint(cdu.fed_by)]
+    power = planner.total(racks[rack].total for rack in names)
+    return planner.step((power, *pumps), lambda whole, *cooling: whole - sum(cooling))
 
 
 def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:

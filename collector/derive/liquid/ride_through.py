@@ -18,6 +18,7 @@ LONGEST_S = 86_400.0
 SUPPLY_LIMIT_C = 45.0
 _RETURN = "dcim_cdu_return_temperature_celsius"
 _POWER = "dcim_cdu_power_watts"
+_AIR_HEAT = "dcim_crah_cooling_output_watts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,14 @@ class RideThrough:
             )
 
     def _sharing(self, primary: str) -> tuple[int, _Warming]:
-        """All loops that share facility water warm up together: slot of their heat, and what warms."""
+        """All loops that share facility water warm up together: slot of their heat with that of air units on it, and what warms."""
         found = self._shared.get(primary)
         if found is None:
             sharing = sorted({cdu.secondary for cdu in self._site.cdus.values() if cdu.primary == primary})
-            total = self._planner.total(self._coming[each] for each in sharing)
+            air = [each.id for each in self._site.air_units.values() if each.primary == primary]
+            # Few air units say how much heat they take; of those that never have, there is nothing to count.
+            taken = [self._planner.reading(each, _AIR_HEAT) for each in air if self._planner.has(each, _AIR_HEAT)]
+            total = self._planner.total([*(self._coming[each] for each in sharing), *taken])
             loops = [self._site.loops[primary], *(self._site.loops[each] for each in sharing)]
             found = self._shared[primary] = total, self._warming(loops)
         return found

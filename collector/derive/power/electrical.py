@@ -124,7 +124,7 @@ def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
         dark = planner.step((), lambda: 0.0)
         loss.verdicts |= {phase: [dark] for phase in slots.current[lost]}
         return
-    for phase, pairs in _carriers(slots, lost, others).items():
+    for phase, pairs in carriers(slots, lost, others).items():
         load = _most(planner, [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs])
         supplies = [slot for _, feed, to in pairs for slot in slots.voltage[feed].get(to, ())]
         loss.add(planner, phase, load, _survival(site.electrical.volts), supplies)
@@ -156,7 +156,7 @@ Pair = tuple[str, str, str]
 """A phase of the feed that is lost, the feed that takes over, and its phase."""
 
 
-def _carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[Pair]]:
+def carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[Pair]]:
     """By phase of the lost feed, who takes its load over. One phase hands over to the only one of the other feed."""
     found: dict[str, list[Pair]] = {}
     for phase in slots.current[lost]:

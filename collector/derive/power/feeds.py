@@ -6,10 +6,11 @@ from functools import partial
 
 from collector.derive.engine import Compute, Planner, Unknown, Value
 from collector.derive.power.battery import Battery
-from collector.derive.power.electrical import RackPower
+from collector.derive.power.electrical import RackPower, carriers
 from collector.derive.power.switches import SwitchedLoad
 from rackflow.site import Battery as Sheet
 from rackflow.site import FeedPath, Site
+from rackflow.site.section import PHASES
 
 Paths = Mapping[tuple[str, str], FeedPath]
 """By rack and feed."""
@@ -161,26 +162,27 @@ def _groups_on_loss(
 def _panels_on_loss(
     planner: Planner, site: Site, lost: str, racks: Mapping[str, RackPower], paths: Paths
 ) -> Iterator[int]:
-    """Sum of the currents of the racks below, with what they take from the lost feed, over k * breaker, per phase.
-
-    Switches take all of their load from the source that is left, wherever it was before.
-    """
-    below: dict[str, list[tuple[RackPower, str]]] = {}
-    switched = _switched_below(site, lost, racks)
+    """Sum of the currents of the racks below, with what they take from the lost feed, over k * breaker, per phase."""
+    carried = _switched_below(planner, site, lost, racks)
     for (rack, feed), path in paths.items():
-        if feed != lost:
-            for panel in path.panels:
-                below.setdefault(panel, []).append((racks[rack], feed))
-    for panel in dict.fromkeys([*below, *(panel for panel, _ in switched)]):
+        if feed == lost:
+            continue
+        slots = racks[rack]
+        inherited = [
+            (to, slots.current[lost][phase])
+            for phase, pairs in (carriers(slots, lost, [feed]) if lost in slots.current else {}).items()
+            for _, _, to in pairs
+        ]
+        for panel in path.panels:
+            for phase, current in (*slots.current[feed].items(), *inherited):
+                carried.setdefault((panel, phase), []).append(current)
+    for panel in dict.fromkeys(panel for panel, _ in carried):
         breaker_a = site.panels[panel].breaker_a
         if breaker_a is None:
             continue
         limit_a = site.electrical.continuous_load_factor * breaker_a
-        for phase in ("L1", "L2", "L3"):
-            sides = [(slots.current[feed], slots.current.get(lost, {})) for slots, feed in below.get(panel, ())]
-            needs = [side[phase] for pair in sides for side in pair if phase in side]
-            needs += switched.get((panel, phase), ())
-            if needs:
+        for phase in PHASES:
+            if needs := carried.get((panel, phase)):
                 load = planner.step(needs, lambda *amperes, of=limit_a: sum(amperes) / of)
                 planner.publish(
                     "dcim_panel_feed_loss_load_ratio", load, ("feed", lost), ("panel", panel), ("phase", phase)
@@ -188,14 +190,24 @@ def _panels_on_loss(
                 yield load
 
 
-def _switched_below(site: Site, lost: str, racks: Mapping[str, RackPower]) -> dict[tuple[str, str], list[int]]:
-    """Currents of switches on the source that is left, by the panels above it, and phase."""
+def _switched_below(
+    planner: Planner, site: Site, lost: str, racks: Mapping[str, RackPower]
+) -> dict[tuple[str, str], list[int]]:
+    """Currents of switches by the panels above them, and phase.
+
+    A switch with an input on the lost feed takes all of its load from the other, wherever it was before; one between two
+    feeds that stay goes on where it stands.
+    """
     found: dict[tuple[str, str], list[int]] = {}
     for load in switched_loads(racks):
-        if (left := load.other(lost)) is not None:
-            for panel in filter(site.panels.__contains__, site.above(load.switch.inputs[left].fed_by)):
-                for phase, current in load.phases(left):
-                    found.setdefault((panel, phase), []).append(current)
+        left = load.other(lost)
+        for source, each in load.switch.inputs.items():
+            if left in {None, source}:
+                panels = [node for node in site.above(each.fed_by) if node in site.panels]
+                for phase, current in load.phases(source):
+                    slot = current if source == left else load.taken(planner, current, source)
+                    for panel in panels:
+                        found.setdefault((panel, phase), []).append(slot)
     return found
 
 

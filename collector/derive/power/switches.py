@@ -37,7 +37,11 @@ class SwitchedLoad:
 
     def moved(self, planner: Planner, feed: str) -> int:
         """Slot of the power that moves to the other source when a feed is lost: none, where the load is there already."""
-        return planner.step((self.power, self.selected), partial(_moved, source=self.feeds[feed]))
+        return self.taken(planner, self.power, self.feeds[feed])
+
+    def taken(self, planner: Planner, load: int, source: str) -> int:
+        """Slot of what a source carries now of a load behind the switch: all of it, or nothing."""
+        return planner.step((load, self.selected), partial(_where_selected, source=source))
 
 
 def plan_switch(planner: Planner, site: Site, switch: TransferSwitch) -> SwitchedLoad:
@@ -73,5 +77,5 @@ def _ready(selected: Value, usable: float, *, source: str) -> float:
     return float(selected == source or usable >= 1)
 
 
-def _moved(power_w: float, selected: Value, *, source: str) -> float:
-    return power_w if selected == source else 0.0
+def _where_selected(load: float, selected: Value, *, source: str) -> float:
+    return load if selected == source else 0.0

@@ -51,6 +51,76 @@ def test_a_float_that_is_no_number_is_nothing(pattern: bytes) -> None:
     assert decode(encode(pattern, "big"), "float32", "big") is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("uint16", 1),
+        ("int16", 1),
+        ("bcd16", 1),
+        ("bool", 1),
+        ("uint32", 2),
+        ("int32", 2),
+        ("bcd32", 2),
+        ("float32", 2),
+        ("uint64", 4),
+        ("int64", 4),
+        ("float64", 4),
+    ],
+)
+def test_a_number_takes_as_many_registers_as_its_type_has_whatever_the_length(kind: NumberType, words: int) -> None:
+    assert [words_of(kind, length) for length in (None, 1, 7)] == [words, words, words]
+
+
+def test_text_takes_as_many_registers_as_the_profile_says() -> None:
+    assert [words_of("ascii", length) for length in (None, 1, 16)] == [1, 1, 16]
+
+
+@pytest.mark.parametrize(
+    ("kind", "order", "registers_of", "value"),
+    [
+        ("uint16", "big", [0xFF38], 65336),
+        ("int16", "big", [0xFF38], -200),
+        ("int16", "little-swapped", [0xFF38], -200),
+        ("int16", "big-swapped", [0x38FF], -200),
+        ("uint16", "little", [0x38FF], 65336),
+        ("uint32", "big", [0x0001, 0x86A0], 100_000),
+        ("uint32", "little-swapped", [0x86A0, 0x0001], 100_000),
+        ("uint32", "big-swapped", [0x0100, 0xA086], 100_000),
+        ("uint32", "little", [0xA086, 0x0100], 100_000),
+        ("uint32", "big", [0xFFFF, 0xFFFF], 2**32 - 1),
+        ("int32", "big", [0xFFFF, 0xFFFE], -2),
+        ("uint64", "big", [0xFFFF, 0xFFFF, 0xFFFF, 0xFFFE], 2**64 - 2),
+        ("int64", "big", [0xFFFF, 0xFFFF, 0xFFFF, 0xFFFE], -2),
+        ("uint64", "little-swapped", [4, 3, 2, 1], 0x0001_0002_0003_0004),
+        ("float32", "big", [0x42F6, 0xE979], 123.45600128173828),
+        ("float32", "little-swapped", [0xE979, 0x42F6], 123.45600128173828),
+        ("float64", "big", [0xC05E, 0xDD2F, 0x1A9F, 0xBE77], -123.456),
+        ("bool", "little", [1], 1),
+        ("bool", "big", [0], 0),
+        ("bcd16", "big-swapped", [0x3412], 1234),
+        ("bcd32", "big", [0x0012, 0x3456], 123456),
+    ],
+)
+def test_registers_mean_what_their_type_and_order_say(
+    kind: NumberType, order: WordOrder, registers_of: list[int], value: float
+) -> None:
+    assert decode(registers_of, kind, order) == value
+
+
+@pytest.mark.parametrize("pattern", [b"\x7f\xf8" + 6 * b"\0", b"\x7f\xf0" + 6 * b"\0", b"\xff\xf0" + 6 * b"\0"])
+def test_a_double_that_is_no_number_is_nothing(pattern: bytes) -> None:
+    assert decode(encode(pattern, "big"), "float64", "big") is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [(b"iEM3155\0junk", "iEM3155"), (b"  PDU 7 \0\0", "PDU 7"), (b"\0\0\0\0", ""), (b"T\xb0C\0", "T\ufffdC")],
+)
+def test_text_ends_at_the_first_null_and_has_no_spaces_about_it(raw: bytes, text: str) -> None:
+    assert decode(encode(raw, "big"), "ascii", "big") == text
+    assert decode(encode(raw, "big-swapped"), "ascii", "big-swapped") == text
+
+
 def test_binary_coded_decimal_and_text() -> None:
     assert decode([0x1234], "bcd16", "big") == 1234
     assert decode([0x1234, 0x5678], "bcd32", "little-swapped") == 56781234

@@ -6,6 +6,7 @@ from agent.poll.derive import derive, derive_cdu
 from agent.readings import Readings
 from rackflow.fluids import FLUIDS
 from rackflow.physics import dew_point_celsius
+from rackflow.series import series_key
 
 SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
 RETURN = "dcim_cdu_return_temperature_celsius{loop=secondary}"
@@ -118,3 +119,180 @@ def test_unbalance_is_the_largest_deviation_over_the_mean_of_each_inlet() -> Non
     found = {key: value for key, value in readings.values.items() if "unbalance" in key}
     # mean 10, deviation 2; the second inlet is below half an ampere, the third has not all of its phases
     assert found == {"dcim_pdu_current_unbalance_ratio{inlet=1}": pytest.approx(0.2)}
+
+
+PRIMARY_SUPPLY, PRIMARY_RETURN, PRIMARY_FLOW, PRIMARY_HEAT = (
+    each.replace("secondary", "primary") for each in (SUPPLY, RETURN, FLOW, HEAT)
+)
+APPROACH, EFFECTIVENESS, IMBALANCE = (
+    f"dcim_cdu_{what}" for what in ("approach_celsius", "effectiveness_ratio", "heat_imbalance_ratio")
+)
+AIR = "dcim_cdu_air_temperature_celsius{position=inlet}"
+AMBIENT, HUMIDITY, DEW_POINT = (
+    f"dcim_cdu_{what}"
+    for what in ("ambient_temperature_celsius", "ambient_relative_humidity_ratio", "dew_point_celsius")
+)
+
+
+def cdu(coolant: dict[str, str], **values: float) -> Readings:
+    names = {
+        "supply": SUPPLY,
+        "back": RETURN,
+        "flow": FLOW,
+        "cold": PRIMARY_SUPPLY,
+        "warm": PRIMARY_RETURN,
+        "facility": PRIMARY_FLOW,
+        "air": AIR,
+        "ambient": AMBIENT,
+        "humidity": HUMIDITY,
+        "dew": DEW_POINT,
+    }
+    readings = Readings(values={names[name]: value for name, value in values.items()})
+    derive(readings, "cdu", coolant)
+    return readings
+
+
+@pytest.mark.parametrize(("fluid", "watts"), [("water", 166_325), ("pg25", 160_300)])
+def test_heat_is_of_the_fluid_in_the_loop_at_the_mean_temperature(fluid: str, watts: float) -> None:
+    """4 L/s from 35 to 45 degC: density and heat capacity of CoolProp at 40 degC (992.22 and 4179.4; 1009.91 and 3968.6)."""
+    capacity = {"water": 992.22 * 4179.4, "pg25": 1009.91 * 3968.6}[fluid]
+    values = cdu({"secondary": fluid}, supply=35.0, back=45.0, flow=0.004).values
+    assert values[HEAT] == pytest.approx(0.004 * capacity * 10, rel=3e-4)
+    assert values[HEAT] == pytest.approx(watts, rel=3e-3)
+    assert values[DELTA] == 10.0
+    assert values[PER_HEAT] == pytest.approx(0.004 / values[HEAT])
+
+
+def test_a_rise_of_temperature_has_no_rounding_dirt_and_loses_nothing_that_was_measured() -> None:
+    assert cdu({"secondary": "water"}, supply=30.1, back=40.3).values[DELTA] == 10.2
+    assert cdu({"secondary": "water"}, supply=30.0, back=31.0000014).values[DELTA] == 1.000001
+    assert cdu({}, supply=40.3, cold=30.1).values[APPROACH] == 10.2
+    assert cdu({}, supply=31.0000014, cold=30.0).values[APPROACH] == 1.000001
+
+
+def test_a_loop_that_heats_has_negative_heat_and_no_flow_per_heat() -> None:
+    values = cdu({"secondary": "water"}, supply=30.0, back=29.0, flow=0.002).values
+    assert values[DELTA] == -1.0
+    assert values[HEAT] == pytest.approx(-8326, rel=2e-3)
+    assert PER_HEAT not in values
+
+
+def test_heat_beyond_what_a_unit_can_carry_is_rejected_with_its_reason() -> None:
+    readings = cdu({"secondary": "water"}, supply=20.0, back=60.0, flow=0.05)
+    assert readings.bad == {HEAT: "range"}
+    assert HEAT not in readings.values
+
+
+def test_flow_per_heat_is_told_from_five_hundred_watts_on() -> None:
+    litre_per_s, kelvin = 0.001, 0.125
+    below = cdu({"secondary": "water"}, supply=20.0, back=20.0 + kelvin * 0.95, flow=litre_per_s).values
+    above = cdu({"secondary": "water"}, supply=20.0, back=20.0 + kelvin, flow=litre_per_s).values
+    assert below[HEAT] == pytest.approx(496, abs=2)
+    assert above[HEAT] == pytest.approx(522, abs=2)
+    assert (PER_HEAT in below, PER_HEAT in above) == (False, True)
+
+
+def test_a_loop_without_flow_does_not_hide_the_loop_behind_it() -> None:
+    coolant = {"primary": "water", "secondary": "pg25"}
+    values = cdu(coolant, cold=20.0, warm=30.0, supply=32.0, back=42.0, flow=0.004).values
+    assert PRIMARY_HEAT not in values
+    assert HEAT in values
+    values = cdu(coolant, cold=20.0, facility=0.004, supply=32.0, back=42.0, flow=0.004).values
+    assert PRIMARY_HEAT not in values
+    assert HEAT in values
+
+
+def test_each_loop_has_its_own_fluid_and_its_own_heat() -> None:
+    coolant = {"primary": "water", "secondary": "pg25"}
+    values = cdu(coolant, cold=20.0, warm=30.0, facility=0.004, supply=32.0, back=42.0, flow=0.004).values
+    assert values[PRIMARY_HEAT] == pytest.approx(0.004 * 997.05 * 4181.3 * 10, rel=5e-4)
+    assert values[HEAT] == pytest.approx(0.004 * 1011.47 * 3961.4 * 10, rel=5e-4)
+    assert values[IMBALANCE] == pytest.approx(values[PRIMARY_HEAT] / values[HEAT] - 1)
+    assert values[IMBALANCE] == pytest.approx(0.04, abs=3e-3)
+
+
+def test_the_heat_of_one_loop_says_nothing_of_the_other() -> None:
+    coolant = {"primary": "water", "secondary": "pg25"}
+    assert IMBALANCE not in cdu(coolant, cold=20.0, warm=30.0, facility=0.004).values
+    assert IMBALANCE not in cdu(coolant, supply=32.0, back=42.0, flow=0.004).values
+
+
+def test_facility_water_decides_before_the_air() -> None:
+    values = cdu({"secondary": "pg25"}, supply=32.0, back=42.0, cold=28.0, air=20.0).values
+    assert values[APPROACH] == 4.0
+    assert values[EFFECTIVENESS] == pytest.approx(10 / 14)
+    values = cdu({"secondary": "pg25"}, supply=32.0, back=42.0, air=20.0).values
+    assert values[APPROACH] == 12.0
+    assert values[EFFECTIVENESS] == pytest.approx(10 / 22)
+    # Facility water at freezing point is facility water.
+    assert cdu({}, supply=32.0, back=42.0, cold=0.0, air=20.0).values[APPROACH] == 32.0
+
+
+def test_without_a_temperature_of_its_own_loop_or_the_other_nothing_is_said_of_the_exchanger() -> None:
+    told = {APPROACH, EFFECTIVENESS, IMBALANCE}
+    assert not told & cdu({}, back=42.0, cold=28.0).values.keys()
+    assert not told & cdu({}, supply=32.0, back=42.0).values.keys()
+    assert told & cdu({}, supply=32.0, cold=28.0).values.keys() == {APPROACH}
+
+
+@pytest.mark.parametrize(
+    ("values", "dew_point"),
+    [
+        ({"ambient": 24.0, "humidity": 0.6}, 15.75),
+        ({"ambient": 24.0, "humidity": 0.6, "dew": 11.0}, 11.0),
+        ({"ambient": 24.0}, None),
+        ({"humidity": 0.6}, None),
+    ],
+)
+def test_a_unit_gets_its_dew_point_unless_it_says_one(values: dict[str, float], dew_point: float | None) -> None:
+    found = cdu({}, **values).values.get(DEW_POINT)
+    assert found == (None if dew_point is None else pytest.approx(dew_point, abs=0.02))
+
+
+def test_dew_points_are_of_each_sensor_with_the_temperature_at_its_own_place() -> None:
+    temperature, humidity, dew = (
+        f"dcim_env_{what}" for what in ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
+    )
+    values = {
+        f"{temperature}{{position=inlet,sensor=a}}": 24.0,
+        f"{temperature}{{position=outlet,sensor=a}}": 40.0,
+        f"{humidity}{{position=inlet,sensor=a}}": 0.6,
+        f"{temperature}{{sensor=b}}": 20.0,
+        f"{humidity}{{sensor=b}}": 0.0,
+        f"{temperature}{{sensor=c}}": 0.5,
+    }
+    readings = Readings(values=dict(values))
+    derive(readings, "pdu", {})
+    found = {key: value for key, value in readings.values.items() if key.startswith(dew)}
+    assert found == {f"{dew}{{sensor=a}}": pytest.approx(15.75, abs=0.02)}
+    assert readings.bad == {}
+
+
+@pytest.mark.parametrize(
+    ("device_class", "current", "unbalance", "labels"),
+    [
+        ("pdu", "dcim_pdu_phase_current_amperes", "dcim_pdu_current_unbalance_ratio", {"inlet": "1"}),
+        ("ups", "dcim_ups_output_current_amperes", "dcim_ups_output_current_unbalance_ratio", {}),
+        ("meter", "dcim_meter_current_amperes", "dcim_meter_current_unbalance_ratio", {"role": "it"}),
+    ],
+)
+def test_unbalance_of_each_class_of_device(
+    device_class: str, current: str, unbalance: str, labels: dict[str, str]
+) -> None:
+    measured = {"L1": 6.0, "L2": 10.0, "L3": 11.0, "N": 40.0}
+    amperes = {series_key(current, {**labels, "phase": phase}): value for phase, value in measured.items()}
+    volts = {key.replace("amperes", "volts"): 230.0 + at for at, key in enumerate(amperes)}
+    readings = Readings(values=amperes | volts)
+    derive(readings, device_class, {})
+    assert {name: value for name, value in readings.values.items() if "unbalance" in name} == {
+        series_key(unbalance, labels): pytest.approx(3 / 9)
+    }
+    other = Readings(values=dict(amperes))
+    derive(other, "env", {})
+    assert not any("unbalance" in name for name in other.values)
+
+
+def test_figures_of_a_cooling_unit_are_of_cooling_units_alone() -> None:
+    readings = Readings(values={SUPPLY: 30.0, RETURN: 40.0, FLOW: 0.002})
+    derive(readings, "crah", {"secondary": "water"})
+    assert readings.values.keys() == {SUPPLY, RETURN, FLOW}

@@ -1,16 +1,13 @@
 """Pollers: what they ask, what they remember, and what a device's whims cost. The clients here answer from memory."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from agent.config import Device
 from agent.poll.device import BOOT_METRIC, ModbusPoller, SnmpPoller
 from agent.profile.load import load_profiles
-from agent.profile.recognise import numbers
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
-from rackflow.recording.mbrec import RegisterTable
+from tests.agent.memory_peers import MemoryModbus, MemorySnmp
 
 PROFILES = load_profiles()
 UPTIME = "1.3.6.1.2.1.1.3.0"
@@ -25,35 +22,6 @@ UPS: dict[str, SnmpValue] = {
     f"{POWERNET}.2.2.3.0": 570_900,
     f"{POWERNET}.2.2.4.0": 1,
 }
-
-
-class MemorySnmp:
-    """A device in memory that notes what it is asked."""
-
-    def __init__(self, values: dict[str, SnmpValue]) -> None:
-        self.values = values
-        self.asked: list[list[str]] = []
-        self.walks = 0
-
-    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        self.asked.append(list(oids))
-        return {oid: self.values[oid] for oid in oids if oid in self.values}
-
-    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
-        self.walks += 1
-        below = [(name, value) for name, value in self.values.items() if name.startswith(f"{oid}.")]
-        return dict(below[:limit])
-
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        self.asked.append([oid])
-        behind = [(name, value) for name, value in self.values.items() if numbers(name) > numbers(oid)]
-        return min(behind, key=lambda each: numbers(each[0]), default=None)
-
-    def limit(self, objects: int) -> None:
-        """Memory has no limit."""
-
-    async def close(self) -> None:
-        self.values = {}
 
 
 def snmp(values: dict[str, SnmpValue], profile: str = "auto") -> tuple[SnmpPoller, MemorySnmp]:
@@ -145,27 +113,6 @@ async def test_a_marker_that_changes_has_the_tables_walked_again_but_not_with_ev
     readings = await poller.poll("fast", now=2025.0)
     assert active not in readings.values
     assert active not in readings.bad
-
-
-class MemoryModbus:
-    """Registers in memory; an address outside them is refused, as devices do."""
-
-    def __init__(self, registers: dict[int, int]) -> None:
-        self.registers = registers
-        self.requests: list[tuple[int, int]] = []
-        self.silent = False
-
-    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
-        self.requests.append((address, count))
-        if self.silent:
-            raise DeviceTimeout("no answer", device="d", operation="read")
-        wanted = range(address, address + count)
-        if table != "holding" or unit != 12 or not all(at in self.registers for at in wanted):
-            raise DeviceProtocolError("exception 2, illegal data address", device="d", operation="read")
-        return [self.registers[at] for at in wanted]
-
-    async def close(self) -> None:
-        self.registers = {}
 
 
 def rpu(registers: dict[int, int]) -> tuple[ModbusPoller, MemoryModbus]:

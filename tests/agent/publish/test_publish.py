@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.publish.connection import Connection
 from agent.publish.publisher import Publisher
 from agent.self_metrics import Counters
 from rackflow.documents import Batch, DeviceDocument, Status, encode
@@ -142,6 +143,14 @@ async def test_a_broker_that_hangs_is_left_and_tried_again(mosquitto: Mosquitto)
         await eventually(lambda: sender.empty() and seqs(listener) == list(range(1, 11)), "everything has arrived", 20)
 
 
+async def test_a_broken_connection_is_noticed_while_nothing_is_under_way(mosquitto: Mosquitto) -> None:
+    """Not only by a message that is not confirmed in time, nor by a ping."""
+    async with sending(broker_at(mosquitto, timeout_s=60, keepalive_s=30)) as sender:
+        await eventually(lambda: sender.tally.connected, "connected")
+        mosquitto.stop()
+        await eventually(lambda: not sender.tally.connected, "noticed")
+
+
 async def test_wrong_credentials_are_told_once_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "agent")
     with Mosquitto(tmp_path / "broker", passwords={"gw": "right"}).serving() as server:
@@ -188,6 +197,15 @@ async def test_a_broker_that_takes_few_at_a_time_gets_them_in_order(tmp_path: Pa
             assert sender.tally.reconnects == 0
 
 
+async def test_one_place_of_those_that_the_broker_allows_is_kept_for_the_farewell(tmp_path: Path) -> None:
+    with mosquitto_with(tmp_path, ["max_inflight_messages 5"]) as server:
+        connection = Connection(broker_at(server), "one", ("will", b""), Counters(), lambda _: None)
+        async with connection:
+            for _ in range(4):
+                await connection.window.acquire()
+            assert connection.window.locked()
+
+
 @pytest.fixture
 def tls_broker(tmp_path: Path) -> Iterator[Mosquitto]:
     make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout k.pem -out c.pem -subj /CN=localhost"
@@ -202,7 +220,8 @@ async def test_tls_with_a_private_authority(tls_broker: Mosquitto, tmp_path: Pat
         await eventually(lambda: sender.tally.connected, "connected")
 
 
-# paho leaves the socket of a failed handshake to the garbage collector.
+# paho-mqtt 2.2.0 leaves the socket of a failed handshake to the garbage collector, as in
+# https://github.com/eclipse-paho/paho.mqtt.python/issues/170.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_broker_with_a_strange_certificate_is_not_trusted(tls_broker: Mosquitto) -> None:
     async with sending(broker_at(tls_broker, tls=True)) as sender:

@@ -1,11 +1,12 @@
 """A site of two racks, and a collector's latest readings of it, for tests of derived figures."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from collector.derive.engine.graph import Figure
 from collector.derive.site_figures import Settings, SiteFigures
-from collector.latest.latest import Latest
+from collector.latest.latest import Latest, Verdict
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.site import Site, parse_site
@@ -14,13 +15,18 @@ HALL = Path(__file__).parent / "hall.yaml"
 WALL_S = 1_795_000_000.0
 
 
-def hall_text(*replaced: tuple[str, str]) -> str:
-    """The text of hall.yaml, with parts of it replaced."""
-    text = HALL.read_text(encoding="utf-8")
+def site_text(path: Path, *replaced: tuple[str, str]) -> str:
+    """The text of a site file, with parts of it replaced."""
+    text = path.read_text(encoding="utf-8")
     for old, new in replaced:
         assert old in text
         text = text.replace(old, new)
     return text
+
+
+def hall_text(*replaced: tuple[str, str]) -> str:
+    """The text of hall.yaml, with parts of it replaced."""
+    return site_text(HALL, *replaced)
 
 
 def hall(*replaced: tuple[str, str]) -> Site:
@@ -28,12 +34,39 @@ def hall(*replaced: tuple[str, str]) -> Site:
     return parse_site(hall_text(*replaced), "hall.yaml")
 
 
-class Readings:
-    """Feeds batches into a `Latest` and asks for figures; `now` is monotonic seconds."""
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Who polls a device, and by how many seconds its clock is ahead (behind, where negative)."""
 
-    def __init__(self, site: Site | None = None, settings: Settings | None = None, *, described: bool = True) -> None:
-        self.latest = Latest(1_000_000)
-        self.engine = SiteFigures("t1", (site or hall()) if described else None, settings or Settings())
+    name: str = "gw"
+    clock_s: float = 0.0
+
+
+GATEWAY = Agent()
+
+
+class Readings:
+    """Feeds batches into a `Latest` and asks for figures; `now` is monotonic seconds.
+
+    Several sites may share one `latest`, as on one collector. Devices that `agents` does not name are polled by `gw`.
+    """
+
+    def __init__(
+        self,
+        site: Site | None = None,
+        settings: Settings | None = None,
+        *,
+        described: bool = True,
+        latest: Latest | None = None,
+        agents: Mapping[str, Agent] | None = None,
+    ) -> None:
+        site = site or hall()
+        self.site = site.id
+        self.latest = latest or Latest(1_000_000)
+        self.engine = SiteFigures(site.id, site if described else None, settings or Settings())
+        self.expected: Verdict = "live"
+        """What becomes of a batch that is taken."""
+        self._agents = agents or {}
         self._keys = SeriesKeys()
         self._seq = 0
 
@@ -49,13 +82,15 @@ class Readings:
         up: bool = True,
     ) -> None:
         """One poll of a device, taken then (else `now`): numbers are values, words are states. Metrics may be named without `dcim_`."""
+        agent = self._agents.get(device, GATEWAY)
         self._seq += 1
         named = {f"dcim_{key.removeprefix('dcim_')}": value for key, value in values.items()}
+        clock_s = WALL_S + agent.clock_s + (now if taken is None else taken)
         batch = Batch(
-            agent="gw",
+            agent=agent.name,
             epoch="e",
             seq=self._seq if taken is None else int(taken) * 1000 + self._seq,  # numbered as it was taken
-            time=int((WALL_S + now) * 1000) + self._seq % 100 if taken is None else int((WALL_S + taken) * 1000),
+            time=int(clock_s * 1000) + (self._seq % 100 if taken is None else 0),
             device=device,
             device_class=device_class,
             poll="fast",
@@ -63,13 +98,13 @@ class Readings:
             duration_s=0.1,
             up=up,
             error=None if up else "timeout",
-            labels={"site": "t1"},
+            labels={"site": self.site},
             values={key: float(value) for key, value in named.items() if not isinstance(value, str)},
             states={key: value for key, value in named.items() if isinstance(value, str)},
         )
         readings = resolve(batch, self._keys)
         assert not readings.skipped, readings.skipped
-        assert self.latest.apply_batch("t1", batch, readings, now, WALL_S + now) == "live"
+        assert self.latest.apply_batch(self.site, batch, readings, now, WALL_S + now) == self.expected
 
     def currents(
         self, device: str, *amperes: float, now: float = 100.0, watts: float | None = None, taken: float | None = None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.collector.documents import agent_batch, batch, document, status
 from tests.collector.running import config_for, publish, publisher, running, until
-from tests.servers.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 
 
 async def test_shared_collectors_divide_batches_and_both_know_the_devices(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -66,3 +66,16 @@ async def test_wrong_credentials_are_named_and_tried_again(tmp_path: Path) -> No
         right = wrong | {"password": "right"}
         async with running(config_for(broker.port, tmp_path, broker=right)) as running_one:
             await running_one.ready()
+
+
+async def test_a_subscription_that_the_broker_refuses_is_named(tmp_path: Path) -> None:
+    """Without it nothing would come, and nothing would say so."""
+    with Mosquitto(tmp_path / "mosquitto", extra=refusing_subscriptions(tmp_path)).serving() as broker:
+        async with running(config_for(broker.port, tmp_path)) as running_one:
+            await running_one.fault("the broker refuses the subscription: Not authorized")
+
+
+async def test_a_host_name_that_cannot_be_one_is_a_fault_of_the_broker(tmp_path: Path) -> None:
+    async with running(config_for(1, tmp_path, broker={"host": "a..b"})) as running_one:
+        await running_one.fault("label")
+        assert (await running_one.get("/healthz")).status == 200

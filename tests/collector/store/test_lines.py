@@ -2,13 +2,15 @@
 
 import re
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.readings import SeriesKeys, resolve
-from collector.store.lines import Dialect, base_tags, batch_lines, event_lines
-from rackflow import Batch, Event, catalogue, series_key
-from rackflow.escape import escape_string, escape_tag
+from collector.store.lines import Dialect, base_tags, batch_lines, event_lines, original_time_line
+from rackflow import Batch, Event, catalogue, encode, series_key
+from rackflow.escape import escape_label, escape_string, escape_tag
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, agent_batch, batch
 
 TAGS = base_tags("cas1", "gw-3", "cdu-07", LABELS)
@@ -122,3 +124,108 @@ def test_every_value_is_there_once(values: dict[str, float]) -> None:
             if measurement != "dcim_device":
                 found[series_key(f"{measurement}_{name}", own)] = float(value)
     assert found == values
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "field", "label"),
+    [
+        ("plain", "plain", "plain", "plain"),
+        ("a b", r"a\ b", "a b", "a b"),
+        ("a,b", r"a\,b", "a,b", "a,b"),
+        ("a=b", r"a\=b", "a=b", "a=b"),
+        ('a"b', 'a"b', r"a\"b", r"a\"b"),
+        ("a\\b", "a_b", r"a\\b", r"a\\b"),
+        ("a\nb", "a_b", "a b", r"a\nb"),
+        ("a\rb", "a_b", "a b", "a\rb"),
+        ("a\tb", "a_b", "a\tb", "a\tb"),
+        ("a\x7fb", "a_b", "a\x7fb", "a\x7fb"),
+        ("ü", "ü", "ü", "ü"),
+    ],
+)
+def test_each_character_that_means_something_is_escaped_as_its_place_asks(
+    text: str, tag: str, field: str, label: str
+) -> None:
+    """A tag value and a string field of line protocol, and a label of Prometheus."""
+    assert (escape_tag(text), escape_string(text), escape_label(text)) == (tag, field, label)
+
+
+def test_tags_are_sorted_and_the_topic_decides_on_site_agent_and_device() -> None:
+    """Engines index sorted tags fastest. What a label says of the device is not believed, and an empty label is no tag."""
+    labels = {"site": "elsewhere", "device": "other", "row": "b", "rack": "b 7", "feed": "", "comment": "x"}
+    assert base_tags("cas1", "gw-3", "cdu-07", labels) == r",agent=gw-3,device=cdu-07,rack=b\ 7,row=b,site=cas1"
+    assert base_tags("cas1", "gw-3", "gw-3", {"device": "other"}) == ",agent=gw-3,site=cas1"
+    found = base_tags("s", "a", "d", {"feed": "A", "rack": "k", "row": "r", "room": "m"})
+    assert found == ",agent=a,device=d,feed=A,rack=k,room=m,row=r,site=s"
+
+
+def test_points_of_two_sites_whose_names_are_the_same_are_told_apart() -> None:
+    one = batch(values={SUPPLY: 1.0}, time_ms=7)
+    resolved = resolve(one, SeriesKeys())
+    here, there = (
+        batch_lines(one, base_tags(site, "gw-3", "cdu-07", {}), resolved, "influxdb") for site in ("t1", "t2")
+    )
+    assert here == [line.replace("site=t2", "site=t1") for line in there]
+    assert not set(here) & set(there)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(1.0, "1.0"), (0.0, "0.0"), (-0.5, "-0.5"), (1e22, "1e+22"), (1e-7, "1e-07"), (0.1 + 0.2, "0.30000000000000004")],
+)
+def test_a_number_is_written_as_a_float_to_the_last_digit(value: float, written: str) -> None:
+    """An integer in the first point of a field would fix its type, and the engine refuse what comes after it."""
+    one = msgspec.json.decode(encode(batch(values={SUPPLY: value}, time_ms=7)), type=Batch)
+    assert f"supply_temperature_celsius={written} 7" in lines_of(one)[0]
+
+
+def test_a_whole_number_from_json_becomes_a_float() -> None:
+    one = msgspec.json.decode(encode(batch(values={SUPPLY: 32.0}, time_ms=7)).replace(b"32.0", b"32"), type=Batch)
+    assert "supply_temperature_celsius=32.0 7" in lines_of(one)[0]
+
+
+def test_a_device_s_own_point_tells_how_its_poll_went() -> None:
+    bad = {SUPPLY: "range", FLOW: "range"}
+    one = msgspec.structs.replace(batch(values={}, time_ms=7), bad=bad, duration_s=2.0)
+    assert lines_of(one) == [f"dcim_device,{HEAD} up=1.0,poll_duration_seconds=2.0,rejected_readings=2.0 7"]
+
+
+def test_states_of_victoriametrics_are_all_there_and_one_is_1() -> None:
+    """Two pumps at once, beside values: which point has which tags."""
+    states = {PUMP: "failed", "dcim_cdu_pump_state{pump=2}": "running"}
+    lines = lines_of(batch(values={SUPPLY: 32.0}, states=states, time_ms=7), "victoriametrics")
+    expected = {f"dcim_cdu,{HEAD},loop=secondary supply_temperature_celsius=32.0 7"}
+    for pump, current in (("1", "failed"), ("2", "running")):
+        for state in catalogue()["dcim_cdu_pump_state"].states:
+            value = "1.0" if state == current else "0.0"
+            expected.add(f"dcim_cdu,{HEAD},pump={pump},state={state} pump_state={value} 7")
+    expected.add(f"dcim_device,{HEAD} up=1.0,poll_duration_seconds=0.031,rejected_readings=0.0 7")
+    assert set(lines) == expected
+    assert len(lines) == len(expected)
+
+
+def test_the_points_of_all_dialects_carry_no_string_but_states_of_influxdb() -> None:
+    one = batch(values={SUPPLY: 32.0}, states={PUMP: "running"}, time_ms=7)
+    assert [line for line in lines_of(one, "victoriametrics") if '"' in line] == []
+    assert [line for line in lines_of(one) if '"' in line] == [f'dcim_cdu,{HEAD},pump=1 pump_state="running" 7']
+
+
+def test_an_event_without_a_series_and_one_of_a_series_that_nobody_knows() -> None:
+    event = Event(
+        agent="gw-3",
+        epoch="e",
+        seq=9,
+        time=7,
+        device="cdu-07",
+        device_class="cdu",
+        kind="down",
+        labels=LABELS,
+        text="timeout",
+    )
+    expected = f'dcim_event,{HEAD} kind="down",old="",new="",text="timeout",seq=9.0 7'
+    assert event_lines(event, TAGS, SeriesKeys()) == [expected]
+    unknown = msgspec.structs.replace(event, series="dcim_magic{x=1}")
+    assert event_lines(unknown, TAGS, SeriesKeys()) == [expected]
+
+
+def test_the_time_that_a_message_carried_is_in_seconds_beside_the_time_that_it_is_stored_under() -> None:
+    assert original_time_line(TAGS, 5_250, 7) == f"dcim_device,{HEAD} original_timestamp_seconds=5.25 7"

@@ -6,20 +6,21 @@ import time
 from collections import Counter
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector.counters import Counters
+from collector.counters import POLL_BUCKETS_S, Counters
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.readings import RESERVED, SeriesKeys, resolve
 from collector.self_metrics import Proof, SelfMetrics
-from collector.web.exposition import render
+from collector.web.exposition import LABEL_LIMIT, labels_text, render
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
 from rackflow.outbox.seam import OutboxStats
-from tests.collector.documents import LABELS, agent_batch, document, now_ms, status
+from tests.collector.documents import FLOW, LABELS, SUPPLY, agent_batch, document, now_ms, status
 from tests.servers.process import find_program
 
 
@@ -164,3 +165,100 @@ def test_ten_thousand_series_take_less_than_50_ms() -> None:
         assert series > 10_000
         assert text.count("\n") > 10_000
     assert min(spent) < 0.05
+
+
+CDU = 'site="cas1",room="dh1",row="b",rack="b07",feed="A",device="cdu-07"'
+PDU = 'site="cas1",device="pdu-1"'
+
+
+def lines_of_agents() -> list[str]:
+    """What is to be on the page of two agents, of which one has polled once over Modbus and one over what nobody told."""
+    gw, other = 'site="cas1",agent="gw-3"', 'site="cas1",agent="gw-4"'
+    duration = "dcim_agent_poll_duration_seconds"
+    histograms: list[str] = []
+    for own in (f'{gw},protocol="modbus"', other):
+        bounds = [(str(bound), 0 if bound < 0.02 else 1) for bound in POLL_BUCKETS_S] + [("+Inf", 1)]
+        histograms += [f'{duration}_bucket{{{own},le="{bound}"}} {count}' for bound, count in bounds]
+        histograms += [f"{duration}_sum{{{own}}} 0.02", f"{duration}_count{{{own}}} 1"]
+    return [
+        f"dcim_agent_clock_offset_seconds{{{gw}}} -0.25",
+        f"dcim_agent_clock_offset_seconds{{{other}}} -0.25",
+        f'dcim_agent_info{{{gw},version="0.1.0",python="3.11",hostname="gw"}} 1',
+        *histograms,
+        f"dcim_agent_up{{{gw}}} 1",
+    ]
+
+
+def lines_of_devices() -> list[str]:
+    """What is to be on the page of two devices, of which one has an identity and has answered."""
+    states = [(state, 1 if state == "tripped" else 0) for state in catalogue()["dcim_circuit_breaker_state"].states]
+    breaker = f'dcim_circuit_breaker_state{{{CDU},circuit="1"'
+    identity = 'vendor="Acme",model="L2L 100",serial="42",firmware="1.2",protocol="modbus",profile="aalc-rpu"'
+    return [
+        f'dcim_cdu_coolant_info{{{CDU},loop="secondary",fluid="pg25",additive="x",concentration="25 %"}} 1',
+        f'dcim_cdu_supply_temperature_celsius{{{CDU},loop="secondary"}} 32.5',
+        *(f'{breaker},state="{state}"}} {value}' for state, value in states),
+        f'dcim_device_info{{{CDU},agent="gw-3",device_class="cdu",{identity}}} 1',
+        f'dcim_device_info{{{PDU},agent="gw-4",device_class="pdu"}} 1',
+        f"dcim_device_last_success_timestamp_seconds{{{CDU}}} 1700000000.5",
+        f"dcim_device_poll_duration_seconds{{{CDU}}} 0.02",
+        f"dcim_device_poll_duration_seconds{{{PDU}}} 0.02",
+        f"dcim_device_rejected_readings{{{CDU}}} 1",
+        f"dcim_device_rejected_readings{{{PDU}}} 1",
+        f'dcim_device_up{{{CDU},agent="gw-3"}} 1',
+        f'dcim_device_up{{{PDU},agent="gw-4"}} 0',
+    ]
+
+
+def test_a_page_to_the_letter() -> None:
+    """A device with an identity and one without, two agents, of which one has said nothing; what is 0 and what is absent."""
+    latest = Latest(100_000)
+    described = msgspec.structs.replace(
+        document(), firmware="1.2", coolant={"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
+    )
+    latest.apply_document("cas1", described)
+    latest.apply_status(status("cdu-07"))
+    polled = one_batch({SUPPLY: 32.5}, {"dcim_circuit_breaker_state{circuit=1}": "tripped"})
+    one = msgspec.structs.replace(polled, time=1_700_000_000_500, interval_s=10.0, bad={FLOW: "range"})
+    latest.apply_batch("cas1", one, resolve(one, SeriesKeys()), 0.0, 1_700_000_000.75)
+    failed = msgspec.structs.replace(
+        one,
+        agent="gw-4",
+        device="pdu-1",
+        device_class="pdu",
+        up=False,
+        error="timeout",
+        labels={},
+        values={},
+        states={},
+    )
+    latest.apply_batch("cas1", failed, resolve(failed, SeriesKeys()), 0.0, 1_700_000_000.75)
+    expected = lines_of_agents() + lines_of_devices()
+    text, series = render(latest, 29.9)
+    assert [line for line in text.splitlines() if not line.startswith("#")] == expected
+    assert series == len(expected)
+    assert f"# HELP dcim_device_up {catalogue()['dcim_device_up'].help}\n# TYPE dcim_device_up gauge\n" in text
+    # What tells of the last poll goes with it; that the device is there, and when it answered last, stays.
+    left = [line for line in render(latest, 30.0)[0].splitlines() if line.startswith(("dcim_dev", "dcim_c"))]
+    assert [line.partition("{")[0] for line in left] == [
+        "dcim_cdu_coolant_info",
+        "dcim_device_info",
+        "dcim_device_info",
+        "dcim_device_last_success_timestamp_seconds",
+        "dcim_device_up",
+        "dcim_device_up",
+    ]
+    assert all(line.endswith(" 0") for line in left[-2:])
+
+
+def test_an_agent_that_is_gone_is_0_and_one_without_details_has_a_name_all_the_same() -> None:
+    latest = Latest(100)
+    gone = msgspec.structs.replace(status(online=False), version="", python="", hostname="")
+    latest.apply_status(gone)
+    lines = [line for line in render(latest, 0.0)[0].splitlines() if not line.startswith("#")]
+    assert lines == ['dcim_agent_info{site="cas1",agent="gw-3"} 1', 'dcim_agent_up{site="cas1",agent="gw-3"} 0']
+
+
+@pytest.mark.parametrize("length", [LABEL_LIMIT, LABEL_LIMIT + 1])
+def test_an_identity_that_is_too_long_is_cut(length: int) -> None:
+    assert labels_text(("serial", "x" * length), ("vendor", ""), ("model", "m")) == f'serial="{"x" * 256}",model="m"'

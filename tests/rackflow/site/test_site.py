@@ -45,7 +45,6 @@ def test_what_hangs_where(hall: Site) -> None:
     assert loop is not None
     assert loop.id == "tcs"
     assert hall.loop_of("a1") is None
-    assert [cdu.id for cdu in hall.cdus_of("fws")] == ["cdu-1", "cdu-2"]
     assert [meter.id for meter in hall.meters_of("it")] == ["meter-it"]
     assert [sensor.id for sensor in hall.sensors_at(rack="a2", position="outlet")] == ["a2-rear"]
     assert [sensor.id for sensor in hall.sensors_at(room="hall")] == ["a1-front", "a2-rear", "rope-1"]

@@ -1,0 +1,249 @@
+"""One MQTT 5 connection, as agent and collector need it: the only module that imports aiomqtt and paho-mqtt.
+
+aiomqtt runs the connection: the socket on the event loop, the handshake, keep-alive, subscribing and leaving. Underneath
+it is a client of paho-mqtt, which can do four things that aiomqtt 2.5 does not pass on: acknowledging by hand, publishing
+without a task per message, the reason code of each PUBACK, and the broker's limits in CONNACK. `paho_client` is the one
+place that reaches for it; everything else, here and on both sides, is public API of the two libraries.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+
+import aiomqtt
+from paho.mqtt.client import MQTT_ERR_SUCCESS, ConnectFlags, MQTTMessage
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from rackflow.errors import RackflowError
+from rackflow.process.broker import Broker
+
+__all__ = [
+    "BrokerError",
+    "Callbacks",
+    "Limits",
+    "MQTTMessage",
+    "MqttConnection",
+    "ReasonCode",
+    "Session",
+    "Will",
+    "paho_client",
+    "refusal",
+    "topic_of",
+]
+
+CONNECT_S = 5.0
+"""Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, and a stop must wait for it: threads cannot be cancelled."""
+
+BrokerError = (aiomqtt.MqttError, ValueError)
+"""What a connection may end with; ValueError is paho's for a host name that cannot be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What CONNACK says of session and broker; None where the broker sets no limit."""
+
+    session_present: bool
+    receive_maximum: int | None
+    packet_bytes: int | None
+
+
+def _ignore(*_: object) -> None:
+    """Nobody asked to hear of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """All are called on the event loop. `opened` is called before any message of the connection is received."""
+
+    opened: Callable[[Limits], None]
+    confirmed: Callable[[int, ReasonCode], None] = _ignore
+    """Message identifier and reason code of each PUBACK."""
+    received: Callable[[MQTTMessage], None] = _ignore
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when the connection ends without a goodbye."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session that outlives the connection: for how long, and how many messages may wait for their acknowledgement."""
+
+    expiry_s: int
+    receive_maximum: int
+
+    def properties(self) -> Properties:
+        found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+        found.SessionExpiryInterval = self.expiry_s
+        found.ReceiveMaximum = self.receive_maximum
+        return found
+
+
+class MqttConnection:
+    """A connection, open inside `async with`. With a `session`, messages are acknowledged by `acknowledge` alone."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        client_id: str,
+        callbacks: Callbacks,
+        *,
+        will: Will | None = None,
+        session: Session | None = None,
+        window: int | None = None,
+    ) -> None:
+        """`window` is how many published messages may wait for their PUBACK. Raises ConfigError, see `Broker.tls_context`."""
+        self._mqtt = aiomqtt.Client(
+            hostname=broker.host,
+            port=broker.port,
+            username=broker.username,
+            password=broker.password.get_secret_value() if broker.password else None,
+            identifier=client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
+            timeout=broker.timeout_s,
+            keepalive=broker.keepalive_s,
+            clean_start=session is None,
+            properties=session.properties() if session else None,
+            max_inflight_messages=window,
+            tls_context=broker.tls_context(),
+        )
+        self._paho = paho_client(self._mqtt)
+        self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
+        self._paho.manual_ack_set(session is not None)
+        self._callbacks = callbacks
+        self._aiomqtt_opened: Any = self._paho.on_connect
+        self._paho.on_connect = self._opened
+        self._paho.on_publish = self._confirmed
+        # Nothing reaches aiomqtt's own queue: it has no word of a message that was sent before (DUP), and reading it
+        # costs a task per message.
+        self._paho.on_message = self._received
+
+    async def __aenter__(self) -> Self:
+        await self._mqtt.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._mqtt.__aexit__(kind, error, trace)
+
+    @property
+    def timeout_s(self) -> float:
+        """Longest wait for an answer of the broker, the goodbye included."""
+        return self._mqtt.timeout
+
+    @timeout_s.setter
+    def timeout_s(self, value: float) -> None:
+        self._mqtt.timeout = value
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a socket; there is none after the broker or the network has ended the connection."""
+        return self._paho.socket() is not None
+
+    async def lost(self) -> str:
+        """Wait for the end of the connection; returns why."""
+        try:
+            # The queue stays empty (see above), so this ends with the connection, and only then.
+            await anext(self._mqtt.messages)
+        except aiomqtt.MqttError as error:
+            return str(error.__cause__ or "closed from here")
+        raise AssertionError("a message in aiomqtt's queue")  # pragma: no cover - on_message is ours
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> tuple[int, str]:
+        """Hand a message to the socket, QoS 1; returns its identifier, and why it cannot be sent, empty where it can."""
+        info = self._paho.publish(topic, payload, 1, retain)
+        return info.mid, "" if info.rc == MQTT_ERR_SUCCESS else str(aiomqtt.MqttCodeError(info.rc))
+
+    def acknowledge(self, mid: int) -> None:
+        """PUBACK for a received message of this connection."""
+        self._paho.ack(mid, 1)
+
+    async def subscribe(self, filters: Sequence[str]) -> list[ReasonCode]:
+        """Subscribe at QoS 1; returns the refusals. Raises BrokerError."""
+        codes = await self._mqtt.subscribe([(each, 1) for each in filters])
+        return [code for code in codes if isinstance(code, ReasonCode) and code.is_failure]
+
+    async def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Raises BrokerError, also where the broker does not answer in time."""
+        await self._mqtt.unsubscribe(list(filters))
+
+    def drop(self) -> None:
+        """Close the socket of an attempt that failed half-way. aiomqtt 2.5.1 leaves it open (no public issue)."""
+        self._paho.disconnect()
+
+    def _opened(
+        self,
+        client: PahoClient,
+        userdata: Any,  # noqa: ANN401 - paho's own signature
+        flags: ConnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if not reason_code.is_failure:
+            self._callbacks.opened(
+                Limits(
+                    flags.session_present,
+                    getattr(properties, "ReceiveMaximum", None),
+                    getattr(properties, "MaximumPacketSize", None),
+                )
+            )
+        # Whoever waits in `async with` goes on once aiomqtt has heard of it.
+        self._aiomqtt_opened(client, userdata, flags, reason_code, properties)
+
+    def _confirmed(
+        self,
+        client: PahoClient,  # noqa: ARG002 - paho's own signature
+        userdata: Any,  # noqa: ANN401, ARG002 - paho's own signature
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,  # noqa: ARG002 - paho's own signature
+    ) -> None:
+        self._callbacks.confirmed(mid, reason_code)
+
+    def _received(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
+        self._callbacks.received(message)
+
+
+def paho_client(client: aiomqtt.Client) -> PahoClient:
+    """The client of paho-mqtt inside an aiomqtt client: the one private attribute of a library that Rackflow's MQTT needs.
+
+    aiomqtt 2.5.1 has no public way to acknowledge by hand: https://github.com/empicano/aiomqtt/issues/345, offered in
+    https://github.com/empicano/aiomqtt/pull/346 and open since 2024; this attribute is the workaround named there.
+    pyproject.toml keeps aiomqtt below 3, and `tests/rackflow/test_libraries.py` fails first where it has moved.
+
+    Raises RackflowError where there is no such client.
+    """
+    found = getattr(client, "_client", None)
+    if not isinstance(found, PahoClient):
+        raise RackflowError(
+            f"aiomqtt {version('aiomqtt')} keeps its paho-mqtt client elsewhere than 2.5 did; install aiomqtt 2.5"
+        )
+    return found
+
+
+def refusal(error: BaseException) -> ReasonCode | None:
+    """The broker's reason for refusing the connection, where it has given one."""
+    code = getattr(error, "rc", None)
+    return code if isinstance(code, ReasonCode) else None
+
+
+def topic_of(message: MQTTMessage) -> str:
+    """The topic, empty where it is not UTF-8, which MQTT forbids.
+
+    paho-mqtt 2.2.0 notices only when it is asked for the topic: https://github.com/eclipse-paho/paho.mqtt.python/issues/173.
+    """
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return ""

@@ -1,0 +1,103 @@
+"""One device and its loop without a broker: the device answers by a script, and what is said of it is heard at the outbox."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from agent.config import Device
+from agent.loop import DeviceLoop, Outlet
+from agent.readings import Identified, Identity, Readings
+from agent.self_metrics import Counters
+from rackflow import Batch, DeviceDocument, Event, decode
+from rackflow.catalogue import PollClass
+from rackflow.errors import DeviceError
+from rackflow.outbox.memory import MemoryOutbox
+
+CHARGE, LOAD = "dcim_ups_battery_charge_ratio", "dcim_ups_output_load_ratio"
+SOURCE, BATTERY = "dcim_ups_output_source", "dcim_ups_battery_state"
+LABELS = {"site": "t1", "rack": "r7"}
+WALL_S = 1_800_000_000.1234
+NORMAL = Readings(values={CHARGE: 0.5}, states={SOURCE: "normal"})
+IDENTIFIED = Identified("memory", "ups", Identity("Test", "Memory 1", "S1", "F1"), frozenset({"safety"}))
+
+
+@dataclass
+class ScriptedDevice:
+    """A device that answers each opening and each poll with the next line of its script, and the last one ever after."""
+
+    polls: list[Readings | DeviceError]
+    opens: list[Identified | DeviceError] = field(default_factory=lambda: [IDENTIFIED])
+    closing: DeviceError | None = None
+    closed: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    async def open(self) -> Identified:
+        self.asked.append("open")
+        found = self.opens.pop(0) if len(self.opens) > 1 else self.opens[0]
+        if isinstance(found, DeviceError):
+            raise found
+        return found
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:
+        assert now == WALL_S
+        self.asked.append(poll_class)
+        found = self.polls.pop(0) if len(self.polls) > 1 else self.polls[0]
+        if isinstance(found, DeviceError):
+            raise found
+        return found
+
+    async def close(self) -> None:
+        self.closed += 1
+        if self.closing:
+            raise self.closing
+
+
+@dataclass
+class Life:
+    """What one device has said so far."""
+
+    loop: DeviceLoop
+    outbox: MemoryOutbox
+    tally: Counters
+    said: list[Batch | Event] = field(default_factory=list)
+    documents: list[DeviceDocument] = field(default_factory=list)
+
+    async def hear(self, batches: int) -> None:
+        """Listen until so many batches have come altogether."""
+        async with asyncio.timeout(20):
+            while len(self.batches()) < batches:
+                message = await self.outbox.take()
+                kind = message.topic.split("/")[4]
+                assert message.topic in {f"rackflow/v1/t1/gw-1/{each}/ups-1" for each in ("batch", "event")}
+                payload = message.payload
+                self.said.append(decode(payload, Batch) if kind == "batch" else decode(payload, Event))
+
+    def batches(self) -> list[Batch]:
+        return [each for each in self.said if isinstance(each, Batch)]
+
+    def events(self) -> list[tuple[str, str, str, str]]:
+        return [(each.kind, each.series, each.old, each.new) for each in self.said if isinstance(each, Event)]
+
+    def course(self) -> list[str]:
+        """Batches by outcome and events by kind, in their order."""
+        return [each.kind if isinstance(each, Event) else each.error or "up" for each in self.said]
+
+
+@contextlib.asynccontextmanager
+async def living(
+    script: ScriptedDevice, intervals: dict[PollClass, float] | None = None, draw: float = 0.5, **changes: object
+) -> AsyncIterator[Life]:
+    tally, outbox = Counters(), MemoryOutbox("E", 1 << 20)
+    documents: list[DeviceDocument] = []
+    outlet = Outlet("t1", "gw-1", "E", outbox, tally, documents.append, lambda: WALL_S, lambda: draw)
+    device = Device.model_validate({"id": "ups-1", "host": "h", "credential": "c", **changes})
+    loop = DeviceLoop(device, LABELS, intervals or {"safety": 0.02}, script, outlet)
+    life = Life(loop, outbox, tally, documents=documents)
+    task = asyncio.ensure_future(loop.run())
+    try:
+        yield life
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()

@@ -1,0 +1,58 @@
+"""Clients that answer from memory and note what they are asked."""
+
+from collections.abc import Sequence
+
+from agent.profile.recognise import numbers
+from agent.snmp.seam import SnmpValue
+from rackflow.errors import DeviceProtocolError, DeviceTimeout
+from rackflow.recording.mbrec import RegisterTable
+
+
+class MemorySnmp:
+    """A device in memory that notes what it is asked."""
+
+    def __init__(self, values: dict[str, SnmpValue]) -> None:
+        self.values = values
+        self.asked: list[list[str]] = []
+        self.walks = 0
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        self.asked.append(list(oids))
+        return {oid: self.values[oid] for oid in oids if oid in self.values}
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        self.walks += 1
+        below = [(name, value) for name, value in self.values.items() if name.startswith(f"{oid}.")]
+        return dict(below[:limit])
+
+    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+        self.asked.append([oid])
+        behind = [(name, value) for name, value in self.values.items() if numbers(name) > numbers(oid)]
+        return min(behind, key=lambda each: numbers(each[0]), default=None)
+
+    def limit(self, objects: int) -> None:
+        """Memory has no limit."""
+
+    async def close(self) -> None:
+        self.values = {}
+
+
+class MemoryModbus:
+    """Registers in memory; an address outside them is refused, as devices do."""
+
+    def __init__(self, registers: dict[int, int]) -> None:
+        self.registers = registers
+        self.requests: list[tuple[int, int]] = []
+        self.silent = False
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        self.requests.append((address, count))
+        if self.silent:
+            raise DeviceTimeout("no answer", device="d", operation="read")
+        wanted = range(address, address + count)
+        if table != "holding" or unit != 12 or not all(at in self.registers for at in wanted):
+            raise DeviceProtocolError("exception 2, illegal data address", device="d", operation="read")
+        return [self.registers[at] for at in wanted]
+
+    async def close(self) -> None:
+        self.registers = {}

@@ -1,0 +1,227 @@
+"""What a profile's words become in a plan: which slots, read from where, decoded how, asked for when."""
+
+import pytest
+
+from agent.profile import parse_profile
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot
+from agent.profile.plan import ClassPlan, Plan, plan_device, without
+from agent.profile.schema import Profile
+from rackflow.catalogue import PollClass
+
+ROOT = "1.3.6.1.4.1.99999"
+HEAD = """
+version: 1
+profile: small
+class: pdu
+title: A device
+source: a manual
+evidence: unverified
+"""
+SNMP = HEAD + f"protocol: snmp\nrecognise: {{subtrees: [{ROOT}]}}\nabsent: [-1]\n"
+WATTS, VOLTS = "dcim_pdu_input_power_watts", "dcim_pdu_phase_voltage_volts"
+
+
+def snmp(points: str = "", tables: str = "") -> Profile:
+    text = SNMP + (f"points:\n{points}" if points else "") + (f"tables:\n{tables}" if tables else "")
+    return parse_profile(text.replace("R.", f"{ROOT}."), "small.yaml")
+
+
+def table(*points: str, **keys: str) -> str:
+    labels = "{inlet: {index: 1}, phase: {index: 2, map: {1: L1, 2: L2}}}"
+    keys = {"rows": "R.1.9", "labels": labels, **keys}
+    return (
+        "  - name: phases\n"
+        + "".join(f"    {key}: {value}\n" for key, value in keys.items())
+        + "    points:\n"
+        + "".join(f"      - {{{point}}}\n" for point in points)
+    )
+
+
+def planned(profile: Profile, *rows: str, cells: dict[str, RawValue] | None = None) -> dict[str, Slot]:
+    given = {name.replace("R.", f"{ROOT}."): value for name, value in (cells or {}).items()}
+    plan = plan_device(profile, {"phases": rows}, given, None)
+    return {slot.key: slot for part in plan.classes.values() for slot in part.slots}
+
+
+def only(profile: Profile, *rows: str, cells: dict[str, RawValue] | None = None) -> Slot:
+    (slot,) = planned(profile, *rows, cells=cells).values()
+    return slot
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "numerator", "denominator"),
+    [
+        ("watt", "1", 1, 1),
+        ("kilowatt", "1", 1000, 1),
+        ("watt", "0.1", 1, 10),
+        ("kilowatt", "0.01", 10, 1),
+        ("watt", "-1/3", -1, 3),
+    ],
+)
+def test_unit_and_scale_become_one_exact_fraction(unit: str, scale: str, numerator: int, denominator: int) -> None:
+    slot = only(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: {unit}, scale: {scale!r}}}\n"))
+    assert slot.decoders == (Decoder(f"{ROOT}.2.0", numerator, denominator, 0.0, absent=frozenset({-1})),)
+
+
+def test_what_a_source_says_reaches_its_decoder() -> None:
+    slot = only(
+        snmp(
+            f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt, shift: -5, absent: [], expect: [1, 9], absolute: true,"
+            " text: number, words: {'Off': 0},"
+            " fallback: [{oid: R.3.0, unit: kilowatt, absent: [7], inverted: true}]}\n"
+        )
+    )
+    assert slot.decoders == (
+        Decoder(f"{ROOT}.2.0", shift=-5, expect=(1.0, 9.0), absolute=True, text="number", words={"off": 0.0}),
+        Decoder(f"{ROOT}.3.0", 1000, absent=frozenset({7}), inverted=True),
+    )
+    states = "  - {metric: dcim_ups_output_source, oid: R.2.0, states: {3: normal}}\n"
+    assert only(snmp(states)).decoders[0].states == {3: "normal"}
+    numbers = "  - {metric: dcim_pdu_outlet_on, labels: {outlet: '1'}, oid: R.2.0, numbers: {1: 0, 2: 1}}\n"
+    assert only(snmp(numbers)).decoders[0].numbers == {1: 0.0, 2: 1.0}
+
+
+def test_an_affine_unit_brings_its_offset() -> None:
+    point = "  - {metric: dcim_env_temperature_celsius, labels: {sensor: '1'}, oid: R.2.0, unit: fahrenheit}\n"
+    (decoder,) = only(snmp(point)).decoders
+    assert (decoder.numerator, decoder.denominator) == (5, 9)
+    assert decoder.offset == pytest.approx(-160 / 9)
+
+
+def test_each_bit_is_a_series_of_its_own_labels() -> None:
+    point = (
+        "  - {metric: dcim_device_alarm_active, labels: {severity: warning}, oid: R.2.0,"
+        " bits: {0: {alarm: overload}, 5: {alarm: on_battery}}}\n"
+    )
+    assert {key: slot.decoders[0].bit for key, slot in planned(snmp(point)).items()} == {
+        "dcim_device_alarm_active{alarm=overload,severity=warning}": 0,
+        "dcim_device_alarm_active{alarm=on_battery,severity=warning}": 5,
+    }
+
+
+def test_a_row_is_there_where_table_and_point_both_say_so() -> None:
+    point = f"metric: {VOLTS}, oid: R.1.9, unit: volt, when: {{column: R.1.4, in: [1]}}"
+    profile = snmp(tables=table(point, when="{column: R.1.3, in: [1]}"))
+    cells: dict[str, RawValue] = {
+        f"R.1.{column}.{row}": value
+        for row, (three, four) in {"1.1": (1, 1), "1.2": (1, 2), "2.1": (2, 1)}.items()
+        for column, value in ((3, three), (4, four))
+    }
+    assert list(planned(profile, "1.1", "1.2", "2.1", "2.2", cells=cells)) == [f"{VOLTS}{{inlet=1,phase=L1}}"]
+
+
+def test_a_points_labels_and_gate_go_before_those_of_its_table() -> None:
+    profile = snmp(
+        tables=table(
+            f"metric: {VOLTS}, oid: R.1.9, unit: volt",
+            "metric: dcim_pdu_phase_current_amperes, oid: R.1.8, unit: ampere, labels: {phase: L3},"
+            " gate: {oid: R.6.0, in: [4], missing: [5], optional: true}",
+            gate="{column: R.1.7, in: [1, 2]}",
+        )
+    )
+    slots = planned(profile, "1.1")
+    assert {key: slot.gate for key, slot in slots.items()} == {
+        f"{VOLTS}{{inlet=1,phase=L1}}": Gate(f"{ROOT}.1.7.1.1", frozenset({1, 2}), frozenset()),
+        "dcim_pdu_phase_current_amperes{inlet=1,phase=L3}": Gate(
+            f"{ROOT}.6.0", frozenset({4}), frozenset({5}), optional=True
+        ),
+    }
+    plan = plan_device(profile, {"phases": ["1.1"]}, {}, None)
+    assert plan.classes["fast"].oids == (f"{ROOT}.1.8.1.1", f"{ROOT}.6.0")
+
+
+def test_the_poll_class_is_the_catalogues_unless_the_point_says_another() -> None:
+    point = f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt%s}}\n"
+    assert plan_device(snmp(point % ""), {}, {}, None).classes.keys() == {"fast"}
+    assert plan_device(snmp(point % ", poll: slow"), {}, {}, None).classes.keys() == {"slow"}
+
+
+def test_a_series_claimed_twice_is_the_first_ones_and_told_in_whatever_class() -> None:
+    profile = snmp(
+        tables=table(
+            f"metric: {VOLTS}, oid: R.1.9, unit: volt, when: {{column: R.1.4, in: [1]}}",
+            f"metric: {VOLTS}, oid: R.1.8, unit: volt, poll: slow, when: {{column: R.1.4, without: [x]}}",
+        )
+    )
+    cells: dict[str, RawValue] = {f"{ROOT}.1.4.1.1": 1, f"{ROOT}.1.4.1.2": 2}
+    plan = plan_device(profile, {"phases": ["1.1", "1.2"]}, cells, None)
+    assert plan.duplicates == (f"{VOLTS}{{inlet=1,phase=L1}}",)
+    assert {poll: part.oids for poll, part in plan.classes.items()} == {
+        "normal": (f"{ROOT}.1.9.1.1",),
+        "slow": (f"{ROOT}.1.8.1.2",),
+    }
+
+
+def test_a_fallback_whose_unit_a_row_does_not_tell_is_left_out_and_so_is_a_row_without_any() -> None:
+    by_cell = "{column: R.1.5, map: {1: volt}}"
+    profile = snmp(
+        tables=table(
+            f"metric: {VOLTS}, oid: R.1.9, unit_by: {by_cell}, fallback: [{{oid: R.1.8, unit: volt, decimals: R.1.6}}]"
+        )
+    )
+    cells: dict[str, RawValue] = {"R.1.5.1.1": 1, "R.1.6.1.1": 1, "R.1.5.1.2": 9, "R.1.6.1.2": 2, "R.1.5.2.1": 9}
+    slots = planned(profile, "1.1", "1.2", "2.1", cells=cells)
+    assert {key: [(each.ref, each.denominator) for each in slot.decoders] for key, slot in slots.items()} == {
+        f"{VOLTS}{{inlet=1,phase=L1}}": [(f"{ROOT}.1.9.1.1", 1), (f"{ROOT}.1.8.1.1", 10)],
+        f"{VOLTS}{{inlet=1,phase=L2}}": [(f"{ROOT}.1.8.1.2", 100)],
+    }
+
+
+MODBUS = (
+    HEAD.replace("pdu", "cdu")
+    + """protocol: modbus
+modbus: {table: input, order: little-swapped}
+points:
+  - {metric: dcim_cdu_leak_detected, labels: {detector: internal}, register: 0, bit: 3}
+  - {metric: dcim_cdu_leak_detected, labels: {detector: external}, register: 0, bit: 4}
+  - {metric: dcim_cdu_supply_temperature_celsius, labels: {loop: secondary}, register: 2, type: float32, unit: celsius}
+  - metric: dcim_cdu_return_temperature_celsius
+    labels: {loop: secondary}
+    register: 4
+    table: holding
+    order: big
+    type: int16
+    unit: celsius
+"""
+)
+
+
+def test_registers_are_asked_for_once_in_their_table_type_and_order() -> None:
+    plan = plan_device(parse_profile(MODBUS, "small.yaml"), {}, {}, None)
+    part = plan.classes["safety"]
+    refs = ["input:0:uint16:little-swapped", "input:2:float32:little-swapped", "holding:4:int16:big"]
+    assert [slot.decoders[0].ref for slot in part.slots] == [refs[0], *refs]
+    assert [slot.decoders[0].bit for slot in part.slots] == [3, 4, None, None]
+    assert [(block.table, block.address, block.count) for block in part.blocks] == [("holding", 4, 1), ("input", 0, 4)]
+    assert sorted(field.ref for block in part.blocks for field in block.fields) == sorted(refs)
+    assert part.oids == ()
+
+
+def gated(*refs: str, gate: Gate | None = None) -> Slot:
+    (slot,) = planned(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt}}\n")).values()
+    return Slot(refs[0], slot.metric, tuple(Decoder(ref) for ref in refs), gate)
+
+
+def less(absent: set[str], *slots: Slot, poll: PollClass = "fast") -> tuple[list[str], tuple[str, ...]]:
+    """Keys of the slots that are left, and what is asked for them."""
+    wanted = dict.fromkeys(
+        ref
+        for slot in slots
+        for ref in [*(each.ref for each in slot.decoders), *([slot.gate.ref] if slot.gate else [])]
+    )
+    trimmed = without(Plan({poll: ClassPlan(slots, tuple(wanted))}, ("twice",)), lambda ref: ref in absent)
+    assert trimmed.duplicates == ("twice",)
+    part = trimmed.classes.get(poll)
+    return ([slot.key for slot in part.slots], part.oids) if part else ([], ())
+
+
+def test_a_plan_without_what_a_device_lacks() -> None:
+    must, may = (Gate("g", frozenset({1}), frozenset(), optional) for optional in (False, True))
+    assert less(set(), gated("a", "b"), gated("c", gate=must)) == (["a", "c"], ("a", "b", "c", "g"))
+    assert less({"a"}, gated("a", "b"), gated("c")) == (["a", "c"], ("b", "c"))
+    assert less({"a", "b"}, gated("a", "b"), gated("c")) == (["c"], ("c",))
+    assert less({"g"}, gated("a", gate=must), gated("c")) == (["c"], ("c",))
+    assert less({"g"}, gated("a", gate=may), gated("c")) == (["a", "c"], ("a", "c"))
+    assert less(set(), gated("a", gate=may)) == (["a"], ("a", "g"))
+    assert less({"c"}, gated("c", gate=must), gated("a", gate=must)) == (["a"], ("g", "a"))
+    assert less({"a", "c"}, gated("a"), gated("c")) == ([], ())

@@ -1,0 +1,77 @@
+"""Numbers with units in text: every unit word that devices write, and the ways in which they write numbers."""
+
+from fractions import Fraction
+
+import pytest
+
+from agent.profile.quantity import leading_number, quantity
+from rackflow.units import WIRE_UNITS
+
+WRITTEN: dict[str, dict[str, float | str]] = {
+    "volts": {"230 V": 230, "230VAC": 230, "48 Vdc": 48, "480 mV": "0.48"},
+    "amperes": {"16 A": 16, "1600 mA": "1.6"},
+    "watts": {"5 W": 5, "5 kW": 5000},
+    "voltamperes": {"5 VA": 5, "5 kVA": 5000},
+    "vars": {"5 var": 5, "5 kvar": 5000},
+    "joules": {"2 Wh": 7200, "2 kWh": 7_200_000},
+    "hertz": {"50.0Hz": 50},
+    "ratio": {"85 %": "0.85", "45 %RH": "0.45", "45 RH%": "0.45"},
+    "celsius": {"25 C": 25, "25 degC": 25, "77 F": 25, "77 degF": 25, "25 °C": 25, "25 ºC": 25, "77 deg. F": 25},
+    "seconds": {"9 s": 9, "9 sec": 9, "9 min": 540, "9 minutes": 540, "2 h": 7200, "2 hours": 7200},
+    "rpm": {"2400 rpm": 2400},
+    "pascals": {"9 Pa": 9, "9 kPa": 9000, "1.5 bar": 150_000, "10 psi": "68947.57293168"},
+    "cubic_meters_per_second": {
+        "60 l/min": "0.001",
+        "60 lpm": "0.001",
+        "3 l/s": "0.003",
+        "36 m3/h": "0.01",
+        "1000 gpm": "0.0630901964",
+    },
+    "meters_per_second": {"2.5 m/s": "2.5"},
+}
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "value"),
+    [(base, text, value) for base, texts in WRITTEN.items() for text, value in texts.items()],
+)
+def test_every_unit_word_gives_the_base_unit(base: str, text: str, value: float | str) -> None:
+    found = quantity(text)
+    assert found is not None
+    number, unit = found
+    wire = WIRE_UNITS[unit]
+    assert wire.base == base
+    assert number * float(wire.factor) + float(wire.offset) == pytest.approx(float(Fraction(value)), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("21.5 C", 21.5),
+        ("21,5 C", 21.5),
+        ("-3 C", -3.0),
+        ("+3C", 3.0),
+        ("  7 C", 7.0),
+        ("1.2e3 C", 1200.0),
+        ("5E-1 C", 0.5),
+        ("5E+1C", 50.0),
+    ],
+)
+def test_numbers_as_devices_write_them(text: str, number: float) -> None:
+    assert quantity(text) == (number, "celsius")
+    assert leading_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "C", "12", "12 ", "12 parsecs", "twelve C", "- 3 C", ".5 C"])
+def test_what_is_no_quantity_is_none(text: str) -> None:
+    assert quantity(text) is None
+
+
+def test_dots_and_spaces_about_a_unit_do_not_matter() -> None:
+    assert [quantity(text) for text in ("12 V.", "12 V;", "12 V,", "45 % RH", "12 deg C")] == [
+        (12.0, "volt"),
+        (12.0, "volt"),
+        (12.0, "volt"),
+        (45.0, "percent"),
+        (12.0, "celsius"),
+    ]

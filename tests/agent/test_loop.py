@@ -1,0 +1,245 @@
+"""The life of one device: what its batches, events and document say of it, over everything that it may do."""
+
+import asyncio
+
+import pytest
+
+from agent.config import CoolantConfig
+from agent.readings import Identified, Identity, Readings
+from rackflow import Event
+from rackflow.catalogue import PollClass
+from rackflow.documents import Coolant
+from rackflow.errors import (
+    DeviceAuthError,
+    DeviceDecodeError,
+    DeviceError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+)
+from tests.agent.device_life import BATTERY, CHARGE, IDENTIFIED, LABELS, LOAD, NORMAL, SOURCE, ScriptedDevice, living
+
+FAULTS: list[tuple[type[DeviceError], str]] = [
+    (DeviceTimeout, "timeout"),
+    (DeviceUnreachable, "unreachable"),
+    (DeviceAuthError, "auth"),
+    (DeviceProtocolError, "protocol"),
+    (DeviceDecodeError, "decode"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), FAULTS)
+async def test_a_failed_poll_is_a_batch_that_says_down_and_why(fault: type[DeviceError], kind: str) -> None:
+    async with living(ScriptedDevice([NORMAL, fault("x"), NORMAL])) as life:
+        await life.hear(3)
+    good, failed, again = life.batches()[:3]
+    assert (good.up, good.error, good.values, good.states) == (True, None, {CHARGE: 0.5}, {SOURCE: "normal"})
+    assert (failed.up, failed.error) == (False, kind)
+    assert (failed.values, failed.states, failed.bad) == ({}, {}, {})
+    assert (failed.device_class, failed.poll, failed.interval_s, failed.labels) == ("ups", "safety", 0.02, LABELS)
+    assert (again.up, again.error) == (True, None)
+    assert life.tally.failures == {("snmp", kind): 1}
+
+
+@pytest.mark.parametrize(("fault", "kind"), FAULTS)
+async def test_a_device_that_does_not_open_says_why_and_is_of_unknown_class(
+    fault: type[DeviceError], kind: str
+) -> None:
+    async with living(ScriptedDevice([NORMAL], [fault("x"), IDENTIFIED])) as life:
+        await life.hear(2)
+    failed, good = life.batches()[:2]
+    assert (failed.up, failed.error, failed.device_class, failed.poll) == (False, kind, "unknown", "safety")
+    assert 0 <= failed.duration_s < 5
+    assert (good.up, good.device_class) == (True, "ups")
+    assert (life.tally.failures["snmp", kind], life.tally.polls["snmp"]) == (1, len(life.batches()))
+
+
+async def test_a_batch_carries_who_when_and_what() -> None:
+    readings = Readings({CHARGE: 0.5}, {SOURCE: "normal"}, {LOAD: "sentinel"})
+    async with living(ScriptedDevice([readings])) as life:
+        await life.hear(3)
+        assert life.loop.up
+    first = life.batches()[0]
+    assert (first.agent, first.epoch, first.device, first.time) == ("gw-1", "E", "ups-1", 1_800_000_000_123)
+    assert (first.values, first.states, first.bad) == ({CHARGE: 0.5}, {SOURCE: "normal"}, {LOAD: "sentinel"})
+    assert [each.seq for each in life.said] == [1, 2, 3]
+    assert 0 <= first.duration_s < 5
+    polls = life.tally.polls["snmp"]
+    assert polls >= 3
+    assert (life.tally.samples, life.tally.rejected) == (3 * polls, {"sentinel": polls})
+
+
+async def test_a_number_that_json_cannot_say_is_rejected_beside_what_else_was() -> None:
+    readings = Readings({CHARGE: float("inf"), LOAD: 0.5}, {}, {"dcim_ups_input_voltage_volts": "null"})
+    async with living(ScriptedDevice([readings])) as life:
+        await life.hear(1)
+    assert life.batches()[0].values == {LOAD: 0.5}
+    assert life.batches()[0].bad == {CHARGE: "range", "dcim_ups_input_voltage_volts": "null"}
+
+
+async def test_down_is_told_once_with_the_third_failure_and_up_once_with_the_first_success() -> None:
+    script = ScriptedDevice([NORMAL, *[DeviceTimeout(f"no answer {at}") for at in range(1, 4)], NORMAL])
+    script.opens = [IDENTIFIED, DeviceUnreachable("refused"), DeviceUnreachable("refused"), IDENTIFIED]
+    async with living(script) as life:
+        await life.hear(8)
+    down = ["up", "timeout", "timeout", "timeout", "down", "unreachable", "unreachable"]
+    assert life.course() == [*down, "up", "up", "up"]
+    told = [each for each in life.said if isinstance(each, Event)]
+    assert [each.kind for each in told] == ["down", "up"]
+    assert (told[0].text, told[0].device_class, told[0].labels) == ("no answer 3", "ups", LABELS)
+    assert (told[0].series, told[0].old, told[0].new, told[1].text) == ("", "", "", "")
+    assert (told[0].time, told[0].epoch, told[0].agent) == (1_800_000_000_123, "E", "gw-1")
+    assert script.asked[:7] == ["open", "safety", "safety", "safety", "safety", "open", "open"]
+
+
+async def test_two_failures_are_no_edge() -> None:
+    lost = DeviceTimeout("no answer")
+    async with living(ScriptedDevice([NORMAL, lost, lost, NORMAL, lost, lost, NORMAL])) as life:
+        await life.hear(7)
+    assert life.course()[:7] == ["up", "timeout", "timeout", "up", "timeout", "timeout", "up"]
+    assert life.events() == []
+
+
+async def test_a_dead_device_says_when_it_is_asked_next() -> None:
+    lost = DeviceTimeout("no answer")
+    async with living(ScriptedDevice([NORMAL], [lost, lost, lost, lost, lost, IDENTIFIED])) as life:
+        await life.hear(7)
+    pauses = [batch.interval_s for batch in life.batches()[:6]]
+    # Half way between the interval and a ceiling that doubles: 0.04, 0.08, 0.16 s.
+    assert pauses == pytest.approx([0.02, 0.02, 0.03, 0.05, 0.09, 0.02])
+    assert life.events() == [("down", "", "", ""), ("up", "", "", "")]
+
+
+async def test_a_device_that_fails_is_not_up_until_it_answers() -> None:
+    async with living(ScriptedDevice([NORMAL, DeviceTimeout("x")], [IDENTIFIED, DeviceTimeout("x")])) as life:
+        assert not life.loop.up
+        await life.hear(2)
+        assert not life.loop.up
+
+
+async def test_a_text_of_any_length_fits_an_event() -> None:
+    async with living(ScriptedDevice([NORMAL], [DeviceTimeout("x" * 500)])) as life:
+        await life.hear(4)
+    (down,) = (each for each in life.said if isinstance(each, Event))
+    assert down.text == "x" * 200
+
+
+async def test_each_change_of_a_state_is_told_once_with_what_it_was() -> None:
+    states: list[dict[str, str]] = [
+        {SOURCE: "normal"},
+        {SOURCE: "normal"},
+        {SOURCE: "battery", BATTERY: "low"},  # a state that is new is no change
+        {SOURCE: "battery", BATTERY: "low"},
+        {BATTERY: "normal"},
+        {SOURCE: "normal", BATTERY: "normal"},  # changed while it was away
+        {SOURCE: "bypass", BATTERY: "low"},
+    ]
+    async with living(ScriptedDevice([Readings(states=each) for each in states])) as life:
+        await life.hear(9)
+    assert life.events() == [
+        ("state", SOURCE, "normal", "battery"),
+        ("state", BATTERY, "low", "normal"),
+        ("state", SOURCE, "battery", "normal"),
+        ("state", SOURCE, "normal", "bypass"),
+        ("state", BATTERY, "normal", "low"),
+    ]
+    assert life.course()[:5] == ["up", "up", "up", "state", "up"]
+
+
+async def test_a_change_across_an_outage_is_told() -> None:
+    lost = DeviceTimeout("no answer")
+    script = ScriptedDevice([NORMAL, lost, lost, lost, Readings(states={SOURCE: "battery"})])
+    async with living(script) as life:
+        await life.hear(6)
+    assert life.course()[:8] == ["up", "timeout", "timeout", "timeout", "down", "up", "up", "state"]
+    assert life.events()[-1] == ("state", SOURCE, "normal", "battery")
+
+
+async def test_states_of_one_poll_class_are_no_news_for_another() -> None:
+    both = Identified("memory", "ups", Identity(), frozenset({"safety", "fast"}))
+    fast, safety = Readings(states={BATTERY: "low"}), Readings(states={SOURCE: "normal"})
+    script = ScriptedDevice([safety, fast, safety], [both])
+    async with living(script, {"safety": 0.02, "fast": 3600.0}) as life:
+        await life.hear(5)
+    assert script.asked[:4] == ["open", "safety", "fast", "safety"]
+    assert [batch.poll for batch in life.batches()[:3]] == ["safety", "fast", "safety"]
+    assert [batch.interval_s for batch in life.batches()[:3]] == [0.02, 3600.0, 0.02]
+    assert life.events() == []
+
+
+async def test_a_device_with_nothing_to_poll_has_failed() -> None:
+    nothing = Identified("memory", "ups", Identity(), frozenset())
+    async with living(ScriptedDevice([NORMAL], [nothing])) as life:
+        await life.hear(4)
+    assert life.course()[:4] == ["decode", "decode", "decode", "down"]
+    assert life.documents == []
+
+
+async def test_a_document_goes_out_where_anything_in_it_is_new() -> None:
+    lost = [DeviceTimeout("no answer")] * 3
+    other = Identified("memory", "ups", Identity("Test", "Memory 2", "S2", "F2"), frozenset({"safety"}))
+    script = ScriptedDevice([NORMAL, *lost, NORMAL, *lost, NORMAL], [IDENTIFIED, IDENTIFIED, other])
+    async with living(script) as life:
+        await life.hear(9)
+    assert [each.serial for each in life.documents] == ["S1", "S2"]
+    first = life.documents[0]
+    assert (first.agent, first.device, first.device_class, first.profile) == ("gw-1", "ups-1", "ups", "memory")
+    assert (first.vendor, first.model, first.firmware) == ("Test", "Memory 1", "F1")
+    assert (first.protocol, first.time, first.labels) == ("snmp", 1_800_000_000_123, LABELS)
+
+
+async def test_a_document_has_the_intervals_of_what_is_polled_and_the_coolants_of_both_sides() -> None:
+    found = Identified(
+        "memory", "cdu", Identity(), frozenset({"slow", "fast"}), {"primary": "water", "secondary": "pg25"}
+    )
+    intervals: dict[PollClass, float] = {"safety": 0.01, "slow": 60.0, "fast": 0.02}
+    coolant = {"secondary": CoolantConfig(fluid="pg25", additive="inhibitor", concentration="25 %")}
+    async with living(ScriptedDevice([NORMAL], [found]), intervals, coolant=coolant) as life:
+        await life.hear(2)
+    assert list(life.documents[0].intervals.items()) == [("fast", 0.02), ("slow", 60.0)]
+    assert life.documents[0].coolant == {
+        "primary": Coolant(fluid="water"),
+        "secondary": Coolant(fluid="pg25", additive="inhibitor", concentration="25 %"),
+    }
+    assert {batch.device_class for batch in life.batches()} == {"cdu"}
+
+
+async def test_a_device_that_does_not_come_back_is_reported_at_the_shortest_interval_that_it_has() -> None:
+    only_fast = Identified("memory", "ups", Identity(), frozenset({"fast"}))
+    lost = DeviceTimeout("no answer")
+    script = ScriptedDevice([NORMAL, lost], [lost, only_fast, lost])
+    async with living(script, {"safety": 0.01, "fast": 0.03}, draw=0.0) as life:
+        await life.hear(6)
+    assert [(batch.poll, batch.interval_s, batch.up) for batch in life.batches()[:6]] == [
+        ("safety", 0.01, False),
+        ("fast", 0.03, True),
+        ("fast", 0.03, False),
+        ("fast", 0.03, False),
+        ("fast", 0.03, False),
+        ("fast", 0.03, False),
+    ]
+
+
+async def test_cycles_that_went_by_during_a_slow_poll_are_counted() -> None:
+    class Slow(ScriptedDevice):
+        async def poll(self, poll_class: PollClass, now: float) -> Readings:
+            readings = await super().poll(poll_class, now)
+            if len(self.asked) == 3:
+                # A device may hold up the loop beyond its deadline, as a system call does.
+                end = asyncio.get_running_loop().time() + 0.2
+                while asyncio.get_running_loop().time() < end:
+                    pass
+            return readings
+
+    async with living(Slow([NORMAL]), {"safety": 0.02}) as life:
+        await life.hear(4)
+        assert life.tally.overruns >= 9
+
+
+@pytest.mark.parametrize("closing", [None, DeviceUnreachable("gone")])
+async def test_the_poller_is_let_go_of_once_whatever_comes_of_it(closing: DeviceError | None) -> None:
+    script = ScriptedDevice([NORMAL], closing=closing)
+    async with living(script) as life:
+        await life.hear(1)
+        assert script.closed == 0
+    assert script.closed == 1

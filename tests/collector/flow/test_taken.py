@@ -1,0 +1,143 @@
+"""What each document comes to: points, a number, an account; and what is counted, shown and told to others of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.flow.prepared import PreparedMessage
+from collector.ledger.book import Entry, Key, Statement
+from collector.receive.delivery import Delivery
+from collector.receive.poll_counts import Polled, PolledDevice
+from rackflow import encode
+from rackflow.documents import Account, Numbers
+from tests.collector.documents import status
+from tests.collector.inlet import BATCH, DOCUMENT, EVENT, PREFIX, STATUS, Inlet
+from tests.collector.polls import WALL_S, wall_ms
+from tests.collector.running import topic_of
+
+
+@pytest.fixture
+def inlet(tmp_path: Path) -> Iterator[Inlet]:
+    one = Inlet(tmp_path)
+    yield one
+    one.letters.close()
+
+
+def test_what_each_document_comes_to(inlet: Inlet) -> None:
+    """Points and a number for batches and events; an account for a status; nothing to store for an identity."""
+    key = Key("cas1", "gw-3", "01JD5Z")
+    taken = inlet.takes_document(BATCH)
+    assert len(taken.lines) == 2
+    assert taken.note == Entry(key, 7, wall_ms(0.0), wall_ms(0.0))
+    assert taken.poll == Polled(PolledDevice("cas1", "gw-3", "cdu-07"), "cdu", "safety", 1.0, WALL_S, True)  # noqa: FBT003 - up
+    taken = inlet.takes_document(EVENT)
+    assert ([line.partition(",")[0] for line in taken.lines], taken.poll) == (["dcim_event"], None)
+    assert taken.note == Entry(key, 8, wall_ms(0.0), wall_ms(0.0))
+    assert inlet.takes_document(DOCUMENT) == PreparedMessage()
+    assert inlet.takes_document(STATUS) == PreparedMessage()
+    account = Account(kind="disk", dropped=[Numbers(epoch="e", first=1, last=2, reason="full")])
+    told = inlet.takes_document(msgspec.structs.replace(STATUS, account=account))
+    assert told == PreparedMessage(note=Statement(key, account, wall_ms(0.0)))
+    [device] = inlet.latest.devices()
+    assert device.document == DOCUMENT
+    [agent] = inlet.latest.agents()
+    assert agent.status is not None
+    assert agent.status.account == account
+    assert inlet.failures() == {}
+    assert not inlet.dead()
+
+
+def test_a_cleared_document_forgets_a_device_and_a_cleared_status_its_agent(inlet: Inlet) -> None:
+    inlet.takes_document(BATCH)
+    inlet.takes_document(STATUS)
+    assert inlet.takes(f"{PREFIX}/device/other", b"") == PreparedMessage()
+    assert inlet.takes("rackflow/v1/cas1/gw-4/device/cdu-07", b"") == PreparedMessage()
+    assert len(list(inlet.latest.devices())) == 1
+    assert inlet.takes(f"{PREFIX}/device/cdu-07", b"") == PreparedMessage()
+    assert list(inlet.latest.devices()) == []
+    assert len(list(inlet.latest.agents())) == 1
+    assert inlet.takes(f"{PREFIX}/status", b"") == PreparedMessage()
+    assert list(inlet.latest.agents()) == []
+    assert inlet.failures() == {}
+
+
+def test_backfill_is_stored_counted_and_told_to_whoever_keeps_energy_and_is_not_shown(inlet: Inlet) -> None:
+    old = msgspec.structs.replace(BATCH, time=wall_ms(-3600.0))
+    taken = inlet.takes_document(old)
+    assert all(line.endswith(f" {old.time}") for line in taken.lines)
+    assert taken.placed_ms is None
+    assert inlet.failures() == {"stale": 1}
+    assert inlet.late == [("cas1", old)]
+    assert list(inlet.latest.devices()) == []
+    inlet.takes_document(BATCH)
+    assert inlet.late == [("cas1", old)]
+
+
+def test_a_site_that_this_collector_is_not_for_is_counted_and_left(tmp_path: Path) -> None:
+    """The broker may remember a subscription from an earlier configuration."""
+    inlet = Inlet(tmp_path, frozenset({"cas1"}))
+    there = msgspec.structs.replace(BATCH, labels={"site": "cas2"})
+    assert inlet.takes_document(there, "cas2") == PreparedMessage()
+    assert inlet.failures() == {"site": 1}
+    assert not inlet.dead()
+    assert list(inlet.latest.devices()) == []
+    assert inlet.takes_document(BATCH).lines
+    inlet.letters.close()
+
+
+def test_a_hello_that_the_broker_says_again_is_no_second_process(inlet: Inlet) -> None:
+    for epoch, again in (("A", False), ("B", False), ("A", True)):
+        inlet.takes(f"{PREFIX}/status", encode(status(epoch=epoch)), again=again)
+    assert inlet.clones.current(1000.0) == set()
+    inlet.takes(f"{PREFIX}/status", encode(status(epoch="A")))
+    assert inlet.clones.current(1000.0) == {("cas1", "gw-3")}
+
+
+def test_the_time_that_messages_take_is_told_and_never_negative(inlet: Inlet) -> None:
+    for late_s in (2.0, -5.0):
+        inlet.takes_document(msgspec.structs.replace(BATCH, time=wall_ms(-late_s)))
+    assert inlet.tally.latency.total == pytest.approx(2.0)
+    assert dict(inlet.tally.latency.buckets())["+Inf"] == 2.0
+
+
+def test_a_disk_that_takes_no_dead_letter_is_counted(inlet: Inlet) -> None:
+    (inlet.folder / "dead.jsonl.1").mkdir()
+    for _ in range(200):
+        inlet.takes(f"{PREFIX}/batch/cdu-07", b"x" * 10_000)
+    assert 0 < inlet.tally.write_failures["dead_letter"] < 200
+    assert inlet.failures() == {"decode": 200}
+
+
+def test_a_message_from_disk_is_stored_again_and_heard_by_nobody_else(inlet: Inlet) -> None:
+    """It was counted and shown when it came; its time is that of the receipt that it was kept with, where its own cannot be."""
+    payload = encode(msgspec.structs.replace(BATCH, time=5))
+    delivery = Delivery(topic_of(BATCH), payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
+    taken = inlet.ingest.again(delivery)
+    assert taken.placed_ms == wall_ms(0.0)
+    assert all(line.endswith(f" {wall_ms(0.0)}") for line in taken.lines)
+    assert inlet.ingest.again(delivery).lines == taken.lines
+    assert inlet.tally.messages_received == 0
+    assert list(inlet.latest.devices()) == []
+    broken = payload.replace(b'"schema":1', b'"schema":2')
+    note = inlet.ingest.again(Delivery(topic_of(BATCH), broken, len(broken), 1, 1, 1, 1000.0, WALL_S)).note
+    assert note == Entry(Key("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")
+    assert [entry["reason"] for entry in inlet.dead()] == ["schema"]
+
+
+def test_messages_whose_time_cannot_be_get_one_each_and_their_own_beside(inlet: Inlet) -> None:
+    """By device, so that no two of their points fall together."""
+    for seq in (1, 2):
+        taken = inlet.takes_document(msgspec.structs.replace(BATCH, seq=seq, time=5_000 + seq))
+        placed_ms = wall_ms(0.0) + seq - 1
+        assert taken.placed_ms == placed_ms
+        assert taken.lines[-1].endswith(f"original_timestamp_seconds={5 + seq / 1000!r} {placed_ms}")
+        assert len(taken.lines) == 3
+        assert all(line.endswith(f" {placed_ms}") for line in taken.lines)
+        assert taken.note == Entry(Key("cas1", "gw-3", "01JD5Z"), seq, placed_ms, wall_ms(0.0))
+        assert taken.poll is not None
+        assert taken.poll.time_s == placed_ms / 1000
+    other = inlet.takes_document(msgspec.structs.replace(BATCH, device="cdu-08", time=5_000))
+    assert other.placed_ms == wall_ms(0.0)
+    assert inlet.failures()["time"] == 3

@@ -1,0 +1,58 @@
+"""An `Ingest` with all that hangs from it, and a document of each kind to hand it."""
+
+from pathlib import Path
+
+import msgspec
+
+from collector.counters import Counters
+from collector.flow.ingest import Ingest, Terms
+from collector.flow.prepared import PreparedMessage
+from collector.latest import Latest
+from collector.receive.clones import Clones
+from collector.receive.dead_letters import DeadLetters
+from collector.receive.delivery import Delivery
+from rackflow import Batch, DeviceDocument, Event, Status, encode
+from tests.collector.documents import PUMP, batch, document, event, status
+from tests.collector.polls import WALL_S, wall_ms
+from tests.collector.running import topic_of
+from tests.collector.stored import DeadLetter, dead_letters
+
+BATCH = batch(time_ms=wall_ms(0.0), seq=7)
+EVENT = msgspec.structs.replace(event(PUMP, "running", "failed"), time=wall_ms(0.0), seq=8)
+DOCUMENT = msgspec.structs.replace(document(), time=wall_ms(0.0))
+STATUS = status("cdu-07")
+KINDS: dict[str, Batch | Event | DeviceDocument | Status] = {
+    "batch": BATCH,
+    "event": EVENT,
+    "device": DOCUMENT,
+    "status": STATUS,
+}
+PREFIX = "rackflow/v1/cas1/gw-3"
+
+
+class Inlet:
+    """An `Ingest` with all that hangs from it."""
+
+    def __init__(self, folder: Path, sites: frozenset[str] | None = None) -> None:
+        self.folder = folder
+        self.latest, self.tally = Latest(1000), Counters()
+        self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
+        self.late: list[tuple[str, Batch]] = []
+        self.clones = Clones()
+        terms = Terms("influxdb", sites, 400)
+        self.ingest = Ingest(
+            self.latest, self.letters, self.tally, self.clones, terms, lambda *heard: self.late.append(heard)
+        )
+
+    def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:
+        delivery = Delivery(topic, payload, len(payload), 1, 1, 1, 1000.0 + after_s, WALL_S + after_s, again)
+        return self.ingest.take(delivery)
+
+    def takes_document(self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1") -> PreparedMessage:
+        return self.takes(topic_of(one, site), encode(one))
+
+    def failures(self) -> dict[str, int]:
+        return {reason: count for reason, count in self.tally.failures.items() if count}
+
+    def dead(self) -> list[DeadLetter]:
+        return dead_letters(self.folder)

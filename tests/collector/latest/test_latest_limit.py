@@ -1,0 +1,169 @@
+"""The series limit and its books: what counts how much, what is refused, and that all of it is given back."""
+
+import pytest
+
+from collector.latest import DEVICE_COST, Latest
+from rackflow import catalogue
+from tests.collector.documents import FLOW, PUMP, SUPPLY, batch, document
+from tests.collector.polls import NOW_S, WALL_S, Agent, hello, samples, shown, up, wall_ms
+
+STATES = len(catalogue()["dcim_cdu_pump_state"].states)
+
+
+def test_a_device_costs_what_it_always_has_a_reading_one_and_a_state_as_many_as_there_are() -> None:
+    """What is counted is what /metrics has."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    agent.arrives(agent.made(0.0, values={SUPPLY: 32.0, FLOW: 0.1}, states={PUMP: "running"}), 0.0)
+    assert latest.size == DEVICE_COST + 2 + STATES
+    of_device = [series for series in samples(latest, 0.0) if 'device="cdu-07"' in series]
+    assert len(of_device) == latest.size
+    # The same readings again cost nothing.
+    agent.arrives(agent.made(1.0, values={SUPPLY: 33.0, FLOW: 0.1}, states={PUMP: "stopped"}), 1.0)
+    assert latest.size == DEVICE_COST + 2 + STATES
+
+
+@pytest.mark.parametrize("by", ["expiry", "removal", "status"])
+def test_states_give_back_what_they_cost(by: str) -> None:
+    latest = Latest(DEVICE_COST + STATES + 1)
+    agent = Agent(latest)
+
+    def fill(after_s: float) -> None:
+        agent.arrives(agent.made(after_s, states={PUMP: "running"}), after_s)
+        assert latest.size == latest.limit
+        assert latest.refused == 0
+        assert len([series for series in samples(latest, after_s) if 'device="cdu-07"' in series]) == latest.limit
+
+    fill(0.0)
+    match by:
+        case "expiry":
+            latest.expire(NOW_S + 29.9)
+            assert latest.size == latest.limit
+            latest.expire(NOW_S + 30.0)
+            assert latest.size == DEVICE_COST
+        case "removal":
+            latest.remove_device("cas1", "gw-3", "cdu-07")
+            assert latest.size == 0
+        case _:
+            latest.apply_status(hello("gw-3"))
+            assert latest.size == 0
+    fill(60.0)
+
+
+@pytest.mark.parametrize(("room", "refused"), [(0, 1), (STATES - 1, 1), (STATES, 0)])
+def test_a_state_needs_room_for_all_of_its_series(room: int, refused: int) -> None:
+    latest = Latest(DEVICE_COST + 1 + room)
+    agent = Agent(latest)
+    agent.arrives(agent.made(0.0, states={PUMP: "running"}), 0.0)
+    assert latest.refused == refused
+    assert (PUMP in latest.held("cas1", "cdu-07")) is (not refused)
+    assert SUPPLY in latest.held("cas1", "cdu-07")
+
+
+def test_what_finds_no_room_does_not_keep_out_what_does() -> None:
+    latest = Latest(DEVICE_COST + 1)
+    agent = Agent(latest)
+    agent.arrives(agent.made(0.0, values={}), 0.0)
+    agent.arrives(agent.made(1.0, values={SUPPLY: 1.0, FLOW: 0.1}), 1.0)
+    assert (latest.size, latest.refused) == (DEVICE_COST + 1, 1)
+    agent.arrives(agent.made(2.0, values={FLOW: 0.1, SUPPLY: 2.0}), 2.0)
+    assert shown(latest, 2.0) == {"cas1/cdu-07": "2.0"}
+    assert latest.refused == 2
+
+
+@pytest.mark.parametrize(("limit", "is_taken"), [(2 * DEVICE_COST + 1, True), (2 * DEVICE_COST, False)])
+def test_a_new_device_needs_room_for_what_it_always_has(limit: int, is_taken: bool) -> None:  # noqa: FBT001 - the answer
+    latest = Latest(limit)
+    agent = Agent(latest)
+    agent.polls(0.0)
+    assert latest.apply_document("cas1", document("another")) is is_taken
+    verdict = agent.polls(0.0, device="another")
+    assert verdict == ("live" if is_taken else "refused")
+    assert ("cas1/another gw-3" in up(latest, 0.0)) is is_taken
+    assert latest.refused == (1 if is_taken else 2)  # the other one's reading, or the device twice
+
+
+def test_agents_that_somebody_makes_up_are_refused_beyond_the_limit() -> None:
+    """Those known go on."""
+    latest = Latest(DEVICE_COST + 2)
+    agents = [Agent(latest, f"gw-{n}") for n in range(latest.limit)]
+    for agent in agents:
+        assert latest.apply_status(hello(agent.name))
+    assert latest.refused == 0
+    assert not latest.apply_status(hello("made-up"))
+    assert Agent(latest, "made-up").polls(0.0) == "refused"
+    assert latest.refused == 2
+    assert agents[0].polls(0.0) == "live"
+    assert [each.agent for each in latest.agents()] == sorted(agent.name for agent in agents)
+    latest.remove_agent("cas1", "gw-1")
+    assert latest.apply_status(hello("made-up"))
+
+
+def test_a_document_of_an_agent_beyond_the_limit_is_refused() -> None:
+    latest = Latest(DEVICE_COST)
+    for n in range(latest.limit):
+        latest.apply_status(hello(f"other-{n}"))
+    assert not latest.apply_document("cas1", document())
+    assert (latest.size, list(latest.devices())) == (0, [])
+
+
+def test_changes_are_counted_where_a_device_or_a_series_comes_or_a_device_goes() -> None:
+    """The derived figures plan anew by it."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+
+    before = latest.changes
+
+    def grows_by(count: int) -> None:
+        nonlocal before
+        assert latest.changes == before + count
+        before = latest.changes
+
+    agent.polls(0.0)
+    grows_by(2)
+    agent.polls(1.0)
+    grows_by(0)
+    agent.arrives(agent.made(2.0, values={SUPPLY: 1.0, FLOW: 0.1}), 2.0)
+    grows_by(1)
+    latest.apply_document("cas1", document())
+    grows_by(0)
+    latest.apply_document("cas1", document("another"))
+    grows_by(1)
+    latest.remove_device("cas1", "gw-4", "another")
+    grows_by(0)
+    latest.remove_device("cas1", "gw-3", "another")
+    grows_by(1)
+
+
+def test_a_poll_that_comes_twice_is_in_no_count_twice() -> None:
+    """Nor is one that is only stored; the durations of polls are told by protocol."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    one = agent.made(0.0)
+    assert agent.arrives(one, 0.0) == "live"
+    latest.apply_document("cas1", document())
+    assert agent.arrives(one, 1.0) == "duplicate"
+    agent.polls(2.0)
+    assert agent.arrives(agent.made(-100.0), 3.0) == "stale"
+    found = samples(latest, 3.0)
+    base = 'site="cas1",agent="gw-3"'
+    assert found[f"dcim_agent_poll_duration_seconds_count{{{base}}}"] == "1"
+    assert found[f'dcim_agent_poll_duration_seconds_count{{{base},protocol="modbus"}}'] == "1"
+    [known] = latest.agents()
+    assert known.last_message_s == WALL_S + 3.0
+
+
+def test_a_device_tells_since_when_it_is_as_it_is_and_when_it_last_answered() -> None:
+    latest = Latest(1000)
+
+    def polled(after_s: float, *, error: bool) -> tuple[int, int | None, str | None, int]:
+        one = batch(time_ms=wall_ms(after_s), seq=int(after_s) + 1, error="timeout" if error else None)
+        Agent(latest).arrives(one, after_s)
+        [device] = latest.devices()
+        return device.since_ms, device.last_success_ms, device.error, device.rejected
+
+    assert polled(0.0, error=True) == (wall_ms(0.0), None, "timeout", 0)
+    assert polled(1.0, error=True) == (wall_ms(0.0), None, "timeout", 0)
+    assert polled(2.0, error=False) == (wall_ms(2.0), wall_ms(2.0), None, 0)
+    assert polled(3.0, error=False) == (wall_ms(2.0), wall_ms(3.0), None, 0)
+    assert polled(4.0, error=True) == (wall_ms(4.0), wall_ms(3.0), "timeout", 0)

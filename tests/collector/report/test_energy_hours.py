@@ -1,0 +1,225 @@
+"""Which hours a report's figures are of: ends of months, days on which clocks change, contracts by the hour, and what is too little."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from collector.derive.energy.carbon import Factor
+from collector.derive.energy.hourly import Hour, Terms
+from collector.report.energy import energy_rows
+from collector.report.hours import KWH_J, known_of
+from collector.report.period import month
+from collector.report.read import SiteMonth
+from collector.report.tidy import Row, Rows
+
+LATER_S = datetime(2027, 6, 1, tzinfo=UTC).timestamp()
+GRID = Factor(500.0, 0.2, estimated=False, source="grid")
+
+
+def hour(
+    profile_kwh: float | None = None, factor: Factor | None = GRID, residual: float | None = None, **kwh: float
+) -> Hour:
+    """A whole hour: kWh by kind, each of one meter `m`."""
+    amounts = {f"{kind}:m": amount * KWH_J for kind, amount in kwh.items()}
+    profile_j = None if profile_kwh is None else profile_kwh * KWH_J
+    terms = Terms(tuple(amounts), "1", profile_j, factor, residual)
+    return Hour(amounts, dict.fromkeys(amounts, 3600.0), terms=terms)
+
+
+def report(hours: Mapping[int, Hour], name: str = "2026-10", zone: str = "UTC", now_s: float = LATER_S) -> Rows:
+    return Rows(energy_rows(SiteMonth("s", month(name, zone, now_s), hours, {}, {}, now_s)))
+
+
+def near(value: float) -> object:
+    """What a figure is compared with."""
+    return pytest.approx(value)
+
+
+def of_month(rows: Rows, figure: str) -> Row:
+    [row] = rows.of(figure, "month")
+    return row
+
+
+def at(text: str) -> int:
+    """Number of the hour that begins then."""
+    return int(datetime.fromisoformat(text).timestamp() // 3600)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last"),
+    [
+        ("UTC", "2026-10-01T00:00+00:00", "2026-10-31T23:00+00:00"),
+        ("Europe/Berlin", "2026-10-01T00:00+02:00", "2026-10-31T23:00+01:00"),
+        ("America/New_York", "2026-10-01T00:00-04:00", "2026-10-31T23:00-04:00"),
+    ],
+)
+def test_a_month_has_its_first_and_its_last_hour_and_none_beside_them(zone: str, first: str, last: str) -> None:
+    hours = {
+        at(first) - 1: hour(facility=100),
+        at(first): hour(facility=1),
+        at(last): hour(facility=10),
+        at(last) + 1: hour(facility=1000),
+    }
+    rows = report(hours, zone=zone)
+    whole = of_month(rows, "energy_facility")
+    assert whole.value == near(11)
+    assert (whole.start, whole.end[:16]) == (first, "2026-11-01T00:00")
+    days = rows.of("energy_facility", "day")
+    assert len(days) == 31
+    assert (days[0].value, days[-1].value) == (near(1), near(10))
+    assert [row.value for row in days[1:-1]] == [None] * 29
+    single = [row for row in rows.of("energy_facility", "hour") if row.value is not None]
+    assert [(row.start, row.value) for row in single] == [(first, near(1)), (last, near(10))]
+
+
+def test_the_day_of_twenty_five_hours_has_two_hours_from_two_to_three() -> None:
+    start = at("2026-10-25T00:00+02:00")
+    hours = {start + each: hour(facility=each + 1, factor=GRID) for each in range(-1, 26)}
+    rows = report(hours, zone="Europe/Berlin")
+    day = rows.at("energy_facility", "s", "day", "2026-10-25T00:00+02:00")
+    assert day is not None
+    assert (day.value, day.coverage, day.end) == (near(sum(range(1, 26))), 1.0, "2026-10-26T00:00+01:00")
+    # 02:00 summer time is the third hour, 02:00 winter time the fourth; 500 g for each kWh.
+    by_hour = {row.start: row for row in rows.of("carbon_location", "hour_of_day")}
+    assert sorted(by_hour) == [f"{each:02}:00" for each in range(24)]
+    assert by_hour["02:00"].value == near((3 + 4) * 0.5)
+    assert by_hour["03:00"].value == near(5 * 0.5)
+    assert by_hour["01:00"].value == near(2 * 0.5)
+    assert by_hour["02:00"].coverage == near(2 / 32)
+    assert by_hour["03:00"].coverage == near(1 / 31)
+    assert by_hour["23:00"].end == "00:00"
+
+
+def test_the_day_of_twenty_three_hours_has_none_from_two_to_three() -> None:
+    start = at("2026-03-29T00:00+01:00")
+    hours = {start + each: hour(facility=each + 1) for each in range(23)}
+    rows = report(hours, "2026-03", "Europe/Berlin")
+    day = rows.at("energy_facility", "s", "day", "2026-03-29T00:00+01:00")
+    assert day is not None
+    assert (day.value, day.coverage) == (near(sum(range(1, 24))), 1.0)
+    by_hour = {row.start: row.value for row in rows.of("carbon_location", "hour_of_day")}
+    assert by_hour["01:00"] == near(2 * 0.5)
+    assert by_hour["02:00"] is None
+    assert by_hour["03:00"] == near(3 * 0.5)
+
+
+def test_contracted_energy_counts_in_its_own_hour_and_what_is_beyond_the_load_is_lost() -> None:
+    """Noon: 10 kWh of load and 30 of sun; midnight: 10 kWh of load and 2 of wind."""
+    start = at("2026-10-01T00:00+00:00")
+    hours = {
+        start: hour(facility=10, profile_kwh=2.0, residual=700.0),
+        start + 12: hour(facility=10, contract=27, profile_kwh=3.0, residual=700.0),
+    }
+    rows = report(hours, now_s=(start + 24) * 3600.0)
+    by_hour = {row.start: row for row in rows.of("carbon_free_energy", "hour_of_day")}
+    assert by_hour["00:00"].value == near((2 + 8 * 0.2) / 10)
+    assert by_hour["12:00"].value == near(1.0)
+    assert of_month(rows, "carbon_market").value == near(8 * 0.7)
+    assert of_month(rows, "carbon_location").value == near(20 * 0.5)
+    assert of_month(rows, "energy_contracted").value == near(32)
+    assert of_month(rows, "carbon_free_energy").value is None  # of two hours of 24
+
+
+@pytest.mark.parametrize(("lacking", "is_known"), [(373, False), (372, True), (0, True)])
+def test_a_ratio_of_less_than_half_of_the_month_is_unknown_and_sums_are_told(lacking: int, is_known: bool) -> None:  # noqa: FBT001 - a case
+    start = at("2026-10-01T00:00+00:00")
+    hours = {start + each: hour(facility=12, it=10) for each in range(744 - lacking)}
+    rows = report(hours)
+    pue = of_month(rows, "pue")
+    assert pue.value == (near(1.2) if is_known else None)
+    assert pue.coverage == near((744 - lacking) / 744)
+    assert of_month(rows, "energy_it").value == near(10 * (744 - lacking))
+    assert f"{744 - lacking} of 744 h" in pue.rests_on
+
+
+def test_each_ratio_and_sum_in_its_unit() -> None:
+    """One hour: 12 kWh, of them 10 of IT and 1.5 of cooling; 500 g/kWh; 5 L of water; 3 kWh of heat given away."""
+    start = at("2026-10-01T00:00+00:00")
+    entry = hour(facility=12, it=10, cooling=1.5, reuse=3, contract=6)
+    entry.amount["water:m"], entry.covered_s["water:m"] = 0.005, 3600.0
+    assert entry.terms is not None
+    entry.terms = Terms((*entry.terms.quantities, "water:m"), "2", None, GRID, None)
+    rows = report({start: entry}, now_s=(start + 1) * 3600.0)
+    expected = {
+        "energy_facility": (12, "kWh"),
+        "energy_it": (10, "kWh"),
+        "energy_cooling": (1.5, "kWh"),
+        "energy_other": (0.5, "kWh"),
+        "pue": (1.2, "ratio"),
+        "carbon_location": (6, "kgCO2e"),
+        "carbon_market": (3, "kgCO2e"),
+        "carbon_intensity": (500, "gCO2e/kWh"),
+        "carbon_free_energy": (0.5 + 0.5 * 0.2, "ratio"),
+        "carbon_estimated_hours": (0, "ratio"),
+        "cue": (0.6, "kgCO2e/kWh"),
+        "energy_contracted": (6, "kWh"),
+        "ref": (0.5, "ratio"),
+        "water": (0.005, "m3"),
+        "wue": (0.5, "L/kWh"),
+        "heat_reused": (3, "kWh"),
+        "erf": (0.25, "ratio"),
+        "pue_category": (2, "category"),
+    }
+    found = {row.figure: (row.value, row.unit) for row in rows.rows if row.period == "month"}
+    assert found == {figure: (near(value), unit) for figure, (value, unit) in expected.items()}
+    assert "category 2" in of_month(rows, "pue").rests_on
+    assert of_month(rows, "pue_category").rests_on == "intermediate: PDU output, ISO/IEC 30134-2; 1 h"
+
+
+def test_every_category_of_the_month_is_told_with_its_hours() -> None:
+    start = at("2026-10-01T00:00+00:00")
+    hours = {}
+    for each, category in enumerate("11133"):
+        entry = hours[start + each] = hour(facility=12, it=10)
+        entry.terms = Terms(("facility:m", "it:m"), category, None, GRID, None)
+    rows = report(hours, now_s=(start + 5) * 3600.0)
+    assert "category 1, 3" in of_month(rows, "pue").rests_on
+    assert [(row.value, row.coverage) for row in rows.of("pue_category", "month")] == [
+        (1.0, near(0.6)),
+        (3.0, near(0.4)),
+    ]
+
+
+@pytest.mark.parametrize(("cooling", "is_known"), [(2.1, True), (2.13, False)])
+def test_meters_may_disagree_by_one_per_cent(cooling: float, is_known: bool) -> None:  # noqa: FBT001 - a case
+    start = at("2026-10-01T00:00+00:00")
+    rows = report({start: hour(facility=12, it=10, cooling=cooling)})
+    assert (of_month(rows, "energy_other").value is not None) == is_known
+
+
+def test_of_an_hour_all_meters_of_a_kind_must_have_been_read() -> None:
+    entry = hour(facility=12, it=10, contract=3)
+    assert entry.terms is not None
+    entry.terms = Terms((*entry.terms.quantities, "facility:n"), "1", 2 * KWH_J, GRID, None)
+    entry.amount["facility:n"] = KWH_J
+    entry.covered_s["facility:n"] = 1800.0
+    found = known_of(entry)
+    assert found.values.keys() == {"it", "green"}
+    assert found.missing["facility"] == "n read for 30 of 60 min"
+    assert found.missing["location"] == "n read for 30 of 60 min"
+    entry.covered_s["facility:n"] = 3600.0
+    assert known_of(entry).values["facility"] == 13 * KWH_J
+    assert known_of(entry).values["green"] == 5 * KWH_J
+    entry.covered_s["contract:m"] = 60.0
+    short = known_of(entry)
+    assert short.values.keys() == {"facility", "it", "other"}  # how much of it is free of carbon is not known
+    assert short.missing["green"] == short.missing["market"] == "m read for 1 of 60 min"
+
+
+def test_cooling_that_was_not_read_leaves_the_rest_unknown_and_without_a_meter_it_is_in_it() -> None:
+    entry = hour(facility=12, it=10, cooling=1)
+    assert known_of(entry).values["other"] == KWH_J
+    entry.covered_s["cooling:m"] = 60.0
+    assert "other" not in known_of(entry).values
+    assert known_of(hour(facility=12, it=10)).values["other"] == 2 * KWH_J
+    assert known_of(Hour()).missing["it"] == "no meter of role it"
+
+
+def test_without_a_residual_factor_the_grids_takes_its_place() -> None:
+    assert known_of(hour(facility=12, contract=2)).values["market"] == near(5000)
+    assert known_of(hour(facility=12, contract=2, residual=0.0)).values["market"] == 0.0
+    assert known_of(hour(facility=12, factor=None)).missing["market"] == "no carbon factor of the grid"
+    unknown = known_of(hour(facility=12, factor=Factor(500.0, None, estimated=True, source="x")))
+    assert unknown.values["estimated"] == 1.0
+    assert unknown.missing["free"] == "the grid's share that is free of carbon is not known"

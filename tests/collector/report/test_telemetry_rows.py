@@ -1,0 +1,85 @@
+"""Availability of telemetry: polls of each device, summed up for its agent and its site, by month and day."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from collector.report.period import month
+from collector.report.read import Device, SiteMonth
+from collector.report.telemetry import telemetry_rows
+from collector.report.tidy import Rows
+
+NOW_S = datetime(2026, 10, 3, tzinfo=UTC).timestamp()
+DEVICES = {1: Device("north", "pdu-1", "pdu"), 2: Device("north", "ups-1", "ups"), 3: Device("south", "pdu-1", "pdu")}
+
+
+def report(
+    polls: dict[int, dict[int, list[float]]], killed: Sequence[tuple[float, float]] = (), *, shared: bool = False
+) -> Rows:
+    """Two days of October; `polls` by the hour of the month and the device's number: expected, answered, unanswered."""
+    period = month("2026-10", "UTC", NOW_S)
+    counts = {period.first + hour: rows for hour, rows in polls.items()}
+    return Rows(telemetry_rows(SiteMonth("s", period, {}, counts, DEVICES, NOW_S, killed, is_shared=shared)))
+
+
+def values(rows: Rows, place: str) -> dict[str, float | None]:
+    return {row.figure: row.value for row in rows.rows if row.place == place and row.period == "month"}
+
+
+def test_polls_are_summed_up_for_device_agent_and_site() -> None:
+    rows = report({0: {1: [10, 8, 1], 2: [20, 20, 0], 3: [5, 1, 4]}, 47: {1: [10, 10, 0]}, 48: {1: [1000, 0, 0]}})
+    assert values(rows, "north/pdu-1") == {
+        "telemetry_available": 0.9,
+        "polls_expected": 20,
+        "polls_answered": 18,
+        "polls_unanswered": 1,
+        "polls_not_received": 1,
+    }
+    assert values(rows, "north/*")["telemetry_available"] == pytest.approx(38 / 40)
+    assert values(rows, "south/*") == values(rows, "south/pdu-1")
+    assert values(rows, "s") == {
+        "telemetry_available": pytest.approx(39 / 45),
+        "polls_expected": 45,
+        "polls_answered": 39,
+        "polls_unanswered": 5,
+        "polls_not_received": 1,
+    }
+
+
+def test_more_answers_than_expected_are_all_of_them_and_silence_is_no_more_than_what_is_missing() -> None:
+    rows = report({0: {1: [10, 12, 3], 2: [10, 9, 30]}})
+    expected = {"telemetry_available": 1.0, "polls_unanswered": 0, "polls_not_received": 0}
+    assert expected.items() <= values(rows, "north/pdu-1").items()
+    assert {"polls_unanswered": 1, "polls_not_received": 0}.items() <= values(rows, "north/ups-1").items()
+
+
+def test_coverage_is_the_hours_in_which_polls_were_expected_and_days_are_told_by_themselves() -> None:
+    rows = report({0: {1: [10, 5, 0]}, 23: {1: [10, 5, 0], 2: [0, 3, 0]}, 24: {1: [10, 10, 0], 2: [10, 10, 0]}})
+    [whole] = rows.of("telemetry_available", "month", "north/pdu-1")
+    assert (whole.coverage, whole.rests_on) == (3 / 48, "pdu")
+    days = rows.of("telemetry_available", "day", "north/pdu-1")
+    assert [(day.start[:10], day.value, day.coverage) for day in days] == [
+        ("2026-10-01", 0.5, 2 / 24),
+        ("2026-10-02", 1.0, 1 / 24),
+    ]
+    [agent] = rows.of("telemetry_available", "month", "north/*")
+    assert agent.coverage == 3 / 48  # an hour counts once however many devices it has
+    assert len(rows.of("telemetry_available", "day", "north/ups-1")) == 1  # nothing was expected of it on the first
+    assert rows.of("polls_expected", "day") == []
+
+
+def test_where_the_collector_was_killed_counts_are_at_least() -> None:
+    rows = report({0: {1: [10, 10, 0]}}, [(at * 3600.0, at * 3600.0 + 60) for at in range(1, 6)])
+    [row] = rows.of("telemetry_available", "month", "north/pdu-1")
+    assert row.rests_on.startswith(
+        "pdu; at least: counts of half a minute are lost where the collector was killed, after 1970-01-01T01"
+    )
+    assert row.rests_on.endswith("1970-01-01T03:00:00+00:00 and 2 more times")
+    [day] = rows.of("telemetry_available", "day", "north/pdu-1")
+    assert day.rests_on == "pdu"
+
+
+def test_a_part_of_the_polls_tells_nothing_of_availability() -> None:
+    [row] = report({0: {1: [10, 10, 0]}}, shared=True).rows
+    assert (row.figure, row.place, row.value, row.coverage) == ("telemetry_available", "s", None, 0.0)
