@@ -118,7 +118,7 @@ def test_equal_configurations_are_equal_and_a_changed_secret_is_a_change() -> No
     assert one.credentials["v2"] != other.credentials["v2"]
 
 
-SITE_TEXT = (Path(__file__).parent.parent / "contract" / "site_hall.yaml").read_text(encoding="utf-8")
+SITE_TEXT = (Path(__file__).parents[1] / "rackflow" / "site" / "site_hall.yaml").read_text(encoding="utf-8")
 ON_SITE: list[dict[str, object]] = [
     {"id": "pdu-a1-a", "host": "192.0.2.1", "credential": "v2"},
     {"id": "pdu-a1-b", "host": "192.0.2.2", "credential": "v2", "labels": {"rack": "a1", "feed": "B"}},

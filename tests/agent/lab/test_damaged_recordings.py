@@ -14,7 +14,7 @@ from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record, read_snmprec
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 PROFILES = load_profiles()
 DERIVED = ("dcim_ups_output_current_unbalance_ratio", "dcim_pdu_current_unbalance_ratio", "dcim_env_dew_point_celsius")
 """Computed from several readings: gone without a reason of their own where one of those is bad."""

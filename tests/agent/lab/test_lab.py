@@ -13,7 +13,7 @@ from rackflow.errors import ConfigError, ProfileError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 PRIVATE = b"""1.3.6.1.2.1.1.1.0|4|Card MN:SRT5000 SN: AS1234567890 at 10.1.2.3
 1.3.6.1.2.1.1.4.0|4|jane@example.org
 1.3.6.1.2.1.1.5.0|4|ups-17.example.org

@@ -9,7 +9,7 @@ import pytest
 from agent.cli import main
 from tests.conformance.golden import BOOT
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 PHASES = ("L1", "L2", "L3")
 
 

@@ -18,7 +18,7 @@ from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice
 
 MOST_REQUESTS = 12
-RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 PROFILES = list(load_profiles().values())
 UPS_MIB = "1.3.6.1.2.1.33.1.4.1.0"
 POWERNET_UPS = "1.3.6.1.4.1.318.1.1.1.4.1.1.0"

@@ -25,7 +25,7 @@ from rackflow.outbox.file import Limits, OutboxFile
 from rackflow.outbox.seam import Message
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 LIMITS = Limits(10_000_000, 3600)
 WRITER = """
 import asyncio, sys

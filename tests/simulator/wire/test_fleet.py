@@ -23,7 +23,7 @@ from simulator.world import World
 from simulator.world.instruments import Instruments
 from tests.simulator.snmp.netsnmp import V2C, records
 
-SITES = Path(__file__).parent.parent.parent / "simulator" / "sites"
+SITES = Path(__file__).resolve().parents[3] / "simulator" / "sites"
 
 
 @cache

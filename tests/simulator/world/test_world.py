@@ -17,7 +17,7 @@ from simulator.world.instruments import Instruments
 from simulator.world.truth import truth
 from simulator.world.ups import Ups
 
-SITES = Path(__file__).parent.parent.parent / "simulator" / "sites"
+SITES = Path(__file__).resolve().parents[3] / "simulator" / "sites"
 NAMES = ("edge", "ai-hall")
 
 
