@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.documents import Numbers
 from rackflow.outbox import Message
 from rackflow.outbox_file import LONGEST_REST_MS, RUNS_KEPT, Limits, OutboxFile
-from rackflow.outbox_mark import Mark, MarkFile, Run, gaps, numbers, ranges
+from rackflow.outbox_mark import Mark, MarkFile, Run
 
 AGE_S = 60.0
 ROOMY = 100_000_000
@@ -207,9 +206,7 @@ def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
 def test_a_life_that_numbered_nothing_leaves_no_trace(tmp_path: Path) -> None:
     for epoch in ("E1", "E2", "E3"):
         opened_and_closed(tmp_path, epoch)
-    file = opened(tmp_path, "E4")
-    assert file.totals.runs == [Run(0, "E4")]
-    file.close()
+    assert opened_and_closed(tmp_path, "E4").totals.runs == [Run(0, "E4")]
 
 
 def test_so_many_lives_are_told_and_the_oldest_is_let_go(tmp_path: Path) -> None:
@@ -281,9 +278,8 @@ def test_a_mark_of_just_what_the_file_has_loses_nothing(tmp_path: Path) -> None:
     file = opened(tmp_path)
     file.commit(messages(1, 3), [], NOBODY)
     file.close()
-    file = opened(tmp_path, "E2")
+    file = opened_and_closed(tmp_path, "E2")
     assert (lost(file), file.totals.dropped["torn"]) == ([], 0)
-    file.close()
 
 
 def test_a_payload_that_is_not_what_was_written_is_torn_and_no_one_else(tmp_path: Path) -> None:
@@ -302,30 +298,3 @@ def test_a_payload_that_is_not_what_was_written_is_torn_and_no_one_else(tmp_path
     file = opened(tmp_path, "E3")
     assert (lost(file), file.totals.damaged) == ([("E1", 3, 4, "torn")], 0)
     file.close()
-
-
-def test_keys_as_ranges() -> None:
-    assert list(ranges([])) == []
-    assert list(ranges([4])) == [(4, 4)]
-    assert list(ranges([0, 1, 2, 4, 6, 7])) == [(0, 2), (4, 4), (6, 7)]
-
-
-def test_gaps_between_keys_ends_included() -> None:
-    assert gaps(1, 5, {1, 2, 3, 4, 5}) == []
-    assert gaps(1, 5, {2, 4}) == [(1, 1), (3, 3), (5, 5)]
-    assert gaps(2, 4, {1, 5}) == [(2, 4)]
-    assert gaps(2, 4, {2, 4}) == [(3, 3)]
-    assert gaps(3, 2, set()) == []
-
-
-def test_keys_as_numbers_of_the_lives_they_are_of() -> None:
-    """Bases are the last key before a life; they may come in any order."""
-    lives = [Run(10, "E2"), Run(0, "E1"), Run(10, "E3"), Run(15, "E4")]
-    expected = [
-        Numbers(epoch="E1", first=9, last=10, reason="full"),
-        Numbers(epoch="E3", first=1, last=5, reason="full"),
-        Numbers(epoch="E4", first=1, last=1, reason="full"),
-    ]
-    assert numbers(lives, 9, 16, "full") == expected
-    assert numbers(lives, 10, 10) == [Numbers(epoch="E1", first=10, last=10)]
-    assert numbers(lives, 11, 11) == [Numbers(epoch="E3", first=1, last=1)]
