@@ -48,6 +48,7 @@ def runs(missing: Iterable[Missing]) -> list[tuple[int, int]]:
     [
         (1, [1, 512], 512, [(2, 511)]),
         (1, [2], 2, [(1, 1)]),
+        (1, [2, 4, 7], 7, [(1, 1), (3, 3), (5, 6)]),
         (1, [1, 2, 3, 5], 5, [(4, 4)]),
         (1, range(2, 512), 511, [(1, 1)]),
         (5, [5, 7], 3, [(6, 6)]),
@@ -232,14 +233,14 @@ def test_what_one_collector_has_stored_is_neither_dead_nor_waiting_at_another() 
 
 def test_of_two_books_the_newer_says_what_the_agent_has_and_both_say_what_is_over() -> None:
     """What is below the first number that both know may have gone to the other one before it kept a ledger."""
-    older = book(3, born_ms=5, seen_ms=8, ended=7, held=[(2, 0)], dropped=[(1, 2, "full")])
+    older = book(3, born_ms=5, seen_ms=8, ended=7, held=[(2, 0)], dropped=[(7, 7, "full"), (1, 2, "full")])
     newer = book(1, born_ms=6, seen_ms=9, ended=4, held=[(5, 0)], dropped=[(1, 2, "full"), (3, 4, "expired")])
     for pair in ((older, newer), (newer, older)):
-        merged, chunks = merge((pair[0], []), (pair[1], []))
-        assert chunks == []
+        merged, chunks = merge((pair[0], [chunk(5), chunk(7)]), (pair[1], [chunk(0), chunk(6)]))
+        assert [each.number for each in chunks] == [0, 5, 6, 7]
         assert (merged.known_from, merged.born_ms, merged.seen_ms, merged.ended) == (3, 5, 9, 7)
         assert merged.held == [(5, 0)]
-        assert merged.dropped == [(1, 2, "full"), (3, 4, "expired")]
+        assert merged.dropped == [(1, 2, "full"), (3, 4, "expired"), (7, 7, "full")]
 
 
 def test_a_chunk_covers_what_lies_in_its_row() -> None:

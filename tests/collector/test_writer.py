@@ -78,7 +78,7 @@ def settle_nothing() -> Sums:
 
 @asynccontextmanager
 async def rig(
-    folder: Path, flush: Flush | None = None, store: Store | None = None, keeps: bool | None = None
+    folder: Path, flush: Flush | None = None, store: Store | None = None, *, keeps: bool | None = None
 ) -> AsyncIterator[Rig]:
     """`keeps` is whether the disk takes what the store does not; None for no disk."""
     async with AsyncExitStack() as stack:
@@ -100,7 +100,7 @@ async def rig(
             flush or Flush(1000, SHORT_S, 100),
             ledger,
             tally,
-            lambda done: found.acknowledge(done),
+            lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
             None if keeps is None else keep,
             lambda polls: found.counted.extend(poll.time_s for poll in polls),
         )

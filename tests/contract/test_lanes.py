@@ -85,8 +85,9 @@ async def test_backlog_waits_for_its_pace_and_live_does_not() -> None:
     assert list(lanes.backlog) == [2, 3]
 
 
-async def test_a_taker_is_woken_for_backlog_that_appears() -> None:
-    lanes, _ = lanes_with(live=0, backlog=0)
+async def test_a_taker_is_woken_for_backlog_that_appears_and_waiting_has_cost_it_nothing() -> None:
+    lanes, _ = lanes_with(live=1, backlog=0, per_s=0.001)
+    assert await take(lanes, 1) == [101]
     waiting = asyncio.create_task(lanes.take(), name="taker")
     await asyncio.sleep(0)
     lanes.backlog[7] = message(7)
