@@ -173,10 +173,13 @@ def test_what_is_told_beside_the_sums() -> None:
         ([chunk(0, [1], times=(1, 2)), chunk(2, [1030], times=(5, 6))], (2, 1029, 1, 6)),
         ([full(0, 1, times=(1, 2)), chunk(2, [1025], times=(5, 6))], (513, 1024, 2, 5)),
         ([full(0, 2, times=(1, 2)), chunk(3, [1537], times=(5, 6))], (1025, 1536, 2, 5)),
-        ([full(0, 1, times=(1, 2)), chunk(1, range(514, 1025), times=(3, 4)), full(2, 1)], (513, 513, 3, 4)),
-        ([full(0, 1, times=(1, 2)), chunk(1, range(513, 1024), times=(3, 4)), full(2, 2)], (1024, 1024, 3, 4)),
+        ([full(0, 1, times=(1, 2)), chunk(1, range(514, 1025), times=(3, 4)), full(2, 1)], (513, 513, 2, 4)),
+        ([full(0, 1, times=(1, 2)), chunk(1, range(513, 1024), times=(3, 4)), full(2, 2)], (1024, 1024, 3, 100)),
         ([chunk(2, [1025], times=(5, 6))], (1, 1024, 0, 5)),
-        ([chunk(0, [2], times=(5, 6))], (1, 1, 5, 6)),
+        ([chunk(0, [2], times=(5, 6))], (1, 1, 0, 6)),
+        ([chunk(0, [1, 3], times=(5, 6))], (2, 2, 5, 6)),
+        ([chunk(0, [1], held=[3], times=(5, 6))], (2, 2, 5, 6)),
+        ([chunk(0, [1], dead={"schema": [3]}, times=(5, 6))], (2, 2, 5, 6)),
         ([full(0, 1, times=(9, 9)), chunk(2, [1025], times=(5, 6))], (513, 1024, 5, 9)),
     ],
 )
@@ -191,6 +194,8 @@ def test_a_gap_is_told_with_the_times_of_what_is_around_it(
 def test_a_gap_at_the_end_has_no_time_to_which() -> None:
     [run] = settle(book(ended=2000), [full(0, 2, times=(1, 2))]).missing
     assert run == Missing(1025, 2000, 2, 0)
+    [run] = settle(book(ended=9), [chunk(0, [1, 2], times=(1, 2))]).missing
+    assert run == Missing(3, 9, 1, 0)
 
 
 def test_ranges_that_adjoin_or_overlap_are_one() -> None:

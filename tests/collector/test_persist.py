@@ -18,6 +18,7 @@ from collector.store import Store
 from collector.tally import Histogram, Tally
 from rackflow import StoreError
 from rackflow.documents import Account
+from tests.collector.running import until
 from tests.collector.stored import dead_letters
 
 LATER = StoreError("busy", retryable=True, retry_after_s=0.01)
@@ -108,9 +109,7 @@ async def test_while_it_fails_the_reason_is_told(tmp_path: Path) -> None:
     engine = Engine([StoreError("disk full", retryable=True, retry_after_s=3600)])
     async with persistence(tmp_path, engine) as (one, _):
         storing = asyncio.create_task(one.store(lines(1), set()), name="storing")
-        async with asyncio.timeout(5):
-            while one.fault is None:
-                await asyncio.sleep(0)
+        await until(lambda: one.fault is not None, "it fails")
         assert one.fault == "disk full"
         one.stopping.set()
         assert await storing == "stored"  # tried once more at once
