@@ -230,6 +230,7 @@ async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or
         one.persistence.fault = "away"
         one.writer.offer(lambda: [line(3)])
         assert one.tally.write_failures["derived"] == 2
+    assert points(tmp_path) == [f"{each}000000" for each in (line(100), line(1))]
 
 
 async def test_what_is_stopped_writes_what_is_there_and_acknowledges_it(tmp_path: Path) -> None:
