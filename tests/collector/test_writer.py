@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,7 @@ class Rig:
     """Messages that the ledger's file said were stored, and points that were in the store's."""
     counted: list[float] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
+    kept_ms: list[int] = field(default_factory=list)
 
     def acknowledge(self, done: Delivery) -> None:
         self.acknowledged.append(done.mid)
@@ -93,6 +94,7 @@ async def rig(
 
         async def keep(deliveries: Sequence[Delivery]) -> bool:
             found.kept += [each.mid for each in deliveries]
+            found.kept_ms += [each.wall_ms for each in deliveries]
             return bool(keeps)
 
         writer = Writer(
@@ -271,6 +273,32 @@ async def test_while_the_store_is_away_what_is_kept_is_acknowledged_and_told_as_
         assert one.kept == [1, 3]
         assert one.counted == [1.0]
         assert one.tally.points_stored == 0
+
+
+@pytest.mark.parametrize("keeps", [None, False])
+async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_takes_it(
+    tmp_path: Path,
+    keeps: bool | None,  # noqa: FBT001 - the disk
+) -> None:
+    async with rig(tmp_path, keeps=keeps) as one:
+        await one.writer.put(delivery(1), replace(taken(1), placed_ms=WALL_MS + 7))
+        await one.writer.put(delivery(2), taken(2))
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert one.kept == ([] if keeps is None else [1])
+        assert (one.sums().stored, one.sums().in_flight, len(points(tmp_path))) == (2, 0, 2)
+
+
+async def test_a_message_whose_time_cannot_be_is_kept_with_the_time_it_was_given_before_it_is_stored(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, keeps=True) as one:
+        await one.writer.put(delivery(1), replace(taken(1), placed_ms=WALL_MS + 7))
+        await one.writer.put(delivery(2), taken(2))
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert (one.kept, one.kept_ms) == ([1], [WALL_MS + 7])
+        assert (one.sums().stored, one.sums().in_flight) == (1, 1)
+        assert points(tmp_path) == [f"{line(200)}000000"]
+        assert one.counted == [1.0, 2.0]
 
 
 async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp_path: Path) -> None:

@@ -65,6 +65,22 @@ async def test_a_confirmation_while_its_write_is_under_way_neither_loses_nor_res
         assert outbox.stats().messages == 3
 
 
+async def test_a_confirmation_while_the_backlog_is_read_is_not_undone_by_what_was_read(tmp_path: Path) -> None:
+    async with on_disk(tmp_path / "outbox.db") as outbox:
+        fill(outbox, 3)
+        assert await outbox.saved(3)
+        assert await take(outbox, 3) == [1, 2, 3]
+        async with slow_disk(outbox):
+            outbox.rewind()
+            async with asyncio.timeout(10):
+                while outbox.stats().durable:  # the read is under way, and slow
+                    await outbox.saved(4)
+                    await asyncio.sleep(0.02)
+            outbox.done(2)
+        assert await take(outbox, 2) == [1, 3]
+        assert outbox.stats().messages == 2
+
+
 async def test_all_that_was_confirmed_while_the_disk_was_slow_is_out_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     async with on_disk(path) as outbox:
