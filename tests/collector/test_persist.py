@@ -71,11 +71,21 @@ async def test_all_are_stored_in_their_order_but_those_that_are_refused(tmp_path
     assert engine.stored == [line for at, line in enumerate(every) if at not in bad]
     assert refused == {every[at] for at in bad}
     assert tally.points_stored == 7 - len(bad)
-    assert (tally.write_failures["refused"], tally.write_failures["retryable"]) == (len(bad), 0)
+    failures = tally.write_failures
+    assert (failures["refused"], failures["retryable"], failures["dead_letter"]) == (len(bad), 0, 0)
     letters = dead_letters(tmp_path)
     assert [letter["reason"] for letter in letters] == ["store"] * len(bad)
     assert [letter["time"] for letter in letters] == [1000 + at for at in bad]
     assert one.fault is None
+
+
+async def test_a_point_that_cannot_even_be_buried_is_counted_and_stops_nothing() -> None:
+    tally, letters, refused = Tally(), DeadLetters(Path("/dev/full"), 1 << 20), set[str]()
+    every = lines(3, [1])
+    assert await Persistence(Engine(), letters, tally).store(every, refused) == "stored"
+    assert (refused, tally.points_stored) == ({every[1]}, 2)
+    assert (tally.write_failures["refused"], tally.write_failures["dead_letter"]) == (1, 1)
+    letters.close()
 
 
 async def test_one_refused_among_a_thousand_costs_few_writes(tmp_path: Path) -> None:
