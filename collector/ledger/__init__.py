@@ -8,13 +8,16 @@ from collector.ledger.book import Entry, Key, Statement
 from collector.ledger.cli import accounts, as_json, as_table, read_any, since_ms
 from collector.ledger.epoch import born_ms
 from collector.ledger.file import LedgerFile
+from collector.ledger.ledger import MOST_RUNS, Ledger
 from collector.ledger.tables import encode_page, read_page
 from collector.ledger.watch import AgentAccount, LedgerWatch
 
 __all__ = [
+    "MOST_RUNS",
     "AgentAccount",
     "Entry",
     "Key",
+    "Ledger",
     "LedgerFile",
     "LedgerWatch",
     "Statement",

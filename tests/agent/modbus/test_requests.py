@@ -1,10 +1,12 @@
 """Modbus requests at the exact limits: gaps, the most registers of one request, and what is left of a refused block."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from agent.modbus.registers import NumberType, WordOrder, words_of
 from agent.modbus.requests import Block, Field, Wanted, coalesce, kept_parts
-from rackflow.recording.mbrec import RegisterTable
+
+if TYPE_CHECKING:
+    from rackflow.recording.mbrec import RegisterTable
 
 Limits = tuple[int, int]
 """Most registers of one request, and most registers nobody asked for between two values."""
