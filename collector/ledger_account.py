@@ -4,7 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 
 from collector.ledger_book import CHUNK, FULL, Book, Chunk, Key
 
@@ -182,14 +184,24 @@ class _Times:
         self._chunks = chunks
 
     def around(self, first: int, last: int) -> Range:
-        """Times between which messages `first` to `last` were made, as close as chunks say it."""
-        low, high = (first - 1) // CHUNK, (last - 1) // CHUNK
-        at = bisect_right(self._chunks, low, key=lambda each: each.number) - 1
-        before = self._chunks[at] if at >= 0 else None
-        at = bisect_right(self._chunks, high, key=lambda each: each.number + each.span - 1)
-        if at and self._chunks[at - 1].number + self._chunks[at - 1].span - 1 == high:
-            at -= 1
-        after = self._chunks[at] if at < len(self._chunks) else None
-        from_ms = 0 if before is None else before.first_ms if before.number + before.span > low else before.last_ms
-        to_ms = 0 if after is None else after.last_ms if after.number <= high else after.first_ms
+        """Times between which messages `first` to `last` were made, as close as chunks say it.
+
+        A chunk that begins or ends with the gap says nothing of that side: its neighbour does, or nobody.
+        """
+        chunks, low, high = self._chunks, (first - 1) // CHUNK, (last - 1) // CHUNK
+        at = bisect_right(chunks, low, key=lambda each: each.number) - 1
+        inside = at >= 0 and chunks[at].number == low
+        if inside and not _known(chunks[at]) & (1 << (first - 1) % CHUNK) - 1:
+            inside, at = False, at - 1
+        from_ms = 0 if at < 0 else chunks[at].first_ms if inside else chunks[at].last_ms
+        at = bisect_left(chunks, high, key=lambda each: each.number)
+        inside = at < len(chunks) and chunks[at].number == high
+        if inside and not _known(chunks[at]) >> (last - 1) % CHUNK + 1:
+            inside, at = False, at + 1
+        to_ms = 0 if at >= len(chunks) else chunks[at].last_ms if inside else chunks[at].first_ms
         return min(from_ms, to_ms) if to_ms else from_ms, max(from_ms, to_ms) if to_ms else 0
+
+
+def _known(chunk: Chunk) -> int:
+    """The bits of all messages that its times are of."""
+    return reduce(or_, chunk.dead.values(), chunk.stored | chunk.held)

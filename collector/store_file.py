@@ -41,6 +41,15 @@ def sound_length(path: Path) -> int:
     return sound
 
 
+def _sync_folder(path: Path) -> None:
+    # A file or folder that is new is found after a power cut only if the folder that names it was synced too.
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 class FileStore:
     """Appends to `points-YYYY-MM-DD.lp.gz`, the UTC day of writing; `wall_s` is the clock, seconds since 1970.
 
@@ -55,7 +64,10 @@ class FileStore:
         self._length = 0
         self._file: int | None = None
         try:
+            absent = [each for each in (folder, *folder.parents) if not each.exists()]
             folder.mkdir(parents=True, exist_ok=True)
+            for each in absent:
+                _sync_folder(each.parent)
             self._open(self._path_now())
         except OSError as error:
             raise RackflowError(
@@ -74,11 +86,7 @@ class FileStore:
             log.warning("cut an unfinished write file=%s bytes=%d", path, torn)
             os.ftruncate(file, length)
             self._on_torn(torn)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(self._folder)
 
     async def write(self, lines: Sequence[str]) -> None:
         """See `Store.write`."""

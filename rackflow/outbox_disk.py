@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final
@@ -35,7 +35,7 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 class Work:
     """What one trip to the disk is to do. `read` is the span of keys to fetch, both excluded; None where none is wanted.
 
-    What is below `lowest` is confirmed; that counts only once the file was opened.
+    What is below `lowest` is confirmed; that counts only once the file was opened. `losses` happened in memory.
     """
 
     rows: list[Message]
@@ -43,6 +43,7 @@ class Work:
     spare: frozenset[int]
     read: tuple[int, int] | None
     lowest: int
+    losses: list[Numbers] = field(default_factory=list)
 
 
 class DiskOutbox:
@@ -207,7 +208,7 @@ class DiskOutbox:
         read = (self._read_to, self._behind) if hungry else None
         if self._totals.used_bytes > self._limits.size_bytes // 2:
             self._done.update(self._confirmed.clear())  # rather than have anything evicted for their sake
-        return Work(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest())
+        return Work(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest(), self._losses)
 
     async def _travel(self, work: Work) -> None:
         trip = asyncio.get_running_loop().run_in_executor(self._thread, self._on_disk, work)
@@ -231,8 +232,8 @@ class DiskOutbox:
         if self._file is None:
             self._file = OutboxFile(self._path, self._epoch, self._limits)
             early, lowest = self._file.confirmed, self._file.lowest
-        if work.rows or work.done or lowest != self._file.lowest:
-            self._file.lowest = lowest
+        if work.rows or work.done or work.losses or lowest != self._file.lowest:
+            self._file.lowest, self._file.lost = lowest, work.losses
             self._file.commit(work.rows, work.done, work.spare)
         found = self._file.read(*work.read, READ_ROWS) if work.read else []
         return found, replace(self._file.totals), early
@@ -245,6 +246,7 @@ class DiskOutbox:
             self._confirmed.interrupt()
             self._read_to = max(self._read_to, early[-1])
         self._done.difference_update(work.done)
+        self._losses = [each for each in self._losses if each not in work.losses]
         for message in work.rows:
             self._forget(message.key)
             self._release(message)
@@ -262,8 +264,7 @@ class DiskOutbox:
         if message.key <= self._out:
             return
         self._out = message.key
-        relegated = self._lanes.push(message)
-        if relegated is None:
+        if (relegated := self._lanes.push(message)) is None:
             return
         if relegated.key in self._unsaved:
             self._lanes.backlog[relegated.key] = relegated

@@ -88,6 +88,7 @@ class OutboxFile:
         self._base = 0
         """The file numbers all messages through: this is the last number before the epoch."""
         self.totals = Totals()
+        self.lost: Sequence[Numbers] = ()  # by whoever writes; remembered at the next commit
         with translated():
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -160,7 +161,7 @@ class OutboxFile:
     def _load(self, db: sqlite3.Connection) -> None:
         totals = self.totals
         totals.last_key, age_ms, wall_ms = db.execute("SELECT last_key, age_ms, wall_ms FROM state").fetchone()
-        self._age_from_ms = age_ms + (rest_ms if 0 < (rest_ms := _wall_ms() - wall_ms) < LONGEST_REST_MS else 0)
+        self._age_from_ms = age_ms + (rest if 0 < (rest := int(time.time() * 1000) - wall_ms) < LONGEST_REST_MS else 0)
         self._opened_s = time.monotonic()
         (totals.messages,) = db.execute("SELECT count(*) FROM message").fetchone()
         totals.runs = [Run(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")][-RUNS_KEPT:]
@@ -230,6 +231,8 @@ class OutboxFile:
                 self._insert(rows, now_ms)
                 self._delete(ranges(sorted(done)))
                 totals.last_key = max(totals.last_key, rows[-1].key if rows else 0)
+                for lost in self.lost:
+                    totals.losses = add_range(totals.losses, lost)
                 self._evict(now_ms, spare)
                 self._write_state(now_ms, losses=totals.losses is not before.losses)
         except sqlite3.DatabaseError:
@@ -257,7 +260,8 @@ class OutboxFile:
 
     def _write_state(self, now_ms: int, *, losses: bool = True) -> None:
         db, totals = self._db, self.totals
-        db.execute("UPDATE state SET last_key = ?, age_ms = ?, wall_ms = ?", (totals.last_key, now_ms, _wall_ms()))
+        values = totals.last_key, now_ms, int(time.time() * 1000)
+        db.execute("UPDATE state SET last_key = ?, age_ms = ?, wall_ms = ?", values)
         if losses:
             db.execute("DELETE FROM loss")
             rows = [(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
@@ -294,7 +298,3 @@ class OutboxFile:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-
-
-def _wall_ms() -> int:
-    return int(time.time() * 1000)

@@ -30,6 +30,7 @@ def points(folder: Path) -> list[str]:
 class DeadLetter(TypedDict):
     """What the tests read of an entry."""
 
+    time: int
     topic: str
     reason: str
     error: str

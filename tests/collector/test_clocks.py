@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, Places, can_be
+from collector.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, MOST_PLACES, Places, can_be
 from collector.clones import MOST_AGENTS, REMEMBERED_S, Clones
 from collector.latest_state import AgentState
 from tests.collector.documents import batch, now_ms, status
@@ -49,6 +49,41 @@ def test_no_two_messages_of_a_device_get_one_time() -> None:
     assert places.next("one", WALL_MS + 10) == WALL_MS + 10
     # The collector's own clock was set back: no time far ahead is given out for that.
     assert places.next("one", WALL_MS - DRIFT_MS) == WALL_MS - DRIFT_MS
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "wall_ms", "believed"),
+    [
+        (EARLIEST_MS, EARLIEST_MS, True),
+        (EARLIEST_MS - 1, EARLIEST_MS, False),
+        (EARLIEST_MS + AHEAD_MS, EARLIEST_MS, True),
+        (EARLIEST_MS + AHEAD_MS + 1, EARLIEST_MS, False),
+        (EARLIEST_MS + AHEAD_MS + 1, EARLIEST_MS - 1, True),
+        (EARLIEST_MS, 0, True),
+    ],
+)
+def test_at_the_beginning_of_2020_clocks_begin_to_count(
+    time_ms: int,
+    wall_ms: int,
+    believed: bool,  # noqa: FBT001 - the answer
+) -> None:
+    assert can_be(time_ms, wall_ms, oldest_days=30) is believed
+
+
+def test_a_clock_set_back_by_less_than_a_minute_goes_on_from_the_last_time() -> None:
+    places = Places()
+    assert places.next("one", WALL_MS) == WALL_MS
+    assert places.next("one", WALL_MS - DRIFT_MS + 1) == WALL_MS + 1
+    assert places.next("one", WALL_MS + 1 - DRIFT_MS) == WALL_MS + 1 - DRIFT_MS
+
+
+def test_places_of_devices_that_somebody_makes_up_do_not_add_up() -> None:
+    places = Places()
+    for device in range(MOST_PLACES):
+        assert places.next(device, WALL_MS) == WALL_MS
+    assert places.next(MOST_PLACES - 1, WALL_MS) == WALL_MS + 1
+    assert places.next(MOST_PLACES - 1, WALL_MS) == WALL_MS + 2
+    assert places.next(0, WALL_MS) == WALL_MS  # it was let go
 
 
 async def test_statuses_that_the_broker_sends_again_are_no_second_process(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -173,6 +208,23 @@ def test_an_epoch_that_comes_back_after_another_is_a_second_process(caplog: pyte
         "agent=gw-3 site=cas1 runs twice, on hosts two and one; stop one or give it another name"
     ]
     assert clones.current(4.0 + REMEMBERED_S) == set()
+
+
+def test_a_second_process_is_told_for_a_quarter_of_an_hour_and_again_when_it_goes_on() -> None:
+    clones = Clones()
+    for at, epoch in enumerate("ABA"):
+        hello(clones, epoch, float(at))
+    assert clones.current(2.0 + REMEMBERED_S - 1) == {("cas1", "gw-3")}
+    assert clones.current(2.0 + REMEMBERED_S) == set()
+    assert hello(clones, "B", 5000.0)
+
+
+def test_an_epoch_of_five_lives_ago_is_no_second_process() -> None:
+    clones = Clones()
+    for at, epoch in enumerate("ABCDE"):
+        assert not hello(clones, epoch, float(at))
+    assert not hello(clones, "A", 6.0)
+    assert hello(clones, "C", 7.0)
 
 
 def test_restarts_reconnects_and_wills_are_no_second_process() -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.run import new_epoch
@@ -48,6 +48,7 @@ def expand(missing: Sequence[Missing]) -> set[int]:
 
 
 @given(NUMBERS, st.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_it_says_what_sets_say_in_any_order(numbers: list[int], chance: object) -> None:
     """Stored, duplicates and what is missing, in order of arrival and shuffled."""
     shuffled = sorted(numbers, key=lambda _: chance.random())  # type: ignore[attr-defined]  # random.Random
@@ -62,6 +63,7 @@ def test_it_says_what_sets_say_in_any_order(numbers: list[int], chance: object) 
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.integers(0, HIGHEST), st.integers(0, HIGHEST))
+@settings(deadline=None)
 def test_what_the_agent_and_the_collector_say_of_gaps(
     stored: list[int], waiting: list[int], buried: list[int], dropped_from: int, held_from: int
 ) -> None:
@@ -89,6 +91,7 @@ def test_what_the_agent_and_the_collector_say_of_gaps(
 
 
 @given(NUMBERS, NUMBERS, NUMBERS)
+@settings(deadline=None)
 def test_merging_is_a_union_in_any_order(one: list[int], two: list[int], three: list[int]) -> None:
     """Commutative and associative; with itself only the duplicates grow."""
     pages = [(ledger.books[KEY], ledger.chunks(KEY)) for ledger in map(ledger_of, (one, two, three))]
@@ -104,6 +107,7 @@ def test_merging_is_a_union_in_any_order(one: list[int], two: list[int], three: 
 
 
 @given(NUMBERS, st.integers(0, 3))
+@settings(deadline=None)
 def test_chunks_that_left_memory_come_back(numbers: list[int], limit: int) -> None:
     """With a disk that is a dictionary, and next to no memory."""
     disk: dict[tuple[Key, int], Chunk] = {}

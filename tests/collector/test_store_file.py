@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.deadletter import DeadLetters
@@ -55,6 +55,7 @@ async def test_one_file_per_utc_day_and_a_member_per_write(tmp_path: Path) -> No
 
 
 @given(cut=st.integers(min_value=0, max_value=10_000))
+@settings(deadline=None)
 def test_sound_length_is_the_last_complete_member(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     """Wherever a file is cut, what remains is the whole writes before."""
     members = [gzip.compress(f"m f={n}.0 {n}\n".encode() * (n * 50 + 1)) for n in range(5)]

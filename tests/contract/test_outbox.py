@@ -138,6 +138,7 @@ STEPS = st.lists(st.sampled_from(["put", "take", "done", "rewind"]), max_size=60
 
 
 @given(STEPS, st.integers(20, 120))
+@settings(deadline=None)
 def test_every_message_is_held_confirmed_or_counted(steps: list[str], limit: int) -> None:
     async def scenario() -> None:
         async with in_memory(limit) as outbox:

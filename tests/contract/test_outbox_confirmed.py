@@ -78,6 +78,66 @@ def test_a_connection_that_breaks_for_ever_does_not_make_a_message_last_for_ever
     assert kept_for == MOST_REPEATS * KEEP_S / (2 * SETTLE_S)
 
 
+def test_where_it_is_kept_for_less_than_a_connection_takes_to_settle_that_is_enough() -> None:
+    confirmed = Confirmed(3.0)
+    confirmed.add(1, 0.0)
+    confirmed.interrupt()
+    assert confirmed.repeat(9.0) == []  # no connection works yet
+    confirmed.add(2, 10.0)
+    assert confirmed.repeat(12.5) == []
+    assert confirmed.repeat(13.0) == [1, 2]
+    # What is said again and confirmed again is kept again.
+    assert confirmed.add(1, 14.0) == []
+    assert 1 in confirmed
+    assert confirmed.add(2, 16.5) == []
+    assert confirmed.add(3, 17.0) == [1]
+
+
+def test_a_break_with_nothing_kept_brings_nothing_and_forgetting_goes_on() -> None:
+    confirmed = Confirmed(3.0)
+    confirmed.interrupt()
+    assert confirmed.first is None
+    assert confirmed.add(1, 0.0) == []
+    assert confirmed.repeat(100.0) == []
+    assert confirmed.add(2, 3.0) == [1]
+
+
+def test_a_second_break_before_the_connection_settled_starts_the_time_anew() -> None:
+    confirmed = Confirmed(KEEP_S)
+    confirmed.add(5, 0.0)
+    confirmed.interrupt()
+    confirmed.add(6, 100.0)
+    confirmed.interrupt()
+    assert confirmed.first == 5
+    confirmed.add(7, 200.0)
+    assert confirmed.repeat(200.0 + SETTLE_S - 1) == []
+    assert confirmed.repeat(200.0 + SETTLE_S) == [5, 6, 7]
+    assert confirmed.first is None
+
+
+def test_the_time_of_a_message_ends_to_the_second() -> None:
+    longest_s = MOST_REPEATS * KEEP_S
+    for later_s, forgotten in ((longest_s - 1, []), (longest_s, [1])):
+        confirmed = Confirmed(KEEP_S)
+        confirmed.add(1, 0.0)
+        confirmed.interrupt()
+        confirmed.add(2, 1.0)
+        assert confirmed.repeat(1.0 + SETTLE_S) == [1, 2]
+        assert confirmed.add(1, later_s) == forgotten
+        assert list(confirmed) == ([] if forgotten else [1])
+
+
+def test_letting_go_gives_all_keys_and_ends_the_wait() -> None:
+    confirmed = Confirmed(KEEP_S)
+    confirmed.add(2, 0.0)
+    confirmed.add(1, 0.0)
+    confirmed.interrupt()
+    assert confirmed.clear() == [2, 1]
+    assert (len(confirmed), confirmed.first) == (0, None)
+    confirmed.add(3, 1.0)
+    assert confirmed.repeat(100.0) == []
+
+
 async def test_a_break_brings_back_what_was_confirmed_shortly_before(make: Make) -> None:
     async with make(confirmed_s=SHORT_S) as outbox:
         fill(outbox, 3)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from rackflow.outbox_mark import Mark, MarkFile, Run
+from rackflow.documents import Numbers
+from rackflow.outbox_mark import Mark, MarkFile, Run, gaps, numbers, ranges
 
 
 def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path) -> None:
@@ -16,3 +17,30 @@ def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path)
     new = path.read_bytes()
     path.write_bytes(new + old[len(new) :])
     assert MarkFile(path).read() == short
+
+
+def test_keys_as_ranges() -> None:
+    assert list(ranges([])) == []
+    assert list(ranges([4])) == [(4, 4)]
+    assert list(ranges([0, 1, 2, 4, 6, 7])) == [(0, 2), (4, 4), (6, 7)]
+
+
+def test_gaps_between_keys_ends_included() -> None:
+    assert gaps(1, 5, {1, 2, 3, 4, 5}) == []
+    assert gaps(1, 5, {2, 4}) == [(1, 1), (3, 3), (5, 5)]
+    assert gaps(2, 4, {1, 5}) == [(2, 4)]
+    assert gaps(2, 4, {2, 4}) == [(3, 3)]
+    assert gaps(3, 2, set()) == []
+
+
+def test_keys_as_numbers_of_the_lives_they_are_of() -> None:
+    """Bases are the last key before a life; they may come in any order."""
+    lives = [Run(10, "E2"), Run(0, "E1"), Run(10, "E3"), Run(15, "E4")]
+    expected = [
+        Numbers(epoch="E1", first=9, last=10, reason="full"),
+        Numbers(epoch="E3", first=1, last=5, reason="full"),
+        Numbers(epoch="E4", first=1, last=1, reason="full"),
+    ]
+    assert numbers(lives, 9, 16, "full") == expected
+    assert numbers(lives, 10, 10) == [Numbers(epoch="E1", first=10, last=10)]
+    assert numbers(lives, 11, 11) == [Numbers(epoch="E3", first=1, last=1)]

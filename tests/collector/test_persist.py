@@ -1,0 +1,200 @@
+"""Points into the store: what an engine refuses is found and buried, and nothing else is; what fails is tried again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from collector import persist
+from collector.deadletter import DeadLetters
+from collector.delivery import Taken
+from collector.ledger_book import Entry, Key, Statement
+from collector.persist import Persistence
+from collector.store import Store
+from collector.tally import Histogram, Tally
+from rackflow import StoreError
+from rackflow.documents import Account
+from tests.collector.running import until
+from tests.collector.stored import dead_letters
+
+LATER = StoreError("busy", retryable=True, retry_after_s=0.01)
+SOON = StoreError("away", retryable=True)
+
+
+class Engine:
+    """A store of its own kind: refuses lines that contain `bad`, and fails first as often as it is told.
+
+    `of_size` restricts the failures to writes of so many points. What real engines answer is in test_store_influx.py.
+    """
+
+    def __init__(self, failures: Sequence[StoreError] = (), of_size: int | None = None) -> None:
+        self.failures = list(failures)
+        self.of_size = of_size
+        self.writes: list[int] = []
+        self.stored: list[str] = []
+
+    async def write(self, lines: Sequence[str]) -> None:
+        self.writes.append(len(lines))
+        if self.failures and self.of_size in {None, len(lines)}:
+            raise self.failures.pop(0)
+        if any("bad" in line for line in lines):
+            raise StoreError("a field of another type", retryable=False)
+        self.stored += lines
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@asynccontextmanager
+async def persistence(folder: Path, store: Store) -> AsyncIterator[tuple[Persistence, Tally]]:
+    tally, letters = Tally(), DeadLetters(folder / "dead.jsonl", 1 << 20)
+    try:
+        yield Persistence(store, letters, tally), tally
+    finally:
+        letters.close()
+
+
+def lines(count: int, bad: Sequence[int] = ()) -> list[str]:
+    return [f"m{',x=bad' if at in bad else ''} f={at}.0 {1000 + at}" for at in range(count)]
+
+
+@pytest.mark.parametrize("bad", [[0], [6], [3], [0, 6], [2, 3, 4], list(range(7)), []])
+async def test_all_are_stored_in_their_order_but_those_that_are_refused(tmp_path: Path, bad: list[int]) -> None:
+    engine, refused = Engine(), set[str]()
+    every = lines(7, bad)
+    async with persistence(tmp_path, engine) as (one, tally):
+        assert await one.store(every, refused) == "stored"
+    assert engine.stored == [line for at, line in enumerate(every) if at not in bad]
+    assert refused == {every[at] for at in bad}
+    assert tally.points_stored == 7 - len(bad)
+    failures = tally.write_failures
+    assert (failures["refused"], failures["retryable"], failures["dead_letter"]) == (len(bad), 0, 0)
+    letters = dead_letters(tmp_path)
+    assert [letter["reason"] for letter in letters] == ["store"] * len(bad)
+    assert [letter["time"] for letter in letters] == [1000 + at for at in bad]
+    assert one.fault is None
+
+
+async def test_a_point_that_cannot_even_be_buried_is_counted_and_stops_nothing() -> None:
+    tally, letters, refused = Tally(), DeadLetters(Path("/dev/full"), 1 << 20), set[str]()
+    every = lines(3, [1])
+    assert await Persistence(Engine(), letters, tally).store(every, refused) == "stored"
+    assert (refused, tally.points_stored) == ({every[1]}, 2)
+    assert (tally.write_failures["refused"], tally.write_failures["dead_letter"]) == (1, 1)
+    letters.close()
+
+
+async def test_one_refused_among_a_thousand_costs_few_writes(tmp_path: Path) -> None:
+    engine = Engine()
+    async with persistence(tmp_path, engine) as (one, _):
+        await one.store(lines(1024, [700]), set())
+    assert len(engine.writes) == 21  # the whole, and two halves ten times
+
+
+async def test_no_points_are_stored_without_a_write(tmp_path: Path) -> None:
+    engine = Engine()
+    async with persistence(tmp_path, engine) as (one, _):
+        assert await one.store([], set()) == "stored"
+    assert engine.writes == []
+
+
+async def test_what_fails_is_tried_again_until_it_works_and_both_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Engine([LATER, LATER, LATER])
+    with caplog.at_level(logging.WARNING):
+        async with persistence(tmp_path, engine) as (one, tally):
+            assert await one.store(lines(3), set()) == "stored"
+            assert one.fault is None
+            assert await one.store(lines(1), set()) == "stored"
+    assert (tally.write_failures["retryable"], tally.points_stored) == (3, 4)
+    assert [record.getMessage() for record in caplog.records] == ["store fails error=busy", "store works again"]
+
+
+async def test_while_it_fails_the_reason_is_told(tmp_path: Path) -> None:
+    engine = Engine([StoreError("disk full", retryable=True, retry_after_s=3600)])
+    async with persistence(tmp_path, engine) as (one, _):
+        storing = asyncio.create_task(one.store(lines(1), set()), name="storing")
+        await until(lambda: one.fault is not None, "it fails")
+        assert one.fault == "disk full"
+        one.stopping.set()
+        assert await storing == "stored"  # tried once more at once
+        assert one.fault is None
+
+
+async def test_who_is_stopped_tries_once_and_gives_up(tmp_path: Path) -> None:
+    engine = Engine([SOON, SOON])
+    async with persistence(tmp_path, engine) as (one, tally):
+        one.stopping.set()
+        assert await one.store(lines(3), set()) == "stopped"
+    assert engine.writes == [3]
+    assert (tally.points_stored, one.fault) == (0, "away")
+
+
+@pytest.mark.parametrize(("retry_after_s", "outcome", "writes"), [(0.01, "stored", 2), (5.0, "away", 1)])
+async def test_patience_ends_before_a_pause_that_is_longer(
+    tmp_path: Path, retry_after_s: float, outcome: str, writes: int
+) -> None:
+    engine = Engine([StoreError("busy", retryable=True, retry_after_s=retry_after_s)])
+    async with persistence(tmp_path, engine) as (one, _):
+        assert await one.store(lines(2), set(), patience_s=2.0) == outcome
+    assert len(engine.writes) == writes
+
+
+async def test_what_the_engine_asks_for_is_waited_for(tmp_path: Path) -> None:
+    engine = Engine([StoreError("busy", retryable=True, retry_after_s=0.2)])
+    began = time.monotonic()
+    async with persistence(tmp_path, engine) as (one, _):
+        await one.store(lines(1), set())
+    assert time.monotonic() - began >= 0.2 * 0.9
+
+
+async def test_part_of_a_refused_write_that_fails_meanwhile_is_tried_again(tmp_path: Path) -> None:
+    engine, refused = Engine([LATER], of_size=2), set[str]()
+    every = lines(4, [1])
+    async with persistence(tmp_path, engine) as (one, tally):
+        assert await one.store(every, refused) == "stored"
+    assert engine.stored == [every[0], *every[2:]]
+    assert engine.writes == [4, 2, 2, 1, 1, 2]
+    assert (refused, tally.write_failures["retryable"]) == ({every[1]}, 1)
+
+
+async def test_waiting_ends_with_the_event_or_with_the_time() -> None:
+    event = asyncio.Event()
+    async with asyncio.timeout(5):
+        await persist.wait(event, 0.01)
+        event.set()
+        await persist.wait(event, 3600)
+
+
+def test_a_message_is_dead_if_every_point_of_it_was_refused() -> None:
+    entry = Entry(Key("cas1", "gw-3", "E"), 1, 5, 6)
+    taken = Taken(["a", "b"], entry)
+    assert taken.judged(set()) is entry
+    assert taken.judged({"a", "c"}) is entry
+    assert taken.judged({"a", "b", "c"}) == Entry(entry.key, 1, 5, 6, "store")
+    assert Taken([], entry).judged({"a"}) is entry
+    statement = Statement(entry.key, Account(kind="disk"), 1)
+    assert Taken(["a"], statement).judged({"a"}) is statement
+    assert Taken(["a"]).judged({"a"}) is None
+
+
+def test_an_observation_on_a_bound_belongs_to_it_and_what_is_beyond_all_is_counted_too() -> None:
+    histogram = Histogram((0.5, 1.0))
+    for value in (0.25, 0.5, 0.75, 1.0, 1.5):
+        histogram.observe(value)
+    assert histogram.buckets() == [("0.5", 2.0), ("1.0", 4.0), ("+Inf", 5.0)]
+    assert histogram.total == 4.0
+
+
+def test_counters_that_start_at_nothing_are_there_from_the_start() -> None:
+    tally = Tally()
+    assert tally.write_failures == {"retryable": 0, "refused": 0, "torn": 0, "dead_letter": 0, "derived": 0}
+    assert tally.failures["stale"] == 0
+    assert "stale" in tally.failures
+    assert set(tally.failures.values()) == {0}
+    assert not tally.mqtt_connected

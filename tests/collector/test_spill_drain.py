@@ -1,0 +1,173 @@
+"""The collector's own disk: what is kept there is there, and leaves it only when store and ledger have it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.deadletter import DeadLetters
+from collector.delivery import Delivery, Taken
+from collector.ledger_account import settle
+from collector.ledger_book import Entry, Key
+from collector.ledger_file import LedgerFile
+from collector.ledger_rows import read_page
+from collector.persist import Persistence
+from collector.spill import Spill
+from collector.tally import Tally
+from tests.collector.running import ledger_locked, until
+from tests.collector.test_persist import Engine
+
+KEY = Key("cas1", "gw-3", "01JD5Z")
+WALL_MS = 1_795_468_800_000
+
+
+def delivery(seq: int) -> Delivery:
+    payload = str(seq).encode()
+    return Delivery(f"topic/{seq}", payload, len(payload), 1, seq, 1, 7.0, (WALL_MS + seq) / 1000)
+
+
+def again(held: Delivery) -> Taken:
+    """Two points a message, of the time of its receipt; those of number 13 nobody can use."""
+    seq = int(held.payload)
+    assert (held.topic, held.size_bytes) == (f"topic/{seq}", len(held.payload))
+    tag = ",x=bad" if seq == 13 else ""
+    return Taken([f"m{tag} f={at}.0 {held.wall_ms}" for at in (1, 2)], Entry(KEY, seq, WALL_MS, WALL_MS))
+
+
+@dataclass
+class Rig:
+    """A spill on disk, with what drains it."""
+
+    spill: Spill
+    engine: Engine
+    ledger: LedgerFile
+    persistence: Persistence
+
+    def draining(self, most_lines: int = 1000) -> asyncio.Task[None]:
+        work = self.spill.drain(self.persistence, self.ledger, again, most_lines)
+        return asyncio.create_task(work, name="draining")
+
+    def stored(self) -> tuple[int, dict[str, int]]:
+        """Messages that the ledger's file says are stored, and dropped by reason."""
+        [pair] = read_page(self.ledger.path).books
+        sums = settle(*pair)
+        return sums.stored, dict(sums.dropped)
+
+
+@asynccontextmanager
+async def rig(folder: Path, limit_bytes: int = 1 << 30, path: Path | None = None) -> AsyncIterator[Rig]:
+    async with AsyncExitStack() as stack:
+        letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
+        stack.callback(letters.close)
+        ledger = LedgerFile(folder / "ledger.db", 400, time.time)
+        stack.callback(ledger.close)
+        spill = Spill(path or folder / "outbox.db", "collector", limit_bytes, 100_000.0)
+        stack.push_async_callback(spill.close)
+        await spill.open()
+        engine = Engine()
+        yield Rig(spill, engine, ledger, Persistence(engine, letters, Tally()))
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_what_is_kept_is_there_after_a_restart_and_is_stored_in_order_under_its_time(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.spill.keep([delivery(seq) for seq in (1, 2, 3)])
+        assert one.spill.stats().messages == 3
+    async with rig(tmp_path) as one:
+        assert one.spill.stats().messages == 3
+        task = one.draining()
+        await until(lambda: one.spill.stats().messages == 0, "drained")
+        await ended(task)
+        assert one.engine.stored == [f"m f={at}.0 {WALL_MS + seq}" for seq in (1, 2, 3) for at in (1, 2)]
+        assert one.stored() == (3, {})
+    async with rig(tmp_path) as one:
+        assert one.spill.stats().messages == 0
+
+
+async def test_what_a_disk_refuses_is_not_kept_and_is_not_stored_later(tmp_path: Path) -> None:
+    """The broker has it still, and sends it again."""
+    folder = tmp_path / "mount"
+    folder.write_text("a file where the folder should be", encoding="utf-8")
+    async with rig(tmp_path, path=folder / "outbox.db") as one:
+        assert not await one.spill.keep([delivery(1), delivery(2)])
+        assert one.spill.stats().messages == 0
+        folder.unlink()
+        kept = False
+        async with asyncio.timeout(10):
+            while not kept:
+                kept = await one.spill.keep([delivery(3)])
+                await asyncio.sleep(0.05)
+        assert one.spill.stats().messages == 1
+
+
+async def test_at_its_limit_it_takes_no_more(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.spill.keep([delivery(1)])
+        size_bytes = one.spill.stats().size_bytes
+    async with rig(tmp_path, limit_bytes=size_bytes) as one:
+        assert one.spill.stats().limit_bytes == size_bytes
+        assert not await one.spill.keep([delivery(2)])
+        assert one.spill.stats().messages == 1
+    async with rig(tmp_path, limit_bytes=size_bytes + 1) as one:
+        assert await one.spill.keep([delivery(2)])
+        assert one.spill.stats().messages == 2
+
+
+async def test_nothing_leaves_the_disk_before_the_ledger_has_it(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.spill.keep([delivery(1), delivery(2)])
+        with ledger_locked(one.ledger.path):
+            task = one.draining()
+            await until(lambda: one.ledger.failures["write"] > 0, "the ledger could not be written")
+            assert len(one.engine.stored) == 4
+            assert one.spill.stats().messages == 2
+        await until(lambda: one.spill.stats().messages == 0, "drained")
+        await ended(task)
+        assert one.stored() == (2, {})
+
+
+async def test_who_is_stopped_before_the_ledger_has_it_leaves_it_on_disk(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.spill.keep([delivery(1)])
+        with ledger_locked(one.ledger.path):
+            task = one.draining()
+            await until(lambda: len(one.engine.stored) == 2, "stored")
+            one.ledger.stop()
+            async with asyncio.timeout(10):
+                await task
+        assert one.spill.stats().messages == 1
+
+
+async def test_a_message_of_which_every_point_is_refused_is_dead_and_leaves_the_disk(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.spill.keep([delivery(12), delivery(13)])
+        task = one.draining()
+        await until(lambda: one.spill.stats().messages == 0, "drained")
+        await ended(task)
+        assert one.stored() == (1, {"dead_letter_store": 1})
+        assert len(one.engine.stored) == 2
+
+
+async def test_what_came_once_more_and_was_stored_from_there_is_not_stored_again(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.ledger.enter([Entry(KEY, 2, WALL_MS, WALL_MS)])
+        assert await one.spill.keep([delivery(seq) for seq in (1, 2, 3)])
+        task = one.draining()
+        await until(lambda: one.spill.stats().messages == 0, "drained")
+        await ended(task)
+        assert {line.split()[-1] for line in one.engine.stored} == {str(WALL_MS + seq) for seq in (1, 3)}
+
+
+async def test_a_write_has_no_more_points_than_it_may_but_for_the_last_message(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.spill.keep([delivery(seq) for seq in range(1, 11)])
+        task = one.draining(most_lines=5)
+        await until(lambda: one.spill.stats().messages == 0, "drained")
+        await ended(task)
+        assert one.engine.writes == [6, 6, 6, 2]

@@ -1,0 +1,122 @@
+"""What the collector confirms is on disk, and not only in the kernel's memory: system calls in their order."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.collector.documents import batch
+from tests.collector.running import config_for, publish, publisher
+from tests.servers.captures import REPOSITORY
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.strace import Call, calls, on_disk, said, synced, tracing, writes
+from tests.servers.waiting import eventually, wait_until
+from tests.servers.web import answers
+
+PUBACK = "@"
+"""0x40, the first byte of MQTT's acknowledgement."""
+STORE = """
+import asyncio, os, sys
+from pathlib import Path
+from collector.store_file import FileStore
+
+now_s = 1_795_468_800.0
+
+async def main():
+    global now_s
+    os.write(1, b"first day")
+    store = FileStore(Path(sys.argv[1]), lambda: now_s, lambda _: None)
+    await store.write(["m f=1.0 1"])
+    os.write(1, b"first is stored")
+    now_s += 86_400
+    await store.write(["m f=2.0 2"])
+    os.write(1, b"second is stored")
+    await store.write(["m f=3.0 3"])
+    os.write(1, b"third is stored")
+
+asyncio.run(main())
+"""
+LEDGER = """
+import asyncio, os, sys
+from pathlib import Path
+from collector.ledger_book import Entry, Key
+from collector.ledger_file import LedgerFile
+
+async def main():
+    ledger = LedgerFile(Path(sys.argv[1]), 400, lambda: 1_795_468_800.0)
+    key = Key("cas1", "gw-3", "01JD5Z")
+    os.write(1, b"entering")
+    await ledger.enter([Entry(key, 1, 1, 1)])
+    os.write(1, b"entered")
+    await ledger.hold([Entry(key, 2, 1, 1)])
+    os.write(1, b"held")
+
+asyncio.run(main())
+"""
+
+
+def traced(folder: Path, program: str, argument: Path) -> list[Call]:
+    trace = folder / "trace"
+    command = tracing(trace, [sys.executable, "-c", program, str(argument)])
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=30)
+    wait_until(lambda: "+++ exited with 0 +++" in trace.read_text().splitlines()[-1], "the trace is complete")
+    return calls(trace)
+
+
+def test_a_write_to_the_file_store_is_on_disk_with_the_name_of_its_file(tmp_path: Path) -> None:
+    """A file of which the folder was not synced may be gone after a power cut, however well its content was."""
+    folder = tmp_path / "points"
+    found = traced(tmp_path, STORE, folder)
+    begun, first, second, third = (
+        said(found, text) for text in ("first day", "first is stored", "second is stored", "third is stored")
+    )
+    assert on_disk(found, ".lp.gz", begun, first)
+    assert synced(found, str(folder), begun, first)
+    assert on_disk(found, ".lp.gz", first, second)
+    assert synced(found, str(folder), first, second)
+    assert on_disk(found, ".lp.gz", second, third)
+
+
+def test_a_new_folder_of_the_file_store_is_on_disk_with_its_own_name(tmp_path: Path) -> None:
+    found = traced(tmp_path, STORE, tmp_path / "new" / "points")
+    begun, first = said(found, "first day"), said(found, "first is stored")
+    assert synced(found, str(tmp_path), begun, first)
+    assert synced(found, str(tmp_path / "new"), begun, first)
+
+
+def test_what_the_ledger_has_entered_or_held_is_on_disk(tmp_path: Path) -> None:
+    found = traced(tmp_path, LEDGER, tmp_path / "ledger.db")
+    entering, entered, held = (said(found, text) for text in ("entering", "entered", "held"))
+    assert on_disk(found, "/ledger.db-wal", entering, entered)
+    assert on_disk(found, "/ledger.db-wal", entered, held)
+
+
+async def test_a_message_is_acknowledged_after_its_points_and_after_its_number(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """The whole collector: points synced, then the ledger, then the acknowledgement on the wire."""
+    trace, file, port = tmp_path / "trace", tmp_path / "collector.yaml", free_port()
+    data = config_for(mosquitto.port, tmp_path).model_dump(mode="json", exclude_unset=True)
+    file.write_text(json.dumps(data | {"listen": f"127.0.0.1:{port}"}), encoding="utf-8")  # JSON is YAML
+    command = tracing(trace, [sys.executable, "-m", "collector", "run", str(file)])
+    process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        await eventually(lambda: answers(f"http://127.0.0.1:{port}/readyz"), "ready", timeout_s=30)
+        async with publisher(mosquitto.port) as client:
+            await publish(client, batch())
+        await eventually(lambda: any(_is_puback(call) for call in calls(trace)), "acknowledged")
+    finally:
+        process.terminate()
+        await process.wait()
+    found = calls(trace)
+    acknowledged = next(call for call in found if _is_puback(call))
+    points = writes(found, ".lp.gz", found[0], acknowledged)
+    assert points
+    assert all(synced(found, call.path, call, acknowledged) for call in points)
+    assert on_disk(found, ".db-wal", points[-1], acknowledged)
+
+
+def _is_puback(call: Call) -> bool:
+    return call.path.startswith("socket:") and f'"{PUBACK}' in call.text

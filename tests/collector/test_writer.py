@@ -1,0 +1,216 @@
+"""The writer between messages and the store: nothing is acknowledged before points and number are on disk, and each once."""
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collector.delivery import Taken
+from collector.ledger_book import Entry, Statement
+from collector.store_influx import InfluxStore
+from collector.writer import Flush
+from rackflow.documents import Account, Numbers
+from tests.collector.running import ledger_locked, until
+from tests.collector.stored import points
+from tests.collector.writing import KEY, SHORT_S, WALL_MS, delivery, line, rig, taken
+from tests.servers.ports import free_port
+
+
+async def test_nothing_is_acknowledged_while_the_ledgers_commit_is_held_up_though_the_store_has_the_points(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as one:
+        with ledger_locked(one.ledger.path):
+            for seq in (1, 2, 3):
+                await one.writer.put(delivery(seq), taken(seq))
+            await until(lambda: one.ledger.failures["write"] > 0, "the ledger could not be written")
+            assert len(points(tmp_path)) == 3
+            assert (one.acknowledged, one.counted) == ([], [])
+            assert one.ledger.fault is not None
+        await until(lambda: len(one.acknowledged) == 3, "acknowledged")
+    assert one.acknowledged == [1, 2, 3]
+    assert one.on_disk == [(3, 3)] * 3
+    assert one.counted == [1.0, 2.0, 3.0]
+
+
+async def test_a_message_that_comes_again_is_acknowledged_and_stored_and_counted_once(tmp_path: Path) -> None:
+    """In the same write, in a later one, and after a restart."""
+    async with rig(tmp_path) as one:
+        for mid, seq in enumerate((1, 1, 2), 1):
+            await one.writer.put(delivery(mid), taken(seq))
+        await until(lambda: len(one.acknowledged) == 3, "the first three")
+        await one.writer.put(delivery(4), taken(2))
+        await until(lambda: len(one.acknowledged) == 4, "the fourth")
+        assert one.counted == [1.0, 2.0]
+    async with rig(tmp_path) as again:
+        await again.writer.put(delivery(1), taken(1))
+        await until(lambda: len(again.acknowledged) == 1, "acknowledged")
+        assert again.counted == []
+        assert (again.sums().stored, again.sums().duplicates) == (2, 3)
+    assert points(tmp_path) == [f"{line(seq * 100)}000000" for seq in (1, 2)]
+
+
+async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await one.writer.put(delivery(1), Taken(note=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))
+        await one.writer.put(delivery(2), taken(2))
+        await one.writer.put(delivery(3), Taken())
+        await until(lambda: len(one.acknowledged) == 3, "acknowledged")
+        assert (one.sums().stored, dict(one.sums().dropped)) == (1, {"dead_letter_schema": 1})
+        assert one.counted == [2.0]
+
+
+async def test_what_an_agent_says_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
+    account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=2, last=9, reason="full")])
+    async with rig(tmp_path) as one:
+        await one.writer.put(delivery(1), taken(1))
+        await one.writer.put(delivery(2), Taken(note=Statement(KEY, account, WALL_MS)))
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert dict(one.sums().dropped) == {"full": 8}
+
+
+@pytest.mark.parametrize(("lines", "writes"), [(2, [2, 4, 6]), (3, [3, 6]), (6, [6]), (1, [1, 2, 3, 4, 5, 6])])
+async def test_a_write_has_as_many_points_as_it_may(tmp_path: Path, lines: int, writes: list[int]) -> None:
+    """Six messages of a point each; what is acknowledged together was written together."""
+    async with rig(tmp_path, Flush(lines, 3600, 100)) as one:
+        for seq in range(1, 7):
+            one.writer._add(delivery(seq), taken(seq))  # noqa: SLF001 - all at once
+        await until(lambda: len(one.acknowledged) == 6, "acknowledged")
+    assert sorted({stored for stored, _ in one.on_disk}) == writes
+
+
+async def test_a_message_larger_than_a_write_is_written_by_itself(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(3, 3600, 100)) as one:
+        await one.writer.put(delivery(1), taken(1, lines=5))
+        await until(lambda: one.acknowledged == [1], "acknowledged")
+    assert len(points(tmp_path)) == 5
+
+
+async def test_less_than_a_write_waits_for_its_time_and_not_for_more(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(1000, 0.3, 100)) as one:
+        began = time.monotonic()
+        await one.writer.put(delivery(1), taken(1))
+        await until(lambda: one.acknowledged == [1], "acknowledged")
+        assert time.monotonic() - began >= 0.3 * 0.9
+
+
+async def test_what_waits_is_counted_and_putting_waits_where_it_is_too_much(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
+        with ledger_locked(one.ledger.path):
+            for seq in (1, 2):
+                await one.writer.put(delivery(seq), taken(seq, lines=3))
+            assert one.tally.points_waiting == 6
+            third = asyncio.create_task(one.writer.put(delivery(3), taken(3)), name="putting")
+            await until(lambda: len(points(tmp_path)) == 6, "the first two are in the store")
+            assert not third.done()
+        await until(lambda: len(one.acknowledged) == 3, "all three")
+        assert third.done()
+        assert one.tally.points_waiting == 0
+        assert one.tally.points_stored == 7
+
+
+async def test_derived_points_are_stored_in_pieces_and_acknowledge_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(2, SHORT_S, 100)) as one:
+        one.writer.offer(lambda: [line(seq) for seq in range(5)])
+        await until(lambda: one.tally.points_stored == 5, "stored")
+        await until(lambda: one.tally.points_waiting == 0, "nothing waits")
+        assert (one.acknowledged, one.tally.write_failures["derived"]) == ([], 0)
+    assert points(tmp_path) == [f"{line(seq)}000000" for seq in range(5)]
+
+
+async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or_the_store_fails(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, Flush(1000, SHORT_S, 4)) as one:
+        with ledger_locked(one.ledger.path):
+            await one.writer.put(delivery(1), taken(1))
+            one.writer.offer(lambda: [line(1)])
+            assert one.tally.write_failures["derived"] == 0
+            one.writer.offer(lambda: [line(2)])  # two wait
+            assert one.tally.write_failures["derived"] == 1
+        await until(lambda: one.tally.points_waiting == 0, "nothing waits")
+        one.persistence.fault = "away"
+        one.writer.offer(lambda: [line(3)])
+        assert one.tally.write_failures["derived"] == 2
+    assert points(tmp_path) == [f"{each}000000" for each in (line(100), line(1))]
+
+
+async def test_what_is_stopped_writes_what_is_there_and_acknowledges_it(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(1000, 3600, 100)) as one:
+        for seq in (1, 2):
+            await one.writer.put(delivery(seq), taken(seq))
+    assert one.acknowledged == [1, 2]
+    assert one.on_disk == [(2, 2)] * 2
+
+
+async def test_what_is_stopped_while_the_ledger_is_held_up_acknowledges_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        lock = sqlite3.connect(one.ledger.path, isolation_level=None)
+        with closing(lock):
+            lock.execute("BEGIN IMMEDIATE")
+            await one.writer.put(delivery(1), taken(1))
+            await until(lambda: len(points(tmp_path)) == 1, "in the store")
+            one.writer.stop()
+            await until(lambda: one.ledger.failures["write"] > 0, "not written")
+    assert one.acknowledged == []
+    assert one.counted == []
+
+
+async def test_while_the_store_is_away_what_is_kept_is_acknowledged_and_told_as_waiting(tmp_path: Path) -> None:
+    """Messages without points need no disk of their own."""
+    away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
+    async with rig(tmp_path, store=away, keeps=True) as one:
+        await one.writer.put(delivery(1), taken(1))
+        await one.writer.put(delivery(2), Taken(note=Entry(KEY, 2, WALL_MS, WALL_MS, "schema")))
+        one.writer.offer(lambda: [line(9)])
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert one.kept == [1]
+        assert (one.sums().stored, one.sums().in_flight) == (0, 1)
+        assert dict(one.sums().dropped) == {"dead_letter_schema": 1}
+        # It comes again: kept once more, and counted once.
+        await one.writer.put(delivery(3), taken(1))
+        await until(lambda: len(one.acknowledged) == 3, "acknowledged")
+        assert one.kept == [1, 3]
+        assert one.counted == [1.0]
+        assert one.tally.points_stored == 0
+
+
+@pytest.mark.parametrize("keeps", [None, False])
+async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_takes_it(
+    tmp_path: Path,
+    keeps: bool | None,  # noqa: FBT001 - the disk
+) -> None:
+    async with rig(tmp_path, keeps=keeps) as one:
+        await one.writer.put(delivery(1), replace(taken(1), placed_ms=WALL_MS + 7))
+        await one.writer.put(delivery(2), taken(2))
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert one.kept == ([] if keeps is None else [1])
+        assert (one.sums().stored, one.sums().in_flight, len(points(tmp_path))) == (2, 0, 2)
+
+
+async def test_a_message_whose_time_cannot_be_is_kept_with_the_time_it_was_given_before_it_is_stored(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, keeps=True) as one:
+        await one.writer.put(delivery(1), replace(taken(1), placed_ms=WALL_MS + 7))
+        await one.writer.put(delivery(2), taken(2))
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert (one.kept, one.kept_ms) == ([1], [WALL_MS + 7])
+        assert (one.sums().stored, one.sums().in_flight) == (1, 1)
+        assert points(tmp_path) == [f"{line(200)}000000"]
+        assert one.counted == [1.0, 2.0]
+
+
+async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp_path: Path) -> None:
+    away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
+    async with rig(tmp_path, store=away, keeps=False) as one:
+        await one.writer.put(delivery(1), taken(1))
+        await until(lambda: len(one.kept) >= 1, "the disk was asked")
+        assert one.acknowledged == []
+        one.writer.stop()
+        await until(lambda: one.persistence.fault is not None, "the store is away")
+    assert (one.acknowledged, one.sums().produced) == ([], 0)

@@ -1,0 +1,109 @@
+"""A writer with a real store and a real ledger, for tests: what it did, and what was on disk by then."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from collector.deadletter import DeadLetters
+from collector.delivery import Delivery, Taken
+from collector.derive.attendance import Polled, Who
+from collector.ledger_account import Sums, settle
+from collector.ledger_book import Entry, Key
+from collector.ledger_file import LedgerFile
+from collector.ledger_rows import read_page
+from collector.persist import Persistence
+from collector.store import Store
+from collector.store_file import FileStore
+from collector.tally import Tally
+from collector.writer import Flush, Writer
+from tests.collector.stored import points
+
+KEY = Key("cas1", "gw-3", "01JD5Z")
+WALL_MS = 1_795_468_800_000
+SHORT_S = 0.01
+
+
+def line(seq: int) -> str:
+    return f"m f={seq}.0 {WALL_MS + seq}"
+
+
+def delivery(mid: int) -> Delivery:
+    return Delivery("topic", b"payload", 7, 1, mid, 1, 0.0, WALL_MS / 1000)
+
+
+def taken(seq: int, lines: int = 1, dead: str = "") -> Taken:
+    """What message number `seq` came to; its points have times of their own."""
+    note = Entry(KEY, seq, WALL_MS + seq, WALL_MS, dead)
+    polled = Polled(Who("cas1", "gw-3", "cdu-07"), "cdu", "safety", 1.0, float(seq), True)  # noqa: FBT003 - up
+    return Taken([line(seq * 100 + at) for at in range(lines)], note, None, None if dead else polled)
+
+
+@dataclass
+class Rig:
+    """A writer with a real store and ledger, and what it did; at each acknowledgement what was on disk by then."""
+
+    folder: Path
+    tally: Tally
+    ledger: LedgerFile
+    writer: Writer
+    persistence: Persistence
+    acknowledged: list[int] = field(default_factory=list)
+    on_disk: list[tuple[int, int]] = field(default_factory=list)
+    """Messages that the ledger's file said were stored, and points that were in the store's."""
+    counted: list[float] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    kept_ms: list[int] = field(default_factory=list)
+
+    def acknowledge(self, done: Delivery) -> None:
+        self.acknowledged.append(done.mid)
+        self.on_disk.append((self.sums().stored, len(points(self.folder))))
+
+    def sums(self) -> Sums:
+        books = read_page(self.ledger.path).books
+        return settle(*books[0]) if books else settle_nothing()
+
+
+def settle_nothing() -> Sums:
+    return Sums(KEY, 0, 0, 0, 0, 0, 0)
+
+
+@asynccontextmanager
+async def rig(
+    folder: Path, flush: Flush | None = None, store: Store | None = None, *, keeps: bool | None = None
+) -> AsyncIterator[Rig]:
+    """`keeps` is whether the disk takes what the store does not; None for no disk."""
+    async with AsyncExitStack() as stack:
+        tally, letters = Tally(), DeadLetters(folder / "dead.jsonl", 1 << 20)
+        stack.callback(letters.close)
+        ledger = LedgerFile(folder / "ledger.db", 400, time.time)
+        stack.callback(ledger.close)
+        if store is None:
+            store = FileStore(folder / "points", lambda: WALL_MS / 1000, lambda _: None)
+        stack.push_async_callback(store.close)
+        persistence = Persistence(store, letters, tally)
+
+        async def keep(deliveries: Sequence[Delivery]) -> bool:
+            found.kept += [each.mid for each in deliveries]
+            found.kept_ms += [each.wall_ms for each in deliveries]
+            return bool(keeps)
+
+        writer = Writer(
+            persistence,
+            flush or Flush(1000, SHORT_S, 100),
+            ledger,
+            tally,
+            lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
+            None if keeps is None else keep,
+            lambda polls: found.counted.extend(poll.time_s for poll in polls),
+        )
+        found = Rig(folder, tally, ledger, writer, persistence)
+        running = asyncio.create_task(writer.run(), name="writing")
+        try:
+            yield found
+        finally:
+            writer.stop()
+            async with asyncio.timeout(10):
+                await running

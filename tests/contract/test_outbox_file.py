@@ -1,0 +1,262 @@
+"""The outbox's file at its exact limits, in bytes and in time, and what it remembers of its losses over restarts."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rackflow.outbox import Message
+from rackflow.outbox_file import LONGEST_REST_MS, RUNS_KEPT, Limits, OutboxFile
+from rackflow.outbox_mark import Run
+
+AGE_S = 60.0
+ROOMY = 100_000_000
+YEAR_S = 365 * 86_400.0
+NOBODY: frozenset[int] = frozenset()
+
+
+class Clocks:
+    """The wall clock and the monotonic one, which a test turns one by one."""
+
+    def __init__(self) -> None:
+        self.wall_s = 1_795_468_800.0
+        self.mono_s = 1000.0
+
+    def passes(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.mono_s += seconds
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clocks]:
+    found = Clocks()
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: found.wall_s)
+        patched.setattr(time, "monotonic", lambda: found.mono_s)
+        yield found
+
+
+def messages(first: int, last: int, size: int = 100) -> list[Message]:
+    return [Message(key, "t", f"{key}".encode().ljust(size), 7 * key) for key in range(first, last + 1)]
+
+
+def opened(folder: Path, epoch: str = "E1", size: int = ROOMY, age_s: float = AGE_S) -> OutboxFile:
+    return OutboxFile(folder / "outbox.db", epoch, Limits(size, age_s))
+
+
+def keys(file: OutboxFile) -> list[int]:
+    return [message.key for message in file.read(-(10**6), 10**6, 10**6)]
+
+
+def lost(file: OutboxFile) -> list[tuple[str, int, int, str]]:
+    return [(each.epoch, each.first, each.last, each.reason) for each in file.totals.losses]
+
+
+def test_a_message_as_old_as_is_allowed_stays_and_a_moment_later_it_goes(tmp_path: Path, clocks: Clocks) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    clocks.passes(AGE_S / 2)
+    file.commit(messages(4, 5), [], NOBODY)
+    clocks.passes(AGE_S / 2)
+    file.commit([], [], NOBODY)
+    assert keys(file) == [1, 2, 3, 4, 5]
+    clocks.passes(0.0625)
+    file.commit([], [], NOBODY)
+    assert keys(file) == [4, 5]
+    assert file.totals.dropped == {"full": 0, "expired": 3, "torn": 0}
+    assert lost(file) == [("E1", 1, 3, "expired")]
+    assert file.totals.messages == 2
+    file.close()
+
+
+def test_what_is_in_flight_does_not_expire_and_what_is_behind_it_does(tmp_path: Path, clocks: Clocks) -> None:
+    """Across more than one step of the search for what is too old."""
+    file = opened(tmp_path)
+    file.commit(messages(1, 200), [], NOBODY)
+    clocks.passes(AGE_S + 1)
+    file.commit(messages(201, 201), [], frozenset({2, 70, 200}))
+    assert keys(file) == [2, 70, 200, 201]
+    assert file.totals.dropped["expired"] == 197
+    assert lost(file) == [("E1", 1, 1, "expired"), ("E1", 3, 69, "expired"), ("E1", 71, 199, "expired")]
+    file.close()
+
+
+def test_what_is_in_flight_of_an_earlier_life_does_not_expire(tmp_path: Path, clocks: Clocks) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.close()
+    file = opened(tmp_path, "E2")
+    clocks.passes(AGE_S + 1)
+    file.commit([], [], frozenset({-1}))
+    assert keys(file) == [-1]
+    file.close()
+
+
+@pytest.mark.parametrize("jump_s", [40 * YEAR_S, -40 * YEAR_S, LONGEST_REST_MS / 1000, 31 * 86_400.0])
+def test_a_restart_with_a_clock_that_is_wrong_by_far_expires_nothing_and_time_goes_on_from_there(
+    tmp_path: Path, clocks: Clocks, jump_s: float
+) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    clocks.passes(AGE_S - 10)
+    file.commit(messages(4, 4), [], NOBODY)
+    file.close()
+    clocks.wall_s += jump_s
+    file = opened(tmp_path, "E2")
+    file.commit([], [], NOBODY)
+    assert file.totals.messages == 4
+    clocks.passes(10)
+    file.commit([], [], NOBODY)
+    assert file.totals.messages == 4
+    clocks.passes(1)
+    file.commit([], [], NOBODY)
+    assert file.totals.messages == 1
+    assert lost(file) == [("E1", 1, 3, "expired")]
+    file.close()
+
+
+@pytest.mark.parametrize(("rest_s", "left"), [(AGE_S, 3), (AGE_S + 1, 0), (LONGEST_REST_MS / 1000 - 1, 0)])
+def test_a_rest_of_the_process_counts_as_age(tmp_path: Path, clocks: Clocks, rest_s: float, left: int) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.close()
+    clocks.wall_s += rest_s
+    clocks.mono_s = 5.0  # the machine has started anew
+    file = opened(tmp_path, "E2")
+    file.commit([], [], NOBODY)
+    assert file.totals.messages == left
+    file.close()
+
+
+def test_a_clock_that_jumps_while_the_file_is_open_ages_nothing(tmp_path: Path, clocks: Clocks) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    for jump_s in (40 * YEAR_S, -80 * YEAR_S):
+        clocks.wall_s += jump_s
+        file.commit([], [], NOBODY)
+        assert file.totals.messages == 3
+    clocks.passes(AGE_S + 1)
+    file.commit([], [], NOBODY)
+    assert file.totals.messages == 0
+    file.close()
+
+
+def used(folder: Path, count: int) -> int:
+    """Bytes that so many messages take."""
+    file = OutboxFile(folder / f"measured-{count}.db", "E1", Limits(ROOMY, AGE_S))
+    file.commit(messages(1, count, 700), [], NOBODY)
+    file.close()
+    return file.totals.used_bytes
+
+
+@pytest.mark.usefixtures("clocks")  # rows take as many bytes as their times need
+def test_a_file_of_just_its_limit_keeps_everything_and_a_byte_less_costs_the_oldest(tmp_path: Path) -> None:
+    limit = used(tmp_path, 300)
+    file = opened(tmp_path, size=limit)
+    file.commit(messages(1, 300, 700), [], NOBODY)
+    assert (file.totals.messages, file.totals.used_bytes) == (300, limit)
+    assert file.totals.dropped == {"full": 0, "expired": 0, "torn": 0}
+    file.close()
+    file = opened(tmp_path, "E2", size=limit - 1)
+    file.commit([], [], NOBODY)
+    dropped = file.totals.dropped["full"]
+    assert 0 < dropped < 300
+    assert lost(file) == [("E1", 1, dropped, "full")]
+    assert keys(file) == list(range(dropped + 1 - 300, 1))
+    assert file.totals.used_bytes <= limit - 1
+    file.close()
+
+
+def test_what_is_dropped_is_known_by_reason_after_a_restart(tmp_path: Path, clocks: Clocks) -> None:
+    """The account tells it, until the collector knows."""
+    file = opened(tmp_path, size=1_000_000)
+    file.commit(messages(1, 4), [], NOBODY)
+    clocks.passes(AGE_S + 1)
+    file.commit(messages(5, 1004, 2000), [], NOBODY)
+    before = lost(file)
+    assert {why for *_, why in before} == {"expired", "full"}
+    file.commit([], [1004], NOBODY)
+    file.close()
+    file = opened(tmp_path, "E2")
+    assert lost(file) == before
+    assert file.totals.dropped == {"full": 0, "expired": 0, "torn": 0}
+    file.commit(messages(1, 1), [], NOBODY)
+    file.close()
+    assert lost(opened_and_closed(tmp_path, "E3")) == before
+
+
+def opened_and_closed(folder: Path, epoch: str) -> OutboxFile:
+    file = opened(folder, epoch)
+    file.close()
+    return file
+
+
+def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
+    opened_file = opened(tmp_path, "E1")
+    opened_file.commit(messages(1, 3), [], NOBODY)
+    opened_file.close()
+    file = opened(tmp_path, "E2")
+    assert keys(file) == [-2, -1, 0]
+    assert (file.totals.oldest_key, file.totals.oldest_ms, file.totals.last_key) == (-2, 7, 3)
+    file.commit(messages(1, 2), [-1], NOBODY)
+    assert keys(file) == [-2, 0, 1, 2]
+    assert [each.key for each in file.read(-2, 2, 10)] == [0, 1]
+    assert [each.key for each in file.read(-3, 3, 2)] == [-2, 0]
+    assert file.totals.messages == 4
+    assert file.totals.runs == [Run(0, "E1"), Run(3, "E2")]
+    file.close()
+    again = opened(tmp_path, "E3")
+    assert again.totals.runs == [Run(0, "E1"), Run(3, "E2"), Run(5, "E3")]
+    assert again.totals.last_key == 5
+    again.close()
+
+
+def test_a_life_that_numbered_nothing_leaves_no_trace(tmp_path: Path) -> None:
+    for epoch in ("E1", "E2", "E3"):
+        opened_and_closed(tmp_path, epoch)
+    assert opened_and_closed(tmp_path, "E4").totals.runs == [Run(0, "E4")]
+
+
+def test_so_many_lives_are_told_and_the_oldest_is_let_go(tmp_path: Path) -> None:
+    for life in range(RUNS_KEPT + 2):
+        file = opened(tmp_path, f"E{life:02}")
+        file.commit(messages(1, 1), [], NOBODY)
+        file.close()
+    file = opened(tmp_path, "last")
+    assert [run.epoch for run in file.totals.runs] == [f"E{life:02}" for life in range(2, RUNS_KEPT + 2)] + ["last"]
+    file.close()
+
+
+def test_a_number_that_comes_twice_is_kept_once(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.commit(messages(3, 4), [], NOBODY)
+    assert (file.totals.messages, keys(file)) == (4, [1, 2, 3, 4])
+    file.commit([], [3, 3, 9], NOBODY)
+    assert (file.totals.messages, keys(file)) == (3, [1, 2, 4])
+    file.close()
+
+
+def test_what_is_below_the_lowest_was_confirmed_and_is_told_at_the_next_start(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 5), [], NOBODY)
+    file.lowest = 4
+    file.commit([], [1], NOBODY)
+    assert (file.totals.oldest_key, file.totals.oldest_ms) == (4, 28)
+    file.close()
+    file = opened(tmp_path, "E2")
+    assert file.confirmed == [-3, -2]
+    assert file.lowest == -1
+    file.close()
+
+
+def test_without_a_mark_nothing_counts_as_confirmed(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 5), [], NOBODY)
+    file.close()
+    (tmp_path / "outbox.db.mark").unlink()
+    file = opened(tmp_path, "E2")
+    assert file.confirmed == []
+    assert file.totals.messages == 5
+    file.close()

@@ -1,0 +1,138 @@
+"""The outbox in memory at its exact limits: what goes, what stays, and what its account says of both."""
+
+import asyncio
+
+from rackflow.documents import Numbers
+from rackflow.lanes import MOST_LIVE
+from rackflow.outbox_memory import MemoryOutbox
+from tests.contract.test_outbox import fill, take
+
+
+def held(outbox: MemoryOutbox) -> list[tuple[int, int]]:
+    return [(each.first, each.last) for each in outbox.stats().account.held]
+
+
+def test_what_just_fits_is_kept_and_one_more_costs_the_oldest() -> None:
+    outbox = MemoryOutbox("E1", 50)
+    fill(outbox, 5)
+    assert (outbox.stats().messages, outbox.stats().size_bytes, outbox.stats().dropped) == (5, 50, {"full": 0})
+    fill(outbox, 1)
+    stats = outbox.stats()
+    assert (stats.messages, stats.size_bytes, stats.dropped) == (5, 50, {"full": 1})
+    assert stats.account.dropped == [Numbers(epoch="E1", first=1, last=1, reason="full")]
+    assert (stats.limit_bytes, stats.durable, stats.account.kind) == (50, False, "memory")
+
+
+def test_one_that_is_larger_than_the_limit_is_kept_as_long_as_it_is_alone() -> None:
+    outbox = MemoryOutbox("E1", 50)
+    fill(outbox, 1, size=60)
+    assert (outbox.stats().messages, outbox.stats().dropped) == (1, {"full": 0})
+    fill(outbox, 1)
+    assert (outbox.stats().messages, outbox.stats().size_bytes, outbox.stats().dropped) == (1, 10, {"full": 1})
+
+
+async def test_what_is_in_flight_is_not_evicted_and_backlog_goes_before_live() -> None:
+    outbox = MemoryOutbox("E1", 60)
+    fill(outbox, 4)
+    outbox.rewind()
+    assert await take(outbox, 1) == [1]
+    fill(outbox, 2)
+    fill(outbox, 1)  # 70 bytes
+    assert outbox.stats().account.dropped == [Numbers(epoch="E1", first=2, last=2, reason="full")]
+    fill(outbox, 3)
+    assert outbox.stats().account.dropped == [Numbers(epoch="E1", first=2, last=5, reason="full")]
+    assert await take(outbox, 5) == [6, 7, 8, 9, 10]
+    outbox.done(1)
+    assert (outbox.stats().messages, outbox.stats().size_bytes) == (5, 50)
+
+
+async def test_the_account_tells_the_backlog_and_not_what_is_live() -> None:
+    outbox = MemoryOutbox("E1", 1000)
+    fill(outbox, 3)
+    assert held(outbox) == []
+    await take(outbox, 2)
+    assert held(outbox) == []
+    outbox.rewind()
+    assert held(outbox) == [(1, 3)]
+    fill(outbox, 2)
+    assert held(outbox) == [(1, 3)]
+    assert await take(outbox, 3) == [4, 5, 1]
+    outbox.done(4)
+    assert held(outbox) == [(1, 3)]
+    outbox.done(1)
+    assert held(outbox) == [(2, 3)]
+    assert await take(outbox, 2) == [2, 3]
+    outbox.done(2)
+    assert held(outbox) == [(3, 3)]
+    outbox.done(3)
+    assert held(outbox) == []
+
+
+async def test_the_oldest_is_the_oldest_of_all_that_wait_or_are_in_flight() -> None:
+    outbox = MemoryOutbox("E1", 1000)
+    for now_ms in (30, 40, 50):
+        outbox.put("t", lambda _: b"x", now_ms)
+    assert outbox.stats().oldest_ms == 30
+    assert (await outbox.take()).time_ms == 30
+    assert outbox.stats().oldest_ms == 30
+    outbox.done(1)
+    assert outbox.stats().oldest_ms == 40
+    outbox.rewind()
+    outbox.put("t", lambda _: b"x", 60)
+    assert outbox.stats().oldest_ms == 40
+    assert outbox.stats().messages == 3
+
+
+async def test_what_is_no_longer_live_is_told_as_backlog_and_goes_after_it() -> None:
+    outbox = MemoryOutbox("E1", 10_000_000)
+    fill(outbox, MOST_LIVE)
+    assert held(outbox) == []
+    fill(outbox, 2)
+    assert held(outbox) == [(1, 2)]
+    assert (await take(outbox, MOST_LIVE + 2))[-2:] == [1, 2]
+
+
+async def test_what_was_confirmed_stays_up_to_half_of_the_limit() -> None:
+    outbox = MemoryOutbox("E1", 100, confirmed_s=3600)
+    for key in range(1, 6):
+        fill(outbox, 1)
+        assert await take(outbox, 1) == [key]
+        outbox.done(key)
+    assert (outbox.stats().messages, outbox.stats().size_bytes) == (0, 50)
+    fill(outbox, 1)
+    assert (outbox.stats().messages, outbox.stats().size_bytes) == (1, 10)
+
+
+async def test_without_time_to_keep_it_what_was_confirmed_is_gone_at_once() -> None:
+    outbox = MemoryOutbox("E1", 100)
+    fill(outbox, 2)
+    await take(outbox, 1)
+    outbox.done(1)
+    outbox.done(1)
+    outbox.done(99)
+    assert (outbox.stats().messages, outbox.stats().size_bytes) == (1, 10)
+    outbox.rewind()
+    assert await take(outbox, 1) == [2]
+
+
+async def test_what_comes_again_after_a_break_comes_in_order_with_the_rest_and_is_told_as_held() -> None:
+    """At once, where confirmed messages are kept for no longer than it takes a connection to settle."""
+    outbox = MemoryOutbox("E1", 1000, confirmed_s=0.02)
+    fill(outbox, 3)
+    await take(outbox, 3)
+    outbox.done(2)
+    outbox.rewind()
+    assert await take(outbox, 2) == [1, 3]
+    outbox.done(1)
+    assert held(outbox) == [(2, 3)]
+    async with asyncio.timeout(5):
+        while outbox.stats().messages < 3:
+            fill(outbox, 1)
+            (key,) = await take(outbox, 1)
+            outbox.done(key)
+            await asyncio.sleep(0.005)  # the pace of polls
+    last = outbox.stats().account.held[-1].last
+    came = await take(outbox, outbox.stats().messages - 1)
+    assert came[:2] == [1, 2]
+    assert came == sorted(came)
+    assert last == came[-1]

@@ -1,0 +1,41 @@
+"""What the outbox calls saved is on disk, and not only in the kernel's memory: system calls in their order."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers.captures import REPOSITORY
+from tests.servers.strace import calls, on_disk, said, tracing
+from tests.servers.waiting import wait_until
+
+PROGRAM = """
+import asyncio, os, sys
+from pathlib import Path
+from rackflow.outbox_disk import DiskOutbox
+from rackflow.outbox_file import Limits
+
+async def main():
+    outbox = DiskOutbox(Path(sys.argv[1]), "E1", Limits(10_000_000, 3600), 1000)
+    await outbox.open()
+    keeping = asyncio.create_task(outbox.run())
+    os.write(1, b"first is put")
+    await outbox.saved(outbox.put("t", lambda seq: b"x" * 1000, 5))
+    os.write(1, b"first is saved")
+    await outbox.take()
+    os.write(1, b"second is put")
+    outbox.put("t", lambda seq: b"y" * 1000, 5)
+    await outbox.take()
+    os.write(1, b"second is handed out")
+
+asyncio.run(main())
+"""
+
+
+def test_what_is_saved_and_what_is_handed_out_is_on_disk_before(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    command = tracing(trace, [sys.executable, "-c", PROGRAM, str(tmp_path / "outbox.db")])
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=30)
+    wait_until(lambda: "+++ exited with 0 +++" in trace.read_text().splitlines()[-1], "the trace is complete")
+    found = calls(trace)
+    assert on_disk(found, "/outbox.db-wal", said(found, "first is put"), said(found, "first is saved"))
+    assert on_disk(found, "/outbox.db-wal", said(found, "second is put"), said(found, "second is handed out"))

@@ -1,0 +1,58 @@
+"""What of an outbox's file was torn off or damaged: counted once, told after every restart, and no number given twice."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rackflow.outbox_mark import Mark, MarkFile, Run
+from tests.contract.test_outbox_file import NOBODY, keys, lost, messages, opened, opened_and_closed
+
+
+@pytest.mark.parametrize(("first", "torn"), [(1, [("E1", 4, 6)]), (5, [("E1", 5, 6)])])
+def test_what_the_mark_saw_and_the_file_has_not_is_torn(
+    tmp_path: Path, first: int, torn: Sequence[tuple[str, int, int]]
+) -> None:
+    """A log cut short: numbers up to 3 are in the file, those up to 6 were. None is given to another message."""
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.close()
+    mark = MarkFile(tmp_path / "outbox.db.mark")
+    mark.write(Mark(first, 6, (Run(0, "E1"),)))
+    mark.close()
+    file = opened(tmp_path, "E2")
+    expected = [(*each, "torn") for each in torn]
+    assert lost(file) == expected
+    assert file.totals.dropped["torn"] == sum(last - low + 1 for _, low, last in torn)
+    file.commit(messages(1, 1), [], NOBODY)
+    assert file.totals.last_key == 7
+    file.close()
+    assert lost(opened_and_closed(tmp_path, "E3")) == expected
+
+
+def test_a_mark_of_just_what_the_file_has_loses_nothing(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.close()
+    file = opened_and_closed(tmp_path, "E2")
+    assert (lost(file), file.totals.dropped["torn"]) == ([], 0)
+
+
+def test_a_payload_that_is_not_what_was_written_is_torn_and_no_one_else(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 5), [], NOBODY)
+    file.close()
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db, db:
+        db.execute("UPDATE message SET payload = x'313233' WHERE key = 3")
+        db.execute("UPDATE message SET payload = x'00' WHERE key = 4")
+    file = opened(tmp_path, "E2")
+    assert keys(file) == [-4, -3, 0]
+    assert lost(file) == [("E1", 3, 4, "torn")]
+    assert (file.totals.dropped["torn"], file.totals.damaged, file.totals.messages) == (2, 1, 3)
+    file.commit(messages(1, 1), [], NOBODY)
+    file.close()
+    file = opened(tmp_path, "E3")
+    assert (lost(file), file.totals.damaged) == ([("E1", 3, 4, "torn")], 0)
+    file.close()

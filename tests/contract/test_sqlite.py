@@ -1,0 +1,60 @@
+"""What SQLite's errors mean to whoever keeps something in a file, shown with errors that it really raises."""
+
+import errno
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rackflow.sqlite import SENSELESS, code, senseless, translated
+
+
+def fault_of(path: Path, *statements: str) -> OSError:
+    """What the last of some statements comes to."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
+        for statement in statements[:-1]:
+            db.execute(statement)
+        with pytest.raises(OSError) as raised, translated():  # noqa: PT011 - its number is asked for
+            db.execute(statements[-1])
+    return raised.value
+
+
+def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+    fault = fault_of(tmp_path / "a.db", "PRAGMA max_page_count = 1", "CREATE TABLE t (x)")
+    assert fault.errno == errno.ENOSPC
+    assert "full" in str(fault)
+
+
+def test_a_disk_that_may_only_be_read_is_told_as_one(tmp_path: Path) -> None:
+    assert fault_of(tmp_path / "a.db", "PRAGMA query_only = 1", "CREATE TABLE t (x)").errno == errno.EROFS
+
+
+def test_anything_else_is_a_fault_of_the_disk(tmp_path: Path) -> None:
+    assert fault_of(tmp_path / "a.db", "SELECT * FROM absent").errno == errno.EIO
+
+
+def test_what_is_no_database_is_senseless_and_a_busy_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(b"no database" * 500)
+    with closing(sqlite3.connect(path)) as db, pytest.raises(sqlite3.DatabaseError) as raised:
+        db.execute("SELECT * FROM sqlite_master")
+    assert code(raised.value) in SENSELESS
+    assert code(senseless("why")) in SENSELESS
+    other = tmp_path / "b.db"
+    with (
+        closing(sqlite3.connect(other, isolation_level=None)) as one,
+        closing(sqlite3.connect(other, timeout=0)) as two,
+    ):
+        one.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError) as busy:
+            two.execute("CREATE TABLE t (x)")
+    assert code(busy.value) == sqlite3.SQLITE_BUSY
+    assert code(busy.value) not in SENSELESS
+
+
+def test_of_an_extended_code_the_primary_one_counts() -> None:
+    error = sqlite3.DatabaseError("a damaged index")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT_INDEX
+    assert code(error) == sqlite3.SQLITE_CORRUPT
+    assert code(sqlite3.DatabaseError("without a code")) == sqlite3.SQLITE_ERROR
