@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest check bench chaos truth fmt
+.PHONY: help demo test test-latest test-newest soak-tests check bench chaos truth fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
 	@echo "make test   every test, against real servers (Debian packages, installed when missing)"
 	@echo "make test-latest  the same with the newest libraries that pyproject.toml allows, in an environment of its own"
+	@echo "make test-newest  the quick half of the tests on the newest Python of this machine, found on PATH or in pyenv"
+	@echo "make soak-tests   every test 20 times under load; ARGS=3 for three times"
 	@echo "make check  format, lint, imports, types, generated files, rules, wheel"
 	@echo "make bench  the figures in the README"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
@@ -25,6 +27,12 @@ test:
 
 test-latest:
 	@scripts/test-latest $(ARGS)
+
+test-newest:
+	@scripts/test-newest $(ARGS)
+
+soak-tests:
+	@scripts/soak-tests $(ARGS)
 
 check:
 	@scripts/check

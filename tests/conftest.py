@@ -1,16 +1,61 @@
 """Fixtures for every test: real servers on loopback, fresh for each test, gone afterwards."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests.budget import EXCEPTIONS, Clocks, Grant, overdrawn, read_grants
 from tests.servers.captures import require_captures
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.prometheus import Prometheus
 from tests.servers.victoriametrics import VictoriaMetrics
+
+GRANTS = pytest.StashKey[list[Grant]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads who may take longer than the others; Hypothesis's own limit is wall time for each example, which load exceeds."""
+    settings.register_profile("rackflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("rackflow")
+    config.stash[GRANTS] = read_grants(EXCEPTIONS.read_text(encoding="utf-8"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fails a test that passed, but took too long. What it spent is in its report (`--spent`)."""
+    start = Clocks.now()
+    try:
+        result = yield
+    finally:
+        spent_s = Clocks.now().spent_since(start)
+        item.user_properties.append(("spent_s", round(spent_s, 3)))
+    complaint = overdrawn(item.nodeid, spent_s, item.config.stash[GRANTS])
+    if complaint is not None and not item.config.getoption("--no-budget"):
+        pytest.fail(complaint, pytrace=False)
+    return result
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--spent N`, `--no-budget`."""
+    parser.addoption("--no-budget", action="store_true", help="let every test take as long as it likes")
+    parser.addoption("--spent", type=int, default=0, help="list the N tests that spent most of their budget")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The tests that spent most."""
+    if not (count := config.getoption("--spent")):
+        return
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    spent = [
+        (dict(report.user_properties).get("spent_s", 0.0), report.nodeid) for report in reports if report.when == "call"
+    ]
+    terminalreporter.section(f"the {count} tests that spent most, seconds of CPU or idle waiting")
+    for seconds, nodeid in sorted(spent, reverse=True)[:count]:
+        terminalreporter.write_line(f"{seconds:7.2f} {nodeid}")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from aiohttp import web
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tests.servers.captures import require_captures
+from tests.servers.captures import REPOSITORY, require_captures
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import accepts, free_port
@@ -128,6 +130,14 @@ async def test_prometheus_scrapes_a_page_of_this_loop(
         assert await asyncio.to_thread(prometheus.scrape_errors) == []
     finally:
         await runner.cleanup()
+
+
+def test_a_port_belongs_to_one_process_of_tests() -> None:
+    """Another worker is not given it, although nothing listens there yet."""
+    port = free_port()
+    code = f"from tests.servers.ports import _reserve; print(_reserve({port}))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert answer.stdout == "False\n"
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

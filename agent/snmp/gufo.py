@@ -8,7 +8,6 @@ import asyncio
 import ipaddress
 import logging
 import socket
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
@@ -17,7 +16,7 @@ from gufo import snmp
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion, User
 from gufo.snmp.aio import SnmpSession
 
-from agent.snmp.requests import PortionedClient
+from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, octets_or_float
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
     ConfigError,
@@ -34,7 +33,6 @@ ROUNDS: Final = 3
 """How often one try may send: garbage and stale engine times are answered at once, and the next round may do better."""
 ONE_BY_ONE: Final = 4
 """So few missing objects are asked one at a time, the only way that tells NULL from absent."""
-OPAQUE_FLOAT: Final = b"\x9fx\x04"
 WHOLE_TREE: Final = "1.3"
 
 
@@ -247,9 +245,7 @@ async def resolve(host: str, port: int) -> str:
 
 def plain(value: SnmpValue) -> SnmpValue:
     """net-snmp's Opaque float (0x9f78 inside Opaque), which gufo_snmp 0.13.0 leaves as bytes, as a float; the rest as it is."""
-    if isinstance(value, bytes) and len(value) == len(OPAQUE_FLOAT) + 4 and value.startswith(OPAQUE_FLOAT):
-        return float(struct.unpack(">f", value[3:])[0])
-    return value
+    return octets_or_float(value) if isinstance(value, bytes) else value
 
 
 async def _next_row(_: SnmpSession, rows: AsyncIterator[Row]) -> Row | None:

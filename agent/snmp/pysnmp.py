@@ -3,19 +3,19 @@
 import asyncio
 import enum
 import logging
-import struct
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pyasn1.type import univ  # type: ignore[import-untyped]
 from pysnmp.error import PySnmpError  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
+from pysnmp.hlapi.v3arch.asyncio.lcd import CommandGeneratorLcdConfigurator  # type: ignore[import-untyped]
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
-from agent.snmp.requests import PortionedClient
+from agent.snmp.keys import check_credential, master_keys
+from agent.snmp.requests import PortionedClient, octets_or_float
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
-    ConfigError,
     DeviceAuthError,
     DeviceDecodeError,
     DeviceError,
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 TOO_BIG: Final = 1
 NO_SUCH_NAME: Final = 2
 AUTHORIZATION_ERROR: Final = 16
-OPAQUE_FLOAT: Final = b"\x9fx\x04"
 STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
 """The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
 REFUSED = (
@@ -54,6 +53,9 @@ PRIV = {
     "aes192": hlapi.auth.USM_PRIV_CFB192_AES_BLUMENTHAL,
     "aes256": hlapi.auth.USM_PRIV_CFB256_AES_BLUMENTHAL,
 }
+Peer: TypeAlias = hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget
+Credentials: TypeAlias = hlapi.CommunityData | hlapi.UsmUserData
+TABLES: Final = CommandGeneratorLcdConfigurator()
 
 
 class Absent(enum.Enum):
@@ -71,11 +73,23 @@ class PysnmpEngines:
     def __init__(self) -> None:
         self._current: dict[SnmpCommunity | SnmpUser, hlapi.SnmpEngine] = {}
         self._users: dict[hlapi.SnmpEngine, int] = {}
+        self._credentials: dict[SnmpCommunity | SnmpUser, Credentials] = {}
+        self._building = asyncio.Lock()
 
-    def acquire(self, credential: SnmpCommunity | SnmpUser) -> hlapi.SnmpEngine:
-        """Must be called inside the event loop."""
-        engine = self._current.get(credential) or self._current.setdefault(credential, hlapi.SnmpEngine())
-        self._users[engine] = self._users.get(engine, 0) + 1
+    async def credentials(self, credential: SnmpCommunity | SnmpUser) -> Credentials:
+        """A credential in pysnmp's words. Keys are derived once, and kept for all engines to come."""
+        found = self._credentials.get(credential)
+        if found is None:
+            # Milliseconds for each key, tens of them on a small gateway: not on the loop that serves all devices.
+            found = self._credentials[credential] = await asyncio.to_thread(credentials_of, credential)
+        return found
+
+    async def acquire(self, credential: SnmpCommunity | SnmpUser) -> hlapi.SnmpEngine:
+        """The credential's engine, shared. It takes a tenth of a second of CPU, on the loop."""
+        # One after another: built all at once, they would use up the time of requests that are under way.
+        async with self._building:
+            engine = self._current.get(credential) or self._current.setdefault(credential, hlapi.SnmpEngine())
+            self._users[engine] = self._users.get(engine, 0) + 1
         return engine
 
     def release(self, engine: hlapi.SnmpEngine, *, stale: bool = False) -> None:
@@ -93,12 +107,13 @@ class PysnmpClient(PortionedClient):
 
     def __init__(self, target: SnmpTarget, engines: PysnmpEngines | None = None) -> None:
         super().__init__(target)
-        self._credentials = credentials_of(target)
+        check_credential(target)
         context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
         self._context = hlapi.ContextData(contextName=context.encode())
         self._engines = engines or PysnmpEngines()
         self._engine: hlapi.SnmpEngine | None = None
-        self._peer: hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget | None = None
+        self._peer: Peer | None = None
+        self._credentials: Credentials | None = None
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
@@ -176,12 +191,14 @@ class PysnmpClient(PortionedClient):
         left = self._target.retries
         stale = 1
         while True:
-            # Building an engine of pysnmp takes a tenth of a second of CPU: that is not the device's time.
-            # https://github.com/etingof/pysnmp/issues/402 has the same of an older version.
-            engine = self._engine = self._engine or self._engines.acquire(self._target.credential)
+            # Deriving keys and building an engine of pysnmp (a tenth of a second of CPU) is our own work: the device's time
+            # begins behind it. https://github.com/etingof/pysnmp/issues/402 has the same of an older version.
+            self._credentials = await self._engines.credentials(self._target.credential)
+            engine = self._engine = self._engine or await self._engines.acquire(self._target.credential)
             try:
-                async with asyncio.timeout(self._target.timeout_s):
-                    problem, status, index, binds = await self._send(engine, command, oids)
+                async with asyncio.timeout(self._target.timeout_s) as deadline:
+                    peer = self._peer or await self._open(engine, deadline)
+                    problem, status, index, binds = await self._send(engine, peer, command, oids)
             except (TimeoutError, errind.RequestTimedOut) as error:
                 self._peer = None
                 if isinstance(self._target.credential, SnmpUser):
@@ -202,8 +219,9 @@ class PysnmpClient(PortionedClient):
                     raise self._problem(problem)
                 stale -= 1
 
-    async def _send(self, engine: hlapi.SnmpEngine, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> Any:  # noqa: ANN401 - pysnmp is untyped
-        peer = self._peer or await self._find_peer()
+    async def _send(
+        self, engine: hlapi.SnmpEngine, peer: Peer, command: Callable[..., Awaitable[Any]], oids: Sequence[str]
+    ) -> Any:  # noqa: ANN401 - pysnmp is untyped
         numbers = (0, self._repetitions) if command is hlapi.bulk_cmd else ()
         objects = [hlapi.ObjectType(hlapi.ObjectIdentity(oid)) for oid in oids]
         answer = await command(engine, self._credentials, peer, self._context, *numbers, *objects, lookupMib=False)
@@ -211,22 +229,31 @@ class PysnmpClient(PortionedClient):
             raise answer[0]
         return answer
 
+    async def _open(self, engine: hlapi.SnmpEngine, deadline: asyncio.Timeout) -> Peer:
+        """The peer, entered with its user and keys into the engine's tables; the time that takes is added to the deadline."""
+        peer = self._peer = await self._find_peer()
+        now_s = asyncio.get_running_loop().time
+        left_s = (deadline.when() or 0.0) - now_s()
+        # pysnmp does this itself with each request, and only the first time is long: 0.05 s of CPU for a user of v3.
+        TABLES.configure(engine, self._credentials, peer, self._context.contextName)
+        deadline.reschedule(now_s() + left_s)
+        return peer
+
     def _give_back(self, *, stale: bool) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             self._engines.release(engine, stale=stale)
 
-    async def _find_peer(self) -> hlapi.UdpTransportTarget | hlapi.Udp6TransportTarget:
+    async def _find_peer(self) -> Peer:
         address = self._target.host, self._target.port
         # Longer than ours, and in whole seconds, as pysnmp 7.1.30 documents it: the deadline and the retries are kept by
         # `_request`, since pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
         patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
         kind = hlapi.Udp6TransportTarget if ":" in self._target.host else hlapi.UdpTransportTarget
         try:
-            self._peer = await kind.create(address, **patience)
+            return await kind.create(address, **patience)
         except PySnmpError as error:
             raise self._error(DeviceUnreachable, f"{self._target.host}: {error}") from error
-        return self._peer
 
     @property
     def _is_v1(self) -> bool:
@@ -247,28 +274,18 @@ class PysnmpClient(PortionedClient):
         return kind(text, device=self._target.device, operation="snmp")
 
 
-def credentials_of(target: SnmpTarget) -> hlapi.CommunityData | hlapi.UsmUserData:
-    """Raises ConfigError for what no SNMP engine can do."""
-    credential = target.credential
+def credentials_of(credential: SnmpCommunity | SnmpUser) -> Credentials:
+    """A user's pass phrases become master keys; pysnmp localises these for each engine id it meets, at the cost of one hash."""
     if isinstance(credential, SnmpCommunity):
         return hlapi.CommunityData(credential.community, mpModel=0 if credential.version == "1" else 1)
-    if credential.priv and not credential.auth:
-        raise ConfigError(f"device {target.device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
     return hlapi.UsmUserData(
         credential.user,
-        credential.auth_key or None,
-        credential.priv_key or None,
+        *(univ.OctetString(key) if key else None for key in master_keys(credential)),
         authProtocol=AUTH[credential.auth],
         privProtocol=PRIV[credential.priv],
+        authKeyType=hlapi.USM_KEY_TYPE_MASTER,
+        privKeyType=hlapi.USM_KEY_TYPE_MASTER,
     )
-
-
-def octets_or_float(value: Any) -> bytes | float:  # noqa: ANN401 - pysnmp is untyped
-    """net-snmp's Opaque float (0x9f78 inside Opaque) as a float, anything else as it is."""
-    octets = bytes(value)
-    if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
-        return float(struct.unpack(">f", octets[3:])[0])
-    return octets
 
 
 CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] = (
@@ -277,7 +294,7 @@ CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] 
     (univ.Null, lambda _: None),
     ((univ.ObjectIdentifier, rfc1902.IpAddress), lambda value: str(value.prettyPrint())),
     (univ.Integer, int),
-    (univ.OctetString, octets_or_float),
+    (univ.OctetString, lambda value: octets_or_float(bytes(value))),
 )
 
 

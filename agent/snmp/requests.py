@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Final
 
 from agent.snmp.seam import SnmpTarget, SnmpValue
 
 log = logging.getLogger(__name__)
+
+OPAQUE_FLOAT: Final = b"\x9fx\x04"
 
 
 class PortionedClient(ABC):
@@ -62,3 +66,10 @@ class PortionedClient(ABC):
     @abstractmethod
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
         """Rows, and whether the device could not answer for `_repetitions` at once; then they are not all."""
+
+
+def octets_or_float(octets: bytes) -> bytes | float:
+    """net-snmp's Opaque float (0x9f78 inside Opaque) as a float, anything else as it is."""
+    if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
+        return float(struct.unpack(">f", octets[3:])[0])
+    return octets

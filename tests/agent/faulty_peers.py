@@ -1,6 +1,7 @@
 """Peers that misbehave on purpose, on loopback: an SNMP agent and a Modbus server that answer whatever bytes a test wants."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -114,15 +115,16 @@ class FaultyAgent(asyncio.DatagramProtocol):
     failing: set[str] = field(default_factory=set)
     requests: list[Request] = field(default_factory=list)
     port: int = 0
-    transport: asyncio.DatagramTransport | None = None
+    own_socket: socket.socket | None = None
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer one request."""
-        assert self.transport is not None
+        assert self.own_socket is not None
         request = Request.parse(data)
         self.requests.append(request)
         for answer in (self.behaviour or self.good)(request):
-            self.transport.sendto(answer, addr)
+            # Not through the transport: before Python 3.13 it never sends an empty datagram (gh-115199).
+            self.own_socket.sendto(answer, addr)
 
     def good(self, request: Request) -> list[bytes]:
         """What an agent that keeps the protocol answers."""
@@ -151,12 +153,14 @@ class FaultyAgent(asyncio.DatagramProtocol):
     async def serving(self) -> AsyncIterator["FaultyAgent"]:
         """On a port of its own, for the time of the block."""
         loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
-        self.port = self.transport.get_extra_info("sockname")[1]
+        self.own_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.own_socket.bind(("127.0.0.1", 0))
+        self.port = self.own_socket.getsockname()[1]
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self.own_socket)
         try:
             yield self
         finally:
-            self.transport.close()
+            transport.close()
 
 
 def bind(oid: str, value: bytes) -> bytes:
@@ -171,7 +175,7 @@ def cut_short(request: Request) -> list[bytes]:
 SNMP_FAULTS: dict[str, tuple[Behaviour, type[DeviceError]]] = {
     "silence": (lambda _: [], DeviceTimeout),
     "garbage": (lambda _: [b"hello"], DeviceProtocolError),
-    "empty datagram": (lambda _: [b""], DeviceTimeout),
+    "empty datagram": (lambda _: [b""], DeviceProtocolError),
     "truncated": (cut_short, DeviceProtocolError),
     "trailing bytes": (lambda request: [request.answer() + b"zz"], DeviceProtocolError),
     "empty pair": (lambda request: [request.answer(tlv(0x30, b""))], DeviceProtocolError),

@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from agent.poll.factory import PollerFactory
 from agent.profile.load import parse_profile
 from tests.agent.faulty_peers import NULL, SNMP_FAULTS, FaultyAgent, FaultyModbus
@@ -15,8 +13,6 @@ from tests.agent.snmp.snmp_clients import TREE, table
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.snmpd import Snmpd
 from tests.servers.waiting import eventually
-
-pytestmark = pytest.mark.timeout(180)
 
 INTERVAL_S = 1.5
 HEAD = """

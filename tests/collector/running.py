@@ -18,7 +18,7 @@ from rackflow import Batch, DeviceDocument, Event, Status, Topic, build_topic, e
 from rackflow.process.config import check_config
 from tests.servers.captures import REPOSITORY
 from tests.servers.ports import free_port
-from tests.servers.waiting import eventually
+from tests.servers.waiting import PATIENCE_S, eventually
 from tests.servers.web import Answer, answers, request
 
 STOP_WITHIN_S = 10.0
@@ -133,7 +133,7 @@ def ledger_locked(path: Path) -> Iterator[None]:
         db.close()
 
 
-async def until(check: Callable[[], bool], what: str, timeout_s: float = 10.0) -> None:
+async def until(check: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
     """Wait in this loop until a question about an object of this loop is true."""
     deadline = time.monotonic() + timeout_s
     while not check():

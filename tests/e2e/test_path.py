@@ -25,8 +25,6 @@ from tests.servers.promql import Sample
 from tests.servers.victoriametrics import VictoriaMetrics
 from tests.servers.waiting import eventually
 
-pytestmark = pytest.mark.timeout(120)
-
 Ports = dict[str, int]
 
 

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 STEP_S = 0.02
+PATIENCE_S = 30.0
+"""Ends a test that fails; one that passes never waits so long, and a loaded machine can be ten times slower than a free one."""
 
 Answer = TypeVar("Answer")
 
 
-def wait_until(check: Callable[[], Answer], what: str, timeout_s: float = 10.0) -> Answer:
+def wait_until(check: Callable[[], Answer], what: str, timeout_s: float = PATIENCE_S) -> Answer:
     """Ask until the answer is true. Blocks; in a coroutine use `eventually`."""
     deadline = time.monotonic() + timeout_s
     while not (answer := check()):
@@ -21,7 +23,7 @@ def wait_until(check: Callable[[], Answer], what: str, timeout_s: float = 10.0) 
     return answer
 
 
-async def eventually(check: Callable[[], Answer], what: str, timeout_s: float = 10.0) -> Answer:
+async def eventually(check: Callable[[], Answer], what: str, timeout_s: float = PATIENCE_S) -> Answer:
     """Ask until the answer is true, each time in a thread, so that a peer served by this very loop can answer."""
     deadline = time.monotonic() + timeout_s
     while not (answer := await asyncio.to_thread(check)):

@@ -1,11 +1,8 @@
 """The quick form of `make truth`, as a test."""
 
-import pytest
-
 from tests.truth.__main__ import lines, quick, summary
 
 
-@pytest.mark.timeout(300)
 def test_what_is_derived_is_what_is_true() -> None:
     report = quick(seed=1)
     print(*lines(report), summary(report), sep="\n")  # noqa: T201 - shown where it fails

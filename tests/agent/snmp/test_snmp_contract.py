@@ -97,7 +97,7 @@ async def test_v3_wrong_privacy_key_is_silence(client_of: MakeClient, shared_snm
 @pytest.mark.parametrize("exchanged", [False, True], ids=["restarted", "exchanged"])
 async def test_v3_device_restarts(client_of: MakeClient, own_snmpd: Snmpd, retries: int, *, exchanged: bool) -> None:
     """A new boot has a new engine time, a new device a new engine id; the client finds it by itself, with a try left."""
-    client = client_of(target_of(own_snmpd.port, USERS[3], timeout_s=4.0, retries=retries))
+    client = client_of(target_of(own_snmpd.port, USERS[3], timeout_s=2.0, retries=retries))
     assert len(await client.get([SYS_NAME])) == 1
     own_snmpd.stop()
     if exchanged:

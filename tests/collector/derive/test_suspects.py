@@ -69,7 +69,6 @@ def simulate(
         yield (now - 100.0) / HOUR_S, {(each["reading"], each["reason"]) for each in found}
 
 
-@pytest.mark.timeout(240)
 def test_nobody_is_named_in_forty_eight_healthy_hours() -> None:
     assert [named for _, named in simulate(Readings(hall(*ONE_CDU)), 48.0) if named] == []
 

@@ -261,7 +261,8 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
         await publish(client, *(batch(seq=seq) for seq in (1, 2, 5)))
-        await eventually(lambda: len(points(tmp_path)) == 6, "stored")
+        # The ledger, not the store: a message is entered after its points are stored.
+        await eventually(lambda: [settle(*row).stored for row in read_page(config.ledger_path).books] == [3], "entered")
         assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "json"]) == 1
         [epoch] = json.loads(capsys.readouterr().out)["epochs"]
         assert (epoch["produced"], epoch["stored"], epoch["missing"]) == (5, 3, 2)

@@ -1,7 +1,10 @@
 """The books' file: what is saved is there after kills, damage costs what is damaged, and a disk that refuses costs nothing."""
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -20,7 +23,9 @@ from collector.records.file import (
     unpack,
     unpack_polls,
 )
+from tests.collector.conftest import OpenBooks
 
+FileAt: TypeAlias = Callable[[Path], RecordsFile]
 NOW_S = 500_000 * 3600 + 60.0
 PDU = PolledDevice("s", "gw", "pdu-1")
 TERMS = Terms(("facility:m",), "1", 43.2e6, Factor(600.0, None, estimated=False, source="file", basis="direct"), 700.0)
@@ -34,17 +39,18 @@ def snapshot(hours: dict[int, Hour] | None = None, answered: int = 0) -> Snapsho
     return Snapshot({"s": books}, attendance.take(), attendance.enrolled)
 
 
-def file_at(path: Path) -> RecordsFile:
-    return RecordsFile(path, lambda: NOW_S)
+@pytest.fixture
+def file_at(open_books: OpenBooks) -> FileAt:
+    return lambda path: open_books(path, lambda: NOW_S)
 
 
 def answered_in(path: Path) -> float:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         bodies = db.execute("SELECT body FROM polls").fetchall()
     return sum(row[1] for (body,) in bodies for row in unpack_polls(body).values())
 
 
-def test_what_was_saved_is_there_after_a_kill(tmp_path: Path) -> None:
+def test_what_was_saved_is_there_after_a_kill(tmp_path: Path, file_at: FileAt) -> None:
     path = tmp_path / "new" / "books.db"
     killed = file_at(path)
     killed.save(snapshot({500_000: HOUR}, answered=3))
@@ -56,7 +62,7 @@ def test_what_was_saved_is_there_after_a_kill(tmp_path: Path) -> None:
     assert file_at(path).sites["s"].hours == {500_000: HOUR}
 
 
-def test_hours_are_kept_for_400_days(tmp_path: Path) -> None:
+def test_hours_are_kept_for_400_days(tmp_path: Path, file_at: FileAt) -> None:
     file = file_at(tmp_path / "books.db")
     oldest = 500_000 - KEPT_H
     file.save(snapshot({oldest: HOUR, oldest - 1: HOUR, 500_000: HOUR}))
@@ -65,7 +71,7 @@ def test_hours_are_kept_for_400_days(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"this is no database", b'{"sites":{}}'])
 def test_a_file_that_makes_no_sense_is_set_aside(
-    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, file_at: FileAt, damage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "books.db"
     path.write_bytes(damage)
@@ -78,28 +84,26 @@ def test_a_file_that_makes_no_sense_is_set_aside(
     assert file_at(path).sites["s"].hours
 
 
-def test_a_row_that_makes_no_sense_is_damage_too(tmp_path: Path) -> None:
+def test_a_row_that_makes_no_sense_is_damage_too(tmp_path: Path, file_at: FileAt) -> None:
     path = tmp_path / "books.db"
     file = file_at(path)
     file.save(snapshot({500_000: HOUR}))
     file.close(ended=True)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE hour SET body = x'00'")
-    db.close()
     assert file_at(path).sites == {}
     assert (tmp_path / "books.db.damaged").exists()
 
 
-def test_a_disk_that_refuses_is_an_os_error_and_what_was_there_stays(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_an_os_error_and_what_was_there_stays(tmp_path: Path, file_at: FileAt) -> None:
     path = tmp_path / "books.db"
     file = file_at(path)
     file.save(snapshot({500_000: HOUR}, answered=1))
-    with sqlite3.connect(path, timeout=0.1) as other:
+    with closing(sqlite3.connect(path, timeout=0.1)) as other:
         other.execute("BEGIN EXCLUSIVE")
         file._db.execute("PRAGMA busy_timeout = 10")  # noqa: SLF001 - waiting five seconds proves nothing more
         with pytest.raises(OSError, match="locked"):
             file.save(snapshot(answered=1))
-    other.close()
     file.save(snapshot(answered=1))
     assert answered_in(path) == 2
     with pytest.raises(OSError, match="unable to open"):

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -37,24 +38,20 @@ def poll(device: str, seq: int, time_s: float, values: dict[str, float]) -> Batc
 
 def answered(path: Path) -> dict[tuple[str, int], float]:
     """By device and hour."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         names = dict(db.execute("SELECT id, device FROM device"))
-        found = {
+        return {
             (names[number], hour): row[1]
             for hour, body in db.execute("SELECT hour, body FROM polls")
             for number, row in unpack_polls(body).items()
         }
-    db.close()
-    return found
 
 
 def kept(path: Path) -> tuple[dict[int, Hour], list[tuple[str]]]:
     """Hours of energy, and devices that polls are expected of."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         enrolled = db.execute("SELECT device FROM device WHERE enrolled IS NOT NULL").fetchall()
-        hours = load_sites(db)["t1"].hours
-    db.close()
-    return hours, enrolled
+        return load_sites(db)["t1"].hours, enrolled
 
 
 async def test_polls_are_counted_once_in_their_own_hour_and_late_energy_is_sorted_in(
@@ -69,10 +66,9 @@ async def test_polls_are_counted_once_in_their_own_hour_and_late_energy_is_sorte
         await collector.ready()
         await publish_to("t1", client, poll("meter-main", 1, now_s, {COUNTER: 1e9}))
         await eventually(lambda: collector.collector.stats().messages_received == 1, "come")
-    with sqlite3.connect(path) as db:  # as if the collector had been away for hours
+    with closing(sqlite3.connect(path)) as db, db:  # as if the collector had been away for hours
         head = msgspec.json.encode(Head(last={"facility:meter-main": (start_s, 4e8)}))
         db.execute("UPDATE site SET head = ?", (head,))
-    db.close()
     async with running(config) as collector, publisher(mosquitto.port) as client:
         await collector.ready()
         await publish_to("t1", client, poll("meter-main", 4, time.time(), {COUNTER: 1e9}))

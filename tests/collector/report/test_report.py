@@ -6,6 +6,7 @@ import math
 import re
 import sqlite3
 import xml.etree.ElementTree as ET
+from contextlib import closing
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -177,9 +178,8 @@ def test_a_month_that_goes_on_is_told_so_far_and_what_is_not_metered_is_unknown(
 
 def test_books_that_end_and_collectors_that_are_killed_are_told(tmp_path: Path) -> None:
     Site(books_in(tmp_path)).run(10)
-    with sqlite3.connect(books_in(tmp_path)) as db:
+    with closing(sqlite3.connect(books_in(tmp_path))) as db, db:
         db.execute("UPDATE life SET ended = 0")
-    db.close()
     Site(books_in(tmp_path)).run(2, 12)
     rows, page = write(tmp_path, START_S + 48.1 * 3600)
     assert "The collector was killed 1 times" in page

@@ -7,7 +7,6 @@ import pytest
 from tests.e2e.chaos.scenarios import SCENARIOS, Scenario, play
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.quick], ids=lambda each: each.name)
 def test_every_message_is_stored_once(scenario: Scenario, tmp_path: Path) -> None:
     row = play(scenario, scenario.quick, tmp_path, seed=1)

@@ -109,11 +109,10 @@ def test_a_file_cut_short_gives_what_it_still_has_and_counts_the_rest(which: str
         for first in range(1, 301, 20):
             file.commit(messages(first, first + 19, 700), list(range(max(1, first - 40), first - 30)), frozenset())
         expected = {message.key for message in file.read(0, 10**6, 10**6)}
-        if merged:
-            file.close()
-        else:
+        if not merged:
             shutil.copytree(path.parent, Path(folder) / "b")  # as a killed process leaves it
             path = Path(folder) / "b" / "outbox.db"
+        file.close()
         cut = path.with_name(path.name + which)
         if cut.exists():
             os.truncate(cut, int(cut.stat().st_size * where))

@@ -1,0 +1,35 @@
+"""Fixtures of the collector's tests."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from collector.records.file import RecordsFile
+
+
+class OpenBooks(Protocol):
+    """Opens a books file, with a clock of its own if need be."""
+
+    def __call__(self, path: Path, wall_s: Callable[[], float] = time.time) -> RecordsFile:
+        """The file, opened."""
+
+
+@pytest.fixture
+def open_books() -> Iterator[OpenBooks]:
+    """Opens books files. A test that does not close one leaves it as a killed collector does.
+
+    Their connections are closed at the end of the test: Python 3.13 warns of each that is not.
+    """
+    with ExitStack() as left:
+
+        def opened(path: Path, wall_s: Callable[[], float] = time.time) -> RecordsFile:
+            file = RecordsFile(path, wall_s)
+            # Not `BooksFile.close`, which writes into the file that this life ended.
+            left.callback(lambda: file._db.close())  # noqa: SLF001, PLW0108 - a damaged file gets another one
+            return file
+
+        yield opened
