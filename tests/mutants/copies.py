@@ -5,6 +5,7 @@ in some processes and not in others, so `PYTHONPATH` and the first entry of `sys
 to go on unless a new process imports every package from there.
 """
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ class CopyError(Exception):
 def make_copy(folder: Path, root: Path = ROOT) -> Path:
     """Copy the tree at `root` to the new folder `folder`. Raises CopyError when a new process would import something else."""
     shutil.copytree(root, folder, ignore=LEFT_OUT, symlinks=True)
+    # Compiled once: processes leave no compiled files behind, and would compile everything anew for each mutant.
+    compileall.compile_dir(folder, quiet=2)
     packages = [name for name in PACKAGES if (folder / name).is_dir()]
     script = f"import {', '.join(packages)}, sys; print(*(sys.modules[n].__file__ for n in {packages!r}), sep='\\n')"
     # Started in another folder, as a test may do it.
@@ -45,7 +48,7 @@ def environment(copy: Path) -> dict[str, str]:
         # They are looked for beside the tree, and the copy lies elsewhere.
         **({} if captures is None else {"RACKFLOW_CAPTURES": str(captures)}),
         "PYTHONPATH": str(copy),
-        # Compiled files are recognised by size and second of the source: one of the previous break could pass for this one.
+        # Compiled files are recognised by size and second of the source: one of the last break could pass for the next one's.
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
@@ -54,9 +57,8 @@ def enter_copy(copy: Path, root: Path = ROOT) -> None:
     """Make this process, which has imported modules of the original tree, import the copy's from now on."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name.partition(".")[0] == "tests" or (
-            file is not None and Path(file).is_relative_to(root) and ".venv" not in file
-        ):
+        ours = file is not None and Path(file).is_relative_to(root) and "site-packages" not in file
+        if name != "__main__" and (ours or name.partition(".")[0] == "tests"):
             del sys.modules[name]
     sys.path[:] = [str(copy), *(entry for entry in sys.path if entry and Path(entry).resolve() != root)]
     os.environ.update(environment(copy))

@@ -5,13 +5,14 @@ would test half a minute of servers for each; see docs/mutants.md.
 """
 
 import ast
+import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst
 from libcst.metadata import MetadataWrapper
-from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
+from mutmut.mutation.file_mutation import Mutation, MutationVisitor, deep_replace
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
@@ -43,23 +44,38 @@ class Rules:
     calls: Sequence[re.Pattern[str]]
 
 
-def mutants_of(module: str, source: str, rules: Rules) -> Iterator[Mutant]:
-    """All mutants of a module, in the order of its text."""
+def mutants_of(module: str, source: str, rules: Rules, seed: int | None = None) -> Iterator[Mutant]:
+    """All mutants of a module: in the order of its text or, with a seed, in one that looks random and is always the same."""
     visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
     tree = MetadataWrapper(libcst.parse_module(source), unsafe_skip_copy=True).visit(visitor)
     statements = Statements(source, rules)
-    texts: set[int] = set()
-    for mutation in visitor.mutations:
-        if isinstance(mutation.original_node, libcst.SimpleString):
-            # mutmut offers three changes of each text; where one is noticed, so are the others.
-            if id(mutation.original_node) in texts:
-                continue
-            texts.add(id(mutation.original_node))
+    mutations = list(one_for_each_text(visitor.mutations))
+    if seed is not None:
+        mutations.sort(key=lambda each: shuffled(tree, each, seed))
+    for mutation in mutations:
+        # Slow (it copies the whole tree), hence here, for those asked for only.
         mutated = deep_replace(tree, mutation.original_node, mutation.mutated_node)
         assert isinstance(mutated, libcst.Module)
         mutant = statements.mutant(module, mutated.code)
         if mutant is not None:
             yield mutant
+
+
+def one_for_each_text(mutations: Iterable[Mutation]) -> Iterator[Mutation]:
+    """Leave out two of the three changes that mutmut offers of each text: where one is noticed, so are the others."""
+    texts: set[int] = set()
+    for mutation in mutations:
+        if isinstance(mutation.original_node, libcst.SimpleString):
+            if id(mutation.original_node) in texts:
+                continue
+            texts.add(id(mutation.original_node))
+        yield mutation
+
+
+def shuffled(tree: libcst.Module, mutation: Mutation, seed: int) -> bytes:
+    """The mutant's place in a shuffled order that other changes of the module leave as it is."""
+    content = f"{seed} {tree.code_for_node(mutation.original_node)} {tree.code_for_node(mutation.mutated_node)}"
+    return hashlib.sha256(content.encode()).digest()
 
 
 class Statements:

@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -49,11 +50,13 @@ class Outcome:
     """What came of a job.
 
     `verdict` is `passed`, `failed` (of a test), `unusable` (tests could not even be imported or were not found), `timeout`
-    (the process was far over its limit and killed), or `error` (of this tool).
+    (the process was far over its limit and killed), or `error` (of this tool). `late` marks a test that failed by waiting
+    too long, which another load on the machine may bring about as well as a break.
     """
 
     verdict: str
     first: str = ""
+    late: bool = False
     seconds: float = 0.0
     cpu_s: float = 0.0
     durations: dict[str, float] = field(default_factory=dict)
@@ -117,10 +120,11 @@ def pool(size: int) -> Iterator[Pool]:
 def start(job: Job, slot: Path) -> int:
     """Fork a process that does the job. Returns its process id, which is also its group's."""
     file = slot / "tree" / job.file
-    original = slot / "original"
-    original.write_bytes(file.read_bytes())
+    shutil.copy2(file, slot / "original")
     if job.text is not None:
         file.write_text(job.text, encoding="utf-8")
+        # Another second than the original's, by which the compiled file is recognised.
+        os.utime(file, (0, 0))
     (slot / "outcome.json").unlink(missing_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -137,7 +141,7 @@ def end(pid: int, job: Job, slot: Path) -> None:
     """Put the file back and end whatever a killed test left behind."""
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    (slot / "tree" / job.file).write_bytes((slot / "original").read_bytes())
+    shutil.copy2(slot / "original", slot / "tree" / job.file)
 
 
 def outcome_of(slot: Path, status: int, seconds: float) -> Outcome:
@@ -198,6 +202,7 @@ def run_tests(job: Job, slot: Path) -> Outcome:
     return Outcome(
         verdict=verdict,
         first=recorder.failed or recorder.collection_failed or "",
+        late=recorder.late,
         cpu_s=time.process_time(),
         durations=dict(recorder.durations),
         lines=lines,
@@ -209,7 +214,12 @@ def run_tests(job: Job, slot: Path) -> Outcome:
 
 
 QUICK_PHASES = (Phase.explicit, Phase.generate)
-VERDICTS = {int(pytest.ExitCode.OK): "passed", int(pytest.ExitCode.TESTS_FAILED): "failed"}
+VERDICTS = {
+    int(pytest.ExitCode.OK): "passed",
+    int(pytest.ExitCode.TESTS_FAILED): "failed",
+    # A break may change the names of the tests that were to run; that is no failure.
+    int(pytest.ExitCode.NO_TESTS_COLLECTED): "passed",
+}
 # Plain asserts: rewriting them only serves the message, and forbids to have plugins imported already.
 OPTIONS = (
     "-x",

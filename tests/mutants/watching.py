@@ -25,6 +25,7 @@ class Recorder:
         self._cpu_budget_s = cpu_budget_s
         self.durations: dict[str, float] = defaultdict(float)
         self.failed: str | None = None
+        self.late = False
         self.collection_failed: str | None = None
 
     @pytest.hookimpl(trylast=True)
@@ -40,6 +41,7 @@ class Recorder:
         self.durations[report.nodeid] += report.duration
         if report.failed and self.failed is None:
             self.failed = report.nodeid
+            self.late = "Timeout" in str(report.longrepr)
 
     def pytest_runtest_logfinish(self) -> None:
         if time.process_time() > self._cpu_budget_s:
