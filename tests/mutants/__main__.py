@@ -12,9 +12,9 @@ from tests.mutants.running import Pool, pool
 from tests.mutants.score import Scoring
 from tests.mutants.targets import Targets, read_targets
 
-HERE = Path(__file__).parent
-SCORES = HERE / "scores.yaml"
-DOCUMENT = ROOT / "docs" / "mutants.md"
+# Of the tree that is broken: the lists, and the document that shows the scores.
+LISTS = Path("tests/mutants")
+DOCUMENT = Path("docs/mutants.md")
 
 
 def main() -> int:
@@ -26,25 +26,30 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many run at a time")
     parser.add_argument("--most", type=int, help="at most so many mutants of each module, always the same ones")
     parser.add_argument("--write", choices=table.COLUMNS, help="keep the scores in this column of the table")
+    parser.add_argument(
+        "--root", type=Path, default=ROOT, help="the tree to break, always in a copy (default: this one)"
+    )
     arguments = parser.parse_args()
+    lists = arguments.root / LISTS
     first, *rest = arguments.what or [""]
     if first == "table":
-        lines = table.rows(table.read(SCORES))
-        table.put(DOCUMENT, lines)
+        lines = table.rows(table.read(lists / "scores.yaml"))
+        table.put(arguments.root / DOCUMENT, lines)
         print("\n".join(lines))
         return 0
-    with pool(arguments.jobs) as copies:
+    with pool(arguments.root, arguments.jobs) as copies:
         if first == "named":
-            files = [Path(file) for file in rest] or sorted((HERE / "named").glob("*.yaml"))
-            return 0 if try_breaks(read_breaks(files), ROOT, copies) else 1
+            files = [Path(file) for file in rest] or sorted((lists / "named").glob("*.yaml"))
+            return 0 if try_breaks(read_breaks(files), arguments.root, copies) else 1
         return score(arguments, copies)
 
 
 def score(arguments: argparse.Namespace, copies: Pool) -> int:
     """Run generated mutants. Returns 1 when too few are killed."""
     begun = time.monotonic()
-    targets = read_targets(HERE, ROOT)
-    scoring = Scoring(targets, ROOT, copies)
+    lists = arguments.root / LISTS
+    targets = read_targets(lists, arguments.root)
+    scoring = Scoring(targets, arguments.root, copies)
     floor_percent = targets.floor_percent
     if arguments.what == ["sample"]:
         floor_percent = targets.sample.floor_percent
@@ -52,7 +57,7 @@ def score(arguments: argparse.Namespace, copies: Pool) -> int:
     else:
         scoring.modules(chosen(arguments.what, targets), arguments.most)
     if arguments.write:
-        table.keep(SCORES, arguments.write, scoring.scores)
+        table.keep(lists / "scores.yaml", arguments.write, scoring.scores)
     killed, total, faults = 0, 0, 0
     for module, each in sorted(scoring.scores.items()):
         print(f"{module}: {each.killed} of {each.total}", *each.faults, sep="\n")

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.servers.captures import captures_dir
 
 ROOT = Path(__file__).resolve().parents[2]
+"""The tree that this program runs from."""
 PACKAGES = ("rackflow", "agent", "collector", "simulator")
 # Environments and caches; none of them is read by a test, and an environment would take longer to copy than a mutant to test.
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "*_cache", "__pycache__", ".hypothesis", "dist", "build")
@@ -24,7 +25,7 @@ class CopyError(Exception):
     """Processes would not import the copy."""
 
 
-def make_copy(folder: Path, root: Path = ROOT) -> Path:
+def make_copy(folder: Path, root: Path) -> Path:
     """Copy the tree at `root` to the new folder `folder`. Raises CopyError when a new process would import something else."""
     shutil.copytree(root, folder, ignore=LEFT_OUT, symlinks=True)
     # Compiled once: processes leave no compiled files behind, and would compile everything anew for each mutant.
@@ -53,14 +54,14 @@ def environment(copy: Path) -> dict[str, str]:
     }
 
 
-def enter_copy(copy: Path, root: Path = ROOT) -> None:
+def enter_copy(copy: Path) -> None:
     """Make this process, which has imported modules of the original tree, import the copy's from now on."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        ours = file is not None and Path(file).is_relative_to(root) and "site-packages" not in file
+        ours = file is not None and Path(file).is_relative_to(ROOT) and "site-packages" not in file
         if name != "__main__" and (ours or name.partition(".")[0] == "tests"):
             del sys.modules[name]
-    sys.path[:] = [str(copy), *(entry for entry in sys.path if entry and Path(entry).resolve() != root)]
+    sys.path[:] = [str(copy), *(entry for entry in sys.path if entry and Path(entry).resolve() != ROOT)]
     os.environ.update(environment(copy))
     sys.dont_write_bytecode = True
     os.chdir(copy)

@@ -33,7 +33,10 @@ TAIL_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of tests, with one file of the tree replaced. `tests` are files or node ids."""
+    """One run of tests, with one file of the tree replaced.
+
+    `tests` are files or node ids. `reach` names files of which is to be noted which test reaches which line.
+    """
 
     file: str
     text: str | None
@@ -42,7 +45,7 @@ class Job:
     wall_s: float
     order: tuple[str, ...] = ()
     cpu_budget_s: float = 1e9
-    reach: bool = False
+    reach: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Outcome:
     seconds: float = 0.0
     cpu_s: float = 0.0
     durations: dict[str, float] = field(default_factory=dict)
-    lines: dict[int, list[str]] = field(default_factory=dict)
+    lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
     starts_python: list[str] = field(default_factory=list)
     libraries: list[str] = field(default_factory=list)
     output: str = ""
@@ -69,11 +72,11 @@ class Outcome:
 class Pool:
     """Copies of the tree, one for each process that runs at a time."""
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, root: Path, folder: Path, size: int) -> None:
         self._slots = [folder / str(number) for number in range(size)]
         for slot in self._slots:
             slot.mkdir()
-            make_copy(slot / "tree")
+            make_copy(slot / "tree", root)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Run the jobs; each comes back with its outcome when it is done, in no certain order."""
@@ -111,10 +114,10 @@ class Pool:
 
 
 @contextmanager
-def pool(size: int) -> Iterator[Pool]:
-    """A pool in a temporary folder."""
+def pool(root: Path, size: int) -> Iterator[Pool]:
+    """Copies of the tree at `root`, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="rackflow-mutants-", ignore_cleanup_errors=True) as folder:
-        yield Pool(Path(folder), size)
+        yield Pool(root, Path(folder).resolve(), size)
 
 
 def start(job: Job, slot: Path) -> int:
@@ -152,7 +155,8 @@ def outcome_of(slot: Path, status: int, seconds: float) -> Outcome:
         # A mutant may end the whole process (os._exit, a crash in C); tests would not survive that either.
         return Outcome("timeout" if killed else "unusable", seconds=seconds, output=output)
     told = json.loads(file.read_text(encoding="utf-8"))
-    told["lines"] = {int(line): tests for line, tests in told["lines"].items()}
+    # JSON has no numbers for keys.
+    told["lines"] = {of: {int(line): tests for line, tests in lines.items()} for of, lines in told["lines"].items()}
     return Outcome(**told | {"seconds": seconds, "output": output})
 
 
@@ -185,12 +189,13 @@ def run_tests(job: Job, slot: Path) -> Outcome:
     settings.register_profile("mutants", derandomize=True, database=None, deadline=None, phases=QUICK_PHASES)
     recorder = Recorder(job.order, job.cpu_budget_s)
     plugins: list[Any] = [recorder]
-    reach = Reach(str(tree / job.file)) if job.reach else None
+    reach = Reach([str(tree / file) for file in job.reach]) if job.reach else None
     if reach is not None:
         plugins.append(reach)
         reach.start()
     code = pytest.main([*OPTIONS, f"--rootdir={tree}", f"--basetemp={slot / 'tmp'}", *job.tests], plugins)
-    lines = {} if reach is None else reach.lines()
+    if reach is not None:
+        reach.stop()
     foreign = foreign_modules(tree)
     verdict = VERDICTS.get(int(code), "unusable")
     if recorder.collection_failed is not None:
@@ -205,7 +210,7 @@ def run_tests(job: Job, slot: Path) -> Outcome:
         late=recorder.late,
         cpu_s=time.process_time(),
         durations=dict(recorder.durations),
-        lines=lines,
+        lines={} if reach is None else {file: reach.lines(str(tree / file)) for file in job.reach},
         starts_python=sorted(reach.starts_python) if reach is not None else [],
         libraries=[
             name for name, module in sys.modules.items() if "site-packages" in (getattr(module, "__file__", None) or "")

@@ -64,17 +64,22 @@ class Scoring:
 
     def modules(self, modules: Sequence[str], most: int | None) -> None:
         """Score these modules: all of their mutants, or at most so many of each, always the same ones."""
-        jobs = (Job(m, None, self._targets.modules[m], CLEAN_CPU_S, CLEAN_WALL_S, reach=True) for m in modules)
+        together: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for module in modules:
+            together[self._targets.modules[module]].append(module)
+        jobs = (
+            Job(group[0], None, tests, CLEAN_CPU_S, CLEAN_WALL_S, reach=tuple(group))
+            for tests, group in together.items()
+        )
         clean: dict[str, Outcome] = {}
         for job, outcome in self._pool.run(jobs):
             if outcome.verdict == "passed":
                 self._preload(outcome)
-                clean[job.file] = outcome
+                clean |= dict.fromkeys(job.reach, outcome)
             else:
-                text = (
-                    f"{job.file}: {outcome.first or 'the tests'} {outcome.verdict} without a mutant\n{outcome.output}"
-                )
-                self.scores[job.file].faults.append(text)
+                told = f"{outcome.first or 'the tests'} {outcome.verdict} without a mutant\n{outcome.output}"
+                for module in job.reach:
+                    self.scores[module].faults.append(f"{module}: {told}")
         self._run(pair for module in modules if module in clean for pair in self._jobs(module, clean[module], most))
 
     def _jobs(self, module: str, clean: Outcome, most: int | None) -> Iterator[tuple[Job, Mutant]]:
@@ -153,7 +158,8 @@ class Scoring:
 
 def tests_for(mutant: Mutant, clean: Outcome) -> tuple[str, ...]:
     """Node ids of the tests that might notice the mutant, those first that will soonest."""
-    reached = [clean.lines[line] for line in mutant.lines if line in clean.lines]
+    lines = clean.lines[mutant.key.module]
+    reached = [lines[line] for line in mutant.lines if line in lines]
     contexts = {context for line in reached for context in line}
     # Lines that run at import only (constants, signatures) concern every test.
     everything = bool(reached) and not contexts

@@ -53,14 +53,13 @@ class Recorder:
 
 
 class Reach:
-    """A pytest plugin that notes which tests reach which lines of `file`, and which tests start a Python process.
+    """A pytest plugin that notes which tests reach which lines of some files, and which tests start a Python process.
 
     A fixture that several tests share runs within the first of them only. What it reaches is noted for its file.
     """
 
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._coverage = coverage.Coverage(data_file=None, config_file=False, include=[file])
+    def __init__(self, files: Sequence[str]) -> None:
+        self._coverage = coverage.Coverage(data_file=None, config_file=False, include=files)
         self._context = ""
         self.starts_python: set[str] = set()
         sys.addaudithook(self._audit)
@@ -69,10 +68,12 @@ class Reach:
         self._coverage.start()
         self._coverage.switch_context("")
 
-    def lines(self) -> dict[int, list[str]]:
-        """Line to node ids of tests, and to files for shared fixtures. Lines run at import are left out."""
+    def stop(self) -> None:
         self._coverage.stop()
-        reached = self._coverage.get_data().contexts_by_lineno(self._file)
+
+    def lines(self, file: str) -> dict[int, list[str]]:
+        """Line to node ids of tests, and to files for shared fixtures. Lines run at import only have none."""
+        reached = self._coverage.get_data().contexts_by_lineno(file)
         return {line: [context for context in contexts if context] for line, contexts in reached.items()}
 
     @pytest.hookimpl(wrapper=True)
