@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check bench chaos truth fmt
+.PHONY: help demo test test-latest test-newest soak-tests check bench chaos truth mutants fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench  the figures in the README"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
+	@echo "make mutants  small breaks of the code, each of which must fail a test; ARGS=named for those named by people, ARGS=sample for 40"
 	@echo "make fmt    format and fix what can be fixed"
 
 demo:
@@ -45,6 +46,9 @@ chaos:
 
 truth:
 	@scripts/truth $(ARGS)
+
+mutants:
+	@scripts/mutants $(ARGS)
 
 fmt:
 	@scripts/venv dev

@@ -1,0 +1,136 @@
+"""`make mutants` on a small tree, as somebody runs it: what it says of breaks, and of mutants."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.copies import ROOT
+
+FILES = {
+    "rackflow/__init__.py": "",
+    "rackflow/limits.py": """import logging
+
+log = logging.getLogger(__name__)
+HOURS = 24
+
+
+def overloaded(load_w: float, rating_w: float) -> bool:
+    log.info("load %s", load_w)
+    return load_w > rating_w
+
+
+def spare(load_w: float, rating_w: float) -> float:
+    return rating_w - load_w
+""",
+    "deploy/rules.yml": "alert: Overload\n",
+    "pyproject.toml": '[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib"]\n',
+    "tests/test_limits.py": """import subprocess
+import sys
+from pathlib import Path
+
+from rackflow.limits import overloaded
+
+
+def test_overload():
+    assert overloaded(11, 10)
+    assert not overloaded(10, 10)
+
+
+def test_spare_of_another_process():
+    script = "from rackflow.limits import spare; print(spare(3, 10))"
+    assert subprocess.check_output([sys.executable, "-c", script], cwd="/") == b"7\\n"
+
+
+def test_rule():
+    assert Path("deploy/rules.yml").read_text() == "alert: Overload\\n"
+""",
+    "tests/mutants/targets.yaml": """floor_percent: 90
+sample: {count: 3, seed: 1, cpu_budget_s: 10, floor_percent: 60}
+left_out:
+  lines: [{pattern: getLogger, reason: a name}]
+  calls: [{pattern: '^log\\.', reason: a wording}]
+modules:
+  rackflow/limits.py: [tests/test_limits.py]
+""",
+    "tests/mutants/equivalent.yaml": """- module: rackflow/limits.py
+  function: ""
+  original: HOURS = 24
+  mutated: HOURS = None
+  reason: for this test
+""",
+}
+TESTS = "tests: [tests/test_limits.py]"
+KILLED_HERE = (
+    f"- {{name: here, file: rackflow/limits.py, replace: load_w > rating_w, with: load_w >= rating_w, {TESTS}}}"
+)
+# Where the editable installation of this project won, the process would run the unbroken code.
+KILLED_ELSEWHERE = f"- {{name: elsewhere, file: rackflow/limits.py, replace: rating_w - load_w, with: '8', {TESTS}}}"
+KILLED_IN_RULES = f"- {{name: rules, file: deploy/rules.yml, replace: Over, with: Under, {TESTS}}}"
+SURVIVES = f"- {{name: hours, file: rackflow/limits.py, replace: '24', with: '23', {TESTS}}}"
+NOT_ONCE = f"- {{name: twice, file: rackflow/limits.py, replace: return, with: pass, {TESTS}}}"
+NOT_IMPORTED = f"- {{name: broken, file: rackflow/limits.py, replace: import logging, with: import nothing, {TESTS}}}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        file = tmp_path / "tree" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return tmp_path / "tree"
+
+
+def mutants(tree: Path, *arguments: str) -> tuple[int, list[str]]:
+    """The exit status, and the lines printed."""
+    command = [sys.executable, "-m", "tests.mutants", f"--root={tree}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, [*done.stdout.splitlines(), *done.stderr.splitlines()]
+
+
+def named(tree: Path, *entries: str) -> tuple[int, list[str]]:
+    file = tree / "named.yaml"
+    file.write_text("\n".join(entries), encoding="utf-8")
+    return mutants(tree, "named", str(file))
+
+
+def test_a_break_is_noticed_in_this_process_in_another_and_in_a_file_that_is_no_code(tree: Path) -> None:
+    status, lines = named(tree, KILLED_HERE, KILLED_ELSEWHERE, KILLED_IN_RULES)
+    told = {line.partition(" | ")[0]: line.split(" | ")[1] for line in lines[:-1]}
+    assert told == {
+        "killed    here": "tests/test_limits.py::test_overload",
+        "killed    elsewhere": "tests/test_limits.py::test_spare_of_another_process",
+        "killed    rules": "tests/test_limits.py::test_rule",
+    }
+    assert (status, lines[-1]) == (0, "named: 3 of 3 breaks fail a test")
+    assert {name: (tree / name).read_text(encoding="utf-8") for name in FILES} == FILES, "only copies are broken"
+
+
+def test_a_break_that_no_test_notices_or_that_shows_nothing_is_an_error(tree: Path) -> None:
+    status, lines = named(tree, SURVIVES, NOT_ONCE, NOT_IMPORTED)
+    text = "\n".join(lines)
+    assert "SURVIVED  hours" in text
+    assert "INVALID   twice: the text to replace is in rackflow/limits.py 2 times, not once" in text
+    assert "INVALID   broken: with the break the tests cannot even be imported" in text
+    assert (status, lines[-1]) == (1, "named: 0 of 3 breaks fail a test")
+
+
+def test_mutants_are_counted_without_equivalent_ones(tree: Path) -> None:
+    """Of `>` to `>=`, `-` to `+` and 24 to 25 the last survives; the log line and the equivalent one are not counted."""
+    status, lines = mutants(tree, "limits.py")
+    assert [line.strip() for line in lines if line.startswith(("SURVIVED", "    +"))][-1] == "+ HOURS = 25"
+    assert (status, lines[-1]) == (1, "mutants: 2 killed of 3 non-equivalent (66.7 %)")
+
+
+def test_the_sample_has_a_floor_of_its_own(tree: Path) -> None:
+    status, lines = mutants(tree, "sample")
+    assert (status, lines[-1]) == (0, "mutants: 2 killed of 3 non-equivalent (66.7 %)")
+
+
+def test_an_entry_that_is_no_mutant_any_more_is_an_error(tree: Path) -> None:
+    file = tree / "tests/mutants/equivalent.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("None", "Gone"), encoding="utf-8")
+    status, lines = mutants(tree)
+    assert any(line.startswith("equivalent.yaml: no mutant any more") and "HOURS = Gone" in line for line in lines)
+    assert status == 1
