@@ -1,7 +1,7 @@
 """Runs tests on broken copies of the tree, each in a process forked from this one.
 
 The forked process finds the libraries imported already, so that a mutant costs the import of our own modules and its tests
-only: a second, where a fresh interpreter needs three. Nothing here knows what is broken or why.
+only. Nothing here knows what is broken or why.
 """
 
 import importlib
