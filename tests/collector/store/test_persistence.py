@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from collector import persist
 from collector.counters import Counters, Histogram
 from collector.flow.prepared import PreparedMessage
 from collector.ledger.book import Entry, Key, Statement
 from collector.receive.dead_letters import DeadLetters
 from collector.store import Store
+from collector.store import persistence as writing
 from collector.store.persistence import Persistence
 from rackflow import StoreError
 from rackflow.documents import Account
@@ -166,9 +166,9 @@ async def test_part_of_a_refused_write_that_fails_meanwhile_is_tried_again(tmp_p
 async def test_waiting_ends_with_the_event_or_with_the_time() -> None:
     event = asyncio.Event()
     async with asyncio.timeout(5):
-        await persist.wait(event, 0.01)
+        await writing.wait(event, 0.01)
         event.set()
-        await persist.wait(event, 3600)
+        await writing.wait(event, 3600)
 
 
 def test_a_message_is_dead_if_every_point_of_it_was_refused() -> None:
