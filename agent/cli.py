@@ -98,12 +98,12 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 def _load(path: Path) -> tuple[AgentConfig, dict[str, Profile]]:
     config = load_agent_config(path)
-    profiles = load_profiles(config.profiles, shelve=True)
-    _prove(path, config, profiles)
+    profiles = load_profiles(config.profiles, lazy=True)
+    _check_devices(path, config, profiles)
     return config, profiles
 
 
-def _prove(path: Path, config: AgentConfig, profiles: dict[str, Profile]) -> None:
+def _check_devices(path: Path, config: AgentConfig, profiles: dict[str, Profile]) -> None:
     try:
         for device in config.devices:
             check_profile(profiles, device)
@@ -120,7 +120,7 @@ def _run(arguments: argparse.Namespace) -> int:
     def reload() -> AgentConfig:
         # Profiles are read once: a changed profile takes a restart.
         changed = load_agent_config(arguments.config)
-        _prove(arguments.config, changed, profiles)
+        _check_devices(arguments.config, changed, profiles)
         return changed
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

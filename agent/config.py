@@ -212,16 +212,16 @@ def load_agent_config(path: Path) -> AgentConfig:
     if not site_file.exists():
         raise ConfigError(f"{path}: site_file: {site_file}: no such file; correct the path")
     try:
-        return placed(config, load_site(site_file))
-    except _ContradictionError as error:
+        return with_site(config, load_site(site_file))
+    except _SiteMismatchError as error:
         raise ConfigError(f"{path}: {error} in {site_file}; correct one of them, or remove it here") from error
 
 
-class _ContradictionError(ConfigError):
+class _SiteMismatchError(ConfigError):
     """What the agent's configuration says is not what the site file says."""
 
 
-def placed(config: AgentConfig, site: Site) -> AgentConfig:
+def with_site(config: AgentConfig, site: Site) -> AgentConfig:
     """The configuration with labels, roles and coolants from the site. Raises ConfigError where both say different things."""
     labels = _agreed("labels", config.labels.given(), {"site": site.id})
     devices = []
@@ -241,7 +241,7 @@ def placed(config: AgentConfig, site: Site) -> AgentConfig:
 def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
     for key, value in given.items():
         if known.get(key, value) != value:
-            raise _ContradictionError(f"{where}.{key}: is {value!r} here and {known[key]!r}")
+            raise _SiteMismatchError(f"{where}.{key}: is {value!r} here and {known[key]!r}")
     return {**known, **given}
 
 

@@ -18,7 +18,7 @@ import msgspec
 from agent.config import Device
 from agent.poll import DevicePoller
 from agent.readings import Identified, Readings
-from agent.schedule import Breaker, DeviceSchedule, Due
+from agent.schedule import Breaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
 from rackflow.catalogue import PollClass
 from rackflow.documents import Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
@@ -38,21 +38,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class AgentContext:
     """Where the devices of one agent put what they say. `wall` is Unix seconds, `draw` gives [0, 1)."""
 
     site: str
     agent: str
     epoch: str
     outbox: Outbox
-    tally: Counters
+    counters: Counters
     announce: Callable[[DeviceDocument], None]
     wall: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)
-class Poll:
+class Attempt:
     """What one attempt was: `interval_s` is the time until the next one, `duration_s` how long it took."""
 
     poll_class: PollClass
@@ -63,21 +63,23 @@ class Poll:
 class Reporter:
     """Puts one device's batches and events into the outbox."""
 
-    def __init__(self, outlet: Outlet, device: str, labels: dict[str, str], device_class: str = UNKNOWN_CLASS) -> None:
+    def __init__(
+        self, context: AgentContext, device: str, labels: dict[str, str], device_class: str = UNKNOWN_CLASS
+    ) -> None:
         self.device_class = device_class
-        self._outlet = outlet
+        self._context = context
         self._device = device
         self._labels = labels
-        self._batch_topic = build_topic(Topic(outlet.site, outlet.agent, "batch", device))
-        self._event_topic = build_topic(Topic(outlet.site, outlet.agent, "event", device))
+        self._batch_topic = build_topic(Topic(context.site, context.agent, "batch", device))
+        self._event_topic = build_topic(Topic(context.site, context.agent, "event", device))
 
-    def batch(self, poll: Poll, readings: Readings, error: DeviceFault | None = None) -> None:
-        time_ms = int(self._outlet.wall() * 1000)
+    def batch(self, poll: Attempt, readings: Readings, error: DeviceFault | None = None) -> None:
+        time_ms = int(self._context.wall() * 1000)
 
         def make(seq: int) -> bytes:
             batch = Batch(
-                agent=self._outlet.agent,
-                epoch=self._outlet.epoch,
+                agent=self._context.agent,
+                epoch=self._context.epoch,
                 seq=seq,
                 time=time_ms,
                 device=self._device,
@@ -97,18 +99,18 @@ class Reporter:
             except ContractError:
                 return encode(_finite(batch))
 
-        self._outlet.outbox.put(self._batch_topic, make, time_ms)
+        self._context.outbox.put(self._batch_topic, make, time_ms)
 
     def event(
         self, kind: Literal["up", "down", "state"], series: str = "", old: str = "", new: str = "", text: str = ""
     ) -> None:
-        time_ms = int(self._outlet.wall() * 1000)
+        time_ms = int(self._context.wall() * 1000)
 
         def make(seq: int) -> bytes:
             return encode(
                 Event(
-                    agent=self._outlet.agent,
-                    epoch=self._outlet.epoch,
+                    agent=self._context.agent,
+                    epoch=self._context.epoch,
                     seq=seq,
                     time=time_ms,
                     device=self._device,
@@ -122,7 +124,7 @@ class Reporter:
                 )
             )
 
-        self._outlet.outbox.put(self._event_topic, make, time_ms)
+        self._context.outbox.put(self._event_topic, make, time_ms)
 
 
 def _finite(batch: Batch) -> Batch:
@@ -141,18 +143,18 @@ class DeviceLoop:
         labels: dict[str, str],
         intervals: Mapping[PollClass, float],
         poller: DevicePoller,
-        outlet: Outlet,
+        context: AgentContext,
     ) -> None:
         self.up = False
         self._device = device
         self._labels = labels
         self._intervals = dict(intervals)
         self._poller = poller
-        self._outlet = outlet
-        self._tally = outlet.tally
-        self._reporter = Reporter(outlet, device.id, labels)
+        self._context = context
+        self._counters = context.counters
+        self._reporter = Reporter(context, device.id, labels)
         self._shortest = min(intervals, key=lambda poll_class: intervals[poll_class])
-        self._breaker = Breaker(intervals[self._shortest], outlet.draw)
+        self._breaker = Breaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
         self._states: dict[PollClass, dict[str, str]] = {}
 
@@ -178,9 +180,9 @@ class DeviceLoop:
                 raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
         except DeviceError as error:
             return self._failed(
-                error, Poll(self._shortest, self._intervals[self._shortest], time.perf_counter() - started)
+                error, Attempt(self._shortest, self._intervals[self._shortest], time.perf_counter() - started)
             )
-        self._meet(identified)
+        self._update_identity(identified)
         intervals = {each: self._intervals[each] for each in identified.poll_classes}
         clock = asyncio.get_running_loop().time
         schedule = DeviceSchedule(self._device.id, intervals, clock())
@@ -194,15 +196,15 @@ class DeviceLoop:
             if self._breaker.dead:
                 return retry_s
 
-    async def _poll(self, due: Due) -> float:
-        self._tally.overruns += due.skipped
+    async def _poll(self, due: DuePoll) -> float:
+        self._counters.overruns += due.skipped
         started = time.perf_counter()
         try:
-            work = self._poller.poll(due.poll_class, self._outlet.wall())
+            work = self._poller.poll(due.poll_class, self._context.wall())
             readings = await self._within(due.deadline_s, work, f"poll {due.poll_class}")
         except DeviceError as error:
-            return self._failed(error, Poll(due.poll_class, due.interval_s, time.perf_counter() - started))
-        self._succeeded(Poll(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
+            return self._failed(error, Attempt(due.poll_class, due.interval_s, time.perf_counter() - started))
+        self._succeeded(Attempt(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
         return 0.0
 
     async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
@@ -214,12 +216,12 @@ class DeviceLoop:
         except TimeoutError as error:
             raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
 
-    def _succeeded(self, poll: Poll, readings: Readings) -> None:
-        tally = self._tally
-        tally.polls[self._device.protocol] += 1
-        tally.samples += len(readings.values) + len(readings.states) + len(readings.bad)
+    def _succeeded(self, poll: Attempt, readings: Readings) -> None:
+        counters = self._counters
+        counters.polls[self._device.protocol] += 1
+        counters.samples += len(readings.values) + len(readings.states) + len(readings.bad)
         if readings.bad:
-            tally.rejected.update(readings.bad.values())
+            counters.rejected.update(readings.bad.values())
         self.up = True
         self._reporter.batch(poll, readings)
         if self._breaker.succeeded():
@@ -234,22 +236,22 @@ class DeviceLoop:
             # A state that is missing once is remembered, so that a change across the gap is told.
             self._states[poll.poll_class] = {**before, **readings.states} if before else readings.states
 
-    def _failed(self, error: DeviceError, poll: Poll) -> float:
+    def _failed(self, error: DeviceError, poll: Attempt) -> float:
         """Returns the seconds until the next attempt of a device that is dead or not open."""
         kind = cast("DeviceFault", error.kind)
-        self._tally.polls[self._device.protocol] += 1
-        self._tally.failures[self._device.protocol, kind] += 1
+        self._counters.polls[self._device.protocol] += 1
+        self._counters.failures[self._device.protocol, kind] += 1
         was_dead = self._breaker.dead
         retry_s = self._breaker.failed()
         self.up = False
         interval_s = retry_s if self._breaker.dead else poll.interval_s
-        self._reporter.batch(Poll(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
+        self._reporter.batch(Attempt(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
         if self._breaker.dead and not was_dead:
             log.warning("device=%s down kind=%s error=%s", self._device.id, kind, error)
             self._reporter.event("down", text=str(error))
         return retry_s
 
-    def _meet(self, identified: Identified) -> None:
+    def _update_identity(self, identified: Identified) -> None:
         """Take over who the device is; its document goes out where anything in it is new."""
         if identified == self._identified:
             return
@@ -262,12 +264,12 @@ class DeviceLoop:
         self._breaker.shortest_s = intervals[self._shortest]
         who, device = identified.identity, self._device
         log.info("device=%s profile=%s model=%s serial=%s", device.id, identified.profile, who.model, who.serial)
-        self._outlet.announce(
+        self._context.announce(
             DeviceDocument(
-                agent=self._outlet.agent,
+                agent=self._context.agent,
                 device=device.id,
                 device_class=identified.device_class,
-                time=int(self._outlet.wall() * 1000),
+                time=int(self._context.wall() * 1000),
                 vendor=who.vendor,
                 model=who.model,
                 serial=who.serial,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.config import AgentConfig, Credential, Device
-from agent.loop import DeviceLoop, Outlet, Poll, Reporter
+from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
 from agent.poll import DevicePoller
 from agent.publish import Publisher
 from agent.readings import Readings
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 FLUSH_S = 5.0
 STOP_TASKS_S = 2.0
 START_SPREAD_S_PER_DEVICE = 0.005
-LONGEST_START_SPREAD_S = 5.0
+MAX_START_SPREAD_S = 5.0
 AGENT_CLASS = "agent"
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -43,7 +43,7 @@ def new_epoch(now_ms: int, chance: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeviceSettings:
     """All that the polling of one device depends on: two that are equal need no restart. Secrets compare by value."""
 
     device: Device
@@ -57,15 +57,15 @@ class Wanted:
 class Running:
     """A device that is being polled."""
 
-    wanted: Wanted
+    settings: DeviceSettings
     loop: DeviceLoop
     task: asyncio.Task[None]
 
 
-def wanted_devices(config: AgentConfig) -> dict[str, Wanted]:
+def enabled_devices(config: AgentConfig) -> dict[str, DeviceSettings]:
     """The enabled devices by id."""
     return {
-        device.id: Wanted(
+        device.id: DeviceSettings(
             device=device,
             labels=config.labels_of(device),
             intervals=config.intervals_of(device),
@@ -91,16 +91,16 @@ class Agent:
         self._make_poller = make_poller
         self._load = load
         self._started_ms = int(wall() * 1000)
-        self.tally = Counters()
+        self.counters = Counters()
         self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
         self.outbox = make_outbox(config.outbox, self.epoch)
-        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.tally)
-        self._outlet = Outlet(
+        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.counters)
+        self._context = AgentContext(
             site=config.labels.site or "",
             agent=config.agent,
             epoch=self.epoch,
             outbox=self.outbox,
-            tally=self.tally,
+            counters=self.counters,
             announce=self.publisher.set_device_document,
             wall=wall,
             draw=random.random,
@@ -132,51 +132,51 @@ class Agent:
         await self.outbox.close()
 
     async def _run(self) -> None:
-        self._outlet.tally.expect(device.protocol for device in self._config.devices)
-        pollers = await self._make_pollers(self._config, wanted_devices(self._config))
+        self._context.counters.start_at_zero(device.protocol for device in self._config.devices)
+        pollers = await self._make_pollers(self._config, enabled_devices(self._config))
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
             reporting = group.create_task(self._report(), name="self-metrics")
             for device in self._config.devices:
                 if not device.enabled:
                     self.publisher.remove_device(device.id)
-            self._start(group, wanted_devices(self._config), pollers)
+            self._start(group, enabled_devices(self._config), pollers)
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
             while not self._stopping:
                 await self._woken.wait()
                 self._woken.clear()
                 if self._reloading and not self._stopping:
                     self._reloading = False
-                    await self._take_over(group)
-            await _end(*(each.task for each in self.running.values()), reporting)
+                    await self._reload_config(group)
+            await _cancel(*(each.task for each in self.running.values()), reporting)
             await self.publisher.flush(FLUSH_S)
             publishing.cancel()
         log.info("agent=%s stopped", self._config.agent)
 
-    async def _take_over(self, group: asyncio.TaskGroup) -> None:
+    async def _reload_config(self, group: asyncio.TaskGroup) -> None:
         """Load the configuration and restart what it changes; a configuration with a fault changes nothing."""
         if self._load is None:
             return
         try:
             config = await asyncio.to_thread(self._load)
             self._check_reloadable(config)
-            wanted = wanted_devices(config)
-            changed = {name: each for name, each in wanted.items() if not self._runs(each)}
+            wanted = enabled_devices(config)
+            changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
             pollers = await self._make_pollers(config, changed)
             self.publisher.set_broker(config.broker)
         except (ConfigError, ProfileError) as error:
-            self.tally.reload_ok = False
+            self.counters.reload_ok = False
             log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, error)  # noqa: TRY400 - one line
             return
         gone = [name for name in self.running if name not in wanted]
-        await _end(*(self.running.pop(name).task for name in [*gone, *changed] if name in self.running))
+        await _cancel(*(self.running.pop(name).task for name in [*gone, *changed] if name in self.running))
         for name in gone:
             self.publisher.remove_device(name)
         if config.log_level != self._config.log_level:
             logging.getLogger().setLevel(config.log_level.upper())
         self._config = config
-        self.tally.reload_ok = True
-        self.tally.expect(device.protocol for device in config.devices)
+        self.counters.reload_ok = True
+        self.counters.start_at_zero(device.protocol for device in config.devices)
         self.publisher.set_status(self._status())
         self._start(group, changed, pollers)
         log.info(
@@ -194,11 +194,11 @@ class Agent:
         if changed := [key for key, same in fixed.items() if not same]:
             raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart it")
 
-    def _runs(self, wanted: Wanted) -> bool:
+    def _is_running(self, wanted: DeviceSettings) -> bool:
         running = self.running.get(wanted.device.id)
-        return running is not None and running.wanted == wanted
+        return running is not None and running.settings == wanted
 
-    async def _make_pollers(self, config: AgentConfig, wanted: dict[str, Wanted]) -> dict[str, DevicePoller]:
+    async def _make_pollers(self, config: AgentConfig, wanted: dict[str, DeviceSettings]) -> dict[str, DevicePoller]:
         made: dict[str, DevicePoller] = {}
         try:
             for name, each in wanted.items():
@@ -209,10 +209,12 @@ class Agent:
             raise
         return made
 
-    def _start(self, group: asyncio.TaskGroup, wanted: dict[str, Wanted], pollers: dict[str, DevicePoller]) -> None:
-        spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, LONGEST_START_SPREAD_S)
+    def _start(
+        self, group: asyncio.TaskGroup, wanted: dict[str, DeviceSettings], pollers: dict[str, DevicePoller]
+    ) -> None:
+        spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, MAX_START_SPREAD_S)
         for name, each in wanted.items():
-            loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._outlet)
+            loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._context)
             task = group.create_task(loop.run(phase(name, "start") * spread_s), name=f"poll-{name}")
             self.running[name] = Running(each, loop, task)
 
@@ -226,7 +228,7 @@ class Agent:
             started=self._started_ms,
             python=platform.python_version(),
             hostname=socket.gethostname(),
-            devices=sorted(wanted_devices(self._config)),
+            devices=sorted(enabled_devices(self._config)),
         )
 
     async def _report(self) -> None:
@@ -235,12 +237,12 @@ class Agent:
         while True:
             interval_s = (POLL_SECONDS | self._config.intervals)["normal"]
             await asyncio.sleep(interval_s - clock() % interval_s)
-            reporter = Reporter(self._outlet, self._config.agent, self._config.labels.given(), AGENT_CLASS)
+            reporter = Reporter(self._context, self._config.agent, self._config.labels.given(), AGENT_CLASS)
             started = time.perf_counter()
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
-            readings = Readings(values=own_values(self.tally, stats, self._device_states()))
-            reporter.batch(Poll("normal", interval_s, time.perf_counter() - started), readings)
+            readings = Readings(values=own_values(self.counters, stats, self._device_states()))
+            reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), readings)
 
     def _device_states(self) -> dict[str, int]:
         ups = Counter(each.loop.up for each in self.running.values())
@@ -248,7 +250,7 @@ class Agent:
         return {"up": ups[True], "down": ups[False], "disabled": disabled}
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     if tasks:

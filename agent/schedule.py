@@ -11,9 +11,9 @@ from hashlib import blake2b
 from rackflow.catalogue import PollClass
 
 DEADLINE_SHARE = 0.9
-LONGEST_DEADLINE_S = 30.0
+MAX_DEADLINE_S = 30.0
 DEAD_AFTER_FAILURES = 3
-LONGEST_RETRY_S = 60.0
+MAX_RETRY_S = 60.0
 ROUNDING = 1e-6
 """In cycles: a cycle that is due this very moment has come, whatever the last bits of the clock say."""
 
@@ -24,7 +24,7 @@ def phase(device: str, what: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DuePoll:
     """One poll that is to be made now. `skipped` cycles of its class went by unpolled since the last one."""
 
     poll_class: PollClass
@@ -41,13 +41,13 @@ class _Cycle:
     def __init__(self, poll_class: PollClass, interval_s: float, share: float, now: float) -> None:
         self.poll_class = poll_class
         self.interval_s = interval_s
-        self.deadline_s = min(interval_s * DEADLINE_SHARE, LONGEST_DEADLINE_S)
+        self.deadline_s = min(interval_s * DEADLINE_SHARE, MAX_DEADLINE_S)
         self.due_at = now
         self._phase = share
         self._number = 0
         self._first = True
 
-    def take(self, now: float) -> Due:
+    def take(self, now: float) -> DuePoll:
         cycles = now / self.interval_s - self._phase
         if self._first:
             # The first poll comes at once; a cycle due in less than half an interval would only repeat it.
@@ -60,7 +60,7 @@ class _Cycle:
             self._number = passed
         self._number += 1
         self.due_at = (self._number + self._phase) * self.interval_s
-        return Due(self.poll_class, self.interval_s, self.deadline_s, skipped)
+        return DuePoll(self.poll_class, self.interval_s, self.deadline_s, skipped)
 
 
 class DeviceSchedule:
@@ -81,7 +81,7 @@ class DeviceSchedule:
         """When the next poll is due; may have gone by."""
         return min(cycle.due_at for cycle in self._cycles)
 
-    def take(self, now: float) -> Due | None:
+    def take(self, now: float) -> DuePoll | None:
         """The poll to make now, or None. Cycles that went by meanwhile are skipped and counted, never caught up."""
         if not self._round:
             # Last is next, because a list gives up its last element cheaply.
@@ -117,6 +117,6 @@ class Breaker:
         if not self.dead:
             return self.shortest_s
         doublings = min(self._failures - DEAD_AFTER_FAILURES + 1, 16)
-        ceiling_s = max(self.shortest_s, min(self.shortest_s * 2.0**doublings, LONGEST_RETRY_S))
+        ceiling_s = max(self.shortest_s, min(self.shortest_s * 2.0**doublings, MAX_RETRY_S))
         extra_s: float = (ceiling_s - self.shortest_s) * self._draw()
         return self.shortest_s + extra_s

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab.commands_modbus import add_modbus_walk, look_modbus, walk_modbus
-from agent.lab.discover import Found, Look, addresses_of, discover, look_at_snmp
+from agent.lab.commands_modbus import add_modbus_walk, modbus_probe, walk_modbus
+from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.draft import draft
 from agent.poll import SnmpPoller, snmp_target
 from agent.profile import Profile, load_profiles, parse_profile
@@ -17,7 +17,7 @@ from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
 from rackflow.process.config import check_config
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
-MOST_RECORDS = 200_000
+MAX_RECORDS = 200_000
 
 
 def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -150,7 +150,7 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
     records: list[Record] = []
     try:
         for root in ROOTS:
-            records += await walker.records(root, MOST_RECORDS)
+            records += await walker.records(root, MAX_RECORDS)
     finally:
         await walker.close()
     return list(redacted(records, serials))
@@ -166,16 +166,16 @@ def _discover(arguments: argparse.Namespace) -> int:
     addresses = addresses_of(arguments.ranges)
     profiles = load_profiles(arguments.profiles)
 
-    async def look_snmp(address: str) -> list[Found]:
-        return await look_at_snmp(address, profiles, GufoClient(_target(arguments, address)))
+    async def probe_snmp(address: str) -> list[Found]:
+        return await probe_snmp_address(address, profiles, GufoClient(_target(arguments, address)))
 
-    look = look_modbus(arguments, profiles) if arguments.protocol == "modbus" else look_snmp
-    return asyncio.run(_print_found(addresses, look, arguments.rate))
+    probe = modbus_probe(arguments, profiles) if arguments.protocol == "modbus" else probe_snmp
+    return asyncio.run(_print_found(addresses, probe, arguments.rate))
 
 
-async def _print_found(addresses: list[str], look: Look, rate: float) -> int:
+async def _print_found(addresses: list[str], probe: ProbeAddress, rate: float) -> int:
     count = 0
-    async for found in discover(addresses, look, rate):
+    async for found in discover(addresses, probe, rate):
         count += 1
         match = found.match
         what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"

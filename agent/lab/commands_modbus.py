@@ -5,17 +5,17 @@ import asyncio
 import sys
 from pathlib import Path
 
-from agent.lab.discover import Found, Look, look_at_modbus
+from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
 from agent.modbus import ModbusTarget, PymodbusClient
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
 from rackflow.recording import Place, dump_mbrec
 
-USUAL_UNITS = (1, 255, 0)
-LAST_UNIT = 255
-MOST_A_SECOND = 100.0
-MOST_AT_ONCE = 32
+DEFAULT_UNITS = (1, 255, 0)
+MAX_UNIT = 255
+MAX_RATE = 100.0
+DEFAULT_MAX_REGISTERS = 32
 """Registers in one request to a device of which nothing is known; what some take at most is less, and they refuse."""
 
 
@@ -37,8 +37,8 @@ def add_modbus_walk(command: argparse.ArgumentParser) -> None:
 
 def walk_modbus(arguments: argparse.Namespace) -> int:
     """Print the recording. Raises ConfigError, DeviceError."""
-    if not 0 < arguments.rate <= MOST_A_SECOND:
-        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MOST_A_SECOND:g}")
+    if not 0 < arguments.rate <= MAX_RATE:
+        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_RATE:g}")
     profile = _profile(arguments)
     spans = [parse_span(text) for text in arguments.registers] + (spans_of(profile) if profile else [])
     if not spans:
@@ -55,17 +55,17 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def look_modbus(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> Look:
+def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
     """What `discover` does at each address."""
-    if wrong := [unit for unit in arguments.unit if not 0 <= unit <= LAST_UNIT]:
-        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {LAST_UNIT}")
+    if wrong := [unit for unit in arguments.unit if not 0 <= unit <= MAX_UNIT]:
+        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {MAX_UNIT}")
 
-    async def look(address: str) -> list[Found]:
+    async def probe(address: str) -> list[Found]:
         target = ModbusTarget("tcp", address, arguments.port or 502, timeout_s=arguments.timeout)
-        units = arguments.unit or USUAL_UNITS
-        return await look_at_modbus(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
+        units = arguments.unit or DEFAULT_UNITS
+        return await probe_modbus_address(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
 
-    return look
+    return probe
 
 
 def _profile(arguments: argparse.Namespace) -> Profile | None:
@@ -92,7 +92,7 @@ async def _recorded(
     try:
         for unit in arguments.unit or [limits.unit if limits else 1]:
             walker = ModbusWalker(client, unit, arguments.rate)
-            values |= await walker.record(spans, limits.max_registers if limits else MOST_AT_ONCE)
+            values |= await walker.record(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS)
             requests += walker.requests
     finally:
         await client.close()

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 
 from agent.modbus import PymodbusClient
-from agent.poll import GATEWAY, recognise_device, recognise_unit
+from agent.poll import GATEWAY_EXCEPTIONS, recognise_device, recognise_unit
 from agent.profile import SYS_DESCR, Match, Profile
 from agent.snmp import SnmpClient
 from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 
-MOST_ADDRESSES = 65_536
-AT_ONCE = 64
+MAX_ADDRESSES = 65_536
+MAX_PARALLEL = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Found:
     unit: int | None = None
 
 
-Look = Callable[[str], Awaitable[Sequence[Found]]]
+ProbeAddress = Callable[[str], Awaitable[Sequence[Found]]]
 """What stands at one address; nothing where nobody answers."""
 
 
@@ -38,21 +38,21 @@ def addresses_of(ranges: Sequence[str]) -> list[str]:
             network = ipaddress.ip_network(text, strict=False)
         except ValueError as error:
             raise ConfigError(f"{text!r} is not a range of addresses: {error}; write it like 192.0.2.0/24") from error
-        if network.num_addresses + len(found) > MOST_ADDRESSES:
-            raise ConfigError(f"{text}: more than {MOST_ADDRESSES} addresses; name smaller ranges")
+        if network.num_addresses + len(found) > MAX_ADDRESSES:
+            raise ConfigError(f"{text}: more than {MAX_ADDRESSES} addresses; name smaller ranges")
         hosts = network.hosts() if network.num_addresses > 1 else iter([network.network_address])
         found |= dict.fromkeys(str(host) for host in hosts)
     return list(found)
 
 
-async def discover(addresses: Sequence[str], look: Look, rate: float) -> AsyncIterator[Found]:
+async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -> AsyncIterator[Found]:
     """Devices as they answer; at most `rate` addresses are begun a second. Silence is not reported."""
-    answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=AT_ONCE)
-    slots = asyncio.Semaphore(AT_ONCE)
+    answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=MAX_PARALLEL)
+    slots = asyncio.Semaphore(MAX_PARALLEL)
 
     async def ask(address: str) -> None:
         try:
-            found = await look(address)
+            found = await probe(address)
         finally:
             slots.release()
         await answers.put(found)
@@ -71,7 +71,7 @@ async def discover(addresses: Sequence[str], look: Look, rate: float) -> AsyncIt
                 yield found
 
 
-async def look_at_snmp(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> list[Found]:
+async def probe_snmp_address(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> list[Found]:
     """The agent at one address."""
     everything = list(profiles.values())
     try:
@@ -87,7 +87,7 @@ async def look_at_snmp(address: str, profiles: Mapping[str, Profile], client: Sn
     return [Found(address, found[0] if found else None, " ".join(description.split())[:80])]
 
 
-async def look_at_modbus(
+async def probe_modbus_address(
     address: str, profiles: Mapping[str, Profile], client: PymodbusClient, units: Sequence[int], *, every: bool
 ) -> list[Found]:
     """The units at one address that answer, all of those named or the first. Many devices answer to any unit's number."""
@@ -99,7 +99,7 @@ async def look_at_modbus(
             except DeviceTimeout:
                 continue
             except DeviceProtocolError as error:
-                if error.code in GATEWAY:
+                if error.code in GATEWAY_EXCEPTIONS:
                     continue
                 found.append(Found(address, None, "", str(error), unit))
             else:

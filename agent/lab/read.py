@@ -44,17 +44,17 @@ class TimedSnmp:
         finally:
             self._requests.append(Request(f"walk {oid}", time.perf_counter() - started))
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.following`."""
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.get_next`."""
         started = time.perf_counter()
         try:
-            return await self._client.following(oid)
+            return await self._client.get_next(oid)
         finally:
             self._requests.append(Request(f"next after {oid}", time.perf_counter() - started))
 
-    def limit(self, objects: int) -> None:
-        """See `SnmpClient.limit`."""
-        self._client.limit(objects)
+    def set_max_varbinds(self, objects: int) -> None:
+        """See `SnmpClient.set_max_varbinds`."""
+        self._client.set_max_varbinds(objects)
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""

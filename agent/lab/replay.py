@@ -36,12 +36,12 @@ class RecordingClient:
                 found[name] = self._values[name]
         return found
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.following`."""
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.get_next`."""
         at = bisect_right(self._sorted, (tuple(map(int, oid.split("."))), oid))
         return (name := self._sorted[at][1], self._values[name]) if at < len(self._sorted) else None
 
-    def limit(self, objects: int) -> None:
+    def set_max_varbinds(self, objects: int) -> None:
         """A recording has no limit."""
 
     async def close(self) -> None:

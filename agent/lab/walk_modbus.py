@@ -10,11 +10,11 @@ from agent.profile import Profile, plan_device
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording import BITS, Place, RegisterTable
 
-MOST_REGISTERS = 20_000
+MAX_REGISTERS = 20_000
 _RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")
 _LAST = 0xFFFF
 NO_SUCH_TABLE = 1
-NOT_THERE = (NO_SUCH_TABLE, 2, 3, 4)
+ABSENT_EXCEPTIONS = (NO_SUCH_TABLE, 2, 3, 4)
 """Exceptions of a device that has no such register: some say that the value is wrong, or that they have failed."""
 _TEXT_WORDS = 4
 """So many registers of printable characters in a row are text."""
@@ -90,7 +90,7 @@ class ModbusWalker:
             try:
                 values = await self._client.read(self._unit, part.table, part.address, part.count)
             except DeviceProtocolError as refusal:
-                if refusal.code not in NOT_THERE:
+                if refusal.code not in ABSENT_EXCEPTIONS:
                     raise
                 if (half := part.count // 2) and refusal.code != NO_SUCH_TABLE:
                     waiting.append(Span(part.table, part.address + half, part.count - half))
@@ -109,8 +109,8 @@ class ModbusWalker:
 def _portions(spans: Sequence[Span], most: int) -> Iterator[Span]:
     """The same registers, each once, neighbours together, in parts of at most `most`."""
     wanted = {(span.table, at) for span in spans for at in range(span.address, span.address + span.count)}
-    if len(wanted) > MOST_REGISTERS:
-        raise ConfigError(f"{len(wanted)} registers are more than {MOST_REGISTERS}; name smaller ranges")
+    if len(wanted) > MAX_REGISTERS:
+        raise ConfigError(f"{len(wanted)} registers are more than {MAX_REGISTERS}; name smaller ranges")
     run: list[tuple[RegisterTable, int]] = []
     for place in sorted(wanted):
         if run and (place != (run[0][0], run[-1][1] + 1) or len(run) >= most):

@@ -16,9 +16,9 @@ from agent.modbus.seam import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from rackflow.recording import RegisterTable
 
-SILENCES: Final = 3
+MAX_UNANSWERED: Final = 3
 """So many requests without an answer in a row, whichever unit's, and a TCP connection is taken for dead."""
-SETTLE_S: Final = 0.2
+RTU_QUIET_S: Final = 0.2
 """How long an RTU link rests, closed, after a request without an answer: what still comes belongs to nobody."""
 
 _EXCEPTIONS = {
@@ -57,7 +57,7 @@ class PymodbusClient:
         self._client: ModbusBaseClient | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
         self._waiting = False
-        self._silences = 0
+        self._unanswered = 0
         self._free_at = 0.0
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
@@ -85,22 +85,22 @@ class PymodbusClient:
         self, function: int, operation: str, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
     ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
         async with self._lock:
-            await self._rest()
+            await self._wait_until_free()
             try:
                 async with asyncio.timeout(self._target.timeout_s):
                     client = await self._connected(operation)
                     self._waiting = True
                     answer = await call(client)
             except TimeoutError as error:
-                raise self._silence(operation) from error
+                raise self._no_answer(operation) from error
             except asyncio.CancelledError:
-                self._silence(operation)
+                self._no_answer(operation)
                 raise
             except (ConnectionException, OSError) as error:
-                self._drop()
+                self._disconnect()
                 raise self._error(DeviceUnreachable, str(error), operation) from error
             except ModbusException as error:
-                self._drop()
+                self._disconnect()
                 raise self._error(DeviceProtocolError, str(error), operation) from error
             finally:
                 self._waiting = False
@@ -110,9 +110,9 @@ class PymodbusClient:
 
     async def close(self) -> None:
         """See `ModbusClient.close`."""
-        self._drop()
+        self._disconnect()
 
-    async def _rest(self) -> None:
+    async def _wait_until_free(self) -> None:
         wait_s = self._free_at - asyncio.get_running_loop().time()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
@@ -120,7 +120,7 @@ class PymodbusClient:
     async def _connected(self, operation: str) -> ModbusBaseClient:
         if self._client is not None and self._client.connected:
             return self._client
-        self._drop()
+        self._disconnect()
         self._client = client = _make_client(self._target, self._fail)
         if not await client.connect():
             raise self._error(DeviceUnreachable, "cannot connect", operation)
@@ -131,34 +131,34 @@ class PymodbusClient:
         if self._waiting and self._client is not None and not self._client.ctx.response_future.done():
             self._client.ctx.response_future.set_exception(error)
 
-    def _silence(self, operation: str) -> DeviceError:
+    def _no_answer(self, operation: str) -> DeviceError:
         # Over TCP a late answer carries its transaction's number and is told from the next one, so that one unit's
         # silence costs the others nothing. An RTU frame carries none, so there the link starts afresh; and so it does
         # when half an answer has come, whose other half would be read as the head of the next one.
         pending = len(self._client.ctx.recv_buffer) if self._client is not None and self._waiting else 0
-        self._silences += 1
+        self._unanswered += 1
         if self._target.transport != "tcp":
-            self._free_at = asyncio.get_running_loop().time() + SETTLE_S
-        if self._target.transport != "tcp" or pending or self._silences >= SILENCES or not self._waiting:
-            self._drop()
+            self._free_at = asyncio.get_running_loop().time() + RTU_QUIET_S
+        if self._target.transport != "tcp" or pending or self._unanswered >= MAX_UNANSWERED or not self._waiting:
+            self._disconnect()
         if pending:
             return self._error(DeviceProtocolError, f"{pending} bytes came that are no whole answer", operation)
         return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s", operation)
 
-    def _drop(self) -> None:
-        self._silences = 0
+    def _disconnect(self) -> None:
+        self._unanswered = 0
         if self._client is not None:
             self._client.close()
             self._client = None
 
     def _check(self, answer: ModbusPDU, function: int, operation: str) -> None:
-        if self._silences and not answer.transaction_id and self._target.transport == "tcp":
+        if self._unanswered and not answer.transaction_id and self._target.transport == "tcp":
             # A device that does not number its answers, and one of them is late: this may be the one.
-            self._drop()
+            self._disconnect()
             raise self._error(DeviceProtocolError, "an unnumbered answer after a missing one", operation)
-        self._silences = 0
+        self._unanswered = 0
         if answer.function_code & 0x7F != function:
-            self._drop()
+            self._disconnect()
             raise self._error(DeviceProtocolError, f"an answer to function {answer.function_code}", operation)
         if answer.isError():
             code = answer.exception_code
@@ -202,18 +202,20 @@ def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> Mod
             reconnect_delay=0,
             trace_connect=trace_connect,
         )
-    client.ctx.framer = _forgiving(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail)
+    client.ctx.framer = _reporting_framer(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail)
     return client
 
 
-def _forgiving(kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None]) -> FramerBase:
+def _reporting_framer(
+    kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None]
+) -> FramerBase:
     """A framer that fails the request where that of pymodbus 3.16.1 raises into the event loop, which then logs a traceback.
 
     Known since https://github.com/pymodbus-dev/pymodbus/issues/1398. `ctx` and `handleFrame` are public by name but not
     documented; pyproject.toml keeps pymodbus below the next minor.
     """
 
-    class Forgiving(kind):  # type: ignore[misc, valid-type]
+    class ReportingFramer(kind):  # type: ignore[misc, valid-type]
         def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
             try:
                 used, pdu = super().handleFrame(data, exp_devid, exp_tid)
@@ -222,7 +224,7 @@ def _forgiving(kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[
                 return len(data), None
             return used, pdu
 
-    return Forgiving(client.ctx.framer.decoder)
+    return ReportingFramer(client.ctx.framer.decoder)
 
 
 class SharedClient:

@@ -29,7 +29,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RegisterValue:
     """One value to be read: `words` registers of a table from a 0-based wire address, and how they are decoded."""
 
     ref: str
@@ -40,13 +40,13 @@ class Wanted:
     order: WordOrder
 
 
-def coalesce(wanted: Iterable[Wanted], max_registers: int, max_gap: int) -> Iterator[Block]:
+def coalesce(wanted: Iterable[RegisterValue], max_registers: int, max_gap: int) -> Iterator[Block]:
     """Group values into as few requests as the device allows.
 
     Neighbours share a request across at most `max_gap` registers that nobody asked for, as long as it stays within
     `max_registers`. Both limits are the device's own: some refuse unmapped registers (gap 0), many answer fewer than 125.
     """
-    group: list[Wanted] = []
+    group: list[RegisterValue] = []
     end = 0
     for each in sorted(wanted, key=lambda each: (each.table, each.address, each.words)):
         fits = group and each.table == group[0].table and each.address - end <= max_gap
@@ -59,13 +59,13 @@ def coalesce(wanted: Iterable[Wanted], max_registers: int, max_gap: int) -> Iter
         yield _block(group, end)
 
 
-def _block(group: Sequence[Wanted], end: int) -> Block:
+def _block(group: Sequence[RegisterValue], end: int) -> Block:
     start = group[0].address
     fields = tuple(Field(each.ref, each.address - start, each.words, each.kind, each.order) for each in group)
     return Block(group[0].table, start, end - start, fields)
 
 
-def kept_parts(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:
+def split_block(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:
     fields = sorted((field for field in block.fields if field.ref in used), key=lambda field: field.offset)
     if whole and len(fields) == len(block.fields):
         yield block

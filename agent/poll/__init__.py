@@ -2,12 +2,12 @@
 
 from agent.poll.device import BOOT_METRIC, DevicePoller, ModbusPoller, SnmpPoller
 from agent.poll.factory import PollerFactory, check_profile, snmp_target
-from agent.poll.probe_modbus import GATEWAY, recognise_unit
+from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
 from agent.poll.probe_snmp import recognise_device
 
 __all__ = [
     "BOOT_METRIC",
-    "GATEWAY",
+    "GATEWAY_EXCEPTIONS",
     "DevicePoller",
     "ModbusPoller",
     "PollerFactory",

@@ -23,12 +23,12 @@ from agent.profile import (
     RawValue,
     Slot,
     Table,
+    families_named_by_identity,
     normalise_answers,
     plain_number,
     plan_device,
     planning_columns,
     planning_instances,
-    suspects,
     without,
 )
 from agent.readings import Identified, Identity, Readings
@@ -38,8 +38,8 @@ from rackflow.errors import DeviceDecodeError, DeviceProtocolError
 
 log = logging.getLogger(__name__)
 
-REPLAN_S = 3600.0
-MARKER_REST_S = 10.0
+REPLAN_AFTER_S = 3600.0
+MARKER_REPLAN_MIN_S = 10.0
 TIMETICKS = 2**32  # they count modulo this, RFC 2578 7.1.8
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
@@ -82,7 +82,7 @@ class SnmpPoller:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
         profile = await self._recognise()
         self._profile = profile if self._device.outlets else profile.without_outlets()
-        self._client.limit(self._device.max_varbinds or profile.max_varbinds)
+        self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
         return _identified(self._device, self._profile, identity, self._plan)
@@ -112,18 +112,18 @@ class SnmpPoller:
     async def _recognise(self) -> Profile:
         wanted = self._device.profile
         if wanted != "auto":
-            return self._profiles[wanted].whole()
+            return self._profiles[wanted].loaded()
         profiles = list(self._profiles.values())
         found, answers = await recognise_device(self._client, profiles)
         if not found:
             text = answers.get(SYS_DESCR)
             shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
-            maybe = suspects(profiles, answers)
+            maybe = families_named_by_identity(profiles, answers)
             hint = f"; its name points to {maybe[0].profile}, none of whose objects answers" if maybe else ""
             raise DeviceDecodeError(
                 f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
             )
-        return found[0].profile.whole()
+        return found[0].profile.loaded()
 
     async def _identify(self, profile: Profile) -> Identity:
         wanted = profile.identity
@@ -178,12 +178,12 @@ class SnmpPoller:
         readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         rebooted = self._uptime_s is not None and uptime_s < self._uptime_s
         self._uptime_s = uptime_s
-        if rebooted or self._clock() - self._planned_at > REPLAN_S:
+        if rebooted or self._clock() - self._planned_at > REPLAN_AFTER_S:
             await self._make_plan(profile)
 
     async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
         """Rows came or went. A marker that never rests has the tables walked once in a while, not with every poll."""
-        if value != self._marker and not 0 <= now - self._marked_at < MARKER_REST_S:
+        if value != self._marker and not 0 <= now - self._marked_at < MARKER_REPLAN_MIN_S:
             await self._make_plan(profile)
             self._marked_at = now
 

@@ -39,12 +39,12 @@ class PollerFactory:
         check_profile(self.profiles, device)
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
-            return ModbusPoller(device, self.profiles[device.profile].whole(), wrap_modbus(link))
+            return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link))
         target = snmp_target(config, device)
-        client = self._slow_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
+        client = self._pysnmp_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
         return SnmpPoller(device, self.profiles, wrap_snmp(client))
 
-    def _slow_client(self, target: SnmpTarget) -> SnmpClient:
+    def _pysnmp_client(self, target: SnmpTarget) -> SnmpClient:
         # The fallback engine takes a second to import; only those who ask for it pay.
         from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines  # noqa: PLC0415
 

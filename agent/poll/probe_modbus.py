@@ -6,7 +6,7 @@ from agent.modbus import PymodbusClient, decode
 from agent.profile import PROBE_SCORE, Match, Profile, RegisterProbe
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 
-GATEWAY = (10, 11)
+GATEWAY_EXCEPTIONS = (10, 11)
 """Exceptions of a gateway behind which there is no such unit."""
 
 
@@ -32,7 +32,7 @@ async def _description(client: PymodbusClient, unit: int) -> str:
         # Some leave a function that they do not know unanswered: a register shows whether anybody is there.
         await _present(client, unit)
     except DeviceProtocolError as refusal:
-        if not refusal.code or refusal.code in GATEWAY:
+        if not refusal.code or refusal.code in GATEWAY_EXCEPTIONS:
             raise
     return ""
 
@@ -41,7 +41,7 @@ async def _present(client: PymodbusClient, unit: int) -> None:
     try:
         await client.read(unit, "holding", 0, 1)
     except DeviceProtocolError as refusal:
-        if not refusal.code or refusal.code in GATEWAY:
+        if not refusal.code or refusal.code in GATEWAY_EXCEPTIONS:
             raise
 
 

@@ -10,18 +10,18 @@ from agent.profile import (
     Profile,
     RawValue,
     matches,
-    numbers,
+    oid_parts,
     probe_oids,
-    roots,
-    rounds,
-    subtree_answer,
+    probe_roots,
+    probe_rounds,
+    subtree_key,
 )
 from agent.snmp import SnmpClient
 from rackflow.errors import DeviceProtocolError
 
-Place = tuple[int, ...]
+OidParts = tuple[int, ...]
 """An OID, as numbers."""
-PORTION = 19
+PROBES_PER_REQUEST = 19
 """Probes asked at a time, and behind them an object that every agent has: its answer vouches for what is not there."""
 
 
@@ -33,14 +33,14 @@ async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> t
     witnesses = [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME]
     answers: dict[str, RawValue] = await client.get(witnesses)
     found: list[Match] = []
-    looked: set[Place] = set()
-    for candidates in rounds(profiles, answers):
-        places = [root for root in roots(candidates) if root not in looked]
+    looked: set[OidParts] = set()
+    for candidates in probe_rounds(profiles, answers):
+        places = [root for root in probe_roots(candidates) if root not in looked]
         looked.update(places)
         present, unknown = await _present(client, places)
         subtrees = dict.fromkeys(subtree for profile in candidates for subtree in profile.recognise.subtrees)
-        answers |= {subtree_answer(subtree): 1 for subtree in subtrees if numbers(subtree) in present}
-        wanted = [oid for oid in probe_oids(candidates) if numbers(oid)[:-1] in present | unknown]
+        answers |= {subtree_key(subtree): 1 for subtree in subtrees if oid_parts(subtree) in present}
+        wanted = [oid for oid in probe_oids(candidates) if oid_parts(oid)[:-1] in present | unknown]
         await _ask(client, [oid for oid in wanted if oid not in answers], answers)
         found = matches(candidates, answers)
         if found:
@@ -48,18 +48,18 @@ async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> t
     return found, answers
 
 
-async def _present(client: SnmpClient, places: Sequence[Place]) -> tuple[set[Place], set[Place]]:
+async def _present(client: SnmpClient, places: Sequence[OidParts]) -> tuple[set[OidParts], set[OidParts]]:
     """Those places that hold anything, and those that may. The instance behind one tells that all before it are empty."""
-    present: set[Place] = set()
+    present: set[OidParts] = set()
     at = 0
     while at < len(places):
         try:
-            following = await client.following(".".join(map(str, places[at])))
+            following = await client.get_next(".".join(map(str, places[at])))
         except DeviceProtocolError:
             return present, set(places[at:])
         if following is None:
             break
-        position = numbers(following[0])
+        position = oid_parts(following[0])
         if position <= places[at]:  # its tree is in no order: what it has must be asked for
             return present, set(places[at:])
         while at < len(places) and places[at] <= position:
@@ -71,5 +71,5 @@ async def _present(client: SnmpClient, places: Sequence[Place]) -> tuple[set[Pla
 
 async def _ask(client: SnmpClient, wanted: Sequence[str], answers: dict[str, RawValue]) -> None:
     witness = [oid for oid in (SYS_UPTIME, SYS_OBJECT_ID) if oid in answers][:1]
-    for at in range(0, len(wanted), PORTION):
-        answers |= await client.get([*wanted[at : at + PORTION], *witness])
+    for at in range(0, len(wanted), PROBES_PER_REQUEST):
+        answers |= await client.get([*wanted[at : at + PROBES_PER_REQUEST], *witness])

@@ -19,7 +19,7 @@ from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 from rackflow.units import WIRE_UNITS
 
 S = TypeVar("S", bound=Source)
-Place: TypeAlias = tuple[str | int, ...]
+YamlPath: TypeAlias = tuple[str | int, ...]
 """Where in a file: keys, and positions in lists."""
 
 _EXTENDS = re.compile(r"^extends:", re.MULTILINE)
@@ -42,7 +42,7 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
     return profile
 
 
-def _line(text: str, path: Place) -> str:
+def _line(text: str, path: YamlPath) -> str:
     line = line_of(text, path)
     return f":{line}" if line else ""
 
@@ -50,7 +50,7 @@ def _line(text: str, path: Place) -> str:
 def _extended(profile: Profile, base: Profile | None, where: str) -> Profile:
     if base is None or base.extends:
         raise ProfileError(f"{where}: extends: {profile.extends!r} is not a profile that stands on its own")
-    base = base.whole()
+    base = base.loaded()
     if base.protocol != profile.protocol:
         raise ProfileError(f"{where}: extends: {profile.extends!r} speaks {base.protocol}")
     # The base's default sentinels are its own: they go along with its points.
@@ -76,7 +76,7 @@ def _own(source: S, absent: list[int]) -> S:
     return source.model_copy(update={"absent": absent}) if source.absent is None else source
 
 
-def _faults(profile: Profile) -> Iterator[tuple[Place, str]]:
+def _faults(profile: Profile) -> Iterator[tuple[YamlPath, str]]:
     metrics = catalogue()
     if not profile.points and not profile.tables:
         yield (), "has neither points nor tables"
@@ -90,7 +90,7 @@ def _faults(profile: Profile) -> Iterator[tuple[Place, str]]:
         yield ("recognise", "registers"), "recognise: registers belong to Modbus; SNMP has probes and subtrees"
     if profile.protocol == "modbus" and profile.tables:
         yield ("tables",), "tables: belong to SNMP; a Modbus profile lists points"
-    places: list[tuple[Place, Table | None, Point]] = [
+    places: list[tuple[YamlPath, Table | None, Point]] = [
         (("points", at), None, point) for at, point in enumerate(profile.points)
     ]
     for at, each in enumerate(profile.tables):
@@ -109,7 +109,7 @@ def _faults(profile: Profile) -> Iterator[tuple[Place, str]]:
         yield from _overlaps(places)
 
 
-def _overlaps(places: list[tuple[Place, Table | None, Point]]) -> Iterator[tuple[Place, str]]:
+def _overlaps(places: list[tuple[YamlPath, Table | None, Point]]) -> Iterator[tuple[YamlPath, str]]:
     """Points that claim the same series whatever the device is like."""
     seen: set[str] = set()
     for path, table, point in places:
@@ -181,7 +181,7 @@ def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str
             yield f"unit {unit or '(none)'!r} gives {base or '(none)'!r}, the catalogue wants {metric.unit!r}"
 
 
-def load_profiles(folder: Path | None = None, *, shelve: bool = False) -> dict[str, Profile]:
+def load_profiles(folder: Path | None = None, *, lazy: bool = False) -> dict[str, Profile]:
     """Shipped profiles by name, overridden by those of `folder`. Raises ProfileError for the first file that is wrong.
 
     All are read and proved. With `shelve`, only those that somebody asks for as a whole are kept so.
@@ -204,9 +204,9 @@ def load_profiles(folder: Path | None = None, *, shelve: bool = False) -> dict[s
             profile = parse_profile(text, name, found)
             if Path(name).stem != profile.profile:
                 raise ProfileError(f"{name}: profile: is {profile.profile!r}, but the file is called {Path(name).name}")
-            if shelve:
+            if lazy:
                 bases = {profile.extends: found[profile.extends]} if profile.extends else {}
-                profile = profile.shelved(partial(parse_profile, text, name, bases))
+                profile = profile.lazy_copy(partial(parse_profile, text, name, bases))
             found[profile.profile] = profile
     return dict(sorted(found.items()))
 

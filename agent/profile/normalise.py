@@ -14,8 +14,8 @@ Raw = Mapping[str, RawValue]
 """Answers by reference: an SNMP instance, or `table:address:type:order` for Modbus. What is not there was not answered."""
 
 
-_LARGEST = 1e300
-_LONGEST = 2**64
+MAX_VALUE = 1e300
+MAX_EXACT_INT = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Slot:
         object.__setattr__(self, "plain", plain)
         low, high = self.metric.ranges[0] if self.metric.ranges else (0.0, 0.0)
         object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", min(high, _LARGEST))
+        object.__setattr__(self, "high", min(high, MAX_VALUE))
 
 
 class _Rejected(Exception):
@@ -84,7 +84,7 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
         if slot.plain:
             decoder = slot.decoders[0]
             number = raw.get(decoder.ref)
-            if type(number) is int and -_LONGEST < number < _LONGEST and number not in decoder.absent:
+            if type(number) is int and -MAX_EXACT_INT < number < MAX_EXACT_INT and number not in decoder.absent:
                 result = number * decoder.numerator / decoder.denominator + decoder.offset
                 if slot.low <= result <= slot.high:
                     values[slot.key] = result

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.modbus import Block, NumberType, Wanted, coalesce, kept_parts, words_of
+from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
 from agent.profile.normalise import Decoder, Gate, RawValue, Slot
 from agent.profile.rows import Row
 from agent.profile.schema import Gate as GateModel
@@ -121,11 +121,11 @@ def _requests(profile: Profile, slots: tuple[Slot, ...], fields: Mapping[str, So
     return ClassPlan(slots, blocks=tuple(coalesce(wanted, limits.max_registers, limits.max_gap)))
 
 
-def _wanted(profile: Profile, ref: str, source: Source) -> Wanted:
+def _wanted(profile: Profile, ref: str, source: Source) -> RegisterValue:
     kind: NumberType = source.type or "uint16"
     limits = profile.modbus
     table, order = source.table or limits.table, source.order or limits.order
-    return Wanted(ref, table, source.register_ or 0, words_of(kind, source.length), kind, order)
+    return RegisterValue(ref, table, source.register_ or 0, words_of(kind, source.length), kind, order)
 
 
 def _refs(slots: Iterable[Slot]) -> dict[str, None]:
@@ -157,7 +157,7 @@ def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Bl
         if slots:
             used = _refs(slots)
             blocks = tuple(
-                kept for block in part.blocks for kept in kept_parts(block, used, whole=block not in refused)
+                kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused)
             )
             classes[poll] = ClassPlan(tuple(slots), tuple(oid for oid in part.oids if oid in used), blocks)
     return Plan(classes, plan.duplicates)

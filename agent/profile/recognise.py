@@ -34,7 +34,7 @@ def probe_oids(profiles: Iterable[Profile]) -> list[str]:
     return list(oids)
 
 
-def rounds(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[list[Profile]]:
+def probe_rounds(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[list[Profile]]:
     """Whom to probe for first: families that sysObjectID names, then all others, those for want of better (priority < 0) included."""
     candidates = [profile for profile in profiles if profile.protocol == "snmp"]
     named = [profile for profile in candidates if _prefixes(profile, answers) and profile.recognise.priority >= 0]
@@ -42,22 +42,24 @@ def rounds(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list
     return [each for each in (named, others) if each]
 
 
-def subtree_answer(subtree: str) -> str:
+def subtree_key(subtree: str) -> str:
     """The key under which `matches` finds whether a subtree holds anything."""
     return f"{subtree}.*"
 
 
-def roots(profiles: Iterable[Profile]) -> list[tuple[int, ...]]:
+def probe_roots(profiles: Iterable[Profile]) -> list[tuple[int, ...]]:
     """Where recognition looks, in the order of a walk: subtrees, and what the instances that it asks for stand below."""
     found: set[tuple[int, ...]] = set()
     for profile in profiles:
         rules = profile.recognise
         if profile.protocol == "snmp":
-            found |= {numbers(oid)[:-1] for oid in (*rules.probes, *rules.refuse)} | set(map(numbers, rules.subtrees))
+            found |= {oid_parts(oid)[:-1] for oid in (*rules.probes, *rules.refuse)} | set(
+                map(oid_parts, rules.subtrees)
+            )
     return sorted(found)
 
 
-def numbers(oid: str) -> tuple[int, ...]:
+def oid_parts(oid: str) -> tuple[int, ...]:
     """An OID as numbers."""
     return tuple(map(int, oid.split(".")))
 
@@ -68,7 +70,7 @@ def matches(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> lis
     return sorted(found, key=lambda match: (-match.score, match.profile.profile))
 
 
-def suspects(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Profile]:
+def families_named_by_identity(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Profile]:
     """Families that the device's name points to although none of their objects answers; the likeliest first.
 
     Good for a message to a person: a card whose UPS is off, or a view that hides the vendor's tree, looks like this.
@@ -102,7 +104,7 @@ def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
         return None
     score, reasons = rules.priority, []
     answered = [oid for oid in rules.probes if answers.get(oid) is not None]
-    answered += [subtree for subtree in rules.subtrees if subtree_answer(subtree) in answers]
+    answered += [subtree for subtree in rules.subtrees if subtree_key(subtree) in answers]
     if answered:
         score += PROBE_SCORE
         reasons.append(f"answers {answered[0]}")

@@ -19,7 +19,7 @@ from agent.profile.schema import (
 )
 from rackflow.series import clean_label
 
-MOST_DECIMALS = 18
+MAX_DECIMALS = 18
 """A cell with more is none that holds a scale (2147483647 means "unknown" on many devices), and the power would take hours."""
 
 
@@ -95,8 +95,8 @@ class Row:
         if number is None:
             return None
         if source.decimals:
-            return Fraction(10) ** -int(number) if abs(number) <= MOST_DECIMALS else None
-        if abs(number) > 10**MOST_DECIMALS:
+            return Fraction(10) ** -int(number) if abs(number) <= MAX_DECIMALS else None
+        if abs(number) > 10**MAX_DECIMALS:
             return None
         return Fraction(1, -int(number)) if number < 0 else Fraction(int(number) or 1)
 

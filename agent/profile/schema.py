@@ -265,13 +265,13 @@ class Profile(StrictModel):
     tables: list[Table] = []
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
 
-    def shelved(self, read: Callable[[], "Profile"]) -> "Profile":
+    def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
         """Without points and tables, nine tenths of its memory; `read` brings them back, once."""
         head = self.model_copy(update={"points": [], "tables": []})
         head._whole = cache(read)  # noqa: SLF001 - of its own class
         return head
 
-    def whole(self) -> "Profile":
+    def loaded(self) -> "Profile":
         """With its points and tables."""
         return self._whole() if self._whole else self
 

@@ -14,8 +14,8 @@ from rackflow.process.mqtt import Callbacks, Limits, MqttConnection, ReasonCode,
 log = logging.getLogger(__name__)
 WINDOW = 32
 CONNECT_S = 5.0
-FAREWELL_S = 1.0
-FAREWELL = "farewell"
+OFFLINE_TIMEOUT_S = 1.0
+OFFLINE_STATUS = "farewell"
 PACKET_OVERHEAD_BYTES = 256
 
 # Reason codes of MQTT 5 (2.4): what another try with other credentials may cure, and what no other try will.
@@ -32,28 +32,28 @@ class Connection(MqttConnection):
         broker: Broker,
         client_id: str,
         will: tuple[str, bytes],
-        tally: Counters,
+        counters: Counters,
         on_confirmed: Callable[[int | str], None],
     ) -> None:
         super().__init__(
             broker,
             client_id,
-            Callbacks(opened=self._take_limits, confirmed=self._settle),
+            Callbacks(opened=self._on_connack, confirmed=self._on_puback),
             will=Will(*will),
             # One more than is ever under way: the farewell is not held back.
             window=WINDOW + 1,
         )
-        self._tally = tally
+        self._counters = counters
         self._on_confirmed = on_confirmed
         self.largest_bytes = MAX_PAYLOAD_BYTES
         self.window = asyncio.Semaphore(WINDOW)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.unheard = False
+        self.no_subscribers = False
         """The broker has thrown a message away because nobody subscribes to it: a collector's session is gone."""
-        self.under_way: dict[int, tuple[float, int | str]] = {}
+        self.inflight: dict[int, tuple[float, int | str]] = {}
         """By message id, in order: when it was sent (monotonic), and the outbox's number or the retained topic."""
 
-    def _take_limits(self, limits: Limits) -> None:
+    def _on_connack(self, limits: Limits) -> None:
         receive_maximum = limits.receive_maximum or WINDOW + 1
         self.window = asyncio.Semaphore(max(1, min(WINDOW, receive_maximum - 1)))
         packet_bytes = limits.packet_bytes or 2**28
@@ -70,39 +70,39 @@ class Connection(MqttConnection):
     def send(self, topic: str, payload: bytes, what: int | str, *, retain: bool) -> None:
         """Hand a message to the socket. Whoever calls has taken a place in `window`."""
         mid, fault = self.publish(topic, payload, retain=retain)
-        self.under_way[mid] = (time.monotonic(), what)
+        self.inflight[mid] = (time.monotonic(), what)
         if fault:
             self.end(f"cannot send: {fault}")
 
-    def _settle(self, mid: int, reason_code: ReasonCode) -> None:
-        entry = self.under_way.pop(mid, None)
+    def _on_puback(self, mid: int, reason_code: ReasonCode) -> None:
+        entry = self.inflight.pop(mid, None)
         if entry is None:
             return
         self.window.release()
         if reason_code.value == NO_SUBSCRIBERS and isinstance(entry[1], int):
-            self._tally.publish_failures["unheard"] += 1
-            self.unheard = True
+            self._counters.publish_failures["unheard"] += 1
+            self.no_subscribers = True
             return
         if not reason_code.is_failure:
             self._on_confirmed(entry[1])
             return
-        self._tally.publish_failures[NEVER_ACCEPTED.get(reason_code.value, "refused")] += 1
+        self._counters.publish_failures[NEVER_ACCEPTED.get(reason_code.value, "refused")] += 1
         if reason_code.value in NEVER_ACCEPTED:
             log.error("broker drops message=%s reason=%s", entry[1], reason_code)
             self._on_confirmed(entry[1])
         else:
             self.end(f"the broker refuses to take messages ({reason_code}); allow this client to publish its topics")
 
-    async def farewell(self, topic: str, payload: bytes) -> None:
+    async def publish_offline(self, topic: str, payload: bytes) -> None:
         """A connection that is ended from here leaves no will behind: a last retained message says the same."""
-        self.timeout_s = FAREWELL_S
+        self.timeout_s = OFFLINE_TIMEOUT_S
         if not self.is_open:
             return
         done, others = asyncio.Event(), self._on_confirmed
-        self._on_confirmed = lambda what: done.set() if what == FAREWELL else others(what)
-        self.send(topic, payload, FAREWELL, retain=True)
+        self._on_confirmed = lambda what: done.set() if what == OFFLINE_STATUS else others(what)
+        self.send(topic, payload, OFFLINE_STATUS, retain=True)
         with contextlib.suppress(TimeoutError):  # it was sent, and the connection is ended all the same
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(OFFLINE_TIMEOUT_S):
                 await done.wait()
 
 

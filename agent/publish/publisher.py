@@ -25,14 +25,14 @@ from rackflow.topics import Topic, build_topic
 log = logging.getLogger(__name__)
 RETRY_S = (0.5, 30.0)
 SLOW_RETRY_S = (10.0, 30.0)
-UNHEARD_S = (1.0, 30.0)
+NO_SUBSCRIBERS_RETRY_S = (1.0, 30.0)
 FLUSH_STEP_S = 0.02
 
 
 class Publisher:
     """Keeps an agent's status and its devices' documents retained, and empties the outbox. `run` it once."""
 
-    def __init__(self, broker: Broker, status: Status, outbox: Outbox, tally: Counters) -> None:
+    def __init__(self, broker: Broker, status: Status, outbox: Outbox, counters: Counters) -> None:
         broker.tls_context()  # raises ConfigError now rather than at the first connection
         self._broker = broker
         self._site = status.site
@@ -40,7 +40,7 @@ class Publisher:
         self._client_id = f"rackflow-agent-{status.site}-{status.agent}"
         self._status_topic = build_topic(Topic(status.site, status.agent, "status"))
         self._outbox = outbox
-        self._tally = tally
+        self._counters = counters
         self._retained = Retained()
         self._wake = asyncio.Event()
         self._client: Connection | None = None
@@ -107,7 +107,7 @@ class Publisher:
         """One connection; returns why it ended, and whether another try is hardly worth while."""
         will = self._status_topic, self._offline
         try:
-            client = Connection(broker, self._client_id, will, self._tally, self._confirmed)
+            client = Connection(broker, self._client_id, will, self._counters, self._confirmed)
         except ConfigError as error:  # a certificate file that was replaced by a bad one
             return str(error), True
         try:
@@ -125,12 +125,12 @@ class Publisher:
                 )
             return str(error), False
         finally:
-            self._tally.connected = False
+            self._counters.connected = False
 
     async def _exchange(self, client: Connection) -> str:
         self._client = client
         self.set_status(self._status)
-        self._retained.send_again()
+        self._retained.resend_all()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -147,7 +147,7 @@ class Publisher:
             return why
         finally:
             self._client = None
-            await client.farewell(self._status_topic, self._offline)
+            await client.publish_offline(self._status_topic, self._offline)
             self._outbox.rewind()
 
     async def _send_retained(self, client: Connection) -> None:
@@ -157,18 +157,22 @@ class Publisher:
             client.send(topic, payload, topic, retain=True)
 
     async def _send_outbox(self, client: Connection) -> None:
-        pause_s, paused_at = UNHEARD_S[0], 0.0
+        pause_s, paused_at = NO_SUBSCRIBERS_RETRY_S[0], 0.0
         while True:
             message = await self._outbox.take()
-            if client.unheard:
+            if client.no_subscribers:
                 log.warning("agent=%s nobody subscribes to what it publishes; it is kept", self._agent)
-                pause_s = min(2 * pause_s, UNHEARD_S[1]) if time.monotonic() - paused_at < 2 * pause_s else UNHEARD_S[0]
+                pause_s = (
+                    min(2 * pause_s, NO_SUBSCRIBERS_RETRY_S[1])
+                    if time.monotonic() - paused_at < 2 * pause_s
+                    else NO_SUBSCRIBERS_RETRY_S[0]
+                )
                 await asyncio.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter
-                client.unheard, paused_at = False, time.monotonic()
+                client.no_subscribers, paused_at = False, time.monotonic()
                 self._outbox.rewind()
                 continue
             if len(message.payload) > client.largest_bytes:
-                self._tally.publish_failures["size"] += 1
+                self._counters.publish_failures["size"] += 1
                 log.error("topic=%s bytes=%d dropped: more than the broker takes", message.topic, len(message.payload))
                 self._outbox.done(message.key)
                 continue
@@ -178,9 +182,9 @@ class Publisher:
     async def _watch_confirmations(self, client: Connection) -> None:
         while True:
             await asyncio.sleep(client.timeout_s / 4)
-            sent_at, _ = next(iter(client.under_way.values()), (math.inf, ""))
+            sent_at, _ = next(iter(client.inflight.values()), (math.inf, ""))
             if time.monotonic() - sent_at > client.timeout_s:
-                self._tally.publish_failures["timeout"] += 1
+                self._counters.publish_failures["timeout"] += 1
                 client.end(f"no confirmation in {client.timeout_s:g} s")
 
     def _confirmed(self, what: int | str) -> None:
@@ -193,10 +197,10 @@ class Publisher:
 
     def _set_fault(self, broker: Broker, fault: str | None) -> None:
         where = f"{broker.host}:{broker.port}"
-        self._tally.connected = fault is None
+        self._counters.connected = fault is None
         if fault is None:
             self._connections += 1
-            self._tally.reconnects = self._connections - 1
+            self._counters.reconnects = self._connections - 1
             log.info("agent=%s broker=%s connected", self._agent, where)
         elif fault != self.fault:
             log.warning("agent=%s broker=%s not connected: %s", self._agent, where, fault)

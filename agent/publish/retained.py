@@ -20,7 +20,7 @@ class Retained:
         self._unsent[topic] = None
         self._changed.set()
 
-    def send_again(self) -> None:
+    def resend_all(self) -> None:
         """A new connection: all of them, in the order in which they were first set."""
         self._unsent = dict.fromkeys(self._documents)
         self._changed.set()

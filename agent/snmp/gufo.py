@@ -29,9 +29,9 @@ from rackflow.errors import (
 
 log = logging.getLogger(__name__)
 
-ROUNDS: Final = 3
+SENDS_PER_TRY: Final = 3
 """How often one try may send: garbage and stale engine times are answered at once, and the next round may do better."""
-ONE_BY_ONE: Final = 4
+MAX_SINGLE_GETS: Final = 4
 """So few missing objects are asked one at a time, the only way that tells NULL from absent."""
 WHOLE_TREE: Final = "1.3"
 
@@ -73,20 +73,20 @@ class GufoClient(PortionedClient):
         found = {oid: answer[oid] for oid in oids if oid in answer}
         if not found:
             self._refusals += 1
-        if len(missing) <= ONE_BY_ONE:
+        if len(missing) <= MAX_SINGLE_GETS:
             for oid in missing:
                 found.update(await self._request(self._get_one, oid))
-        elif oids[-1] not in found and not (found and await self._vouched_for(missing, found)):
+        elif oids[-1] not in found and not (found and await self._missing_confirmed(missing, found)):
             found.update(await self._get_halves(missing, refused=not found))
         return found
 
-    async def _vouched_for(self, missing: list[str], found: dict[str, SnmpValue]) -> bool:
+    async def _missing_confirmed(self, missing: list[str], found: dict[str, SnmpValue]) -> bool:
         # An object that was just there, asked behind the missing ones: if it comes again, the answer was
         # neither refused nor cut short, and what it lacks is not there.
-        witness = next(iter(found))
-        again = await self._get_many([*missing, witness])
+        known = next(iter(found))
+        again = await self._get_many([*missing, known])
         found.update((oid, again[oid]) for oid in missing if oid in again)
-        return witness in again
+        return known in again
 
     async def _get_halves(self, oids: list[str], *, refused: bool) -> dict[str, SnmpValue]:
         middle = len(oids) // 2
@@ -171,7 +171,7 @@ class GufoClient(PortionedClient):
 
     async def _try(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
         """One try within its caller's deadline. Raises SnmpEncodeError, and DeviceError but not DeviceTimeout."""
-        for left in reversed(range(ROUNDS)):
+        for left in reversed(range(SENDS_PER_TRY)):
             try:
                 return await call(self._session or await self._open(), argument)
             except (SnmpDecodeError, SnmpAuthError) as error:
@@ -188,7 +188,7 @@ class GufoClient(PortionedClient):
                 if not _is_panic(error):
                     raise
                 raise self._error(DeviceProtocolError, "answers with a malformed list of values") from error
-        raise AssertionError(ROUNDS)  # pragma: no cover - the loop returns or raises
+        raise AssertionError(SENDS_PER_TRY)  # pragma: no cover - the loop returns or raises
 
     def _wrong(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
         if isinstance(error, SnmpDecodeError):

@@ -40,19 +40,19 @@ class PortionedClient(ABC):
         """See `SnmpClient.walk`. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
             while True:
-                found, overtaxed = await self._walk_rows(oid, limit)
-                if not overtaxed:
+                found, too_many = await self._walk_rows(oid, limit)
+                if not too_many:
                     return found
                 self._repetitions = max(1, self._repetitions // 2)
                 log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.following`. Over gufo_snmp, v1 says nothing behind an instance that is NULL."""
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.get_next`. Over gufo_snmp, v1 says nothing behind an instance that is NULL."""
         async with self._lock:
             return await self._next_instance(oid)
 
-    def limit(self, objects: int) -> None:
-        """See `SnmpClient.limit`."""
+    def set_max_varbinds(self, objects: int) -> None:
+        """See `SnmpClient.set_max_varbinds`."""
         self._varbinds = objects
 
     @abstractmethod

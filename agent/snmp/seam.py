@@ -24,10 +24,10 @@ class SnmpClient(Protocol):
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """Every instance below `oid`, at most `limit`; GETBULK, or GETNEXT for v1. Raises DeviceError."""
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
         """The first instance behind `oid` in the whole of the device's tree; None where nothing comes. Raises DeviceError."""
 
-    def limit(self, objects: int) -> None:
+    def set_max_varbinds(self, objects: int) -> None:
         """Ask for at most so many objects at a time from now on."""
 
     async def close(self) -> None:

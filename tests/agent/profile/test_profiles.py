@@ -141,10 +141,10 @@ def test_a_profile_says_its_scale_exactly() -> None:
 def test_a_shelved_profile_is_small_until_it_is_asked_for_and_then_the_same(tmp_path: Path) -> None:
     own = GOOD.replace("profile: good", "profile: rfc1628-ups\nextends: rfc1628-ups")
     (tmp_path / "rfc1628-ups.yaml").write_text(own, encoding="utf-8")
-    whole, shelved = load_profiles(tmp_path), load_profiles(tmp_path, shelve=True)
-    assert list(shelved) == list(whole)
-    for name, profile in shelved.items():
+    whole, lazy = load_profiles(tmp_path), load_profiles(tmp_path, lazy=True)
+    assert list(lazy) == list(whole)
+    for name, profile in lazy.items():
         assert not list(profile.all_points())
         assert (profile.recognise, profile.protocol) == (whole[name].recognise, whole[name].protocol)
-        assert profile.whole() == whole[name]
-        assert profile.whole() is profile.whole()
+        assert profile.loaded() == whole[name]
+        assert profile.loaded() is profile.loaded()
