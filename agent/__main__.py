@@ -1,4 +1,4 @@
-"""`rackflow-agent`, and `python -m agent`: the command, or one line where its extra is not installed."""
+"""Entry point of `rackflow-agent` and `python -m agent`. Prints one line, not a traceback, where the extra is not installed."""
 
 import sys
 
@@ -8,7 +8,7 @@ from rackflow.process.commands import lacking, while_read
 def main() -> int:
     """Run the command; returns the exit status."""
     try:
-        from agent.cli import main as command  # noqa: PLC0415 - what it imports may not be there
+        from agent.cli import main as command  # noqa: PLC0415 - it imports what the extra installs
     except ModuleNotFoundError as error:
         return lacking("rackflow-agent", "agent", error)
     return while_read(command)

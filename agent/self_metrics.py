@@ -1,4 +1,8 @@
-"""The agent's own metrics (`dcim_agent_…`), published like those of a device."""
+"""The agent's own metrics (`dcim_agent_…`).
+
+They are published as the batch of a device of class `agent`: they take the same path as readings, are kept through the same
+outages, and the agent needs no port of its own.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,14 +12,15 @@ from typing import get_args
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
 
-# A counter that starts at 0 shows its first increase; one that appears at 1 does not.
+# Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
+# with the value 1. These are label values, hence contract.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
 DROP_REASONS = ("full", "expired", "disk", "torn")
 
 
 @dataclass(slots=True)
 class Counters:
-    """Counters since the start, and the gauges that are nobody else's state. `failures` is by (protocol, reason)."""
+    """The agent's counters since its start, and the gauges that nothing else keeps. `failures` is by (protocol, reason)."""
 
     polls: Counter[str] = field(default_factory=Counter)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -28,7 +33,7 @@ class Counters:
     reload_ok: bool = True
 
     def start_at_zero(self, protocols: Iterable[str]) -> None:
-        """Start the counters of these protocols at 0."""
+        """Create the counters of these protocols with the value 0, see PUBLISH_FAILURES."""
         for protocol in protocols:
             self.polls[protocol] += 0
             for reason in get_args(DeviceFault):
@@ -36,7 +41,7 @@ class Counters:
 
 
 def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, int]) -> dict[str, float]:
-    """Values by series key. `devices` counts devices by state: up, down, disabled."""
+    """The agent's metrics by series key. `devices` is the number of devices by state: up, down, disabled."""
     found: dict[str, float] = {
         "dcim_agent_poll_overruns_total": counters.overruns,
         "dcim_agent_samples_total": counters.samples,
