@@ -1,6 +1,6 @@
 """Modbus: links shared by the units behind them, and requests that read many values at once.
 
-`client` speaks the protocol, `requests` groups registers within a device's limits, `registers` turns words into values.
+`client` speaks the protocol, `requests` groups registers within a device's limits, `registers` converts registers to values.
 """
 
 from agent.modbus.client import ModbusLinks, PymodbusClient

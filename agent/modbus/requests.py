@@ -1,4 +1,8 @@
-"""Groups registers into as few Modbus requests as a device allows."""
+"""Groups registers into as few Modbus requests as a device allows.
+
+A request takes one round trip whether it reads 1 register or 100, and units behind one gateway share the link, so the number of
+requests decides how often a device can be polled.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ from rackflow.recording import RegisterTable
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value inside a block of registers: its reference, its place in the block and how it is decoded."""
+    """One value inside a block: its reference, its offset from the block's address in registers, and its type."""
 
     ref: str
     offset: int
@@ -43,8 +47,9 @@ class RegisterValue:
 def coalesce(wanted: Iterable[RegisterValue], max_registers: int, max_gap: int) -> Iterator[Block]:
     """Group values into as few requests as the device allows.
 
-    Neighbours share a request across at most `max_gap` registers that nobody asked for, as long as it stays within
-    `max_registers`. Both limits are the device's own: some refuse unmapped registers (gap 0), many answer fewer than 125.
+    Neighbours share a request if at most `max_gap` unused registers lie between them and it stays within `max_registers`.
+    Both limits belong to the device: some refuse any request that touches an unmapped register (gap 0), many answer for fewer
+    than the 125 registers of the specification. Values may overlap (a bit field and one of its bits).
     """
     group: list[RegisterValue] = []
     end = 0
@@ -66,6 +71,11 @@ def _block(group: Sequence[RegisterValue], end: int) -> Block:
 
 
 def split_block(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:
+    """The requests for those fields of a block that are still `used`.
+
+    With `whole`, a block that keeps all its fields stays as it is. Otherwise it is cut at every gap: the device refused it, or
+    refused one of its fields, so the registers between its fields may be the reason and are no longer read.
+    """
     fields = sorted((field for field in block.fields if field.ref in used), key=lambda field: field.offset)
     if whole and len(fields) == len(block.fields):
         yield block
