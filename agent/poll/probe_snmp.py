@@ -1,4 +1,8 @@
-"""Recognises an SNMP device over the wire, in few requests however many families there are."""
+"""Recognises an SNMP device over the wire in 2 to 12 requests, however many families there are.
+
+Asking for every family's probe objects took more than 50 requests. Instead, one GETNEXT at the place where a family would be shows
+that everything before its answer is empty, which rules out many families at once.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -20,18 +24,19 @@ from agent.snmp import SnmpClient
 from rackflow.errors import DeviceProtocolError
 
 OidParts = tuple[int, ...]
-"""An OID, as numbers."""
+"""An OID as numbers, so that OIDs compare in the order of a walk."""
+# With the known object behind them 20 in all, the default limit of a request. An object that the device is known to have stands last:
+# if it comes, the answer was not cut short, and probes that are missing are absent.
 PROBES_PER_REQUEST = 19
-"""Probes asked at a time, and behind them an object that every agent has: its answer vouches for what is not there."""
 
 
 async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> tuple[list[Match], dict[str, RawValue]]:
     """The families that fit, best first, and what the device answered. Raises DeviceError.
 
-    Families that its sysObjectID names are tried first; the others only where none of those answers.
+    Families whose sysObjectID fits are tried first, the others only if none of those answers: most devices are what they say.
     """
-    witnesses = [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME]
-    answers: dict[str, RawValue] = await client.get(witnesses)
+    system_objects = [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME]
+    answers: dict[str, RawValue] = await client.get(system_objects)
     found: list[Match] = []
     looked: set[OidParts] = set()
     for candidates in probe_rounds(profiles, answers):
@@ -49,18 +54,23 @@ async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> t
 
 
 async def _present(client: SnmpClient, places: Sequence[OidParts]) -> tuple[set[OidParts], set[OidParts]]:
-    """Those places that hold anything, and those that may. The instance behind one tells that all before it are empty."""
+    """The places (in order) that hold anything, and those that may.
+
+    The answer to one GETNEXT settles all places between its question and its answer: they are empty.
+    """
     present: set[OidParts] = set()
     at = 0
     while at < len(places):
         try:
             following = await client.get_next(".".join(map(str, places[at])))
         except DeviceProtocolError:
+            # A device that cannot do GETNEXT here: what is left must be asked for object by object.
             return present, set(places[at:])
         if following is None:
             break
         position = oid_parts(following[0])
-        if position <= places[at]:  # its tree is in no order: what it has must be asked for
+        if position <= places[at]:
+            # Its tree is out of order, so an answer says nothing about the places before it.
             return present, set(places[at:])
         while at < len(places) and places[at] <= position:
             if position[: len(places[at])] == places[at]:
@@ -70,6 +80,6 @@ async def _present(client: SnmpClient, places: Sequence[OidParts]) -> tuple[set[
 
 
 async def _ask(client: SnmpClient, wanted: Sequence[str], answers: dict[str, RawValue]) -> None:
-    witness = [oid for oid in (SYS_UPTIME, SYS_OBJECT_ID) if oid in answers][:1]
+    known = [oid for oid in (SYS_UPTIME, SYS_OBJECT_ID) if oid in answers][:1]
     for at in range(0, len(wanted), PROBES_PER_REQUEST):
-        answers |= await client.get([*wanted[at : at + PROBES_PER_REQUEST], *witness])
+        answers |= await client.get([*wanted[at : at + PROBES_PER_REQUEST], *known])

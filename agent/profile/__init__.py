@@ -1,7 +1,7 @@
-"""Device profiles: what one YAML file per device family says, and how raw answers become readings by it. No I/O.
+"""Device profiles: one YAML file per device family, and the conversion of raw answers to readings. No I/O but reading the files.
 
-`schema` is what a profile may say, `load` proves it against the catalogue, `recognise` picks the profile that fits,
-`plan` works out requests, `normalise` converts the answers.
+`schema` is what a profile may contain, `load` reads it and checks it against the catalogue, `recognise` picks the profile that
+fits a device, `plan` works out the requests, `normalise` converts the answers.
 """
 
 from agent.profile.load import load_profiles, parse_profile

@@ -1,10 +1,13 @@
-"""Plans what to ask of a device: the series that its rows give, and the fewest requests for each poll class."""
+"""Plans what to ask a device for: the series that its rows give, and the fewest requests for each poll class.
+
+All that depends on the device (rows, labels, units, scales) is worked out here once, so that polling only asks and multiplies.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot, slot_of
 from agent.profile.rows import Row
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table
@@ -13,12 +16,12 @@ from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
 Rows = Mapping[str, Sequence[str]]
-"""Indexes of the rows of each table, by the table's name; an index is dotted, as it follows the column."""
+"""Indexes of the rows of each table, by the table's name. An index is dotted, as it follows the column's OID."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassPlan:
-    """What one poll of one poll class asks and what becomes of the answers."""
+    """What one poll of a poll class asks for, and the series that the answers give."""
 
     slots: tuple[Slot, ...]
     oids: tuple[str, ...] = ()
@@ -27,14 +30,18 @@ class ClassPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All classes of one device. `duplicates` are series that two points or rows claimed; the first has them."""
+    """The plan of one device. `duplicates` are series that two points or rows give; the first one is used."""
 
     classes: Mapping[PollClass, ClassPlan]
     duplicates: tuple[str, ...] = ()
 
 
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
-    """Slots and requests. `cells` holds what was walked of the label columns; `role` is the user's word for a meter."""
+    """Slots and requests of a device.
+
+    `cells` holds what was read for planning: labels, conditions, units and scales. `role` is what the configuration says that a
+    meter measures.
+    """
     slots: dict[PollClass, dict[str, Slot]] = {}
     seen: set[str] = set()
     duplicates: list[str] = []
@@ -69,7 +76,7 @@ def _slots(profile: Profile, table: Table | None, point: Point, row: Row, fields
         made = (_decoder(profile, source, row, bit, fields) for source in point.sources())
         decoders = tuple(decoder for decoder in made if decoder is not None)
         if decoders:
-            yield Slot(series_key(metric.name, labels | extra), metric, decoders, gate)
+            yield slot_of(series_key(metric.name, labels | extra), metric, decoders, gate)
 
 
 def _gate(gate: GateModel | None, index: str) -> Gate | None:
@@ -129,7 +136,7 @@ def _wanted(profile: Profile, ref: str, source: Source) -> RegisterValue:
 
 
 def _refs(slots: Iterable[Slot]) -> dict[str, None]:
-    """All that these slots are read from."""
+    """Everything that these slots are read from, each once and in order: it becomes the order of the requests."""
     refs: dict[str, None] = {}
     for slot in slots:
         for decoder in slot.decoders:
@@ -140,9 +147,9 @@ def _refs(slots: Iterable[Slot]) -> dict[str, None]:
 
 
 def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()) -> Plan:
-    """The plan less the references that the device does not have; slots and classes left without any go too.
+    """The plan without the references that the device does not have, and without slots and classes that have none left.
 
-    A block that was `refused` as a whole, or that loses a field, no longer bridges the gaps between its fields.
+    A block that was `refused` as a whole, or that loses a field, is no longer read across the gaps between its fields.
     """
     classes: dict[PollClass, ClassPlan] = {}
     for poll, part in plan.classes.items():
@@ -152,8 +159,9 @@ def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Bl
             gate = slot.gate
             if gate and gate.optional and is_absent(gate.ref):
                 gate = None
+            # Without the cell of a gate that is not optional nobody knows whether the value counts.
             if decoders and not (gate and is_absent(gate.ref)):
-                slots.append(Slot(slot.key, slot.metric, decoders, gate))
+                slots.append(slot_of(slot.key, slot.metric, decoders, gate))
         if slots:
             used = _refs(slots)
             blocks = tuple(

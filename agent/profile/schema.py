@@ -1,4 +1,7 @@
-"""The schema of a device family: what a profile may say, as strict models; what it means is in plan.py and normalise.py."""
+"""The schema of profiles, as strict models. What the keys mean is implemented in plan.py, rows.py and normalise.py.
+
+The keys are a contract with everybody who has profiles of their own: adding one is easy, removing or renaming one breaks files.
+"""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -19,11 +22,11 @@ DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env"
 
 
 Code = int | str
-"""What a cell holds: a number, or text that is compared whole, without regard to case."""
+"""The content of a cell: a number, or text that is compared as a whole and without regard to case."""
 
 
 OUTLET = "dcim_pdu_outlet_"
-"""What outlets measure: hundreds of series for one rack PDU, so a site asks for them by name."""
+"""Prefix of the metrics of single outlets. They are opt-in: one rack PDU with 42 outlets has four times the series with them."""
 
 
 class UnitBy(StrictModel):
@@ -100,7 +103,7 @@ class Source(StrictModel):
         return self
 
     def factor(self, unit: str) -> Fraction:
-        """What a raw number in that wire unit is multiplied by to be in the catalogue's base unit."""
+        """The exact factor from a raw number in this wire unit to the catalogue's base unit."""
         return Fraction(self.scale) * WIRE_UNITS[unit].factor
 
 
@@ -266,13 +269,17 @@ class Profile(StrictModel):
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
-        """Without points and tables, nine tenths of its memory; `read` brings them back, once."""
+        """A copy without points and tables, which take most of a profile's memory; `read` reads them again when asked for.
+
+        `_whole` is a private attribute because pydantic then keeps it out of schema, comparison and copies' validation.
+        """
         head = self.model_copy(update={"points": [], "tables": []})
+        # cache(): all devices of a family share one set of points.
         head._whole = cache(read)  # noqa: SLF001 - of its own class
         return head
 
     def loaded(self) -> "Profile":
-        """With its points and tables."""
+        """The profile with its points and tables."""
         return self._whole() if self._whole else self
 
     def without_outlets(self) -> "Profile":

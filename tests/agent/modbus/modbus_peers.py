@@ -109,7 +109,11 @@ MODBUS_FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
     "half an answer": (lambda frame: [answer(frame, 1, 2)[:9]], DeviceProtocolError, "9 bytes"),
     "garbage": (lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"], DeviceProtocolError, "bytes"),
     "hangs up": (lambda _: [None], DeviceUnreachable, "closed the connection before it answered"),
-    "hangs up in mid-answer": (lambda frame: [answer(frame, 1, 2)[:9], None], DeviceUnreachable, "closed the connection before it answered"),
+    "hangs up in mid-answer": (
+        lambda frame: [answer(frame, 1, 2)[:9], None],
+        DeviceUnreachable,
+        "closed the connection before it answered",
+    ),
     "lies about its length": (lambda frame: [frame[:4] + b"\xff\xff" + frame[6:]], DeviceProtocolError, "bytes"),
 }
 """What a device does in place of answering, the error that it is, and words of it."""
