@@ -1,4 +1,8 @@
-"""The agent's configuration file, and how a site file completes it."""
+"""The agent's configuration file, and how a site file completes it.
+
+The models are the reference: docs/reference/configuration-agent.md is generated from them, their docstrings included. Whatever can be
+wrong is refused when the file is loaded, with file, key and remedy, so that a reload with a fault changes nothing.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +17,7 @@ from rackflow.process.broker import Broker, Port
 from rackflow.process.config import Name, Secret, StrictModel, load_config
 from rackflow.site import Site, load_site
 
+# No comma, brace, quote or equals sign: labels become part of series keys (`metric{label=value,…}`) and of line protocol.
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
 
 
@@ -218,11 +223,14 @@ def load_agent_config(path: Path) -> AgentConfig:
 
 
 class _SiteMismatchError(ConfigError):
-    """What the agent's configuration says is not what the site file says."""
+    """The agent's configuration and the site file disagree."""
 
 
 def with_site(config: AgentConfig, site: Site) -> AgentConfig:
-    """The configuration with labels, roles and coolants from the site. Raises ConfigError where both say different things."""
+    """The configuration with labels, roles and coolants from the site. Raises ConfigError where the two disagree.
+
+    Neither side takes precedence: of two places for one device one is wrong, and nobody would know which.
+    """
     labels = _agreed("labels", config.labels.given(), {"site": site.id})
     devices = []
     for index, device in enumerate(config.devices):

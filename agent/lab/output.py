@@ -1,4 +1,7 @@
-"""Prints identity and readings of one device as a table, JSON or Prometheus lines."""
+"""Formats identity and readings of one device as a table, JSON or Prometheus lines.
+
+The JSON is compared with golden files and read by scripts: its keys are contract, its order is sorted.
+"""
 
 from typing import Literal
 

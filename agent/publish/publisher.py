@@ -179,11 +179,8 @@ class Publisher:
                     self._agent,
                 )
                 # Discarded again soon after the last pause: wait twice as long. Otherwise somebody was there in between.
-                pause_s = (
-                    min(2 * pause_s, NO_SUBSCRIBERS_RETRY_S[1])
-                    if time.monotonic() - paused_at < 2 * pause_s
-                    else NO_SUBSCRIBERS_RETRY_S[0]
-                )
+                again = time.monotonic() - paused_at < 2 * pause_s
+                pause_s = min(2 * pause_s, NO_SUBSCRIBERS_RETRY_S[1]) if again else NO_SUBSCRIBERS_RETRY_S[0]
                 await asyncio.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter
                 client.no_subscribers, paused_at = False, time.monotonic()
                 self._outbox.rewind()

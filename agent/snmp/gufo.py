@@ -177,8 +177,8 @@ class GufoClient(PortionedClient):
                 async with asyncio.timeout(self._target.timeout_s):
                     return await self._try(call, argument)
             except TimeoutError as error:
-                # A v3 device that has restarted ignores requests with its old engine time (RFC 3414, 3.2). Only a new session
-                # fetches the new one.
+                # A v3 device that has restarted or was exchanged may stay silent to the engine id and time of before. Only a new
+                # session fetches them again.
                 self._session = None
                 if not left:
                     raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error

@@ -173,7 +173,7 @@ async def test_messages_that_the_broker_may_not_take_are_kept(tmp_path: Path) ->
     with mosquitto_with(tmp_path, [f"acl_file {rules}"]) as server:
         async with sending(broker_at(server)) as sender:
             sender.put(3)
-            await eventually(lambda: "refuses to take" in (sender.publisher.fault or ""), "refused")
+            await eventually(lambda: "refuses messages" in (sender.publisher.fault or ""), "refused")
             assert sender.outbox.stats().messages == 3
             assert sender.counters.publish_failures["refused"] >= 1
 
