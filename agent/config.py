@@ -73,6 +73,7 @@ class Credential(StrictModel):
                 raise ValueError("priv needs auth; add auth and auth_key")
         elif self.community is None:
             raise ValueError(f"version {self.version} needs a community; add it")
+        # Refused rather than ignored: who writes keys expects encryption, and v1 and v2c have none.
         elif self.user or self.auth or self.priv:
             raise ValueError('user, auth and priv belong to version 3; remove them or set version: "3"')
         return self
@@ -81,6 +82,8 @@ class Credential(StrictModel):
 class CoolantConfig(StrictModel):
     """The coolant in one loop; heat is calculated with its density and heat capacity."""
 
+    # pg25 is the usual fill of a technology cooling loop. The wrong fluid would make heat wrong by some 4 % (the heat capacity by volume
+    # of pg25 against water), which looks plausible; so profiles and site files name it wherever it is known.
     fluid: Literal["water", "pg25"] = "pg25"
     """`water`, or `pg25`: 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
     additive: str = ""
@@ -108,14 +111,17 @@ class Device(StrictModel):
     """Overrides the agent's `labels` for this device."""
     role: LabelValue | None = None
     """What a meter measures: `facility`, `it`, `ups_in`, `pv` …"""
+    # 1,000 racks with two PDUs each are about 90,000 series without outlets and 430,000 with them.
     outlets: bool = False
     """Also read each outlet of a rack PDU. Off by default: it multiplies the number of series."""
     coolant: dict[Literal["primary", "secondary"], CoolantConfig] = {}
     """Coolant by loop, `primary` and `secondary`."""
+    # Chosen limits: 0.1 s for a fast meter, a day for an inventory.
     intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
     """Seconds between polls by poll class, for this device."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] | None = None
     """Seconds to wait for one answer; 2 for SNMP and 1 for Modbus when left out."""
+    # One, because UDP loses a datagram now and then. A second retry would seldom help and doubles the time that a dead device takes.
     retries: Annotated[int, Field(ge=0, le=5)] = 1
     """How often one SNMP request is repeated before it counts as timed out."""
     credential: str | None = None
@@ -146,6 +152,7 @@ class Device(StrictModel):
             raise ValueError("host is required; add the device's address")
         if self.protocol == "snmp" and not self.credential:
             raise ValueError("credential is required for SNMP; name one of the section credentials")
+        # Modbus has no standard identification, and trying registers on a device in operation is not done unasked.
         if self.protocol == "modbus" and self.profile == "auto":
             raise ValueError("profile is required for Modbus; `rackflow-agent profiles` lists them")
         return self
@@ -172,6 +179,7 @@ class AgentConfig(StrictModel):
     """Folder of your own profiles; they override shipped ones of the same name."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
     """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel."""
+    # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.
     outbox: OutboxSection = OutboxSection(mode="memory")
     """Where messages wait until they are delivered."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -181,12 +189,14 @@ class AgentConfig(StrictModel):
     def _consistent(self) -> "AgentConfig":
         if self.labels.site is None and self.site_file is None:
             raise ValueError("labels.site is required; name the site, or the file that describes it as site_file")
+        # A room or rack for all devices would contradict the site file for most of them.
         if self.site_file and self.labels.given().keys() - {"site"}:
             raise ValueError("labels of places come from site_file; leave only the site's name, or remove site_file")
         seen: set[str] = set()
         for device in self.devices:
             if device.id in seen:
                 raise ValueError(f"device {device.id!r} is given twice; ids must be unique")
+            # The agent publishes its own metrics as a device of its own name.
             if device.id == self.agent:
                 raise ValueError(f"device {device.id!r} has the agent's own name; rename one of them")
             if device.credential is not None and device.credential not in self.credentials:
@@ -260,6 +270,7 @@ def _coolants(where: str, device: Device, site: Site) -> dict[Literal["primary",
         if name is None:
             continue
         loop = site.loops[name]
+        # Only the fluid is compared: additive and concentration are for display and known to the agent's configuration alone.
         given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}
         _agreed(f"{where}.coolant.{loop.kind}", given, {"fluid": loop.coolant})
         found.setdefault(loop.kind, CoolantConfig(fluid=loop.coolant))

@@ -46,6 +46,7 @@ def _prom(readings: Readings) -> list[str]:
     for key, value in sorted(readings.values.items()):
         metric, labels = parse_series_key(key)
         lines.append(f"{metric}{_labels(labels)} {value!r}")
+    # One gauge per possible state, as the collector exposes them: the raw code would mean something else on every device.
     for key, state in sorted(readings.states.items()):
         metric, labels = parse_series_key(key)
         lines += [

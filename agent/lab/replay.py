@@ -69,6 +69,7 @@ class RecordedLink:
 async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
     """Open the device and poll each of its classes once. Raises DeviceError."""
     identified = await poller.open()
+    # Each class once: what a live device would publish within its longest interval.
     everything = Readings()
     for poll_class in POLL_SECONDS:
         if poll_class in identified.poll_classes:

@@ -51,6 +51,7 @@ def coalesce(wanted: Iterable[RegisterValue], max_registers: int, max_gap: int) 
     Both limits belong to the device: some refuse any request that touches an unmapped register (gap 0), many answer for fewer
     than the 125 registers of the specification. Values may overlap (a bit field and one of its bits).
     """
+    # The end of the group so far, and not of its last value: a long value may reach beyond one that begins after it.
     group: list[RegisterValue] = []
     end = 0
     for each in sorted(wanted, key=lambda each: (each.table, each.address, each.words)):

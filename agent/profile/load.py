@@ -85,6 +85,7 @@ def _faults(profile: Profile) -> Iterator[tuple[YamlPath, str]]:
     if not profile.points and not profile.tables:
         yield (), "has neither points nor tables"
     rules = profile.recognise
+    # A sysObjectID alone would claim every device with the same management card.
     if profile.protocol == "snmp" and not (rules.probes or rules.subtrees or (rules.sysobjectid and rules.sysdescr)):
         yield (
             ("recognise",),
@@ -151,6 +152,7 @@ def _point_faults(profile: Profile, point: Point, metric: Metric, labels: dict[s
 
 def _leaves_nothing(earlier: Source, later: Source) -> bool:
     """Whether the later source is useless: it reads the same as the earlier one and would reject the same values."""
+    # `expect` is what makes a second reading of the same place useful: a value outside of it goes to the next source.
     fields = set(Source.model_fields) - {"expect"}
     return earlier.expect is None and all(getattr(earlier, name) == getattr(later, name) for name in fields)
 
@@ -174,6 +176,7 @@ def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str
         yield f"states belong to metrics of type state, not {metric.type}"
     if wrong := [word for word in source.words.values() if isinstance(word, str)]:
         yield f"words {wrong} must stand for numbers"
+    # Codes and bits become numbers by the profile alone; no wire unit is involved.
     if source.numbers or source.words or source.bit is not None or point.bits:
         return
     if source.text == "quantity":
@@ -208,6 +211,7 @@ def load_profiles(folder: Path | None = None, *, lazy: bool = False) -> dict[str
     with _no_collecting():
         for _, name, text in texts:
             profile = parse_profile(text, name, found)
+            # So that the file of a profile is found by its name in a configuration or a message.
             if Path(name).stem != profile.profile:
                 raise ProfileError(f"{name}: profile: is {profile.profile!r}, but the file is called {Path(name).name}")
             if lazy:

@@ -136,6 +136,7 @@ def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
 
 
 def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
+    # A gate that was asked for and not answered leaves the value out as well: nobody knows whether it counts.
     code = raw.get(gate.ref)
     if code in gate.allowed:
         return True
@@ -176,10 +177,13 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     if value is None:
         raise _Rejected("null")
     number = value if isinstance(value, int) else plain_number(value)
+    # "98 %" or "on battery (5)": only for sources that are declared as text, since a number at the start of any text, such as
+    # a date or an address, would be taken for a reading.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(_text(value)))
     if number is None:
         raise _Rejected("decode")
+    # On the raw number, before shift and scale: sentinels are given as they stand on the wire, and 65535 may be 6553.5 A.
     if number in decoder.absent:
         raise _Rejected("sentinel")
     return number
@@ -206,6 +210,7 @@ def _state(decoder: Decoder, value: RawValue) -> str:
 
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     value = raw[decoder.ref]
+    # Words first: a cell that usually has a number may say "N/A", which `words` can map.
     if (word := _word(decoder, value)) is not None:
         return float(word)
     if decoder.text == "quantity" and isinstance(value, bytes | str):
@@ -219,6 +224,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
                 raise _Rejected("state")
             return decoder.numbers[int(number)]
         result = _scaled(decoder, number)
+    # Mostly for power factors, whose sign tells leading from lagging or export on some devices; the catalogue's are 0 to 1.
     if decoder.absolute:
         result = abs(result)
     if not math.isfinite(result):
@@ -233,6 +239,7 @@ def _scaled(decoder: Decoder, number: float) -> float:
     try:
         return (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
     except OverflowError:
+        # An integer too large for a float, from text: no metric has such a range.
         raise _Rejected("range") from None
 
 

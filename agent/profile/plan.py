@@ -51,6 +51,7 @@ def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], rol
         indexes = rows.get(table.name, ()) if table else ("",)
         for index in indexes:
             for slot in _slots(profile, table, point, Row(index, cells, role), fields):
+                # Own points come before those of an extended profile, so the first is the more specific one.
                 if slot.key in seen:
                     duplicates.append(slot.key)
                 else:
@@ -88,6 +89,7 @@ def _gate(gate: GateModel | None, index: str) -> Gate | None:
 
 def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields: dict[str, Source]) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
+    # A cell that should give unit or scale holds something unknown: no reading is better than one wrong by a power of ten.
     if unit is None or scale is None:
         return None
     factor = source.factor(unit) * scale
@@ -114,6 +116,7 @@ def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]
     if source.oid is not None:
         return f"{source.oid}.{index}" if index else source.oid
     limits = profile.modbus
+    # With type and order, because the same register may be read as two values.
     ref = f"{source.table or limits.table}:{source.register_}:{source.type or 'uint16'}:{source.order or limits.order}"
     fields[ref] = source
     return ref

@@ -52,6 +52,7 @@ QUANTITY_UNITS: dict[str, str] = {
 Lower case loses the difference between m (milli) and M (mega): there is no megavolt or megaampere here.
 """
 
+# A number with point or comma and exponent; then the unit, up to the next space, with one more word ("% RH", "deg C").
 _QUANTITY = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
 
 

@@ -104,11 +104,13 @@ def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
     object_id = answers.get(SYS_OBJECT_ID)
     if not isinstance(object_id, str):
         return []
+    # With dots at the end, so that 1.3.6.1.4.1.318 does not match 1.3.6.1.4.1.3180.
     return [prefix for prefix in profile.recognise.sysobjectid if f"{object_id}.".startswith(f"{prefix}.")]
 
 
 def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
     rules = profile.recognise
+    # For families whose objects another vendor's devices have, too: those are told by an object that this family never has.
     if any(answers.get(oid) is not None for oid in rules.refuse):
         return None
     score, reasons = rules.priority, []

@@ -51,6 +51,8 @@ class Row:
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{self.index}")
                 text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                # A code or text that the map does not know gives no label, and the row no series: a label invented from a raw
+                # code would change its meaning with the next profile.
                 if source.map:
                     number = plain_number(value)
                     return source.map.get(text if number is None else int(number))

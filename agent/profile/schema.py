@@ -46,6 +46,7 @@ class When(StrictModel):
 
     column: Oid | None = None
     oid: Oid | None = None
+    # Chosen; the shipped families use the first to fourth and the last three parts.
     index: Annotated[int, Field(ge=-8, le=8)] | None = None
     in_: Annotated[list[Code], Field(alias="in")] = []
     contains: list[str] = []
@@ -73,10 +74,13 @@ class Source(StrictModel):
     table: RegisterTable | None = None
     type: NumberType | None = None
     order: WordOrder | None = None
+    # For ascii, in registers; 125 is the most that one request can read.
     length: Annotated[int, Field(ge=1, le=125)] | None = None
     unit: str = ""
+    # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
     scale: Annotated[str, Field(coerce_numbers_to_str=True)] = "1"
     shift: int = 0
+    # None means the profile's default sentinels, [] none at all.
     absent: list[int] | None = None
     states: dict[int, str] = {}
     numbers: dict[int, float] = {}
@@ -211,6 +215,7 @@ class Recognise(StrictModel):
     subtrees: list[Oid] = []
     refuse: list[Oid] = []
     registers: list[RegisterProbe] = []
+    # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
 
 
@@ -240,7 +245,10 @@ class ModbusLimits(StrictModel):
 
     table: RegisterTable = "holding"
     order: WordOrder = "big"
+    # The most that the specification allows (V1.1b3, 6.3): the answer has to fit a frame of 256 bytes.
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
+    # Reading 8 registers that nobody needs costs 16 bytes; another request costs 12 bytes and a round trip. Chosen value; devices that
+    # refuse unmapped registers need 0 and say so in their profile.
     max_gap: Annotated[int, Field(ge=0, le=124)] = 8
     pause_s: Annotated[float, Field(ge=0, le=5)] = 0.0
     unit: Annotated[int, Field(ge=0, le=255)] = 1
@@ -263,6 +271,7 @@ class Profile(StrictModel):
     marker: Oid | None = None
     coolant: dict[Literal["primary", "secondary"], str] = {}
     absent: list[int] = []
+    # See SnmpTarget.max_varbinds. The answer to 100 objects is about 2 kB and fragmented already; a chosen limit.
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
     points: list[Point] = []
     tables: list[Table] = []
