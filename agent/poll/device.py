@@ -126,7 +126,12 @@ class SnmpPoller:
             text = answers.get(SYS_DESCR)
             shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
             maybe = families_named_by_identity(profiles, answers)
-            hint = f"; its name points to {maybe[0].profile}, none of whose objects answers" if maybe else ""
+            hint = (
+                f"; its sysObjectID is that of profile {maybe[0].profile}, but it answers none of that profile's objects: "
+                "check the SNMP view of the credential, and that the equipment behind the card is on"
+                if maybe
+                else ""
+            )
             raise DeviceDecodeError(
                 f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
             )
@@ -146,6 +151,7 @@ class SnmpPoller:
         instances = planning_instances(profile)
         cells: dict[str, RawValue] = await self._client.get(instances) if instances else {}
         walked: dict[str, dict[str, RawValue]] = {}
+        # Tables of one name add up their rows: a profile and the one it extends may both list them.
         for table in profile.tables:
             rows.setdefault(table.name, []).extend(await self._walk_table(table, cells, walked))
         plan = plan_device(profile, rows, cells, self._device.role)
@@ -177,6 +183,7 @@ class SnmpPoller:
                 walked[column] = await self._client.walk(column)
             indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
             cells.update(walked[column])
+        # A table without rows needs no labels.
         for column in planning_columns(table) if indexes else ():
             if column not in walked:
                 walked[column] = await self._client.walk(column)
