@@ -193,7 +193,7 @@ def test_a_replay_names_profile_and_unit(tmp_path: Path, capsys: pytest.CaptureF
     path = tmp_path / "two.mbrec"
     path.write_text(dump_mbrec(holding(2999, [0, 0]) | holding(2999, [0, 0], unit=2)))
     assert main(["replay", str(path)]) == 78
-    assert "needs the Modbus profile" in capsys.readouterr().err
+    assert "needs the name of its Modbus profile" in capsys.readouterr().err
     assert main(["replay", str(path), "--profile", "schneider-iem3000"]) == 78
     assert "has the units [1, 2]; name one" in capsys.readouterr().err
     assert main(["replay", str(path), "--profile", "schneider-iem3000", "--unit", "3"]) == 78
