@@ -33,7 +33,7 @@ PROBES_PER_REQUEST = 19
 async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> tuple[list[Match], dict[str, RawValue]]:
     """The families that fit, best first, and what the device answered. Raises DeviceError.
 
-    Families whose sysObjectID fits are tried first, the others only if none of those answers: most devices are what they say.
+    Families whose sysObjectID fits are tried first, the others only if none of those fits: usually that saves the second round.
     """
     system_objects = [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME]
     answers: dict[str, RawValue] = await client.get(system_objects)

@@ -19,9 +19,9 @@ Raw = Mapping[str, RawValue]
 
 # Upper end of an open range: products and sums of such values, further on, still stay finite.
 MAX_VALUE = 1e300
-# No integer type of SNMP or Modbus has more than 64 bits. Beyond, an integer (decoded from text) may be too large to be divided as a
-# float; the long path handles that.
-MAX_EXACT_INT = 2**64
+# No integer type of SNMP or Modbus has more than 64 bits. A longer one, from a faulty device, may be too large for a float and raise
+# OverflowError; the long path handles that.
+MAX_WIRE_INT = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
             decoder = slot.decoders[0]
             number = raw.get(decoder.ref)
             # `type() is`, because a bool is no answer of a device, and is faster than isinstance.
-            if type(number) is int and -MAX_EXACT_INT < number < MAX_EXACT_INT and number not in decoder.absent:
+            if type(number) is int and -MAX_WIRE_INT < number < MAX_WIRE_INT and number not in decoder.absent:
                 result = number * decoder.numerator / decoder.denominator + decoder.offset
                 if slot.low <= result <= slot.high:
                     values[slot.key] = result
