@@ -71,6 +71,9 @@ class Credential(StrictModel):
                 raise ValueError("auth and auth_key, priv and priv_key go together; add the one that is missing")
             if self.priv and not self.auth:
                 raise ValueError("priv needs auth; add auth and auth_key")
+            for name, key in (("auth_key", self.auth_key), ("priv_key", self.priv_key)):
+                if key is not None and not key.get_secret_value():
+                    raise ValueError(f"{name} is empty; give the pass phrase, at least 8 characters (RFC 3414, 11.2)")
         elif self.community is None:
             raise ValueError(f"version {self.version} needs a community; add it")
         # Refused rather than ignored: who writes keys expects encryption, and v1 and v2c have none.
