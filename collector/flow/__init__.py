@@ -3,14 +3,14 @@
 The order is the promise: points durable, then ledger durable, then acknowledged. The packages that it joins do not know each other.
 """
 
-from collector.flow.ingest import Ingest, Terms
+from collector.flow.ingest import Ingest, IngestSettings
 from collector.flow.spill import Spill
 from collector.flow.writer import Flush, Writer
 
 __all__ = [
     "Flush",
     "Ingest",
+    "IngestSettings",
     "Spill",
-    "Terms",
     "Writer",
 ]

@@ -11,15 +11,15 @@ from collector.receive import Polled
 class PreparedMessage:
     """What a message came to: lines to store, and what ledger and books are to note once they are stored.
 
-    `placed_ms` is the time that it was given because its own cannot be; to come to the same points again, it must be kept.
+    `substitute_ms` is the time that it was given because its own cannot be; to come to the same points again, it must be kept.
     """
 
     lines: Sequence[str] = ()
     note: Entry | Statement | None = None
-    placed_ms: int | None = None
+    substitute_ms: int | None = None
     poll: Polled | None = None
 
-    def judged(self, refused: set[str]) -> Entry | Statement | None:
+    def ledger_note(self, refused: set[str]) -> Entry | Statement | None:
         """What the ledger is to note: a message of which the store refused every point is dead, not stored."""
         if isinstance(self.note, Entry) and self.lines and refused.issuperset(self.lines):
             return replace(self.note, dead="store")

@@ -72,9 +72,9 @@ class Spill:
             except TimeoutError:
                 pass
             refused = set[str]()
-            if await persistence.store(await _news(taken, ledger), refused) != "stored":
+            if await persistence.store(await _without_known(taken, ledger), refused) != "stored":
                 return
-            if not await ledger.enter([note for each in taken if (note := each.judged(refused)) is not None]):
+            if not await ledger.record([note for each in taken if (note := each.ledger_note(refused)) is not None]):
                 return
             for message in held:
                 self._outbox.done(message.key)
@@ -83,10 +83,10 @@ class Spill:
         return self._outbox.put(delivery.topic, lambda _: delivery.payload, delivery.wall_ms)
 
 
-async def _news(taken: Sequence[PreparedMessage], ledger: LedgerFile) -> list[str]:
+async def _without_known(taken: Sequence[PreparedMessage], ledger: LedgerFile) -> list[str]:
     """Lines of what is not stored yet: what waited here may have come once more, and have been stored from there."""
     entries = [each.note for each in taken if isinstance(each.note, Entry) and not each.note.dead]
-    fresh = await ledger.fresh(entries)
+    fresh = await ledger.are_new(entries)
     known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
     return [line for each in taken if id(each.note) not in known for line in each.lines]
 

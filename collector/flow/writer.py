@@ -29,24 +29,24 @@ class Pending:
     """One message and what must be durable before it may be acknowledged; derived points have no message."""
 
     delivery: Delivery | None
-    taken: PreparedMessage
+    prepared: PreparedMessage
 
     @property
-    def is_misplaced(self) -> bool:
+    def has_substitute_time(self) -> bool:
         """Whether its time is that of receipt, which has to be on disk before its points are in the store."""
-        return self.delivery is not None and self.taken.placed_ms is not None
+        return self.delivery is not None and self.prepared.substitute_ms is not None
 
     def received(self) -> Delivery:
         """The delivery, with the time that its points were given."""
-        delivery, placed_ms = self.delivery, self.taken.placed_ms
+        delivery, substitute_ms = self.delivery, self.prepared.substitute_ms
         if delivery is None:
             raise ValueError("derived points were not received")
-        return delivery if placed_ms is None else replace(delivery, wall_s=placed_ms / 1000)
+        return delivery if substitute_ms is None else replace(delivery, wall_s=substitute_ms / 1000)
 
     @property
     def is_kept(self) -> bool:
         """Whether it goes to disk while the store is away."""
-        return self.delivery is not None and bool(self.taken.lines)
+        return self.delivery is not None and bool(self.prepared.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +88,16 @@ class Writer:
         self._space.set()
         self._stopping = persistence.stopping
 
-    async def put(self, delivery: Delivery, taken: PreparedMessage) -> None:
+    async def put(self, delivery: Delivery, prepared: PreparedMessage) -> None:
         """Hand over one message; waits while too many wait already."""
         while len(self._pending) >= self._flush.messages:
             self._space.clear()
             await self._space.wait()
-        self._add(delivery, taken)
+        self._add(delivery, prepared)
 
-    def _add(self, delivery: Delivery | None, taken: PreparedMessage) -> None:
-        self._pending.append(Pending(delivery, taken))
-        self._tally.points_waiting += len(taken.lines)
+    def _add(self, delivery: Delivery | None, prepared: PreparedMessage) -> None:
+        self._pending.append(Pending(delivery, prepared))
+        self._tally.points_waiting += len(prepared.lines)
         self._some.set()
         if self._tally.points_waiting >= self._flush.lines:
             self._full.set()
@@ -134,7 +134,7 @@ class Writer:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
                 self._pending.popleft()
-            self._tally.points_waiting -= sum(len(each.taken.lines) for each in taken)
+            self._tally.points_waiting -= sum(len(each.prepared.lines) for each in taken)
             self._space.set()
             if self._tally.points_waiting >= self._flush.lines:
                 self._full.set()
@@ -145,51 +145,53 @@ class Writer:
         taken: list[Pending] = []
         count = 0
         for pending in self._pending:
-            if taken and count + len(pending.taken.lines) > self._flush.lines:
+            if taken and count + len(pending.prepared.lines) > self._flush.lines:
                 break
             taken.append(pending)
-            count += len(pending.taken.lines)
+            count += len(pending.prepared.lines)
         return taken
 
     async def _make_durable(self, taken: list[Pending]) -> bool:
         """False when stopped before that. What the ledger knows as stored is not written again."""
-        news = await self._news(taken)
+        news = await self._without_known(taken)
         # What waits on disk is put there once more when it comes again: that disk may have lost it since.
-        counts = [each.taken for each in news if not self._waits(each)]
-        misplaced = [each for each in news if each.is_misplaced]
+        counts = [each.prepared for each in news if not self._waits(each)]
+        misplaced = [each for each in news if each.has_substitute_time]
         kept = misplaced if self._keep and misplaced and await self._keep([e.received() for e in misplaced]) else []
         refused = set[str]()
-        outcome = await self._place([each for each in news if not each.is_misplaced] if kept else news, refused)
-        notes = [note for each in taken if (note := each.taken.judged(refused)) is not None]
+        outcome = await self._store_or_spill(
+            [each for each in news if not each.has_substitute_time] if kept else news, refused
+        )
+        notes = [note for each in taken if (note := each.prepared.ledger_note(refused)) is not None]
         match outcome:
             case "stored" if not kept:
-                noted = await self._ledger.enter(notes)
+                noted = await self._ledger.record(notes)
             case "stored" | "kept":
                 on_disk = kept if outcome == "stored" else news
-                waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.taken.note, Entry)]
+                waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.prepared.note, Entry)]
                 held = {(entry.key, entry.seq) for entry in waiting}
                 others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in held)]
-                noted = await self._ledger.hold(waiting) and await self._ledger.enter(others)
+                noted = await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
             case _:
                 return False
         if noted:
-            alive = [each for each in counts if each.judged(refused) is each.note]
+            alive = [each for each in counts if each.ledger_note(refused) is each.note]
             self._count(each.poll for each in alive if each.poll is not None)
         return noted
 
     def _waits(self, pending: Pending) -> bool:
-        return isinstance(note := pending.taken.note, Entry) and self._ledger.ledger.waits(note)
+        return isinstance(note := pending.prepared.note, Entry) and self._ledger.ledger.is_waiting(note)
 
-    async def _news(self, taken: list[Pending]) -> list[Pending]:
+    async def _without_known(self, taken: list[Pending]) -> list[Pending]:
         """Without what the ledger knows as stored, and without repetitions."""
-        entries = [note for each in taken if isinstance(note := each.taken.note, Entry) and not note.dead]
-        fresh = await self._ledger.fresh(entries)
+        entries = [note for each in taken if isinstance(note := each.prepared.note, Entry) and not note.dead]
+        fresh = await self._ledger.are_new(entries)
         known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
-        return [each for each in taken if id(each.taken.note) not in known]
+        return [each for each in taken if id(each.prepared.note) not in known]
 
-    async def _place(self, news: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
+    async def _store_or_spill(self, news: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
         """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""
-        lines = [line for each in news for line in each.taken.lines]
+        lines = [line for each in news for line in each.prepared.lines]
         kept = [each.received() for each in news if each.is_kept]
         while lines:
             if self._keep is None or self._persistence.fault is None:

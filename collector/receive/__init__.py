@@ -3,11 +3,11 @@
 A message that breaks the contract goes to the dead-letter file with its reason and never stops the flow.
 """
 
-from collector.receive.clocks import Places, can_be
+from collector.receive.clocks import ReceiptTimes, is_plausible
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
-from collector.receive.messages import Known, numbered_anyway, open_message
+from collector.receive.messages import Document, open_message, salvage_number
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
 from collector.receive.subscribe import Filters, Subscriber
 
@@ -17,16 +17,16 @@ __all__ = [
     "Counts",
     "DeadLetters",
     "Delivery",
+    "Document",
     "ExpectedDevice",
     "Filters",
-    "Known",
-    "Places",
     "PollCounts",
     "Polled",
     "PolledDevice",
+    "ReceiptTimes",
     "Subscriber",
     "add",
-    "can_be",
-    "numbered_anyway",
+    "is_plausible",
     "open_message",
+    "salvage_number",
 ]

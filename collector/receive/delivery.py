@@ -19,7 +19,7 @@ class Delivery:
     connection: int
     mono_s: float
     wall_s: float
-    again: bool = False
+    redelivered: bool = False
 
     @property
     def wall_ms(self) -> int:

@@ -12,7 +12,7 @@ from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
 
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
-Known = Batch | Event | DeviceDocument | Status
+Document = Batch | Event | DeviceDocument | Status
 _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status]] = {
     "batch": Batch,
     "event": Event,
@@ -25,7 +25,7 @@ _MAX_TIME_MS = 9_223_372_036_854
 """Largest time that an engine counting nanoseconds in 64 bits can hold."""
 
 
-def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Known | None]:
+def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Document | None]:
     """Topic and document; None for the empty payload that clears a retained one. Raises ContractError.
 
     `size_bytes` is what the payload measured before it was cut short.
@@ -64,25 +64,25 @@ class _Numbered(msgspec.Struct):
     seq: int
 
 
-def numbered_anyway(delivery: Delivery) -> MessageNumber | None:
+def salvage_number(delivery: Delivery) -> MessageNumber | None:
     """The number of a message that breaks the contract, if it still carries one; its agent is the topic's."""
     try:
         topic = parse_topic(delivery.topic)
         found = msgspec.json.decode(delivery.payload, type=_Numbered)
     except (ContractError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if topic.kind not in ("batch", "event") or not _can_be(found.epoch, found.seq, found.seq):
+    if topic.kind not in ("batch", "event") or not _is_valid_number(found.epoch, found.seq, found.seq):
         return None
     return MessageNumber(topic.site, topic.agent, found.epoch, found.seq)
 
 
-def _can_be(epoch: str, first: int, last: int) -> bool:
+def _is_valid_number(epoch: str, first: int, last: int) -> bool:
     return _VALUE.fullmatch(epoch) is not None and 1 <= first <= last <= MAX_SEQ
 
 
 def _check_number(epoch: str, first: int, last: int) -> None:
     """What the ledger could not write would come again after every restart; what is long would fill it."""
-    if not _can_be(epoch, first, last):
+    if not _is_valid_number(epoch, first, last):
         raise ContractError("schema", f"epoch {epoch[:80]!r} or numbers {first} to {last} are out of bounds")
 
 

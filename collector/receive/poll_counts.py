@@ -89,7 +89,7 @@ class PollCounts:
                 is_paused = poll.interval_s != device.intervals[poll.poll]
                 row[_UNANSWERED] += max(1.0, poll.interval_s * device.rate()) if is_paused else 1.0
 
-    def learn(self, who: PolledDevice, intervals: Mapping[PollClass, float]) -> None:
+    def set_intervals(self, who: PolledDevice, intervals: Mapping[PollClass, float]) -> None:
         """What an agent says that a device is polled for, of one that polls came of."""
         device = self.enrolled.get(who)
         if device is not None and intervals:

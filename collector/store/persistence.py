@@ -40,7 +40,7 @@ class Persistence:
                 outcome = await self._write(part, patience_s)
             except StoreError as error:
                 if len(part) == 1:
-                    self._bury(part[0], error)
+                    self._write_dead_letter(part[0], error)
                     refused.add(part[0])
                 else:
                     middle = len(part) // 2
@@ -51,7 +51,7 @@ class Persistence:
             self._tally.points_stored += len(part)
         return "stored"
 
-    def _bury(self, line: str, error: StoreError) -> None:
+    def _write_dead_letter(self, line: str, error: StoreError) -> None:
         self._tally.write_failures["refused"] += 1
         log.warning("point refused by the store point=%s error=%s", line[:200], error)
         time_ms = int(line.rpartition(" ")[2])

@@ -11,7 +11,7 @@ READER_LEFT = 141
 OWN = ("rackflow", "agent", "collector", "simulator")
 
 
-def lacking(program: str, extra: str, error: ModuleNotFoundError) -> int:
+def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -> int:
     """The libraries of an extra are not installed. Raises the error again where the module is none of theirs."""
     missing = (error.name or "").partition(".")[0]
     if not missing or missing in OWN:
@@ -20,13 +20,13 @@ def lacking(program: str, extra: str, error: ModuleNotFoundError) -> int:
     return EXIT_FAILED
 
 
-def while_read(command: Callable[[], int]) -> int:
+def handle_closed_output(command: Callable[[], int]) -> int:
     """The command's status, or 141 where whoever reads its output has had enough, as `head` has."""
     try:
         status = command()
         sys.stdout.flush()
     except BrokenPipeError:
-        if not _nobody_reads(sys.stdout.fileno()):
+        if not _reader_has_left(sys.stdout.fileno()):
             raise  # it was another pipe
         # Python flushes once more at its end, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -34,7 +34,7 @@ def while_read(command: Callable[[], int]) -> int:
     return status
 
 
-def _nobody_reads(pipe: int) -> bool:
+def _reader_has_left(pipe: int) -> bool:
     poll = select.poll()
     poll.register(pipe, select.POLLOUT)
     return any(event & select.POLLERR for _, event in poll.poll(0))

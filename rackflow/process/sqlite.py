@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SENSELESS: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """Primary result codes of a file that is no database, or a damaged one."""
 _ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
 
@@ -17,7 +17,7 @@ def code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
-def senseless(why: str) -> sqlite3.DatabaseError:
+def corruption(why: str) -> sqlite3.DatabaseError:
     """What SQLite raises for a damaged file, for damage that it did not see itself."""
     error = sqlite3.DatabaseError(why)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
@@ -25,7 +25,7 @@ def senseless(why: str) -> sqlite3.DatabaseError:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def as_os_error() -> Iterator[None]:
     """Whatever SQLite raises in the block is raised as an OSError: the disk refuses."""
     try:
         yield

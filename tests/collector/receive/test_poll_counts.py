@@ -70,8 +70,8 @@ def test_a_device_that_never_answered_is_expected_as_often_as_it_was_asked_at_fi
 def test_what_an_agent_says_of_its_intervals_counts() -> None:
     attendance = PollCounts()
     attendance.count([poll(0), poll(0, name="fast", interval_s=5.0)])
-    attendance.learn(PDU, {"normal": 20.0})
-    attendance.learn(PolledDevice("s", "gw", "other"), {"normal": 20.0})
+    attendance.set_intervals(PDU, {"normal": 20.0})
+    attendance.set_intervals(PolledDevice("s", "gw", "other"), {"normal": 20.0})
     attendance.expect(START_S + 3600, {})
     assert sums(attendance.take())[0] == pytest.approx(180)
     assert set(attendance.enrolled) == {PDU}

@@ -111,9 +111,9 @@ def test_a_poll_that_was_not_answered_stands_for_those_of_its_pause(
 def test_what_an_agent_says_of_its_intervals_takes_the_place_of_what_was_seen() -> None:
     attendance = PollCounts()
     attendance.count([poll(0), poll(0, name="fast")])
-    attendance.learn(PDU, {})
+    attendance.set_intervals(PDU, {})
     assert attendance.enrolled[PDU].intervals == {"normal": 10.0, "fast": 10.0}
-    attendance.learn(PDU, {"slow": 300.0})
+    attendance.set_intervals(PDU, {"slow": 300.0})
     assert (attendance.enrolled[PDU].intervals, attendance.enrolled[PDU].sure) == ({"slow": 300.0}, {"slow"})
     attendance.count([poll(10, 60, up=False, name="slow")])
     assert attendance.enrolled[PDU].intervals == {"slow": 300.0}  # said by the agent: no poll changes it downwards

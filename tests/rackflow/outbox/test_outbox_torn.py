@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.outbox.mark import Mark, MarkFile, Run
+from rackflow.outbox.mark import Mark, MarkFile
+from rackflow.outbox.numbers import Run
 from tests.rackflow.outbox.test_outbox_file import NOBODY, keys, lost, messages, opened, opened_and_closed
 
 
