@@ -2,7 +2,7 @@
 
 import sys
 
-from rackflow.process.commands import report_missing_extra, handle_closed_output
+from rackflow.process.commands import handle_closed_output, report_missing_extra
 
 
 def main() -> int:

@@ -1,6 +1,8 @@
-"""Stores messages in batches, enters them in the ledger, then acknowledges them, in order.
+"""Stores messages in batches, records them in the ledger, then acknowledges them, in that order.
 
-The order is the promise about loss: an acknowledged message is in the store or on the collector's disk, and in the ledger.
+The order is what loses nothing: an acknowledged message is in the store or on the collector's disk, and in the ledger. What a
+kill costs: after the store and before the ledger, the message comes again and is written to the same points once more; after
+the ledger and before the acknowledgement, it comes again and is recognised. Neither loses or doubles anything.
 """
 
 import asyncio
@@ -17,8 +19,9 @@ from collector.receive import Delivery, Polled
 from collector.store import Persistence, wait
 
 log = logging.getLogger(__name__)
+# How long the store may fail before messages are put on disk: a restart of a container or one slow compaction passes by itself
+# and costs no disk write. Longer would make /metrics stand still, because the broker's window fills up.
 PATIENCE_S = 2.0
-"""How long the store may fail before what waits for it is put on disk."""
 
 Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
 Count = Callable[[Iterable[Polled]], None]
@@ -26,18 +29,22 @@ Count = Callable[[Iterable[Polled]], None]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One message and what must be durable before it may be acknowledged; derived points have no message."""
+    """One message and what must be durable before it may be acknowledged. Derived points have no delivery."""
 
     delivery: Delivery | None
     prepared: PreparedMessage
 
     @property
     def has_substitute_time(self) -> bool:
-        """Whether its time is that of receipt, which has to be on disk before its points are in the store."""
+        """Whether its points have a substitute time, which has to be on disk before the points are in the store.
+
+        If the collector were killed between storing and acknowledging, the message would come again with a new receipt time
+        and be stored as a second point. On disk, the first substitute time survives.
+        """
         return self.delivery is not None and self.prepared.substitute_ms is not None
 
     def received(self) -> Delivery:
-        """The delivery, with the time that its points were given."""
+        """The delivery, received at the time that its points were given."""
         delivery, substitute_ms = self.delivery, self.prepared.substitute_ms
         if delivery is None:
             raise ValueError("derived points were not received")
@@ -45,13 +52,13 @@ class Pending:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it goes to disk while the store is away."""
+        """Whether it goes to disk while the store is away. Derived points do not: they are calculated anew."""
         return self.delivery is not None and bool(self.prepared.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """When to write: at `lines` points or `after_s` seconds; `messages` bounds what may wait, then putting waits."""
+    """When to write: at `lines` points, or after `after_s` seconds. `messages` bounds what may wait; beyond it `put` waits."""
 
     lines: int
     after_s: float
@@ -59,9 +66,9 @@ class Flush:
 
 
 class Writer:
-    """Batches, has it written or else kept on disk, acknowledges. One task runs it. `keep` is None where no disk is given.
+    """Batches messages, has them stored or else kept on disk, then acknowledges them. One task runs it.
 
-    `count` is told the polls that are durable, each once.
+    `keep` puts deliveries on disk; None where no outbox is configured. `count` is given each durable poll, once.
     """
 
     def __init__(
@@ -89,7 +96,7 @@ class Writer:
         self._stopping = persistence.stopping
 
     async def put(self, delivery: Delivery, prepared: PreparedMessage) -> None:
-        """Hand over one message; waits while too many wait already."""
+        """Hand over one message. Waits while too many are pending, which stops receiving: the broker is the buffer then."""
         while len(self._pending) >= self._flush.messages:
             self._space.clear()
             await self._space.wait()
@@ -103,7 +110,10 @@ class Writer:
             self._full.set()
 
     def offer(self, make_lines: Callable[[], Sequence[str]]) -> None:
-        """Take points that nobody waits for: dropped and counted while the store fails or too many wait already."""
+        """Hand over derived points. While the store fails or many messages are pending they are dropped and counted.
+
+        They must never delay or displace telemetry; half of the room stays free for it.
+        """
         if self._persistence.fault is not None or len(self._pending) >= self._flush.messages // 2:
             self._tally.write_failures["derived"] += 1
             return
@@ -112,14 +122,14 @@ class Writer:
             self._add(None, PreparedMessage(lines[start : start + self._flush.lines]))
 
     def stop(self) -> None:
-        """Write what is there at once, without trying again, and let `run` end."""
+        """Write what is pending at once, without retrying, and let `run` end."""
         self._stopping.set()
         self._ledger.stop()
         self._some.set()
         self._full.set()
 
     async def run(self) -> None:
-        """Until `stop`. While the store fails, what comes goes to disk; where that fails too, the broker keeps it."""
+        """Until `stop`. While the store fails, messages go to disk; where that fails too, the broker keeps them."""
         while True:
             await self._some.wait()
             if not self._pending:
@@ -130,6 +140,8 @@ class Writer:
             taken = self._chunk()
             if not await self._make_durable(taken):
                 return
+            # Durable in both places: only now may the broker forget them. They leave `_pending` only now, too, so that whatever
+            # fails above leaves them to be sent again.
             for pending in taken:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
@@ -152,9 +164,14 @@ class Writer:
         return taken
 
     async def _make_durable(self, taken: list[Pending]) -> bool:
-        """False when stopped before that. What the ledger knows as stored is not written again."""
-        news = await self._without_known(taken)
-        # What waits on disk is put there once more when it comes again: that disk may have lost it since.
+        """Store or spill, then record in the ledger. False when stopped before both were done.
+
+        What the ledger knows as stored is not written again. Messages with a substitute time are put on disk first, and
+        stored from there (see `has_substitute_time`).
+        """
+        news = await self._unknown(taken)
+        # A message that waits on disk and comes again is put there once more, because that disk may have lost it since; but its
+        # poll was counted the first time.
         counts = [each.prepared for each in news if not self._waits(each)]
         misplaced = [each for each in news if each.has_substitute_time]
         kept = misplaced if self._keep and misplaced and await self._keep([e.received() for e in misplaced]) else []
@@ -167,6 +184,8 @@ class Writer:
             case "stored" if not kept:
                 noted = await self._ledger.record(notes)
             case "stored" | "kept":
+                # What waits on disk is recorded as waiting, not as stored: should that disk be lost, the ledger must not claim
+                # the message. Draining it records it as stored.
                 on_disk = kept if outcome == "stored" else news
                 waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.prepared.note, Entry)]
                 held = {(entry.key, entry.seq) for entry in waiting}
@@ -175,6 +194,7 @@ class Writer:
             case _:
                 return False
         if noted:
+            # Polls are counted when they are durable, and not if the store refused all of their points.
             alive = [each for each in counts if each.ledger_note(refused) is each.note]
             self._count(each.poll for each in alive if each.poll is not None)
         return noted
@@ -182,18 +202,19 @@ class Writer:
     def _waits(self, pending: Pending) -> bool:
         return isinstance(note := pending.prepared.note, Entry) and self._ledger.ledger.is_waiting(note)
 
-    async def _without_known(self, taken: list[Pending]) -> list[Pending]:
-        """Without what the ledger knows as stored, and without repetitions."""
+    async def _unknown(self, taken: list[Pending]) -> list[Pending]:
+        """Messages that the ledger does not know as stored, each number once."""
         entries = [note for each in taken if isinstance(note := each.prepared.note, Entry) and not note.dead]
         fresh = await self._ledger.are_new(entries)
         known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
         return [each for each in taken if id(each.prepared.note) not in known]
 
     async def _store_or_spill(self, news: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
-        """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""
+        """Put messages into the store, or else on disk; without either, try again until stopped."""
         lines = [line for each in news for line in each.prepared.lines]
         kept = [each.received() for each in news if each.is_kept]
         while lines:
+            # While the store is known to fail, `drain` is what tries it; here each batch would wait for `PATIENCE_S` anew.
             if self._keep is None or self._persistence.fault is None:
                 outcome = await self._persistence.store(lines, refused, PATIENCE_S if self._keep else None)
                 if outcome == "stored":
@@ -202,6 +223,6 @@ class Writer:
                 return "kept"
             if self._stopping.is_set():
                 return "stopped"
-            # Neither the store nor the disk: the store is tried again, and the broker keeps what comes.
+            # Neither the store nor the disk works. Nothing is acknowledged, and the broker keeps what comes.
             await wait(self._stopping, PATIENCE_S)
         return "stored"

@@ -1,6 +1,7 @@
-"""Receiving from the broker: checked documents, and what is judged from them alone (clocks, clones, poll counts).
+"""Receives messages from the broker, checks them, and judges what needs nothing else: clocks, clones, poll counts.
 
-A message that breaks the contract goes to the dead-letter file with its reason and never stops the flow.
+A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: left
+unacknowledged it would come again after every restart.
 """
 
 from collector.receive.clocks import ReceiptTimes, is_plausible

@@ -262,7 +262,9 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
         await one.ready()
         await publish(client, *(batch(seq=seq) for seq in (1, 2, 5)))
         # The ledger, not the store: a message is entered after its points are stored.
-        await eventually(lambda: [settle(*row).stored for row in read_page(config.ledger_path).books] == [3], "entered")
+        await eventually(
+            lambda: [account_of(*row).stored for row in read_page(config.ledger_path).epochs] == [3], "entered"
+        )
         assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "json"]) == 1
         [epoch] = json.loads(capsys.readouterr().out)["epochs"]
         assert (epoch["produced"], epoch["stored"], epoch["missing"]) == (5, 3, 2)

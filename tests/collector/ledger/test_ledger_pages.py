@@ -147,7 +147,7 @@ def test_a_moment_is_a_time_ago_or_a_date() -> None:
     assert since_ms("2h", WALL_MS) == WALL_MS - 7_200_000
     assert [since_ms(f"1{unit}", WALL_MS) for unit in "mdw"] == [WALL_MS - each * 60_000 for each in (1, 1440, 10_080)]
     assert since_ms("2026-01-31T12:00", 0) == since_ms("2026-01-31T13:00+01:00", 0) == 1_769_860_800_000
-    with pytest.raises(ConfigError, match=r"--since: 'soon' is neither like 2h nor"):
+    with pytest.raises(ConfigError, match=r"--since: 'soon' is neither a time span like 2h nor"):
         since_ms("soon", 0)
 
 
@@ -188,5 +188,5 @@ def test_what_is_no_ledger_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database" * 500)
     with pytest.raises(RackflowError, match=r"ledger\.db: the ledger is damaged"):
         read_page(tmp_path / "ledger.db")
-    with pytest.raises(RackflowError, match="there is no ledger; a collector writes it"):
+    with pytest.raises(RackflowError, match="there is no ledger; a collector creates it"):
         read_page(tmp_path / "none.db")

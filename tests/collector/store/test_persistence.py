@@ -112,7 +112,10 @@ async def test_what_fails_is_tried_again_until_it_works_and_both_are_told_once(
             assert one.fault is None
             assert await one.store(lines(1), set()) == "stored"
     assert (tally.write_failures["retryable"], tally.points_stored) == (3, 4)
-    assert [record.getMessage() for record in caplog.records] == ["store fails error=busy", "store works again"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "store unavailable, retrying; messages wait on disk or at the broker: error=busy",
+        "store available again",
+    ]
 
 
 async def test_while_it_fails_the_reason_is_told(tmp_path: Path) -> None:
