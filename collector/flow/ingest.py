@@ -51,12 +51,12 @@ class Ingest:
         dead_letters: DeadLetters,
         tally: Counters,
         clones: Clones,
-        terms: IngestSettings,
+        settings: IngestSettings,
         on_late_batch: Callable[[str, Batch], None] | None = None,
     ) -> None:
         self._on_late_batch = on_late_batch
         self._clones = clones
-        self._settings = terms
+        self._settings = settings
         self._receipt_times = ReceiptTimes()
         self._latest = latest
         self._dead_letters = dead_letters
@@ -109,7 +109,10 @@ class Ingest:
     def _prepare(
         self, topic: Topic, document: Document | None, delivery: Delivery, receipt_times: ReceiptTimes | None
     ) -> PreparedMessage:
-        """With `receipt_times` None, an impossible time was replaced earlier, and the delivery's own receipt time is the substitute."""
+        """Make points and entry of a checked document.
+
+        With `receipt_times` None an impossible time was replaced earlier: the delivery's receipt time is the substitute.
+        """
         wall_ms = delivery.wall_ms
         if isinstance(document, Status) and document.account is not None:
             key = EpochKey(topic.site, document.agent, document.epoch)
@@ -121,18 +124,16 @@ class Ingest:
             device = topic.site, topic.agent, topic.device
             time_ms = substitute_ms = receipt_times.next(device, wall_ms) if receipt_times else wall_ms
         tags = self._tags(topic.site, topic.agent, topic.device, tuple(document.labels.items()))
-        placed = document if substitute_ms is None else msgspec.structs.replace(document, time=time_ms)
-        if isinstance(placed, Event):
-            lines = event_lines(placed, tags, self._keys)
+        timed = document if substitute_ms is None else msgspec.structs.replace(document, time=time_ms)
+        if isinstance(timed, Event):
+            lines = event_lines(timed, tags, self._keys)
         else:
-            lines = batch_lines(placed, tags, resolve(placed, self._keys), self._settings.dialect)
+            lines = batch_lines(timed, tags, resolve(timed, self._keys), self._settings.dialect)
         if substitute_ms is not None:
             self._tally.failures["time"] += 1
             lines.append(original_time_line(tags, document.time, time_ms))
         entry = Entry(EpochKey(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms)
-        return PreparedMessage(
-            lines, entry, substitute_ms, _polled(topic, placed) if isinstance(placed, Batch) else None
-        )
+        return PreparedMessage(lines, entry, substitute_ms, _polled(topic, timed) if isinstance(timed, Batch) else None)
 
     def _update_latest(self, topic: Topic, batch: Batch, delivery: Delivery) -> None:
         tally = self._tally

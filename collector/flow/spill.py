@@ -102,8 +102,8 @@ async def _unstored(prepared: Sequence[PreparedMessage], ledger: LedgerFile) -> 
     its time is impossible: each arrival has a substitute time of its own.
     """
     entries = [each.note for each in prepared if isinstance(each.note, Entry) and not each.note.dead]
-    fresh = await ledger.are_new(entries)
-    known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
+    are_new = await ledger.are_new(entries)
+    known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
     return [line for each in prepared if id(each.note) not in known for line in each.lines]
 
 

@@ -137,82 +137,84 @@ class Writer:
             if not self._stopping.is_set():
                 await wait(self._full, self._flush.after_s)
                 self._full.clear()
-            taken = self._chunk()
-            if not await self._make_durable(taken):
+            chunk = self._next_chunk()
+            if not await self._make_durable(chunk):
                 return
             # Durable in both places: only now may the broker forget them. They leave `_pending` only now, too, so that whatever
             # fails above leaves them to be sent again.
-            for pending in taken:
+            for pending in chunk:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
                 self._pending.popleft()
-            self._tally.points_waiting -= sum(len(each.prepared.lines) for each in taken)
+            self._tally.points_waiting -= sum(len(each.prepared.lines) for each in chunk)
             self._space.set()
             if self._tally.points_waiting >= self._flush.lines:
                 self._full.set()
             if not self._pending and not self._stopping.is_set():
                 self._some.clear()
 
-    def _chunk(self) -> list[Pending]:
-        taken: list[Pending] = []
+    def _next_chunk(self) -> list[Pending]:
+        chunk: list[Pending] = []
         count = 0
         for pending in self._pending:
-            if taken and count + len(pending.prepared.lines) > self._flush.lines:
+            if chunk and count + len(pending.prepared.lines) > self._flush.lines:
                 break
-            taken.append(pending)
+            chunk.append(pending)
             count += len(pending.prepared.lines)
-        return taken
+        return chunk
 
-    async def _make_durable(self, taken: list[Pending]) -> bool:
+    async def _make_durable(self, chunk: list[Pending]) -> bool:
         """Store or spill, then record in the ledger. False when stopped before both were done.
 
         What the ledger knows as stored is not written again. Messages with a substitute time are put on disk first, and
         stored from there (see `has_substitute_time`).
         """
-        news = await self._unknown(taken)
+        new = await self._unknown(chunk)
         # A message that waits on disk and comes again is put there once more, because that disk may have lost it since; but its
         # poll was counted the first time.
-        counts = [each.prepared for each in news if not self._waits(each)]
-        misplaced = [each for each in news if each.has_substitute_time]
-        kept = misplaced if self._keep and misplaced and await self._keep([e.received() for e in misplaced]) else []
+        counts = [each.prepared for each in new if not self._waits(each)]
+        substituted = [each for each in new if each.has_substitute_time]
+        kept = (
+            substituted if self._keep and substituted and await self._keep([e.received() for e in substituted]) else []
+        )
         refused = set[str]()
         outcome = await self._store_or_spill(
-            [each for each in news if not each.has_substitute_time] if kept else news, refused
+            [each for each in new if not each.has_substitute_time] if kept else new, refused
         )
-        notes = [note for each in taken if (note := each.prepared.ledger_note(refused)) is not None]
+        notes = [note for each in chunk if (note := each.prepared.ledger_note(refused)) is not None]
         match outcome:
             case "stored" if not kept:
-                noted = await self._ledger.record(notes)
+                recorded = await self._ledger.record(notes)
             case "stored" | "kept":
                 # What waits on disk is recorded as waiting, not as stored: should that disk be lost, the ledger must not claim
                 # the message. Draining it records it as stored.
-                on_disk = kept if outcome == "stored" else news
+                on_disk = kept if outcome == "stored" else new
                 waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.prepared.note, Entry)]
                 held = {(entry.key, entry.seq) for entry in waiting}
                 others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in held)]
-                noted = await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
+                recorded = await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
             case _:
                 return False
-        if noted:
+        if recorded:
             # Polls are counted when they are durable, and not if the store refused all of their points.
             alive = [each for each in counts if each.ledger_note(refused) is each.note]
             self._count(each.poll for each in alive if each.poll is not None)
-        return noted
+        return recorded
 
     def _waits(self, pending: Pending) -> bool:
         return isinstance(note := pending.prepared.note, Entry) and self._ledger.ledger.is_waiting(note)
 
-    async def _unknown(self, taken: list[Pending]) -> list[Pending]:
+    async def _unknown(self, chunk: list[Pending]) -> list[Pending]:
         """Messages that the ledger does not know as stored, each number once."""
-        entries = [note for each in taken if isinstance(note := each.prepared.note, Entry) and not note.dead]
-        fresh = await self._ledger.are_new(entries)
-        known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
-        return [each for each in taken if id(each.prepared.note) not in known]
+        entries = [note for each in chunk if isinstance(note := each.prepared.note, Entry) and not note.dead]
+        are_new = await self._ledger.are_new(entries)
+        known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
+        return [each for each in chunk if id(each.prepared.note) not in known]
 
-    async def _store_or_spill(self, news: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
+    async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""
-        lines = [line for each in news for line in each.prepared.lines]
-        kept = [each.received() for each in news if each.is_kept]
+        lines = [line for each in new for line in each.prepared.lines]
+        kept = [each.received() for each in new if each.is_kept]
         while lines:
             # While the store is known to fail, `drain` is what tries it; here each batch would wait for `PATIENCE_S` anew.
             if self._keep is None or self._persistence.fault is None:

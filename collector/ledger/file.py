@@ -27,11 +27,9 @@ from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
+# First and largest upper bound, in seconds, of the pause before a failed write is tried again; the pause is random below it. While
+# it lasts nothing is acknowledged and the broker's queue grows, so the largest pause is short.
 PAUSE_S = (0.2, 5.0)
-"""First and largest upper bound, in seconds, of the pause before a failed write is tried again; the pause is random below it.
-
-While it lasts nothing is acknowledged and the broker's queue grows, so the largest pause is short.
-"""
 # How long SQLite waits for a lock that a reader (`rackflow-collector ledger`, a backup) holds. In WAL mode readers block
 # nothing but a checkpoint, so a second is ample.
 BUSY_S = 1.0
@@ -61,8 +59,10 @@ class LedgerFile:
         self._stopping = asyncio.Event()
         self._lock = asyncio.Lock()
         self.touched: set[EpochKey] = set()
+        """Epochs that changed since `LedgerWatch` last looked."""
         self._closed = False
-        self._steady_s = self._ahead_s = 0.0
+        # The wall clock minus the monotonic one, and since when (monotonic) that has not jumped.
+        self._ahead_s = self._steady_s = 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_file = path.with_name(path.name + ".lock").open("ab")
@@ -85,19 +85,19 @@ class LedgerFile:
         async with self._lock:
             if absent := self.ledger.unloaded(entries):
                 await self._try(partial(self._load, frozenset(absent)))
-            news = []
+            new = []
             for entry in entries:
-                news.append((entry.key, entry.seq) not in seen and not self.ledger.is_stored(entry))
+                new.append((entry.key, entry.seq) not in seen and not self.ledger.is_stored(entry))
                 seen.add((entry.key, entry.seq))
-            return news
+            return new
 
     async def record(self, stored: Sequence[Entry | Statement]) -> bool:
         """Record messages as stored or dead, and agents' statements. False when stopped before it was on disk."""
-        return await self._note(stored, waiting=False)
+        return await self._record(stored, waiting=False)
 
     async def record_waiting(self, entries: Sequence[Entry]) -> bool:
         """Record messages as waiting on the collector's own disk. False when stopped before it was on disk."""
-        return await self._note(entries, waiting=True)
+        return await self._record(entries, waiting=True)
 
     def stop(self) -> None:
         """Let calls that are retrying return False."""
@@ -121,23 +121,23 @@ class LedgerFile:
         self._db.close()
         self._lock_file.close()
 
-    async def _note(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> bool:
+    async def _record(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> bool:
         numbered = [entry for entry in entries if isinstance(entry, Entry)]
         async with self._lock:
             ceiling_s, highest_s = PAUSE_S
-            noted: Ledger | None = None
+            applied_to: Ledger | None = None
             while True:
                 absent = self.ledger.unloaded(numbered)
                 if await self._try(partial(self._load, frozenset(absent))):
-                    if noted is not self.ledger:
+                    if applied_to is not self.ledger:
                         # Only once all chunks are loaded: a chunk begun empty would overwrite the one on disk. And only
                         # once per ledger, or each retry would count as a duplicate; a damaged file gives a new ledger.
-                        noted = self.ledger
+                        applied_to = self.ledger
                         self._apply(entries, waiting=waiting)
-                    changes = noted.changes()
+                    changes = applied_to.changes()
                     if await self._try(partial(self._save, changes), changes):
                         self.touched |= {record.key for record in changes.epochs}
-                        noted.trim()
+                        applied_to.trim()
                         return True
                 if self._stopping.is_set():
                     return False

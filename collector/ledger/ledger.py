@@ -104,7 +104,7 @@ class Ledger:
         return chunk is not None and bool(chunk.held & 1 << (entry.seq - 1) % CHUNK)
 
     def apply_statement(self, statement: Statement) -> None:
-        """Take over what an agent says of its numbers.
+        """Apply what an agent says of its numbers.
 
         It speaks of its own epoch and of each one it names. Of an earlier epoch its silence is a statement too: nothing of
         it is left. Of a later epoch silence says nothing, because an old status may come late (retained, or resent).
@@ -122,20 +122,20 @@ class Ledger:
     def _restate(
         self,
         record: EpochRecord,
-        still: Sequence[Numbers],
-        lost: Sequence[Numbers],
-        over: Sequence[Numbers],
+        still_held: Sequence[Numbers],
+        now_dropped: Sequence[Numbers],
+        now_ended: Sequence[Numbers],
         *,
         present: bool,
     ) -> None:
-        held = [(each.first, 0 if present else each.last) for each in still[:MAX_RANGES]]
-        dropped = [(each.first, each.last, each.reason) for each in lost[:MAX_RANGES]]
+        held = [(each.first, 0 if present else each.last) for each in still_held[:MAX_RANGES]]
+        dropped = [(each.first, each.last, each.reason) for each in now_dropped[:MAX_RANGES]]
         # An agent keeps a bounded list of what it dropped and may name fewer ranges than before; those it named earlier
         # are still dropped, and would otherwise turn into "missing".
         if len(dropped) < len(record.dropped):
             known = set(dropped)
             dropped += [each for each in record.dropped if each not in known][: MAX_RANGES - len(dropped)]
-        ended = max([record.ended, *(each.last for each in over)])
+        ended = max([record.ended, *(each.last for each in now_ended)])
         if (held, dropped, ended) != (record.held, record.dropped, record.ended):
             record.held, record.dropped, record.ended = held, dropped, ended
             self._dirty_epochs.add(record.key)

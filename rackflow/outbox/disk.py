@@ -1,8 +1,8 @@
 """An outbox on disk (SQLite). The event loop never waits for the disk: one thread does a group of work at a time.
 
-The order is commit before publish: a message is handed out only once it is on disk, so that its number can never be known to
-anybody and be unknown to the agent after a restart. A kill costs at most what was put since the last commit, 0.2 s of polls,
-and nobody has seen those numbers. Only while the disk refuses are messages handed out from memory; `durable` is then false.
+The order is commit before publish: a message is handed out only once it is on disk, so that every number that anybody has seen is
+still known after a restart. A kill costs at most what was put since the last commit, 0.2 s of polls, and nobody has seen those
+numbers. Only while the disk refuses are messages handed out from memory; `durable` is then false.
 """
 
 import asyncio
@@ -159,7 +159,6 @@ class DiskOutbox:
                 *(self._path, len(again)),
             )
             # They are still on disk: reading the backlog from there again publishes them.
-
             self._read_to, self._backlog_below = min(self._read_to, min(again) - 1), self._handed_out + 1
         self._wanted.set()
 
@@ -232,14 +231,13 @@ class DiskOutbox:
         self._writing = frozenset(self._unsaved)
         read = (self._read_to, self._backlog_below) if wants_backlog else None
         if self._totals.used_bytes > self._limits.size_bytes // 2:
-            self._done.update(
-                self._confirmed.clear()
-            )  # a message that was not delivered goes before one that may be needed again
+            # What was not delivered goes before what may be needed again: nothing is evicted for the sake of confirmed messages.
+            self._done.update(self._confirmed.clear())
         return DiskJob(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest(), self._losses)
 
     async def _run_job(self, job: DiskJob) -> None:
-        # Not `wait_for`: a commit cannot be cancelled. Slow or not, its result is taken over once it is there, and no second
-        # one starts before.
+        # Not `wait_for`, which would cancel: a commit in a thread cannot be. Slow or not, its result is applied once it is there,
+        # and no second job starts before.
         running = asyncio.get_running_loop().run_in_executor(self._thread, self._run_in_thread, job)
         await asyncio.wait([running], timeout=SLOW_S)
         if not running.done():

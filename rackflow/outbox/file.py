@@ -39,7 +39,7 @@ SELECT: Final = (
     "SELECT key - ?, topic, payload, time_ms, crc FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 )
 OLDEST: Final = "SELECT key, time_ms FROM message WHERE key >= ? ORDER BY key LIMIT 1"
-# Epochs of which the numbers can be told. More than 20 restarts with messages of all of them still waiting is a crash loop.
+# Epochs whose numbers can still be reported. More than 20 restarts with messages of all of them waiting are a crash loop.
 RUNS_KEPT: Final = 20
 # Messages deleted at a time when the file is too large: few, so that not much more goes than has to.
 EVICT_ROWS: Final = 64
@@ -156,7 +156,7 @@ class OutboxFile:
         self._mark.close()
 
     def _open(self) -> sqlite3.Connection:
-        # A fifth of a second: whoever has the file is another agent, and will not let go of it.
+        # A fifth of a second: a lock on this file is another agent's, and will not go away.
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0.2)
         try:
             for pragma in (
@@ -262,7 +262,7 @@ class OutboxFile:
 
     def _commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
         now_ms, before = self._age_ms(), self.totals
-        # On a copy, so that figures of a commit that fails are not told.
+        # On a copy, so that a commit that fails changes no figures.
         totals = self.totals = replace(before, dropped=dict(before.dropped))
         try:
             with self._transaction():
