@@ -107,7 +107,7 @@ class PollCounts:
             )
 
     def expect(self, now_s: float, configured: Mapping[tuple[str, str], frozenset[str]]) -> None:
-        """Count what was to be expected until now. Devices that an agent in `configured` no longer names are not expected on."""
+        """Count what was to be expected until now. Devices that an agent in `configured` does not name are dropped."""
         for who, device in list(self.enrolled.items()):
             if now_s > device.until_s:
                 self._expect(who, device.rate(), device.until_s, now_s)

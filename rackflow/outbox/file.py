@@ -131,10 +131,14 @@ class OutboxFile:
         base = self._base
         numbered = [replace(row, key=row.key + base) for row in rows]
         with as_os_error():
+            keys, spare_keys = [key + base for key in done], frozenset(key + base for key in spare)
             try:
-                self._commit(numbered, [key + base for key in done], frozenset(key + base for key in spare))
+                self._commit(numbered, keys, spare_keys)
             except sqlite3.DatabaseError as error:
                 self._recover(error, numbered)
+                # All of it once more, on what could be saved: the caller takes deletions and losses for done, and the file's
+                # highest key must be that of `rows`, or the next epoch would give the same keys to other messages.
+                self._commit(numbered, keys, spare_keys)
 
     def read(self, after: int, below: int, most: int) -> list[Message]:
         """Up to `most` messages with keys between `after` and `below`, both excluded, in order. Raises OSError."""

@@ -1,7 +1,7 @@
 """The mark beside an outbox file: which keys it held after the last commit.
 
 If the file is damaged or cut short, the mark tells which messages should have been there; without it nobody would know that
-anything is missing.
+anything is missing, and the next epoch would give the same keys to other messages.
 """
 
 import json
