@@ -64,7 +64,7 @@ class Ledger:
             return "duplicate"
         chunk.stored |= bit
         chunk.held &= ~bit
-        # A message that was buried and then came whole, or waited on disk, is stored and nothing else: see `account_of`.
+        # A message that waited on disk, or was a dead letter the first time it came, is now stored and nothing else.
         for reason in [reason for reason, bits in chunk.dead.items() if bits & bit]:
             chunk.dead[reason] &= ~bit
             if not chunk.dead[reason]:

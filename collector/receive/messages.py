@@ -37,7 +37,7 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
     """
     topic = parse_topic(topic_text)
     if size_bytes > MAX_PAYLOAD_BYTES:
-        raise ContractError("size", f"{size_bytes} bytes, more than {MAX_PAYLOAD_BYTES}")
+        raise ContractError("size", f"{size_bytes} bytes, at most {MAX_PAYLOAD_BYTES} are allowed")
     if not payload and topic.kind in ("device", "status"):
         return topic, None
     document = decode(payload, _KINDS[topic.kind])
@@ -49,7 +49,7 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
     else:
         _check_labels(document.labels)
         if not 0 <= document.time <= _MAX_TIME_MS:
-            raise ContractError("schema", f"time {document.time} is out of bounds")
+            raise ContractError("schema", f"time {document.time} is not within 0 to {_MAX_TIME_MS} ms")
     if isinstance(document, Batch):
         _check_batch(document)
     return topic, document
@@ -92,7 +92,9 @@ def _is_valid_number(epoch: str, first: int, last: int) -> bool:
 def _check_number(epoch: str, first: int, last: int) -> None:
     """Keep what the ledger cannot write out of it (SQLite holds 64-bit integers), and what is long enough to fill it."""
     if not _is_valid_number(epoch, first, last):
-        raise ContractError("schema", f"epoch {epoch[:80]!r} or numbers {first} to {last} are out of bounds")
+        raise ContractError(
+            "schema", f"epoch {epoch[:80]!r} is no name, or numbers {first} to {last} are not within 1 to 2^53"
+        )
 
 
 def _check_status(status: Status) -> None:
@@ -101,22 +103,30 @@ def _check_status(status: Status) -> None:
     for each in (*account.held, *account.dropped, *account.ended) if account is not None else ():
         _check_number(each.epoch, each.first, each.last)
         if each.reason and not _VALUE.fullmatch(each.reason):
-            raise ContractError("schema", f"reason {each.reason[:80]!r} is not allowed")
+            raise ContractError(
+                "schema", f"reason {each.reason[:80]!r} is not a name of at most 64 letters, digits and _.:/+-"
+            )
 
 
 def _check_labels(labels: dict[str, str]) -> None:
     for label in BASE_LABELS:
         value = labels.get(label)
         if value is not None and not _VALUE.fullmatch(value):
-            raise ContractError("schema", f"label {label}={value[:80]!r} is not allowed")
+            raise ContractError(
+                "schema", f"label {label}={value[:80]!r} is not a name of at most 64 letters, digits and _.:/+-"
+            )
 
 
 def _check_batch(batch: Batch) -> None:
     if not _VALUE.fullmatch(batch.device_class):
-        raise ContractError("schema", f"class {batch.device_class[:80]!r} is not allowed")
+        raise ContractError(
+            "schema", f"class {batch.device_class[:80]!r} is not a name of at most 64 letters, digits and _.:/+-"
+        )
     if batch.device_class == "agent" and batch.device != batch.agent:
-        raise ContractError("schema", f"device {batch.device} has the class that only an agent has")
+        raise ContractError(
+            "schema", f"device {batch.device} has the class agent, which only the agent itself may have"
+        )
     if batch.device_class != "agent" and batch.device == batch.agent:
-        raise ContractError("schema", f"device {batch.device} has the name of its agent")
+        raise ContractError("schema", f"device {batch.device} has the name of its agent, but not the class agent")
     if not 0 <= batch.duration_s < math.inf:
-        raise ContractError("schema", "duration_s is out of bounds")
+        raise ContractError("schema", "duration_s is negative or not finite")
