@@ -2,7 +2,7 @@
 
 import sys
 
-from rackflow.process.commands import lacking, while_read
+from rackflow.process.commands import handle_closed_output, report_missing_extra
 
 
 def main() -> int:
@@ -10,8 +10,8 @@ def main() -> int:
     try:
         from agent.cli import main as command  # noqa: PLC0415 - it imports what the extra installs
     except ModuleNotFoundError as error:
-        return lacking("rackflow-agent", "agent", error)
-    return while_read(command)
+        return report_missing_extra("rackflow-agent", "agent", error)
+    return handle_closed_output(command)
 
 
 if __name__ == "__main__":
