@@ -126,7 +126,7 @@ class Collector:
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
-        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.hear_late)
+        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.update_late)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [

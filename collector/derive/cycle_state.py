@@ -11,10 +11,10 @@ from collector.derive.trust import (
     CduWatch,
     Clogging,
     Contradictions,
-    Level,
-    Meter,
+    FiveMinuteMean,
+    MeteredSide,
     Numbers,
-    Peak,
+    PeakPower,
     plan_air,
     plan_meters,
 )
@@ -45,7 +45,7 @@ class Watched:
 
     cdus: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
     """CDU -> the CDUs of its loop, and slots of the power of the racks that they cool."""
-    meters: Mapping[str, tuple[Meter, ...]]
+    meters: Mapping[str, tuple[MeteredSide, ...]]
     rooms: Mapping[str, tuple[AirSensor, ...]]
     suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
     filters: tuple[Filter, ...]
@@ -118,16 +118,16 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
 
 
 @dataclass(slots=True)
-class Memory:
+class CycleState:
     """Of one site, over all its plans."""
 
     watches: dict[str, CduWatch] = field(default_factory=dict)
     filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
-    peaks: dict[str, Peak] = field(default_factory=dict)
-    losses: dict[str, Level] = field(default_factory=dict)
+    peaks: dict[str, PeakPower] = field(default_factory=dict)
+    losses: dict[str, FiveMinuteMean] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
 
-    def look(
+    def update(
         self, watched: Watched, latest: Latest, site: str, before: Values | None, now: float
     ) -> dict[tuple[str, str], str]:
         """Series that are not to be trusted in this cycle, with the reason. `before` is the cycle before this one."""
@@ -141,14 +141,14 @@ class Memory:
 
         for cdu, (members, slots) in watched.cdus.items():
             watch = self.watches.setdefault(cdu, CduWatch())
-            watch.look(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
+            watch.update(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
             distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
 
         def life_s(device: str, key: str) -> float:
             reading = latest.held(site, device).get(key)
             return reading.life_s if reading is not None else 0.0
 
-        self.contradictions.look(watched.meters, watched.rooms, number, life_s, now)
+        self.contradictions.update(watched.meters, watched.rooms, number, life_s, now)
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
         return distrusted
 
@@ -164,7 +164,7 @@ class Memory:
         for ups, (taken, given, output) in watched.losses.items():
             yield self._loss(ups, values, (taken, given), output, wall_s)
         for rack, (slot, firm_w, output) in watched.racks.items():
-            peak = self.peaks.setdefault(rack, Peak())
+            peak = self.peaks.setdefault(rack, PeakPower())
             power = values.number(slot)
             if power is not None:
                 peak.add(power, wall_s)
@@ -176,10 +176,10 @@ class Memory:
 
     def _loss(self, ups: str, values: Values, sides: tuple[int, int], output: Output, wall_s: float) -> Figure:
         taken, given = (values.number(slot) for slot in sides)
-        level = self.losses.setdefault(ups, Level())
+        level = self.losses.setdefault(ups, FiveMinuteMean())
         if taken is None or given is None or taken <= 0:
-            self.losses[ups] = Level()
-            words = [word for slot in sides for word in values.rests_on(slot)[1]] or ["the UPS takes no power"]
+            self.losses[ups] = FiveMinuteMean()
+            words = [word for slot in sides for word in values.coverage(slot)[1]] or ["the UPS takes no power"]
             return Figure(output, None, 0.0, 1.0, tuple(words))
         loss_w = level.add(taken - given, wall_s)
         if loss_w is None or not output.metric.plausible(loss_w):
@@ -193,8 +193,11 @@ class Memory:
         running = values.number(each.running) if each.running is not None else None
         if drop is not None and flow is not None and flow >= _LEAST_FLOW:
             clogging.add(drop / flow**2, wall_s, running)
-        reasons = [reason for slot in (each.drop, each.flow) for reason in values.rests_on(slot)[1]]
-        for output, value, span in ((each.ratio, clogging.ratio(), "an hour"), (each.left, clogging.left_s(), "a day")):
+        reasons = [reason for slot in (each.drop, each.flow) for reason in values.coverage(slot)[1]]
+        for output, value, span in (
+            (each.ratio, clogging.ratio(), "an hour"),
+            (each.left, clogging.time_to_limit_s(), "a day"),
+        ):
             if reasons or value is None:
                 yield Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",))
             else:

@@ -13,9 +13,9 @@ from collector.latest import Latest
 from rackflow import Batch
 from rackflow.site import Site
 
-LATE_KEPT = 20_000
+MAX_LATE_POLLS = 20_000
 """Late polls of meters that wait to be sorted in; beyond them the oldest go, and their energy stays spread evenly."""
-PATIENCE_S = 300.0
+LATE_WAIT_S = 300.0
 """How long a late poll waits for its device's present."""
 Offer = Callable[[Callable[[], Sequence[str]]], None]
 """Takes what makes the lines of one cycle, and makes them if the store can take them now."""
@@ -27,20 +27,20 @@ class Deriver:
     def __init__(
         self,
         latest: Latest,
-        board: LatestFigures,
+        figures: LatestFigures,
         site: Site | None,
         settings: Settings,
         interval_s: float,
         kept: MutableMapping[str, SiteRecords],
     ) -> None:
         self._latest = latest
-        self._board = board
+        self._figures = figures
         self._site = site
         self._settings = settings
         self._interval_s = interval_s
         self._engines: dict[str, SiteFigures] = {}
         self._kept = kept
-        self._late = deque[tuple[str, Batch, float]](maxlen=LATE_KEPT)
+        self._late = deque[tuple[str, Batch, float]](maxlen=MAX_LATE_POLLS)
 
     async def run(self, store: Offer, agent: str) -> None:
         """Until cancelled. `store` is offered the lines of each cycle."""
@@ -59,12 +59,12 @@ class Deriver:
 
     def records(self) -> Mapping[str, EnergyRecords]:
         """Energy records of each site that was derived so far."""
-        return {name: engine.books for name, engine in self._engines.items()}
+        return {name: engine.energy_records for name, engine in self._engines.items()}
 
-    def hear_late(self, site: str, batch: Batch) -> None:
+    def update_late(self, site: str, batch: Batch) -> None:
         """A poll that comes after later ones. What meters counted is sorted in once the site's present is known."""
         if batch.device_class == "meter" and batch.values:
-            self._late.append((site, batch, time.monotonic() + PATIENCE_S))
+            self._late.append((site, batch, time.monotonic() + LATE_WAIT_S))
 
     def _sort_in(self) -> None:
         for _ in range(len(self._late)):
@@ -83,7 +83,7 @@ class Deriver:
     def sites(self) -> list[str]:
         """Sites that have devices, and the one that is described."""
         found = {device.site for device in self._latest.devices()} | ({self._site.id} if self._site else set())
-        self._board.keep(found)
+        self._figures.keep(found)
         return sorted(found)
 
     def cycle(self, name: str, store: Offer, agent: str) -> None:
@@ -93,15 +93,15 @@ class Deriver:
             engine = self._engines[name] = self._engine(name)
         now, wall_s = time.monotonic(), time.time()
         figures = engine.cycle(self._latest, now, wall_s)
-        self._board.put(name, figures, now)
-        store(lambda: self._board.lines(figures, agent, int(wall_s * 1000)))
+        self._figures.put(name, figures, now)
+        store(lambda: self._figures.lines(figures, agent, int(wall_s * 1000)))
 
     def _engine(self, name: str) -> SiteFigures:
         site = self._site if self._site is not None and self._site.id == name else None
         engine = SiteFigures(name, site, self._settings)
         kept = self._kept.pop(name, None)
         if kept is not None:
-            engine.books.restore(kept.head, kept.hours)
+            engine.energy_records.restore(kept.head, kept.hours)
         return engine
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 
 from collector.derive.engine import Figure, Label, labels_text, tags_of
 
-_LIFE_CYCLES = 3
-About = tuple[str, tuple[Label, ...]]
+_SHELF_LIFE_CYCLES = 3
+FigureAtPlace = tuple[str, tuple[Label, ...]]
 """A figure and its place."""
 
 
-class RestsOn:
+class InputSummary:
     """What the series of one figure at one place rest on: the least share, the oldest input, whether all are known."""
 
     __slots__ = ("known", "oldest_s", "share")
@@ -29,9 +29,9 @@ class LatestFigures:
     """The latest figures of each site. A cycle that is not repeated in time is taken down, like any series."""
 
     def __init__(self, interval_s: float) -> None:
-        self._life_s = _LIFE_CYCLES * interval_s
+        self._life_s = _SHELF_LIFE_CYCLES * interval_s
         self._sites: dict[str, tuple[float, Sequence[Figure]]] = {}
-        self._labels: dict[About, tuple[str, str]] = {}
+        self._labels: dict[FigureAtPlace, tuple[str, str]] = {}
 
     def put(self, site: str, figures: Sequence[Figure], now: float) -> None:
         """Replace a site's figures."""
@@ -53,7 +53,7 @@ class LatestFigures:
             if figure.value is not None:
                 name = figure.output.metric.name
                 families[name].append(f"{name}{{{figure.output.text}}} {figure.value!r}\n")
-        for about, rests in _rests_on(figures).items():
+        for about, rests in _input_summaries(figures).items():
             text = self._texts(about)[0]
             families["dcim_figure_known"].append(f"dcim_figure_known{{{text}}} {rests.known}\n")
             name = "dcim_figure_inputs_ratio"
@@ -71,7 +71,7 @@ class LatestFigures:
                 metric = figure.output.metric
                 points[f"{metric.measurement}{tag}{figure.output.tags}"].append(f"{metric.field}={figure.value!r}")
         lacking = (figure for figure in figures if figure.value is None or figure.share < 1)
-        for about, rests in _rests_on(lacking).items():
+        for about, rests in _input_summaries(lacking).items():
             head = f"dcim_figure{tag}{self._texts(about)[1]}"
             points[head] = [f"known={float(rests.known)!r},inputs_ratio={rests.share!r}"]
         return [f"{head} {','.join(fields)} {time_ms}" for head, fields in points.items()]
@@ -80,7 +80,7 @@ class LatestFigures:
         """The figures that are unknown, each with the words for why."""
         return [(each, "; ".join(each.missing)) for each in self.current(now) if each.value is None]
 
-    def _texts(self, about: About) -> tuple[str, str]:
+    def _texts(self, about: FigureAtPlace) -> tuple[str, str]:
         found = self._labels.get(about)
         if found is None:
             labels = (*about[1], ("figure", about[0]))
@@ -88,12 +88,12 @@ class LatestFigures:
         return found
 
 
-def _rests_on(figures: Iterable[Figure]) -> dict[About, RestsOn]:
-    found: dict[About, RestsOn] = {}
+def _input_summaries(figures: Iterable[Figure]) -> dict[FigureAtPlace, InputSummary]:
+    found: dict[FigureAtPlace, InputSummary] = {}
     for figure in figures:
-        about = (figure.output.metric.name.removeprefix("dcim_"), figure.output.about)
+        about = (figure.output.metric.name.removeprefix("dcim_"), figure.output.place)
         rests = found.get(about)
         if rests is None:
-            rests = found[about] = RestsOn()
+            rests = found[about] = InputSummary()
         rests.add(figure)
     return found

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.derive.cycle_state import Memory, Watched, plan_watched
+from collector.derive.cycle_state import CycleState, Watched, plan_watched
 from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts
-from collector.derive.engine import Figure, Leaf, Plan, Planner, Values, figures, fill, inputs_of
+from collector.derive.engine import Figure, Leaf, Plan, Planner, Values, compute_values, figures, inputs_of
 from collector.derive.liquid import Thermal, plan_cdus, plan_loops
 from collector.derive.power import RackPower, plan_feeds, plan_racks
 from collector.latest import Latest
@@ -44,43 +44,43 @@ class SiteFigures:
         self._known: dict[str, _SeriesByKey] = {}
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
-        self.books = EnergyRecords(
+        self.energy_records = EnergyRecords(
             Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh)
         )
         self._accounts: Accounts | None = None
         self._counters: _Counters = {}
         self._watched: Watched | None = None
-        self._memory = Memory()
+        self._state = CycleState()
         self._before: Values | None = None
         self._plan: Plan | None = None
         self._seen = -1
         self._stale = False
         self._next_plan = 0.0
-        self._asked: set[str] = set()
+        self._metrics_used: set[str] = set()
 
     def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest, now)
-        distrusted = self._memory.look(self._watched, latest, self.name, self._before, now) if self._watched else {}
+        distrusted = self._state.update(self._watched, latest, self.name, self._before, now) if self._watched else {}
         # Others take over what a device that died delivered: with its last word beside theirs, sums would count it twice.
         silent = {
             each.device
             for each in latest.devices_of(self.name)
             if each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms  # not the first
         }
-        values = fill(plan, lambda device: latest.held(self.name, device), distrusted, now, silent)
+        values = compute_values(plan, lambda device: latest.held(self.name, device), distrusted, now, silent)
         found = figures(plan, values)
         if self._watched is not None:
-            found += self._memory.figures(self._watched, values, wall_s)
+            found += self._state.figures(self._watched, values, wall_s)
         self._before = values
         if self._accounts is not None:
-            found += self.books.cycle(self._accounts, values, wall_s)
+            found += self.energy_records.cycle(self._accounts, values, wall_s)
         return found
 
     def late(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
         """Readings of a device that come after later ones, at seconds since 1970; False where it is too early for them."""
         found = [
-            self.books.ledger.refine(quantity, sum(values[key] for key in keys), at_s)
+            self.energy_records.totals.refine(quantity, sum(values[key] for key in keys), at_s)
             for quantity, keys in self._counters.get(device, ())
             if all(key in values for key in keys)
         ]
@@ -108,7 +108,7 @@ class SiteFigures:
             known = self._known.setdefault(device.device, {})
             for key in device.series.keys() - known.keys():
                 series = known[key] = device.series[key].series
-                found = found or series.metric.name in self._asked
+                found = found or series.metric.name in self._metrics_used
             if self._classes.get(device.device) != device.device_class:
                 self._classes[device.device] = device.device_class
                 self._places[device.device] = dict(device.labels)
@@ -127,7 +127,7 @@ class SiteFigures:
             plan_loops(planner, site, racks, settings.thermal)
             self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
         self._watched = plan_watched(planner, site, self._classes, racks)
-        self._asked = planner.asked
+        self._metrics_used = planner.metrics_used
         plan = planner.plan()
         self._counters = _counters(plan, self._accounts) if self._accounts is not None else {}
         return plan

@@ -62,7 +62,7 @@ class RecordKeeper:
             await asyncio.shield(asyncio.to_thread(self._file.save, snapshot))
         except OSError as error:
             for name, kept in sites.items():
-                energy[name].ledger.changed |= kept.hours.keys()
+                energy[name].totals.changed |= kept.hours.keys()
             polls.give_back(snapshot.counts)
             if not self._fault:
                 log.warning("records not written, they are kept in memory path=%s error=%s", self._file.path, error)

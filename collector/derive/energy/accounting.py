@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.derive.energy.carbon import Factors
-from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, Ledger, total
+from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
 from collector.derive.engine import Figure, Label, Planner, Values, output_of
 from collector.derive.power import RackPower
 from rackflow.site import Meter, Site
@@ -121,21 +121,21 @@ def _metered(planner: Planner, meter: str, quantity: str) -> Stream:
     return Stream(quantity, planner.reading(meter, power), counter=False)
 
 
-def observe(accounts: Accounts, ledger: Ledger, values: Values, wall_s: float) -> None:
-    """Take one cycle into the ledger."""
+def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: float) -> None:
+    """Take one cycle into the totals."""
     for stream in accounts.streams:
         value = values.number(stream.slot)
-        (ledger.count if stream.counter else ledger.integrate)(stream.quantity, value, wall_s)
+        (totals.count if stream.counter else totals.integrate)(stream.quantity, value, wall_s)
     passing = (each for each in accounts.quantities if each.startswith(PASSING))
-    ledger.forget(int(wall_s // HOUR_S), passing)
+    totals.forget(int(wall_s // HOUR_S), passing)
 
 
 class Statement:
     """The figures of one site's ledger at one hour."""
 
-    def __init__(self, accounts: Accounts, ledger: Ledger, factors: Factors, hour: int) -> None:
+    def __init__(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, hour: int) -> None:
         self._accounts = accounts
-        self._ledger = ledger
+        self._totals = totals
         self._factors = factors
         self._hour = hour
         of = {kind: sorted(each for each in accounts.quantities if each.startswith(f"{kind}:")) for kind in _KINDS}
@@ -201,7 +201,7 @@ class Statement:
         found = {}
         needs = [*self._facility, *self._it, *self._accounts.contracts]
         for hour in range(self._hour - length, self._hour):
-            entry = self._ledger.hours.get(hour)
+            entry = self._totals.hours.get(hour)
             if entry is not None and all(entry.has(each) for each in needs):
                 found[hour] = _of_hour(entry, hour, self._facility, self._it, self._accounts)
         return found
@@ -215,7 +215,7 @@ class Statement:
     def _over(
         self, metric: str, labels: tuple[Label, ...], length: int, needs: Sequence[str], formula: Formula
     ) -> Figure:
-        hours = self._ledger.window(length, self._hour, needs)
+        hours = self._totals.window(length, self._hour, needs)
         share = len(hours) / length
         try:
             value = formula(hours) if share >= _LEAST_COVERAGE else None
@@ -255,12 +255,12 @@ class Emissions:
     def __init__(self, location_g: float = 0.0, market_g: float = 0.0, until_hour: int = 0) -> None:
         self.location_g, self.market_g, self.until_hour = location_g, market_g, until_hour
 
-    def advance(self, accounts: Accounts, ledger: Ledger, factors: Factors, now_hour: int) -> None:
+    def advance(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, now_hour: int) -> None:
         """Take over the hours that are complete by now. What no contract covers has the residual factor, else the grid's."""
         facility = sorted(each for each in accounts.quantities if each.startswith("facility:"))
         needs = [*facility, *accounts.contracts]
         for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
-            entry, factor = ledger.hours.get(hour), factors.at(hour)
+            entry, factor = totals.hours.get(hour), factors.at(hour)
             if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):
                 load, green, _ = _of_hour(entry, hour, facility, (), accounts)
                 residual = factor.grams_per_kwh if factors.residual is None else factors.residual

@@ -58,7 +58,7 @@ class Hour:
         return self.covered_s.get(quantity, 0.0) >= _WHOLE * HOUR_S
 
 
-class Ledger:
+class HourlyTotals:
     """Hours of one site, by number since 1970; those older than a year are forgotten."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from collector.derive.energy.accounting import PASSING, Accounts, Emissions, Statement, intensity, observe
 from collector.derive.energy.carbon import Factors
-from collector.derive.energy.hourly import HOUR_S, Hour, Ledger, Terms
+from collector.derive.energy.hourly import HOUR_S, Hour, HourlyTotals, Terms
 from collector.derive.engine import Figure, Values
 
 
@@ -29,53 +29,53 @@ class SiteRecords:
 
 @dataclass(slots=True)
 class EnergyRecords:
-    """Ledger, emissions and the figures that were stated last; they change with the hour."""
+    """HourlyTotals, emissions and the figures that were stated last; they change with the hour."""
 
     factors: Factors
-    ledger: Ledger = field(default_factory=Ledger)
+    totals: HourlyTotals = field(default_factory=HourlyTotals)
     emissions: Emissions = field(default_factory=Emissions)
     _stated: tuple[object, list[Figure]] = (None, [])
     _terms: Terms | None = None
 
     def cycle(self, accounts: Accounts, values: Values, wall_s: float) -> list[Figure]:
         """Count this cycle, and state what the complete hours say."""
-        observe(accounts, self.ledger, values, wall_s)
+        observe(accounts, self.totals, values, wall_s)
         hour = int(wall_s // HOUR_S)
         about = (hour, accounts)
         if self._stated[0] != about:
             self._terms = terms_of(accounts, self.factors, hour)
             self._learn_factors()
-            self.emissions.advance(accounts, self.ledger, self.factors, hour)
-            figures = list(Statement(accounts, self.ledger, self.factors, hour).figures())
+            self.emissions.advance(accounts, self.totals, self.factors, hour)
+            figures = list(Statement(accounts, self.totals, self.factors, hour).figures())
             self._stated = about, figures
         if self._terms is not None:
-            self.ledger.settle(hour, self._terms)
-        for number in self.ledger.unsettled():  # hours that a counter was silent in
-            self.ledger.settle(number, terms_of(accounts, self.factors, number))
+            self.totals.settle(hour, self._terms)
+        for number in self.totals.unsettled():  # hours that a counter was silent in
+            self.totals.settle(number, terms_of(accounts, self.factors, number))
         now = [*self.emissions.figures(accounts), *intensity(accounts, self.factors, hour)]
         return [*self._stated[1], *now]
 
     def _learn_factors(self) -> None:
         """A factor that comes after its hour takes the place of what the hour was accounted by."""
         for hour, factor in self.factors.hourly.items():
-            entry = self.ledger.hours.get(hour)
+            entry = self.totals.hours.get(hour)
             if entry is not None and entry.terms is not None and entry.terms.factor != factor:
-                self.ledger.settle(hour, replace(entry.terms, factor=factor))
+                self.totals.settle(hour, replace(entry.terms, factor=factor))
 
     def head(self) -> Head:
         """What must survive a restart beside the hours."""
         emissions = self.emissions
-        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, dict(self.ledger.last))
+        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, dict(self.totals.last))
 
     def changed(self) -> dict[int, Hour]:
         """Hours that are not what was asked for last; `unsaved` takes it back."""
-        numbers, self.ledger.changed = self.ledger.changed, set()
-        return {number: self.ledger.hours[number] for number in numbers if number in self.ledger.hours}
+        numbers, self.totals.changed = self.totals.changed, set()
+        return {number: self.totals.hours[number] for number in numbers if number in self.totals.hours}
 
     def restore(self, head: Head, hours: dict[int, Hour]) -> None:
         """Go on from what was kept. Hourly factors that applied then are known again."""
-        self.ledger.hours = hours
-        self.ledger.last = dict(head.last)
+        self.totals.hours = hours
+        self.totals.last = dict(head.last)
         self.emissions = Emissions(head.location_g, head.market_g, head.until_hour)
         yearly = self.factors.yearly()
         for hour, entry in hours.items():

@@ -19,11 +19,11 @@ def inputs_of(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
     waiting, seen = [slot], {slot}
     for at in waiting:
         node = nodes[at]
-        if isinstance(node, Leaf) or node.first or node.lacks:
+        if isinstance(node, Leaf) or node.is_choice or node.missing_config:
             yield at
         else:
-            waiting += [each for each in (*node.need, *node.some) if each not in seen]
-            seen.update(node.need, node.some)
+            waiting += [each for each in (*node.required, *node.optional) if each not in seen]
+            seen.update(node.required, node.optional)
 
 
 class Planner:
@@ -33,7 +33,7 @@ class Planner:
         self.site = site
         self.places = places
         """Base labels of each device, without `site` and `device`."""
-        self.asked: set[str] = set()
+        self.metrics_used: set[str] = set()
         """Metrics that this plan is made of: a series of another one that comes new changes nothing."""
         self._size = 0
         self._leaves: dict[tuple[str, str], Leaf] = {}
@@ -60,7 +60,7 @@ class Planner:
     def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:
         partial: set[int] = set()
         for step in self._steps:
-            if step.some or not partial.isdisjoint(step.need) or not partial.isdisjoint(step.some):
+            if step.optional or not partial.isdisjoint(step.required) or not partial.isdisjoint(step.optional):
                 partial.add(step.slot)
         for output in self._outputs:
             if output.slot in partial:
@@ -82,7 +82,7 @@ class Planner:
         """Slot of the one series that has these labels."""
         slots = self.each(device, metric, **labels)
         if len(slots) > 1:
-            return self.step((), _sum, lacks=f"{device} has {len(slots)} series {series_key(metric, labels)}")
+            return self.step((), _sum, missing_config=f"{device} has {len(slots)} series {series_key(metric, labels)}")
         return slots[0] if slots else self._leaf(device, series_key(metric, labels))
 
     def sum_of(self, device: str, metric: str, **labels: str) -> int:
@@ -108,19 +108,19 @@ class Planner:
         """Slot of the first that is there."""
         if len(slots) == 1:
             return slots[0]
-        return self._add(Step(self._size, slots, _sum, first=True))
+        return self._add(Step(self._size, slots, _sum, is_choice=True))
 
     def step(
         self,
-        need: Iterable[int],
+        required: Iterable[int],
         compute: Compute,
         *,
-        some: Iterable[int] = (),
-        least: float = 1.0,
-        lacks: str = "",
+        optional: Iterable[int] = (),
+        min_share: float = 1.0,
+        missing_config: str = "",
     ) -> int:
         """Slot of what is computed; see `Step`."""
-        return self._add(Step(self._size, tuple(need), compute, tuple(some), least, lacks))
+        return self._add(Step(self._size, tuple(required), compute, tuple(optional), min_share, missing_config))
 
     def publish(self, metric: str, slot: int, *labels: Label) -> None:
         """Make a slot a figure of the site, a place in it, a loop: `labels` on top of the site."""
@@ -137,7 +137,7 @@ class Planner:
         return (("site", self.site), *base, ("device", device))
 
     def _matching(self, device: str, metric: str, labels: Mapping[str, str]) -> Iterable[tuple[str, dict[str, str]]]:
-        self.asked.add(metric)
+        self.metrics_used.add(metric)
         for key, found in self._index.get((device, metric), ()):
             if labels.items() <= found.items():
                 yield key, found

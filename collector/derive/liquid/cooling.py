@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from collector.derive.engine import Planner, Unknown, Value
+from collector.derive.engine import Planner, Result, Unknown, Value
 from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.site import Site
 
@@ -40,7 +40,7 @@ def healthy_pumps(planner: Planner, cdu: str) -> int:
     return planner.step(pumps, _count_healthy)
 
 
-def _count_healthy(*states: Value) -> Value:
+def _count_healthy(*states: Value) -> Result:
     if "unknown" in states:
         return Unknown("a pump's state is unknown")
     return float(sum(state in _HEALTHY for state in states))
@@ -92,7 +92,7 @@ def _dew_point_margin(planner: Planner, site: Site | None, cdu: str, paired: Map
                     device = sensor.device or sensor.id
                     points += _dew_points(planner, device, _AIR, own)
     points = list(dict.fromkeys(points)) or [planner.reading(cdu, "dcim_cdu_dew_point_celsius")]
-    margin = planner.step((supply,), lambda now, dew: now - max(dew), some=points, least=_LEAST_SENSORS)
+    margin = planner.step((supply,), lambda now, dew: now - max(dew), optional=points, min_share=_LEAST_SENSORS)
     planner.publish_of("dcim_cdu_dew_point_margin_celsius", cdu, margin)
 
 
@@ -116,16 +116,16 @@ def _by_magnus(planner: Planner, device: str, metrics: Sequence[str], labels: Ma
     return [planner.step([planner.reading(device, metric, **labels) for metric in metrics], _dew_point)]
 
 
-def _dew_point(celsius: float, humidity_ratio: float) -> Value:
+def _dew_point(celsius: float, humidity_ratio: float) -> Result:
     found = dew_point_celsius(celsius, humidity_ratio)
     return Unknown("temperature or humidity is outside of Magnus' formula") if found is None else found
 
 
-def _quotient(above: float, below: float) -> Value:
+def _quotient(above: float, below: float) -> Result:
     return above / below if below > 0 else Unknown("the rating is zero")
 
 
-def _cop(heat_w: float, power_w: float) -> Value:
+def _cop(heat_w: float, power_w: float) -> Result:
     if heat_w < LEAST_HEAT_W or power_w <= 0:
         return Unknown(f"less than {LEAST_HEAT_W:g} W of heat, or no power")
     return heat_w / power_w

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from collector.derive.engine import Planner, Unknown, Value
+from collector.derive.engine import Planner, Result, Unknown
 from collector.derive.liquid.cooling import HEAT, healthy_pumps
 from collector.derive.liquid.ride_through import RideThrough, Thermal
 from collector.derive.power import RackPower
@@ -43,10 +43,10 @@ def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], the
     return found
 
 
-def _imbalance(primary_w: float, secondary_w: float) -> Value:
+def _imbalance(primary_w: float, secondary_w: float) -> Result:
     ratio = heat_imbalance_ratio(primary_w, secondary_w)
     return Unknown(f"less than {LEAST_HEAT_W:g} W of heat") if ratio is None else ratio
 
 
-def _capture(heat_w: float, power_w: float) -> Value:
+def _capture(heat_w: float, power_w: float) -> Result:
     return heat_w / power_w if power_w >= LEAST_HEAT_W else Unknown(f"less than {LEAST_HEAT_W:g} W of power")

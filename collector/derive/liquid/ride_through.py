@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.derive.engine import Compute, Planner, Unknown, Value
+from collector.derive.engine import Compute, Planner, Result, Unknown
 from collector.derive.liquid.cooling import SUPPLY
 from collector.derive.power import RackPower
 from rackflow.fluids import volumetric_heat_capacity
@@ -148,7 +148,7 @@ class RideThrough:
             if self._site.racks[rack].liquid_share
         ]
         if liquid:
-            known = planner.step((heat,), lambda now, there: max(now, sum(there)), some=liquid, least=0.0)
+            known = planner.step((heat,), lambda now, there: max(now, sum(there)), optional=liquid, min_share=0.0)
             heat = planner.first(known, heat)
         pumps = [planner.reading(cdu, _POWER) for cdu in self._cdus[loop.id] if planner.has(cdu, _POWER)]
         return planner.first(planner.total([heat, *pumps]), heat) if pumps else heat
@@ -162,7 +162,9 @@ class RideThrough:
             if self._site.racks[rack].liquid_share
         ]
         mean = planner.step((heat,), lambda heat_w: heat_w / design_w)
-        return planner.first(planner.step((mean,), lambda now, there: max(now, *there), some=used, least=0.0), mean)
+        return planner.first(
+            planner.step((mean,), lambda now, there: max(now, *there), optional=used, min_share=0.0), mean
+        )
 
 
 def _capacity(warming: _Warming, celsius: float) -> float | None:
@@ -180,7 +182,7 @@ def _until_limit(warming: _Warming, limit_c: float, thermal: Thermal) -> Compute
     """
     warm = (1 - thermal.supply_volume_ratio) ** 2
 
-    def seconds(supply_c: float, return_c: float, heat_w: float) -> Value:
+    def seconds(supply_c: float, return_c: float, heat_w: float) -> Result:
         if heat_w < LEAST_HEAT_W:
             return Unknown(f"less than {LEAST_HEAT_W:g} W of heat")
         capacity = _capacity(warming, (supply_c + limit_c) / 2)
@@ -196,7 +198,7 @@ def _until_first(warming: _Warming, kinds: Collection[Chips], thermal: Thermal) 
     """Of several kinds of chips the first at its limit, at the density of the rack that takes most of its design power."""
     each_until = [_until_chip(warming, chips, thermal.chip_standing_ratio) for chips in kinds]
 
-    def seconds(supply_c: float, density: float, heat_w: float) -> Value:
+    def seconds(supply_c: float, density: float, heat_w: float) -> Result:
         if heat_w < LEAST_HEAT_W:
             return Unknown(f"less than {LEAST_HEAT_W:g} W of heat")
         found = [until(supply_c, density) for until in each_until]

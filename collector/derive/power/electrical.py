@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from collector.derive.engine import Label, Planner, Unknown, Value
+from collector.derive.engine import Label, Planner, Result, Unknown, Value
 from collector.derive.power.pdus import device_power, phase_current, supply_phases
 from collector.derive.power.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, Rack, Site
@@ -173,11 +173,11 @@ def _load_on_loss(planner: Planner, site: Site, rack: Rack, lost: str, slots: Ra
     if to not in slots.current[feed]:
         has = " ".join(slots.current[feed])
         what = f"site file: rack {rack.id} is on phase {phase} of feed {lost}, feed {feed} reaches it on {has} only"
-        return planner.step((), _never, lacks=what)
+        return planner.step((), _never, missing_config=what)
     limit_a = site.electrical.continuous_load_factor * site.path(rack.id, feed).breaker_a[to]  # type: ignore[index]
     currents = (slots.current[lost][phase], slots.current[feed][to])
     return planner.step(currents, lambda gone, stays, of=limit_a: (gone + stays) / of)
 
 
-def _never(*_: Value) -> Value:
+def _never(*_: Value) -> Result:
     return Unknown("the configuration lacks something")

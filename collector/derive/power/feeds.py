@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from collector.derive.engine import Compute, Planner, Unknown, Value
+from collector.derive.engine import Compute, Planner, Result, Unknown, Value
 from collector.derive.power.battery import Battery
 from collector.derive.power.electrical import RackPower, carriers
 from collector.derive.power.switches import SwitchedLoad
@@ -69,7 +69,7 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
     charge = planner.reading(ups, "dcim_ups_battery_charge_ratio")
     if sheet is None:
         lacks = f"site file: {ups} has no battery with runtimes"
-        model = planner.step((), lambda: 0.0, lacks=lacks)
+        model = planner.step((), lambda: 0.0, missing_config=lacks)
         shortest = claim
     else:
         _installed(planner, ups, sheet.installed)
@@ -88,7 +88,7 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
         planner.publish_of("dcim_ups_runtime_margin_seconds", ups, margin)
 
 
-def _beyond_start(left_s: float, source: Value = "normal", *, start_s: float) -> Value:
+def _beyond_start(left_s: float, source: Value = "normal", *, start_s: float) -> Result:
     if source == "bypass":
         return Unknown("the UPS is on bypass: it does not say whether its battery would take over")
     return left_s - start_s
@@ -109,7 +109,7 @@ def _runtime(battery: Battery, with_health: bool, with_spent: bool) -> Compute: 
     return seconds
 
 
-def _optimism(claim: float, model: float) -> Value:
+def _optimism(claim: float, model: float) -> Result:
     return claim / model - 1 if model >= 1 else Unknown("the modelled runtime is zero")
 
 
@@ -213,20 +213,20 @@ def _switched_below(
 
 def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], checks: Sequence[int]) -> None:
     """Whether everything stays up, and how many racks do not; one that certainly falls decides, whatever is unknown."""
-    verdicts = [planner.step((), _all_of(len(slots.survives[lost])), some=slots.survives[lost], least=0.0)
+    verdicts = [planner.step((), _all_of(len(slots.survives[lost])), optional=slots.survives[lost], min_share=0.0)
                 for slots in racks.values() if lost in slots.survives]  # fmt: skip
     carried = [planner.step((load,), lambda ratio: float(ratio <= 1.0)) for load in checks]
     everything = [*verdicts, *carried]
     if everything:
-        survives = planner.step((), _all_of(len(everything)), some=everything, least=0.0)
+        survives = planner.step((), _all_of(len(everything)), optional=everything, min_share=0.0)
         planner.publish("dcim_site_survives_feed_loss", survives, ("feed", lost))
     if verdicts:
-        falling = planner.step((), lambda there: float(there.count(0.0)), some=verdicts, least=1.0)
+        falling = planner.step((), lambda there: float(there.count(0.0)), optional=verdicts, min_share=1.0)
         planner.publish("dcim_site_racks_lost_on_feed_loss", falling, ("feed", lost))
 
 
 def _all_of(count: int) -> Compute:
-    def verdict(there: list[float]) -> Value:
+    def verdict(there: list[float]) -> Result:
         if 0.0 in there:
             return 0.0
         return 1.0 if len(there) == count else Unknown("not everything is known")

@@ -14,26 +14,26 @@ from collector.derive.trust.suspects import SUSTAINED_S, HoldTimer
 from rackflow.physics import dew_point_celsius
 from rackflow.site import Site
 
-_HIGHEST_FACTOR: Final = 1.15
-_LOWEST_FACTOR: Final = 0.2
+_MAX_POWER_FACTOR: Final = 1.15
+_MIN_POWER_FACTOR: Final = 0.2
 """Power over volts times amperes: physics ends at 1, and nothing in a rack, nor a UPS's filter, stays below 0.2 under load."""
-_SUM_PART: Final = 0.15
-_FLOOR_W: Final = 150.0
+_SUM_TOLERANCE: Final = 0.15
+_MIN_DIFFERENCE_W: Final = 150.0
 """What coarse readings may differ by: 0.1 A and 10 W a phase."""
-_ROOM_K: Final = 20.0
+_MAX_INLET_DEVIATION_K: Final = 20.0
 """An inlet this far from the median of its room's is not a hot spot."""
-_MOISTURE_K: Final = 10.0
+_MAX_DEW_POINT_DEVIATION_K: Final = 10.0
 """Air of a room is mixed: its dew points agree, wherever they are measured."""
-_LEAST_SENSORS: Final = 3
-_AIR: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
-_OF_ONE_PHASE: Final = ("_L1", "_L2", "_L3")
+_MIN_SENSORS: Final = 3
+_AIR_QUANTITIES: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
+_PHASE_SUFFIXES: Final = ("_L1", "_L2", "_L3")
 
 Numbers = Callable[[str, str], float | None]
 """The current value of a device's series, by device and key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Impossible:
+class Contradiction:
     """One reading, and whether it is above what it is held against; `keys` are all that were looked at."""
 
     device: str
@@ -55,7 +55,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
+class MeteredSide:
     """What measures power once: its phases, and their sum."""
 
     side: str
@@ -70,10 +70,10 @@ _SIDES: Final = (
     ("meter", "meter", "dcim_meter_", "dcim_meter_phase_power_watts", "dcim_meter_power_watts"),
 )
 """Device class, side, how its phases' metrics begin, power of a phase, total power."""
-_OF_PHASE: Final = ("current_amperes", "voltage_volts", "apparent_power_voltamperes")
+_PHASE_QUANTITIES: Final = ("current_amperes", "voltage_volts", "apparent_power_voltamperes")
 
 
-def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[Meter, ...]:
+def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[MeteredSide, ...]:
     """The sides of a device on which it measures power in more than one way."""
     found = []
     for of_class, side, begin, power, total in _SIDES:
@@ -85,15 +85,17 @@ def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[Meter
             if phase is None:
                 continue
             rest = {label: value for label, value in labels.items() if label != "phase"}
-            keys = (_only(planner.series(device, f"{begin}{what}", phase=phase, **rest)) for what in _OF_PHASE)
+            keys = (
+                _single(planner.series(device, f"{begin}{what}", phase=phase, **rest)) for what in _PHASE_QUANTITIES
+            )
             groups.setdefault(tuple(sorted(rest.items())), []).append(Phase(phase, key, *keys))
         for labels_of, phases in groups.items():
-            whole = _only(each for each in planner.series(device, total, **dict(labels_of)) if "phase" not in each[1])
-            found.append(Meter(side, tuple(phases), whole))
+            whole = _single(each for each in planner.series(device, total, **dict(labels_of)) if "phase" not in each[1])
+            found.append(MeteredSide(side, tuple(phases), whole))
     return tuple(found)
 
 
-def _only(series: Iterable[tuple[str, Mapping[str, str]]]) -> str:
+def _single(series: Iterable[tuple[str, Mapping[str, str]]]) -> str:
     keys = [key for key, _ in series]
     return keys[0] if len(keys) == 1 else ""
 
@@ -106,11 +108,11 @@ def plan_air(planner: Planner, site: Site) -> dict[str, tuple["AirSensor", ...]]
         if sensor.measures != "air" or room is None:
             continue
         device, own = sensor.device or sensor.id, {"sensor": sensor.sensor} if sensor.sensor else {}
-        keys = (_only(planner.series(device, f"dcim_env_{what}", **own)) for what in _AIR)
+        keys = (_single(planner.series(device, f"dcim_env_{what}", **own)) for what in _AIR_QUANTITIES)
         found = AirSensor(device, sensor.sensor or "1", sensor.position == "outlet", *keys)
         if found.temperature or found.dew_point:
             rooms.setdefault(room, []).append(found)
-    return {room: tuple(sensors) for room, sensors in rooms.items() if len(sensors) >= _LEAST_SENSORS}
+    return {room: tuple(sensors) for room, sensors in rooms.items() if len(sensors) >= _MIN_SENSORS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,11 @@ class Contradictions:
 
     suspects: set[tuple[str, str]] = field(default_factory=set)
     named: set[tuple[str, str]] = field(default_factory=set)
-    _lasting: HoldTimer = field(default_factory=HoldTimer)
+    _sustained: HoldTimer = field(default_factory=HoldTimer)
 
-    def look(
+    def update(
         self,
-        meters: Mapping[str, Sequence[Meter]],
+        meters: Mapping[str, Sequence[MeteredSide]],
         rooms: Mapping[str, Sequence[AirSensor]],
         numbers: Numbers,
         life_s: Callable[[str, str], float],
@@ -143,7 +145,7 @@ class Contradictions:
     ) -> None:
         """One cycle. `life_s` is the shelf life of a series, three polls."""
         self.suspects, self.named = set(), set()
-        impossible: set[Impossible] = set()
+        impossible: set[Contradiction] = set()
         for device, sides in meters.items():
             for meter in sides:
                 impossible.update(impossible_power(meter, device, numbers))
@@ -152,8 +154,8 @@ class Contradictions:
         patience = {
             each: max(SUSTAINED_S, 2 * max(life_s(each.device, key) for key in each.keys)) for each in impossible
         }
-        lasting = list(self._lasting.of(patience, now))
-        phases = {(each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_OF_ONE_PHASE)}
+        lasting = list(self._sustained.update(patience, now))
+        phases = {(each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_PHASE_SUFFIXES)}
         for each in lasting:
             # Where a phase is off, its sum must be: that acquits the total.
             if not each.name.endswith("_total_power") or (each.device, each.name.partition("_")[0]) not in phases:
@@ -161,7 +163,7 @@ class Contradictions:
                 self.named.add((each.device, each.name))
 
 
-def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[Impossible]:
+def impossible_power(meter: MeteredSide, device: str, numbers: Numbers) -> Iterator[Contradiction]:
     """Power that volts and amperes do not carry, and sums that are none."""
     powers: list[float | None] = []
     for phase in meter.phases:
@@ -174,35 +176,37 @@ def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[Im
         # A device that measures apparent power as well says which of both is off.
         above, keys = abs(power) > abs(volts * current), (phase.power, phase.current, phase.voltage)
         if apparent is None or not _fits(power, apparent):
-            yield Impossible(device, phase.power, f"{meter.side}_power_{phase.name}", above, keys)
+            yield Contradiction(device, phase.power, f"{meter.side}_power_{phase.name}", above, keys)
         if apparent is None or _fits(power, apparent):
-            yield Impossible(device, phase.current, f"{meter.side}_current_{phase.name}", above, keys)
+            yield Contradiction(device, phase.current, f"{meter.side}_current_{phase.name}", above, keys)
     total = numbers(device, meter.total) if meter.total else None
     known = [power for power in powers if power is not None]
     if total is None or len(known) < len(powers):
         return
     whole = sum(known)
-    if abs(total - whole) > _FLOOR_W + _SUM_PART * max(abs(total), abs(whole)):
+    if abs(total - whole) > _MIN_DIFFERENCE_W + _SUM_TOLERANCE * max(abs(total), abs(whole)):
         parts = (meter.total, *(phase.power for phase in meter.phases))
-        yield Impossible(device, meter.total, f"{meter.side}_total_power", total > whole, parts)
+        yield Contradiction(device, meter.total, f"{meter.side}_total_power", total > whole, parts)
 
 
 def _fits(power: float, apparent: float) -> bool:
     power, apparent = abs(power), abs(apparent)
-    return _LOWEST_FACTOR * apparent - _FLOOR_W <= power <= _HIGHEST_FACTOR * apparent + _FLOOR_W
+    return _MIN_POWER_FACTOR * apparent - _MIN_DIFFERENCE_W <= power <= _MAX_POWER_FACTOR * apparent + _MIN_DIFFERENCE_W
 
 
-def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[Impossible]:
+def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[Contradiction]:
     """What is far from what the other sensors of the room say."""
     front = [each for each in sensors if not each.behind_rack and each.temperature]
-    for each, above in _far(front, [numbers(each.device, each.temperature) for each in front], _ROOM_K):
+    for each, above in _outliers(
+        front, [numbers(each.device, each.temperature) for each in front], _MAX_INLET_DEVIATION_K
+    ):
         for key in (each.temperature, each.dew_point):
             if key:
-                yield Impossible(each.device, key, f"temperature_{each.name}", above, (each.temperature,))
-    for each, above in _far(sensors, [_dew_point(each, numbers) for each in sensors], _MOISTURE_K):
+                yield Contradiction(each.device, key, f"temperature_{each.name}", above, (each.temperature,))
+    for each, above in _outliers(sensors, [_dew_point(each, numbers) for each in sensors], _MAX_DEW_POINT_DEVIATION_K):
         for key in (each.humidity, each.dew_point):
             if key:
-                yield Impossible(each.device, key, f"humidity_{each.name}", above, (key,))
+                yield Contradiction(each.device, key, f"humidity_{each.name}", above, (key,))
 
 
 def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:
@@ -212,11 +216,11 @@ def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:
     return dew_point_celsius(celsius, humidity) if celsius is not None and humidity is not None else None
 
 
-def _far(
+def _outliers(
     sensors: Sequence[AirSensor], values: Sequence[float | None], limit: float
 ) -> Iterator[tuple[AirSensor, bool]]:
     known = [value for value in values if value is not None]
-    if len(known) < _LEAST_SENSORS:
+    if len(known) < _MIN_SENSORS:
         return
     middle = median(known)
     for sensor, value in zip(sensors, values, strict=True):

@@ -1,4 +1,4 @@
-"""A two-sided CUSUM test (Page, 1954): tells when a ratio has left the level that it was learned at."""
+"""A two-sided CUSUM test (Page, 1954): tells when a ratio has left the level that it was minutes_learned at."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Cusum:
     """Samples are averaged over minutes; the mean of the first hour is the level. Page (1954)."""
 
     level: float = 0.0
-    learned: int = 0
+    minutes_learned: int = 0
     above: float = 0.0
     below: float = 0.0
     recent: float = 0.0
@@ -29,29 +29,29 @@ class Cusum:
         """Whether the ratio has drifted."""
         return max(self.above, self.below) >= LIMIT
 
-    def leans(self, *, up: bool) -> bool:
+    def has_shifted(self, *, up: bool) -> bool:
         """Whether it is on its way in this direction: enough to bear another one out that has arrived."""
         return (self.above if up else self.below) >= LIMIT / 4
 
     @property
     def trained(self) -> bool:
         """Whether the level is known."""
-        return self.learned >= LEARN_MINUTES
+        return self.minutes_learned >= LEARN_MINUTES
 
     def sample(self, value: float, now: float) -> None:
         """One sample at `now`, seconds."""
         minute = int(now // _MINUTE_S)
         if minute != self._minute and self._count:
-            self._take(self._sum / self._count)
+            self._add_minute(self._sum / self._count)
             self._sum, self._count = 0.0, 0
         self._minute = minute
         self._sum += value
         self._count += 1
 
-    def _take(self, mean: float) -> None:
+    def _add_minute(self, mean: float) -> None:
         if not self.trained:
-            self.learned += 1
-            self.level += (mean - self.level) / self.learned
+            self.minutes_learned += 1
+            self.level += (mean - self.level) / self.minutes_learned
             return
         deviation = mean - self.level
         self.recent += _RECENT * (deviation - self.recent)

@@ -4,9 +4,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 HOUR_S = 3600.0
-CHANGE_AT = 2.0
+CLOGGED_RATIO = 2.0
 _TREND_HOURS = 14 * 24
-_LEAST_HOURS = 24
+_MIN_TREND_HOURS = 24
 LONGEST_S = 365 * 86_400.0
 _BLOCK_S = 300.0
 PEAK_DAYS = 30
@@ -14,7 +14,7 @@ _DAY_S = 86_400.0
 
 
 @dataclass(slots=True)
-class Mean:
+class PeriodMean:
     """The mean of what falls into one period of `length_s`; `add` returns the mean of the period that has ended."""
 
     length_s: float
@@ -34,10 +34,10 @@ class Mean:
 
 
 @dataclass(slots=True)
-class Level:
+class FiveMinuteMean:
     """The mean of the last five minutes that were complete: of two readings that are not of one moment, as loads step."""
 
-    _block: Mean = field(default_factory=lambda: Mean(_BLOCK_S))
+    _block: PeriodMean = field(default_factory=lambda: PeriodMean(_BLOCK_S))
     _ended: int = 0
     _last: float | None = None
 
@@ -55,7 +55,7 @@ class Level:
 class Clogging:
     """Of one filter: resistance over the lowest hourly mean, and when it reaches the limit."""
 
-    _hour: Mean = field(default_factory=lambda: Mean(HOUR_S))
+    _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S))
     _means: deque[tuple[float, float]] = field(default_factory=lambda: deque[tuple[float, float]](maxlen=_TREND_HOURS))
     _clean: float | None = None
     _running_s: float = 0.0
@@ -66,7 +66,7 @@ class Clogging:
             if running_s < self._running_s:
                 self._means.clear()
                 self._clean = None
-                self._hour = Mean(HOUR_S)
+                self._hour = PeriodMean(HOUR_S)
             self._running_s = running_s
         mean = self._hour.add(resistance, wall_s)
         if mean is not None:
@@ -77,26 +77,26 @@ class Clogging:
         """Last hourly mean over the lowest; None before an hour has passed."""
         return self._means[-1][1] / self._clean if self._clean else None
 
-    def left_s(self) -> float | None:
+    def time_to_limit_s(self) -> float | None:
         """Seconds until the ratio is 2 by the least-squares line of two weeks; None before a day has passed."""
         ratio = self.ratio()
-        if ratio is None or self._clean is None or len(self._means) < _LEAST_HOURS:
+        if ratio is None or self._clean is None or len(self._means) < _MIN_TREND_HOURS:
             return None
         count = len(self._means)
         mean_t = sum(at for at, _ in self._means) / count
         mean_r = sum(each for _, each in self._means) / count
         spread = sum((at - mean_t) ** 2 for at, _ in self._means)
         slope = sum((at - mean_t) * (each - mean_r) for at, each in self._means) / spread / self._clean
-        if ratio >= CHANGE_AT:
+        if ratio >= CLOGGED_RATIO:
             return 0.0
-        return min((CHANGE_AT - ratio) / slope, LONGEST_S) if slope > 0 else LONGEST_S
+        return min((CLOGGED_RATIO - ratio) / slope, LONGEST_S) if slope > 0 else LONGEST_S
 
 
 @dataclass(slots=True)
-class Peak:
+class PeakPower:
     """The highest five-minute mean of each of the last 30 days."""
 
-    _block: Mean = field(default_factory=lambda: Mean(_BLOCK_S))
+    _block: PeriodMean = field(default_factory=lambda: PeriodMean(_BLOCK_S))
     _days: dict[int, float] = field(default_factory=dict)
     _blocks: int = 0
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from collector.derive.config import CarbonConfig
 from collector.derive.energy.accounting import without_overlap
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
-from collector.derive.energy.hourly import HOUR_S, Ledger
+from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
 from collector.records.file import Snapshot
@@ -77,7 +77,7 @@ def test_an_hour_without_the_it_meter_does_not_count() -> None:
 
 
 def test_a_counter_that_restarts_or_rests_does_not_invent_energy() -> None:
-    ledger = Ledger()
+    ledger = HourlyTotals()
     ledger.count("x", 1000.0, 3600.0)
     ledger.count("x", 10.0, 4000.0)
     assert ledger.hours == {}
@@ -89,7 +89,7 @@ def test_a_counter_that_restarts_or_rests_does_not_invent_energy() -> None:
 
 
 def test_power_is_integrated_and_a_gap_in_it_is_not_covered() -> None:
-    ledger = Ledger()
+    ledger = HourlyTotals()
     for at in range(0, 3601, 10):
         ledger.integrate("p", 1000.0, 7200.0 + at)
     assert ledger.hours[2].amount["p"] == pytest.approx(KWH)
@@ -176,13 +176,13 @@ def test_without_it_meters_rack_pdus_count_as_category_two_and_a_loop_has_its_ow
 def test_the_books_survive_a_restart(tmp_path: Path, open_books: OpenBooks) -> None:
     readings = Readings()
     end = run(readings, 2.0, 120, 100)
-    books = readings.engine.books
+    books = readings.engine.energy_records
     file = open_books(tmp_path / "books.db")
     file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()
     kept = open_books(tmp_path / "books.db").sites["t1"]
-    later.engine.books.restore(kept.head, kept.hours)
+    later.engine.energy_records.restore(kept.head, kept.hours)
     figures = later.figures(now=end + 1)
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == pytest.approx(1.2)
     total = figures["carbon_emissions_grams_total{scope_method=location}"].value
@@ -190,7 +190,7 @@ def test_the_books_survive_a_restart(tmp_path: Path, open_books: OpenBooks) -> N
 
 
 def test_late_readings_part_a_gap_and_leave_its_sum() -> None:
-    ledger = Ledger()
+    ledger = HourlyTotals()
     ledger.count("x", 1000.0, 0.0)
     assert not ledger.refine("x", 1100.0, 3600.0)  # the gap is still open
     ledger.count("x", 1400.0, 4 * 3600.0)
@@ -208,7 +208,7 @@ def test_late_readings_part_a_gap_and_leave_its_sum() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 50_000), st.floats(0, 1)), max_size=30))
 def test_whatever_comes_late_leaves_energy_and_time_as_they_are(late: list[tuple[float, float]]) -> None:
-    ledger = Ledger()
+    ledger = HourlyTotals()
     ledger.count("x", 0.0, 0.0)
     ledger.count("x", 1e6, 50_000.0)
     for at, share in late:
@@ -222,16 +222,16 @@ def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path
     readings = Readings()
     end = run(readings, 1.0, 120, 100)
     file = open_books(tmp_path / "books.db")
-    books = readings.engine.books
+    books = readings.engine.energy_records
     file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()  # three hours later, and the meters went on
     kept = open_books(tmp_path / "books.db").sites["t1"]
-    later.engine.books.restore(kept.head, kept.hours)
+    later.engine.energy_records.restore(kept.head, kept.hours)
     counter = "dcim_meter_energy_joules_total{direction=import,role=facility}"
     assert not later.engine.late("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet
     run(later, 5.0, 120, 100, start=end + 3 * HOUR_S)
-    hours = later.engine.books.ledger.hours
+    hours = later.engine.energy_records.totals.hours
     assert [hours[FIRST_HOUR + at].amount["facility:meter-main"] for at in range(5)] == pytest.approx([120 * KWH] * 5)
     assert hours[FIRST_HOUR + 2].terms is not None  # the collector was away, and the hour has its factor
     # In truth all of it was used in the second hour.
@@ -241,7 +241,7 @@ def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path
     amounts = [hours[FIRST_HOUR + at].amount["facility:meter-main"] / KWH for at in range(5)]
     assert amounts == pytest.approx([120, 360, 0, 0, 120], abs=1e-6)
     assert not hours[FIRST_HOUR + 1].spread_s.get("facility:meter-main")
-    assert later.engine.books.changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
+    assert later.engine.energy_records.changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
 
 
 def test_factors_are_read_from_a_file_and_from_an_answer() -> None:
@@ -278,12 +278,12 @@ def test_a_meter_that_only_exports_has_no_import_to_count() -> None:
             values = {f"meter_energy_joules_total{{direction={direction},role=facility}}": 1e9 + at}
             readings.take("meter-main", values, START + at, device_class="meter", interval_s=600.0)
             readings.figures(START + at)
-        counted.append([entry.amount for entry in readings.engine.books.ledger.hours.values()])
+        counted.append([entry.amount for entry in readings.engine.energy_records.totals.hours.values()])
     assert counted == [[], [{"facility:meter-main": 600.0}]]
 
 
 def test_loops_are_kept_for_a_day_and_the_site_for_a_year() -> None:
-    ledger = Ledger()
+    ledger = HourlyTotals()
     for hour in (0, 1, 30):
         for quantity in ("facility:m", "racks:l"):
             ledger.count(quantity, float(hour), hour * 3600.0)

@@ -68,7 +68,7 @@ class Site:
         latest, keys = Latest(100_000), SeriesKeys()
         engine = SiteFigures("edge", parse_site(text, "edge"), Settings(hourly=dict(self.hourly)))
         if (kept := file.sites.get("edge")) is not None:
-            engine.books.restore(kept.head, kept.hours)
+            engine.energy_records.restore(kept.head, kept.hours)
         poll_counts = PollCounts(file.enrolled)
         for at in range(round(start_h * 3600 / STEP_S), round((start_h + hours) * 3600 / STEP_S) + 1):
             at_h = at * STEP_S / 3600
@@ -78,7 +78,7 @@ class Site:
             engine.cycle(latest, at * STEP_S, self.now_s)
             if at % 4 == 0:
                 poll_counts.expect(self.now_s, {})
-                books = SiteRecords(engine.books.head(), engine.books.changed())
+                books = SiteRecords(engine.energy_records.head(), engine.energy_records.changed())
                 file.save(Snapshot({"edge": books}, poll_counts.take(), poll_counts.enrolled))
         file.close(ended=True)
 
