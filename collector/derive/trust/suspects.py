@@ -1,8 +1,9 @@
-"""Detects sensor readings that cannot be trusted: frozen, drifting, or physically impossible.
+"""Detects sensor readings of a CDU that cannot be trusted: frozen, drifting, or physically impossible.
 
 A suspect reading is left out of every derived figure, so a false positive hides an answer that an operator needs. All limits are
 therefore slow and one-sided. Tests keep two promises: 48 simulated healthy hours raise nothing, and a flow meter drifting by 1 % an
-hour is named before it is 10 % off. No clock: `now` is an argument.
+hour is named before it is 10 % off. No clock: `now` is an argument, monotonic seconds. Nothing here survives a restart: what is
+learned would be wrong if a sensor was exchanged meanwhile.
 """
 
 import math
@@ -25,28 +26,49 @@ _TEMPERATURES = {
     loop: tuple(f"{_CDU}{end}_temperature_celsius{{loop={loop}}}" for end in ("supply", "return"))
     for loop in ("primary", "secondary")
 }
+# No healthy flow meter or temperature probe in a running loop shows exactly the same number for an hour; noise alone moves it.
 _FROZEN_AFTER_S = 3600.0
+# How many times longer than its longest rest so far a value may stay unchanged. A fixed time alone would accuse coarse sensors: at
+# steady load a probe in steps of 0.1 K rests for minutes (four, in the simulated hall), one in whole degrees for a large part of an
+# hour. @REST@ A chosen factor: higher would leave a stuck probe in the figures for a day.
 _FROZEN_REST_FACTOR = 50.0
+# Before a value has changed this often, its longest rest says little about how it moves. Chosen: a few minutes of polls for most sensors.
 _MIN_CHANGES = 20
+# How long a contradiction must last. Values of one batch are polled up to one interval apart, so a load step makes them contradict each
+# other for a poll or two; power and cooling are polled every 1 to 10 s by default, so a minute is at least six polls.
 SUSTAINED_S = 60.0
+# m3/s below which a loop counts as standing: 6 L/min, where meters read low or creep about zero. CDUs move 100 L/min and more.
 _NO_FLOW_M3_PER_S = 1e-4
+# Coolant cannot return colder than it was supplied. 2 K covers two class B probes (0.3 K + 0.005 * t: 0.5 K each at 40 degC, IEC 60751)
+# and the moment in which a change of supply temperature has not yet come round.
 _MIN_RETURN_RISE_K = -2.0
+# Share of the highest heat seen below which the balance is not judged: heat lost to the air and to pipes does not fall with the load,
+# so it is a larger part of a small one and would look like a drift.
 _MIN_LOAD_SHARE = 0.2
+# Heat reaches the CDU after the power that made it, and what was stored in chips and coolant comes out later still, but at no higher
+# rate than it went in. It is therefore compared with the highest power of this many minutes. Coolant turns over in one or two minutes.
 _HEAT_DELAY_MINUTES = 10
+# Heat in the liquid over electrical power of the racks that it cools. Physics ends at 1 plus the pumps' part; the rest is for meters
+# (about 1 % power, 5 % flow, 0.1 K steps of a rise of 5 to 10 K). @CAPTURE@ Wrong scales, factors of 10, are far beyond.
 _MAX_HEAT_CAPTURE_RATIO = 1.3
+# Pumps that start again bring hot coolant for one or two turns of the loop: real heat, and more than the racks take at that moment.
 _RESTART_HEAT_S = 120.0
-"""Pumps that start again bring hot coolant for one or two turns of the loop."""
+# How far two ratios must both have moved to count as moved together, as a logarithm: 5 %, where a drift is named anyway and which
+# healthy units stay below (0.7 % in 48 simulated hours).
 _MIN_SHARED_DRIFT = 0.05
 
 
 @dataclass(slots=True)
 class HoldTimer:
-    """Since when things hold without a break: what holds for long enough is no accident of polls of several moments."""
+    """Reports conditions that have held without interruption for their required time.
+
+    One batch mixes values polled up to an interval apart, so a contradiction seen once may come from a load step; one that lasts does not.
+    """
 
     _since: dict[Hashable, float] = field(default_factory=dict)
 
     def update(self, holding: Mapping[Condition, float], now: float) -> Iterator[Condition]:
-        """Of all that holds at `now`, what has done so for as many seconds as it is given."""
+        """Yield each condition that has held for its number of seconds, the mapping's value. Those that are not in it start anew."""
         for gone in self._since.keys() - holding.keys():
             del self._since[gone]
         for each, least_s in holding.items():
@@ -56,7 +78,7 @@ class HoldTimer:
 
 @dataclass(slots=True)
 class _Stillness:
-    """How one series moves: it is frozen when it rests far longer than it ever did. Coarse sensors rest long."""
+    """How long one series stays unchanged: it is frozen when it does so far longer than ever before."""
 
     value: float = math.nan
     since: float = 0.0
@@ -64,29 +86,30 @@ class _Stillness:
     changes: int = 0
 
     def update(self, value: float, now: float) -> bool:
+        """Take the current value; return whether it is frozen."""
         if value != self.value:
-            if self.changes:
+            if self.changes:  # nothing rested before the first value
                 self.longest_s = max(self.longest_s, now - self.since)
             self.changes += 1
             self.value, self.since = value, now
-        rests_s = now - self.since
-        return (
-            self.changes > _MIN_CHANGES
-            and value != 0
-            and rests_s > max(_FROZEN_AFTER_S, _FROZEN_REST_FACTOR * self.longest_s)
-        )
+        if self.changes <= _MIN_CHANGES or value == 0:  # a loop at rest shows no flow for hours
+            return False
+        return now - self.since > max(_FROZEN_AFTER_S, _FROZEN_REST_FACTOR * self.longest_s)
 
 
 @dataclass(slots=True)
 class _TenMinuteMaximum:
-    """The highest of ten minutes: heat that has been stored comes out at no higher rate than it went in."""
+    """The highest power of the last ten minutes, to compare heat with (see `_HEAT_DELAY_MINUTES`)."""
 
     _minutes: deque[tuple[int, float]] = field(
         default_factory=lambda: deque[tuple[int, float]](maxlen=_HEAT_DELAY_MINUTES)
     )
 
     def update(self, value: float | None, now: float) -> float | None:
-        """With this sample; None before ten minutes have been seen in a row."""
+        """Take the current power, W; return the highest, or None before ten minutes have been seen in a row.
+
+        A gap of a minute starts anew: the power in it may have been higher than any that was seen.
+        """
         minute, minutes = int(now // 60), self._minutes
         if value is None or (minutes and minute > minutes[-1][0] + 1):
             minutes.clear()
@@ -100,21 +123,29 @@ class _TenMinuteMaximum:
 
 @dataclass(slots=True)
 class CduWatch:
-    """What is remembered of one CDU. `suspects` are series keys with the reason; `named` what an operator is told."""
+    """Watches one CDU from cycle to cycle."""
 
     suspects: dict[str, Reason] = field(default_factory=dict)
+    """Keys of the series that no figure may use now, with the reason."""
     named: dict[str, Reason] = field(default_factory=dict)
+    """Readings that an operator is shown as suspect, with the reason."""
     _stillness: dict[str, _Stillness] = field(default_factory=dict)
     _balance: Cusum = field(default_factory=Cusum)
+    """Heat of the secondary over that of the primary side: constant but for losses, so it shows that one of the two drifts."""
     _pumping: Cusum = field(default_factory=Cusum)
+    """Secondary flow over pump speed: constant in a loop whose valves do not move, so it shows the flow meter."""
     _capture: Cusum = field(default_factory=Cusum)
+    """Secondary heat over the racks' power: constant as long as the same racks are cooled."""
     _sustained: HoldTimer = field(default_factory=HoldTimer)
     _excess_heat: HoldTimer = field(default_factory=HoldTimer)
     _power: _TenMinuteMaximum = field(default_factory=_TenMinuteMaximum)
     _highest_heat_w: float = 0.0
 
     def update(self, held: Mapping[str, Reading], now: float, power_w: float | None) -> None:
-        """One cycle. `power_w` is the electrical power of the racks that this CDU alone cools, if it is known."""
+        """Judge the latest readings. `power_w` is the electrical power of the racks that this CDU cools, None if unknown.
+
+        A stale reading is not judged: it would look frozen.
+        """
         current = {key: each.value for key, each in held.items() if key.startswith(_CDU) and now < each.expires_at}
         numbers = {key: value for key, value in current.items() if isinstance(value, float | int)}
         self.named = {}
@@ -142,7 +173,8 @@ class CduWatch:
         for loop, flow in FLOW.items():
             if numbers.get(flow, 0.0) > _NO_FLOW_M3_PER_S and numbers.get(DELTA[loop], 0.0) < _MIN_RETURN_RISE_K:
                 holding[loop] = (f"{loop}_temperature", [*_TEMPERATURES[loop], *_computed_from(flow)])
-                self.suspects.update(dict.fromkeys(holding[loop][1], "impossible"))  # all of one poll: at once
+                # Left out at once, and named after a minute: the three values come from one poll, so no load step explains them.
+                self.suspects.update(dict.fromkeys(holding[loop][1], "impossible"))
         for what in self._sustained.update(dict.fromkeys(holding, SUSTAINED_S), now):
             self._suspect(holding[what][0], "impossible", holding[what][1])
         most_w = self._power.update(power_w, now)
@@ -155,7 +187,6 @@ class CduWatch:
     def _drifting(self, numbers: Mapping[str, float], now: float, power_w: float | None) -> None:
         secondary_w, primary_w = (numbers.get(HEAT[loop], 0.0) for loop in ("secondary", "primary"))
         self._highest_heat_w = max(self._highest_heat_w, secondary_w)
-        # Losses to the air and to pipes weigh more at low load: there the balance says nothing.
         if secondary_w >= max(LEAST_HEAT_W, _MIN_LOAD_SHARE * self._highest_heat_w):
             if primary_w >= LEAST_HEAT_W:
                 self._balance.sample(math.log(secondary_w / primary_w), now)
@@ -174,14 +205,19 @@ class CduWatch:
             and capture.alarmed
             and _moved_together(pumping.recent, capture.recent)
         ):
-            # Where the unit does not show its primary side: of all that changes, only the meter moves both by the same.
+            # The unit does not show its primary side, so there is no balance. Both other ratios have the secondary flow in them, and
+            # only a drifting flow meter moves both by the same: a clogging filter moves the first alone, racks added the second.
             self._suspect("secondary_flow", "drifting", [FLOW["secondary"], *_computed_from(FLOW["secondary"])])
         if self._balance.alarmed:
             for reading, keys in self._drifting_side():
                 self._suspect(reading, "drifting", keys)
 
     def _drifting_side(self) -> Iterable[tuple[str, list[str]]]:
-        """Who left the balance of both loops: a third quantity that agrees with one side acquits it."""
+        """Which side has left the balance of both loops, as readings and the series that hang on them.
+
+        The balance alone cannot tell. A third ratio that moved the same way accuses the secondary side; one that is trained and did not
+        move confirms it, so the primary side is wrong. Without any, both are suspect.
+        """
         second = [FLOW["secondary"], *_computed_from(FLOW["secondary"])]
         first = [FLOW["primary"], *_computed_from(FLOW["primary"])]
         up = self._balance.above > self._balance.below
@@ -200,18 +236,19 @@ class CduWatch:
 
 
 def _moved_together(one: float, other: float) -> bool:
-    """Whether two ratios, as logarithms, have moved the same way and about as far."""
+    """Whether two ratios, as logarithms, have moved the same way and about as far, within a factor of two."""
     least, most = sorted((abs(one), abs(other)))
     return one * other > 0 and least > _MIN_SHARED_DRIFT and most < 2 * least
 
 
 def _computed_from(key: str) -> list[str]:
-    """Condition the agent computes from a reading is no better than it."""
+    """Series that the agent computes from this reading: as untrustworthy as it is."""
     loop = "primary" if "loop=primary" in key else "secondary"
     return [HEAT[loop], f"{_CDU}flow_per_heat_cubic_meters_per_joule{{loop={loop}}}", f"{_CDU}heat_imbalance_ratio"]
 
 
 def _reading_name(key: str) -> str:
+    """`secondary_flow` for the series key of that flow: the label `reading`, which is contract."""
     loop = "primary" if "loop=primary" in key else "secondary"
     quantity = key.removeprefix(_CDU).partition("_cubic")[0].partition("_celsius")[0].partition("{")[0]
     return f"{loop}_{quantity}"
