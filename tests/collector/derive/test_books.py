@@ -52,14 +52,14 @@ def test_a_factor_that_comes_after_its_hour_takes_its_place() -> None:
     day = Day(settings=Settings(hourly=hourly))
     day.run(2)
     books = day.readings.engine.energy_records
-    books.changed()
+    books.take_changed()
     late = Factor(100.0, 0.9, estimated=False, source="f")
     hourly[FIRST_HOUR] = late
     hourly[FIRST_HOUR + 100] = late  # of an hour that is yet to come
     day.run(1)
     factors = [entry.terms.factor for entry in books.totals.hours.values() if entry.terms is not None]
     assert factors[:2] == [late, YEARLY]
-    assert FIRST_HOUR in books.changed()
+    assert FIRST_HOUR in books.take_changed()
     assert FIRST_HOUR + 100 not in books.totals.hours
 
 
@@ -100,10 +100,10 @@ def test_what_changed_is_given_once() -> None:
     day = Day()
     day.run(2.5)
     books = day.readings.engine.energy_records
-    assert sorted(books.changed()) == [FIRST_HOUR, FIRST_HOUR + 1, FIRST_HOUR + 2]
-    assert books.changed() == {}
+    assert sorted(books.take_changed()) == [FIRST_HOUR, FIRST_HOUR + 1, FIRST_HOUR + 2]
+    assert books.take_changed() == {}
     day.run(0.5)
-    assert FIRST_HOUR + 2 in books.changed()
+    assert FIRST_HOUR + 2 in books.take_changed()
 
 
 def test_the_head_holds_emissions_and_the_last_reading_of_each_quantity() -> None:

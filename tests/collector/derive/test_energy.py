@@ -178,7 +178,7 @@ def test_the_books_survive_a_restart(tmp_path: Path, open_books: OpenBooks) -> N
     end = run(readings, 2.0, 120, 100)
     books = readings.engine.energy_records
     file = open_books(tmp_path / "books.db")
-    file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
+    file.save(Snapshot({"t1": SiteRecords(books.head(), books.take_changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()
     kept = open_books(tmp_path / "books.db").sites["t1"]
@@ -223,7 +223,7 @@ def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path
     end = run(readings, 1.0, 120, 100)
     file = open_books(tmp_path / "books.db")
     books = readings.engine.energy_records
-    file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
+    file.save(Snapshot({"t1": SiteRecords(books.head(), books.take_changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()  # three hours later, and the meters went on
     kept = open_books(tmp_path / "books.db").sites["t1"]
@@ -241,7 +241,7 @@ def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path
     amounts = [hours[FIRST_HOUR + at].amount["facility:meter-main"] / KWH for at in range(5)]
     assert amounts == pytest.approx([120, 360, 0, 0, 120], abs=1e-6)
     assert not hours[FIRST_HOUR + 1].spread_s.get("facility:meter-main")
-    assert later.engine.energy_records.changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
+    assert later.engine.energy_records.take_changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
 
 
 def test_factors_are_read_from_a_file_and_from_an_answer() -> None:

@@ -172,20 +172,20 @@ def test_a_window_ends_before_the_present_hour() -> None:
 
 def test_an_hour_is_settled_once_and_saved_when_it_changes() -> None:
     totals = counted((0.0, 0.0), (60.0, 10.0))
-    assert totals.unsettled() == [0]
+    assert totals.without_terms() == [0]
     totals.changed.clear()
-    totals.settle(0, TERMS)
+    totals.set_terms(0, TERMS)
     assert (totals.changed, totals.hours[0].terms) == ({0}, TERMS)
-    assert totals.unsettled() == []
+    assert totals.without_terms() == []
     totals.changed.clear()
-    totals.settle(0, TERMS)
-    totals.settle(5, TERMS)  # nothing was counted in it
+    totals.set_terms(0, TERMS)
+    totals.set_terms(5, TERMS)  # nothing was counted in it
     assert totals.changed == set()
     assert totals.hours.keys() == {0}
     totals.count("x", 20.0, 120.0)
     assert totals.changed == {0}
     totals.changed.add(77)
-    assert totals.unsettled() == []
+    assert totals.without_terms() == []
 
 
 def test_every_hour_that_late_energy_moves_is_saved_again() -> None:

@@ -78,7 +78,7 @@ class Site:
             engine.cycle(latest, at * STEP_S, self.now_s)
             if at % 4 == 0:
                 poll_counts.expect(self.now_s, {})
-                books = SiteRecords(engine.energy_records.head(), engine.energy_records.changed())
+                books = SiteRecords(engine.energy_records.head(), engine.energy_records.take_changed())
                 file.save(Snapshot({"edge": books}, poll_counts.take(), poll_counts.enrolled))
         file.close(ended=True)
 
