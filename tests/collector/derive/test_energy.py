@@ -229,7 +229,7 @@ def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path
     kept = open_books(tmp_path / "books.db").sites["t1"]
     later.engine.energy_records.restore(kept.head, kept.hours)
     counter = "dcim_meter_energy_joules_total{direction=import,role=facility}"
-    assert not later.engine.late("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet
+    assert not later.engine.refine("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet
     run(later, 5.0, 120, 100, start=end + 3 * HOUR_S)
     hours = later.engine.energy_records.totals.hours
     assert [hours[FIRST_HOUR + at].amount["facility:meter-main"] for at in range(5)] == pytest.approx([120 * KWH] * 5)
@@ -237,7 +237,7 @@ def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path
     # In truth all of it was used in the second hour.
     for at in range(0, 10_800, 600):
         passed_j = min(at, 3600) / 3600 * 3 * 120 * KWH
-        assert later.engine.late("meter-main", {counter: 1e9 + 120 * KWH + passed_j}, WALL_S + end + at)
+        assert later.engine.refine("meter-main", {counter: 1e9 + 120 * KWH + passed_j}, WALL_S + end + at)
     amounts = [hours[FIRST_HOUR + at].amount["facility:meter-main"] / KWH for at in range(5)]
     assert amounts == pytest.approx([120, 360, 0, 0, 120], abs=1e-6)
     assert not hours[FIRST_HOUR + 1].spread_s.get("facility:meter-main")
