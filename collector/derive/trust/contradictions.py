@@ -28,7 +28,8 @@ _SUM_TOLERANCE: Final = 0.15
 # for up to three phases. At low load this, and not the tolerance above, decides.
 _MIN_DIFFERENCE_W: Final = 150.0
 # An inlet this far from the median of its room is no hot spot any more: ASHRAE TC 9.9 recommends 18 to 27 degC and allows 15 to 32
-# (class A1), so 20 K is more than the whole allowed range. Inlets of a simulated AI hall stay within 1 K. A probe in degF instead of degC is off by 51 K at 24 degC.
+# (class A1), so 20 K is more than the whole allowed range. Inlets of a simulated AI hall stay within 1 K. A probe in degF instead of
+# degC is off by 51 K at 24 degC.
 _MAX_INLET_DEVIATION_K: Final = 20.0
 # Air of a room is mixed, and heating it does not change its dew point: dew points agree wherever they are measured. At 24 degC and 50 %
 # an error of 5 % RH makes 1.5 K; a sensor that is stuck at 100 % is 11 K off.

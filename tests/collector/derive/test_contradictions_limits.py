@@ -6,8 +6,8 @@ import pytest
 
 from collector.derive.trust.contradictions import (
     AirSensor,
-    Contradictions,
     Contradiction,
+    Contradictions,
     MeteredSide,
     Phase,
     impossible_air,

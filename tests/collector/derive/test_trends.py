@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.derive.trust.trends import Clogging, FiveMinuteMean, PeriodMean, PeakPower
+from collector.derive.trust.trends import Clogging, FiveMinuteMean, PeakPower, PeriodMean
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0

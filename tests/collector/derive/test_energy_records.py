@@ -1,4 +1,4 @@
-"""The books of a site: what each hour is accounted by, what is saved of it, and that a restart neither loses nor repeats."""
+"""Energy records of a site: what each hour is accounted by, what is saved of it, and that a restart neither loses nor repeats."""
 
 import dataclasses
 
@@ -16,8 +16,8 @@ YEARLY = Factor(600.0, 0.2, estimated=True, source="electricity-maps-2024")
 def restarted(day: Day, settings: Settings | None = None) -> Day:
     """Another life of the collector, with what the first one had saved; the meters went on."""
     later = Day(settings=settings)
-    books = day.readings.engine.energy_records
-    later.readings.engine.energy_records.restore(books.head(), dict(books.totals.hours))
+    records = day.readings.engine.energy_records
+    later.readings.engine.energy_records.restore(records.head(), dict(records.totals.hours))
     later.counted, later.now = dict(day.counted), day.now
     return later
 
@@ -37,7 +37,7 @@ def test_every_hour_knows_by_what_it_is_accounted() -> None:
         assert terms.quantities == ("contract:pv-roof", "facility:meter-ab", "facility:meter-c", "it:meter-it")
 
 
-def test_a_site_without_a_profile_has_none_in_its_books() -> None:
+def test_a_site_without_a_profile_has_none_in_its_records() -> None:
     text = CAMPUS.read_text(encoding="utf-8")
     day = Day(campus(IT_METER, (text[text.index("  # Every hour has a power") :], "")))
     day.run(1)
@@ -51,16 +51,16 @@ def test_a_factor_that_comes_after_its_hour_takes_its_place() -> None:
     hourly: dict[int, Factor] = {}
     day = Day(settings=Settings(hourly=hourly))
     day.run(2)
-    books = day.readings.engine.energy_records
-    books.take_changed()
+    records = day.readings.engine.energy_records
+    records.take_changed()
     late = Factor(100.0, 0.9, estimated=False, source="f")
     hourly[FIRST_HOUR] = late
     hourly[FIRST_HOUR + 100] = late  # of an hour that is yet to come
     day.run(1)
-    factors = [entry.terms.factor for entry in books.totals.hours.values() if entry.terms is not None]
+    factors = [entry.terms.factor for entry in records.totals.hours.values() if entry.terms is not None]
     assert factors[:2] == [late, YEARLY]
-    assert FIRST_HOUR in books.take_changed()
-    assert FIRST_HOUR + 100 not in books.totals.hours
+    assert FIRST_HOUR in records.take_changed()
+    assert FIRST_HOUR + 100 not in records.totals.hours
 
 
 def test_a_restart_within_an_hour_loses_no_energy_and_counts_no_emission_twice() -> None:
@@ -79,7 +79,7 @@ def test_a_restart_within_an_hour_loses_no_energy_and_counts_no_emission_twice()
 
 
 def test_a_restart_knows_the_hourly_factors_of_before() -> None:
-    """The source gives the present only: what an hour was accounted by is in the books."""
+    """The source gives the present only: what an hour was accounted by is in the records."""
     measured = Factor(100.0, 0.9, estimated=False, source="f")
     day = Day(settings=Settings(hourly={FIRST_HOUR + at: measured for at in range(12)}))
     day.run(12)
@@ -99,11 +99,11 @@ def test_a_restart_knows_the_hourly_factors_of_before() -> None:
 def test_what_changed_is_given_once() -> None:
     day = Day()
     day.run(2.5)
-    books = day.readings.engine.energy_records
-    assert sorted(books.take_changed()) == [FIRST_HOUR, FIRST_HOUR + 1, FIRST_HOUR + 2]
-    assert books.take_changed() == {}
+    records = day.readings.engine.energy_records
+    assert sorted(records.take_changed()) == [FIRST_HOUR, FIRST_HOUR + 1, FIRST_HOUR + 2]
+    assert records.take_changed() == {}
     day.run(0.5)
-    assert FIRST_HOUR + 2 in books.take_changed()
+    assert FIRST_HOUR + 2 in records.take_changed()
 
 
 def test_the_head_holds_emissions_and_the_last_reading_of_each_quantity() -> None:
