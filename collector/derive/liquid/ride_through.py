@@ -117,6 +117,7 @@ class RideThrough:
             self._publish(loop, "pumps", (supply, density, heat), _until_first(alone, kinds, self._thermal))
         primaries = {cdu.primary for cdu in self._site.cdus.values() if cdu.secondary == loop.id}
         if len(primaries) == 1 and (primary := primaries.pop()) is not None:
+            # The supply stands in for the return: the exchangers still work, so no warm coolant comes round, and all warms up together.
             total, together = self._sharing(primary)
             self._publish(
                 loop, "heat_rejection", (supply, supply, total), _until_limit(together, limit_c, self._thermal)

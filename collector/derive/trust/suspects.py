@@ -35,7 +35,8 @@ _FROZEN_REST_FACTOR = 50.0
 # Before a value has changed this often, its longest rest says little about how it moves. Chosen: a few minutes of polls for most sensors.
 _MIN_CHANGES = 20
 # How long a contradiction must last. Values of one batch are polled up to one interval apart, so a load step makes them contradict each
-# other for a poll or two; power and cooling are polled every 1 to 10 s by default, so a minute is at least six polls.
+# other for a poll or two: in a simulated AI hall, power is up to 3.9 times volts times amperes then. Power and cooling are polled every 1
+# to 10 s by default, so a minute is at least six polls.
 SUSTAINED_S = 60.0
 # m3/s below which a loop counts as standing: 6 L/min, where meters read low or creep about zero. CDUs move 100 L/min and more.
 _NO_FLOW_M3_PER_S = 1e-4
@@ -48,8 +49,9 @@ _MIN_LOAD_SHARE = 0.2
 # Heat reaches the CDU after the power that made it, and what was stored in chips and coolant comes out later still, but at no higher
 # rate than it went in. It is therefore compared with the highest power of this many minutes. Coolant turns over in one or two minutes.
 _HEAT_DELAY_MINUTES = 10
-# Heat in the liquid over electrical power of the racks that it cools. Physics ends at 1 plus the pumps' part; the rest is for meters
-# (about 1 % power, 5 % flow, 0.1 K steps of a rise of 5 to 10 K). @CAPTURE@ Wrong scales, factors of 10, are far beyond.
+# Heat in the liquid over the highest electrical power of the racks that it cools. Direct-to-chip cooling takes 0.70 to 0.85 of it, and
+# physics ends at 1 plus the pumps' part. In a simulated AI hall whose load steps, healthy units reach 0.82 (2.4 if compared with the power
+# of the moment). The rest is for meters: 1 % power, 5 % flow, 0.1 K steps of a rise of 5 to 10 K. A scale wrong by 10 is far beyond.
 _MAX_HEAT_CAPTURE_RATIO = 1.3
 # Pumps that start again bring hot coolant for one or two turns of the loop: real heat, and more than the racks take at that moment.
 _RESTART_HEAT_S = 120.0
