@@ -7,7 +7,7 @@ slot, and `Watched` says for each plan which slots belong to which name.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from collector.derive.engine import Figure, Output, Planner, Values, output_of
+from collector.derive.engine import NO_SLOT, Figure, Output, Planner, Values, output_of
 from collector.derive.liquid import HEAT
 from collector.derive.power import RackPower, rack_labels
 from collector.derive.trust import (
@@ -28,20 +28,22 @@ from rackflow.site import Site
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
 # m3/s below which a filter's resistance is not judged: 6 L/min, where the square of the flow is mostly the meter's error.
 _MIN_FLOW_M3_PER_S = 1e-4
-_NO_SLOT = -1
-"""Slot of an output that no step computes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Slots and outputs of one filter; `key` is CDU and filter, `running` its running time if it is counted."""
+    """Slots and outputs of one filter."""
 
     key: tuple[str, str]
-    drop: int
+    """CDU and name of the filter."""
+    pressure_drop: int
+    """Pa."""
     flow: int
+    """m3/s through the secondary side, and so through the filter."""
     running: int | None
-    ratio: Output
-    left: Output
+    """Running time, s; None if the unit does not count it."""
+    clogging: Output
+    time_to_limit: Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
         if not ways:
             return None
         sides.append(planner.first(*ways))
-    return sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), _NO_SLOT)
+    return sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), NO_SLOT)
 
 
 def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
@@ -106,7 +108,7 @@ def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[s
         ]
         firm_w = factor * volts * (min(straight, default=0.0) + sum(switched))
         labels = (("site", site.id), *rack_labels(site, rack))
-        yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, _NO_SLOT))
+        yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, NO_SLOT))
 
 
 def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
@@ -118,8 +120,8 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
             drop,
             planner.reading(cdu, _FLOW, loop="secondary"),
             running.get(name),
-            output_of("dcim_cdu_filter_clogging_ratio", labels, _NO_SLOT),
-            output_of("dcim_cdu_filter_time_to_limit_seconds", labels, _NO_SLOT),
+            output_of("dcim_cdu_filter_clogging_ratio", labels, NO_SLOT),
+            output_of("dcim_cdu_filter_time_to_limit_seconds", labels, NO_SLOT),
         )
 
 
@@ -167,7 +169,7 @@ class CycleState:
         named |= {(device, reading, "impossible") for device, reading in self.contradictions.named}
         for device, reading, reason in sorted(named):
             labels = (*watched.suspect_labels[device], ("reading", reading), ("reason", reason))
-            yield Figure(output_of("dcim_device_reading_suspect", labels, _NO_SLOT), 1.0, 0.0, 1.0)
+            yield Figure(output_of("dcim_device_reading_suspect", labels, NO_SLOT), 1.0, 0.0, 1.0)
         for each in watched.filters:
             yield from self._filter(each, values, wall_s)
         for ups, (taken, given, output) in watched.losses.items():
@@ -199,19 +201,19 @@ class CycleState:
 
     def _filter(self, each: Filter, values: Values, wall_s: float) -> Iterator[Figure]:
         clogging = self.filters.setdefault(each.key, Clogging())
-        drop, flow = values.number(each.drop), values.number(each.flow)
+        drop, flow = values.number(each.pressure_drop), values.number(each.flow)
         running = values.number(each.running) if each.running is not None else None
         if drop is not None and flow is not None and flow >= _MIN_FLOW_M3_PER_S:
             clogging.add(drop / flow**2, wall_s, running)
-        reasons = [reason for slot in (each.drop, each.flow) for reason in values.coverage(slot)[1]]
+        reasons = [reason for slot in (each.pressure_drop, each.flow) for reason in values.coverage(slot)[1]]
         for output, value, span in (
-            (each.ratio, clogging.ratio(), "an hour"),
-            (each.left, clogging.time_to_limit_s(), "a day"),
+            (each.clogging, clogging.ratio(), "an hour"),
+            (each.time_to_limit, clogging.time_to_limit_s(), "a day"),
         ):
             if reasons or value is None:
                 yield Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",))
             else:
-                yield Figure(output, value, max(values.age_s[each.drop], values.age_s[each.flow]), 1.0)
+                yield Figure(output, value, max(values.age_s[each.pressure_drop], values.age_s[each.flow]), 1.0)
 
 
 def _part_of_power(

@@ -99,7 +99,7 @@ class SiteFigures:
         return bool(found) and all(found)
 
     def plan(self, latest: Latest, now: float) -> Plan:
-        """The present plan, made anew when a device came or went, or a series that figures use came; see `_OUTPUTS_PER_S`."""
+        """The present plan. A new one is made when a device comes or goes, or a series that figures use; see `_OUTPUTS_PER_S`."""
         if latest.changes != self._seen:
             self._stale = self._learn(latest) or self._stale
             self._seen = latest.changes

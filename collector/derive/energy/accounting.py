@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
-from collector.derive.engine import Figure, Label, Planner, Values, output_of
+from collector.derive.engine import NO_SLOT, Figure, Label, Planner, Values, output_of
 from collector.derive.power import RackPower
 from rackflow.site import Meter, Site
 
@@ -234,7 +234,7 @@ class Statement:
         try:
             value = formula(hours) if share >= _MIN_COVERAGE else None
         except ZeroDivisionError:
-            return Figure(output_of(metric, labels, -1), None, 0.0, share, ("no energy was used",))
+            return Figure(output_of(metric, labels, NO_SLOT), None, 0.0, share, ("no energy was used",))
         return _figure(metric, labels, value, share)
 
 
@@ -256,7 +256,7 @@ def _of_hour(
 
 def _figure(metric: str, labels: tuple[Label, ...], value: float | None, share: float, why: str = "") -> Figure:
     """A figure, unknown if too few hours were metered or the result is not plausible; `why` explains a None with enough hours."""
-    output = output_of(metric, labels, -1)
+    output = output_of(metric, labels, NO_SLOT)
     if value is None or share < _MIN_COVERAGE or not output.metric.plausible(value):
         reasons = [why] if why and share >= _MIN_COVERAGE else [f"{share:.0%} of the window's hours are metered"]
         if value is not None and share >= _MIN_COVERAGE:
@@ -296,7 +296,7 @@ class Emissions:
         """Both totals, g."""
         for method, grams in (("location", self.location_g), ("market", self.market_g)):
             labels = (("site", accounts.site), ("scope_method", method))
-            yield Figure(output_of("dcim_carbon_emissions_grams_total", labels, -1), grams, 0.0, 1.0)
+            yield Figure(output_of("dcim_carbon_emissions_grams_total", labels, NO_SLOT), grams, 0.0, 1.0)
 
 
 def intensity(accounts: Accounts, factors: Factors, hour: int) -> Iterator[Figure]:
@@ -305,5 +305,7 @@ def intensity(accounts: Accounts, factors: Factors, hour: int) -> Iterator[Figur
     if factor is not None and accounts.zone:
         quality = "estimated" if factor.estimated else "measured"
         labels = (("zone", accounts.zone), ("basis", factor.basis), ("source", factor.source), ("quality", quality))
-        output = output_of("dcim_grid_carbon_intensity_grams_per_kilowatt_hour", (("site", accounts.site), *labels), -1)
+        output = output_of(
+            "dcim_grid_carbon_intensity_grams_per_kilowatt_hour", (("site", accounts.site), *labels), NO_SLOT
+        )
         yield Figure(output, factor.grams_per_kwh, 0.0, 1.0)

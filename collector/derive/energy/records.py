@@ -15,7 +15,7 @@ from collector.derive.engine import Figure, Values
 
 
 class Head(msgspec.Struct):
-    """What is kept of one site beside its hours."""
+    """What is kept of one site in addition to its hours."""
 
     location_g: float = 0.0
     market_g: float = 0.0
@@ -70,7 +70,7 @@ class EnergyRecords:
                 self.totals.set_terms(hour, replace(entry.terms, factor=factor))
 
     def head(self) -> Head:
-        """What must survive a restart beside the hours."""
+        """What must survive a restart in addition to the hours."""
         emissions = self.emissions
         return Head(emissions.location_g, emissions.market_g, emissions.until_hour, dict(self.totals.last))
 

@@ -1,6 +1,7 @@
 """Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
 
 from collector.derive.engine.graph import (
+    NO_SLOT,
     Compute,
     Figure,
     Label,
@@ -21,6 +22,7 @@ from collector.derive.engine.graph import (
 from collector.derive.engine.planner import Planner, inputs_of
 
 __all__ = [
+    "NO_SLOT",
     "Compute",
     "Figure",
     "Label",

@@ -19,6 +19,8 @@ Label = tuple[str, str]
 # stay readable then: eight fit on about two lines of it. A chosen value.
 MAX_NAMED_INPUTS = 8
 _PLACE = frozenset({*BASE_LABELS, "loop"})
+NO_SLOT = -1
+"""Slot of an output that no step computes: its figure is made outside of the graph, from what was learned or recorded."""
 Value = float | str
 
 

@@ -50,10 +50,9 @@ class Planner:
         for device, series in known.items():
             for key, each in series.items():
                 self._index.setdefault((device, each.metric.name), []).append((key, dict(each.labels)))
+        # Sorted, so that sums and words do not depend on the order in which devices were heard first.
         for found in self._index.values():
-            found.sort(
-                key=lambda pair: pair[0]
-            )  # so that sums and words do not depend on the order in which devices were heard
+            found.sort(key=lambda pair: pair[0])
 
     def plan(self) -> Plan:
         """The finished plan."""

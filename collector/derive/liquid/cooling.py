@@ -65,7 +65,7 @@ def _pumps(planner: Planner, cdu: str, configured: int | None) -> None:
 def plan_dew_points(planner: Planner, site: Site) -> dict[str, int]:
     """Slots of dew points by sensor, for devices that list temperature and humidity as two sensors; the site file pairs them.
 
-    Raritan PX3 and HW group STE2 do so. Only the site file can tell which two hang in the same place.
+    Raritan PX3 and HW group STE2 do so. Only the site file can tell which two are in the same place.
     """
     dew_point, *metrics = _AIR
     found: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Figures of secondary loops, which CDUs supply and racks hang on: heat balance, capture, redundancy and ride-through.
+"""Figures of secondary loops, from CDUs to racks: heat balance, capture, redundancy and ride-through.
 
 A loop's heat is the sum over its CDUs and unknown when one of them is: a partial sum would look like a margin.
 """

@@ -128,8 +128,8 @@ def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
     """Equipment with a cord on each of several feeds. A rack on one feed certainly goes down with it, whatever is measured."""
     others = [feed for feed in slots.current if feed != lost]
     if not others:
-        dark = planner.step((), lambda: 0.0)
-        loss.verdicts |= {phase: [dark] for phase in slots.current[lost]}
+        goes_down = planner.step((), lambda: 0.0)
+        loss.verdicts |= {phase: [goes_down] for phase in slots.current[lost]}
         return
     for phase, pairs in carriers(slots, lost, others).items():
         load = _most(planner, [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs])

@@ -241,8 +241,8 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
         survives = planner.step((), _all_of(len(everything)), optional=everything, min_share=0.0)
         planner.publish("dcim_site_survives_feed_loss", survives, ("feed", lost))
     if verdicts:
-        falling = planner.step((), lambda there: float(there.count(0.0)), optional=verdicts, min_share=1.0)
-        planner.publish("dcim_site_racks_lost_on_feed_loss", falling, ("feed", lost))
+        racks_lost = planner.step((), lambda there: float(there.count(0.0)), optional=verdicts, min_share=1.0)
+        planner.publish("dcim_site_racks_lost_on_feed_loss", racks_lost, ("feed", lost))
 
 
 def _all_of(count: int) -> Compute:

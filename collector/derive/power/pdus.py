@@ -21,7 +21,7 @@ def device_power(planner: Planner, pdu: str) -> int:
 def supply_phases(planner: Planner, pdu: Pdu) -> dict[str, str]:
     """Phase of the supply -> the PDU's own name of it, in the order in which it is connected."""
     own = planner.values_of(pdu.id, "dcim_pdu_phase_current_amperes", "phase")
-    if len(own) < len(pdu.phases):  # not all of them heard yet: the usual names are missed until they come
+    if len(own) < len(pdu.phases):  # not all phases received yet: the usual names are missing until they come
         own = ["L1", "L2", "L3"]
     return dict(zip(pdu.phases, own, strict=False))
 

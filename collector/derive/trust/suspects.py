@@ -215,7 +215,7 @@ class CduWatch:
                 self._suspect(reading, "drifting", keys)
 
     def _drifting_side(self) -> Iterable[tuple[str, list[str]]]:
-        """Which side has left the balance of both loops, as readings and the series that hang on them.
+        """Which side has left the balance of both loops, as readings, each with the series that depend on it.
 
         The balance alone cannot tell. A third ratio that moved the same way accuses the secondary side; one that is trained and did not
         move confirms it, so the primary side is wrong. Without any, both are suspect.
