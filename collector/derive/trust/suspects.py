@@ -30,7 +30,8 @@ _TEMPERATURES = {
 _FROZEN_AFTER_S = 3600.0
 # How many times longer than its longest rest so far a value may stay unchanged. A fixed time alone would accuse coarse sensors: at
 # steady load a probe in steps of 0.1 K rests for minutes (four, in the simulated hall), one in whole degrees for a large part of an
-# hour. @REST@ A chosen factor: higher would leave a stuck probe in the figures for a day.
+# hour. In 20 minutes of that hall no healthy value rested more than twice as long as ever before; 50 is chosen far above, and a higher
+# factor would leave a stuck probe in the figures for a day.
 _FROZEN_REST_FACTOR = 50.0
 # Before a value has changed this often, its longest rest says little about how it moves. Chosen: a few minutes of polls for most sensors.
 _MIN_CHANGES = 20
