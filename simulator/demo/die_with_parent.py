@@ -12,11 +12,11 @@ import threading
 import time
 from typing import Final
 
-LAST_WORDS_S: Final = 12.0
+STOP_GRACE_S: Final = 12.0
 """How long an orderly end may take before it is cut short."""
 
 
-def leashed(module: str, *arguments: str) -> list[str]:
+def die_with_parent_command(module: str, *arguments: str) -> list[str]:
     """The command line; it is to be started with a pipe as standard input that is held open and never written to."""
     return [sys.executable, "-m", "simulator.demo.die_with_parent", module, *arguments]
 
@@ -25,7 +25,7 @@ def _watch() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(LAST_WORDS_S)
+    time.sleep(STOP_GRACE_S)
     os._exit(1)
 
 

@@ -22,7 +22,7 @@ import yaml
 from rackflow.errors import RackflowError
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
-from simulator.demo.die_with_parent import leashed
+from simulator.demo.die_with_parent import die_with_parent_command
 from simulator.demo.site import DemoDevice, agent_config, collector_config, start_devices
 from simulator.demo.summary import Page, fetch, summarise
 
@@ -142,7 +142,11 @@ async def _child(package: str, config: Path, folder: Path) -> AsyncIterator[asyn
     """
     with (folder / f"{package}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *leashed(package, "run", str(config)), stdin=PIPE, stdout=log, stderr=log, start_new_session=True
+            *die_with_parent_command(package, "run", str(config)),
+            stdin=PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             yield process

@@ -128,7 +128,7 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             raise ConfigError(
                 f"--port: {arguments.host}: {os.strerror(error.errno or 0)}; name another port"
             ) from error
-        await listen(arguments.socket, simulation.obey, stack)
+        await listen(arguments.socket, simulation.execute, stack)
         if arguments.agent_config:
             _write_agent_config(arguments.agent_config, simulation, text)
         _show(simulation, arguments)
@@ -136,7 +136,7 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             running = group.create_task(simulation.run(), name="simulation")
             await stop.wait()
             running.cancel()
-        log.info("stopping after %.0f simulated seconds, %d ticks late", simulation.world.time_s, simulation.behind)
+        log.info("stopping after %.0f simulated seconds, %d ticks late", simulation.world.time_s, simulation.late_ticks)
 
 
 def _write_agent_config(path: Path, simulation: Simulation, text: str) -> None:

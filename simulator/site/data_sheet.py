@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rackflow.site import Site, Ups
 from simulator.world.cdu import DESIGN_RISE_K
-from simulator.world.hydraulics import PUMPS_AT_WORK
+from simulator.world.hydraulics import PUMPS_REQUIRED
 from simulator.world.loop import LOW_FLOW_FILM, PLATE_J_PER_K_W, PLATE_RISE_K, THROTTLE_C
 from simulator.world.network import new_ups
 from simulator.world.world import COLD_SHARE
@@ -31,7 +31,7 @@ def data_sheet(site: Site) -> dict[str, Any]:
             for ups in site.ups.values()
             if ups.battery is None
         },
-        "pumps_required": {cdu.id: PUMPS_AT_WORK for cdu in site.cdus.values() if cdu.pumps_required is None},
+        "pumps_required": {cdu.id: PUMPS_REQUIRED for cdu in site.cdus.values() if cdu.pumps_required is None},
         "thermal": ({} if told else chips)
         | {"chip_standing_ratio": round(standing, 3), "supply_volume_ratio": COLD_SHARE},
     }
@@ -43,5 +43,5 @@ def runtimes(ups: Ups, volts: float) -> dict[float, float]:
     times = {}
     for load in LOADS:
         found.output_w = [load * ups.rated_power_w / 3] * 3
-        times[load * ups.rated_power_w] = float(round(found.battery.lasts_s(found.drawn_w)))
+        times[load * ups.rated_power_w] = float(round(found.battery.runtime_s(found.battery_draw_w)))
     return times

@@ -26,7 +26,7 @@ def load_scenario(path: Path) -> Scenario:
 
 
 @dataclass(frozen=True, slots=True)
-class Active:
+class ActiveFault:
     """A fault that is there, with the number by which it is ended, and the time when it ends by itself."""
 
     number: int
@@ -39,21 +39,21 @@ class Timeline:
     """What is to come, and what is there."""
 
     waiting: list[Fault] = field(default_factory=list)
-    active: dict[int, Active] = field(default_factory=dict)
+    active: dict[int, ActiveFault] = field(default_factory=dict)
     _last: int = 0
 
     def plan(self, faults: Iterable[Fault]) -> None:
         """Let these come at their times."""
         self.waiting = sorted([*self.waiting, *faults], key=lambda fault: fault.at_s)
 
-    def begin(self, fault: Fault, now_s: float) -> Active:
+    def begin(self, fault: Fault, now_s: float) -> ActiveFault:
         """Note a fault that begins now."""
         self._last += 1
-        active = Active(self._last, fault, None if fault.for_s is None else now_s + fault.for_s)
+        active = ActiveFault(self._last, fault, None if fault.for_s is None else now_s + fault.for_s)
         self.active[active.number] = active
         return active
 
-    def due(self, now_s: float) -> tuple[list[Fault], list[Active]]:
+    def due(self, now_s: float) -> tuple[list[Fault], list[ActiveFault]]:
         """The faults that begin now, and those that end; they are no longer waiting, and no longer active."""
         begin = [fault for fault in self.waiting if fault.at_s <= now_s]
         self.waiting = self.waiting[len(begin) :]

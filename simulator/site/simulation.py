@@ -12,7 +12,7 @@ from typing import Any, Final
 from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
 from rackflow.site import Site
-from simulator.site.scenario import Active, Timeline
+from simulator.site.scenario import ActiveFault, Timeline
 from simulator.snmp import SnmpUser
 from simulator.wire.faults import WireFaults
 from simulator.wire.fleet import Fleet
@@ -20,7 +20,7 @@ from simulator.world import World
 from simulator.world.faults import WIRE_FAULTS, Fault, Faults
 from simulator.world.instruments import Instruments
 from simulator.world.truth import truth
-from simulator.world.what_if import truth_if
+from simulator.world.what_if import what_if_truth
 
 log = logging.getLogger(__name__)
 TICK_S: Final = 0.25
@@ -46,7 +46,7 @@ class Simulation:
         self.timeline = Timeline()
         self._faults = Faults(self.world, self.instruments)
         self._wire = WireFaults(self.fleet)
-        self.behind = 0
+        self.late_ticks = 0
         """Ticks that came too late to keep the speed."""
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
@@ -81,9 +81,9 @@ class Simulation:
             passed = min(now - before, LONGEST_TICK_S)
             before = now
             await self.advance(passed * self.speed)
-            self.behind += time.monotonic() - now > TICK_S
+            self.late_ticks += time.monotonic() - now > TICK_S
 
-    async def begin(self, fault: Fault) -> Active:
+    async def begin(self, fault: Fault) -> ActiveFault:
         """Let a fault happen now. Raises ConfigError."""
         self._check(fault)
         if fault.fault in WIRE_FAULTS:
@@ -94,7 +94,7 @@ class Simulation:
         log.info("fault=%s target=%s number=%d begins", fault.fault, fault.target, active.number)
         return active
 
-    async def obey(self, order: dict[str, Any]) -> object:
+    async def execute(self, order: dict[str, Any]) -> object:
         """An order of the control socket: fault, clear, faults, truth, readings, status. Raises ConfigError."""
         match order.get("order"):
             case "fault":
@@ -114,7 +114,7 @@ class Simulation:
                     for each in self.timeline.active.values()
                 ]
             case "truth":
-                return truth(self.world) | (truth_if(self.world) if order.get("what_if") else {})
+                return truth(self.world) | (what_if_truth(self.world) if order.get("what_if") else {})
             case "readings":
                 return dict(self.instruments.read(self._device(order)))
             case "status":
@@ -134,7 +134,7 @@ class Simulation:
             name: {"family": each.family, "port": each.server.port, "answers": not each.server.mute}
             for name, each in self.fleet.devices.items()
         }
-        return {"time_s": self.world.time_s, "speed": self.speed, "behind": self.behind, "devices": devices}
+        return {"time_s": self.world.time_s, "speed": self.speed, "behind": self.late_ticks, "devices": devices}
 
     def _check(self, fault: Fault) -> None:
         if fault.fault in WIRE_FAULTS:
@@ -142,7 +142,7 @@ class Simulation:
         else:
             self._faults.check(fault)
 
-    async def _end(self, active: Active) -> None:
+    async def _end(self, active: ActiveFault) -> None:
         fault = active.fault
         if fault.fault in WIRE_FAULTS:
             await self._wire.end(fault)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rackflow.recording import COUNTER64
 from simulator.snmp.ber import BULK, GET, NEXT, Request, decode_request, encode_bindings, encode_response
-from simulator.snmp.link import Link, Spoken
+from simulator.snmp.link import Link, LinkedDevice
 from simulator.snmp.objects import Absent, Binding, TooBigError
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _TOO_BIG, _NO_SUCH_NAME, _NOT_WRITABLE = 1, 2, 17
 class CommunityLink(Link):
     """Socket and answers of one device."""
 
-    def __init__(self, device: Spoken, communities: Sequence[str], max_message_bytes: int) -> None:
+    def __init__(self, device: LinkedDevice, communities: Sequence[str], max_message_bytes: int) -> None:
         super().__init__(device)
         self._communities = {community.encode() for community in communities}
         self._room = max_message_bytes - HEADER_BYTES - max(map(len, communities), default=0)

@@ -30,7 +30,7 @@ from rackflow.recording import (
     OPAQUE_FLOAT,
     TIMETICKS,
 )
-from simulator.snmp.link import Link, Spoken
+from simulator.snmp.link import Link, LinkedDevice
 from simulator.snmp.objects import Absent, Binding, TooBigError
 from simulator.snmp.users import SnmpUser
 
@@ -84,7 +84,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
 
     def __init__(
         self,
-        device: Spoken,
+        device: LinkedDevice,
         engine_id: bytes,
         max_message_bytes: int,
         communities: Sequence[str],

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from simulator.snmp.objects import SnmpObjects
 
 
-class Spoken(Protocol):
+class LinkedDevice(Protocol):
     """A device as its link sees it."""
 
     port: int
@@ -19,7 +19,7 @@ class Spoken(Protocol):
 class Link(asyncio.DatagramProtocol):
     """A device's socket. What arrives waits for the device's delay, and is dropped while it is mute."""
 
-    def __init__(self, device: Spoken) -> None:
+    def __init__(self, device: LinkedDevice) -> None:
         self.device = device
         self.transport: asyncio.DatagramTransport | None = None
         self._closed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Cells of an SNMP device: how a shown value becomes the number that the device sends, rounded as the device rounds."""
+"""Cells of an SNMP device: how a readings value becomes the number that the device sends, rounded as the device rounds."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rackflow.recording import COUNTER32, GAUGE32, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, TIMETICKS, Record
-from simulator.world.instruments import Shown
+from simulator.world.instruments import Readings
 
 SYSTEM: Final = "1.3.6.1.2.1.1"
 NOT_AVAILABLE: Final = -1
@@ -27,9 +27,9 @@ class Cell:
     reads_as: str = ""
     offset: int = 0
 
-    def count(self, shown: Shown) -> int:
+    def wire_value(self, readings: Readings) -> int:
         """What is on the wire now; -1 where there is no reading."""
-        value = shown.get(self.key)
+        value = readings.get(self.key)
         if value is None:
             return NOT_AVAILABLE
         if isinstance(value, str):
@@ -41,10 +41,12 @@ class Cell:
             return max(-(2**31), min(2**31 - 1, counts))
         return counts % 2**32 if self.tag == COUNTER32 else max(0, min(2**32 - 1, counts))
 
-    def reading(self, shown: Shown) -> float | str | None:
+    def reading(self, readings: Readings) -> float | str | None:
         """What a faultless agent makes of it, in base units."""
-        value = shown.get(self.key)
-        return value if value is None or isinstance(value, str) else (self.count(shown) - self.offset) * self.step
+        value = readings.get(self.key)
+        return (
+            value if value is None or isinstance(value, str) else (self.wire_value(readings) - self.offset) * self.step
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Layout:
 
     cells: tuple[Cell, ...]
     fixed: tuple[Record, ...]
-    aside: tuple[Cell, ...] = ()
+    unread_cells: tuple[Cell, ...] = ()
     """Cells that the family's own profile does not read."""
 
 

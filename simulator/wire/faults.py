@@ -6,7 +6,7 @@ from typing import Final
 from rackflow.errors import ConfigError
 from simulator.modbus import ModbusServer
 from simulator.snmp import SnmpDevice
-from simulator.wire.fleet import Fleet, Served
+from simulator.wire.fleet import Fleet, SimulatedDevice
 from simulator.world.faults import Fault
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class WireFaults:
             device.server.objects.circular = False
         self.fleet.follow_power()
 
-    async def _reboot(self, device: Served, fault: Fault) -> None:
+    async def _reboot(self, device: SimulatedDevice, fault: Fault) -> None:
         """With `for_s` it is silent for as long; engine boots, engine time and sysUpTime start anew."""
         if isinstance(device.server, SnmpDevice):
             device.server.reboot()
@@ -63,7 +63,7 @@ class WireFaults:
             await device.server.start()
         device.silenced = fault.for_s is not None
 
-    async def _move(self, device: Served) -> None:
+    async def _move(self, device: SimulatedDevice) -> None:
         """As after a new lease: the old address is dead, a new one answers."""
         before = device.server.port
         await device.server.stop()

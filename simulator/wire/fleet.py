@@ -13,7 +13,7 @@ from simulator.models import CDU_UNIT, METER_UNIT, cdu_registers, meter_register
 from simulator.snmp import SnmpDevice, SnmpUser
 from simulator.wire.ats import apc_ats
 from simulator.wire.cells import Cell, Layout
-from simulator.wire.modbus import ShownCdu, ShownMeter
+from simulator.wire.modbus import CduFromReadings, MeterFromReadings
 from simulator.wire.monitor import ste2, wld
 from simulator.wire.pdu import apc_rpdu2, raritan_pdu2
 from simulator.wire.ups import apc_ups, ups_mib
@@ -37,7 +37,7 @@ COMMUNITY: Final = "public"
 
 
 @dataclass(slots=True)
-class Served:
+class SimulatedDevice:
     """One device on the network; `layout` of those that speak SNMP."""
 
     id: str
@@ -69,10 +69,8 @@ class Fleet:
         self.instruments = instruments
         self.host = host
         self.users = users
-        self.devices: dict[str, Served] = {
-            device: self._served(device, family)
-            for device, family in families(world.site)
-            if not only or device in only
+        self.devices: dict[str, SimulatedDevice] = {
+            device: self._build(device, family) for device, family in families(world.site) if not only or device in only
         }
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
@@ -99,31 +97,34 @@ class Fleet:
             return any(network.pdus[device].live)
         return network.consumers[device].live if device in network.consumers else True
 
-    def _served(self, device: str, family: Family) -> Served:
+    def _build(self, device: str, family: Family) -> SimulatedDevice:
         if family in {"aalc-rpu", "schneider-iem3000"}:
             cdu = family == "aalc-rpu"
             registers = (
-                cdu_registers(ShownCdu(self.instruments, device))
+                cdu_registers(CduFromReadings(self.instruments, device))
                 if cdu
-                else meter_registers(ShownMeter(self.instruments, device))
+                else meter_registers(MeterFromReadings(self.instruments, device))
             )
-            return Served(device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host))
+            return SimulatedDevice(
+                device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host)
+            )
         layout = snmp_layout(self.world.site, device, family)
         server = SnmpDevice(layout.fixed, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)
-        for cell in (*layout.cells, *layout.aside):
+        for cell in (*layout.cells, *layout.unread_cells):
             server.set(cell.oid, partial(self._count, cell, device), cell.tag)
-        return Served(device, family, server, layout)
+        return SimulatedDevice(device, family, server, layout)
 
     def _count(self, cell: Cell, device: str) -> int:
-        return cell.count(self.instruments.read(device))
+        return cell.wire_value(self.instruments.read(device))
 
     def expected(self, device: str) -> Mapping[str, float | str]:
-        """What an agent reads off the device's cells if nothing is wrong between them: by series key, rounded as on the wire."""
+        """What an agent should publish for the device: values by series key, rounded as on the wire."""
         layout = self.devices[device].layout
-        shown = self.instruments.read(device)
+        readings = self.instruments.read(device)
         cells = layout.cells if layout else ()
-        readings = {cell.reads_as or cell.key: cell.reading(shown) for cell in cells}  # the finer object comes last
-        return {series: value for series, value in readings.items() if value is not None}
+        # Several objects may carry one reading; layouts list the finer one last, and it wins here as it does in the profiles.
+        found = {cell.reads_as or cell.key: cell.reading(readings) for cell in cells}
+        return {series: value for series, value in found.items() if value is not None}
 
     def agent_config(self, site_file: str, broker_port: int = 1883) -> dict[str, Any]:
         """An agent's configuration that polls all of it."""
@@ -135,7 +136,7 @@ class Fleet:
             "devices": [self._entry(device) for device in self.devices.values()],
         }
 
-    def _entry(self, device: Served) -> dict[str, Any]:
+    def _entry(self, device: SimulatedDevice) -> dict[str, Any]:
         entry = {"id": device.id, "host": device.server.host, "port": device.server.port, "profile": device.family}
         if isinstance(device.server, ModbusServer):
             return entry | {"protocol": "modbus", "unit": device.unit}

@@ -11,7 +11,7 @@ METER_POWER_FACTOR: Final = 0.97
 _SECONDARY: Final = ("loop", "secondary")
 
 
-class _Shown:
+class _FromReadings:
     """Numbers and states of one device, by series key; NaN and "" where there is none."""
 
     def __init__(self, instruments: Instruments, device: str) -> None:
@@ -27,7 +27,7 @@ class _Shown:
         return found if isinstance(found, str) else ""
 
 
-class ShownCdu(_Shown):
+class CduFromReadings(_FromReadings):
     """A liquid-to-liquid unit on the register map of the reservoir-and-pump unit, which has no place for the primary side."""
 
     fan_power_w = 0.0
@@ -140,7 +140,7 @@ class ShownCdu(_Shown):
         return round(self._number("cdu_pump_speed_rpm", "pump", str(pump)))
 
 
-class ShownMeter(_Shown):
+class MeterFromReadings(_FromReadings):
     """A three-phase energy meter."""
 
     power_factor = METER_POWER_FACTOR

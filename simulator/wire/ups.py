@@ -95,7 +95,7 @@ def apc_ups(name: str, rated_w: float) -> Layout:
     ]
     descr = "APC Web/SNMP Management Card (simulated)"
     about_all = (*system(descr, "1.3.6.1.4.1.318.1.3.27", name), *fixed(about))
-    return Layout(_APC_CELLS, about_all, aside=(*_RFC_CELLS, *line))
+    return Layout(_APC_CELLS, about_all, unread_cells=(*_RFC_CELLS, *line))
 
 
 def ups_mib(name: str) -> Layout:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-AT_HAND: Final = 0.6
+DEFAULT_AVAILABLE_FRACTION: Final = 0.6
 """Part of the energy that is in the first well when the battery is at rest, where one runtime alone is known."""
-SHARES: Final = (0.02, 0.98)
+AVAILABLE_FRACTION_LIMITS: Final = (0.02, 0.98)
 """Between these that part is sought where several runtimes are known."""
-RATE: Final = 6e-4
+EXCHANGE_RATE_PER_S: Final = 6e-4
 """1/s: how fast the wells level out."""
 CHARGE_EFFICIENCY: Final = 0.9
 CHARGE_LIMIT: Final = 0.1
@@ -22,7 +22,7 @@ CHARGE_LIMIT: Final = 0.1
 ABSORPTION_S: Final = 1800.0
 """Time constant of the last part of charging."""
 FULL: Final = 0.9995
-LONGEST_S: Final = 86_400.0
+MAX_RUNTIME_S: Final = 86_400.0
 
 
 @dataclass(slots=True)
@@ -35,13 +35,13 @@ class Battery:
     rated_w: float
     runtimes: Mapping[float, float]
     volts: float
-    healthy: float = 1.0
+    initial_health: float = 1.0
     """Its health while nothing else befalls it."""
     health: float = field(init=False)
     """Part of the capacity that is left; what it has lost shows under load only."""
-    share: float = field(init=False)
+    available_fraction: float = field(init=False)
     """Part of the energy that is in the first well when the battery is at rest."""
-    at_hand_j: float = field(init=False)
+    available_j: float = field(init=False)
     bound_j: float = field(init=False)
     capacity_j: float = field(init=False)
     loss_j: float = 0.0
@@ -50,33 +50,35 @@ class Battery:
     """Of the cells; charging is positive."""
 
     def __post_init__(self) -> None:
-        self.health = self.healthy
-        self.share, self.capacity_j = _share_and_capacity(*min(self.runtimes.items()), *max(self.runtimes.items()))
-        self._level_at(self.capacity_j)
+        self.health = self.initial_health
+        self.available_fraction, self.capacity_j = _fit_to_data_sheet(
+            *min(self.runtimes.items()), *max(self.runtimes.items())
+        )
+        self._set_balanced(self.capacity_j)
 
     @property
     def stored_j(self) -> float:
         """Energy beyond that of the full battery; never more than 0."""
-        return self.at_hand_j + self.bound_j - self.capacity_j
+        return self.available_j + self.bound_j - self.capacity_j
 
     @property
     def charge(self) -> float:
-        """0-1, of the capacity that it has when healthy."""
-        return max(0.0, min(1.0, (self.at_hand_j + self.bound_j) / self.capacity_j))
+        """0-1, of the capacity that it has when initial_health."""
+        return max(0.0, min(1.0, (self.available_j + self.bound_j) / self.capacity_j))
 
     @property
     def empty(self) -> bool:
         """Nothing is at hand."""
-        return self.at_hand_j <= self._lost_j * self.share
+        return self.available_j <= self._aged_j * self.available_fraction
 
     @property
-    def _lost_j(self) -> float:
+    def _aged_j(self) -> float:
         return (1 - self.health) * self.capacity_j
 
     @property
     def terminal_volts(self) -> float:
         """Rises with what is at hand, falls with the current."""
-        head = max(0.0, self.at_hand_j / (self.share * self.capacity_j))
+        head = max(0.0, self.available_j / (self.available_fraction * self.capacity_j))
         rest = 1.125 if self.charge >= FULL and self.power_w >= 0 else 0.92 + 0.13 * head
         return self.volts * (rest + 0.05 * max(-1.0, min(1.0, self.power_w / self.rated_w)))
 
@@ -85,33 +87,37 @@ class Battery:
         """Charging is positive."""
         return self.power_w / self.terminal_volts
 
-    def lasts_s(self, power_w: float) -> float:
+    def runtime_s(self, power_w: float) -> float:
         """How long it can deliver that power from now on, at most a day."""
-        return _lasts_s(
-            self.share,
-            self.at_hand_j - self._lost_j * self.share,
-            self.bound_j - self._lost_j * (1 - self.share),
+        return _runtime_s(
+            self.available_fraction,
+            self.available_j - self._aged_j * self.available_fraction,
+            self.bound_j - self._aged_j * (1 - self.available_fraction),
             power_w,
         )
 
-    def believed_s(self, power_w: float) -> float:
-        """What a UPS thinks that it lasts: it knows the charge, and takes the cells for healthy."""
-        return _lasts_s(self.share, self.at_hand_j, self.bound_j, power_w)
+    def claimed_runtime_s(self, power_w: float) -> float:
+        """What a UPS thinks that it lasts: it knows the charge, and takes the cells for initial_health."""
+        return _runtime_s(self.available_fraction, self.available_j, self.bound_j, power_w)
 
     def discharge(self, power_w: float, dt_s: float) -> None:
         """Deliver."""
         self.power_w = -power_w
-        self.at_hand_j, self.bound_j = _after(self.share, self.at_hand_j, self.bound_j, power_w, dt_s)
+        self.available_j, self.bound_j = _wells_after(
+            self.available_fraction, self.available_j, self.bound_j, power_w, dt_s
+        )
 
     def recharge(self, dt_s: float) -> float:
         """Take what the charger gives; returns the power that it draws, W."""
-        missing = self.capacity_j - self.at_hand_j - self.bound_j
-        room = self.share * self.capacity_j - self.at_hand_j
+        missing = self.capacity_j - self.available_j - self.bound_j
+        room = self.available_fraction * self.capacity_j - self.available_j
         taken = max(0.0, min(CHARGE_LIMIT * self.rated_w * CHARGE_EFFICIENCY, missing / ABSORPTION_S, missing / dt_s))
         drawn = taken / CHARGE_EFFICIENCY
-        self.at_hand_j, self.bound_j = _after(self.share, self.at_hand_j, self.bound_j, -taken, dt_s)
+        self.available_j, self.bound_j = _wells_after(
+            self.available_fraction, self.available_j, self.bound_j, -taken, dt_s
+        )
         if taken * dt_s > room > 0:
-            self._level()
+            self._balance_wells()
         self.power_w = taken
         self.loss_j += (drawn - taken) * dt_s
         return drawn
@@ -120,53 +126,63 @@ class Battery:
         """Neither."""
         self.power_w = 0.0
 
-    def _level(self) -> None:
+    def _balance_wells(self) -> None:
         """The wells as they are after a long rest; their sum does not change."""
-        self._level_at(self.at_hand_j + self.bound_j)
+        self._set_balanced(self.available_j + self.bound_j)
 
-    def _level_at(self, total_j: float) -> None:
-        self.at_hand_j, self.bound_j = self.share * total_j, (1 - self.share) * total_j
+    def _set_balanced(self, total_j: float) -> None:
+        self.available_j, self.bound_j = self.available_fraction * total_j, (1 - self.available_fraction) * total_j
 
 
-def _after(share: float, at_hand_j: float, bound_j: float, power_w: float, dt_s: float) -> tuple[float, float]:
+def _wells_after(
+    available_fraction: float, available_j: float, bound_j: float, power_w: float, dt_s: float
+) -> tuple[float, float]:
     """Both wells after a time of constant power: the model's closed form; their sum falls by exactly what was taken."""
-    rate = RATE / (share * (1 - share))
-    total = at_hand_j + bound_j
+    rate = EXCHANGE_RATE_PER_S / (available_fraction * (1 - available_fraction))
+    total = available_j + bound_j
     decay = math.exp(-rate * dt_s)
     lag = rate * dt_s - 1 + decay
-    first = at_hand_j * decay + (total * rate * share - power_w) * (1 - decay) / rate - power_w * share * lag / rate
+    first = (
+        available_j * decay
+        + (total * rate * available_fraction - power_w) * (1 - decay) / rate
+        - power_w * available_fraction * lag / rate
+    )
     return first, total - power_w * dt_s - first
 
 
-def _lasts_s(share: float, at_hand_j: float, bound_j: float, power_w: float) -> float:
-    if power_w <= 0 or _after(share, at_hand_j, bound_j, power_w, LONGEST_S)[0] > 0:
-        return LONGEST_S
-    low, high = 0.0, LONGEST_S
+def _runtime_s(available_fraction: float, available_j: float, bound_j: float, power_w: float) -> float:
+    if power_w <= 0 or _wells_after(available_fraction, available_j, bound_j, power_w, MAX_RUNTIME_S)[0] > 0:
+        return MAX_RUNTIME_S
+    low, high = 0.0, MAX_RUNTIME_S
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if _after(share, at_hand_j, bound_j, power_w, middle)[0] > 0 else (low, middle)
+        low, high = (
+            (middle, high)
+            if _wells_after(available_fraction, available_j, bound_j, power_w, middle)[0] > 0
+            else (low, middle)
+        )
     return low
 
 
 @lru_cache(maxsize=256)
-def _share_and_capacity(low_w: float, low_s: float, high_w: float, high_s: float) -> tuple[float, float]:
+def _fit_to_data_sheet(low_w: float, low_s: float, high_w: float, high_s: float) -> tuple[float, float]:
     """With which both loads last as long. A sheet that no such battery has is met at the high load alone."""
     if low_w == high_w:
-        return AT_HAND, _capacity_j(AT_HAND, high_w, high_s)
-    low, high = SHARES
+        return DEFAULT_AVAILABLE_FRACTION, _capacity_j(DEFAULT_AVAILABLE_FRACTION, high_w, high_s)
+    low, high = AVAILABLE_FRACTION_LIMITS
     for _ in range(30):
-        share = (low + high) / 2
-        whole = _capacity_j(share, high_w, high_s)
-        lasts = _lasts_s(share, share * whole, (1 - share) * whole, low_w)
-        low, high = (low, share) if lasts < low_s else (share, high)
+        available_fraction = (low + high) / 2
+        whole = _capacity_j(available_fraction, high_w, high_s)
+        lasts = _runtime_s(available_fraction, available_fraction * whole, (1 - available_fraction) * whole, low_w)
+        low, high = (low, available_fraction) if lasts < low_s else (available_fraction, high)
     return high, _capacity_j(high, high_w, high_s)
 
 
-def _capacity_j(share: float, power_w: float, seconds: float) -> float:
+def _capacity_j(available_fraction: float, power_w: float, seconds: float) -> float:
     """Energy of a battery that gives that power for as long."""
-    low, high = power_w * seconds, power_w * seconds / share
+    low, high = power_w * seconds, power_w * seconds / available_fraction
     for _ in range(60):
         middle = (low + high) / 2
-        lasts = _lasts_s(share, share * middle, (1 - share) * middle, power_w)
+        lasts = _runtime_s(available_fraction, available_fraction * middle, (1 - available_fraction) * middle, power_w)
         low, high = (middle, high) if lasts < seconds else (low, middle)
     return high

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 TIME_CONSTANT_S: Final = 120.0
-HOLDS: Final = 1.13
+NON_TRIPPING_RATIO: Final = 1.13
 """Of the rating, for ever: the conventional non-tripping current of IEC 60898-1."""
-MAGNETIC: Final = 8.0
+MAGNETIC_TRIP_RATIO: Final = 8.0
 """Of the rating, at which it trips at once; between the limits of class C."""
 
 
@@ -23,7 +23,7 @@ class Breaker:
         """Let the highest of its currents flow for a while."""
         load = (current_a / self.rating_a) ** 2
         self.heat += (load - self.heat) * min(1.0, dt_s / TIME_CONSTANT_S)
-        if self.heat > HOLDS**2 or load > MAGNETIC**2:
+        if self.heat > NON_TRIPPING_RATIO**2 or load > MAGNETIC_TRIP_RATIO**2:
             self.tripped = True
 
     def reset(self) -> None:

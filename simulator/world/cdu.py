@@ -6,7 +6,7 @@ from typing import Final
 from rackflow.fluids import FLUIDS
 from rackflow.site import Cdu as CduSection
 from simulator.world.exchanger import effectiveness, transfer
-from simulator.world.hydraulics import MOTOR_EFFICIENCY, PUMP_EFFICIENCY, PUMPS_AT_WORK, SHUT_OFF, Branch
+from simulator.world.hydraulics import MOTOR_EFFICIENCY, PUMP_EFFICIENCY, PUMPS_REQUIRED, SHUT_OFF_HEAD_RATIO, Branch
 
 PUMPS: Final = (1, 2, 3)
 DESIGN_RISE_K: Final = 10.0
@@ -24,7 +24,7 @@ SLEW: Final = 0.04
 VALVE_SLEW: Final = 0.03
 VALVE_GAIN: Final = 0.012
 """Of the stroke, per kelvin and second."""
-LEAST_SPEED: Final = 0.25
+MIN_SPEED: Final = 0.25
 CUT_OUT_C: Final = 80.0
 CUT_IN_C: Final = 60.0
 
@@ -51,21 +51,21 @@ class Cdu:
     failed_pumps: set[int] = field(default_factory=set)
     running: set[int] = field(init=False)
     pump_s: dict[int, float] = field(default_factory=lambda: {1: 31_536_000.0, 2: 31_104_000.0, 3: 8_640_000.0})
-    clog: float = 1.0
+    filter_resistance_ratio: float = 1.0
     """Resistance of the filter, relative to a clean one."""
-    fouling: float = 1.0
+    fouling_ratio: float = 1.0
     """Resistance of the exchanger to heat, relative to a clean one."""
     valve_stuck: bool = False
     cut_out: bool = False
     _short_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self.running = set(PUMPS[: self.pumps_at_work])
+        self.running = set(PUMPS[: self.pumps_required])
 
     @property
-    def pumps_at_work(self) -> int:
+    def pumps_required(self) -> int:
         """How many of its pumps carry it."""
-        return min(len(PUMPS), self.section.pumps_required or PUMPS_AT_WORK)
+        return min(len(PUMPS), self.section.pumps_required or PUMPS_REQUIRED)
 
     @property
     def design_flow(self) -> float:
@@ -95,25 +95,29 @@ class Cdu:
         healthy = [pump for pump in PUMPS if pump not in self.failed_pumps]
         self.running -= self.failed_pumps
         if not live or self.cut_out:
-            self.running, self.speed, self._short_s = set(), LEAST_SPEED, TAKEOVER_S
+            self.running, self.speed, self._short_s = set(), MIN_SPEED, TAKEOVER_S
             return
         spare = [pump for pump in healthy if pump not in self.running]
-        missing = len(self.running) < self.pumps_at_work and bool(spare)
+        missing = len(self.running) < self.pumps_required and bool(spare)
         self._short_s = self._short_s + dt_s if missing else 0.0
         if self._short_s >= TAKEOVER_S:
-            self.running.update(spare[: self.pumps_at_work - len(self.running)])
+            self.running.update(spare[: self.pumps_required - len(self.running)])
         error = (DESIGN_PRESSURE_PA - pressure_pa) / DESIGN_PRESSURE_PA
         change = max(-SLEW, min(SLEW, 0.2 * error)) * dt_s
-        self.speed = max(LEAST_SPEED, min(1.0, self.speed + change))
+        self.speed = max(MIN_SPEED, min(1.0, self.speed + change))
         for pump in self.running:
             self.pump_s[pump] += dt_s
 
-    def branch(self, gas: float) -> Branch:
-        """The unit as its loop sees it; `gas` is the part of the coolant's volume that is air, which pumps do not move."""
+    def branch(self, gas_fraction: float) -> Branch:
+        """The unit as its loop sees it; `gas_fraction` is the part of the coolant's volume that is air, which pumps do not move."""
         design = self.design_flow
-        head = SHUT_OFF * DESIGN_PRESSURE_PA * 1.3 * self.speed**2 * max(0.0, 1 - 4 * gas) if self.running else 0.0
-        bend = 0.35 * DESIGN_PRESSURE_PA / design**2 * (self.pumps_at_work / max(1, len(self.running))) ** 2
-        inside = FILTER_SHARE * self.clog + EXCHANGER_SHARE
+        head = (
+            SHUT_OFF_HEAD_RATIO * DESIGN_PRESSURE_PA * 1.3 * self.speed**2 * max(0.0, 1 - 4 * gas_fraction)
+            if self.running
+            else 0.0
+        )
+        bend = 0.35 * DESIGN_PRESSURE_PA / design**2 * (self.pumps_required / max(1, len(self.running))) ** 2
+        inside = FILTER_SHARE * self.filter_resistance_ratio + EXCHANGER_SHARE
         return Branch(head, bend, inside * DESIGN_PRESSURE_PA / design**2)
 
     def move(self, flow: float, pressure_pa: float) -> None:
@@ -126,7 +130,7 @@ class Cdu:
     @property
     def filter_pa(self) -> float:
         """Over the filter."""
-        return FILTER_SHARE * self.clog * DESIGN_PRESSURE_PA * (self.flow / self.design_flow) ** 2
+        return FILTER_SHARE * self.filter_resistance_ratio * DESIGN_PRESSURE_PA * (self.flow / self.design_flow) ** 2
 
     @property
     def exchanger_pa(self) -> float:
@@ -148,7 +152,7 @@ class Cdu:
         self.primary_flow = self.design_primary_flow * self.valve
         hot = self.flow * FLUIDS[self.fluid].volumetric_heat_capacity((hot_c + self.supply_c) / 2)
         cold = self.primary_flow * primary_capacity
-        conductance = transfer(transfer_w_per_k, self.flow / self.design_flow, self.valve) / self.fouling
+        conductance = transfer(transfer_w_per_k, self.flow / self.design_flow, self.valve) / self.fouling_ratio
         self.heat_w = effectiveness(conductance, min(hot, cold), max(hot, cold)) * min(hot, cold) * (hot_c - cold_c)
         self.primary_return_c = cold_c + (self.heat_w / cold if cold > 0 else 0.0)
         return self.heat_w

@@ -22,16 +22,16 @@ SENSOR_FAULTS: Final = frozenset(
 )
 WIRE_FAULTS: Final = frozenset({"reboot", "timeout", "slow", "lying_table", "address_change"})
 LITRES_PER_MINUTE: Final = 1 / 60_000
-FEW: Final = 30
+MAX_LISTED_NAMES: Final = 30
 """Names that are worth listing."""
 
 
-def known_or_close(name: str, what: str, known: Collection[str]) -> str:
+def check_known(name: str, what: str, known: Collection[str]) -> str:
     """The name, if it is known. Raises ValueError with what it might have been."""
     if name in known:
         return name
     close = difflib.get_close_matches(name, known, n=1)
-    few = f"known are {', '.join(sorted(known))}" if 0 < len(known) <= FEW else f"there are {len(known)}"
+    few = f"known are {', '.join(sorted(known))}" if 0 < len(known) <= MAX_LISTED_NAMES else f"there are {len(known)}"
     raise ValueError(f"{name!r} is no {what}; {f'did you mean {close[0]!r}?' if close else few}")
 
 
@@ -51,7 +51,7 @@ class Fault(StrictModel):
     @field_validator("fault")
     @classmethod
     def _known(cls, fault: str) -> str:
-        return known_or_close(fault, "fault", KINDS)
+        return check_known(fault, "fault", KINDS)
 
     @model_validator(mode="after")
     def _complete(self) -> "Fault":
@@ -96,18 +96,20 @@ class Faults:
         if fault.fault in WIRE_FAULTS:
             return
         if fault.fault in SENSOR_FAULTS:
-            shown = self.instruments.true(fault.target) if fault.target in self.world.site.devices else None
-            if shown is None:
+            readings = (
+                self.instruments.read_without_faults(fault.target) if fault.target in self.world.site.devices else None
+            )
+            if readings is None:
                 raise ConfigError(f"{fault.fault}: {fault.target!r} is no device of the site; correct the name")
             for point in filter(None, (fault.point, fault.other)):
-                if not isinstance(shown.get(point), float):
-                    points = ", ".join(series for series, value in shown.items() if isinstance(value, float))
+                if not isinstance(readings.get(point), float):
+                    points = ", ".join(series for series, value in readings.items() if isinstance(value, float))
                     raise ConfigError(f"{fault.fault}: {fault.target!r} has no {point!r}; it has {points}")
             return
         kind = WORLD_FAULTS[fault.fault]
         targets = kind.among(self.world)
         try:
-            known_or_close(fault.target, kind.what, targets)
+            check_known(fault.target, kind.what, targets)
         except ValueError as error:
             raise ConfigError(f"{fault.fault}: {error}") from error
 
@@ -116,9 +118,11 @@ class Faults:
         self.check(fault)
         if fault.fault in SENSOR_FAULTS:
             distortion = self._distortions[fault] = distortion_of(fault, self.world.seed)
-            distortion(self.instruments.true(fault.target), self.world.time_s)  # which notes where it begins
+            distortion(
+                self.instruments.read_without_faults(fault.target), self.world.time_s
+            )  # which notes where it begins
             self.instruments.distortions.setdefault(fault.target, []).append(distortion)
-            self.instruments.forget()
+            self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
             kind = WORLD_FAULTS[fault.fault]
             kind.begin(kind.among(self.world)[fault.target], fault)
@@ -127,7 +131,7 @@ class Faults:
         """Mend it."""
         if fault.fault in SENSOR_FAULTS:
             self.instruments.distortions[fault.target].remove(self._distortions.pop(fault))
-            self.instruments.forget()
+            self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
             kind = WORLD_FAULTS[fault.fault]
             kind.end(kind.among(self.world)[fault.target], fault)
@@ -138,26 +142,26 @@ def distortion_of(fault: Fault, seed: int) -> Distortion:
     point, other = fault.point or "", fault.other or ""
     first: list[float] = []
 
-    def distort(shown: dict[str, float | str], time_s: float) -> None:
-        value = shown.get(point)
+    def distort(readings: dict[str, float | str], time_s: float) -> None:
+        value = readings.get(point)
         if not isinstance(value, float):
             return
         first[:] = first or [value, time_s]
         if fault.fault == "sensor_stuck":
-            shown[point] = first[0]
+            readings[point] = first[0]
         elif fault.fault == "sensor_drift":
-            shown[point] = value + fault.number(0.01) * (time_s - first[1])
+            readings[point] = value + fault.number(0.01) * (time_s - first[1])
         elif fault.fault == "sensor_noise":
             chance = Random(f"{seed}/{fault.target}/{point}/{time_s}")  # noqa: S311 - the same noise for the same seed
-            shown[point] = value + chance.gauss(0.0, fault.number(abs(value) * 0.05))
+            readings[point] = value + chance.gauss(0.0, fault.number(abs(value) * 0.05))
         elif fault.fault == "sensor_swapped":
-            shown[point], shown[other] = shown[other], value
+            readings[point], readings[other] = readings[other], value
         elif fault.fault == "sensor_saturated":
-            shown[point] = fault.number(math.inf)
+            readings[point] = fault.number(math.inf)
         elif "celsius" in point and fault.value is None:
-            shown[point] = value * 1.8 + 32
+            readings[point] = value * 1.8 + 32
         else:
-            shown[point] = value * fault.number(10.0)
+            readings[point] = value * fault.number(10.0)
 
     return distort
 
@@ -169,7 +173,7 @@ def _set(name: str, value: object) -> Callable[..., None]:
     return change
 
 
-def _give(name: str, default: float, scale: float = 1.0) -> Callable[..., None]:
+def _set_to_value(name: str, default: float, scale: float = 1.0) -> Callable[..., None]:
     def change(target: object, fault: Fault) -> None:
         setattr(target, name, fault.number(default) * scale)
 
@@ -180,7 +184,7 @@ def _feeds(world: World) -> Mapping[str, object]:
     return world.network.feeds
 
 
-def _phased(world: World) -> Mapping[str, object]:
+def _with_phases(world: World) -> Mapping[str, object]:
     return world.network.feeds | world.network.panels | world.network.pdus
 
 
@@ -198,17 +202,17 @@ def _phase(fault: Fault) -> int:
     return int((fault.phase or "L1")[1]) - 1
 
 
-def _fill(loop: SecondaryLoop, _: Fault) -> None:
+def _repair_leak(loop: SecondaryLoop, _: Fault) -> None:
     loop.leak_m3_s = 0.0
     loop.lost_m3 = 0.0
 
 
-def _stick(cdu: Cdu, fault: Fault) -> None:
+def _make_valve_stick(cdu: Cdu, fault: Fault) -> None:
     cdu.valve_stuck = True
     cdu.valve = fault.number(cdu.valve)
 
 
-class _Racks:
+class _RackLoad:
     """The load factor of one rack."""
 
     def __init__(self, world: World, rack: str) -> None:
@@ -219,7 +223,7 @@ class _Racks:
 
 
 def _racks(world: World) -> Mapping[str, object]:
-    return {rack: _Racks(world, rack) for rack in world.loads}
+    return {rack: _RackLoad(world, rack) for rack in world.loads}
 
 
 def _batteries(world: World) -> Mapping[str, object]:
@@ -251,12 +255,15 @@ WORLD_FAULTS: Final[Mapping[str, _Kind]] = {
     "feed_loss": _Kind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
     "phase_loss": _Kind(
         "feed, panel or PDU",
-        _phased,
+        _with_phases,
         lambda part, fault: part.phases_lost.add(_phase(fault)),
         lambda part, fault: part.phases_lost.discard(_phase(fault)),
     ),
     "battery_failing": _Kind(
-        "UPS", _batteries, _give("health", 0.15), lambda battery, _: setattr(battery, "health", battery.healthy)
+        "UPS",
+        _batteries,
+        _set_to_value("health", 0.15),
+        lambda battery, _: setattr(battery, "health", battery.initial_health),
     ),
     "ups_bypass": _Kind(
         "UPS", lambda world: world.network.ups, _set("forced_bypass", value=True), _set("forced_bypass", value=False)
@@ -280,13 +287,17 @@ WORLD_FAULTS: Final[Mapping[str, _Kind]] = {
     "all_pumps_failure": _Kind(
         "CDU", _cdus, lambda cdu, _: cdu.failed_pumps.update(PUMPS), lambda cdu, _: cdu.failed_pumps.clear()
     ),
-    "filter_blocked": _Kind("CDU", _cdus, _give("clog", 8.0), _set("clog", 1.0)),
-    "exchanger_fouled": _Kind("CDU", _cdus, _give("fouling", 2.0), _set("fouling", 1.0)),
-    "valve_stuck": _Kind("CDU", _cdus, _stick, _set("valve_stuck", value=False)),
-    "primary_warm": _Kind("primary loop", lambda world: world.primaries, _give("warm_k", 10.0), _set("warm_k", 0.0)),
-    "leak": _Kind("secondary loop", _secondary, _give("leak_m3_s", 0.5, LITRES_PER_MINUTE), _fill),
-    "burst": _Kind("secondary loop", _secondary, _give("leak_m3_s", 200.0, LITRES_PER_MINUTE), _fill),
-    "air_in_loop": _Kind("secondary loop", _secondary, _give("gas", 0.08), _set("gas", 0.0)),
+    "filter_blocked": _Kind(
+        "CDU", _cdus, _set_to_value("filter_resistance_ratio", 8.0), _set("filter_resistance_ratio", 1.0)
+    ),
+    "exchanger_fouled": _Kind("CDU", _cdus, _set_to_value("fouling_ratio", 2.0), _set("fouling_ratio", 1.0)),
+    "valve_stuck": _Kind("CDU", _cdus, _make_valve_stick, _set("valve_stuck", value=False)),
+    "primary_warm": _Kind(
+        "primary loop", lambda world: world.primaries, _set_to_value("warm_k", 10.0), _set("warm_k", 0.0)
+    ),
+    "leak": _Kind("secondary loop", _secondary, _set_to_value("leak_m3_s", 0.5, LITRES_PER_MINUTE), _repair_leak),
+    "burst": _Kind("secondary loop", _secondary, _set_to_value("leak_m3_s", 200.0, LITRES_PER_MINUTE), _repair_leak),
+    "air_in_loop": _Kind("secondary loop", _secondary, _set_to_value("gas_fraction", 0.08), _set("gas_fraction", 0.0)),
     "air_unit_failure": _Kind(
         "air unit",
         _air_units,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_RPM: Final = 6000
-SHUT_OFF: Final = 1.6
+SHUT_OFF_HEAD_RATIO: Final = 1.6
 """Pressure of a pump at full speed without flow, of the design pressure."""
-PUMPS_AT_WORK: Final = 2
+PUMPS_REQUIRED: Final = 2
 """Two of three pumps carry a CDU, where the site file does not say it."""
 PUMP_EFFICIENCY: Final = 0.62
 MOTOR_EFFICIENCY: Final = 0.9

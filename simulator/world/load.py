@@ -30,11 +30,11 @@ class Load(Protocol):
 class HeldLoad:
     """The same for ever."""
 
-    asked_w: float
+    demand_w: float
 
     def watts(self, time_s: float) -> float:  # noqa: ARG002 - as `Load.watts`
         """See `Load.watts`."""
-        return self.asked_w
+        return self.demand_w
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ PLATE_J_PER_K_W: Final = 0.5
 """Heat capacity of cold plates and what sits on them, of design liquid heat: 500 J/K for a kilowatt."""
 PLATE_RISE_K: Final = 17.0
 """How much hotter than the coolant supplied the plates are at design heat and flow; half of the coolant's own rise is part of it."""
-LEAST_PLATE_K: Final = 1.0
+MIN_PLATE_RISE_K: Final = 1.0
 THROTTLE_C: Final = 75.0
 """What the site file says of its racks' chips goes before these."""
 STOP_K: Final = 13.0
@@ -38,7 +38,7 @@ LOW_FLOW_FILM: Final = FILM[0] ** FILM[2]
 DEAERATION_S: Final = 600.0
 STABLE: Final = 0.3
 """Part of a volume that may flow through it in one step of the explicit scheme."""
-ROPE_WET_M3: Final = 2e-4
+LEAK_DETECTED_M3: Final = 2e-4
 """What must have leaked before a rope is wet."""
 
 
@@ -62,7 +62,7 @@ class Plates:
     @property
     def conductance(self) -> float:
         """To the coolant at design flow, W/K."""
-        return self.design_w / max(LEAST_PLATE_K, self.rise_k - DESIGN_RISE_K / 2)
+        return self.design_w / max(MIN_PLATE_RISE_K, self.rise_k - DESIGN_RISE_K / 2)
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class SecondaryLoop:
     return_c: float = 40.0
     pressure_pa: float = DESIGN_PRESSURE_PA
     """Over the racks."""
-    gas: float = 0.0
+    gas_fraction: float = 0.0
     lost_m3: float = 0.0
     leak_m3_s: float = 0.0
     stored_j: float = 0.0
@@ -104,9 +104,9 @@ class SecondaryLoop:
         return STATIC_PA * (0.15 + 0.85 * self.level)
 
     @property
-    def wet(self) -> bool:
+    def leak_detected(self) -> bool:
         """Whether liquid lies where none should be."""
-        return self.lost_m3 > ROPE_WET_M3
+        return self.lost_m3 > LEAK_DETECTED_M3
 
     def capacity(self, celsius: float) -> float:
         """Of the coolant, J/(m3 K)."""
@@ -116,12 +116,12 @@ class SecondaryLoop:
         """Pumps, pressures and flows of this step."""
         self.lost_m3 += min(self.leak_m3_s * dt_s, max(0.0, self.section.volume_m3 - self.lost_m3))
         if self.level <= DRY_LEVEL:
-            self.gas = min(0.25, self.gas + 0.02 * dt_s)
+            self.gas_fraction = min(0.25, self.gas_fraction + 0.02 * dt_s)
         else:
-            self.gas *= math.exp(-dt_s / DEAERATION_S)
+            self.gas_fraction *= math.exp(-dt_s / DEAERATION_S)
         for cdu in self.cdus:
             cdu.control_pumps(self.pressure_pa, self.return_c, dt_s, live=live[cdu.section.id])
-        self.pressure_pa, flows = solve([cdu.branch(self.gas) for cdu in self.cdus], self.resistance)
+        self.pressure_pa, flows = solve([cdu.branch(self.gas_fraction) for cdu in self.cdus], self.resistance)
         for cdu, flow in zip(self.cdus, flows, strict=True):
             cdu.move(flow, self.pressure_pa)
             cdu.control_valve(dt_s, live=live[cdu.section.id])

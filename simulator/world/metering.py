@@ -8,7 +8,7 @@ from rackflow.site import Site
 from simulator.world.loop import SecondaryLoop
 from simulator.world.network import Network
 from simulator.world.plant import PrimaryLoop
-from simulator.world.supply import none
+from simulator.world.supply import three_zeros
 
 PV_SHARE: Final = 0.08
 """Highest power of a photovoltaic plant, of the site's design. It is elsewhere, and no part of the site's balance."""
@@ -56,7 +56,7 @@ def _through(world: Metered, name: str, *, into: bool) -> list[float]:
     if name in network.feeds or name in network.panels or name in network.switches:
         return (network.feeds.get(name) or network.panels.get(name) or network.switches[name]).power_w
     if name in network.pdus:
-        power = none()
+        power = three_zeros()
         for phase, watts in zip(network.pdus[name].phases, network.pdus[name].power_w, strict=True):
             power[phase] += watts
         return power
@@ -64,4 +64,4 @@ def _through(world: Metered, name: str, *, into: bool) -> list[float]:
         return _even(network.consumers[name].power_w if network.consumers[name].live else 0.0)
     if name in world.loops:
         return _even(sum(cdu.power_w for cdu in world.loops[name].cdus))
-    return _even(network.racks[name].got_w if name in network.racks else world.primaries[name].power_w)
+    return _even(network.racks[name].supplied_w if name in network.racks else world.primaries[name].power_w)

@@ -11,14 +11,14 @@ from rackflow.site import Site
 from rackflow.site import Ups as UpsSection
 from simulator.world.battery import Battery
 from simulator.world.breaker import Breaker
-from simulator.world.supply import Feed, Panel, Pdu, none
+from simulator.world.supply import Feed, Panel, Pdu, three_zeros
 from simulator.world.switch import Switch
-from simulator.world.ups import Ups, drawn_w
+from simulator.world.ups import Ups, battery_draw_w
 
-AUTONOMY_S = 420.0
+DEFAULT_RUNTIME_S = 420.0
 """How long the battery of a UPS at its rating lasts, where the site file does not say it."""
-SINGLE_CORDED = 0.2
-"""Part of a rack's load behind its transfer switch, if it has PDUs of its own besides."""
+SINGLE_CORDED_SHARE = 0.2
+"""Part of a rack's load pdus_behind its transfer switch, if it has PDUs of its own besides."""
 SMALL_UPS_W = 20_000.0
 """Up to here a UPS has a battery of 192 V, above 480 V."""
 
@@ -28,17 +28,17 @@ class RackSupply:
     """How a rack's power supplies hang on its PDUs: three groups, each with the part of the load that it serves."""
 
     shares: list[float]
-    corded: list[tuple[Pdu, float]]
+    dual_corded: list[tuple[Pdu, float]]
     """With the weight of each: half of the supplies on each of two feeds, by rating within a feed."""
-    single: list[tuple[Pdu, float]] = field(default_factory=list)
-    """PDUs behind transfer switches, with the part of the rack's load that each serves alone."""
-    asked_w: float = 0.0
-    got_w: float = 0.0
+    single_corded: list[tuple[Pdu, float]] = field(default_factory=list)
+    """PDUs pdus_behind transfer switches, with the part of the rack's load that each serves alone."""
+    demand_w: float = 0.0
+    supplied_w: float = 0.0
 
     @property
     def pdus(self) -> list[tuple[Pdu, float]]:
         """All of them."""
-        return [*self.corded, *self.single]
+        return [*self.dual_corded, *self.single_corded]
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Network:
     ups: dict[str, Ups] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
     switches: dict[str, Switch] = field(default_factory=dict)
-    behind: dict[str, list[Pdu]] = field(default_factory=dict)
+    pdus_behind: dict[str, list[Pdu]] = field(default_factory=dict)
     """By switch."""
     pdus: dict[str, Pdu] = field(default_factory=dict)
     racks: dict[str, RackSupply] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Network:
         if node in self.switches:
             return self.switches[node].volts
         if node in self.pdus:
-            volts = none()
+            volts = three_zeros()
             for phase, each in zip(self.pdus[node].phases, self.pdus[node].source_volts, strict=True):
                 volts[phase] = each
             return volts
@@ -101,14 +101,14 @@ class Network:
         for consumer in self.consumers.values():
             consumer.live = any(min(self.volts_of(source)) > 0 for source in consumer.sources)
 
-    def carry(self, asked_w: Mapping[str, float], dt_s: float) -> None:
-        """Loads from the racks up; `asked_w` by rack, the consumers' `power_w` as set."""
-        self.loads = {node: none() for node in (*self.feeds, *self.order, *self.switches)}
+    def carry(self, demand_w: Mapping[str, float], dt_s: float) -> None:
+        """Loads from the racks up; `demand_w` by rack, the consumers' `power_w` as set."""
+        self.loads = {node: three_zeros() for node in (*self.feeds, *self.order, *self.switches)}
         on_pdu = {name: [0.0] * len(pdu.phases) for name, pdu in self.pdus.items()}
         for consumer in self.consumers.values():
             self._consume(consumer, on_pdu, dt_s)
         for name, rack in self.racks.items():
-            rack.asked_w = asked_w[name]
+            rack.demand_w = demand_w[name]
             self._share(rack, on_pdu)
         for name, pdu in self.pdus.items():
             self._add(pdu.section.fed_by, pdu.carry(on_pdu[name], dt_s))
@@ -122,28 +122,28 @@ class Network:
             feed.carry(self.loads[name], dt_s)
 
     def _amperes_behind(self, switch: str) -> list[float]:
-        amperes = none()
-        for pdu in self.behind[switch]:
+        amperes = three_zeros()
+        for pdu in self.pdus_behind[switch]:
             for phase, each in zip(pdu.phases, pdu.amperes, strict=True):
                 amperes[phase] += each
         return amperes
 
     def _share(self, rack: RackSupply, on_pdu: Mapping[str, list[float]]) -> None:
         """Of each group of power supplies, the ones that live carry all; what has one cord lives with its PDU."""
-        rack.got_w = 0.0
-        corded_w = rack.asked_w * (1 - sum(part for _, part in rack.single))
+        rack.supplied_w = 0.0
+        corded_w = rack.demand_w * (1 - sum(part for _, part in rack.single_corded))
         for group, share in enumerate(rack.shares):
-            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.corded]
+            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.dual_corded]
             live = [(pdu, pole, weight) for pdu, pole, weight in poles if pdu.live[pole]]
             whole = sum(weight for *_, weight in live)
             for pdu, pole, weight in live:
                 on_pdu[pdu.id][pole] += corded_w * share * weight / whole
-            rack.got_w += corded_w * share if live else 0.0
-            for pdu, part in rack.single:
+            rack.supplied_w += corded_w * share if live else 0.0
+            for pdu, part in rack.single_corded:
                 pole = group % len(pdu.phases)
                 if pdu.live[pole]:
-                    on_pdu[pdu.id][pole] += rack.asked_w * share * part
-                    rack.got_w += rack.asked_w * share * part
+                    on_pdu[pdu.id][pole] += rack.demand_w * share * part
+                    rack.supplied_w += rack.demand_w * share * part
 
     def _consume(self, consumer: Consumer, on_pdu: Mapping[str, list[float]], dt_s: float) -> None:
         live = [source for source in consumer.sources if min(self.volts_of(source)) > 0]
@@ -178,7 +178,7 @@ def build_network(site: Site, seed: int) -> Network:
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
     network.switches = {each.id: Switch(each, volts) for each in site.transfer_switches.values()}
     network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
-    network.behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
+    network.pdus_behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
     for rack in site.racks:
         network.racks[rack] = _rack_supply(site, network, rack, seed)
     for unit in (*site.cdus, *site.air_units):
@@ -195,8 +195,8 @@ def _battery(ups: UpsSection) -> Battery:
     rated_w = ups.rated_power_w
     cells = 192.0 if rated_w <= SMALL_UPS_W else 480.0
     if ups.battery is None:
-        return Battery(rated_w, {rated_w: AUTONOMY_S}, cells)
-    runtimes = {drawn_w(load_w, rated_w): seconds for load_w, seconds in ups.battery.runtimes.items()}
+        return Battery(rated_w, {rated_w: DEFAULT_RUNTIME_S}, cells)
+    runtimes = {battery_draw_w(load_w, rated_w): seconds for load_w, seconds in ups.battery.runtimes.items()}
     return Battery(rated_w, runtimes, cells, ups.battery.health)
 
 
@@ -219,6 +219,6 @@ def _rack_supply(site: Site, network: Network, rack: str, seed: int) -> RackSupp
         whole = sum(pdu.breaker_a for pdu in pdus)
         tilt = 1 + chance.uniform(-0.03, 0.03)  # supplies never share exactly alike
         weighted += [(network.pdus[pdu.id], tilt * pdu.breaker_a / whole) for pdu in pdus]
-    behind = [network.pdus[pdu.id] for pdu in site.pdus_of(rack) if pdu.fed_by in network.switches]
-    part = (SINGLE_CORDED if weighted else 1.0) / max(1, len(behind))
-    return RackSupply([share / sum(shares) for share in shares], weighted, [(pdu, part) for pdu in behind])
+    pdus_behind = [network.pdus[pdu.id] for pdu in site.pdus_of(rack) if pdu.fed_by in network.switches]
+    part = (SINGLE_CORDED_SHARE if weighted else 1.0) / max(1, len(pdus_behind))
+    return RackSupply([share / sum(shares) for share in shares], weighted, [(pdu, part) for pdu in pdus_behind])

@@ -18,7 +18,7 @@ SAG: Final = 0.007
 """By how much the mains wander around the nominal voltage."""
 
 
-def none() -> list[float]:
+def three_zeros() -> list[float]:
     """Nothing on any phase."""
     return [0.0, 0.0, 0.0]
 
@@ -34,8 +34,8 @@ class Feed:
     lost: bool = False
     """Mains and generator: the line itself is open."""
     phases_lost: set[int] = field(default_factory=set)
-    volts: list[float] = field(default_factory=none)
-    power_w: list[float] = field(default_factory=none)
+    volts: list[float] = field(default_factory=three_zeros)
+    power_w: list[float] = field(default_factory=three_zeros)
     energy_j: float = 0.0
     without_mains_s: float = 0.0
 
@@ -50,7 +50,7 @@ class Feed:
         start = self.section.backup_start_s
         generator = not self.mains and start is not None and self.without_mains_s > start
         if self.lost or not (self.mains or generator):
-            self.volts = none()
+            self.volts = three_zeros()
         else:
             self.volts = [0.0 if phase in self.phases_lost else self._volts(phase, time_s) for phase in range(3)]
         return self.volts
@@ -72,15 +72,15 @@ class Panel:
     id: str
     breaker: Breaker | None
     phases_lost: set[int] = field(default_factory=set)
-    volts: list[float] = field(default_factory=none)
-    power_w: list[float] = field(default_factory=none)
+    volts: list[float] = field(default_factory=three_zeros)
+    power_w: list[float] = field(default_factory=three_zeros)
     loss_w: float = 0.0
 
     def supply(self, sources: list[list[float]]) -> list[float]:
         """Its voltages, from those of its sources."""
         open_ = self.breaker is not None and self.breaker.tripped
         best = [max(phase) for phase in zip(*sources, strict=True)]
-        self.volts = none() if open_ else [0.0 if i in self.phases_lost else best[i] for i in range(3)]
+        self.volts = three_zeros() if open_ else [0.0 if i in self.phases_lost else best[i] for i in range(3)]
         return self.volts
 
     def carry(self, power_w: list[float], dt_s: float) -> list[float]:
@@ -139,7 +139,7 @@ class Pdu:
         own = PDU_OWN_W / max(1, sum(self.live))
         self.power_w = [each + own if live else 0.0 for each, live in zip(power_w, self.live, strict=True)]
         ohms = CABLE_DROP * self.nominal_volts / self.section.breaker_a
-        taken = none()
+        taken = three_zeros()
         self.cable_loss_w = 0.0
         for pole, (power, source) in enumerate(zip(self.power_w, self.source_volts, strict=True)):
             factor = _power_factor(power / (self.nominal_volts * self.section.breaker_a))

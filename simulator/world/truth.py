@@ -22,8 +22,8 @@ def truth(world: World) -> dict[str, float]:
     found: dict[str, float] = {}
     for rack, supply in world.network.racks.items():
         watts = sum(sum(pdu.power_w) for pdu, _ in supply.pdus)
-        put(found, "rack_power_watts", watts, rack=rack)
-        put(found, "rack_power_utilisation_ratio", watts / world.site.racks[rack].design_power_w, rack=rack)
+        add_figure(found, "rack_power_watts", watts, rack=rack)
+        add_figure(found, "rack_power_utilisation_ratio", watts / world.site.racks[rack].design_power_w, rack=rack)
     _put_power(found, world)
     for loop in world.loops.values():
         for cdu in loop.cdus:
@@ -32,16 +32,16 @@ def truth(world: World) -> dict[str, float]:
     for sensor in world.site.sensors.values():
         if sensor.measures == "air" and sensor.device:
             dew = moisture_c(world.time_s)
-            put(found, "env_dew_point_celsius", dew, device=sensor.device, sensor=label_of(sensor))
+            add_figure(found, "env_dew_point_celsius", dew, device=sensor.device, sensor=label_of(sensor))
     ledger = world.ledger
-    put(found, "site_energy_taken_joules", ledger.taken_j)
-    put(found, "site_energy_rejected_joules", ledger.rejected_j)
-    put(found, "site_energy_stored_joules", world.stored_j)
-    put(found, "site_equipment_energy_joules", ledger.equipment_j)
+    add_figure(found, "site_energy_taken_joules", ledger.taken_j)
+    add_figure(found, "site_energy_rejected_joules", ledger.rejected_j)
+    add_figure(found, "site_energy_stored_joules", world.stored_j)
+    add_figure(found, "site_equipment_energy_joules", ledger.equipment_j)
     return found
 
 
-def put(found: dict[str, float], metric: str, value: float | None, **labels: str) -> None:
+def add_figure(found: dict[str, float], metric: str, value: float | None, **labels: str) -> None:
     """Add a figure, unless it says nothing."""
     if value is not None:
         found[series_key(f"dcim_{metric}", labels)] = value
@@ -64,28 +64,28 @@ def name_of(group: Sequence[str]) -> str:
 def _put_power(found: dict[str, float], world: World) -> None:
     network, factor = world.network, world.site.electrical.continuous_load_factor
     for name, ups in network.ups.items():
-        put(found, "ups_losses_watts", sum(ups.input_w) - sum(ups.output_w), device=name)
-        lasts, claim = ups.battery.lasts_s(ups.drawn_w), ups.battery.believed_s(ups.drawn_w)
-        put(found, "ups_modelled_runtime_seconds", lasts, device=name)
-        put(found, "ups_runtime_optimism_ratio", claim / lasts - 1 if lasts >= 1 else None, device=name)
+        add_figure(found, "ups_losses_watts", sum(ups.input_w) - sum(ups.output_w), device=name)
+        lasts, claim = ups.battery.runtime_s(ups.battery_draw_w), ups.battery.claimed_runtime_s(ups.battery_draw_w)
+        add_figure(found, "ups_modelled_runtime_seconds", lasts, device=name)
+        add_figure(found, "ups_runtime_optimism_ratio", claim / lasts - 1 if lasts >= 1 else None, device=name)
         feed = world.site.feed_of(name)
         start_s = world.site.feeds[feed].backup_start_s if feed else None
-        put(found, "ups_runtime_margin_seconds", None if start_s is None else lasts - start_s, device=name)
-        put(found, "ups_battery_charge_ratio", ups.battery.charge, device=name)
-        put(found, "ups_output_current_unbalance_ratio", _unbalance(ups.output_w, ups.output_volts), device=name)
+        add_figure(found, "ups_runtime_margin_seconds", None if start_s is None else lasts - start_s, device=name)
+        add_figure(found, "ups_battery_charge_ratio", ups.battery.charge, device=name)
+        add_figure(found, "ups_output_current_unbalance_ratio", _unbalance(ups.output_w, ups.output_volts), device=name)
     for group in parallel_ups(world.site):
         rated = [network.ups[each].rated_w for each in group]
         given = sum(sum(network.ups[each].output_w) for each in group)
-        put(found, "ups_redundancy_margin_watts", sum(rated) - max(rated) - given, group=name_of(group))
+        add_figure(found, "ups_redundancy_margin_watts", sum(rated) - max(rated) - given, group=name_of(group))
     for name, pdu in network.pdus.items():
         for phase, amperes in zip(pdu.phases, pdu.amperes, strict=True):
             left = factor * pdu.section.breaker_a - amperes
-            put(found, "pdu_phase_headroom_amperes", left, device=name, phase=LINES[phase])
+            add_figure(found, "pdu_phase_headroom_amperes", left, device=name, phase=LINES[phase])
         if len(pdu.phases) == len(LINES):
-            put(found, "pdu_current_unbalance_ratio", unbalance_ratio(pdu.amperes), device=name)
+            add_figure(found, "pdu_current_unbalance_ratio", unbalance_ratio(pdu.amperes), device=name)
     volts = next(iter(network.feeds.values())).volts
     for name in world.site.meters:
-        put(found, "meter_current_unbalance_ratio", _unbalance(meter_w(world, name), volts), device=name)
+        add_figure(found, "meter_current_unbalance_ratio", _unbalance(meter_w(world, name), volts), device=name)
 
 
 def _unbalance(power_w: Sequence[float], volts: Sequence[float]) -> float | None:
@@ -95,27 +95,27 @@ def _unbalance(power_w: Sequence[float], volts: Sequence[float]) -> float | None
 def _put_cdu(found: dict[str, float], world: World, loop: SecondaryLoop, cdu: Cdu) -> None:
     name = cdu.section.id
     heat = secondary_heat_w(loop, cdu)
-    put(found, "cdu_heat_removed_watts", heat, device=name, loop="secondary")
-    put(found, "cdu_cooling_load_ratio", heat / cdu.section.rated_cooling_w, device=name)
-    put(found, "cdu_dew_point_margin_celsius", cdu.supply_c - moisture_c(world.time_s), device=name)
+    add_figure(found, "cdu_heat_removed_watts", heat, device=name, loop="secondary")
+    add_figure(found, "cdu_cooling_load_ratio", heat / cdu.section.rated_cooling_w, device=name)
+    add_figure(found, "cdu_dew_point_margin_celsius", cdu.supply_c - moisture_c(world.time_s), device=name)
     secondary_k = loop.return_c - cdu.supply_c
-    put(found, "cdu_delta_temperature_celsius", secondary_k, device=name, loop="secondary")
+    add_figure(found, "cdu_delta_temperature_celsius", secondary_k, device=name, loop="secondary")
     if heat > 0:
-        put(found, "cdu_flow_per_heat_cubic_meters_per_joule", cdu.flow / heat, device=name, loop="secondary")
-        put(found, "cdu_coefficient_of_performance_ratio", heat / cdu.power_w, device=name)
-    put(found, "cdu_pumps_spare", len(PUMPS) - len(cdu.failed_pumps) - cdu.pumps_at_work, device=name)
+        add_figure(found, "cdu_flow_per_heat_cubic_meters_per_joule", cdu.flow / heat, device=name, loop="secondary")
+        add_figure(found, "cdu_coefficient_of_performance_ratio", heat / cdu.power_w, device=name)
+    add_figure(found, "cdu_pumps_spare", len(PUMPS) - len(cdu.failed_pumps) - cdu.pumps_required, device=name)
     if cdu.section.primary is None:
         return
     primary = world.primaries[cdu.section.primary]
-    put(found, "cdu_heat_removed_watts", cdu.heat_w, device=name, loop="primary")
-    put(found, "cdu_approach_celsius", cdu.supply_c - primary.supply_c, device=name)
-    put(
+    add_figure(found, "cdu_heat_removed_watts", cdu.heat_w, device=name, loop="primary")
+    add_figure(found, "cdu_approach_celsius", cdu.supply_c - primary.supply_c, device=name)
+    add_figure(
         found,
         "cdu_effectiveness_ratio",
         effectiveness_ratio(loop.return_c, cdu.supply_c, primary.supply_c),
         device=name,
     )
-    put(found, "cdu_heat_imbalance_ratio", heat_imbalance_ratio(cdu.heat_w, heat), device=name)
+    add_figure(found, "cdu_heat_imbalance_ratio", heat_imbalance_ratio(cdu.heat_w, heat), device=name)
 
 
 def secondary_heat_w(loop: SecondaryLoop, cdu: Cdu) -> float:
@@ -127,14 +127,14 @@ def _put_loop(found: dict[str, float], world: World, loop: SecondaryLoop) -> Non
     name = loop.section.id
     heat = sum(secondary_heat_w(loop, cdu) for cdu in loop.cdus)
     power = sum(sum(sum(pdu.power_w) for pdu, _ in world.network.racks[rack].pdus) for rack in loop.plates)
-    put(found, "loop_heat_watts", heat, loop=name)
-    put(found, "loop_air_heat_watts", power - heat, loop=name)
+    add_figure(found, "loop_heat_watts", heat, loop=name)
+    add_figure(found, "loop_air_heat_watts", power - heat, loop=name)
     rated = [cdu.section.rated_cooling_w for cdu in loop.cdus]
-    put(found, "loop_redundancy_margin_watts", sum(rated) - max(rated) - heat, loop=name)
+    add_figure(found, "loop_redundancy_margin_watts", sum(rated) - max(rated) - heat, loop=name)
     healthy = sum(len(cdu.failed_pumps) < len(PUMPS) for cdu in loop.cdus)
-    put(found, "loop_cdus_spare", healthy - loop.section.cdus_required, loop=name)
+    add_figure(found, "loop_cdus_spare", healthy - loop.section.cdus_required, loop=name)
     if all(cdu.section.primary for cdu in loop.cdus):
         given = sum(cdu.heat_w for cdu in loop.cdus)
-        put(found, "loop_heat_imbalance_ratio", heat_imbalance_ratio(given, heat), loop=name)
+        add_figure(found, "loop_heat_imbalance_ratio", heat_imbalance_ratio(given, heat), loop=name)
     if power > 0:
-        put(found, "loop_heat_capture_ratio", heat / power, loop=name)
+        add_figure(found, "loop_heat_capture_ratio", heat / power, loop=name)

@@ -17,7 +17,7 @@ RETRANSFER_S: Final = 10.0
 OVERLOAD: Final = (1.1, 60.0)
 """Load, and how long it may last before the static bypass takes it."""
 OVERLOAD_AT_ONCE: Final = 1.5
-LEAST_VOLTS: Final = 0.85
+MIN_VOLTAGE_RATIO: Final = 0.85
 """Of nominal, below which the input is not used."""
 
 
@@ -49,7 +49,7 @@ class Ups:
         return sum(self.output_w) / self.rated_w
 
     @property
-    def drawn_w(self) -> float:
+    def battery_draw_w(self) -> float:
         """What the battery would have to give at this load."""
         total = sum(self.output_w)
         return max(1.0, total + INVERTER_SHARE * self._loss_w(total / self.rated_w))
@@ -60,8 +60,8 @@ class Ups:
 
     def supply(self, input_volts: list[float], dt_s: float) -> list[float]:
         """Decide the mode for this step; returns the output's voltages."""
-        good = min(input_volts) >= LEAST_VOLTS * self.volts
-        if not good and min(self.input_volts) >= LEAST_VOLTS * self.volts:
+        good = min(input_volts) >= MIN_VOLTAGE_RATIO * self.volts
+        if not good and min(self.input_volts) >= MIN_VOLTAGE_RATIO * self.volts:
             self.input_faults += 1
         self.input_volts = input_volts
         self._good_s = self._good_s + dt_s if good else 0.0
@@ -108,7 +108,7 @@ class Ups:
         return self.input_w
 
 
-def drawn_w(load_w: float, rated_w: float) -> float:
+def battery_draw_w(load_w: float, rated_w: float) -> float:
     """What the battery gives for a load."""
     load = load_w / rated_w
     return load_w + INVERTER_SHARE * rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)

@@ -9,23 +9,23 @@ from simulator.world.instruments import LINES
 from simulator.world.load import HeldLoad
 from simulator.world.loop import SecondaryLoop
 from simulator.world.switch import Switch
-from simulator.world.truth import name_of, parallel_ups, put
+from simulator.world.truth import add_figure, name_of, parallel_ups
 from simulator.world.world import World
 
 Failure = Literal["pumps", "primary_flow", "heat_rejection"]
 FAILURES: Final[tuple[Failure, ...]] = ("pumps", "primary_flow", "heat_rejection")
-LONGEST_S: Final = 900.0
+MAX_SEARCH_S: Final = 900.0
 """How long a question of the kind 'how long until' is followed up."""
 SUPPLY_LIMIT_C: Final = 45.0
 """Of the secondary supply, as collectors have it unless the site file says else."""
 _FAR_OFF_K: Final = 1000.0
 
 
-def truth_if(world: World) -> dict[str, float]:
+def what_if_truth(world: World) -> dict[str, float]:
     """What would follow, at the present load, from the loss of each feed, and of pumps, flow and cold of each loop."""
     found: dict[str, float] = {}
     for feed in world.network.feeds:
-        other = held(world)
+        other = copy_with_constant_load(world)
         other.network.feeds[feed].lost = True
         for ups in other.network.ups.values():
             if feed == other.site.feed_of(ups.id):
@@ -35,26 +35,26 @@ def truth_if(world: World) -> dict[str, float]:
     for loop in world.loops.values():
         for failure in FAILURES:
             if failure == "pumps" or all(cdu.section.primary for cdu in loop.cdus):
-                lasts_s = rides_through_s(world, loop.section.id, failure)
-                put(found, "loop_ride_through_seconds", lasts_s, loop=loop.section.id, failure=failure)
+                lasts_s = ride_through_s(world, loop.section.id, failure)
+                add_figure(found, "loop_ride_through_seconds", lasts_s, loop=loop.section.id, failure=failure)
     return found
 
 
-def held(world: World) -> World:
+def copy_with_constant_load(world: World) -> World:
     """A copy whose racks go on asking for what they ask for now: a step of the load must not pass for an effect."""
     other = world.copy()
     other.loads = {rack: HeldLoad(load.watts(world.time_s)) for rack, load in world.loads.items()}
     return other
 
 
-def rides_through_s(world: World, loop: str, failure: Failure, longest_s: float = LONGEST_S) -> float:
+def ride_through_s(world: World, loop: str, failure: Failure, limit_s: float = MAX_SEARCH_S) -> float:
     """Until the first rack's plates are so hot that it slows down, or the supply is at its limit."""
-    other = held(world)
+    other = copy_with_constant_load(world)
     mine = other.loops[loop]
     if failure == "pumps":
         for cdu in mine.cdus:
             cdu.failed_pumps.update(PUMPS)
-        return _until(other, lambda: max(each.celsius - each.limit_c for each in mine.plates.values()), 0.0, longest_s)
+        return _until(other, lambda: max(each.celsius - each.limit_c for each in mine.plates.values()), 0.0, limit_s)
     if failure == "primary_flow":
         for cdu in mine.cdus:
             cdu.valve, cdu.valve_stuck = 0.0, True
@@ -62,19 +62,19 @@ def rides_through_s(world: World, loop: str, failure: Failure, longest_s: float 
         for name in {cdu.section.primary for cdu in mine.cdus if cdu.section.primary}:
             other.primaries[name].warm_k = _FAR_OFF_K
     limit_c = mine.section.max_supply_celsius
-    return _until(other, lambda: _supply_c(mine), SUPPLY_LIMIT_C if limit_c is None else limit_c, longest_s)
+    return _until(other, lambda: _supply_c(mine), SUPPLY_LIMIT_C if limit_c is None else limit_c, limit_s)
 
 
 def _supply_c(loop: SecondaryLoop) -> float:
     return max(cdu.supply_c for cdu in loop.cdus)
 
 
-def _until(world: World, celsius: Callable[[], float], limit_c: float, longest_s: float) -> float:
+def _until(world: World, celsius: Callable[[], float], limit_c: float, limit_s: float) -> float:
     """Seconds, between two steps in proportion."""
     began, now = world.time_s, celsius()
     while now < limit_c:
-        if world.time_s - began >= longest_s:
-            return longest_s
+        if world.time_s - began >= limit_s:
+            return limit_s
         before, last_s = now, world.time_s
         world.advance(1.0)
         now = celsius()
@@ -83,15 +83,15 @@ def _until(world: World, celsius: Callable[[], float], limit_c: float, longest_s
     return world.time_s - began
 
 
-def carries_on_s(world: World, ups: str, longest_s: float) -> float:
+def ups_holds_s(world: World, ups: str, limit_s: float) -> float:
     """Until a UPS whose feed is lost, generator and all, drops its load."""
-    other = held(world)
+    other = copy_with_constant_load(world)
     feed = other.site.feed_of(ups)
     if feed is not None:
         other.network.feeds[feed].lost = True
     began = other.time_s
     other.advance(1.0)
-    while other.network.ups[ups].mode == "battery" and other.time_s - began < longest_s:
+    while other.network.ups[ups].mode == "battery" and other.time_s - began < limit_s:
         other.advance(1.0)
     return other.time_s - began
 
@@ -102,29 +102,29 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
     lost = set[str]()
     for rack, supply in network.racks.items():
         by_phase = [(0.0, 0.0)] * 3
-        for pdu, _ in supply.corded:
+        for pdu, _ in supply.dual_corded:
             for phase, amperes, live in zip(pdu.phases, pdu.amperes, pdu.live, strict=True):
                 if live:
                     sum_a, rated = by_phase[phase]
                     by_phase[phase] = (sum_a + amperes, rated + pdu.section.breaker_a)
-        fed = supply.got_w >= 0.999 * supply.asked_w
+        fed = supply.supplied_w >= 0.999 * supply.demand_w
         dark += not fed
         loads = {line: amperes / rated for line, (amperes, rated) in zip(LINES, by_phase, strict=True) if rated}
-        for switch in {pdu.section.fed_by for pdu, _ in supply.single}:
+        for switch in {pdu.section.fed_by for pdu, _ in supply.single_corded}:
             _add_switched(loads, network.switches[switch], feed, world.site)
         for line, share in loads.items():
             load = share / limit
-            put(found, "rack_feed_loss_load_ratio", load, rack=rack, feed=feed, phase=line)
-            put(found, "rack_survives_feed_loss", float(fed and load <= 1), rack=rack, feed=feed, phase=line)
+            add_figure(found, "rack_feed_loss_load_ratio", load, rack=rack, feed=feed, phase=line)
+            add_figure(found, "rack_survives_feed_loss", float(fed and load <= 1), rack=rack, feed=feed, phase=line)
         lost |= set() if fed and all(share <= limit for share in loads.values()) else {rack}
-    put(found, "site_racks_dark_on_feed_loss", float(dark), feed=feed)
-    put(found, "site_racks_lost_on_feed_loss", float(len(lost)), feed=feed)
+    add_figure(found, "site_racks_dark_on_feed_loss", float(dark), feed=feed)
+    add_figure(found, "site_racks_lost_on_feed_loss", float(len(lost)), feed=feed)
     above = {**_ups_loads(world, feed), **_panel_loads(world, feed)}
     for (metric, kind, name, of_phase), load in above.items():
         labels = {kind: name, "feed": feed} | ({"phase": of_phase} if of_phase else {})
-        put(found, metric, load, **labels)
+        add_figure(found, metric, load, **labels)
     survives = not lost and all(load <= 1 for load in above.values())
-    put(found, "site_survives_feed_loss", float(survives), feed=feed)
+    add_figure(found, "site_survives_feed_loss", float(survives), feed=feed)
 
 
 def _add_switched(loads: dict[str, float], switch: Switch, feed: str, site: Site) -> None:

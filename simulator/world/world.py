@@ -106,9 +106,9 @@ class World:
         liquid: dict[str, float] = {}
         for rack, supply in self.network.racks.items():
             share = self.site.racks[rack].liquid_share if rack in self.loop_of else 0.0
-            liquid[rack] = supply.got_w * share
+            liquid[rack] = supply.supplied_w * share
             room = self.rack_room[rack]
-            heat[room] = heat.get(room, 0.0) + supply.got_w * (1 - share)
+            heat[room] = heat.get(room, 0.0) + supply.supplied_w * (1 - share)
         for loop in self.loops.values():
             for cdu in loop.cdus:
                 name, primary = cdu.section.id, cdu.section.primary
@@ -138,7 +138,7 @@ class World:
             room = self.rack_room[pdu.section.rack]
             heat[room] = heat.get(room, 0.0) + pdu.cable_loss_w + sum(pdu.power_w)
         for rack, supply in self.network.racks.items():  # which came out of the PDUs' power
-            heat[self.rack_room[rack]] -= supply.got_w
+            heat[self.rack_room[rack]] -= supply.supplied_w
         for consumer in self.network.consumers.values():
             self._give_back(consumer.id, heat)
 
@@ -167,7 +167,7 @@ class World:
         ledger, network = self.ledger, self.network
         plant = sum(primary.power_w for primary in self.primaries.values())
         ledger.taken_j += (sum(sum(feed.power_w) for feed in network.feeds.values()) + plant) * dt_s
-        ledger.equipment_j += sum(rack.got_w for rack in network.racks.values()) * dt_s
+        ledger.equipment_j += sum(rack.supplied_w for rack in network.racks.values()) * dt_s
         rejected = plant + elsewhere_w + sum(primary.heat_w for primary in self.primaries.values())
         for name, unit in self.site.air_units.items():
             rejected += network.consumers[name].power_w if network.consumers[name].live else 0.0
