@@ -11,7 +11,7 @@ from typing import Final
 from rackflow.physics import dew_point_celsius
 from rackflow.series import series_key
 from rackflow.site import Sensor
-from simulator.world.air import IDLE_AIR, RISE_K, moisture_c, relative_humidity
+from simulator.world.air import MIN_AIR_FLOW_RATIO, RISE_K, moisture_c, relative_humidity
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.hydraulics import MAX_RPM
 from simulator.world.loop import LOW_LEVEL, SecondaryLoop
@@ -296,4 +296,4 @@ def air_celsius(world: World, sensor: Sensor) -> float:
     load = supply.supplied_w / world.site.racks[sensor.rack].design_power_w
     spot = (sum(map(ord, sensor.rack)) % 10) / 10
     inlet = air.cold_c + MIXING_K * spot * load
-    return inlet + (RISE_K * min(1.0, load / IDLE_AIR) if sensor.position == "outlet" else 0.0)
+    return inlet + (RISE_K * min(1.0, load / MIN_AIR_FLOW_RATIO) if sensor.position == "outlet" else 0.0)

@@ -8,20 +8,21 @@ from simulator.world.breaker import Breaker
 from simulator.world.supply import three_zeros
 
 Source = Literal["a", "b"]
+# Voltage over nominal below which a source counts as bad. Data sheets of rack transfer switches have windows from 8 to 20 %.
 MIN_VOLTAGE_RATIO: Final = 0.85
-"""Of nominal, below which a source is not used."""
+# How long the preferred source must be good before the switch returns to it. A bad source is left at once; returning can wait,
+# and a source that comes and goes must not drag the load along. Chosen value.
 RETURN_S: Final = 30.0
-"""How long the preferred source must be good before the switch goes back to it. It leaves a bad one within a step."""
 
 
 @dataclass(slots=True)
 class Switch:
-    """Lists are by the phases of its output; it loses next to nothing."""
+    """One switch. Lists are by the phases of its output. Its own losses are small and left out."""
 
     section: SwitchSection
     nominal_volts: float
     stuck: bool = False
-    """By a fault: it stays where it is, and does not know."""
+    """By a fault: the switch stays on its source and reports nothing."""
     selected: Source = field(init=False)
     transfers: int = 0
     source_volts: dict[Source, list[float]] = field(init=False)
@@ -38,15 +39,15 @@ class Switch:
 
     @property
     def phases(self) -> int:
-        """How many it has."""
+        """Number of phases."""
         return len(self.section.a.phases)
 
     def usable(self, source: Source) -> bool:
-        """Whether a source could carry the load."""
+        """Whether a source is good enough to carry the load."""
         return min(self.source_volts[source][: self.phases]) >= MIN_VOLTAGE_RATIO * self.nominal_volts
 
     def supply(self, source_volts: dict[Source, list[float]], dt_s: float) -> None:
-        """Take the voltages before its breakers, by the supplies' phases, and choose."""
+        """Take the voltages in front of its breakers, by the supplies' phases, and choose the source for this step."""
         for source, volts in source_volts.items():
             own = three_zeros()
             if not self.breakers[source].tripped:
@@ -63,7 +64,7 @@ class Switch:
         self.volts = self.source_volts[self.selected]
 
     def carry(self, power_w: list[float], amperes: list[float], dt_s: float) -> list[float]:
-        """Deliver for a step; returns what the selected source gives, by its supply's phases."""
+        """Deliver for a step; returns the power taken from the selected source, by the supply's phases, W."""
         self.power_w, self.amperes = power_w, amperes
         self.breakers[self.selected].advance(max(amperes), dt_s)
         taken = three_zeros()

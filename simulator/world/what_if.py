@@ -6,7 +6,7 @@ from typing import Final, Literal
 from rackflow.site import Site
 from simulator.world.cdu import PUMPS
 from simulator.world.instruments import LINES
-from simulator.world.load import HeldLoad
+from simulator.world.load import ConstantLoad
 from simulator.world.loop import SecondaryLoop
 from simulator.world.switch import Switch
 from simulator.world.truth import add_figure, name_of, parallel_ups
@@ -43,7 +43,7 @@ def what_if_truth(world: World) -> dict[str, float]:
 def copy_with_constant_load(world: World) -> World:
     """A copy whose racks go on asking for what they ask for now: a step of the load must not pass for an effect."""
     other = world.copy()
-    other.loads = {rack: HeldLoad(load.watts(world.time_s)) for rack, load in world.loads.items()}
+    other.loads = {rack: ConstantLoad(load.watts(world.time_s)) for rack, load in world.loads.items()}
     return other
 
 

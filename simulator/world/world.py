@@ -81,7 +81,7 @@ class World:
             loop.move(live, dt_s)
         for name, consumer in network.consumers.items():
             consumer.power_w = self._unit_power_w(name)
-        network.carry({rack: self._asked_w(rack) for rack in self.loads}, dt_s)
+        network.carry({rack: self._demand_w(rack) for rack in self.loads}, dt_s)
         heat = self._cool_liquid(dt_s)
         self._heat_of_losses(heat)
         for room, air in self.airs.items():
@@ -89,7 +89,7 @@ class World:
         self._cool_primary(dt_s)
         self._account(heat.get(ELSEWHERE, 0.0), dt_s)
 
-    def _asked_w(self, rack: str) -> float:
+    def _demand_w(self, rack: str) -> float:
         loop = self.loop_of.get(rack)
         throttle = loop.plates[rack].throttle if loop else 1.0
         return self.loads[rack].watts(self.time_s) * self.load_factor[rack] * throttle

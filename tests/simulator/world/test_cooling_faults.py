@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.world.cdu import Cdu
-from simulator.world.load import HeldLoad
+from simulator.world.load import ConstantLoad
 from simulator.world.what_if import what_if_truth
 from tests.simulator.faulty import Site
 
@@ -52,7 +52,7 @@ def test_without_one_cdu_the_others_carry_its_loop(hall: Site) -> None:
 
 
 def test_without_any_pump_the_racks_throttle_as_soon_as_the_truth_says(hall: Site) -> None:
-    hall.world.loads = {rack: HeldLoad(100e3) for rack in hall.world.loads}
+    hall.world.loads = {rack: ConstantLoad(100e3) for rack in hall.world.loads}
     hall.world.advance(120)
     expected = what_if_truth(hall.world)[f"dcim_loop_ride_through_seconds{{failure=pumps,loop={LOOP}}}"]
     assert 5 < expected < 120

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.world.load import HeldLoad
+from simulator.world.load import ConstantLoad
 from simulator.world.truth import truth
 from simulator.world.what_if import what_if_truth
 from tests.simulator.faulty import Site
@@ -181,7 +181,7 @@ def test_overload_trips_the_remaining_breaker_after_a_while(edge: Site) -> None:
 
 
 def test_what_if_a_feed_is_lost_says_what_happens_when_it_is(edge: Site) -> None:
-    edge.world.loads = {rack: HeldLoad(5000) for rack in edge.world.loads}
+    edge.world.loads = {rack: ConstantLoad(5000) for rack in edge.world.loads}
     edge.world.advance(10)
     expected = what_if_truth(edge.world)
     fault = edge.begin("breaker_trip", "panel-a")
