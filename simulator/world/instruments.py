@@ -1,6 +1,7 @@
-"""What the instruments of each device show, by series key and in base units, before any rounding.
+"""The readings of each device's instruments, by series key and in base units, before the device rounds them.
 
-Sensor faults (stuck, drifting, offset) are applied here: the world itself does not know of them.
+Sensor faults (stuck, drifting, swapped) are applied here. The world does not know of them: a wrong reading must not change what
+really happens, or the truth could not be told from it.
 """
 
 import math
@@ -23,15 +24,31 @@ from simulator.world.world import World
 
 Readings = Mapping[str, float | str]
 Distortion = Callable[[dict[str, float | str], float], None]
-"""Changes what a device shows; the second argument is the world's time in seconds."""
+"""A sensor fault: changes a device's readings in place. The second argument is the world's time in seconds."""
 LINES: Final = ("L1", "L2", "L3")
+# Typical values, chosen; not from one product unless a source is named.
+# A UPS gives no efficiency below this load, where the ratio of two small powers says little, nor on battery.
 MIN_EFFICIENCY_LOAD: Final = 0.05
-"""Below this load, and on battery, a UPS shows no efficiency."""
+# Remaining runtime from which a UPS reports a low battery; two minutes are the factory setting of APC's management cards.
 LOW_BATTERY_S: Final = 120.0
+# Power factor of the load on a UPS, of its own input (whose rectifier corrects it), and of its rating (W over VA).
 UPS_POWER_FACTOR: Final = 0.97
+UPS_INPUT_POWER_FACTOR: Final = 0.99
 RATED_POWER_FACTOR: Final = 0.9
+# Battery temperature at rest, and by how much an empty battery is warmer.
+BATTERY_C: Final = 25.0
+BATTERY_RISE_K: Final = 6.0
+# Load over the breaker's rating at which a PDU reports that it is near overload: the usual default of rack PDUs.
+NEAR_OVERLOAD: Final = 0.8
+# By how much warm air that comes around a rack warms its inlet at most: the worst of ten kinds of racks at design power.
 MIXING_K: Final = 1.2
-"""By how much warm air that comes around a rack can warm its inlet."""
+# Ambient probes hang higher than inlets, where a little warm air collects.
+AMBIENT_OFFSET_K: Final = 0.3
+# The mains frequency moves by this much: the standard range of the continental European grid is 50 mHz.
+FREQUENCY_SWING_HZ: Final = 0.02
+FREQUENCY_PERIOD_S: Final = 113.0
+# Air around a CDU without a room.
+DEFAULT_AIR_C: Final = 25.0
 
 
 @lru_cache(maxsize=4096)
@@ -41,7 +58,7 @@ def key(metric: str, label: str = "", value: str = "") -> str:
 
 
 class Instruments:
-    """Readings by device; worked out once a step of the world."""
+    """Readings by device. They are computed once for each step of the world, however many objects of a device are polled in it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -50,7 +67,7 @@ class Instruments:
         self._sensors = {device: world.site.sensors_of_device(device) for device in world.site.devices}
 
     def read(self, device: str) -> Readings:
-        """What the device shows now. Raises KeyError where the site has no such device."""
+        """Readings of a device, sensor faults included. Raises KeyError where the site has no such device."""
         steps = self.world.steps
         kept = self._cache.get(device)
         if kept is None or kept[0] != steps:
@@ -61,11 +78,11 @@ class Instruments:
         return kept[1]
 
     def clear_cache(self) -> None:
-        """Work everything out anew, because distortions have changed."""
+        """Compute everything anew. Must be called when sensor faults have changed within a step."""
         self._cache.clear()
 
     def read_without_faults(self, device: str) -> dict[str, float | str]:
-        """The same without distortions."""
+        """Readings of a device as they would be with healthy sensors."""
         world, readings = self.world, dict[str, float | str]()
         sensors = self._sensors[device]
         if device in world.network.ups:
@@ -84,9 +101,9 @@ class Instruments:
 
 
 def frequency_hertz(world: World, *, free: bool = False) -> float:
-    """Of the mains, or of an inverter that has no mains to follow."""
+    """Frequency of the mains, or (`free`) of an inverter that has no mains to follow and keeps the nominal one, Hz."""
     nominal = float(world.site.electrical.frequency_hertz)
-    return nominal if free else nominal + 0.02 * math.sin(2 * math.pi * world.time_s / 113)
+    return nominal if free else nominal + FREQUENCY_SWING_HZ * math.sin(2 * math.pi * world.time_s / FREQUENCY_PERIOD_S)
 
 
 def _ups(world: World, ups: Ups) -> dict[str, float | str]:
@@ -103,7 +120,7 @@ def _ups(world: World, ups: Ups) -> dict[str, float | str]:
         key("ups_battery_charge_ratio"): battery.charge,
         key("ups_battery_voltage_volts"): battery.terminal_volts,
         key("ups_battery_current_amperes"): battery.current_a,
-        key("ups_battery_temperature_celsius"): 25.0 + 6.0 * (1 - battery.charge),
+        key("ups_battery_temperature_celsius"): BATTERY_C + BATTERY_RISE_K * (1 - battery.charge),
         key("ups_input_faults_total"): float(ups.input_faults),
         key("ups_output_frequency_hertz"): frequency_hertz(world, free=ups.mode == "battery") if on else 0.0,
         key("ups_output_power_watts"): total,
@@ -130,7 +147,9 @@ def _ups_phases(world: World, ups: Ups, current: list[float]) -> dict[str, float
         volts, watts = ups.input_volts[phase], ups.input_w[phase]
         readings[key("ups_input_frequency_hertz", "phase", line)] = frequency_hertz(world) if volts else 0.0
         readings[key("ups_input_voltage_volts", "phase", line)] = volts
-        readings[key("ups_input_current_amperes", "phase", line)] = watts / (volts * 0.99) if volts else 0.0
+        readings[key("ups_input_current_amperes", "phase", line)] = (
+            watts / (volts * UPS_INPUT_POWER_FACTOR) if volts else 0.0
+        )
         readings[key("ups_input_power_watts", "phase", line)] = watts
         readings[key("ups_output_voltage_volts", "phase", line)] = ups.output_volts[phase]
         readings[key("ups_output_current_amperes", "phase", line)] = current[phase]
@@ -190,18 +209,18 @@ def _switch(world: World, switch: Switch) -> dict[str, float | str]:
 
 
 def _between_lines(volts: list[float]) -> float:
-    """Between the lines of a three-phase inlet, to neutral of a single-phase one."""
+    """Voltage that a PDU shows for its inlet: between lines where it has several phases, else to neutral, V."""
     return math.sqrt(3) * sum(volts) / len(volts) if len(volts) > 1 else volts[0]
 
 
 def _load_state(load: float) -> str:
-    return "overload" if load >= 1 else "near_overload" if load >= 0.8 else "normal"  # noqa: PLR2004 - as the devices ship
+    return "overload" if load >= 1 else "near_overload" if load >= NEAR_OVERLOAD else "normal"
 
 
 def _cdu(world: World, cdu: Cdu) -> dict[str, float | str]:
     loop = world.loops[cdu.section.secondary]
     room = world.airs.get(world.room_of[cdu.section.id])
-    air_c = room.cold_c if room else 25.0
+    air_c = room.cold_c if room else DEFAULT_AIR_C
     secondary = ("loop", "secondary")
     readings: dict[str, float | str] = {
         key("cdu_flow_cubic_meters_per_second", *secondary): cdu.flow,
@@ -258,7 +277,7 @@ def _meter(world: World, meter: str) -> dict[str, float | str]:
 
 
 def label_of(sensor: Sensor) -> str:
-    """Its label `sensor`."""
+    """Value of the sensor's label `sensor`; a device's only sensor is named 1."""
     return sensor.sensor or "1"
 
 
@@ -277,7 +296,7 @@ def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
 
 
 def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
-    """Loops that have a rack where the rope lies: in its rack, its row, or its room."""
+    """Loops with a rack where the rope lies: the same rack, row or room."""
     site, found = world.site, []
     for loop in world.loops.values():
         racks = [site.racks[rack] for rack in loop.plates]
@@ -288,12 +307,13 @@ def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
 
 
 def air_celsius(world: World, sensor: Sensor) -> float:
-    """Where the sensor hangs: some of a rack's warm air comes round to its inlet, more for some racks than for others."""
+    """Air temperature where the sensor hangs, degC. Some of a rack's warm air reaches its inlet, more for some racks than others."""
     air = world.airs[world.site.place(sensor.id)["room"]]
     if sensor.rack is None or sensor.position == "ambient":
-        return air.cold_c + 0.3
+        return air.cold_c + AMBIENT_OFFSET_K
     supply = world.network.racks[sensor.rack]
     load = supply.supplied_w / world.site.racks[sensor.rack].design_power_w
+    # A number from the rack's name instead of a random one, so that a rack keeps its place in the room whatever the seed.
     spot = (sum(map(ord, sensor.rack)) % 10) / 10
     inlet = air.cold_c + MIXING_K * spot * load
     return inlet + (RISE_K * min(1.0, load / MIN_AIR_FLOW_RATIO) if sensor.position == "outlet" else 0.0)

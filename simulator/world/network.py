@@ -15,35 +15,42 @@ from simulator.world.supply import Feed, Panel, Pdu, three_zeros
 from simulator.world.switch import Switch
 from simulator.world.ups import Ups, battery_draw_w
 
+# Chosen values, typical of the field.
+# Runtime of a full battery at the UPS's rating where the site file has none: enough for a generator that starts, with a margin.
 DEFAULT_RUNTIME_S = 420.0
-"""How long the battery of a UPS at its rating lasts, where the site file does not say it."""
+# Part of a rack's load that has one power cord, and so hangs behind the transfer switch, where the rack has PDUs of its own.
 SINGLE_CORDED_SHARE = 0.2
-"""Part of a rack's load pdus_behind its transfer switch, if it has PDUs of its own besides."""
+# Single-phase UPSs have strings of 16 blocks of 12 V, large three-phase ones of 40.
 SMALL_UPS_W = 20_000.0
-"""Up to here a UPS has a battery of 192 V, above 480 V."""
+SMALL_BATTERY_V = 192.0
+LARGE_BATTERY_V = 480.0
+# How unevenly real racks load their supply: deviation of the three groups of power supplies from a third each, and of the two
+# feeds from a half each. Power supplies never share exactly.
+GROUP_SPREAD = 0.02
+FEED_SPREAD = 0.03
 
 
 @dataclass(slots=True)
 class RackSupply:
-    """How a rack's power supplies hang on its PDUs: three groups, each with the part of the load that it serves."""
+    """How a rack's power supplies are connected to its PDUs: three groups, one for each pole, each with its part of the load."""
 
     shares: list[float]
     dual_corded: list[tuple[Pdu, float]]
-    """With the weight of each: half of the supplies on each of two feeds, by rating within a feed."""
+    """PDUs that share the load, with their weights: equal between feeds, by rating within a feed."""
     single_corded: list[tuple[Pdu, float]] = field(default_factory=list)
-    """PDUs pdus_behind transfer switches, with the part of the rack's load that each serves alone."""
+    """PDUs behind transfer switches, with the part of the rack's load that each serves alone."""
     demand_w: float = 0.0
     supplied_w: float = 0.0
 
     @property
     def pdus(self) -> list[tuple[Pdu, float]]:
-        """All of them."""
+        """All PDUs of the rack."""
         return [*self.dual_corded, *self.single_corded]
 
 
 @dataclass(slots=True)
 class Consumer:
-    """A cooling unit: three phases alike, from all of its sources that live."""
+    """A cooling unit. It draws the same power from each phase, in equal parts from all of its sources that have voltage."""
 
     id: str
     sources: Sequence[str]
@@ -54,14 +61,14 @@ class Consumer:
 
 @dataclass(slots=True)
 class Network:
-    """All of it, by id."""
+    """Every part of the power network, by id of the site file."""
 
     feeds: dict[str, Feed] = field(default_factory=dict)
     ups: dict[str, Ups] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
     switches: dict[str, Switch] = field(default_factory=dict)
     pdus_behind: dict[str, list[Pdu]] = field(default_factory=dict)
-    """By switch."""
+    """PDUs behind each transfer switch."""
     pdus: dict[str, Pdu] = field(default_factory=dict)
     racks: dict[str, RackSupply] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
@@ -84,12 +91,13 @@ class Network:
         return self.panels[node].volts if node in self.panels else self.feeds[node].volts
 
     def energise(self, time_s: float, dt_s: float) -> None:
-        """Voltages from the feeds down."""
+        """Work out the voltages of this step, from the feeds down. Must run before `carry`: loads depend on what has voltage."""
         for feed in self.feeds.values():
             feed.advance(time_s, dt_s)
         for node in self.order:
             above = [self.volts_of(source) for source in self.sources[node]]
             if node in self.ups:
+                # A UPS takes one source as a whole: the one whose weakest phase is strongest.
                 self.ups[node].supply(max(above, key=min), dt_s)
             else:
                 self.panels[node].supply(above)
@@ -102,7 +110,11 @@ class Network:
             consumer.live = any(min(self.volts_of(source)) > 0 for source in consumer.sources)
 
     def carry(self, demand_w: Mapping[str, float], dt_s: float) -> None:
-        """Loads from the racks up; `demand_w` by rack, the consumers' `power_w` as set."""
+        """Work out the loads of this step, from the racks up.
+
+        `demand_w` is the racks' demand; the consumers' `power_w` must be set. Each stage needs the complete load of the stage
+        below, so the order is fixed: consumers and racks, PDUs, switches, UPSs and panels (from the racks towards the feeds).
+        """
         self.loads = {node: three_zeros() for node in (*self.feeds, *self.order, *self.switches)}
         on_pdu = {name: [0.0] * len(pdu.phases) for name, pdu in self.pdus.items()}
         for consumer in self.consumers.values():
@@ -129,7 +141,11 @@ class Network:
         return amperes
 
     def _share(self, rack: RackSupply, on_pdu: Mapping[str, list[float]]) -> None:
-        """Of each group of power supplies, the ones that live carry all; what has one cord lives with its PDU."""
+        """Spread a rack's load over its PDUs.
+
+        Within each group of power supplies, those with voltage carry the whole group. Equipment with one cord is on only while
+        its PDU has voltage.
+        """
         rack.supplied_w = 0.0
         corded_w = rack.demand_w * (1 - sum(part for _, part in rack.single_corded))
         for group, share in enumerate(rack.shares):
@@ -157,7 +173,7 @@ class Network:
                 self._add(source, [part / 3] * 3)
 
     def _divide(self, node: str, taken: list[float]) -> None:
-        """Among the sources of a UPS or panel: UPSs in parallel by rating, those that are on."""
+        """Divide what a UPS or panel takes among its sources that have voltage; UPSs in parallel share by rating."""
         sources = [source for source in self.sources[node] if max(self.volts_of(source)) > 0]
         weights = [self.ups[source].rated_w if source in self.ups else 1.0 for source in sources]
         for source, weight in zip(sources, weights, strict=True):
@@ -168,7 +184,7 @@ class Network:
 
 
 def build_network(site: Site, seed: int) -> Network:
-    """The network of a site, everything on."""
+    """The power network of a site, with everything switched on. The same seed gives the same spread of loads."""
     volts = site.electrical.volts
     network = Network(order=_order(site))
     network.sources = {name: site.sources(name) for name in network.order}
@@ -187,20 +203,22 @@ def build_network(site: Site, seed: int) -> Network:
 
 
 def new_ups(section: UpsSection, volts: float) -> Ups:
-    """A UPS as it is delivered, its battery full."""
+    """A UPS in normal mode with a full battery."""
     return Ups(section.id, section.rated_power_w, volts, _battery(section))
 
 
 def _battery(ups: UpsSection) -> Battery:
     rated_w = ups.rated_power_w
-    cells = 192.0 if rated_w <= SMALL_UPS_W else 480.0
+    volts = SMALL_BATTERY_V if rated_w <= SMALL_UPS_W else LARGE_BATTERY_V
     if ups.battery is None:
-        return Battery(rated_w, {rated_w: DEFAULT_RUNTIME_S}, cells)
+        return Battery(rated_w, {rated_w: DEFAULT_RUNTIME_S}, volts)
+    # Data sheets give runtimes by load; the battery model counts at the cells, so the inverter's losses are added.
     runtimes = {battery_draw_w(load_w, rated_w): seconds for load_w, seconds in ups.battery.runtimes.items()}
-    return Battery(rated_w, runtimes, cells, ups.battery.health)
+    return Battery(rated_w, runtimes, volts, ups.battery.health)
 
 
 def _order(site: Site) -> list[str]:
+    """UPSs and panels, each after everything that feeds it. The site file's checks guarantee that there is no cycle."""
     order: list[str] = []
     waiting = [*site.ups, *site.panels]
     while waiting:
@@ -212,12 +230,12 @@ def _order(site: Site) -> list[str]:
 
 def _rack_supply(site: Site, network: Network, rack: str, seed: int) -> RackSupply:
     chance = Random(f"{seed}/{rack}")  # noqa: S311 - the same seed must give the same site
-    shares = [1 / 3 + chance.uniform(-0.02, 0.02) for _ in range(3)]
+    shares = [1 / 3 + chance.uniform(-GROUP_SPREAD, GROUP_SPREAD) for _ in range(3)]
     weighted = []
     for feed in site.feeds_of(rack):
         pdus = site.pdus_of(rack, feed)
         whole = sum(pdu.breaker_a for pdu in pdus)
-        tilt = 1 + chance.uniform(-0.03, 0.03)  # supplies never share exactly alike
+        tilt = 1 + chance.uniform(-FEED_SPREAD, FEED_SPREAD)
         weighted += [(network.pdus[pdu.id], tilt * pdu.breaker_a / whole) for pdu in pdus]
     pdus_behind = [network.pdus[pdu.id] for pdu in site.pdus_of(rack) if pdu.fed_by in network.switches]
     part = (SINGLE_CORDED_SHARE if weighted else 1.0) / max(1, len(pdus_behind))

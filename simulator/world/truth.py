@@ -1,7 +1,7 @@
-"""The figures that the collector derives from readings, computed from the world itself, without any rounding.
+"""The figures that the collector should derive, computed from the world's own state without rounding or delay.
 
-Keys are series keys with the labels that tell the series apart: device, rack, loop, feed, phase, failure. What would follow from
-a failure is in `simulator.world.what_if`.
+Tests compare both. Formulas come from `rackflow.physics` where the collector uses them too, but every input is the true one.
+Keys are series keys with the labels that tell the series apart. Consequences of failures are in `simulator.world.what_if`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from simulator.world.world import World
 
 
 def truth(world: World) -> dict[str, float]:
-    """Figures of this moment."""
+    """The true figures at this moment, in base units, by series key."""
     found: dict[str, float] = {}
     for rack, supply in world.network.racks.items():
         watts = sum(sum(pdu.power_w) for pdu, _ in supply.pdus)
@@ -42,13 +42,13 @@ def truth(world: World) -> dict[str, float]:
 
 
 def add_figure(found: dict[str, float], metric: str, value: float | None, **labels: str) -> None:
-    """Add a figure, unless it says nothing."""
+    """Add a figure, unless its value is None (not defined at this moment)."""
     if value is not None:
         found[series_key(f"dcim_{metric}", labels)] = value
 
 
 def parallel_ups(site: Site) -> Iterator[tuple[str, ...]]:
-    """UPSs that feed one panel together; one that is alone is a group, too."""
+    """Groups of UPSs that feed one panel together. A UPS that feeds its panels alone is a group of its own."""
     together = [tuple(each for each in panel.fed_by if each in site.ups) for panel in site.panels.values()]
     groups = [group for group in together if len(group) > 1]
     yield from groups
@@ -56,15 +56,16 @@ def parallel_ups(site: Site) -> Iterator[tuple[str, ...]]:
 
 
 def name_of(group: Sequence[str]) -> str:
-    """As the label `group` says it."""
+    """Value of the label `group`. Must be the same as the collector's, because series are compared by their labels."""
     name = "+".join(group)
-    return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
+    return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - longest label value
 
 
 def _put_power(found: dict[str, float], world: World) -> None:
     network, factor = world.network, world.site.electrical.continuous_load_factor
     for name, ups in network.ups.items():
         add_figure(found, "ups_losses_watts", sum(ups.input_w) - sum(ups.output_w), device=name)
+        # Below a second of true runtime the ratio of claim to truth says nothing any more.
         lasts, claim = ups.battery.runtime_s(ups.battery_draw_w), ups.battery.claimed_runtime_s(ups.battery_draw_w)
         add_figure(found, "ups_modelled_runtime_seconds", lasts, device=name)
         add_figure(found, "ups_runtime_optimism_ratio", claim / lasts - 1 if lasts >= 1 else None, device=name)
@@ -119,7 +120,10 @@ def _put_cdu(found: dict[str, float], world: World, loop: SecondaryLoop, cdu: Cd
 
 
 def secondary_heat_w(loop: SecondaryLoop, cdu: Cdu) -> float:
-    """What the coolant brings to a CDU, W."""
+    """Heat that the coolant carries to a CDU, from flow and temperatures as the collector computes it, W.
+
+    It differs from the heat given to the primary side by the heat stored in the CDU's coolant and by the pumps' work.
+    """
     return cdu.flow * loop.capacity((cdu.supply_c + loop.return_c) / 2) * (loop.return_c - cdu.supply_c)
 
 

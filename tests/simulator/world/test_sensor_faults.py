@@ -109,7 +109,7 @@ def test_a_scenario_begins_and_ends_its_faults_in_time(tmp_path: Path) -> None:
     [
         (
             "faults: [{fault: mains_los, target: A}]",
-            ":1: faults[0].fault: 'mains_los' is no fault; did you mean 'mains_loss'?",
+            ":1: faults[0].fault: unknown fault 'mains_los'; did you mean 'mains_loss'?",
         ),
         ("faults: [{fault: mains_loss}]", ":1: faults[0].target: is required; add it"),
         ("faults: [{fault: phase_loss, target: A}]", ":1: faults[0]: phase_loss needs phase; add it"),
@@ -132,15 +132,15 @@ def test_bad_scenarios(tmp_path: Path, text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        ({"fault": "mains_loss", "target": "C"}, "mains_loss: 'C' is no feed; known are A, B"),
+        ({"fault": "mains_loss", "target": "C"}, "mains_loss: unknown feed 'C'; known are A, B"),
         (
             {"fault": "breaker_trip", "target": "pdu-a01"},
-            "breaker_trip: 'pdu-a01' is no PDU, panel with a breaker, or input of a transfer switch; did you mean",
+            "breaker_trip: unknown PDU, panel with a breaker, or input of a transfer switch 'pdu-a01'; did you mean",
         ),
-        ({"fault": "pump_failure", "target": "x", "pump": 1}, "pump_failure: 'x' is no CDU; there are 0"),
-        ({"fault": "sensor_stuck", "target": "ups-a", "point": "x"}, "sensor_stuck: 'ups-a' has no 'x'; it has"),
-        ({"fault": "sensor_stuck", "target": "x", "point": "x"}, "sensor_stuck: 'x' is no device of the site"),
-        ({"fault": "timeout", "target": "x"}, "timeout: 'x' is no device on the network"),
+        ({"fault": "pump_failure", "target": "x", "pump": 1}, "pump_failure: unknown CDU 'x'; the site has none"),
+        ({"fault": "sensor_stuck", "target": "ups-a", "point": "x"}, "sensor_stuck: device 'ups-a' has no reading 'x'; it has"),
+        ({"fault": "sensor_stuck", "target": "x", "point": "x"}, "sensor_stuck: the site has no device 'x'"),
+        ({"fault": "timeout", "target": "x"}, "timeout: the site has no device 'x' on the network"),
         ({"fault": "lying_table", "target": "meter-it"}, "lying_table: 'meter-it' speaks Modbus"),
     ],
 )
