@@ -31,30 +31,31 @@ Family = Literal[
     "aalc-rpu",
     "schneider-iem3000",
 ]
+# Rating up to which a UPS is simulated as an APC Smart-UPS (that series ends at 20 kW); larger ones are three-phase UPSs that
+# speak the standard UPS-MIB.
 SMART_UPS_W: Final = 20_000.0
-"""Up to here a UPS is a Smart-UPS, above a three-phase UPS that speaks UPS-MIB."""
 COMMUNITY: Final = "public"
 
 
 @dataclass(slots=True)
 class SimulatedDevice:
-    """One device on the network; `layout` of those that speak SNMP."""
+    """One device on the network. Only SNMP devices have a `layout`."""
 
     id: str
     family: Family
     server: SnmpDevice | ModbusServer
     layout: Layout | None = None
     silenced: bool = False
-    """By a fault; a device without power is silent as well."""
+    """Silent because of a fault. A device without power is silent as well, and must stay so when the fault ends."""
 
     @property
     def unit(self) -> int:
-        """Modbus unit."""
+        """Modbus unit number."""
         return METER_UNIT if self.family == "schneider-iem3000" else CDU_UNIT
 
 
 class Fleet:
-    """All devices of a site that can be polled. A device whose supply is dead does not answer."""
+    """All devices of a site that can be polled. A device without power does not answer."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Fleet:
         users: Sequence[SnmpUser] = (),
         only: Collection[str] = (),
     ) -> None:
-        """With `only`, these devices alone are served."""
+        """Build every device of the site, or those named by `only`."""
         self.world = world
         self.instruments = instruments
         self.host = host
@@ -81,12 +82,12 @@ class Fleet:
             stack.push_async_callback(device.server.stop)
 
     def follow_power(self) -> None:
-        """Silence what has no power, let answer what has it again; call it when time has passed."""
+        """Silence devices without power, and let those answer that have it again. Must be called after every step of the world."""
         for device in self.devices.values():
             device.server.mute = device.silenced or not self.powered(device.id)
 
     def powered(self, device: str) -> bool:
-        """Whether the device's own electronics live."""
+        """Whether the device's own electronics have power."""
         network = self.world.network
         if device in network.ups:
             ups = network.ups[device]
@@ -127,7 +128,7 @@ class Fleet:
         return {series: value for series, value in found.items() if value is not None}
 
     def agent_config(self, site_file: str, broker_port: int = 1883) -> dict[str, Any]:
-        """An agent's configuration that polls all of it."""
+        """An agent's configuration that polls every device of the fleet."""
         return {
             "agent": "sim-agent",
             "site_file": site_file,
@@ -144,7 +145,7 @@ class Fleet:
 
 
 def families(site: Site) -> Iterator[tuple[str, Family]]:
-    """What each device of the site is. PDUs are APC's on the first feed and Raritan's on others."""
+    """The family of each device. PDUs are APC's on the first feed and Raritan's on others, so that every site has both."""
     for ups in site.ups.values():
         yield ups.id, "apc-ups" if ups.rated_power_w <= SMART_UPS_W else "rfc1628-ups"
     yield from ((switch, "apc-ats") for switch in site.transfer_switches)
