@@ -86,7 +86,7 @@ class SnmpDevice:
     def _new_link(self) -> Link:
         if not self._users:
             return CommunityLink(self, self._communities, self._max_message_bytes)
-        # Imported only here: pysnmp takes several tenths of a second to import, and most simulations need no engine.
+        # Imported only here: importing pysnmp takes a tenth of a second, and most simulations need no engine.
         from simulator.snmp.engine import EngineLink  # noqa: PLC0415
 
         return EngineLink(self, self._engine_id, self._max_message_bytes, self._communities, self._users)
