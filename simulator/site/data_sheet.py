@@ -1,6 +1,6 @@
-"""What manufacturers and commissioning tests would say of a simulated site: battery runtimes and thermal limits.
+"""The data sheets of a simulated site: battery runtimes, pumps and thermal limits, as manufacturers and commissioning give them.
 
-The collector's section `derive` is filled from it, so that figures are judged with the data a real site would have.
+Tests fill the collector's section `derive` from it, so that figures are judged with the data that a real site would have.
 """
 
 from typing import Any, Final
@@ -12,12 +12,16 @@ from simulator.world.loop import LOW_FLOW_FILM, PLATE_J_PER_K_W, PLATE_RISE_K, T
 from simulator.world.network import new_ups
 from simulator.world.world import COLD_SHARE
 
+# Loads over a UPS's rating for which the data sheet has runtimes; the usual columns of such tables.
 LOADS: Final = (0.1, 0.25, 0.5, 0.75, 1.0)
-"""Of a UPS's rating, that its data sheet has runtimes for."""
 
 
 def data_sheet(site: Site) -> dict[str, Any]:
-    """What the site file does not say: runtimes of batteries, pumps that a unit needs, what chips and cold plates are like."""
+    """The values that the site file leaves out, in the form of the collector's section `derive`.
+
+    The standing ratio is the conductance of plates without flow over the one at design flow, related to the rise that the site
+    file's `chip_rise_kelvin` means, which includes half of the coolant's own rise.
+    """
     told = any(rack.chip_limit_celsius is not None for rack in site.racks.values())
     chips = {
         "chip_limit_celsius": THROTTLE_C,
@@ -38,7 +42,7 @@ def data_sheet(site: Site) -> dict[str, Any]:
 
 
 def runtimes(ups: Ups, volts: float) -> dict[float, float]:
-    """Whole seconds by watts of load, of a new, full battery."""
+    """Runtimes (whole seconds) of a new, full battery by load (W)."""
     found = new_ups(ups, volts)
     times = {}
     for load in LOADS:

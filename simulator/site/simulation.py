@@ -23,13 +23,15 @@ from simulator.world.truth import truth
 from simulator.world.what_if import what_if_truth
 
 log = logging.getLogger(__name__)
+# How often the world is brought up to date. Shorter than any polling interval, so that a poll never sees values older than this.
 TICK_S: Final = 0.25
+# After the process was suspended (a laptop asleep, a debugger) the world goes on from where it was, instead of computing hours
+# at once during which no device would answer.
 LONGEST_TICK_S: Final = 10.0
-"""After the process was stopped for longer, the world goes on from where it was."""
 
 
 class Simulation:
-    """World, instruments, devices and faults together. `speed` is how many of the world's seconds pass in one of ours."""
+    """World, instruments, devices and faults together. `speed` is in simulated seconds per second."""
 
     def __init__(
         self,
@@ -47,20 +49,21 @@ class Simulation:
         self._faults = Faults(self.world, self.instruments)
         self._wire = WireFaults(self.fleet)
         self.late_ticks = 0
-        """Ticks that came too late to keep the speed."""
+        """Ticks that took longer than TICK_S to compute: the machine cannot keep the speed."""
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
-        """Serve every device. Raises OSError."""
+        """Serve every device, on ports from `first_port` on or on free ones. `stack` stops them. Raises OSError."""
         await self.fleet.start(stack, first_port)
 
     def plan(self, faults: list[Fault]) -> None:
-        """Let these come at their times. Raises ConfigError."""
+        """Plan faults for their times. Raises ConfigError where one cannot happen at this site."""
+        # All are checked before any is planned, so that a mistake shows at the start and not hours into the scenario.
         for fault in faults:
             self._check(fault)
         self.timeline.plan(faults)
 
     async def advance(self, dt_s: float) -> None:
-        """Let time pass for the world, and faults come and go in time."""
+        """Let `dt_s` simulated seconds pass, with faults beginning and ending at their times."""
         end = self.world.time_s + dt_s
         while self.world.time_s < end - 1e-9:
             begin, over = self.timeline.due(self.world.time_s)
@@ -69,11 +72,12 @@ class Simulation:
             for active in over:
                 await self._end(active)
             self.world.advance(min(1.0, end - self.world.time_s))
-            await asyncio.sleep(0)  # devices answer meanwhile
+            # A high speed makes one tick many steps; requests that arrived meanwhile are answered between them.
+            await asyncio.sleep(0)
         self.fleet.follow_power()
 
     async def run(self) -> None:
-        """Let time pass until cancelled."""
+        """Let time pass in real time, times `speed`, until cancelled."""
         before = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
@@ -84,18 +88,18 @@ class Simulation:
             self.late_ticks += time.monotonic() - now > TICK_S
 
     async def begin(self, fault: Fault) -> ActiveFault:
-        """Let a fault happen now. Raises ConfigError."""
+        """Begin a fault now. Raises ConfigError where it cannot happen."""
         self._check(fault)
         if fault.fault in WIRE_FAULTS:
             await self._wire.begin(fault)
         else:
             self._faults.begin(fault)
         active = self.timeline.begin(fault, self.world.time_s)
-        log.info("fault=%s target=%s number=%d begins", fault.fault, fault.target, active.number)
+        log.info("fault=%s target=%s number=%d began", fault.fault, fault.target, active.number)
         return active
 
     async def execute(self, order: dict[str, Any]) -> object:
-        """An order of the control socket: fault, clear, faults, truth, readings, status. Raises ConfigError."""
+        """Execute a request of the control socket: fault, clear, faults, truth, readings or status. Raises ConfigError."""
         match order.get("order"):
             case "fault":
                 fault = check_config(order.get("fault"), Fault, "fault")
@@ -120,13 +124,13 @@ class Simulation:
             case "status":
                 return self._status()
         raise ConfigError(
-            f"{order.get('order')!r} is no order; known are fault, clear, faults, truth, readings, status"
+            f"unknown order {order.get('order')!r}; known are fault, clear, faults, truth, readings, status"
         )
 
     def _device(self, order: dict[str, Any]) -> str:
         device = str(order.get("device"))
         if device not in self.world.site.devices:
-            raise ConfigError(f"readings: {device!r} is no device of the site; correct the name")
+            raise ConfigError(f"readings: the site has no device {device!r}; correct the name")
         return device
 
     def _status(self) -> dict[str, Any]:
@@ -148,4 +152,4 @@ class Simulation:
             await self._wire.end(fault)
         else:
             self._faults.end(fault)
-        log.info("fault=%s target=%s number=%d ends", fault.fault, fault.target, active.number)
+        log.info("fault=%s target=%s number=%d ended", fault.fault, fault.target, active.number)

@@ -39,7 +39,7 @@ def simulating(folder: Path, *arguments: str, site: str = "edge") -> Iterator[su
     )
     assert process.stdout is not None
     try:
-        while "orders are taken" not in process.stdout.readline():
+        while "control socket" not in process.stdout.readline():
             assert process.poll() is None
         yield process
     finally:

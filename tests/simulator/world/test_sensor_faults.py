@@ -138,7 +138,10 @@ def test_bad_scenarios(tmp_path: Path, text: str, expected: str) -> None:
             "breaker_trip: unknown PDU, panel with a breaker, or input of a transfer switch 'pdu-a01'; did you mean",
         ),
         ({"fault": "pump_failure", "target": "x", "pump": 1}, "pump_failure: unknown CDU 'x'; the site has none"),
-        ({"fault": "sensor_stuck", "target": "ups-a", "point": "x"}, "sensor_stuck: device 'ups-a' has no reading 'x'; it has"),
+        (
+            {"fault": "sensor_stuck", "target": "ups-a", "point": "x"},
+            "sensor_stuck: device 'ups-a' has no reading 'x'; it has",
+        ),
         ({"fault": "sensor_stuck", "target": "x", "point": "x"}, "sensor_stuck: the site has no device 'x'"),
         ({"fault": "timeout", "target": "x"}, "timeout: the site has no device 'x' on the network"),
         ({"fault": "lying_table", "target": "meter-it"}, "lying_table: 'meter-it' speaks Modbus"),

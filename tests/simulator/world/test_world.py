@@ -100,7 +100,10 @@ def test_the_same_seed_gives_the_same_world_whatever_the_steps(name: str) -> Non
     for _ in range(60):
         other.advance(2)
     third.advance(120)
-    shown = [{device: Instruments(each).read_without_faults(device) for device in each.site.devices} for each in (one, other, third)]
+    shown = [
+        {device: Instruments(each).read_without_faults(device) for device in each.site.devices}
+        for each in (one, other, third)
+    ]
     assert shown[0] == shown[1]
     assert shown[0] != shown[2]
 
