@@ -108,6 +108,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add("--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs vary")
     add("--frozen", action="store_true", help="serve sysUpTime as recorded; otherwise it counts on")
     command.set_defaults(command=_run_server)
+    # Accepted after the subcommand as well. SUPPRESS keeps the value given before it where it is not repeated.
     add("--log-level", choices=LEVELS, default=argparse.SUPPRESS)
 
 
@@ -145,6 +146,7 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
     next_port = arguments.port
     chosen: list[tuple[Path, int]] = []
     for text in arguments.recordings:
+        # From the right, and only before digits: a path may contain "=" itself.
         name, _, port = text.rpartition("=")
         if name and port.isdecimal():
             chosen.append((Path(name), _checked_port(text, int(port))))

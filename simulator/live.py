@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from rackflow.recording import Record
-from simulator.models import Swing, overlay
+from simulator.models import LoadFactor, overlay
 from simulator.snmp import SnmpDevice
 
 RECORDINGS: Final = Path(__file__).parent / "recordings"
@@ -43,7 +43,7 @@ async def run_models(models: Sequence[Model]) -> None:
 def vary_load(device: SnmpDevice, records: Iterable[Record], seed: int = 0) -> int:
     """Let load, currents, power and energy of a UPS or rack PDU vary from now on; returns the number of OIDs that do."""
     began = time.monotonic()
-    moving = overlay(records, Swing(seed))
+    moving = overlay(records, LoadFactor(seed))
     for oid, value in moving.items():
         device.set(oid, _since(began, value))
     return len(moving)

@@ -65,6 +65,7 @@ def parse_mbrec(text: str, where: str) -> RegisterRecording:
             place, value = _parse_line(line)
         except ValueError as error:
             raise ConfigError(f"{where}:{number}: {error}") from error
+        # The same line twice is harmless (two recordings put together); different values would leave it to chance which one counts.
         if values.setdefault(place, value) != value:
             raise ConfigError(f"{where}:{number}: this register is given twice with different values; remove one line")
     if not values:
@@ -83,6 +84,7 @@ def dump_mbrec(values: Mapping[Place, int], notes: Iterable[str] = ()) -> str:
 def _parse_line(line: str) -> tuple[Place, int]:
     """Raises ValueError with what is wrong."""
     fields = [field.strip() for field in line.split("|")]
+    # isdecimal() alone accepts the digits of other scripts, which int() would then read.
     if len(fields) != _FIELDS or not all(field.isascii() and field.isdecimal() for field in fields):
         raise ValueError("not unit|function|address|value, four decimal numbers")
     unit, function, address, value = map(int, fields)

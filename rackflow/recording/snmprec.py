@@ -40,6 +40,8 @@ RANGES: Final = {
 OPAQUE_FLOAT: Final = b"\x9f\x78\x04"
 """First octets of an Opaque that wraps a 32-bit float (net-snmp's extension)."""
 
+# Numbers are bounded in digits before they are converted: int() of a very long line would take long, and beyond 4,300 digits it
+# raises an error of its own.
 _OID = re.compile(rb"\d{1,10}(?:\.\d{1,10})+")
 _TAG = re.compile(rb"(\d+)([xe]?)(?::(\w+))?")
 _DECIMAL = re.compile(rb"\s*[+-]?\d{1,40}\s*")
@@ -111,6 +113,7 @@ def _key(record: Record) -> tuple[int, ...]:
 
 def _parse_line(line: bytes) -> Record:
     """Raises ValueError with what is wrong."""
+    # At most two splits: a value may contain the separator.
     fields = line.split(b"|", 2)
     if len(fields) < 3:  # noqa: PLR2004 - OID, tag, value
         raise ValueError("not OID|tag|value")
@@ -185,6 +188,7 @@ def _object_identifier(raw: bytes) -> str:
 
 def _ip_address(raw: bytes) -> str:
     text = raw.strip()
+    # A redacted address is kept as an object, because whether an object exists can decide how a device is recognised.
     if text == _REDACTED:
         return "0.0.0.0"  # noqa: S104 - a value, not an address to bind to
     try:
@@ -208,12 +212,14 @@ def _unhex(raw: bytes) -> bytes:
 
 
 def _unescape(raw: bytes) -> bytes:
+    # Checked first: the codec "unicode_escape" would accept more than snmpsim does (\N{...}, \u...), and warn about the rest.
     if b"\\" in _ESCAPE.sub(b"", raw):
         raise ValueError(f"{_show(raw)} has an escape that is not known")
     return raw.decode("unicode_escape").encode("latin-1")
 
 
 def _show(raw: bytes) -> str:
+    # The start is enough to find the place, and a damaged recording may have lines of megabytes.
     return repr(raw[:60].decode("utf-8", "replace"))
 
 

@@ -28,6 +28,7 @@ class _Ids:
         self.of = {name: {entry.id for entry in entries} for name, entries in sections(file).items()}
 
     def among(self, *names: str) -> set[str]:
+        """The ids of several sections together."""
         return set[str]().union(*(self.of[name] for name in names))
 
 
@@ -47,11 +48,13 @@ def problems(file: SiteFile) -> Iterator[Problem]:
     broken = list(_unknown_ids(file, ids))
     yield from broken
     if not broken:
+        # Feeds upstream can only be followed where there is no cycle.
         cycles = list(_cycles(file))
         yield from cycles or _mixed_feeds(file)
         if not cycles:
             yield from _switches(file)
             yield from _racks(file)
+    # Cooling and sensors do not depend on the power path, so that their problems are reported even where it is broken.
     yield from _loops(file)
     yield from _cooled_racks(file)
     yield from _sensors(file)
@@ -99,6 +102,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
         ),
         ("contracts", "meter", "meter of role pv or other", {m.id for m in file.meters if m.role in {"pv", "other"}}),
     ):
+        # The field is named `fed_by`, because `from` is a Python keyword; errors name the key that the file has.
         for index, entry in enumerate(sections(file)[name]):
             yield from _unknown((name, index, "from" if key == "fed_by" else key), getattr(entry, key), what, known)
     for index, switch in enumerate(file.transfer_switches):
@@ -115,6 +119,7 @@ def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Colle
     each: Sequence[object] = named if isinstance(named, list) else [named]
     for position, name in enumerate(each):
         if isinstance(name, str) and name not in known:
+            # Most unknown ids are slips of the pen, and the closest known one is what the reader was looking for.
             close = difflib.get_close_matches(name, known, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else "add it, or correct the name"
             yield (*path, position) if isinstance(named, list) else path, f"unknown {what} {name!r}; {remedy}"
@@ -146,6 +151,7 @@ def _cycles(file: SiteFile) -> Iterator[Problem]:
 
 def _path_to_itself(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
     """The shortest path from a node upstream to itself; empty where there is none."""
+    # Breadth first, so that the cycle that is reported is as short as possible. `ways` grows while it is walked.
     ways, seen = [[start]], {start}
     for way in ways:
         for source in sources.get(way[-1], ()):
@@ -206,6 +212,7 @@ def _racks(file: SiteFile) -> Iterator[Problem]:
     switches = {switch.id for switch in file.transfer_switches}
     switched = {pdu.rack for pdu in file.pdus if pdu.fed_by in switches}
     for index, pdu in enumerate(file.pdus):
+        # A PDU behind a transfer switch has two feeds and belongs to none: it adds no redundancy that could be counted.
         for feed in feeds_upstream(pdu.id, sources) if pdu.fed_by not in switches else ():
             already = fed.setdefault((pdu.rack, feed), [])
             if len(already) == counts[pdu.rack]:
@@ -236,6 +243,7 @@ def _loops(file: SiteFile) -> Iterator[Problem]:
         for index, unit in enumerate(entries):
             loop = getattr(unit, key)
             supplied[loop] += 1
+            # An unknown loop is reported elsewhere, so that it counts as the right kind here.
             if kinds.get(loop, key) != key:
                 yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} loop"
     for index, each in enumerate(file.loops):
@@ -271,6 +279,7 @@ def _sensors(file: SiteFile) -> Iterator[Problem]:
     seen: dict[tuple[str, str | None], str] = {}
     for index, sensor in enumerate(file.sensors):
         for key in ("sensor", "humidity_sensor"):
+            # Without `device` the sensor is a device of its own. None as its label means all of the device's sensors.
             named = (sensor.device or sensor.id, getattr(sensor, key))
             if key == "humidity_sensor" and sensor.humidity_sensor is None:
                 continue

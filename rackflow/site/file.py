@@ -161,6 +161,7 @@ class Contract(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Contract":
+        # Both would count the same energy twice, none would promise energy that nobody can check.
         if (self.meter is None) == (self.hourly_w is None):
             raise ValueError("needs either meter (which counts it) or hourly_w (24 mean powers); give one of them")
         return self

@@ -43,7 +43,7 @@ UNKNOWN: Final = frozenset({2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1})
 
 
 @dataclass(frozen=True, slots=True)
-class Swing:
+class LoadFactor:
     """The load over time, over the recorded one: a slow and a quick wave around 1.
 
     The amplitudes are chosen so that a graph visibly moves within a minute while no recorded load leaves its plausible range.
@@ -85,24 +85,26 @@ class Swing:
         return 2 * math.pi * time_s / self.quick_s + 2 * self.seed
 
 
-def overlay(records: Iterable[Record], swing: Swing) -> dict[str, Callable[[float], int]]:
+def overlay(records: Iterable[Record], load_factor: LoadFactor) -> dict[str, Callable[[float], int]]:
     """For each OID that follows the load, its value by elapsed seconds. All other OIDs are left out."""
     numbers = {record.oid: record.value for record in records if isinstance(record.value, int)}
     found: dict[str, Callable[[float], int]] = {}
     for oid, value in numbers.items():
         column, index = _split(oid, (*LOADS, *RUNTIMES, *TEMPERATURES, *ENERGIES))
+        # Zero stays zero: an outlet that is off must not draw current because its PDU's load moves.
         if value <= 0 or value in UNKNOWN or column is None:
             continue
         if column in ENERGIES:
+            # The counter follows the same row's power, so that the energy counted agrees with the power read.
             power, watts, kwh = ENERGIES[column]
             rate = numbers.get(power + index, 0) * watts / (kwh * _JOULES_PER_KWH)
-            found[oid] = _counter(value, rate, swing)
+            found[oid] = _counter(value, rate, load_factor)
         elif column in LOADS:
-            found[oid] = _following(value, swing)
+            found[oid] = _following(value, load_factor)
         elif column in RUNTIMES:
-            found[oid] = _shrinking(value, swing)
+            found[oid] = _shrinking(value, load_factor)
         else:
-            found[oid] = _drifting(value, swing)
+            found[oid] = _drifting(value, load_factor)
     return found
 
 
@@ -113,18 +115,19 @@ def _split(oid: str, columns: Iterable[str]) -> tuple[str | None, str]:
     return None, ""
 
 
-def _following(value: int, swing: Swing) -> Callable[[float], int]:
-    return lambda time_s: round(value * swing.at(time_s))
+def _following(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
+    return lambda time_s: round(value * load_factor.at(time_s))
 
 
-def _shrinking(value: int, swing: Swing) -> Callable[[float], int]:
-    return lambda time_s: round(value / swing.at(time_s))
+def _shrinking(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
+    return lambda time_s: round(value / load_factor.at(time_s))
 
 
-def _drifting(value: int, swing: Swing) -> Callable[[float], int]:
-    return lambda time_s: value + round(20 * (swing.at(time_s) - 1))
+def _drifting(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
+    # 20 tenths of a degree for the whole load: with the default swing of 15 % a few tenths, as in a real inlet.
+    return lambda time_s: value + round(20 * (load_factor.at(time_s) - 1))
 
 
-def _counter(value: int, rate: float, swing: Swing) -> Callable[[float], int]:
+def _counter(value: int, rate: float, load_factor: LoadFactor) -> Callable[[float], int]:
     """A 32-bit counter, which wraps."""
-    return lambda time_s: (value + int(rate * swing.integral(time_s))) % 2**32
+    return lambda time_s: (value + int(rate * load_factor.integral(time_s))) % 2**32

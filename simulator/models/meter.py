@@ -20,6 +20,7 @@ class MeterModel:
     mean_kw: float = 96.0
     power_factor: float = 0.96
     time_s: float = 0.0
+    # A meter that has run for years. Far from zero, so that a wrong word order or type gives an absurd value.
     energy_wh: float = 184_000_000.0
 
     def advance(self, dt_s: float) -> None:

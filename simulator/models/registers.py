@@ -44,6 +44,7 @@ class MappedRegisters:
             raise IllegalAddress(f"{table} {address}+{count}")
         registers = self._snapshot()
         found = [registers.get(at) for at in range(address, address + count)]
+        # A read that covers nothing that exists is refused even by devices that fill gaps with zeros.
         missing = found.count(None)
         if missing and (not self._zeros or missing == count):
             raise IllegalAddress(f"{table} {address}+{count}")

@@ -22,7 +22,7 @@ def data_sheet(site: Site) -> dict[str, Any]:
     The standing ratio is the conductance of plates without flow over the one at design flow, related to the rise that the site
     file's `chip_rise_kelvin` means, which includes half of the coolant's own rise.
     """
-    told = any(rack.chip_limit_celsius is not None for rack in site.racks.values())
+    in_site_file = any(rack.chip_limit_celsius is not None for rack in site.racks.values())
     chips = {
         "chip_limit_celsius": THROTTLE_C,
         "chip_rise_kelvin": PLATE_RISE_K,
@@ -36,13 +36,14 @@ def data_sheet(site: Site) -> dict[str, Any]:
             if ups.battery is None
         },
         "pumps_required": {cdu.id: PUMPS_REQUIRED for cdu in site.cdus.values() if cdu.pumps_required is None},
-        "thermal": ({} if told else chips)
+        "thermal": ({} if in_site_file else chips)
         | {"chip_standing_ratio": round(standing, 3), "supply_volume_ratio": COLD_SHARE},
     }
 
 
 def runtimes(ups: Ups, volts: float) -> dict[float, float]:
     """Runtimes (whole seconds) of a new, full battery by load (W)."""
+    # The simulator's own UPS is asked, so that the data sheet is exactly true; real ones are never better than that.
     found = new_ups(ups, volts)
     times = {}
     for load in LOADS:

@@ -32,6 +32,7 @@ INSTALLED: Final = date(2025, 9, 1)
 RUNTIMES_S: Final = {0.1: 5280, 0.25: 2040, 0.5: 920, 0.75: 570, 1.0: 410}
 # The limits of the simulator's own physics (`simulator.world.loop`), written down as a site's data sheet would.
 CHIPS: Final = {"chip_limit_celsius": 75, "chip_rise_kelvin": 17, "chip_heat_capacity_seconds_per_kelvin": 0.5}
+# Yearly averages for the grid of Morocco, as published by Electricity Maps for 2024: a grid with much carbon shows in the figures.
 MOROCCO: Final = {
     "zone": "MA",
     "carbon_grams_per_kwh": 619.71,
@@ -46,7 +47,10 @@ def ai_hall() -> Data:
 
 
 def campus(racks: int = 512) -> Data:
-    """As many racks as asked for, in halls of 64, three rows in four of 132 kW, the fourth of 250 kW."""
+    """A campus of `racks` racks in halls of 64. Three rows in four have racks of 132 kW, the fourth racks of 250 kW.
+
+    132 kW is about what rack-scale AI systems took in 2025; 250 kW stands for the generation after them.
+    """
     rooms: dict[str, list[int]] = {}
     for number in range(racks):
         watts = 250_000 if number // RACKS_PER_ROW % 4 == 3 else 132_000  # noqa: PLR2004 - every fourth row

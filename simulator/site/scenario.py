@@ -44,10 +44,12 @@ class Timeline:
 
     def plan(self, faults: Iterable[Fault]) -> None:
         """Add planned faults."""
+        # A stable sort: faults of the same moment begin in the order of the file.
         self.waiting = sorted([*self.waiting, *faults], key=lambda fault: fault.at_s)
 
     def begin(self, fault: Fault, now_s: float) -> ActiveFault:
         """Record a fault that begins now."""
+        # Numbers are never used again, so that a late `clear` cannot end another fault.
         self._last += 1
         active = ActiveFault(self._last, fault, None if fault.for_s is None else now_s + fault.for_s)
         self.active[active.number] = active
@@ -58,6 +60,7 @@ class Timeline:
         begin = [fault for fault in self.waiting if fault.at_s <= now_s]
         self.waiting = self.waiting[len(begin) :]
         end = [active for active in self.active.values() if active.until_s is not None and active.until_s <= now_s]
+        # Collected first: the dictionary must not change while it is walked.
         for active in end:
             del self.active[active.number]
         return begin, end

@@ -49,6 +49,7 @@ def decode_request(data: bytes) -> Request:
             if oid_tag != _OID:
                 raise ValueError("a variable has no OID")
             keys.append(_decode_oid(oid))
+    # Truncated messages end in an IndexError; wrong counts of values end in a ValueError by unpacking.
     except (IndexError, struct.error) as error:
         raise ValueError(str(error)) from error
     found = int.from_bytes(version, "big")
@@ -85,6 +86,7 @@ def encode_bindings(bindings: Iterable[Binding]) -> bytes:
 def _value(answer: Record | Absent) -> bytes:
     if isinstance(answer, Absent):
         return _wrapped(_ABSENT[answer], b"")
+    # A recording's tag is the BER tag in decimal, so that most types need no table.
     tag, value = int(answer.tag), answer.value
     if answer.tag == NULL:
         return _wrapped(_NULL, b"")
@@ -128,6 +130,7 @@ def _decode_oid(content: bytes) -> Key:
         if not octet & _MORE:
             arcs.append(arc)
             arc = 0
+    # The first arc is at most 2, and only below 2 is the second limited to 39.
     first = min(arcs[0] // _SECOND_ARC, 2)
     return (first, arcs[0] - _SECOND_ARC * first, *arcs[1:])
 

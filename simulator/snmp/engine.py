@@ -122,7 +122,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
             config.add_v3_user(
                 engine, user.name, _AUTH[user.auth], user.auth_key or None, _PRIV[user.priv], user.priv_key or None
             )
-        engine.message_dispatcher.register_context_engine_id(b"", (_GET, _NEXT, _BULK, _SET), self._keep)
+        engine.message_dispatcher.register_context_engine_id(b"", (_GET, _NEXT, _BULK, _SET), self._receive_pdu)
 
     def set_boots(self, boots: int) -> None:
         """Set the engine boots; engine time starts again from zero, because pysnmp counts it from this moment."""
@@ -144,7 +144,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
             self._process(*request)
 
     def send_message(self, outgoingMessage: bytes, transportDomain: Any, transportAddress: Any) -> None:  # noqa: ANN401, ARG002, N803 - pysnmp's signature
-        """Called by the engine."""
+        """Send a message. Called by the engine, synchronously: no queue, so that answers leave in the order of requests."""
         if self.transport:
             self.transport.sendto(outgoingMessage, transportAddress)
 
@@ -153,7 +153,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
         (found,) = self._engine.get_mib_builder().import_symbols(module, name)
         return found
 
-    def _keep(self, *request: Any) -> None:  # noqa: ANN401 - pysnmp has no types
+    def _receive_pdu(self, *request: Any) -> None:  # noqa: ANN401 - pysnmp has no types
         """Called by the engine with a request that it has authenticated. `receive` answers it once decoding is over (`_GARBAGE`)."""
         self._request = request
 

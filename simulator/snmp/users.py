@@ -38,6 +38,7 @@ class SnmpUser:
 
 def parse_user(text: str) -> SnmpUser:
     """Parse a user of the command line: `name`, `name:auth:key` or `name:auth:key:priv:key`. Raises ConfigError."""
+    # Colons cannot occur in a name or key of this syntax; for simulated devices that is no loss.
     fields = text.split(":")
     if len(fields) not in {1, 3, 5}:
         raise ConfigError(f"user {fields[0]!r}: write it as name, name:auth:key or name:auth:key:priv:key")

@@ -65,12 +65,14 @@ class WireFaults:
         if isinstance(device.server, SnmpDevice):
             device.server.reboot()
         else:
+            # Closing every connection is all that a Modbus client sees of a reboot.
             await device.server.stop()
             await device.server.start()
         device.silenced = fault.for_s is not None
 
     async def _move(self, device: SimulatedDevice) -> None:
         """Move a device to a free port, as after a new DHCP lease: the old address no longer answers."""
+        # The old port is freed first and not taken again: a poller that stays there must see a dead address.
         before = device.server.port
         await device.server.stop()
         device.server.port = 0

@@ -90,6 +90,7 @@ class Fleet:
         """Whether the device's own electronics have power."""
         network = self.world.network
         if device in network.ups:
+            # The card lives from the battery as well: an outage is reported until the battery is empty.
             ups = network.ups[device]
             return max(ups.input_volts) > 0 or not ups.battery.empty
         if device in network.switches:
@@ -111,6 +112,7 @@ class Fleet:
             )
         layout = snmp_layout(self.world.site, device, family)
         server = SnmpDevice(layout.fixed, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)
+        # Values are computed when they are polled, not in every step: most objects of thousands of devices are never asked for.
         for cell in (*layout.cells, *layout.unread_cells):
             server.set(cell.oid, partial(self._count, cell, device), cell.tag)
         return SimulatedDevice(device, family, server, layout)

@@ -99,11 +99,12 @@ class Fault(StrictModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a kind of fault changes its target and how that is undone. `what` names possible targets, `among` finds them."""
+class _FaultKind:
+    """How a kind of fault changes its target, and how that is undone."""
 
-    what: str
-    among: Callable[[World], Mapping[str, object]]
+    target: str
+    """What can fail, in the words of an error message."""
+    targets: Callable[[World], Mapping[str, object]]
     begin: Callable[..., None]
     end: Callable[..., None]
 
@@ -134,9 +135,9 @@ class Faults:
                     )
             return
         kind = WORLD_FAULTS[fault.fault]
-        targets = kind.among(self.world)
+        targets = kind.targets(self.world)
         try:
-            check_known(fault.target, kind.what, targets)
+            check_known(fault.target, kind.target, targets)
         except ValueError as error:
             raise ConfigError(f"{fault.fault}: {error}") from error
 
@@ -152,7 +153,7 @@ class Faults:
             self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
             kind = WORLD_FAULTS[fault.fault]
-            kind.begin(kind.among(self.world)[fault.target], fault)
+            kind.begin(kind.targets(self.world)[fault.target], fault)
 
     def end(self, fault: Fault) -> None:
         """End a fault and undo what it changed."""
@@ -161,7 +162,7 @@ class Faults:
             self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
             kind = WORLD_FAULTS[fault.fault]
-            kind.end(kind.among(self.world)[fault.target], fault)
+            kind.end(kind.targets(self.world)[fault.target], fault)
 
 
 def distortion_of(fault: Fault, seed: int) -> Distortion:
@@ -279,69 +280,70 @@ def _secondary(world: World) -> Mapping[str, object]:
     return world.loops
 
 
-WORLD_FAULTS: Final[Mapping[str, _Kind]] = {
-    "mains_loss": _Kind("feed", _feeds, _set("mains", value=False), _set("mains", value=True)),
-    "feed_loss": _Kind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
-    "phase_loss": _Kind(
+WORLD_FAULTS: Final[Mapping[str, _FaultKind]] = {
+    "mains_loss": _FaultKind("feed", _feeds, _set("mains", value=False), _set("mains", value=True)),
+    "feed_loss": _FaultKind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
+    "phase_loss": _FaultKind(
         "feed, panel or PDU",
         _with_phases,
         lambda part, fault: part.phases_lost.add(_phase(fault)),
         lambda part, fault: part.phases_lost.discard(_phase(fault)),
     ),
-    "battery_failing": _Kind(
+    # The battery's first health is kept apart, so that the end of the fault restores it and not a perfect battery.
+    "battery_failing": _FaultKind(
         "UPS",
         _batteries,
         _set_to_value("health", FAILING_BATTERY_HEALTH),
         lambda battery, _: setattr(battery, "health", battery.initial_health),
     ),
-    "ups_bypass": _Kind(
+    "ups_bypass": _FaultKind(
         "UPS", lambda world: world.network.ups, _set("forced_bypass", value=True), _set("forced_bypass", value=False)
     ),
-    "switch_stuck": _Kind(
+    "switch_stuck": _FaultKind(
         "transfer switch", lambda world: world.network.switches, _set("stuck", value=True), _set("stuck", value=False)
     ),
-    "breaker_trip": _Kind(
+    "breaker_trip": _FaultKind(
         "PDU, panel with a breaker, or input of a transfer switch",
         _breakers,
         _set("tripped", value=True),
         lambda b, _: b.reset(),
     ),
-    "overload": _Kind(
+    "overload": _FaultKind(
         "rack", _racks, lambda rack, fault: rack.set(fault.number(OVERLOAD_FACTOR)), lambda rack, _: rack.set(1.0)
     ),
-    "pump_failure": _Kind(
+    "pump_failure": _FaultKind(
         "CDU",
         _cdus,
         lambda cdu, fault: cdu.failed_pumps.add(fault.pump),
         lambda cdu, fault: cdu.failed_pumps.discard(fault.pump),
     ),
-    "all_pumps_failure": _Kind(
+    "all_pumps_failure": _FaultKind(
         "CDU", _cdus, lambda cdu, _: cdu.failed_pumps.update(PUMPS), lambda cdu, _: cdu.failed_pumps.clear()
     ),
-    "filter_blocked": _Kind(
+    "filter_blocked": _FaultKind(
         "CDU", _cdus, _set_to_value("filter_resistance_ratio", FILTER_RESISTANCE), _set("filter_resistance_ratio", 1.0)
     ),
-    "exchanger_fouled": _Kind("CDU", _cdus, _set_to_value("fouling_ratio", FOULING), _set("fouling_ratio", 1.0)),
-    "valve_stuck": _Kind("CDU", _cdus, _make_valve_stick, _set("valve_stuck", value=False)),
-    "primary_warm": _Kind(
+    "exchanger_fouled": _FaultKind("CDU", _cdus, _set_to_value("fouling_ratio", FOULING), _set("fouling_ratio", 1.0)),
+    "valve_stuck": _FaultKind("CDU", _cdus, _make_valve_stick, _set("valve_stuck", value=False)),
+    "primary_warm": _FaultKind(
         "primary loop", lambda world: world.primaries, _set_to_value("warm_k", PRIMARY_WARMER_K), _set("warm_k", 0.0)
     ),
-    "leak": _Kind(
+    "leak": _FaultKind(
         "secondary loop",
         _secondary,
         _set_to_value("leak_m3_s", LEAK_LITRES_PER_MINUTE, LITRES_PER_MINUTE),
         _repair_leak,
     ),
-    "burst": _Kind(
+    "burst": _FaultKind(
         "secondary loop",
         _secondary,
         _set_to_value("leak_m3_s", BURST_LITRES_PER_MINUTE, LITRES_PER_MINUTE),
         _repair_leak,
     ),
-    "air_in_loop": _Kind(
+    "air_in_loop": _FaultKind(
         "secondary loop", _secondary, _set_to_value("gas_fraction", GAS_FRACTION), _set("gas_fraction", 0.0)
     ),
-    "air_unit_failure": _Kind(
+    "air_unit_failure": _FaultKind(
         "air unit",
         _air_units,
         lambda unit, _: unit.failed.add(unit.name),

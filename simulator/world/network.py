@@ -73,12 +73,14 @@ class Network:
     racks: dict[str, RackSupply] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
     sources: dict[str, Sequence[str]] = field(default_factory=dict)
+    """Direct sources of each UPS and panel."""
     order: list[str] = field(default_factory=list)
-    """UPSs and panels, each after what feeds it."""
+    """UPSs and panels, each after everything that feeds it."""
     loads: dict[str, list[float]] = field(default_factory=dict)
+    """Power taken from each node on each of the supply's phases in this step, W."""
 
     def volts_of(self, node: str) -> list[float]:
-        """Voltages that a feed, UPS, panel, switch or PDU puts out, by the supply's phases."""
+        """Output voltages of a feed, UPS, panel, switch or PDU, by the supply's phases, V."""
         if node in self.ups:
             return self.ups[node].output_volts
         if node in self.switches:
@@ -197,6 +199,7 @@ def build_network(site: Site, seed: int) -> Network:
     network.pdus_behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
     for rack in site.racks:
         network.racks[rack] = _rack_supply(site, network, rack, seed)
+    # A cooling unit without `from` in the site file is taken to have all feeds: not to know is no reason to let it fail.
     for unit in (*site.cdus, *site.air_units):
         network.consumers[unit] = Consumer(unit, site.sources(unit) or [*site.feeds])
     return network

@@ -65,13 +65,13 @@ def _put_power(found: dict[str, float], world: World) -> None:
     network, factor = world.network, world.site.electrical.continuous_load_factor
     for name, ups in network.ups.items():
         add_figure(found, "ups_losses_watts", sum(ups.input_w) - sum(ups.output_w), device=name)
+        true_s, claimed_s = ups.battery.runtime_s(ups.battery_draw_w), ups.battery.claimed_runtime_s(ups.battery_draw_w)
+        add_figure(found, "ups_modelled_runtime_seconds", true_s, device=name)
         # Below a second of true runtime the ratio of claim to truth says nothing any more.
-        lasts, claim = ups.battery.runtime_s(ups.battery_draw_w), ups.battery.claimed_runtime_s(ups.battery_draw_w)
-        add_figure(found, "ups_modelled_runtime_seconds", lasts, device=name)
-        add_figure(found, "ups_runtime_optimism_ratio", claim / lasts - 1 if lasts >= 1 else None, device=name)
+        add_figure(found, "ups_runtime_optimism_ratio", claimed_s / true_s - 1 if true_s >= 1 else None, device=name)
         feed = world.site.feed_of(name)
         start_s = world.site.feeds[feed].backup_start_s if feed else None
-        add_figure(found, "ups_runtime_margin_seconds", None if start_s is None else lasts - start_s, device=name)
+        add_figure(found, "ups_runtime_margin_seconds", None if start_s is None else true_s - start_s, device=name)
         add_figure(found, "ups_battery_charge_ratio", ups.battery.charge, device=name)
         add_figure(found, "ups_output_current_unbalance_ratio", _unbalance(ups.output_w, ups.output_volts), device=name)
     for group in parallel_ups(world.site):
@@ -84,6 +84,7 @@ def _put_power(found: dict[str, float], world: World) -> None:
             add_figure(found, "pdu_phase_headroom_amperes", left, device=name, phase=LINES[phase])
         if len(pdu.phases) == len(LINES):
             add_figure(found, "pdu_current_unbalance_ratio", unbalance_ratio(pdu.amperes), device=name)
+    # Meters have no voltage of their own in the world; the first feed's is close enough for an unbalance of currents.
     volts = next(iter(network.feeds.values())).volts
     for name in world.site.meters:
         add_figure(found, "meter_current_unbalance_ratio", _unbalance(meter_w(world, name), volts), device=name)
@@ -101,6 +102,7 @@ def _put_cdu(found: dict[str, float], world: World, loop: SecondaryLoop, cdu: Cd
     add_figure(found, "cdu_dew_point_margin_celsius", cdu.supply_c - moisture_c(world.time_s), device=name)
     secondary_k = loop.return_c - cdu.supply_c
     add_figure(found, "cdu_delta_temperature_celsius", secondary_k, device=name, loop="secondary")
+    # Both ratios have no value without heat; the collector leaves them out as well.
     if heat > 0:
         add_figure(found, "cdu_flow_per_heat_cubic_meters_per_joule", cdu.flow / heat, device=name, loop="secondary")
         add_figure(found, "cdu_coefficient_of_performance_ratio", heat / cdu.power_w, device=name)
