@@ -82,7 +82,7 @@ class Fleet:
             stack.push_async_callback(device.server.stop)
 
     def follow_power(self) -> None:
-        """Silence devices without power, and let those answer that have it again. Must be called after every step of the world."""
+        """Silence devices without power, and let those answer that have it again. To be called whenever time has passed."""
         for device in self.devices.values():
             device.server.mute = device.silenced or not self.powered(device.id)
 

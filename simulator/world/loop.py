@@ -56,7 +56,7 @@ LOW_FLOW_FILM: Final = MIN_FILM_FLOW_RATIO**FILM_EXPONENT
 STABLE: Final = 0.3
 # Leaked volume at which a sensing rope reports a leak: a glass of coolant on the floor.
 LEAK_DETECTED_M3: Final = 2e-4
-# The table of fluid properties (`rackflow.fluids`) covers this range; faults can drive the coolant out of it.
+# Fluid properties (`rackflow.fluids`) are valid from 0 to 90 degC, which faults can leave; clamped a degree inside of it.
 FLUID_RANGE_C: Final = (1.0, 89.0)
 
 

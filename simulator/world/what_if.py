@@ -173,7 +173,10 @@ def _panel_loads(world: World, feed: str) -> _Load:
 
 
 def _amperes_below(world: World, panel: str) -> list[float]:
-    """By the supply's phases, of rack PDUs; those behind a transfer switch only where that takes its load from this panel."""
+    """Currents of the rack PDUs below a panel, by the supply's phases, A.
+
+    PDUs behind a transfer switch count only while the switch takes its load from this panel.
+    """
     site, network = world.site, world.network
     amperes = [0.0] * len(LINES)
     below = site.downstream(panel)
