@@ -16,9 +16,9 @@ from rackflow.errors import ConfigError, RackflowError
 Message = dict[str, Any]
 Handler = Callable[[Message], Awaitable[object]]
 """Executes a request and returns its result. The text of a RackflowError is sent back as the error."""
-# The truth of a campus with consequences of failures is several megabytes; asyncio's default of 64 KiB would cut it.
+# The figures of a campus with the consequences of failures take about a megabyte; asyncio's default of 64 KiB would cut them.
 LONGEST_LINE: Final = 2**26
-# `truth --what-if` of a large site simulates every failure in turn and takes a minute or more.
+# `truth --what-if` simulates every failure in turn, which takes long on a large site.
 TIMEOUT_S: Final = 120.0
 
 

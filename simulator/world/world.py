@@ -31,7 +31,7 @@ MIN_WATER_FLOW_RATIO: Final = 0.2
 # RISE_K. Without a room it gets air of 25 degC.
 HEAT_EXCHANGER_AIR_RESERVE: Final = 1.5
 DEFAULT_ROOM_C: Final = 25.0
-# Losses of UPSs at full load that their room's air must be sized for, over rated power; `ups.py` gives 3.8 % at full load.
+# Losses of UPSs at full load that their room's air must be sized for, over rated power; the sum of `ups.py`'s three.
 UPS_HEAT_SHARE: Final = 0.04
 MIN_ROOM_DESIGN_W: Final = 1000.0
 # Place of devices to which the site file gives no room. Their heat goes outdoors at once.
