@@ -144,7 +144,7 @@ def test_bad_scenarios(tmp_path: Path, text: str, expected: str) -> None:
         ),
         ({"fault": "sensor_stuck", "target": "x", "point": "x"}, "sensor_stuck: the site has no device 'x'"),
         ({"fault": "timeout", "target": "x"}, "timeout: the site has no device 'x' on the network"),
-        ({"fault": "lying_table", "target": "meter-it"}, "lying_table: 'meter-it' speaks Modbus"),
+        ({"fault": "lying_table", "target": "meter-it"}, "lying_table: device 'meter-it' speaks Modbus"),
     ],
 )
 def test_faults_that_nothing_can_have(fault: dict[str, object], expected: str) -> None:
