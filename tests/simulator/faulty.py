@@ -42,7 +42,7 @@ class Site:
 
     def all_served(self) -> bool:
         """Whether every rack gets what it asks for."""
-        return all(rack.got_w == pytest.approx(rack.asked_w) for rack in self.world.network.racks.values())
+        return all(rack.supplied_w == pytest.approx(rack.demand_w) for rack in self.world.network.racks.values())
 
     def balanced(self) -> bool:
         """Whether energy is kept, whatever has failed."""

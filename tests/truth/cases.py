@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from rackflow.site import Site
 from simulator.site.data_sheet import data_sheet
 from simulator.site.simulation import Simulation
-from simulator.world.what_if import FAILURES, carries_on_s, rides_through_s
+from simulator.world.what_if import FAILURES, ride_through_s, ups_holdup_s
 from simulator.world.world import World
 from tests.truth.harness import truth_site
 from tests.truth.leap import run_leaping
@@ -90,14 +90,14 @@ async def _play(seed: int, chance: random.Random) -> list[Case]:
         world, shown = found.simulation.world, {key: each.value for key, each in found.known().items()}
         cases, unseen = [], prepared.stepped_s > found.now_s - POLLED_ONCE_S
         for ups in ages:
-            actual_s = carries_on_s(world, ups, LONGEST_S)
+            actual_s = ups_holdup_s(world, ups, LONGEST_S)
             said = found.readings(ups).get("dcim_ups_battery_runtime_seconds")
             ours = _of(shown, "ups_modelled_runtime_seconds", f"device={ups}")
             cases.append(Case(seed, "battery", ours, actual_s, unseen))
             cases.append(Case(seed, "claim", said if isinstance(said, float) else None, actual_s, unseen))
         for failure in sorted(chance.sample(FAILURES, 2)):
             predicted = _of(shown, "loop_ride_through_seconds", f"failure={failure}")
-            cases.append(Case(seed, failure, predicted, rides_through_s(world, "tcs", failure, LONGEST_S), unseen))
+            cases.append(Case(seed, failure, predicted, ride_through_s(world, "tcs", failure, LONGEST_S), unseen))
     return cases
 
 
@@ -143,7 +143,7 @@ def _outage(world: World, chance: random.Random) -> None:
     feed = world.network.feeds[chance.choice(["A", "B"])]
     ups = next(each for each in world.network.ups.values() if world.site.feed_of(each.id) == feed.id)
     feed.lost = True
-    world.advance(min(240.0, chance.uniform(0.05, 0.6) * carries_on_s(world, ups.id, LONGEST_S)))
+    world.advance(min(240.0, chance.uniform(0.05, 0.6) * ups_holdup_s(world, ups.id, LONGEST_S)))
     feed.lost = False
 
 

@@ -40,11 +40,11 @@ from rackflow.site import Site, parse_site
 from rackflow.topics import parse_topic
 from simulator.site.cli import shipped_or_file
 from simulator.site.data_sheet import data_sheet
-from simulator.site.scenario import Active
+from simulator.site.scenario import ActiveFault
 from simulator.site.simulation import Simulation
 from simulator.world.faults import Fault
 from simulator.world.truth import truth
-from simulator.world.what_if import truth_if
+from simulator.world.what_if import what_if_truth
 from tests.truth.leap import LeapingLoop
 from tests.truth.two_sided import PROFILE, PROFILES, show_both_sides
 
@@ -128,7 +128,7 @@ class TruthSite:
 
     def truth(self, *, what_if: bool = False) -> dict[str, float]:
         """The world's own figures now, by series key."""
-        return truth(self.simulation.world) | (truth_if(self.simulation.world) if what_if else {})
+        return truth(self.simulation.world) | (what_if_truth(self.simulation.world) if what_if else {})
 
     async def hold(self, seconds: float = 11.0) -> None:
         """Let the agent go on polling while the world stands still: then all readings are of one moment."""
@@ -136,15 +136,15 @@ class TruthSite:
         await asyncio.sleep(seconds)
         self._stands = False
 
-    async def begin(self, fault: str, target: str, **more: object) -> Active:
+    async def begin(self, fault: str, target: str, **more: object) -> ActiveFault:
         """Let a fault happen now, as `rackflow-sim fault` does. Raises ConfigError."""
         return await self.simulation.begin(
             check_config({"fault": fault, "target": target, **more}, Fault, "fault"),
         )
 
-    async def end(self, active: Active) -> None:
+    async def end(self, active: ActiveFault) -> None:
         """Mend it."""
-        await self.simulation.obey({"order": "clear", "number": active.number})
+        await self.simulation.execute({"order": "clear", "number": active.number})
 
     def take(self, message: Message) -> None:
         """The collector's side of one message, as its subscriber has it."""

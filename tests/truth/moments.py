@@ -9,7 +9,7 @@ from rackflow.site import Site
 from simulator.site.data_sheet import data_sheet
 from simulator.site.maker import halls
 from simulator.site.simulation import Simulation
-from simulator.world.truth import put
+from simulator.world.truth import add_figure
 from simulator.world.world import World
 from tests.truth.compare import TOLERANCES, Comparison
 from tests.truth.harness import TruthSite, truth_site
@@ -130,17 +130,19 @@ def _statement(site: Site, used: Mapping[str, float], hour_of_day: int) -> dict[
     facility, found = used["facility"], dict[str, float]()
     green = sum(joules for what, joules in used.items() if what.startswith("contract:"))
     green += sum(each.hourly_w[hour_of_day] * HOUR_S for each in site.contracts.values() if each.hourly_w)
-    put(found, "site_interim_pue_ratio", facility / used["it"], window="hour")
+    add_figure(found, "site_interim_pue_ratio", facility / used["it"], window="hour")
     for name in site.loops:
         if racks := used.get(f"racks:{name}"):
-            put(found, "loop_interim_ppue_ratio", (racks + used[f"pumps:{name}"]) / racks, loop=name, window="hour")
+            add_figure(
+                found, "loop_interim_ppue_ratio", (racks + used[f"pumps:{name}"]) / racks, loop=name, window="hour"
+            )
     grid = site.grid
     if grid is not None and grid.carbon_grams_per_kwh is not None:
         grams = facility / KWH_J * grid.carbon_grams_per_kwh
         contracted = min(green, facility)
         free = contracted + (facility - contracted) * (grid.carbon_free_ratio or 0.0)
-        put(found, "site_ref_ratio", min(1.0, green / facility), window="hour")
-        put(found, "site_cue_kilograms_per_kilowatt_hour", grams / 1000 / (used["it"] / KWH_J), window="hour")
-        put(found, "site_carbon_free_energy_ratio", free / facility, window="hour")
-        put(found, "carbon_emissions_grams_total", grams, scope_method="location")
+        add_figure(found, "site_ref_ratio", min(1.0, green / facility), window="hour")
+        add_figure(found, "site_cue_kilograms_per_kilowatt_hour", grams / 1000 / (used["it"] / KWH_J), window="hour")
+        add_figure(found, "site_carbon_free_energy_ratio", free / facility, window="hour")
+        add_figure(found, "carbon_emissions_grams_total", grams, scope_method="location")
     return found

@@ -11,7 +11,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.models.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled
 from simulator.site.simulation import Simulation
-from simulator.wire.modbus import ShownCdu
+from simulator.wire.modbus import CduFromReadings
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 PROFILE: Final = "two-sided-cdu"
@@ -37,7 +37,7 @@ def show_both_sides(simulation: Simulation) -> set[str]:
     """Before the simulation starts; returns the units, which are to be polled by `PROFILE`."""
     served = {name: simulation.fleet.devices[name] for name in simulation.world.cdus}
     for name, device in served.items():
-        registers = _Either(cdu_registers(ShownCdu(simulation.instruments, name)), _primary(simulation, name))
+        registers = _Either(cdu_registers(CduFromReadings(simulation.instruments, name)), _primary(simulation, name))
         device.server = ModbusServer({CDU_UNIT: registers}, device.server.host)
     return set(served)
 
