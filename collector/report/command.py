@@ -35,7 +35,7 @@ def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float)
     if period.first * HOUR_S >= now_s:
         raise RackflowError(f"--month: {period.name} has not begun; name an earlier one")
     written = []
-    for books in read_books(config.books_path, period):
+    for books in read_books(config.records_path, period):
         told = _with_ledger(books, config)
         rows = Rows([*energy_rows(told), *telemetry_rows(told)])
         stem = f"rackflow-{told.site}-{period.name}"
