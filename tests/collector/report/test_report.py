@@ -176,14 +176,14 @@ def test_a_month_that_goes_on_is_told_so_far_and_what_is_not_metered_is_unknown(
     assert '<div class="tile un"><span>Interim PUE</span><b>unknown</b>' in page
 
 
-def test_books_that_end_and_collectors_that_are_killed_are_told(tmp_path: Path) -> None:
+def test_the_page_names_the_end_of_the_records_and_kills_of_the_collector(tmp_path: Path) -> None:
     Site(books_in(tmp_path)).run(10)
     with closing(sqlite3.connect(books_in(tmp_path))) as db, db:
         db.execute("UPDATE life SET ended = 0")
     Site(books_in(tmp_path)).run(2, 12)
     rows, page = write(tmp_path, START_S + 48.1 * 3600)
     assert "The collector was killed 1 times" in page
-    assert "The collector kept its books until 2026-10-01T14:00+00:00 only" in page
+    assert "The collector&#x27;s records end at 2026-10-01T14:00+00:00: everything later is unknown." in page
     assert month_of(rows, "telemetry_available").rests_on == (
         "at least: counts of half a minute are lost where the collector was killed, after 2026-10-01T10:00:00+00:00"
     )
@@ -213,12 +213,12 @@ def test_days_are_those_of_the_time_zone(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--month", "2026-13"], 78, "--month: '2026-13' is no month like 2026-10; correct it"),
-        (["--month", "2026-10", "--timezone", "Mars"], 78, "--timezone: 'Mars' is no time zone"),
+        (["--month", "2026-13"], 78, "--month: '2026-13' is not a month; write it like 2026-10"),
+        (["--month", "2026-10", "--timezone", "Mars"], 78, "--timezone: 'Mars' is not a time zone"),
         (
             ["--month", "2024-02"],
             1,
-            "no whole hour of 2024-02; they have 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00",
+            "no whole hour of 2024-02; they cover 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00",
         ),
         (["--month", "2999-01"], 1, "--month: 2999-01 has not begun; name an earlier one"),
         (["--month", "2026-10", "--output", "/dev/null/x"], 1, "cannot be written: Not a directory"),
@@ -235,8 +235,14 @@ def test_what_cannot_be_reported_is_one_line(
     assert said in line
 
 
-@pytest.mark.parametrize(("damage", "said"), [(None, "there are no books"), (b"no database at all", "are damaged")])
-def test_books_that_cannot_be_read_are_one_line(
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (None, "no such file; the collector creates its records when it first runs"),
+        (b"no database at all", "are damaged"),
+    ],
+)
+def test_records_that_cannot_be_read_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: bytes | None, said: str
 ) -> None:
     if damage is not None:
