@@ -1,4 +1,4 @@
-"""`make bench`: runs the benchmarks and prints their figures; ratios against a peer are taken in the same run."""
+"""`make bench`: runs the benchmarks and prints their figures. Ratios to another program are measured in the same run."""
 
 import argparse
 import sys

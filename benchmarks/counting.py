@@ -1,4 +1,4 @@
-"""Devices that number each poll and somebody who counts what arrives: what was polled, what came, what came twice."""
+"""Devices that number each poll, and a subscriber that counts what arrives: polls sent, messages received, and duplicates."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The same blows for Rackflow's agent and for a peer: how many of the polls that devices answered reached the broker."""
+"""Exposes Rackflow's agent and another gateway to the same failures, and counts which polled readings reached the broker."""
 
 import contextlib
 import os

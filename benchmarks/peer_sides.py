@@ -1,4 +1,4 @@
-"""Two gateways that poll the same kind of devices: Rackflow's agent, and ThingsBoard's IoT Gateway with its SQLite storage."""
+"""The two gateways of the comparison: Rackflow's agent, and ThingsBoard's IoT Gateway with its SQLite storage."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Polls of 20 objects per CPU second: Rackflow from schedule to PUBACK, beside snmp_exporter scraping the same objects."""
+"""Measures polls of 20 objects per CPU second: Rackflow from schedule to PUBACK, and snmp_exporter scraping the same objects."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""What a process has cost: CPU seconds and resident memory, read from /proc; and somebody who listens."""
+"""Reads CPU seconds and resident memory of a process from /proc; also a subscriber that receives everything."""
 
 import os
 from collections.abc import Iterator

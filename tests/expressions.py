@@ -1,4 +1,4 @@
-"""PromQL against the catalogue: in goes an expression, out comes what it names that no page of a collector can have."""
+"""Checks PromQL against the catalogue: finds metrics and labels that no page of a collector can have."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""One device and its loop without a broker: the device answers by a script, and what is said of it is heard at the outbox."""
+"""One device and its polling loop without a broker: the device answers by a script, and its messages are read from the outbox."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Peers that misbehave on purpose, on loopback: an SNMP agent and a Modbus server that answer whatever bytes a test wants."""
+"""Faulty devices on loopback: an SNMP agent and a Modbus server that answer whatever bytes a test wants."""
 
 import asyncio
 import socket

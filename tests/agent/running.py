@@ -1,4 +1,4 @@
-"""Agents under test: devices that answer from memory, a listener at the broker, and an agent that runs while a block does."""
+"""Agents under test: devices that answer from memory, a subscriber, and an agent that runs for the length of a `with` block."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""An `Ingest` with all that hangs from it, and a document of each kind to hand it."""
+"""An `Ingest` with all its dependencies, and one document of each kind to pass to it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Polls of several agents at several sites, handed to one `Latest`, for tests of what /metrics may show."""
+"""Polls of several agents at several sites, applied to one `Latest`, for tests of /metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

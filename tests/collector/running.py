@@ -1,4 +1,4 @@
-"""A collector in this very loop, and an MQTT client beside it, for tests."""
+"""A collector in the test's own event loop, and an MQTT client beside it."""
 
 import asyncio
 import json

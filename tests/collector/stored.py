@@ -1,4 +1,4 @@
-"""What a collector under test has made durable, read back from its folder, and the section that names an engine."""
+"""Reads back what a collector under test has stored in its folder; also the configuration section of each engine."""
 
 import gzip
 import json

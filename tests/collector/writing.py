@@ -1,4 +1,4 @@
-"""A writer with a real store and a real ledger, for tests: what it did, and what was on disk by then."""
+"""A writer with a real store and a real ledger, which records what it did and what was on disk at each step."""
 
 import asyncio
 import time

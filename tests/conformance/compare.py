@@ -1,4 +1,4 @@
-"""Recordings of real devices beside what another project reads from them: `python -m tests.conformance.compare [GLOB...]`.
+"""Compares readings of recorded real devices with those of another project: `python -m tests.conformance.compare [GLOB...]`.
 
 A sensor counts as read where some reading of the same quantity has the same value: within half a unit of the last place
 that the other project keeps, or one part in a thousand. What is not read is no measurement (excuses.yaml), a measurement

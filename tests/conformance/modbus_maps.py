@@ -1,4 +1,4 @@
-"""Served Modbus maps of power gear: what stands in the registers, written down from the published maps, and what it means."""
+"""Modbus maps of power devices, served to the agent: register contents written down from published maps, and their meaning."""
 
 import struct
 from collections.abc import Mapping

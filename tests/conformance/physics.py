@@ -1,8 +1,8 @@
-"""Readings of one device beside each other: in go values by series key, out comes what contradicts the laws of electricity.
+"""Finds readings of one device that contradict each other by the laws of electricity.
 
-Every reading stands for an interval: half the step in which its metric counts on this device (the largest power of ten that
-all its values are multiples of, up to a hundred), and `RELATIVE` more, as meters are no better and walks are not atomic. Two figures agree
-where their intervals meet, or both are below `FLOOR`, where a meter measures nothing.
+Every reading stands for an interval: plus or minus half the step of its metric on this device (the largest power of ten, up to a
+hundred, that divides all its values), widened by `RELATIVE`, because meters are no better and the values of a walk are read one
+after another. Two readings agree if their intervals overlap, or if both are below `FLOOR`, where a meter measures nothing.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What the published MIBs of SNMP families without a recording say that a device answers, and the readings that it stands for."""
+"""SNMP families without a recording: answers written down from their published MIBs, and the readings that these stand for."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""`make truth`: what agent and collector derive, beside what is true; exit status 1 where anything is beyond what is stated."""
+"""`make truth`: compares what agent and collector derive with the truth. Exit status 1 if an error exceeds the stated tolerance."""
 
 import argparse
 import statistics

@@ -1,7 +1,7 @@
-"""Random cases of ride-through: in goes a seed, out come predictions of the moment of failure and what then happens.
+"""Random cases of ride-through: compares the predictions at the moment of a failure with what then happens.
 
-Load, its last step, age and history of the batteries, volume of coolant and temperature of facility water are drawn. A site
-is polled as ever until something fails; what the collector shows at that moment is compared with the simulator's future.
+Drawn at random are the load and its last step, age and history of the batteries, volume of coolant, and temperature of facility
+water. The site is polled normally until something fails. What the collector predicts then is compared with the simulator's future.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Derived figures beside the truth: in go both by series, out come the errors of each figure, relative to what is stated; pure."""
+"""Compares derived figures with the simulator's truth, and computes the error of each relative to its stated tolerance."""
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from rackflow.site import Site
 from simulator.world.truth import name_of, parallel_ups
 
 Reference = Callable[[Site, Mapping[str, str], float], float]
-"""What an error is a share of: in go the site, the labels of the series, and the truth."""
+"""The value that an error is relative to, from the site, the labels of the series, and the truth."""
 
 
 def _truth(_: Site, __: Mapping[str, str], true: float) -> float:

@@ -1,6 +1,6 @@
-"""Energy in and out of each stage of a hall without faults, from what was polled over a run: in goes a site, out come balances.
+"""Energy balances of each stage of a hall without faults, computed from what was polled during a run.
 
-Counters are read at two moments at which the world stands still; what has none is the sum of its polled power.
+Counters are read at two moments while the simulation is paused. Where there is no counter, polled power is summed.
 """
 
 from collections import defaultdict

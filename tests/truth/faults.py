@@ -1,6 +1,6 @@
-"""Faults one by one: in go rows of what must move and how soon, out comes what did, and whether everything else stayed.
+"""Plays faults one by one, and checks what changed, how soon, and that everything else stayed the same.
 
-A fault is played on a site beside its twin: same site, same seed, same seconds, no fault. What differs is the fault's work.
+Each fault is played on a site beside a twin with the same seed and duration but no fault, so every difference is its effect.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The table of faults: in go rows, out come what moved after how many seconds and what held, as Markdown."""
+"""Prints the table of faults as Markdown: what changed, after how many seconds, and what did not."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What each fault must move, how soon, and what else may follow: physics and the collector's promises, one row a fault.
+"""For each fault of the site: what must change, how soon, and what else may follow, from physics and the collector's promises.
 
 Power and cooling; sensors and what is between a device and its agent are in `tests.truth.faults_told`.
 """

@@ -1,4 +1,4 @@
-"""Faults of what is told, not of what is: sensors, and what is between a device and its agent; one row a fault."""
+"""Faults of measurement instead of the site: sensors, and the path between a device and its agent."""
 
 from typing import Final
 

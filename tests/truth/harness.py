@@ -1,7 +1,7 @@
-"""A simulated site under the real agent and collector in one process: in go a site, faults and seconds, out come figures and truth.
+"""A simulated site with the real agent and collector in one process.
 
-Devices answer over real sockets on loopback; the agent's own loops poll them on their schedule; what they say is encoded,
-decoded and derived from as ever. The clock leaps (`tests.truth.leap`): an hour of a small site takes seconds.
+Devices answer over real sockets on loopback, and the agent's own loops poll them on schedule. Messages are encoded, decoded and
+derived from as in production; only the broker is left out. The clock leaps (`tests.truth.leap`), so that an hour takes seconds.
 """
 
 import asyncio

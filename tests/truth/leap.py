@@ -1,4 +1,4 @@
-"""A loop whose clock leaps: sockets are real, but where everybody only waits for the time, it is that time at once."""
+"""An event loop whose clock leaps: sockets are real, but when every task only waits for a time, that time comes at once."""
 
 import asyncio
 import selectors

@@ -1,4 +1,4 @@
-"""Moments and hours of simulated sites: in goes a site's name, out come the errors of all that is derived from it."""
+"""Compares everything derived from simulated sites with the truth, at single moments and over hours."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,6 +1,6 @@
-"""CDUs that show their primary side, too: in goes a simulation, out come its CDUs on a register map with both sides.
+"""CDUs that also report their primary side, on a register map with both sides.
 
-No published map that the simulator serves has the facility water; without it approach and effectiveness could not be checked.
+No published map that the simulator serves contains the facility water, without which approach and effectiveness cannot be checked.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests of the Modbus seam share: targets, a good server, answers made byte by byte, and errors that come in time."""
+"""Shared by the tests of the Modbus seam: targets, a correct server, answers made byte by byte, and errors that must come in time."""
 
 import time
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What the tests of the SNMP engines share: targets, tables, and errors that come in time."""
+"""Shared by the tests of the SNMP engines: targets, tables, and errors that must come in time."""
 
 import time
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""A site of two racks, and a collector's latest readings of it, for tests of derived figures."""
+"""A site with two racks and a collector's latest readings of it, for tests of derived figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One CDU and what its sensors show, one sensor at a time: what is not shown cannot be named, so each fault stands alone."""
+"""One CDU that shows only the sensors under test, so that no other sensor can be suspected of the same fault."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""October 2026 of the simulator's edge site in the collector's books, as its meters would have filled them; in minutes' steps."""
+"""October 2026 of the simulator's edge site, written to the collector's records as its meters would have counted it."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`make chaos`: plays every scenario, or the quick ones, and prints one table; exit status 1 if anything is amiss."""
+"""`make chaos`: plays every scenario, or the quick ones, and prints a table. Exit status 1 if any promise was broken."""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""Clocks that jump: in go a site and how often, the wall clock of one process goes wrong and right again; time goes on."""
+"""Clock faults: the wall clock of one process jumps away and back while its monotonic clock goes on."""
 
 import random
 import time

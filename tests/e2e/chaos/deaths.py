@@ -1,4 +1,4 @@
-"""Processes that die at the worst moment: in go a site and how often, the broker or the collector is killed there."""
+"""Kills the broker or the collector at the worst moment: after it confirmed something, and before that is on disk everywhere."""
 
 import random
 import sqlite3

@@ -1,4 +1,4 @@
-"""Real file systems that are full: in go a site and seconds, a process lives on a small tmpfs meanwhile."""
+"""Fills a real file system: a process keeps its files on a small tmpfs for some seconds."""
 
 import contextlib
 import random

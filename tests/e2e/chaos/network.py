@@ -1,6 +1,7 @@
-"""Cuts in the network: in go a site and how often, packets of one connection are dropped, reset or lost meanwhile.
+"""Network faults: packets of one connection are dropped, rejected or randomly lost for a while.
 
-Each process reaches the broker at a port of its own on loopback; the rules name that port and are taken back one by one.
+Each process reaches the broker at its own loopback port. Firewall rules name that port and are removed one by one, so that no other
+rule of the host is touched.
 """
 
 import os

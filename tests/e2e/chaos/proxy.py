@@ -1,4 +1,4 @@
-"""A proxy in front of the database that misbehaves on order: it says 503, dislikes some points, or takes too long."""
+"""An HTTP proxy in front of the database that fails on command: it answers 503, refuses some points, or takes too long."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""What is done to a site: in go a site that runs and a number of blows, out comes nothing; the site is judged afterwards."""
+"""The scenarios: each disturbs a running site a number of times. The site's account of messages is judged afterwards."""
 
 import json
 import os

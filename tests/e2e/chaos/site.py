@@ -1,4 +1,4 @@
-"""A site to torture: snmpd, agent, mosquitto, collector and InfluxDB as processes; out comes what became of the messages."""
+"""A complete site as processes (snmpd, agent, mosquitto, collector, InfluxDB), and the account of its messages."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`make chaos ARGS=soak`: hours at twenty times the real rate, with outages; out comes whether anything grows."""
+"""`make chaos ARGS=soak`: runs for hours at twenty times the real rate, with outages, and reports whether anything grows."""
 
 import os
 import random

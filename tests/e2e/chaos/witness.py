@@ -1,4 +1,4 @@
-"""Somebody else who listens: records what passes the broker, in a session of its own, to be held against the database."""
+"""A second subscriber with its own session: records what passes the broker, to be compared with the database."""
 
 import json
 
