@@ -1,4 +1,4 @@
-"""Kills the broker or the collector at the worst moment: after it confirmed something, and before that is on disk everywhere."""
+"""Kills the broker before confirmed messages are on its disk, or the collector between its store and its ledger."""
 
 import random
 import sqlite3
