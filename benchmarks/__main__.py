@@ -9,7 +9,7 @@ from benchmarks import deriving, footprint, lab, ledger, outbox, peer, polling
 
 
 def main() -> int:
-    """Run what is asked for."""
+    """Run the chosen benchmarks."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument(
         "what",

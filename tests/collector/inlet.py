@@ -31,7 +31,7 @@ PREFIX = "rackflow/v1/cas1/gw-3"
 
 
 class Inlet:
-    """An `Ingest` with all that hangs from it."""
+    """An `Ingest` with all its dependencies."""
 
     def __init__(self, folder: Path, sites: frozenset[str] | None = None) -> None:
         self.folder = folder

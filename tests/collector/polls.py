@@ -22,7 +22,7 @@ def wall_ms(after_s: float) -> int:
 
 
 def hello(agent: str, *devices: str, site: str = "cas1", online: bool = True, epoch: str = "e") -> Status:
-    """What an agent says when it comes or goes."""
+    """An agent's status."""
     return msgspec.structs.replace(status(*devices, online=online, epoch=epoch), agent=agent, site=site)
 
 

@@ -28,7 +28,7 @@ def points(folder: Path) -> list[str]:
 
 
 class DeadLetter(TypedDict):
-    """What the tests read of an entry."""
+    """The parts of an entry that tests read."""
 
     time: int
     topic: str

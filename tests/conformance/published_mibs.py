@@ -9,7 +9,7 @@ ATS, EPDU, AIR = "1.3.6.1.4.1.534.10.2", "1.3.6.1.4.1.534.6.6.6", "1.3.6.1.4.1.4
 
 @dataclass(frozen=True)
 class Published:
-    """Instances below `root` by the MIB's units and enumerations, and the readings that they stand for."""
+    """Instances below `root` in the MIB's units and enumerations, and the readings that they represent."""
 
     root: str
     answers: dict[str, SnmpValue]

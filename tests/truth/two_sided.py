@@ -34,7 +34,7 @@ class _Either:
 
 
 def show_both_sides(simulation: Simulation) -> set[str]:
-    """Before the simulation starts; returns the units, which are to be polled by `PROFILE`."""
+    """Call before the simulation starts. Returns the units, which must be polled with `PROFILE`."""
     served = {name: simulation.fleet.devices[name] for name in simulation.world.cdus}
     for name, device in served.items():
         registers = _Either(cdu_registers(ShownCdu(simulation.instruments, name)), _primary(simulation, name))

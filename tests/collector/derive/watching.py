@@ -28,23 +28,23 @@ class Shown:
 
 
 class Unit:
-    """A CDU that is looked at whenever it shows something. Names are without `dcim_cdu_`."""
+    """A CDU that is checked after every reading. Names are without `dcim_cdu_`."""
 
     def __init__(self) -> None:
         self.watch = CduWatch()
         self._held: dict[str, Shown] = {}
 
     def again(self, now: float, power_w: float | None = None) -> dict[str, str]:
-        """It is polled once more, and shows what it showed."""
+        """Poll it again with unchanged readings."""
         return self.take(now, {key.removeprefix("dcim_cdu_"): each.value for key, each in self._held.items()}, power_w)
 
     def show(self, now: float, power_w: float | None = None) -> dict[str, str]:
-        """Who is named at `now`, where nothing new came."""
+        """Suspects at `now`, without new readings."""
         self.watch.look(self._held, now, power_w)
         return dict(self.watch.named)
 
     def take(self, now: float, values: Mapping[str, float | str], power_w: float | None = None) -> dict[str, str]:
-        """Take these readings, and say who is named."""
+        """Apply these readings; returns the suspects."""
         self._held.update({f"dcim_cdu_{key}": Shown(value, now + 30.0) for key, value in values.items()})
         return self.show(now, power_w)
 
@@ -64,6 +64,6 @@ def follow(loop: str = "secondary") -> list[str]:
 
 
 def seconds(first: float, last: float, step: float = 10.0) -> Iterable[float]:
-    """From the first to the last, both with."""
+    """From the first to the last, inclusive."""
     count = round((last - first) / step)
     return [first + step * at for at in range(count + 1)]

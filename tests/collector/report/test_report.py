@@ -37,7 +37,7 @@ def config_in(folder: Path, **more: object) -> Path:
     return file
 
 
-def books_in(folder: Path) -> Path:
+def records_in(folder: Path) -> Path:
     return folder / "books-rackflow-collector.db"
 
 
@@ -52,7 +52,7 @@ def write(folder: Path, now_s: float = AFTER_S, zone: str = "UTC", **more: objec
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("october")
-    october(books_in(folder))
+    october(records_in(folder))
     return folder
 
 
@@ -162,7 +162,7 @@ def test_the_page_is_well_formed_accessible_and_needs_nothing_else(folder: Path)
 
 
 def test_a_month_that_goes_on_is_told_so_far_and_what_is_not_metered_is_unknown(tmp_path: Path) -> None:
-    site = Site(books_in(tmp_path), [Silence("meter-it", 2, 1000)])
+    site = Site(records_in(tmp_path), [Silence("meter-it", 2, 1000)])
     site.run(12.5)
     rows, page = write(tmp_path, START_S + 12.6 * 3600)
     assert "<h1>edge, 2026-10 so far</h1>" in page
@@ -177,10 +177,10 @@ def test_a_month_that_goes_on_is_told_so_far_and_what_is_not_metered_is_unknown(
 
 
 def test_the_page_names_the_end_of_the_records_and_kills_of_the_collector(tmp_path: Path) -> None:
-    Site(books_in(tmp_path)).run(10)
-    with closing(sqlite3.connect(books_in(tmp_path))) as db, db:
+    Site(records_in(tmp_path)).run(10)
+    with closing(sqlite3.connect(records_in(tmp_path))) as db, db:
         db.execute("UPDATE life SET ended = 0")
-    Site(books_in(tmp_path)).run(2, 12)
+    Site(records_in(tmp_path)).run(2, 12)
     rows, page = write(tmp_path, START_S + 48.1 * 3600)
     assert "The collector was killed 1 times" in page
     assert "The collector&#x27;s records end at 2026-10-01T14:00+00:00: everything later is unknown." in page
@@ -191,7 +191,7 @@ def test_the_page_names_the_end_of_the_records_and_kills_of_the_collector(tmp_pa
 
 
 def test_one_of_several_collectors_does_not_tell_availability(tmp_path: Path) -> None:
-    Site(books_in(tmp_path)).run(2)
+    Site(records_in(tmp_path)).run(2)
     rows, page = write(tmp_path, START_S + 7300, shared=True)
     assert "The subscription is shared" in page
     row = month_of(rows, "telemetry_available")
@@ -227,7 +227,7 @@ def test_days_are_those_of_the_time_zone(folder: Path) -> None:
 def test_what_cannot_be_reported_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, said: str
 ) -> None:
-    Site(books_in(tmp_path)).run(1.75)
+    Site(records_in(tmp_path)).run(1.75)
     assert main(["report", str(config_in(tmp_path)), *arguments]) == status
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -246,7 +246,7 @@ def test_records_that_cannot_be_read_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: bytes | None, said: str
 ) -> None:
     if damage is not None:
-        books_in(tmp_path).write_bytes(damage)
+        records_in(tmp_path).write_bytes(damage)
     assert main(["report", str(config_in(tmp_path)), "--month", "2026-10"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
