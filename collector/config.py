@@ -126,6 +126,7 @@ class CollectorConfig(StrictModel):
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
+        # From the right, because an IPv6 address contains colons itself: [::1]:9420.
         host, colon, port = value.rpartition(":")
         if not host or not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
             raise ValueError("must be host:port, for example 127.0.0.1:9420")

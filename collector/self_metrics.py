@@ -51,6 +51,7 @@ class _OwnMetrics(Collector):
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
         )
         latency = HistogramMetricFamily("dcim_collector_message_latency_seconds", _help("message_latency_seconds"))
+        # A histogram of our own (collector.counters): prometheus-client's would take a lock for every message.
         latency.add_metric([], tally.latency.buckets(), tally.latency.total)
         yield latency
         last: dict[tuple[str, ...], float] = {
@@ -114,6 +115,7 @@ class SelfMetrics:
         # A registry of its own: the global one would make two collectors in one process (tests, the demo) collide.
         self._own = _OwnMetrics(tally, latest, broker, store)
         self._registry = CollectorRegistry()
+        # `registry=None` keeps them from adding themselves to the global registry; GCCollector has no such option.
         for register in (self._own, ProcessCollector(registry=None), PlatformCollector(registry=None)):
             self._registry.register(register)
         GCCollector(registry=self._registry)

@@ -57,6 +57,7 @@ class DeviceError(RackflowError):
         return f"{where}: {self.args[0]}" if where else str(self.args[0])
 
 
+# Also the standard TimeoutError, so that a caller of a client can treat all deadlines alike.
 class DeviceTimeout(DeviceError, TimeoutError):
     """No answer within the time allowed."""
 

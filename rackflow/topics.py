@@ -11,7 +11,9 @@ from rackflow.errors import ContractError
 
 Kind = Literal["batch", "event", "device", "status"]
 
+# The version is part of every topic, so that a later contract can be published beside this one.
 ROOT = "rackflow/v1"
+# Collectors with `shared: true` use this group; the broker gives each message to one of them.
 SHARED_GROUP = "rackflow"
 # Without `/`, `+`, `#` and `$`, which mean something in MQTT, and within what series.py allows in a label value.
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")

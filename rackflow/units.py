@@ -43,12 +43,14 @@ WIRE_UNITS: dict[str, WireUnit] = {
     "ratio": _unit("ratio"),
     "percent": _unit("ratio", "1/100"),
     "celsius": _unit("celsius"),
+    # Offsets are added after the factor: 0 K is -273.15 degC, 0 degF is -160/9 degC.
     "kelvin": _unit("celsius", "1", "-273.15"),
     "fahrenheit": _unit("celsius", "5/9", "-160/9"),
     "second": _unit("seconds"),
     "timetick": _unit("seconds", "1/100"),
     "minute": _unit("seconds", "60"),
     "hour": _unit("seconds", "3600"),
+    # A point in time, not a duration: it must not be usable where `second` is expected.
     "unix_second": _unit("timestamp_seconds"),
     "pascal": _unit("pascals"),
     "kilopascal": _unit("pascals", "1000"),

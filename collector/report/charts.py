@@ -95,6 +95,7 @@ def carbon_chart(rows: Rows, site: str) -> Chart | None:
     market = [rows.at("carbon_market", site, "hour_of_day", row.start) for row in hours]
     grid = [rows.at("carbon_intensity", site, "hour_of_day", row.start) for row in hours]
     scale = up_to(max(row.value for row in (*hours, *market) if row and row.value is not None), _HEIGHT - _FOOT, TOP)
+    # Two axes, because emissions follow both the load and the grid, and only side by side can a reader tell them apart.
     right = up_to(max((row.value for row in grid if row and row.value is not None), default=1.0), _HEIGHT - _FOOT, TOP)
     wide = (_INNER - 40) / len(hours)
     found = [axis(scale, "kg CO2e"), axis(right, "g/kWh", "right")]

@@ -26,14 +26,14 @@ Span = tuple[PeriodKind, str, str, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: `formula` of the sums of `needs`, over the hours in which all of them are known.
+    """One figure: `formula` of the sums of `required`, over the hours in which all of them are known.
 
     A ratio (`is_ratio`) is unknown if it would rest on too few hours; a sum is not.
     """
 
     name: str
     unit: str
-    needs: tuple[str, ...]
+    required: tuple[str, ...]
     formula: Callable[[Sums], float]
     is_ratio: bool = False
     periods: frozenset[str] = frozenset({"month", "day"})
@@ -49,6 +49,7 @@ def _other(of: Sums) -> float:
     return of["other"]
 
 
+# A month has 744 hours, so only figures that a chart needs, or that cannot be computed from others, have a row for each.
 _ALL = frozenset({"month", "day", "hour"})
 FIGURES = (
     Figure("energy_facility", "kWh", ("facility",), lambda of: of["facility"] / KWH_J, periods=_ALL),
@@ -102,11 +103,13 @@ def energy_rows(site_month: SiteMonth) -> Iterator[Row]:
     """All energy rows of a site. Figures of which the site meters nothing are left out, rather than told as unknown."""
     period = site_month.period
     known = {hour: hour_values(site_month.hours[hour]) for hour in period.hours() if hour in site_month.hours}
+    # What was metered at any time of the month counts as metered: its figures are then unknown in other hours, not left out.
     metered = {quantity.partition(":")[0] for entry in site_month.hours.values() for quantity in quantities_of(entry)}
     if any(entry.terms is not None and entry.terms.profile_j is not None for entry in site_month.hours.values()):
+        # A contract may also be a fixed profile of the site file, which has no meter.
         metered.add("contract")
     for figure in FIGURES:
-        if any(need in OPTIONAL and _METERED.get(need, need) not in metered for need in figure.needs):
+        if any(need in OPTIONAL and _METERED.get(need, need) not in metered for need in figure.required):
             continue
         for span in spans(period):
             if span[0] in figure.periods:
@@ -121,6 +124,7 @@ def spans(period: Period) -> Iterator[Span]:
         yield "day", period.iso(hours[0]), period.iso(hours[-1] + 1), hours
     for hour in period.hours():
         yield "hour", period.iso(hour), period.iso(hour + 1), [hour]
+    # By the hour on the clock, as people read it: on a day when clocks are set back one hour counts twice.
     of_day: dict[int, list[int]] = {}
     for hour in period.hours():
         of_day.setdefault(period.local(hour).hour, []).append(hour)
@@ -130,18 +134,19 @@ def spans(period: Period) -> Iterator[Span]:
 
 def _row(site_month: SiteMonth, figure: Figure, span: Span, known: Mapping[int, HourValues]) -> Row:
     kind, start, end, hours = span
-    whole = [hour for hour in hours if hour in known and all(need in known[hour].values for need in figure.needs)]
+    whole = [hour for hour in hours if hour in known and all(need in known[hour].values for need in figure.required)]
     coverage = len(whole) / len(hours) if hours else 0.0
     least = MIN_COVERAGE if figure.is_ratio else 0.0
     value, why = None, ""
     if whole and coverage >= least:
-        sums = {need: sum(known[hour].values[need] for hour in whole) for need in figure.needs}
+        sums = {need: sum(known[hour].values[need] for hour in whole) for need in figure.required}
         try:
             value = figure.formula(sums | {"hours": float(len(whole))})
         except ZeroDivisionError:
             why = "no energy was used"
         except ArithmeticError as error:
             why = str(error)
+    # One row per hour would repeat the names of all meters 744 times; only what is particular to the hour is told.
     if value is None:
         rests = why or _lacking(figure, hours, frozenset(whole), known)
     elif kind == "hour":
@@ -171,7 +176,7 @@ def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
 
 def _kinds(figure: Figure) -> set[str]:
     """Roles of the meters that a figure depends on."""
-    kinds = {_METERED.get(need, need) for need in figure.needs}
+    kinds = {_METERED.get(need, need) for need in figure.required}
     if "other" in kinds:
         kinds |= {"facility", "it", "cooling"}
     if figure.name.startswith(("carbon", "cue")):
@@ -206,7 +211,7 @@ def _lacking(figure: Figure, hours: Sequence[int], whole: frozenset[int], known:
         if hour in whole:
             continue
         found = known.get(hour)
-        lacks = [found.missing.get(need, "") for need in figure.needs] if found else ["no record of the hour"]
+        lacks = [found.missing.get(need, "") for need in figure.required] if found else ["no record of the hour"]
         why.update({each for each in lacks if each} or {"not recorded yet"})
     if len(hours) == 1:
         return "; ".join(why)

@@ -59,11 +59,13 @@ def month(text: str, zone_name: str, now_s: float) -> Period:
     if found is None:
         raise ConfigError(f"--month: {text!r} is not a month; write it like 2026-10")
     try:
+        # UTC also works on systems without a time zone database.
         zone: tzinfo = UTC if zone_name == "UTC" else ZoneInfo(zone_name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(f"--timezone: {zone_name!r} is not a time zone; write it like Africa/Casablanca") from error
     try:
         start = datetime(int(found[1]), int(found[2]), 1, tzinfo=zone)
+        # 32 days after the first is always in the next month.
         after = (start.replace(tzinfo=None) + timedelta(days=32)).replace(day=1, tzinfo=zone)
         # Rounded up: where a zone's offset is not a whole hour, the hour across midnight belongs to the month before.
         first, end = (math.ceil(each.timestamp() / HOUR_S) for each in (start, after))

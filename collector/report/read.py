@@ -56,6 +56,8 @@ def read_records(path: Path, period: Period) -> list[SiteMonth]:
     if not path.exists():
         raise RackflowError(f"{path}: no such file; the collector creates its records when it first runs")
     try:
+        # Read-only: a report must not create the file, or upgrade it under a running collector. A save takes some 45 ms, so
+        # 5 s is more than enough to wait for its lock.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
             # One transaction: the collector may save between two statements, and hours and polls must be of one moment.
             db.execute("BEGIN")
@@ -84,6 +86,7 @@ def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
         devices.setdefault(site, {})[number] = Device(*names)
     lives = db.execute("SELECT started_s, saved_s, ended FROM life ORDER BY started_s").fetchall()
     saved_s = max((saved_s for _, saved_s, _ in lives), default=0.0)
+    # A run of the collector that did not mark its end was killed; what it counted after its last save is lost.
     killed = [
         (saved, after)
         for (_, saved, ended), (after, _, _) in pairwise(lives)

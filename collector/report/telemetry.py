@@ -61,6 +61,7 @@ def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls
     classes = {device.place: device.device_class for device in site_month.devices.values()}
     kind, start, end = span
     for place, (expected, answered, unanswered, counted) in sorted(found.items()):
+        # A device that was not expected to answer in this period, for example because it was added later, has no availability.
         if not expected:
             continue
         coverage = counted / hours if hours else 0.0
@@ -104,7 +105,9 @@ def account_rows(site: str, accounts: Sequence[EpochAccount], period: Period) ->
             **{f"dropped_{reason}": count for reason, count in sorted(sums.dropped.items())},
         }
         rests = f"site {site}, epoch {epoch}, from message {sums.known_from}"
+        # Counts cover the whole epoch: the ledger keeps ranges of numbers, not the time of each message.
         for name, count in counts.items():
+            # Without these three a reader could not tell "none" from "not counted".
             if count or name in {"produced", "stored", "missing"}:
                 place = f"{agent}/{epoch}"
                 yield Row(f"messages_{name}", place, "epoch", start, end, float(count), "messages", None, rests)

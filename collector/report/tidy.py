@@ -30,6 +30,7 @@ class Row:
     rests_on: str = ""
 
 
+# `from` is a keyword in Python, so the fields have other names than the columns.
 COLUMNS = tuple({"start": "from", "end": "to"}.get(each.name, each.name) for each in fields(Row))
 
 

@@ -76,6 +76,7 @@ def _device(families: Families, latest: Latest, device: DeviceState, now: float)
 
 
 def _series(families: Families, series: dict[str, LatestValue], base: str) -> None:
+    # `text` of a series is its labels, formatted once when it was first seen rather than at every scrape.
     for held in series.values():
         metric = held.series.metric
         name = metric.name
