@@ -137,13 +137,13 @@ class TruthSite:
         self._stands = False
 
     async def begin(self, fault: str, target: str, **more: object) -> Active:
-        """Start a fault now, as `rackflow-sim fault` does. Raises ConfigError."""
+        """Let a fault happen now, as `rackflow-sim fault` does. Raises ConfigError."""
         return await self.simulation.begin(
             check_config({"fault": fault, "target": target, **more}, Fault, "fault"),
         )
 
     async def end(self, active: Active) -> None:
-        """End the fault."""
+        """Mend it."""
         await self.simulation.obey({"order": "clear", "number": active.number})
 
     def take(self, message: Message) -> None:

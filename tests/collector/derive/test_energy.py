@@ -16,7 +16,7 @@ from collector.derive.site_figures import Settings
 from collector.records.file import Snapshot
 from rackflow import ConfigError
 from rackflow.site import Grid
-from tests.collector.conftest import OpenRecords
+from tests.collector.conftest import OpenBooks
 from tests.collector.derive.hall import WALL_S, Readings, hall
 
 START = float(-WALL_S % HOUR_S)
@@ -173,15 +173,15 @@ def test_without_it_meters_rack_pdus_count_as_category_two_and_a_loop_has_its_ow
     assert figures["loop_interim_ppue_ratio{loop=tcs,window=hour}"].value == pytest.approx(1.05)
 
 
-def test_the_books_survive_a_restart(tmp_path: Path, open_records: OpenRecords) -> None:
+def test_the_books_survive_a_restart(tmp_path: Path, open_books: OpenBooks) -> None:
     readings = Readings()
     end = run(readings, 2.0, 120, 100)
     books = readings.engine.books
-    file = open_records(tmp_path / "books.db")
+    file = open_books(tmp_path / "books.db")
     file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()
-    kept = open_records(tmp_path / "books.db").sites["t1"]
+    kept = open_books(tmp_path / "books.db").sites["t1"]
     later.engine.books.restore(kept.head, kept.hours)
     figures = later.figures(now=end + 1)
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == pytest.approx(1.2)
@@ -218,17 +218,15 @@ def test_whatever_comes_late_leaves_energy_and_time_as_they_are(late: list[tuple
     assert all(hour.amount["x"] >= -1e-3 for hour in ledger.hours.values())
 
 
-def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(
-    tmp_path: Path, open_records: OpenRecords
-) -> None:
+def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path: Path, open_books: OpenBooks) -> None:
     readings = Readings()
     end = run(readings, 1.0, 120, 100)
-    file = open_records(tmp_path / "books.db")
+    file = open_books(tmp_path / "books.db")
     books = readings.engine.books
     file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()  # three hours later, and the meters went on
-    kept = open_records(tmp_path / "books.db").sites["t1"]
+    kept = open_books(tmp_path / "books.db").sites["t1"]
     later.engine.books.restore(kept.head, kept.hours)
     counter = "dcim_meter_energy_joules_total{direction=import,role=facility}"
     assert not later.engine.late("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet

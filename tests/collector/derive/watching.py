@@ -1,4 +1,4 @@
-"""One CDU that shows only the sensors under test, so that no other sensor can be suspected of the same fault."""
+"""One CDU and what its sensors show, one sensor at a time: what is not shown cannot be named, so each fault stands alone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,23 +28,23 @@ class Shown:
 
 
 class Unit:
-    """A CDU that is checked after every reading. Names are without `dcim_cdu_`."""
+    """A CDU that is looked at whenever it shows something. Names are without `dcim_cdu_`."""
 
     def __init__(self) -> None:
         self.watch = CduWatch()
         self._held: dict[str, Shown] = {}
 
     def again(self, now: float, power_w: float | None = None) -> dict[str, str]:
-        """Poll it again with unchanged readings."""
+        """It is polled once more, and shows what it showed."""
         return self.take(now, {key.removeprefix("dcim_cdu_"): each.value for key, each in self._held.items()}, power_w)
 
     def show(self, now: float, power_w: float | None = None) -> dict[str, str]:
-        """Suspects at `now`, without new readings."""
+        """Who is named at `now`, where nothing new came."""
         self.watch.look(self._held, now, power_w)
         return dict(self.watch.named)
 
     def take(self, now: float, values: Mapping[str, float | str], power_w: float | None = None) -> dict[str, str]:
-        """Apply these readings; returns the suspects."""
+        """Take these readings, and say who is named."""
         self._held.update({f"dcim_cdu_{key}": Shown(value, now + 30.0) for key, value in values.items()})
         return self.show(now, power_w)
 
@@ -64,6 +64,6 @@ def follow(loop: str = "secondary") -> list[str]:
 
 
 def seconds(first: float, last: float, step: float = 10.0) -> Iterable[float]:
-    """From the first to the last, inclusive."""
+    """From the first to the last, both with."""
     count = round((last - first) / step)
     return [first + step * at for at in range(count + 1)]

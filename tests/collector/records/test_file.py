@@ -23,7 +23,7 @@ from collector.records.file import (
     unpack,
     unpack_polls,
 )
-from tests.collector.conftest import OpenRecords
+from tests.collector.conftest import OpenBooks
 
 FileAt: TypeAlias = Callable[[Path], RecordsFile]
 NOW_S = 500_000 * 3600 + 60.0
@@ -40,8 +40,8 @@ def snapshot(hours: dict[int, Hour] | None = None, answered: int = 0) -> Snapsho
 
 
 @pytest.fixture
-def file_at(open_records: OpenRecords) -> FileAt:
-    return lambda path: open_records(path, lambda: NOW_S)
+def file_at(open_books: OpenBooks) -> FileAt:
+    return lambda path: open_books(path, lambda: NOW_S)
 
 
 def answered_in(path: Path) -> float:
