@@ -127,7 +127,7 @@ class TruthSite:
         return {key: each.value for key, each in held.items() if now < each.expires_at}
 
     def truth(self, *, what_if: bool = False) -> dict[str, float]:
-        """True values now, by series key."""
+        """The world's own figures now, by series key."""
         return truth(self.simulation.world) | (truth_if(self.simulation.world) if what_if else {})
 
     async def hold(self, seconds: float = 11.0) -> None:
