@@ -1,4 +1,4 @@
-"""A simulated world that has settled, and its faults."""
+"""A simulated world in steady state, and its faults."""
 
 from functools import cache
 

@@ -1,6 +1,6 @@
-"""CDUs that show their primary side, too: in goes a simulation, out come its CDUs on a register map with both sides.
+"""CDUs that also report their primary side, on a register map with both sides.
 
-No published map that the simulator serves has the facility water; without it approach and effectiveness could not be checked.
+No published map that the simulator serves contains the facility water, without which approach and effectiveness cannot be checked.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ class _Either:
 
 
 def show_both_sides(simulation: Simulation) -> set[str]:
-    """Before the simulation starts; returns the units, which are to be polled by `PROFILE`."""
+    """Call before the simulation starts. Returns the units, which must be polled with `PROFILE`."""
     served = {name: simulation.fleet.devices[name] for name in simulation.world.cdus}
     for name, device in served.items():
         registers = _Either(cdu_registers(CduFromReadings(simulation.instruments, name)), _primary(simulation, name))
