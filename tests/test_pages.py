@@ -1,8 +1,10 @@
 """What the pages tell a reader to do can be done: links, files, commands, options, make targets and examples are real."""
 
 import argparse
+import json
 import re
 import shlex
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
@@ -10,6 +12,7 @@ from typing import get_args
 import pytest
 import yaml
 
+from agent.cli import main as agent_main
 from agent.cli import parser as agent_parser
 from collector.cli import parser as collector_parser
 from rackflow.catalogue import catalogue
@@ -33,6 +36,7 @@ PROGRAMS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "rackflow-sim": simulator_parser,
     "rackflow-demo": demo_parser,
 }
+TROUBLESHOOT = (REPOSITORY / "docs/how-to/troubleshoot.md").read_text(encoding="utf-8")
 LINES = {"README.md": 120, "ARCHITECTURE.md": 200, "CONTRIBUTING.md": 60}
 """What somebody reads through in one sitting; more belongs in docs/."""
 
@@ -117,6 +121,51 @@ def test_the_wire_contract_names_every_error_and_the_limit_of_the_code() -> None
     assert errors
     assert re.findall(r"`(\w+)`", errors[1]) == list(get_args(DeviceFault))
     assert f"at most {MAX_PAYLOAD_BYTES // 1024} KiB" in text
+
+
+def test_the_profile_in_the_recipe_for_a_new_device_is_sound_and_reads_what_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [recipe] = blocks(REPOSITORY / "docs/how-to/add-a-device.md", "yaml")
+    profile = tmp_path / "my" / "my-cooler.yaml"
+    profile.parent.mkdir()
+    profile.write_text(textwrap.dedent(recipe), encoding="utf-8")
+    recording = tmp_path / "device.mbrec"
+    recording.write_text("1|4|443|72\n1|4|450|64\n1|4|458|1\n", encoding="utf-8")
+    assert agent_main(["profiles", "lint", str(profile)]) == 0
+    assert "ok; 2 points" in capsys.readouterr().out
+    replay = ["replay", str(recording), "--profiles", str(profile.parent), "--profile", "my-cooler", "--output", "json"]
+    assert agent_main(replay) == 0
+    assert json.loads(capsys.readouterr().out)["values"] == {
+        "dcim_crah_water_supply_temperature_celsius{circuit=1,unit=1}": pytest.approx(7.2),
+        "dcim_crah_fan_speed_ratio{fan=all,unit=1}": 0.64,
+    }
+
+
+def test_the_reasons_of_a_rejected_reading_are_those_that_the_agent_gives() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "agent").rglob("*.py"))
+    given = set(re.findall(r'_Rejected\("(\w+)"\)|\.bad\[[^]]+\] = "(\w+)"', code))
+    reasons = {first or second for first, second in given}
+    told = re.findall(
+        r"^\| `(\w+)` \| ", TROUBLESHOOT.partition("## One reading")[2].partition("## The page")[0], re.MULTILINE
+    )
+    assert set(told) == reasons
+    contract = (REPOSITORY / "docs/reference/wire-contract.md").read_text(encoding="utf-8")
+    listed = re.search(r"the reason it was rejected: ([^(]+)\(", contract)
+    assert listed
+    assert set(re.findall(r"`(\w+)`", listed[1])) == reasons
+
+
+def test_the_kinds_of_a_failed_poll_are_those_of_the_contract() -> None:
+    told = re.findall(r"^\| `(\w+)` \| ", TROUBLESHOOT.partition("## One reading")[0], re.MULTILINE)
+    assert set(told) == set(get_args(DeviceFault))
+
+
+@pages
+def test_metrics_named_in_a_sentence_are_in_the_catalogue(page: Path) -> None:
+    for name in inline_code(page):
+        if re.fullmatch(r"dcim_[a-z0-9_]*[a-z0-9]", name):
+            assert name in catalogue(), name
 
 
 def status_of(words: list[str]) -> object:
