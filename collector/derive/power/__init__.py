@@ -1,7 +1,7 @@
 """The power path: racks, feeds, panels, UPSs and transfer switches, now and with a feed lost."""
 
-from collector.derive.power.electrical import RackPower, plan_racks, rack_labels
 from collector.derive.power.feeds import plan_feeds
+from collector.derive.power.racks import RackPower, plan_racks, rack_labels
 
 __all__ = [
     "RackPower",

@@ -10,7 +10,7 @@ from functools import partial
 
 from collector.derive.engine import Compute, Planner, Result, Unknown, Value
 from collector.derive.power.battery import Battery
-from collector.derive.power.electrical import RackPower, carriers
+from collector.derive.power.racks import RackPower, carriers
 from collector.derive.power.switches import SwitchedLoad
 from rackflow.site import Battery as Sheet
 from rackflow.site import FeedPath, Site
