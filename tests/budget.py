@@ -11,9 +11,7 @@ Two clocks, neither of which a busy machine can move much, so that no test fails
 import resource
 from dataclasses import dataclass
 from pathlib import Path
-
-# Bound here, since tests set the clocks of `time` and are measured all the same.
-from time import monotonic, process_time
+from time import monotonic, process_time  # by name: a test that sets `time.monotonic` must not set the budget's clock
 from typing import Final
 
 import msgspec
