@@ -1,1 +1,1 @@
-"""The agent: polls devices, normalises what they say and publishes it."""
+"""The agent: polls devices, converts their answers to catalogue readings and publishes them over MQTT."""

@@ -1,17 +1,17 @@
-"""`rackflow-agent`, and `python -m agent`: the command, or one line where its extra is not installed."""
+"""Entry point of `rackflow-agent` and `python -m agent`. Prints one line, not a traceback, where the extra is not installed."""
 
 import sys
 
-from rackflow.process.commands import lacking, while_read
+from rackflow.process.commands import handle_closed_output, report_missing_extra
 
 
 def main() -> int:
     """Run the command; returns the exit status."""
     try:
-        from agent.cli import main as command  # noqa: PLC0415 - what it imports may not be there
+        from agent.cli import main as command  # noqa: PLC0415 - it imports what the extra installs
     except ModuleNotFoundError as error:
-        return lacking("rackflow-agent", "agent", error)
-    return while_read(command)
+        return report_missing_extra("rackflow-agent", "agent", error)
+    return handle_closed_output(command)
 
 
 if __name__ == "__main__":

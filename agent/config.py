@@ -1,4 +1,8 @@
-"""The agent's configuration file, and how a site file completes it."""
+"""The agent's configuration file, and how a site file completes it.
+
+The models are the reference: docs/reference/configuration-agent.md is generated from them, their docstrings included. Whatever can be
+wrong is refused when the file is loaded, with file, key and remedy, so that a reload with a fault changes nothing.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +17,7 @@ from rackflow.process.broker import Broker, Port
 from rackflow.process.config import Name, Secret, StrictModel, load_config
 from rackflow.site import Site, load_site
 
+# No comma, brace, quote or equals sign: labels become part of series keys (`metric{label=value,…}`) and of line protocol.
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
 
 
@@ -66,8 +71,12 @@ class Credential(StrictModel):
                 raise ValueError("auth and auth_key, priv and priv_key go together; add the one that is missing")
             if self.priv and not self.auth:
                 raise ValueError("priv needs auth; add auth and auth_key")
+            for name, key in (("auth_key", self.auth_key), ("priv_key", self.priv_key)):
+                if key is not None and not key.get_secret_value():
+                    raise ValueError(f"{name} is empty; give the pass phrase, at least 8 characters (RFC 3414, 11.2)")
         elif self.community is None:
             raise ValueError(f"version {self.version} needs a community; add it")
+        # Refused rather than ignored: who writes keys expects encryption, and v1 and v2c have none.
         elif self.user or self.auth or self.priv:
             raise ValueError('user, auth and priv belong to version 3; remove them or set version: "3"')
         return self
@@ -76,6 +85,8 @@ class Credential(StrictModel):
 class CoolantConfig(StrictModel):
     """The coolant in one loop; heat is calculated with its density and heat capacity."""
 
+    # pg25 is the usual fill of a technology cooling loop. The wrong fluid would make heat wrong by some 4 % (the heat capacity by volume
+    # of pg25 against water), which looks plausible; so profiles and site files name it wherever it is known.
     fluid: Literal["water", "pg25"] = "pg25"
     """`water`, or `pg25`: 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
     additive: str = ""
@@ -103,14 +114,17 @@ class Device(StrictModel):
     """Overrides the agent's `labels` for this device."""
     role: LabelValue | None = None
     """What a meter measures: `facility`, `it`, `ups_in`, `pv` …"""
+    # 1,000 racks with two PDUs each are about 90,000 series without outlets and 430,000 with them.
     outlets: bool = False
     """Also read each outlet of a rack PDU. Off by default: it multiplies the number of series."""
     coolant: dict[Literal["primary", "secondary"], CoolantConfig] = {}
     """Coolant by loop, `primary` and `secondary`."""
+    # Chosen limits: 0.1 s for a fast meter, a day for an inventory.
     intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
     """Seconds between polls by poll class, for this device."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] | None = None
     """Seconds to wait for one answer; 2 for SNMP and 1 for Modbus when left out."""
+    # One, because UDP loses a datagram now and then. A second retry would seldom help and doubles the time that a dead device takes.
     retries: Annotated[int, Field(ge=0, le=5)] = 1
     """How often one SNMP request is repeated before it counts as timed out."""
     credential: str | None = None
@@ -141,6 +155,7 @@ class Device(StrictModel):
             raise ValueError("host is required; add the device's address")
         if self.protocol == "snmp" and not self.credential:
             raise ValueError("credential is required for SNMP; name one of the section credentials")
+        # Modbus has no standard identification, and trying registers on a device in operation is not done unasked.
         if self.protocol == "modbus" and self.profile == "auto":
             raise ValueError("profile is required for Modbus; `rackflow-agent profiles` lists them")
         return self
@@ -167,6 +182,7 @@ class AgentConfig(StrictModel):
     """Folder of your own profiles; they override shipped ones of the same name."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
     """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel."""
+    # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.
     outbox: OutboxSection = OutboxSection(mode="memory")
     """Where messages wait until they are delivered."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -176,12 +192,14 @@ class AgentConfig(StrictModel):
     def _consistent(self) -> "AgentConfig":
         if self.labels.site is None and self.site_file is None:
             raise ValueError("labels.site is required; name the site, or the file that describes it as site_file")
+        # A room or rack for all devices would contradict the site file for most of them.
         if self.site_file and self.labels.given().keys() - {"site"}:
             raise ValueError("labels of places come from site_file; leave only the site's name, or remove site_file")
         seen: set[str] = set()
         for device in self.devices:
             if device.id in seen:
                 raise ValueError(f"device {device.id!r} is given twice; ids must be unique")
+            # The agent publishes its own metrics as a device of its own name.
             if device.id == self.agent:
                 raise ValueError(f"device {device.id!r} has the agent's own name; rename one of them")
             if device.credential is not None and device.credential not in self.credentials:
@@ -212,17 +230,20 @@ def load_agent_config(path: Path) -> AgentConfig:
     if not site_file.exists():
         raise ConfigError(f"{path}: site_file: {site_file}: no such file; correct the path")
     try:
-        return placed(config, load_site(site_file))
-    except _ContradictionError as error:
+        return with_site(config, load_site(site_file))
+    except _SiteMismatchError as error:
         raise ConfigError(f"{path}: {error} in {site_file}; correct one of them, or remove it here") from error
 
 
-class _ContradictionError(ConfigError):
-    """What the agent's configuration says is not what the site file says."""
+class _SiteMismatchError(ConfigError):
+    """The agent's configuration and the site file disagree."""
 
 
-def placed(config: AgentConfig, site: Site) -> AgentConfig:
-    """The configuration with labels, roles and coolants from the site. Raises ConfigError where both say different things."""
+def with_site(config: AgentConfig, site: Site) -> AgentConfig:
+    """The configuration with labels, roles and coolants from the site. Raises ConfigError where the two disagree.
+
+    Neither side takes precedence: of two places for one device one is wrong, and nobody would know which.
+    """
     labels = _agreed("labels", config.labels.given(), {"site": site.id})
     devices = []
     for index, device in enumerate(config.devices):
@@ -241,7 +262,7 @@ def placed(config: AgentConfig, site: Site) -> AgentConfig:
 def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
     for key, value in given.items():
         if known.get(key, value) != value:
-            raise _ContradictionError(f"{where}.{key}: is {value!r} here and {known[key]!r}")
+            raise _SiteMismatchError(f"{where}.{key}: is {value!r} here and {known[key]!r}")
     return {**known, **given}
 
 
@@ -252,6 +273,7 @@ def _coolants(where: str, device: Device, site: Site) -> dict[Literal["primary",
         if name is None:
             continue
         loop = site.loops[name]
+        # Only the fluid is compared: additive and concentration are for display and known to the agent's configuration alone.
         given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}
         _agreed(f"{where}.coolant.{loop.kind}", given, {"fluid": loop.coolant})
         found.setdefault(loop.kind, CoolantConfig(fluid=loop.coolant))

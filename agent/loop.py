@@ -1,6 +1,6 @@
-"""The task of one device: polls when due, puts batches and events into the outbox, keeps its retained document.
+"""The task of one device: polls it when due, puts batches and events into the outbox, and publishes its document.
 
-Whatever the device does ends here: a `DeviceError` becomes a failed batch. Anything else is our own fault and ends the agent.
+Whatever a device does ends here: a `DeviceError` becomes a failed batch. Any other exception is a fault of the agent and ends it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import msgspec
 from agent.config import Device
 from agent.poll import DevicePoller
 from agent.readings import Identified, Readings
-from agent.schedule import Breaker, DeviceSchedule, Due
+from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, Breaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
 from rackflow.catalogue import PollClass
 from rackflow.documents import Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
@@ -27,33 +27,42 @@ from rackflow.outbox import Outbox
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
+# Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that needs
+# longer is never polled, one that hangs while being opened is reported only after this time.
 OPEN_DEADLINE_S = 30.0
+# Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in run.py.
 CLOSE_S = 1.0
+# libuv, and with it uvloop, rounds timers to whole milliseconds. A sleep that ended a fraction before the due time would be followed
+# by many sleeps of zero length until the time has come.
 TIMER_TICK_S = 0.001
-"""What timers are rounded to: a sleep that ends before its due would be followed by many of no length at all."""
+# Class in the batches of a device that was never opened, so that its failures can be published at all.
 UNKNOWN_CLASS = "unknown"
+# An event's text is an error message for a page and a log. Some devices put whole dumps into theirs. Chosen value.
 EVENT_TEXT_CHARACTERS = 200
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
-    """Where the devices of one agent put what they say. `wall` is Unix seconds, `draw` gives [0, 1)."""
+class AgentContext:
+    """What the device tasks of one agent share: its names, its outbox and its counters.
+
+    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document.
+    """
 
     site: str
     agent: str
     epoch: str
     outbox: Outbox
-    tally: Counters
+    counters: Counters
     announce: Callable[[DeviceDocument], None]
     wall: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)
-class Poll:
-    """What one attempt was: `interval_s` is the time until the next one, `duration_s` how long it took."""
+class Attempt:
+    """One poll as it was made. `interval_s` is the time until the next one; receivers derive from it when a value is stale."""
 
     poll_class: PollClass
     interval_s: float
@@ -63,21 +72,23 @@ class Poll:
 class Reporter:
     """Puts one device's batches and events into the outbox."""
 
-    def __init__(self, outlet: Outlet, device: str, labels: dict[str, str], device_class: str = UNKNOWN_CLASS) -> None:
+    def __init__(
+        self, context: AgentContext, device: str, labels: dict[str, str], device_class: str = UNKNOWN_CLASS
+    ) -> None:
         self.device_class = device_class
-        self._outlet = outlet
+        self._context = context
         self._device = device
         self._labels = labels
-        self._batch_topic = build_topic(Topic(outlet.site, outlet.agent, "batch", device))
-        self._event_topic = build_topic(Topic(outlet.site, outlet.agent, "event", device))
+        self._batch_topic = build_topic(Topic(context.site, context.agent, "batch", device))
+        self._event_topic = build_topic(Topic(context.site, context.agent, "event", device))
 
-    def batch(self, poll: Poll, readings: Readings, error: DeviceFault | None = None) -> None:
-        time_ms = int(self._outlet.wall() * 1000)
+    def batch(self, poll: Attempt, readings: Readings, error: DeviceFault | None = None) -> None:
+        time_ms = int(self._context.wall() * 1000)
 
         def make(seq: int) -> bytes:
             batch = Batch(
-                agent=self._outlet.agent,
-                epoch=self._outlet.epoch,
+                agent=self._context.agent,
+                epoch=self._context.epoch,
                 seq=seq,
                 time=time_ms,
                 device=self._device,
@@ -95,20 +106,21 @@ class Reporter:
             try:
                 return encode(batch)
             except ContractError:
+                # Values are finite by construction. Checking each one of every batch would cost more than this rare repair.
                 return encode(_finite(batch))
 
-        self._outlet.outbox.put(self._batch_topic, make, time_ms)
+        self._context.outbox.put(self._batch_topic, make, time_ms)
 
     def event(
         self, kind: Literal["up", "down", "state"], series: str = "", old: str = "", new: str = "", text: str = ""
     ) -> None:
-        time_ms = int(self._outlet.wall() * 1000)
+        time_ms = int(self._context.wall() * 1000)
 
         def make(seq: int) -> bytes:
             return encode(
                 Event(
-                    agent=self._outlet.agent,
-                    epoch=self._outlet.epoch,
+                    agent=self._context.agent,
+                    epoch=self._context.epoch,
                     seq=seq,
                     time=time_ms,
                     device=self._device,
@@ -122,18 +134,18 @@ class Reporter:
                 )
             )
 
-        self._outlet.outbox.put(self._event_topic, make, time_ms)
+        self._context.outbox.put(self._event_topic, make, time_ms)
 
 
 def _finite(batch: Batch) -> Batch:
-    """JSON has no word for infinity: one such value must not cost the batch, let alone the agent."""
+    """The batch without infinite values and NaN, which JSON cannot express; they become rejections, the rest is published."""
     values = {key: value for key, value in batch.values.items() if math.isfinite(value)}
     rejected = dict.fromkeys(batch.values.keys() - values.keys(), "range")
     return msgspec.structs.replace(batch, values=values, bad=batch.bad | rejected)
 
 
 class DeviceLoop:
-    """Polls one device until cancelled, its classes one after the other."""
+    """Polls one device until cancelled. Its poll classes take turns: two requests to one device never overlap."""
 
     def __init__(
         self,
@@ -141,36 +153,37 @@ class DeviceLoop:
         labels: dict[str, str],
         intervals: Mapping[PollClass, float],
         poller: DevicePoller,
-        outlet: Outlet,
+        context: AgentContext,
     ) -> None:
         self.up = False
         self._device = device
         self._labels = labels
         self._intervals = dict(intervals)
         self._poller = poller
-        self._outlet = outlet
-        self._tally = outlet.tally
-        self._reporter = Reporter(outlet, device.id, labels)
+        self._context = context
+        self._counters = context.counters
+        self._reporter = Reporter(context, device.id, labels)
         self._shortest = min(intervals, key=lambda poll_class: intervals[poll_class])
-        self._breaker = Breaker(intervals[self._shortest], outlet.draw)
+        self._breaker = Breaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
+        # By poll class, because a batch only has the states of its own class: those of another one are not missing from it.
         self._states: dict[PollClass, dict[str, str]] = {}
 
     async def run(self, start_delay_s: float = 0.0) -> None:
-        """Open and poll; a dead device is opened again, for another one may have come back in its place."""
+        """Open and poll until cancelled. A dead device is opened anew: another one may be at its address when it comes back."""
         try:
             await asyncio.sleep(start_delay_s)
             while True:
                 retry_s = await self._open_and_poll()
                 await asyncio.sleep(retry_s)
         finally:
-            # The poller is not used again: what goes wrong in letting go of it concerns nobody.
+            # The poller is not used again, so a failure to close it has no consequence; it must not hide why the task ended.
             with contextlib.suppress(DeviceError, TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._poller.close()
 
     async def _open_and_poll(self) -> float:
-        """Returns, once the device does not open or is dead, how many seconds to leave it alone."""
+        """Open the device and poll it until it is dead. Returns the seconds to wait before the next attempt."""
         started = time.perf_counter()
         try:
             identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
@@ -178,9 +191,9 @@ class DeviceLoop:
                 raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
         except DeviceError as error:
             return self._failed(
-                error, Poll(self._shortest, self._intervals[self._shortest], time.perf_counter() - started)
+                error, Attempt(self._shortest, self._intervals[self._shortest], time.perf_counter() - started)
             )
-        self._meet(identified)
+        self._update_identity(identified)
         intervals = {each: self._intervals[each] for each in identified.poll_classes}
         clock = asyncio.get_running_loop().time
         schedule = DeviceSchedule(self._device.id, intervals, clock())
@@ -189,20 +202,20 @@ class DeviceLoop:
             if wait_s > 0:
                 await asyncio.sleep(wait_s + TIMER_TICK_S)
             due = schedule.take(clock())
-            # A timer may fire a clock tick too early.
+            # None where the timer fired a clock tick early: then the loop sleeps again.
             retry_s = await self._poll(due) if due is not None else 0.0
             if self._breaker.dead:
                 return retry_s
 
-    async def _poll(self, due: Due) -> float:
-        self._tally.overruns += due.skipped
+    async def _poll(self, due: DuePoll) -> float:
+        self._counters.overruns += due.skipped
         started = time.perf_counter()
         try:
-            work = self._poller.poll(due.poll_class, self._outlet.wall())
+            work = self._poller.poll(due.poll_class, self._context.wall())
             readings = await self._within(due.deadline_s, work, f"poll {due.poll_class}")
         except DeviceError as error:
-            return self._failed(error, Poll(due.poll_class, due.interval_s, time.perf_counter() - started))
-        self._succeeded(Poll(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
+            return self._failed(error, Attempt(due.poll_class, due.interval_s, time.perf_counter() - started))
+        self._succeeded(Attempt(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
         return 0.0
 
     async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
@@ -210,47 +223,57 @@ class DeviceLoop:
             async with asyncio.timeout(deadline_s):
                 return await work
         except DeviceError:
+            # First, because a DeviceTimeout is a TimeoutError too, and its own message says more.
             raise
         except TimeoutError as error:
             raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
 
-    def _succeeded(self, poll: Poll, readings: Readings) -> None:
-        tally = self._tally
-        tally.polls[self._device.protocol] += 1
-        tally.samples += len(readings.values) + len(readings.states) + len(readings.bad)
+    def _succeeded(self, poll: Attempt, readings: Readings) -> None:
+        counters = self._counters
+        counters.polls[self._device.protocol] += 1
+        counters.samples += len(readings.values) + len(readings.states) + len(readings.bad)
         if readings.bad:
-            tally.rejected.update(readings.bad.values())
+            counters.rejected.update(readings.bad.values())
         self.up = True
         self._reporter.batch(poll, readings)
         if self._breaker.succeeded():
-            log.info("device=%s recovered", self._device.id)
+            log.info("device=%s answers again", self._device.id)
             self._reporter.event("up")
         before = self._states.get(poll.poll_class)
         if readings.states != before:
             for series, state in readings.states.items():
+                # A state seen for the first time is no change: a restart of the agent must not report every state.
                 old = before.get(series, state) if before else state
                 if old != state:
                     self._reporter.event("state", series, old, state)
-            # A state that is missing once is remembered, so that a change across the gap is told.
+            # A state missing from one poll is remembered, so that a change across the gap is reported.
             self._states[poll.poll_class] = {**before, **readings.states} if before else readings.states
 
-    def _failed(self, error: DeviceError, poll: Poll) -> float:
+    def _failed(self, error: DeviceError, poll: Attempt) -> float:
         """Returns the seconds until the next attempt of a device that is dead or not open."""
         kind = cast("DeviceFault", error.kind)
-        self._tally.polls[self._device.protocol] += 1
-        self._tally.failures[self._device.protocol, kind] += 1
+        self._counters.polls[self._device.protocol] += 1
+        self._counters.failures[self._device.protocol, kind] += 1
         was_dead = self._breaker.dead
         retry_s = self._breaker.failed()
         self.up = False
+        # Tells receivers when the next word of a dead device is due, so that they do not expire it between two probes.
         interval_s = retry_s if self._breaker.dead else poll.interval_s
-        self._reporter.batch(Poll(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
+        self._reporter.batch(Attempt(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
         if self._breaker.dead and not was_dead:
-            log.warning("device=%s down kind=%s error=%s", self._device.id, kind, error)
+            log.warning(
+                "device=%s down after %d failed polls in a row; trying again at most %g s apart kind=%s error=%s",
+                self._device.id,
+                DEAD_AFTER_FAILURES,
+                max(MAX_RETRY_S, self._breaker.shortest_s),
+                kind,
+                error,
+            )
             self._reporter.event("down", text=str(error))
         return retry_s
 
-    def _meet(self, identified: Identified) -> None:
-        """Take over who the device is; its document goes out where anything in it is new."""
+    def _update_identity(self, identified: Identified) -> None:
+        """Note the identity found by opening; publish the device's document if anything in it has changed."""
         if identified == self._identified:
             return
         self._identified = identified
@@ -262,12 +285,12 @@ class DeviceLoop:
         self._breaker.shortest_s = intervals[self._shortest]
         who, device = identified.identity, self._device
         log.info("device=%s profile=%s model=%s serial=%s", device.id, identified.profile, who.model, who.serial)
-        self._outlet.announce(
+        self._context.announce(
             DeviceDocument(
-                agent=self._outlet.agent,
+                agent=self._context.agent,
                 device=device.id,
                 device_class=identified.device_class,
-                time=int(self._outlet.wall() * 1000),
+                time=int(self._context.wall() * 1000),
                 vendor=who.vendor,
                 model=who.model,
                 serial=who.serial,
@@ -281,6 +304,6 @@ class DeviceLoop:
         )
 
     def _coolant(self, identified: Identified) -> dict[str, Coolant]:
-        """The fluids that heat is computed with, and what the configuration says of them besides."""
+        """The fluids with which heat is calculated, with the details that the configuration gives for display."""
         more = {str(loop): coolant.model_dump() for loop, coolant in self._device.coolant.items()}
         return {loop: Coolant(**{"fluid": fluid, **more.get(loop, {})}) for loop, fluid in identified.coolant.items()}

@@ -1,4 +1,4 @@
-"""What a poll of one device yields: values, states and rejections by series key; and who the device is."""
+"""The result types of polling: the readings of one poll, and the identity of a device."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,11 @@ from rackflow.catalogue import PollClass
 
 @dataclass(slots=True)
 class Readings:
-    """One poll. `values` are in the catalogue's base units; `bad` says why a reading is missing: sentinel, range, decode, ..."""
+    """The readings of one poll, by series key.
+
+    `values` are in the catalogue's base units. `bad` has the reason for each reading that was answered and is not usable:
+    sentinel, range, decode, null, state, gated or refused. A key is in one of the three mappings only.
+    """
 
     values: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
@@ -17,7 +21,7 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a device says it is; empty where it does not say."""
+    """Who a device says it is; a field is empty where it does not say."""
 
     vendor: str = ""
     model: str = ""
@@ -27,9 +31,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """What opening a device found: its profile, its class, who it is, and the poll classes that have anything to read.
+    """What opening a device found out: its profile, class and identity, and the poll classes that have anything to read.
 
-    `coolant` is the fluid of each loop that heat is computed with.
+    `coolant` is the fluid per loop with which heat is calculated.
     """
 
     profile: str

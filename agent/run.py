@@ -1,4 +1,8 @@
-"""The whole agent: starts and stops the devices' tasks, publishing and the outbox; reloads what changed."""
+"""The whole agent: starts and stops the device tasks, publishing and the outbox, and applies a reloaded configuration.
+
+The order of starting and stopping is what keeps messages: the outbox opens before anything is polled and closes after the last
+confirmation; at a stop polling ends first, so that what is left can be delivered. A stop takes at most 10 s.
+"""
 
 import asyncio
 import logging
@@ -13,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.config import AgentConfig, Credential, Device
-from agent.loop import DeviceLoop, Outlet, Poll, Reporter
+from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
 from agent.poll import DevicePoller
 from agent.publish import Publisher
 from agent.readings import Readings
@@ -26,25 +30,38 @@ from rackflow.outbox import DiskOutbox, make_outbox
 from rackflow.version import installed_version
 
 log = logging.getLogger(__name__)
+# The parts of a stop, promised to take 10 s in all (systemd kills after 15 s): end the tasks, deliver what waits, publish "offline"
+# (1 s, agent/publish) and close the outbox. What FLUSH_S does not deliver stays in a disk outbox for the next start.
 FLUSH_S = 5.0
+# Longer than any task needs to close its poller (CLOSE_S in loop.py); a task that hangs is left behind.
 STOP_TASKS_S = 2.0
+# The first opening of each device, which recognises it and walks its tables, is spread over time: 200 devices a second, all within
+# 5 s. Without it a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
 START_SPREAD_S_PER_DEVICE = 0.005
-LONGEST_START_SPREAD_S = 5.0
+MAX_START_SPREAD_S = 5.0
 AGENT_CLASS = "agent"
+# Base 32 without I, L, O and U, the alphabet of the ULID specification: sorts like the numbers it encodes.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 MakePoller = Callable[[AgentConfig, Device], DevicePoller]
 
 
 def new_epoch(now_ms: int, chance: int) -> str:
-    """A ULID: 26 characters of Crockford's base 32, 48 bits of ms and 80 bits of `chance`; later ones sort higher."""
+    """The name of one run of the agent, a ULID: 48 bits of Unix milliseconds, then 80 of `chance`; later ones sort higher.
+
+    Message numbers start at 1 with every epoch, so an epoch must never repeat: two agents started in the same millisecond, or
+    one whose clock was set back, differ by the random part.
+    """
     number = (now_ms & (2**48 - 1)) << 80 | (chance & (2**80 - 1))
     return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """All that the polling of one device depends on: two that are equal need no restart. Secrets compare by value."""
+class DeviceSettings:
+    """Everything the polling of one device depends on. A reload restarts only devices whose settings differ.
+
+    Secrets compare by value, so a changed password restarts the devices that use it.
+    """
 
     device: Device
     labels: dict[str, str]
@@ -57,15 +74,15 @@ class Wanted:
 class Running:
     """A device that is being polled."""
 
-    wanted: Wanted
+    settings: DeviceSettings
     loop: DeviceLoop
     task: asyncio.Task[None]
 
 
-def wanted_devices(config: AgentConfig) -> dict[str, Wanted]:
+def enabled_devices(config: AgentConfig) -> dict[str, DeviceSettings]:
     """The enabled devices by id."""
     return {
-        device.id: Wanted(
+        device.id: DeviceSettings(
             device=device,
             labels=config.labels_of(device),
             intervals=config.intervals_of(device),
@@ -78,7 +95,7 @@ def wanted_devices(config: AgentConfig) -> dict[str, Wanted]:
 
 
 class Agent:
-    """One agent. `run` may be called once; `stop` makes it end within 10 s, `reload` has it load its configuration."""
+    """One agent. `run` may be called once. `stop` ends it within 10 s, `reload` makes it load its configuration again."""
 
     def __init__(
         self,
@@ -91,21 +108,22 @@ class Agent:
         self._make_poller = make_poller
         self._load = load
         self._started_ms = int(wall() * 1000)
-        self.tally = Counters()
+        self.counters = Counters()
         self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
         self.outbox = make_outbox(config.outbox, self.epoch)
-        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.tally)
-        self._outlet = Outlet(
+        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.counters)
+        self._context = AgentContext(
             site=config.labels.site or "",
             agent=config.agent,
             epoch=self.epoch,
             outbox=self.outbox,
-            tally=self.tally,
+            counters=self.counters,
             announce=self.publisher.set_device_document,
             wall=wall,
             draw=random.random,
         )
         self.running: dict[str, Running] = {}
+        # Signal handlers only set flags; the work is done by `_run`, so that a reload and a stop cannot overlap.
         self._woken = asyncio.Event()
         self._stopping = False
         self._reloading = False
@@ -121,9 +139,14 @@ class Agent:
     async def run(self) -> None:
         """Poll and publish until `stop`. Raises ConfigError where a device cannot be polled, or the outbox is in use."""
         if not isinstance(self.outbox, DiskOutbox):
-            log.warning("agent=%s outbox=memory: what it holds is lost when the agent ends", self._config.agent)
+            log.warning(
+                "agent=%s outbox=memory undelivered messages are lost when the agent ends; set outbox.mode to keep them",
+                self._config.agent,
+            )
             await self._run()
             return
+        # Opened before the first poll: no reading may be taken that could not be kept. Closed after `_run` has delivered what it
+        # can, so that the last confirmations are on disk and not republished at the next start.
         await self.outbox.open()
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self.outbox.run(), name="outbox")
@@ -132,51 +155,56 @@ class Agent:
         await self.outbox.close()
 
     async def _run(self) -> None:
-        self._outlet.tally.expect(device.protocol for device in self._config.devices)
-        pollers = await self._make_pollers(self._config, wanted_devices(self._config))
+        self._context.counters.start_at_zero(device.protocol for device in self._config.devices)
+        pollers = await self._make_pollers(self._config, enabled_devices(self._config))
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
             reporting = group.create_task(self._report(), name="self-metrics")
+            # The broker may still retain the document of a device that was disabled while the agent was not running.
             for device in self._config.devices:
                 if not device.enabled:
                     self.publisher.remove_device(device.id)
-            self._start(group, wanted_devices(self._config), pollers)
+            self._start(group, enabled_devices(self._config), pollers)
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
             while not self._stopping:
                 await self._woken.wait()
                 self._woken.clear()
                 if self._reloading and not self._stopping:
                     self._reloading = False
-                    await self._take_over(group)
-            await _end(*(each.task for each in self.running.values()), reporting)
+                    await self._reload_config(group)
+            # Polling ends before the flush, which otherwise would never see an empty outbox.
+            await _cancel(*(each.task for each in self.running.values()), reporting)
             await self.publisher.flush(FLUSH_S)
             publishing.cancel()
         log.info("agent=%s stopped", self._config.agent)
 
-    async def _take_over(self, group: asyncio.TaskGroup) -> None:
-        """Load the configuration and restart what it changes; a configuration with a fault changes nothing."""
+    async def _reload_config(self, group: asyncio.TaskGroup) -> None:
+        """Load the configuration and restart the devices that it changes; a faulty configuration changes nothing."""
         if self._load is None:
             return
+        # Everything that can be refused happens before anything is stopped. Reading files goes to a thread, because polling
+        # continues meanwhile.
         try:
             config = await asyncio.to_thread(self._load)
             self._check_reloadable(config)
-            wanted = wanted_devices(config)
-            changed = {name: each for name, each in wanted.items() if not self._runs(each)}
+            wanted = enabled_devices(config)
+            changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
             pollers = await self._make_pollers(config, changed)
             self.publisher.set_broker(config.broker)
         except (ConfigError, ProfileError) as error:
-            self.tally.reload_ok = False
+            self.counters.reload_ok = False
             log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, error)  # noqa: TRY400 - one line
             return
+        # Old tasks end before new ones start: two requests to one device must never overlap.
         gone = [name for name in self.running if name not in wanted]
-        await _end(*(self.running.pop(name).task for name in [*gone, *changed] if name in self.running))
+        await _cancel(*(self.running.pop(name).task for name in [*gone, *changed] if name in self.running))
         for name in gone:
             self.publisher.remove_device(name)
         if config.log_level != self._config.log_level:
             logging.getLogger().setLevel(config.log_level.upper())
         self._config = config
-        self.tally.reload_ok = True
-        self.tally.expect(device.protocol for device in config.devices)
+        self.counters.reload_ok = True
+        self.counters.start_at_zero(device.protocol for device in config.devices)
         self.publisher.set_status(self._status())
         self._start(group, changed, pollers)
         log.info(
@@ -185,6 +213,7 @@ class Agent:
 
     def _check_reloadable(self, config: AgentConfig) -> None:
         before = self._config
+        # Names are part of every topic and message number, the outbox is open, and profiles are read once (see cli.py).
         fixed = {
             "agent": config.agent == before.agent,
             "labels.site": config.labels.site == before.labels.site,
@@ -192,13 +221,13 @@ class Agent:
             "profiles": config.profiles == before.profiles,
         }
         if changed := [key for key, same in fixed.items() if not same]:
-            raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart it")
+            raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart the agent")
 
-    def _runs(self, wanted: Wanted) -> bool:
+    def _is_running(self, wanted: DeviceSettings) -> bool:
         running = self.running.get(wanted.device.id)
-        return running is not None and running.wanted == wanted
+        return running is not None and running.settings == wanted
 
-    async def _make_pollers(self, config: AgentConfig, wanted: dict[str, Wanted]) -> dict[str, DevicePoller]:
+    async def _make_pollers(self, config: AgentConfig, wanted: dict[str, DeviceSettings]) -> dict[str, DevicePoller]:
         made: dict[str, DevicePoller] = {}
         try:
             for name, each in wanted.items():
@@ -209,10 +238,12 @@ class Agent:
             raise
         return made
 
-    def _start(self, group: asyncio.TaskGroup, wanted: dict[str, Wanted], pollers: dict[str, DevicePoller]) -> None:
-        spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, LONGEST_START_SPREAD_S)
+    def _start(
+        self, group: asyncio.TaskGroup, wanted: dict[str, DeviceSettings], pollers: dict[str, DevicePoller]
+    ) -> None:
+        spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, MAX_START_SPREAD_S)
         for name, each in wanted.items():
-            loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._outlet)
+            loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._context)
             task = group.create_task(loop.run(phase(name, "start") * spread_s), name=f"poll-{name}")
             self.running[name] = Running(each, loop, task)
 
@@ -226,21 +257,22 @@ class Agent:
             started=self._started_ms,
             python=platform.python_version(),
             hostname=socket.gethostname(),
-            devices=sorted(wanted_devices(self._config)),
+            devices=sorted(enabled_devices(self._config)),
         )
 
     async def _report(self) -> None:
-        """The agent's own batch, at the rate of class `normal`."""
+        """Publish the agent's own batch at the rate of class `normal`."""
         clock = asyncio.get_running_loop().time
         while True:
             interval_s = (POLL_SECONDS | self._config.intervals)["normal"]
+            # To the next multiple of the interval, so that the time a report takes does not add up.
             await asyncio.sleep(interval_s - clock() % interval_s)
-            reporter = Reporter(self._outlet, self._config.agent, self._config.labels.given(), AGENT_CLASS)
+            reporter = Reporter(self._context, self._config.agent, self._config.labels.given(), AGENT_CLASS)
             started = time.perf_counter()
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
-            readings = Readings(values=own_values(self.tally, stats, self._device_states()))
-            reporter.batch(Poll("normal", interval_s, time.perf_counter() - started), readings)
+            readings = Readings(values=own_values(self.counters, stats, self._device_states()))
+            reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), readings)
 
     def _device_states(self) -> dict[str, int]:
         ups = Counter(each.loop.up for each in self.running.values())
@@ -248,7 +280,8 @@ class Agent:
         return {"up": ups[True], "down": ups[False], "disabled": disabled}
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    """Cancel the tasks and wait, for a bounded time: a library that swallows cancellation must not hold up a stop."""
     for task in tasks:
         task.cancel()
     if tasks:

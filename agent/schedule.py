@@ -1,6 +1,7 @@
-"""When to poll: fixed rates with spread phases, deadlines, and back-off for a device that does not answer.
+"""Decides when to poll: fixed rates with spread phases, deadlines, and back-off for a device that does not answer.
 
-No clock: `now` is monotonic seconds, an argument everywhere.
+Two promises hold here: polls never drift (a cycle's due time is computed from its number, never from the poll before), and a
+late poll is never caught up with a burst (missed cycles are skipped and counted). `now` is monotonic seconds.
 """
 
 import math
@@ -10,22 +11,36 @@ from hashlib import blake2b
 
 from rackflow.catalogue import PollClass
 
+# A poll may use this share of its interval, so that a device that times out every time still keeps its rate instead of being
+# late for every second cycle. The rest is for publishing and for the timer. Chosen value.
 DEADLINE_SHARE = 0.9
-LONGEST_DEADLINE_S = 30.0
+# Polls of one device run one after the other. Without this limit a device that goes silent during its hourly inventory poll would
+# hold up its 1 s safety class for 54 minutes. 30 s is a chosen value.
+MAX_DEADLINE_S = 30.0
+# How many polls in a row must fail before a device counts as down. One lost datagram is already covered by the request's retries;
+# three failures in a row mean at least six unanswered SNMP requests by default. More would delay the alarm, fewer would make
+# events of a card that is briefly busy. Chosen value.
 DEAD_AFTER_FAILURES = 3
-LONGEST_RETRY_S = 60.0
+# Longest pause between two attempts at a silent device: the device is noticed within a minute of coming back. A probe costs at most
+# one timeout of its own task, so a longer pause would save nothing worth having.
+MAX_RETRY_S = 60.0
+# In cycles. The due time is number * interval, and dividing it by the interval again may give a number a few bits below the whole
+# one. A cycle that is due at this moment must count as due.
 ROUNDING = 1e-6
-"""In cycles: a cycle that is due this very moment has come, whatever the last bits of the clock say."""
 
 
 def phase(device: str, what: str) -> float:
-    """Where in a cycle a device's turn is: [0, 1), the same in every run, spread evenly over devices."""
+    """Where in each cycle a device is polled: [0, 1), evenly spread over devices and the same in every run.
+
+    Without it all devices with the same interval would be polled in the same millisecond. It is a hash and not a random number
+    so that a restart or a reload does not shift the times at which a device is polled.
+    """
     return int.from_bytes(blake2b(f"{device}/{what}".encode(), digest_size=6).digest()) / 2**48
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """One poll that is to be made now. `skipped` cycles of its class went by unpolled since the last one."""
+class DuePoll:
+    """A poll to make now. `skipped` is how many cycles of its class went by without a poll since the last one."""
 
     poll_class: PollClass
     interval_s: float
@@ -34,20 +49,20 @@ class Due:
 
 
 class _Cycle:
-    """One poll class of one device. Cycle n is due at (n + phase) x interval: nothing adds up, so nothing drifts."""
+    """One poll class of one device. Cycle n is due at (n + phase) x interval, so errors do not add up and nothing drifts."""
 
     __slots__ = ("_first", "_number", "_phase", "deadline_s", "due_at", "interval_s", "poll_class")
 
     def __init__(self, poll_class: PollClass, interval_s: float, share: float, now: float) -> None:
         self.poll_class = poll_class
         self.interval_s = interval_s
-        self.deadline_s = min(interval_s * DEADLINE_SHARE, LONGEST_DEADLINE_S)
+        self.deadline_s = min(interval_s * DEADLINE_SHARE, MAX_DEADLINE_S)
         self.due_at = now
         self._phase = share
         self._number = 0
         self._first = True
 
-    def take(self, now: float) -> Due:
+    def take(self, now: float) -> DuePoll:
         cycles = now / self.interval_s - self._phase
         if self._first:
             # The first poll comes at once; a cycle due in less than half an interval would only repeat it.
@@ -60,14 +75,14 @@ class _Cycle:
             self._number = passed
         self._number += 1
         self.due_at = (self._number + self._phase) * self.interval_s
-        return Due(self.poll_class, self.interval_s, self.deadline_s, skipped)
+        return DuePoll(self.poll_class, self.interval_s, self.deadline_s, skipped)
 
 
 class DeviceSchedule:
     """The polls of one device, one after the other. Every class is due at once, and from then on at its fixed rate.
 
-    Classes that are due together go in a round, the shortest interval first; no class goes twice before the round is
-    over, so that a device too slow for its shortest class is still asked for the others.
+    Classes that are due together make up a round, the shortest interval first. No class is polled twice within a round.
+    Always taking the most urgent class instead would starve the others on a device too slow for its shortest interval.
     """
 
     def __init__(self, device: str, intervals: Mapping[PollClass, float], now: float) -> None:
@@ -75,25 +90,27 @@ class DeviceSchedule:
         self._cycles = [
             _Cycle(poll_class, seconds, phase(device, poll_class), now) for poll_class, seconds in by_length
         ]
+        # The classes still to poll of those that were due when the round began, next one last.
         self._round: list[_Cycle] = []
 
     def next_at(self) -> float:
-        """When the next poll is due; may have gone by."""
+        """When the next poll is due; may lie in the past."""
         return min(cycle.due_at for cycle in self._cycles)
 
-    def take(self, now: float) -> Due | None:
-        """The poll to make now, or None. Cycles that went by meanwhile are skipped and counted, never caught up."""
+    def take(self, now: float) -> DuePoll | None:
+        """The poll to make now, or None. Cycles missed in the meantime are skipped and counted, never caught up."""
         if not self._round:
-            # Last is next, because a list gives up its last element cheaply.
             self._round = [cycle for cycle in reversed(self._cycles) if cycle.due_at <= now]
         return self._round.pop().take(now) if self._round else None
 
 
 class Breaker:
-    """Whether a device counts as dead, and how long to leave it alone.
+    """A circuit breaker: whether a device counts as down ("dead"), and how long to wait before the next attempt.
 
-    Three failures in a row make it dead; then every attempt is a probe, after a pause between the shortest interval and
-    a ceiling that doubles up to 60 s, drawn evenly (`draw` gives [0, 1)). One success makes it alive.
+    Three failures in a row open it. From then on each attempt comes after a pause drawn evenly between the shortest interval
+    and a ceiling that doubles up to 60 s (`draw` gives [0, 1)). One success closes it. The pause is random so that the devices
+    behind one failed switch are not all probed in the same second, and never shorter than the interval, because a dead device
+    must not be asked more often than a living one.
     """
 
     def __init__(self, shortest_s: float, draw: Callable[[], float]) -> None:
@@ -103,7 +120,7 @@ class Breaker:
 
     @property
     def dead(self) -> bool:
-        """Whether only probes are made."""
+        """Whether the device counts as down."""
         return self._failures >= DEAD_AFTER_FAILURES
 
     def succeeded(self) -> bool:
@@ -116,7 +133,8 @@ class Breaker:
         self._failures += 1
         if not self.dead:
             return self.shortest_s
+        # After 16 doublings every interval is beyond the ceiling; without the limit 2.0**n overflows after 1,024 failures.
         doublings = min(self._failures - DEAD_AFTER_FAILURES + 1, 16)
-        ceiling_s = max(self.shortest_s, min(self.shortest_s * 2.0**doublings, LONGEST_RETRY_S))
+        ceiling_s = max(self.shortest_s, min(self.shortest_s * 2.0**doublings, MAX_RETRY_S))
         extra_s: float = (ceiling_s - self.shortest_s) * self._draw()
         return self.shortest_s + extra_s

@@ -1,4 +1,8 @@
-"""The agent's own metrics (`dcim_agent_…`), published like those of a device."""
+"""The agent's own metrics (`dcim_agent_…`).
+
+They are published as the batch of a device of class `agent`: they take the same path as readings, are kept through the same
+outages, and the agent needs no port of its own.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,14 +12,15 @@ from typing import get_args
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
 
-# A counter that starts at 0 shows its first increase; one that appears at 1 does not.
+# Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
+# with the value 1. These are label values, hence contract.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
 DROP_REASONS = ("full", "expired", "disk", "torn")
 
 
 @dataclass(slots=True)
 class Counters:
-    """Counters since the start, and the gauges that are nobody else's state. `failures` is by (protocol, reason)."""
+    """The agent's counters since its start, and the gauges that nothing else keeps. `failures` is by (protocol, reason)."""
 
     polls: Counter[str] = field(default_factory=Counter)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -27,37 +32,37 @@ class Counters:
     publish_failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(PUBLISH_FAILURES, 0)))
     reload_ok: bool = True
 
-    def expect(self, protocols: Iterable[str]) -> None:
-        """Start the counters of these protocols at 0."""
+    def start_at_zero(self, protocols: Iterable[str]) -> None:
+        """Create the counters of these protocols with the value 0, see PUBLISH_FAILURES."""
         for protocol in protocols:
             self.polls[protocol] += 0
             for reason in get_args(DeviceFault):
                 self.failures[protocol, reason] += 0
 
 
-def own_values(tally: Counters, outbox: OutboxStats, devices: Mapping[str, int]) -> dict[str, float]:
-    """Values by series key. `devices` counts devices by state: up, down, disabled."""
+def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, int]) -> dict[str, float]:
+    """The agent's metrics by series key. `devices` is the number of devices by state: up, down, disabled."""
     found: dict[str, float] = {
-        "dcim_agent_poll_overruns_total": tally.overruns,
-        "dcim_agent_samples_total": tally.samples,
-        "dcim_agent_mqtt_connected": float(tally.connected),
-        "dcim_agent_mqtt_reconnects_total": tally.reconnects,
+        "dcim_agent_poll_overruns_total": counters.overruns,
+        "dcim_agent_samples_total": counters.samples,
+        "dcim_agent_mqtt_connected": float(counters.connected),
+        "dcim_agent_mqtt_reconnects_total": counters.reconnects,
         "dcim_agent_spool_messages": outbox.messages,
         "dcim_agent_spool_bytes": outbox.size_bytes,
         "dcim_agent_spool_limit_bytes": outbox.limit_bytes,
         "dcim_agent_spool_oldest_timestamp_seconds": outbox.oldest_ms / 1000,
         "dcim_agent_spool_durable": float(outbox.durable),
         "dcim_agent_spool_damaged_total": outbox.damaged,
-        "dcim_agent_config_last_reload_successful": float(tally.reload_ok),
+        "dcim_agent_config_last_reload_successful": float(counters.reload_ok),
     }
     dropped = dict.fromkeys(DROP_REASONS, 0) | outbox.dropped
     found |= {f"dcim_agent_devices{{state={state}}}": count for state, count in devices.items()}
-    found |= {f"dcim_agent_polls_total{{protocol={protocol}}}": count for protocol, count in tally.polls.items()}
-    for (protocol, reason), count in tally.failures.items():
+    found |= {f"dcim_agent_polls_total{{protocol={protocol}}}": count for protocol, count in counters.polls.items()}
+    for (protocol, reason), count in counters.failures.items():
         found[f"dcim_agent_poll_failures_total{{protocol={protocol},reason={reason}}}"] = count
-    found |= {f"dcim_agent_samples_rejected_total{{reason={why}}}": count for why, count in tally.rejected.items()}
+    found |= {f"dcim_agent_samples_rejected_total{{reason={why}}}": count for why, count in counters.rejected.items()}
     found |= {
-        f"dcim_agent_publish_failures_total{{reason={why}}}": count for why, count in tally.publish_failures.items()
+        f"dcim_agent_publish_failures_total{{reason={why}}}": count for why, count in counters.publish_failures.items()
     }
     found |= {f"dcim_agent_spool_dropped_messages_total{{reason={why}}}": count for why, count in dropped.items()}
     return found

@@ -5,7 +5,7 @@ import random
 import time
 from pathlib import Path
 
-from collector.ledger import Entry, Key, LedgerFile
+from collector.ledger import Entry, EpochKey, LedgerFile
 
 MESSAGES = 10_000
 GROUP = 100
@@ -42,8 +42,8 @@ async def _measured(path: Path, first: list[int], second: list[int] | None) -> s
 
 
 async def _enter(ledger: LedgerFile, numbers: list[int]) -> None:
-    key = Key("site", "agent", "epoch")
+    key = EpochKey("site", "agent", "epoch")
     for at in range(0, len(numbers), GROUP):
         entries = [Entry(key, seq, START_MS + seq, START_MS + seq) for seq in numbers[at : at + GROUP]]
-        await ledger.fresh(entries)
-        await ledger.enter(entries)
+        await ledger.are_new(entries)
+        await ledger.record(entries)

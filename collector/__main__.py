@@ -3,12 +3,12 @@
 import sys
 
 from collector.cli import main as command
-from rackflow.process.commands import while_read
+from rackflow.process.commands import handle_closed_output
 
 
 def main() -> int:
     """Run the command; returns the exit status."""
-    return while_read(command)
+    return handle_closed_output(command)
 
 
 if __name__ == "__main__":

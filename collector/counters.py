@@ -1,13 +1,20 @@
-"""What the collector counts about itself: plain numbers that any part may raise and /metrics reads."""
+"""What the collector counts about itself: plain numbers that any part may increase and /metrics reads.
+
+Plain numbers, because everything runs on one event loop; a client library's counters take locks that nothing here needs.
+"""
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+# Upper bounds, seconds. A poll takes 5 ms (Modbus TCP beside the rack) to a minute (a slow management card); a message takes
+# milliseconds from device to collector, minutes as backlog. The names of the buckets are part of /metrics.
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
 
+# Reasons that start at 0: `increase()` in Prometheus does not see a series that begins at 1. `stale` is backfill, which is stored
+# and only kept from /metrics.
 FAILURE_REASONS = (
     "decode",
     "key",
@@ -23,7 +30,6 @@ FAILURE_REASONS = (
     "type",
     "unknown_metric",
 )
-"""Reasons that start at 0, so that the first failure is an increase. `stale` is backfill, kept from /metrics only."""
 
 
 class Histogram:
@@ -35,6 +41,7 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
+        """Count one observation, in seconds."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self.total += value
 
@@ -50,7 +57,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class CollectorStats:
-    """A snapshot for whoever embeds a collector. `points_stored` are confirmed by the store."""
+    """A snapshot for programs that embed a collector. `points_stored` counts points that the store has confirmed."""
 
     messages_received: int
     points_stored: int
@@ -63,7 +70,7 @@ class CollectorStats:
 
 @dataclass(slots=True)
 class Counters:
-    """Counters since the start, and the gauges that are not somebody else's state."""
+    """Counters since the start, and the few gauges that are no other part's state."""
 
     messages_received: int = 0
     failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(FAILURE_REASONS, 0)))

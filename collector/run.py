@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from collector.config import CollectorConfig
 from collector.counters import CollectorStats, Counters
 from collector.derive import CarbonSource, Deriver, LatestFigures
-from collector.flow import Flush, Ingest, Spill, Terms, Writer
+from collector.flow import Flush, Ingest, IngestSettings, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
 from collector.receive import Clones, DeadLetters, Filters, Subscriber
@@ -125,7 +125,7 @@ class Collector:
         keep, count = spill.keep if spill else None, keeper.polls.count
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
-        terms = Terms(config.store.dialect, chosen, config.oldest_days)
+        terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
         ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.hear_late)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
@@ -137,7 +137,7 @@ class Collector:
                 *self._start_deriving(group, writer, deriver),
             ]
             if spill is not None:
-                drain = spill.drain(persistence, ledger, ingest.again, config.store.batch_lines)
+                drain = spill.drain(persistence, ledger, ingest.reprocess, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
             taking = group.create_task(_pass_on(subscriber, ingest, writer), name="collector-ingest")
             await self._stop.wait()
@@ -219,7 +219,7 @@ def _keep_nothing(_: Callable[[], Sequence[str]]) -> None:
 async def _pass_on(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:
     while True:
         delivery = await subscriber.take()
-        await writer.put(delivery, ingest.take(delivery))
+        await writer.put(delivery, ingest.process(delivery))
 
 
 def _open_store(config: CollectorConfig, tally: Counters) -> Store:

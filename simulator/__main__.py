@@ -2,7 +2,7 @@
 
 import sys
 
-from rackflow.process.commands import lacking, while_read
+from rackflow.process.commands import handle_closed_output, report_missing_extra
 
 
 def main() -> int:
@@ -10,8 +10,8 @@ def main() -> int:
     try:
         from simulator.cli import main as command  # noqa: PLC0415 - what it imports may not be there
     except ModuleNotFoundError as error:
-        return lacking("rackflow-sim", "sim", error)
-    return while_read(command)
+        return report_missing_extra("rackflow-sim", "sim", error)
+    return handle_closed_output(command)
 
 
 def demo() -> int:
@@ -19,8 +19,8 @@ def demo() -> int:
     try:
         from simulator.demo.run import main as command  # noqa: PLC0415 - what it imports may not be there
     except ModuleNotFoundError as error:
-        return lacking("rackflow-demo", "sim", error)
-    return while_read(command)
+        return report_missing_extra("rackflow-demo", "sim", error)
+    return handle_closed_output(command)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Two clocks, neither of which a busy machine can move much, so that no test fails
 import resource
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, process_time  # by name: a test that sets `time.monotonic` must not set the budget's clock
+from time import monotonic, process_time  # by name: tests that turn the clocks of `time` must not turn these
 from typing import Final
 
 import msgspec

@@ -1,4 +1,7 @@
-"""Commands for those who add devices: walk, discover, draft, replay and read."""
+"""Commands for adding devices: discover, walk, draft, replay and read.
+
+They use the same code as a running agent (agent/poll), so that what they show is what will be published.
+"""
 
 from agent.lab.commands import add_lab
 from agent.lab.output import render

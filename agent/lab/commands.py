@@ -1,4 +1,4 @@
-"""The profile lab: the commands `profiles`, `walk` and `discover`, for those who add devices."""
+"""The commands `profiles`, `walk` and `discover`; those for Modbus devices are in `commands_modbus`."""
 
 import argparse
 import asyncio
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab.commands_modbus import add_modbus_walk, look_modbus, walk_modbus
-from agent.lab.discover import Found, Look, addresses_of, discover, look_at_snmp
+from agent.lab.commands_modbus import add_modbus_walk, modbus_probe, walk_modbus
+from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.draft import draft
 from agent.poll import SnmpPoller, snmp_target
 from agent.profile import Profile, load_profiles, parse_profile
@@ -17,30 +17,35 @@ from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
 from rackflow.process.config import check_config
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
-MOST_RECORDS = 200_000
+# Per root. Ends the walk of a broken agent that invents rows; the largest devices have some ten thousand objects. Chosen value.
+MAX_RECORDS = 200_000
+# Addresses a second for `discover`. More would flood a management network, whose cards and switches are slow.
+MAX_DISCOVER_RATE = 1000.0
 
 
 def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the lab's commands."""
     command = commands.add_parser(
-        "profiles", help="list the device families that are known, lint profile files, or draft one"
+        "profiles", help="list the known device families, check profile files, or draft a profile"
     )
     command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
-    command.add_argument("files", nargs="*", type=Path, help="lint: profile files to examine; draft: one recording")
+    command.add_argument("files", nargs="*", type=Path, help="lint: profile files to check; draft: one recording")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.set_defaults(command=_profiles)
 
-    command = commands.add_parser("walk", help="record a live SNMP or Modbus device, redacted, on stdout")
+    command = commands.add_parser(
+        "walk", help="record a live SNMP or Modbus device on stdout, without serial numbers, names and addresses"
+    )
     command.add_argument("host")
     _add_credential(command)
     add_modbus_walk(command)
     command.set_defaults(command=_walk)
 
     command = commands.add_parser(
-        "discover", help="find and recognise SNMP or Modbus TCP devices in the ranges that you name"
+        "discover", help="find and recognise SNMP or Modbus TCP devices in ranges of addresses"
     )
     command.add_argument("ranges", nargs="+", metavar="CIDR", help="for example 192.0.2.0/24")
-    command.add_argument("--rate", type=float, default=50.0, help="addresses begun a second (default 50)")
+    command.add_argument("--rate", type=float, default=50.0, help="addresses to try per second (default 50)")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
     command.add_argument(
@@ -51,15 +56,15 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def _add_credential(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--port", type=int, help="default: 161, for Modbus 502")
+    command.add_argument("--port", type=int, help="default: 161 for SNMP, 502 for Modbus")
     command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
-    command.add_argument("--config", type=Path, help="configuration that holds the credential")
-    command.add_argument("--credential", help="its name in the configuration")
+    command.add_argument("--config", type=Path, help="configuration that contains the credential")
+    command.add_argument("--credential", help="name of the credential in the configuration (default: the first one)")
     command.add_argument("--timeout", type=float, default=1.0, help="seconds to wait for an answer (default 1)")
 
 
 def _target(arguments: argparse.Namespace, host: str) -> SnmpTarget:
-    """Where to ask with which credential. Raises ConfigError."""
+    """Host, port and credential of the device. Raises ConfigError."""
     credentials: dict[str, object] = {"given": {"version": "2c", "community": arguments.community}}
     name = "given"
     if arguments.config:
@@ -67,7 +72,7 @@ def _target(arguments: argparse.Namespace, host: str) -> SnmpTarget:
         name = arguments.credential or next(iter(loaded.credentials), "")
         if name not in loaded.credentials:
             known = ", ".join(loaded.credentials) or "none"
-            raise ConfigError(f"{arguments.config}: credentials: has none called {name!r}; known are {known}")
+            raise ConfigError(f"{arguments.config}: credentials: none is called {name!r}; known are {known}")
         credentials = dict(loaded.credentials)
     device = {
         "id": "device",
@@ -111,7 +116,7 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
 
 def _draft(files: list[Path]) -> int:
     if len(files) != 1:
-        raise ConfigError("profiles draft: needs one recording; `rackflow-agent walk` makes one")
+        raise ConfigError("profiles draft: give one recording; `rackflow-agent walk` makes one")
     name = re.sub(r"[^a-z0-9]+", "-", files[0].stem.lower()).strip("-") or "device"
     print(draft(read_snmprec(files[0]), name), end="")
     return 0
@@ -129,28 +134,29 @@ def _walk(arguments: argparse.Namespace) -> int:
         return walk_modbus(arguments)
     records = asyncio.run(_recorded(_target(arguments, arguments.host)))
     sys.stdout.buffer.write(dump_snmprec(records))
-    print(f"{len(records)} objects, redacted; look through them before you hand them on", file=sys.stderr)
+    print(f"{len(records)} objects, redacted; check them before you pass them on", file=sys.stderr)
     return 0
 
 
 async def _recorded(target: SnmpTarget) -> list[Record]:
+    # The device is opened first, to learn its serial number: it may occur anywhere in the walk and must be redacted everywhere.
     serials = []
     fast = GufoClient(target)
     poller = SnmpPoller(_nameless(target), load_profiles(), fast)
     try:
         serials.append((await poller.open()).identity.serial)
     except DeviceDecodeError:
-        serials.append("")  # an unknown device is just what one records
+        serials.append("")  # unknown to all profiles, which is why one records it
     finally:
         await fast.close()
-    # A running agent has no use for pysnmp's 10 MB.
+    # Imported here, because a running agent must not pay for pysnmp: see agent/snmp/__init__.py.
     from agent.lab.walk_snmp import ROOTS, Walker, redacted  # noqa: PLC0415
 
     walker = Walker(target)
     records: list[Record] = []
     try:
         for root in ROOTS:
-            records += await walker.records(root, MOST_RECORDS)
+            records += await walker.records(root, MAX_RECORDS)
     finally:
         await walker.close()
     return list(redacted(records, serials))
@@ -161,21 +167,21 @@ def _nameless(target: SnmpTarget) -> Device:
 
 
 def _discover(arguments: argparse.Namespace) -> int:
-    if not 0 < arguments.rate <= 1000:  # noqa: PLR2004 - more would flood a network
-        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and 1000")
+    if not 0 < arguments.rate <= MAX_DISCOVER_RATE:
+        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_DISCOVER_RATE:g}")
     addresses = addresses_of(arguments.ranges)
     profiles = load_profiles(arguments.profiles)
 
-    async def look_snmp(address: str) -> list[Found]:
-        return await look_at_snmp(address, profiles, GufoClient(_target(arguments, address)))
+    async def probe_snmp(address: str) -> list[Found]:
+        return await probe_snmp_address(address, profiles, GufoClient(_target(arguments, address)))
 
-    look = look_modbus(arguments, profiles) if arguments.protocol == "modbus" else look_snmp
-    return asyncio.run(_print_found(addresses, look, arguments.rate))
+    probe = modbus_probe(arguments, profiles) if arguments.protocol == "modbus" else probe_snmp
+    return asyncio.run(_print_found(addresses, probe, arguments.rate))
 
 
-async def _print_found(addresses: list[str], look: Look, rate: float) -> int:
+async def _print_found(addresses: list[str], probe: ProbeAddress, rate: float) -> int:
     count = 0
-    async for found in discover(addresses, look, rate):
+    async for found in discover(addresses, probe, rate):
         count += 1
         match = found.match
         what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"

@@ -1,71 +1,79 @@
-"""The commands `walk` and `discover` for Modbus."""
+"""The commands `walk` and `discover` for Modbus devices.
+
+A Modbus device cannot be searched like an SNMP tree: it does not list its registers, and each guess takes a round trip. So only
+registers that a profile or the user names are read, at a bounded rate.
+"""
 
 import argparse
 import asyncio
 import sys
 from pathlib import Path
 
-from agent.lab.discover import Found, Look, look_at_modbus
+from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
 from agent.modbus import ModbusTarget, PymodbusClient
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
 from rackflow.recording import Place, dump_mbrec
 
-USUAL_UNITS = (1, 255, 0)
-LAST_UNIT = 255
-MOST_A_SECOND = 100.0
-MOST_AT_ONCE = 32
-"""Registers in one request to a device of which nothing is known; what some take at most is less, and they refuse."""
+# Units tried by `discover`: 1 is the usual default; devices with Modbus TCP of their own answer to 255 or 0 (Modbus Messaging on TCP/IP
+# Implementation Guide V1.0b).
+DEFAULT_UNITS = (1, 255, 0)
+MAX_UNIT = 255
+# Requests a second. A recording is no emergency, and the device may be in operation. Chosen value.
+MAX_RATE = 100.0
+# Registers in one request to a device of which nothing is known. The specification allows 125, some devices less; one that refuses 32
+# has its blocks halved. Chosen value.
+DEFAULT_MAX_REGISTERS = 32
 
 
 def add_modbus_walk(command: argparse.ArgumentParser) -> None:
-    """Add what `walk` needs to know for Modbus."""
+    """Add the arguments of `walk` for Modbus devices."""
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
-    command.add_argument("--profile", help="Modbus: record what this profile reads, within its limits")
+    command.add_argument("--profile", help="Modbus: record the registers of this profile, within its limits")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.add_argument(
         "--registers",
         action="append",
         default=[],
         metavar="RANGE",
-        help="Modbus: record these, as in holding:100-120 or input:7; wire addresses, from 0; may be repeated",
+        help="Modbus: record these registers, as in holding:100-120 or input:7 (wire addresses, from 0); may be repeated",
     )
     command.add_argument("--unit", type=int, action="append", default=[], help="Modbus unit; may be repeated")
-    command.add_argument("--rate", type=float, default=10.0, help="Modbus: requests a second (default 10)")
+    command.add_argument("--rate", type=float, default=10.0, help="Modbus: requests per second (default 10)")
 
 
 def walk_modbus(arguments: argparse.Namespace) -> int:
     """Print the recording. Raises ConfigError, DeviceError."""
-    if not 0 < arguments.rate <= MOST_A_SECOND:
-        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MOST_A_SECOND:g}")
+    if not 0 < arguments.rate <= MAX_RATE:
+        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_RATE:g}")
     profile = _profile(arguments)
     spans = [parse_span(text) for text in arguments.registers] + (spans_of(profile) if profile else [])
     if not spans:
-        raise ConfigError("walk: Modbus devices are not searched; name --registers or a --profile")
+        raise ConfigError("walk: Modbus devices cannot be searched; name --registers or a --profile")
     values, requests = asyncio.run(_recorded(arguments, profile, spans))
     clean = redacted(values, profile)
     note = f"profile {profile.profile}" if profile else f"registers {' '.join(arguments.registers)}"
     print(dump_mbrec(clean, [f"unit|function|address|value; {note}"]), end="")
     changed = sum(clean[place] != value for place, value in values.items())
     print(
-        f"{len(values)} registers in {requests} requests, {changed} redacted; look through them before you hand them on",
+        f"{len(values)} registers in {requests} requests, {changed} redacted; check them before you pass them on",
         file=sys.stderr,
     )
     return 0
 
 
-def look_modbus(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> Look:
-    """What `discover` does at each address."""
-    if wrong := [unit for unit in arguments.unit if not 0 <= unit <= LAST_UNIT]:
-        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {LAST_UNIT}")
+def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
+    """The function with which `discover` looks for Modbus units at an address. Raises ConfigError."""
+    if wrong := [unit for unit in arguments.unit if not 0 <= unit <= MAX_UNIT]:
+        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {MAX_UNIT}")
 
-    async def look(address: str) -> list[Found]:
+    async def probe(address: str) -> list[Found]:
         target = ModbusTarget("tcp", address, arguments.port or 502, timeout_s=arguments.timeout)
-        units = arguments.unit or USUAL_UNITS
-        return await look_at_modbus(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
+        units = arguments.unit or DEFAULT_UNITS
+        return await probe_modbus_address(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
 
-    return look
+    return probe
 
 
 def _profile(arguments: argparse.Namespace) -> Profile | None:
@@ -75,7 +83,7 @@ def _profile(arguments: argparse.Namespace) -> Profile | None:
     profile = profiles.get(arguments.profile)
     if profile is None or profile.protocol != "modbus":
         known = ", ".join(name for name, each in profiles.items() if each.protocol == "modbus")
-        raise ConfigError(f"--profile: {arguments.profile!r} is no Modbus profile; known are {known}")
+        raise ConfigError(f"--profile: {arguments.profile!r} is not a Modbus profile; known are {known}")
     return profile
 
 
@@ -92,7 +100,7 @@ async def _recorded(
     try:
         for unit in arguments.unit or [limits.unit if limits else 1]:
             walker = ModbusWalker(client, unit, arguments.rate)
-            values |= await walker.record(spans, limits.max_registers if limits else MOST_AT_ONCE)
+            values |= await walker.record(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS)
             requests += walker.requests
     finally:
         await client.close()

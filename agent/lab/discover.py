@@ -1,4 +1,8 @@
-"""Finds devices in the ranges that the user names, at a bounded rate, and says what each is taken for."""
+"""Finds devices in ranges of addresses, at a bounded rate, and recognises them.
+
+Nothing is guessed: only the given ranges, credentials and units are tried, because on a management network unexpected requests
+raise alarms.
+"""
 
 import asyncio
 import ipaddress
@@ -6,18 +10,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 
 from agent.modbus import PymodbusClient
-from agent.poll import GATEWAY, recognise_device, recognise_unit
+from agent.poll import GATEWAY_EXCEPTIONS, recognise_device, recognise_unit
 from agent.profile import SYS_DESCR, Match, Profile
 from agent.snmp import SnmpClient
 from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 
-MOST_ADDRESSES = 65_536
-AT_ONCE = 64
+# A /16, which takes more than half an hour; a larger range is most likely a typing error.
+MAX_ADDRESSES = 65_536
+# Addresses that are waited for at a time, each with a socket. Nearly all of a range are empty, and an empty one takes 2 s over SNMP (1 s
+# and one retry), so this also limits a search to 32 addresses a second. Chosen value.
+MAX_PARALLEL = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One address that answered: the best match, or None with what it says of itself; or the error it answered with."""
+    """One device that answered: its best match or None, and its own description; or the error that it answered with."""
 
     address: str
     match: Match | None
@@ -26,35 +33,36 @@ class Found:
     unit: int | None = None
 
 
-Look = Callable[[str], Awaitable[Sequence[Found]]]
-"""What stands at one address; nothing where nobody answers."""
+ProbeAddress = Callable[[str], Awaitable[Sequence[Found]]]
+"""Finds the devices at one address; an empty sequence where nothing answers."""
 
 
 def addresses_of(ranges: Sequence[str]) -> list[str]:
-    """Every host address of the ranges, each once. Raises ConfigError where a range is none, or all are too many."""
+    """Every host address of the ranges, each once. Raises ConfigError for an invalid range or too many addresses."""
     found: dict[str, None] = {}
     for text in ranges:
         try:
             network = ipaddress.ip_network(text, strict=False)
         except ValueError as error:
             raise ConfigError(f"{text!r} is not a range of addresses: {error}; write it like 192.0.2.0/24") from error
-        if network.num_addresses + len(found) > MOST_ADDRESSES:
-            raise ConfigError(f"{text}: more than {MOST_ADDRESSES} addresses; name smaller ranges")
+        if network.num_addresses + len(found) > MAX_ADDRESSES:
+            raise ConfigError(f"{text}: more than {MAX_ADDRESSES} addresses; name smaller ranges")
         hosts = network.hosts() if network.num_addresses > 1 else iter([network.network_address])
         found |= dict.fromkeys(str(host) for host in hosts)
     return list(found)
 
 
-async def discover(addresses: Sequence[str], look: Look, rate: float) -> AsyncIterator[Found]:
-    """Devices as they answer; at most `rate` addresses are begun a second. Silence is not reported."""
-    answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=AT_ONCE)
-    slots = asyncio.Semaphore(AT_ONCE)
+async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -> AsyncIterator[Found]:
+    """Yield devices as they answer. At most `rate` addresses are tried per second; silent ones are not reported."""
+    answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=MAX_PARALLEL)
+    slots = asyncio.Semaphore(MAX_PARALLEL)
 
     async def ask(address: str) -> None:
         try:
-            found = await look(address)
+            found = await probe(address)
         finally:
             slots.release()
+        # After the release: a slow reader of the results must not hold up the search.
         await answers.put(found)
 
     async def begin() -> None:
@@ -71,8 +79,8 @@ async def discover(addresses: Sequence[str], look: Look, rate: float) -> AsyncIt
                 yield found
 
 
-async def look_at_snmp(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> list[Found]:
-    """The agent at one address."""
+async def probe_snmp_address(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> list[Found]:
+    """The SNMP device at one address. `client` is closed."""
     everything = list(profiles.values())
     try:
         found, answers = await recognise_device(client, everything)
@@ -87,10 +95,14 @@ async def look_at_snmp(address: str, profiles: Mapping[str, Profile], client: Sn
     return [Found(address, found[0] if found else None, " ".join(description.split())[:80])]
 
 
-async def look_at_modbus(
+async def probe_modbus_address(
     address: str, profiles: Mapping[str, Profile], client: PymodbusClient, units: Sequence[int], *, every: bool
 ) -> list[Found]:
-    """The units at one address that answer, all of those named or the first. Many devices answer to any unit's number."""
+    """The Modbus units that answer at one address. `client` is closed.
+
+    With `every`, all given units are tried; otherwise the first that answers ends the search, because many devices answer
+    to any unit number and would be listed several times.
+    """
     found: list[Found] = []
     try:
         for unit in units:
@@ -99,7 +111,7 @@ async def look_at_modbus(
             except DeviceTimeout:
                 continue
             except DeviceProtocolError as error:
-                if error.code in GATEWAY:
+                if error.code in GATEWAY_EXCEPTIONS:
                     continue
                 found.append(Found(address, None, "", str(error), unit))
             else:

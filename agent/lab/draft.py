@@ -1,6 +1,7 @@
 """Drafts a profile from a recording that no family fits.
 
-Every point is a comment: which object is which metric is for somebody to say who knows the device or has its MIB.
+Every point is only a comment. Which object is which metric must be decided by somebody who knows the device or has its MIB; numbers
+alone do not tell a load in percent from a temperature.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,14 +11,15 @@ from agent.profile import SYS_DESCR, SYS_OBJECT_ID
 from rackflow.recording import Record
 
 ENTERPRISES = "1.3.6.1.4.1"
+# Values shown per column, enough to see whether rows differ.
 SHOWN = 4
 ABSENT = frozenset({-1, 32767, -32768, 65535, 2147483647, -2147483648, 4294967295})
-"""Numbers that devices send for "no such reading"; they say nothing about a unit."""
+"""Values that devices send for "no reading" (all bits set, or the ends of 16 and 32 bit integers); they say nothing of a unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A wire unit with the scales that devices use, and where real values lie, in that unit."""
+    """A wire unit with the scales that devices use, and the range of real values in that unit."""
 
     unit: str
     what: str
@@ -26,6 +28,8 @@ class Guess:
     high: float
 
 
+# Narrowest range first, because the first three guesses are shown. Mains frequency 50 or 60 Hz; phase voltages of 100 to 240 V and line
+# voltages of 400 to 480 V, with tolerance; rooms, cards and coolant; a rack PDU's 63 A at most. Ranges are chosen to be useful.
 GUESSES = (
     Guess("hertz", "a frequency", ("1", "0.1", "0.01"), 47.0, 63.0),
     Guess("volt", "a voltage", ("1", "0.1", "0.01", "0.001"), 95.0, 265.0),
@@ -46,17 +50,17 @@ class Column:
 
     @property
     def is_scalar(self) -> bool:
-        """Whether it is one object that stands alone."""
+        """Whether this is a single object and not a column of a table."""
         return len(self.values) == 1 and self.values[0].oid == f"{self.oid}.0"
 
     def numbers(self) -> list[float]:
-        """Those values that may be measurements."""
+        """The values that may be measurements."""
         found = [record.value for record in self.values if isinstance(record.value, int | float)]
         return [number for number in found if number not in ABSENT]
 
 
 def columns_of(records: Sequence[Record]) -> list[Column]:
-    """What a vendor's tree holds, by column."""
+    """The objects of the vendors' trees, by column."""
     found: dict[str, Column] = {}
     for record in records:
         if record.oid.startswith(f"{ENTERPRISES}."):
@@ -66,7 +70,7 @@ def columns_of(records: Sequence[Record]) -> list[Column]:
 
 
 def guesses(column: Column) -> list[str]:
-    """What the numbers might be, most particular first; an empty list where they may be anything."""
+    """What the numbers might be, narrowest range first, three at most; empty where nothing fits all of them."""
     numbers = [number for number in column.numbers() if number]
     if not numbers:
         return []
@@ -80,7 +84,7 @@ def guesses(column: Column) -> list[str]:
 
 
 def draft(records: Sequence[Record], name: str) -> str:
-    """The text of the draft."""
+    """The text of the drafted profile."""
     by_oid = {record.oid: record.value for record in records}
     object_id = by_oid.get(SYS_OBJECT_ID)
     descr = by_oid.get(SYS_DESCR)

@@ -1,4 +1,7 @@
-"""Reads one live device once, and measures how long each request takes."""
+"""Reads one live device once and measures how long each request takes.
+
+The times show whether a device can keep up with its poll intervals, before it is added to a site.
+"""
 
 import time
 from collections.abc import Sequence
@@ -15,14 +18,14 @@ from rackflow.recording import RegisterTable
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: what was asked and how long the answer took."""
+    """One request: what was asked for and how long the answer took, splitting and retries included."""
 
     what: str
     seconds: float
 
 
 class TimedSnmp:
-    """An `SnmpClient` that notes how long the client behind it takes."""
+    """An `SnmpClient` that measures the client behind it."""
 
     def __init__(self, client: SnmpClient, requests: list[Request]) -> None:
         self._client = client
@@ -44,17 +47,17 @@ class TimedSnmp:
         finally:
             self._requests.append(Request(f"walk {oid}", time.perf_counter() - started))
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.following`."""
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.get_next`."""
         started = time.perf_counter()
         try:
-            return await self._client.following(oid)
+            return await self._client.get_next(oid)
         finally:
             self._requests.append(Request(f"next after {oid}", time.perf_counter() - started))
 
-    def limit(self, objects: int) -> None:
-        """See `SnmpClient.limit`."""
-        self._client.limit(objects)
+    def set_max_varbinds(self, objects: int) -> None:
+        """See `SnmpClient.set_max_varbinds`."""
+        self._client.set_max_varbinds(objects)
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
@@ -62,7 +65,7 @@ class TimedSnmp:
 
 
 class TimedModbus:
-    """A `ModbusClient` that notes how long the client behind it takes."""
+    """A `ModbusClient` that measures the client behind it."""
 
     def __init__(self, client: ModbusClient, requests: list[Request]) -> None:
         self._client = client
@@ -84,7 +87,7 @@ class TimedModbus:
 async def read_device(
     factory: PollerFactory, config: AgentConfig, device: Device, now: float
 ) -> tuple[Identified, Readings, list[Request]]:
-    """Identity, readings of every class, and the requests it took. Raises DeviceError."""
+    """Identity, readings of every poll class, and the requests that it took. Raises DeviceError."""
     requests: list[Request] = []
     poller = factory(
         config,

@@ -1,4 +1,4 @@
-"""Polls a recorded device, with the same code as a live poll."""
+"""Polls a recorded device with the same code as a live one: only the client is exchanged."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ class RecordingClient:
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._values: dict[str, SnmpValue] = {record.oid: record.value for record in records}
+        # In the order of a walk: by number, since as text 1.10 would come before 1.9.
         self._sorted = sorted((tuple(map(int, oid.split("."))), oid) for oid in self._values)
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
@@ -36,12 +37,12 @@ class RecordingClient:
                 found[name] = self._values[name]
         return found
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.following`."""
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.get_next`."""
         at = bisect_right(self._sorted, (tuple(map(int, oid.split("."))), oid))
         return (name := self._sorted[at][1], self._values[name]) if at < len(self._sorted) else None
 
-    def limit(self, objects: int) -> None:
+    def set_max_varbinds(self, objects: int) -> None:
         """A recording has no limit."""
 
     async def close(self) -> None:
@@ -68,6 +69,7 @@ class RecordedLink:
 async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
     """Open the device and poll each of its classes once. Raises DeviceError."""
     identified = await poller.open()
+    # Each class once: what a live device would publish within its longest interval.
     everything = Readings()
     for poll_class in POLL_SECONDS:
         if poll_class in identified.poll_classes:
@@ -81,12 +83,12 @@ async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readin
 async def replay_modbus(
     recording: RegisterRecording, profile: Profile, unit: int | None, now: float
 ) -> tuple[Identified, Readings]:
-    """What one poll of a unit yields, of the only one where none is named. Raises ConfigError, and DeviceError."""
+    """The readings of one poll of a unit; None means the only one recorded. Raises ConfigError and DeviceError."""
     if unit is None and len(recording.units) > 1:
-        raise ConfigError(f"--unit: the recording holds the units {recording.units}; name one")
+        raise ConfigError(f"--unit: the recording has the units {recording.units}; name one")
     chosen = recording.units[0] if unit is None else unit
     if chosen not in recording.units:
-        raise ConfigError(f"--unit: {chosen} is not in the recording; it holds {recording.units}")
+        raise ConfigError(f"--unit: {chosen} is not in the recording; it has {recording.units}")
     device = Device(
         id="recording", host="recording", protocol="modbus", profile=profile.profile, unit=chosen, outlets=True
     )
@@ -96,6 +98,6 @@ async def replay_modbus(
 async def replay_snmp(
     records: Sequence[Record], profiles: Mapping[str, Profile], profile: str, now: float
 ) -> tuple[Identified, Readings]:
-    """What one poll of the recorded device yields. Raises DeviceError where no profile matches."""
+    """The readings of one poll of the recorded device. Raises DeviceError where no profile matches."""
     device = Device(id="recording", host="recording", credential="none", profile=profile, outlets=True)
     return await read_all(SnmpPoller(device, profiles, RecordingClient(records)), now)

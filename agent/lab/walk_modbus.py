@@ -1,4 +1,4 @@
-"""Records a live Modbus device: those of the named registers that it has, without serial numbers."""
+"""Records a live Modbus device: the registers that it has among those named, without serial numbers."""
 
 import asyncio
 import re
@@ -10,19 +10,24 @@ from agent.profile import Profile, plan_device
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording import BITS, Place, RegisterTable
 
-MOST_REGISTERS = 20_000
+# Per unit. At the default rate and 32 registers a request that takes a minute; every refused block adds up to two requests per
+# register. Chosen value.
+MAX_REGISTERS = 20_000
 _RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")
 _LAST = 0xFFFF
+# Illegal function: the device does not have this whole table, so halving the block would be useless.
 NO_SUCH_TABLE = 1
-NOT_THERE = (NO_SUCH_TABLE, 2, 3, 4)
-"""Exceptions of a device that has no such register: some say that the value is wrong, or that they have failed."""
+# How devices say that a register does not exist. Illegal data address (2) would be right; some say illegal data value (3) or device
+# failure (4). Busy and gateway exceptions are not among them: they say nothing about the register.
+ABSENT_EXCEPTIONS = (NO_SUCH_TABLE, 2, 3, 4)
+# This many registers in a row with printable characters count as text: 8 characters, the length of a short serial number. Fewer would
+# take ordinary numbers for text (one register in seven is printable by chance) and spoil the recording.
 _TEXT_WORDS = 4
-"""So many registers of printable characters in a row are text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Registers in a row."""
+    """Adjacent registers of one table."""
 
     table: RegisterTable
     address: int
@@ -37,12 +42,12 @@ def parse_span(text: str) -> Span:
     table: RegisterTable = match[1] or "holding"  # type: ignore[assignment]  # the pattern names all four
     first, last = int(match[2]), int(match[3] or match[2])
     if not first <= last <= _LAST:
-        raise ConfigError(f"--registers: {text!r} does not go up, or beyond {_LAST}")
+        raise ConfigError(f"--registers: {text!r} is not ascending, or goes beyond {_LAST}")
     return Span(table, first, last - first + 1)
 
 
 def spans_of(profile: Profile) -> list[Span]:
-    """The registers that a profile reads, points and identity."""
+    """The registers that a profile reads, those of the identity included."""
     plan = plan_device(profile, {}, {}, None)
     found = [
         Span(block.table, block.address + field.offset, field.words)
@@ -74,7 +79,7 @@ class ModbusWalker:
         self.requests = 0
 
     async def record(self, spans: Sequence[Span], most: int) -> dict[Place, int]:
-        """What the device has, asked for `most` registers at a time. Raises DeviceError where it falls silent."""
+        """The registers that the device has, read `most` at a time. Raises DeviceError if it stops answering."""
         found: dict[Place, int] = {}
         for span in _portions(spans, most):
             async for at, value in self._read(span):
@@ -82,7 +87,7 @@ class ModbusWalker:
         return found
 
     async def _read(self, span: Span) -> AsyncIterator[tuple[int, int]]:
-        # A block that is refused is halved down to the register that is the reason.
+        # A refused block is halved down to the registers that are the reason.
         waiting = [span]
         while waiting:
             part = waiting.pop()
@@ -90,7 +95,7 @@ class ModbusWalker:
             try:
                 values = await self._client.read(self._unit, part.table, part.address, part.count)
             except DeviceProtocolError as refusal:
-                if refusal.code not in NOT_THERE:
+                if refusal.code not in ABSENT_EXCEPTIONS:
                     raise
                 if (half := part.count // 2) and refusal.code != NO_SUCH_TABLE:
                     waiting.append(Span(part.table, part.address + half, part.count - half))
@@ -107,10 +112,10 @@ class ModbusWalker:
 
 
 def _portions(spans: Sequence[Span], most: int) -> Iterator[Span]:
-    """The same registers, each once, neighbours together, in parts of at most `most`."""
+    """The same registers, each once and adjacent ones together, in parts of at most `most`."""
     wanted = {(span.table, at) for span in spans for at in range(span.address, span.address + span.count)}
-    if len(wanted) > MOST_REGISTERS:
-        raise ConfigError(f"{len(wanted)} registers are more than {MOST_REGISTERS}; name smaller ranges")
+    if len(wanted) > MAX_REGISTERS:
+        raise ConfigError(f"{len(wanted)} registers, more than {MAX_REGISTERS}; name smaller ranges")
     run: list[tuple[RegisterTable, int]] = []
     for place in sorted(wanted):
         if run and (place != (run[0][0], run[-1][1] + 1) or len(run) >= most):
@@ -122,9 +127,10 @@ def _portions(spans: Sequence[Span], most: int) -> Iterator[Span]:
 
 
 def redacted(values: dict[Place, int], profile: Profile | None) -> dict[Place, int]:
-    """Registers without serial numbers: those where the profile says that one stands, and every digit in text elsewhere.
+    """The registers without serial numbers.
 
-    What the profile reads as a number is never taken for text.
+    Where the profile has the serial number the registers become 0. Everywhere else digits within text become 0, because an
+    unknown device may have a serial number in any text. Registers that the profile reads as numbers are never taken for text.
     """
     clean = dict(values)
     named = set() if profile is None else {(span.table, at) for span in spans_of(profile) for at in _addresses(span)}
@@ -151,7 +157,7 @@ def _serials(profile: Profile) -> Iterator[Span]:
 
 
 def _texts(places: Sequence[Place], values: dict[Place, int]) -> Iterator[list[Place]]:
-    """Neighbours that hold printable characters."""
+    """Runs of adjacent registers with printable characters, at least `_TEXT_WORDS` long."""
     run: list[Place] = []
     for place in [*places, None]:
         text = place is not None and all(0x20 <= octet < 0x7F for octet in values[place].to_bytes(2, "big"))  # noqa: PLR2004 - printable ASCII

@@ -1,4 +1,7 @@
-"""Records a live SNMP device, without names, addresses and serial numbers."""
+"""Records a live SNMP device, without names, addresses and serial numbers.
+
+Recordings are passed on and end up in public repositories: what is redacted here errs on the side of too much.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,13 +10,15 @@ from agent.snmp import SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
 from rackflow.recording import Record
 
+# mib-2 and enterprises. The rest of a device's tree is about the SNMP engine itself.
 ROOTS = ("1.3.6.1.2.1", "1.3.6.1.4.1")
 LEFT_OUT = tuple(f"1.3.6.1.2.1.{group}" for group in (2, 3, 4, 5, 6, 7, 10, 11, 15, 16, 17, 25, 31, 55, 92))
-"""Addresses, routes, neighbours and traffic: nothing of the device's own, and much of its network's."""
+"""Groups of mib-2 about addresses, routes, neighbours and traffic: they describe the network, not the device."""
 PRIVATE = b"<private>"
 NAMED = ("1.3.6.1.2.1.1.4.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.6.0")
 """sysContact, sysName and sysLocation (RFC 3418)."""
 
+# Tag numbers of the .snmprec format by the name of pysnmp's class.
 _TAGS = {
     "Integer": "2",
     "Integer32": "2",
@@ -29,6 +34,7 @@ _TAGS = {
     "Opaque": "68",
     "Counter64": "70",
 }
+# Not 0.0.0.0, which is what addresses become.
 _IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b")
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
 _MAIL = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.-]+")
@@ -37,14 +43,14 @@ _MAC_OCTETS = 6
 
 
 class Walker(PysnmpClient):
-    """Walks a device and keeps the ASN.1 type of each value, which a recording needs."""
+    """Walks a device and keeps the ASN.1 type of each value, which a recording needs and gufo_snmp does not tell."""
 
     def __init__(self, target: SnmpTarget) -> None:
         super().__init__(target)
         self._tags: dict[str, str] = {}
 
     def _plain(self, name: object, value: object) -> SnmpValue | object:  # type: ignore[override]
-        # The end of the MIB comes under the name of the last instance: it must not overwrite that one's type.
+        # endOfMibView comes under the name of the last instance and has no tag: it must not overwrite that instance's type.
         tag = _TAGS.get(type(value).__name__)
         if tag is not None:
             self._tags[str(name)] = tag
@@ -57,8 +63,9 @@ class Walker(PysnmpClient):
 
 
 def redacted(records: Iterable[Record], serials: Iterable[str]) -> Iterator[Record]:
-    """Records without names, places, addresses and serial numbers; `serials` are those that the device is known by."""
-    known = [serial.encode() for serial in serials if len(serial) > 3]  # noqa: PLR2004 - shorter ones would hit anything
+    """Records without names, places, addresses and serial numbers; `serials` are those found by identifying the device."""
+    # Shorter ones would be found, and replaced, in any text.
+    known = [serial.encode() for serial in serials if len(serial) > 3]  # noqa: PLR2004
     for record in records:
         if record.oid.startswith(tuple(f"{group}." for group in LEFT_OUT)):
             continue
@@ -75,6 +82,7 @@ def redacted(records: Iterable[Record], serials: Iterable[str]) -> Iterator[Reco
 def _clean(value: bytes, known: Iterable[bytes]) -> bytes:
     for serial in known:
         value = value.replace(serial, PRIVATE)
+    # Six octets that are not text are most likely a MAC address. One whose octets are all below 128 is missed.
     if len(value) == _MAC_OCTETS and not value.isascii():
         return bytes(_MAC_OCTETS)
     value = _IPV4.sub(b"0.0.0.0", value)

@@ -1,11 +1,11 @@
 """Modbus: links shared by the units behind them, and requests that read many values at once.
 
-`client` speaks the protocol, `requests` groups registers within a device's limits, `registers` turns words into values.
+`client` speaks the protocol, `requests` groups registers within a device's limits, `registers` converts registers to values.
 """
 
 from agent.modbus.client import ModbusLinks, PymodbusClient
 from agent.modbus.registers import NumberType, WordOrder, decode, words_of
-from agent.modbus.requests import Block, Field, Wanted, coalesce, kept_parts
+from agent.modbus.requests import Block, Field, RegisterValue, coalesce, split_block
 from agent.modbus.seam import ModbusClient, ModbusTarget
 
 __all__ = [
@@ -16,10 +16,10 @@ __all__ = [
     "ModbusTarget",
     "NumberType",
     "PymodbusClient",
-    "Wanted",
+    "RegisterValue",
     "WordOrder",
     "coalesce",
     "decode",
-    "kept_parts",
+    "split_block",
     "words_of",
 ]

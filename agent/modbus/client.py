@@ -1,4 +1,8 @@
-"""Modbus over pymodbus: TCP, RTU over TCP, and serial lines. One request at a time per link, shared by the units behind it."""
+"""Modbus over pymodbus: TCP, RTU over TCP, and serial lines. Each link carries one request at a time for all units behind it.
+
+The danger on a shared link is a late answer taken for the answer to the next request: a reading of the wrong register or unit
+that looks perfectly valid. Every branch after a missing answer below exists to exclude that.
+"""
 
 import asyncio
 import logging
@@ -16,11 +20,15 @@ from agent.modbus.seam import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from rackflow.recording import RegisterTable
 
-SILENCES: Final = 3
-"""So many requests without an answer in a row, whichever unit's, and a TCP connection is taken for dead."""
-SETTLE_S: Final = 0.2
-"""How long an RTU link rests, closed, after a request without an answer: what still comes belongs to nobody."""
+# After this many unanswered requests in a row, of any unit, a TCP connection counts as broken and is made anew: a peer that lost power
+# never says so. One or two may just be units that are switched off, whose silence must not cost the other units their connection.
+# Chosen value.
+MAX_UNANSWERED: Final = 3
+# How long an RTU link is left closed after a request without an answer, so that a late answer finds nobody. The longest RTU frame
+# (256 bytes of 11 bits) takes 0.15 s at 19,200 baud; at 9,600 it takes 0.29 s, and 0.2 s only covers the usual, shorter ones.
+RTU_QUIET_S: Final = 0.2
 
+# Modbus Application Protocol V1.1b3, section 7.
 _EXCEPTIONS = {
     1: "illegal function",
     2: "illegal data address",
@@ -39,16 +47,17 @@ _READS = {
     "input": (4, "read_input_registers"),
 }
 
+# Read Device Identification (V1.1b3, 6.21).
 _IDENTIFY = 0x2B
 
 
 def _quiet_library() -> None:
-    """Pymodbus logs every timeout as an error; here a timeout is a value, told once by whoever watches the device."""
+    """Silence pymodbus, which logs every timeout as an error. Here a timeout is a failed poll, logged once when the device is down."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
 class PymodbusClient:
-    """A `ModbusClient` on one link; its users take turns. The connection is made when first needed, and after a loss."""
+    """A `ModbusClient` on one link; its users take turns. It connects with the first request and again after a loss."""
 
     def __init__(self, target: ModbusTarget) -> None:
         _quiet_library()
@@ -56,8 +65,11 @@ class PymodbusClient:
         self._lock = asyncio.Lock()
         self._client: ModbusBaseClient | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
+        # A request is on its way; while connecting it is False, and there is no answer that could come late.
         self._waiting = False
-        self._silences = 0
+        # Requests without an answer since the last answer.
+        self._unanswered = 0
+        # Loop time before which nothing may be sent.
         self._free_at = 0.0
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
@@ -69,11 +81,11 @@ class PymodbusClient:
         )
         values = [int(bit) for bit in answer.bits[:count]] if table in {"coil", "discrete"} else list(answer.registers)
         if len(values) != count:
-            raise self._error(DeviceProtocolError, f"{len(values)} values came instead of {count}", operation)
+            raise self._error(DeviceProtocolError, f"sent {len(values)} values instead of {count}", operation)
         return values
 
     async def describe(self, unit: int) -> str:
-        """What the unit says of itself: vendor, product and revision (Read Device Identification). Raises DeviceError."""
+        """Vendor, product and revision as the unit gives them (Read Device Identification, basic). Raises DeviceError."""
         operation = f"identify unit {unit}"
         answer = await self._ask(
             _IDENTIFY, operation, lambda client: client.read_device_information(read_code=1, device_id=unit)
@@ -85,34 +97,36 @@ class PymodbusClient:
         self, function: int, operation: str, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
     ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
         async with self._lock:
-            await self._rest()
+            await self._wait_until_free()
             try:
                 async with asyncio.timeout(self._target.timeout_s):
                     client = await self._connected(operation)
                     self._waiting = True
                     answer = await call(client)
             except TimeoutError as error:
-                raise self._silence(operation) from error
+                raise self._no_answer(operation) from error
             except asyncio.CancelledError:
-                self._silence(operation)
+                # The caller's shorter deadline: the answer may still come, exactly as after a timeout.
+                self._no_answer(operation)
                 raise
             except (ConnectionException, OSError) as error:
-                self._drop()
+                self._disconnect()
                 raise self._error(DeviceUnreachable, str(error), operation) from error
             except ModbusException as error:
-                self._drop()
+                self._disconnect()
                 raise self._error(DeviceProtocolError, str(error), operation) from error
             finally:
                 self._waiting = False
+                # max(): the pause must not shorten the quiet time that `_no_answer` has just set.
                 self._free_at = max(self._free_at, asyncio.get_running_loop().time() + self._target.pause_s)
             self._check(answer, function, operation)
             return answer
 
     async def close(self) -> None:
         """See `ModbusClient.close`."""
-        self._drop()
+        self._disconnect()
 
-    async def _rest(self) -> None:
+    async def _wait_until_free(self) -> None:
         wait_s = self._free_at - asyncio.get_running_loop().time()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
@@ -120,46 +134,49 @@ class PymodbusClient:
     async def _connected(self, operation: str) -> ModbusBaseClient:
         if self._client is not None and self._client.connected:
             return self._client
-        self._drop()
+        self._disconnect()
         self._client = client = _make_client(self._target, self._fail)
         if not await client.connect():
             raise self._error(DeviceUnreachable, "cannot connect", operation)
         return client
 
     def _fail(self, error: Exception) -> None:
-        """The answer that is waited for will not come. pymodbus 3.16.1 by itself would wait out the deadline (no public issue)."""
+        """Fail the pending request at once. pymodbus 3.16.1 would wait for its timeout although the link is gone (no public issue)."""
         if self._waiting and self._client is not None and not self._client.ctx.response_future.done():
             self._client.ctx.response_future.set_exception(error)
 
-    def _silence(self, operation: str) -> DeviceError:
-        # Over TCP a late answer carries its transaction's number and is told from the next one, so that one unit's
-        # silence costs the others nothing. An RTU frame carries none, so there the link starts afresh; and so it does
-        # when half an answer has come, whose other half would be read as the head of the next one.
+    def _no_answer(self, operation: str) -> DeviceError:
+        # Over TCP a late answer is recognised by its transaction number, so the connection can stay and one silent unit costs the
+        # others nothing. RTU frames have no number, so there the link is closed. It is also closed after half an answer, whose
+        # other half would be read as the beginning of the next one.
         pending = len(self._client.ctx.recv_buffer) if self._client is not None and self._waiting else 0
-        self._silences += 1
+        self._unanswered += 1
         if self._target.transport != "tcp":
-            self._free_at = asyncio.get_running_loop().time() + SETTLE_S
-        if self._target.transport != "tcp" or pending or self._silences >= SILENCES or not self._waiting:
-            self._drop()
+            self._free_at = asyncio.get_running_loop().time() + RTU_QUIET_S
+        if self._target.transport != "tcp" or pending or self._unanswered >= MAX_UNANSWERED or not self._waiting:
+            self._disconnect()
         if pending:
-            return self._error(DeviceProtocolError, f"{pending} bytes came that are no whole answer", operation)
+            return self._error(DeviceProtocolError, f"sent only a part of an answer ({pending} bytes)", operation)
         return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s", operation)
 
-    def _drop(self) -> None:
-        self._silences = 0
+    def _disconnect(self) -> None:
+        self._unanswered = 0
         if self._client is not None:
             self._client.close()
             self._client = None
 
     def _check(self, answer: ModbusPDU, function: int, operation: str) -> None:
-        if self._silences and not answer.transaction_id and self._target.transport == "tcp":
-            # A device that does not number its answers, and one of them is late: this may be the one.
-            self._drop()
-            raise self._error(DeviceProtocolError, "an unnumbered answer after a missing one", operation)
-        self._silences = 0
+        if self._unanswered and not answer.transaction_id and self._target.transport == "tcp":
+            # Some devices always answer with transaction number 0. After a missing answer this may be the late one, so it is not
+            # used, although it may be the right one: one failed poll is better than a wrong reading.
+            self._disconnect()
+            raise self._error(DeviceProtocolError, "sent an unnumbered answer after a missing one", operation)
+        self._unanswered = 0
         if answer.function_code & 0x7F != function:
-            self._drop()
-            raise self._error(DeviceProtocolError, f"an answer to function {answer.function_code}", operation)
+            self._disconnect()
+            raise self._error(
+                DeviceProtocolError, f"answered function {answer.function_code} instead of {function}", operation
+            )
         if answer.isError():
             code = answer.exception_code
             text = f"exception {code}, {_EXCEPTIONS.get(code, 'unknown')}"
@@ -172,13 +189,13 @@ class PymodbusClient:
 
 
 def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> ModbusBaseClient:
-    """A client that neither retries nor reconnects by itself: deadlines and back-off are the scheduler's."""
+    """A pymodbus client that neither retries nor reconnects by itself; `agent.schedule` decides when to try again."""
 
     def trace_connect(connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so
         if not connected:
-            fail(ConnectionResetError("hung up before the answer was there"))
+            fail(ConnectionResetError("closed the connection before it answered"))
 
-    # The library's own timeout is only a backstop behind the caller's.
+    # Later than the caller's deadline, so that `_ask` alone decides what a missing answer means.
     backstop_s = target.timeout_s + 1.0
     if target.transport == "serial":
         client: ModbusBaseClient = AsyncModbusSerialClient(
@@ -202,31 +219,35 @@ def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> Mod
             reconnect_delay=0,
             trace_connect=trace_connect,
         )
-    client.ctx.framer = _forgiving(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail)
+    client.ctx.framer = _reporting_framer(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail)
     return client
 
 
-def _forgiving(kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None]) -> FramerBase:
-    """A framer that fails the request where that of pymodbus 3.16.1 raises into the event loop, which then logs a traceback.
+def _reporting_framer(
+    kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None]
+) -> FramerBase:
+    """A framer that fails the pending request when a frame cannot be parsed.
 
-    Known since https://github.com/pymodbus-dev/pymodbus/issues/1398. `ctx` and `handleFrame` are public by name but not
-    documented; pyproject.toml keeps pymodbus below the next minor.
+    The framers of pymodbus 3.16.1 raise inside a callback of the event loop instead: the loop logs a traceback and the request
+    waits for its timeout (https://github.com/pymodbus-dev/pymodbus/issues/1398). `ctx` and `handleFrame` are public by name
+    but not documented, so pyproject.toml keeps pymodbus below its next minor version.
     """
 
-    class Forgiving(kind):  # type: ignore[misc, valid-type]
+    class ReportingFramer(kind):  # type: ignore[misc, valid-type]
         def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
             try:
                 used, pdu = super().handleFrame(data, exp_devid, exp_tid)
             except ModbusIOException as error:
                 fail(error)
+                # All of it is consumed: nothing after garbage can be trusted to begin a frame.
                 return len(data), None
             return used, pdu
 
-    return Forgiving(client.ctx.framer.decoder)
+    return ReportingFramer(client.ctx.framer.decoder)
 
 
 class SharedClient:
-    """One user's hold on a shared link; closing it gives the hold back, once."""
+    """One user's share of a link. Closing it twice counts once."""
 
     def __init__(self, client: PymodbusClient, release: Callable[[], bool]) -> None:
         self._client = client
@@ -238,7 +259,7 @@ class SharedClient:
         return await self._client.read(unit, table, address, count)
 
     async def close(self) -> None:
-        """The link closes with its last user."""
+        """See `ModbusClient.close`. The link itself closes with its last user."""
         if self._held:
             self._held = False
             if self._release():
@@ -246,13 +267,13 @@ class SharedClient:
 
 
 class ModbusLinks:
-    """One connection per host and port, or serial port, shared by the units behind it: gateways take few connections."""
+    """One connection per host and port, or serial port, for all units behind it. Many gateways accept only a few connections."""
 
     def __init__(self) -> None:
         self._links: dict[tuple[str, int], tuple[PymodbusClient, int]] = {}
 
     def acquire(self, target: ModbusTarget) -> SharedClient:
-        """A hold on the link to that place; the first user's settings count."""
+        """A share of the link to that host or port. Its settings are those of the first user; they cannot differ on one line."""
         place = (target.serial, 0) if target.transport == "serial" else (target.host, target.port)
         client, users = self._links.get(place) or (PymodbusClient(target), 0)
         self._links[place] = (client, users + 1)

@@ -1,4 +1,7 @@
-"""Converts 16-bit registers to numbers and text, in every type and word order; never raises."""
+"""Converts 16-bit registers to numbers and text, in every type and word order.
+
+It must not raise whatever the registers hold: an exception here would end the agent, not only the poll.
+"""
 
 import math
 import struct
@@ -9,7 +12,10 @@ NumberType = Literal[
     "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "bcd16", "bcd32", "ascii", "bool"
 ]
 WordOrder = Literal["big", "little", "big-swapped", "little-swapped"]
-"""`big` ABCD, `little` DCBA (words and bytes reversed), `big-swapped` BADC (bytes swapped), `little-swapped` CDAB (words swapped)."""
+"""Order of the bytes of a 32-bit value ABCD on the wire. Modbus itself only defines the bytes of one register (high first).
+
+`big` ABCD, `little` DCBA (words and bytes reversed), `big-swapped` BADC (bytes swapped), `little-swapped` CDAB (words swapped).
+"""
 
 WORDS: dict[NumberType, int] = {
     "uint16": 1,
@@ -36,17 +42,19 @@ _FORMATS: dict[NumberType, str] = {
 
 
 def words_of(kind: NumberType, words: int | None) -> int:
-    """Registers that a value of this type takes; `words` counts for ascii only."""
+    """How many registers a value of this type takes; `words` is used for ascii only."""
     return (words or 1) if kind == "ascii" else WORDS[kind]
 
 
 def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int | float | str | None:
-    """The value, or None where the pattern says that there is none: a NaN, an infinity, digits that are not decimal."""
+    """The value, or None where the registers hold none: a NaN or infinity, or a BCD digit above 9."""
+    # Most registers are of these two types; they do without bytes and struct.
     if kind in {"bool", "uint16"}:
         word = registers[0]
         return word if order in {"big", "little-swapped"} or kind == "bool" else (word & 0xFF) << 8 | word >> 8
     raw = _bytes(registers, order)
     if kind == "ascii":
+        # Devices fill the rest with NUL or spaces, some with what was there before.
         return raw.split(b"\0")[0].decode("ascii", "replace").strip()
     if kind in {"bcd16", "bcd32"}:
         digits = raw.hex()

@@ -1,4 +1,8 @@
-"""Groups registers into as few Modbus requests as a device allows."""
+"""Groups registers into as few Modbus requests as a device allows.
+
+A request takes one round trip whether it reads 1 register or 100, and units behind one gateway share the link, so the number of
+requests decides how often a device can be polled.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ from rackflow.recording import RegisterTable
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value inside a block of registers: its reference, its place in the block and how it is decoded."""
+    """One value inside a block: its reference, its offset from the block's address in registers, and its type."""
 
     ref: str
     offset: int
@@ -29,7 +33,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RegisterValue:
     """One value to be read: `words` registers of a table from a 0-based wire address, and how they are decoded."""
 
     ref: str
@@ -40,13 +44,15 @@ class Wanted:
     order: WordOrder
 
 
-def coalesce(wanted: Iterable[Wanted], max_registers: int, max_gap: int) -> Iterator[Block]:
+def coalesce(wanted: Iterable[RegisterValue], max_registers: int, max_gap: int) -> Iterator[Block]:
     """Group values into as few requests as the device allows.
 
-    Neighbours share a request across at most `max_gap` registers that nobody asked for, as long as it stays within
-    `max_registers`. Both limits are the device's own: some refuse unmapped registers (gap 0), many answer fewer than 125.
+    Neighbours share a request if at most `max_gap` unused registers lie between them and it stays within `max_registers`.
+    Both limits belong to the device: some refuse any request that touches an unmapped register (gap 0), many answer for fewer
+    than the 125 registers of the specification. Values may overlap (a bit field and one of its bits).
     """
-    group: list[Wanted] = []
+    # The end of the group so far, and not of its last value: a long value may reach beyond one that begins after it.
+    group: list[RegisterValue] = []
     end = 0
     for each in sorted(wanted, key=lambda each: (each.table, each.address, each.words)):
         fits = group and each.table == group[0].table and each.address - end <= max_gap
@@ -59,13 +65,18 @@ def coalesce(wanted: Iterable[Wanted], max_registers: int, max_gap: int) -> Iter
         yield _block(group, end)
 
 
-def _block(group: Sequence[Wanted], end: int) -> Block:
+def _block(group: Sequence[RegisterValue], end: int) -> Block:
     start = group[0].address
     fields = tuple(Field(each.ref, each.address - start, each.words, each.kind, each.order) for each in group)
     return Block(group[0].table, start, end - start, fields)
 
 
-def kept_parts(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:
+def split_block(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:
+    """The requests for those fields of a block that are still `used`.
+
+    With `whole`, a block that keeps all its fields stays as it is. Otherwise it is cut at every gap: the device refused it, or
+    refused one of its fields, so the registers between its fields may be the reason and are no longer read.
+    """
     fields = sorted((field for field in block.fields if field.ref in used), key=lambda field: field.offset)
     if whole and len(fields) == len(block.fields):
         yield block

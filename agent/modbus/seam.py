@@ -1,4 +1,4 @@
-"""What the poller needs of a Modbus link: registers or bits of one unit by table and address."""
+"""The interface between the poller and a Modbus link: registers or bits of one unit, by table and address."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -7,10 +7,10 @@ from rackflow.recording import RegisterTable
 
 
 class ModbusClient(Protocol):
-    """One Modbus connection, shared by the units behind it; one request is outstanding at a time."""
+    """One Modbus connection, shared by the units behind it. One request is outstanding at a time: RTU allows no more."""
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
-        """`count` registers (0..65535) or bits (0, 1) from the 0-based wire `address`. Raises DeviceError."""
+        """`count` registers (0..65535) or bits (0, 1) from the wire address (0-based: holding 40001 is 0). Raises DeviceError."""
 
     async def close(self) -> None:
         """Close the connection; the client is not used again."""
@@ -18,12 +18,17 @@ class ModbusClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModbusTarget:
-    """One Modbus link. TCP and RTU over TCP use host and port; serial RTU uses `serial` (a device path) and the line settings."""
+    """One Modbus link. TCP and RTU over TCP use host and port; serial RTU uses `serial` (a device path) and the line settings.
+
+    `timeout_s` is per request, `pause_s` the least time between an answer and the next request: some gateways need one.
+    """
 
     transport: Literal["tcp", "rtu-over-tcp", "serial"]
     host: str = ""
     port: int = 502
     serial: str = ""
+    # 19,200 baud is the default of the Modbus serial line specification (V1.02, 2.5.1), which would have even parity. No
+    # parity and one stop bit (8N1) is a choice: both sides only have to agree, so the device's own setting goes here.
     baudrate: int = 19200
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1

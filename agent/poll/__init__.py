@@ -1,13 +1,16 @@
-"""Polling one device: opening it (connect, recognise, identify, plan), polling a class, and figures of one poll."""
+"""Polling one device: opening it (connect, recognise, identify, plan), polling a class, and the figures of one poll.
+
+`probe_snmp` and `probe_modbus` recognise a device over the wire, `device` opens and polls it, `derive` adds the figures.
+"""
 
 from agent.poll.device import BOOT_METRIC, DevicePoller, ModbusPoller, SnmpPoller
 from agent.poll.factory import PollerFactory, check_profile, snmp_target
-from agent.poll.probe_modbus import GATEWAY, recognise_unit
+from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
 from agent.poll.probe_snmp import recognise_device
 
 __all__ = [
     "BOOT_METRIC",
-    "GATEWAY",
+    "GATEWAY_EXCEPTIONS",
     "DevicePoller",
     "ModbusPoller",
     "PollerFactory",

@@ -1,4 +1,8 @@
-"""Figures that follow from one poll of one device: heat, approach, effectiveness, dew point, phase unbalance."""
+"""Derives figures from one poll of one device: heat, approach, effectiveness, dew point, phase unbalance.
+
+They are calculated here and not in the collector because all their inputs were polled within one cycle: a flow and a temperature of
+different moments would give a heat that never was. Figures across devices are `collector/derive`.
+"""
 
 from collections.abc import Mapping
 
@@ -23,7 +27,7 @@ _UNBALANCE = {
 
 
 def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
-    """Add what follows from this poll alone; a figure that lacks an input is absent. `coolant` is the fluid per loop."""
+    """Add the figures of this poll; one that lacks an input is left out. `coolant` is the fluid per loop."""
     if device_class == "cdu":
         derive_cdu(readings, coolant)
     _derive_dew_points(readings)
@@ -34,7 +38,8 @@ def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) ->
 def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
     """Add the figures of every loop whose inputs came with this poll, and of both loops together.
 
-    heat = flow * density(T) * heat capacity(T) * (return - supply), T being the mean of both temperatures.
+    heat = flow * density(T) * heat capacity(T) * (return - supply), where T is the mean of the two temperatures: both
+    properties are nearly linear over the few kelvin of a loop.
     """
     for loop, fluid_name in coolant.items():
         label = {"loop": loop}
@@ -43,6 +48,7 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
         back = values.get(series_key("dcim_cdu_return_temperature_celsius", label))
         if supply is None or back is None:
             continue
+        # Rounded, because 30.1 - 20.0 is 10.100000000000001 in binary; probes resolve 0.1 K at best.
         _put(readings, "dcim_cdu_delta_temperature_celsius", label, round(back - supply, 6))
         flow = values.get(series_key("dcim_cdu_flow_cubic_meters_per_second", label))
         capacity = volumetric_heat_capacity(fluid_name, (supply + back) / 2)
@@ -50,18 +56,20 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
             continue
         heat_w = flow * capacity * (back - supply)
         _put(readings, "dcim_cdu_heat_removed_watts", label, heat_w)
+        # Below this heat the quotient of two numbers near their resolution says nothing.
         if heat_w >= LEAST_HEAT_W:
             _put(readings, "dcim_cdu_flow_per_heat_cubic_meters_per_joule", label, flow / heat_w)
     _derive_exchanger(readings)
     ambient, humidity = (
         readings.values.get(f"dcim_cdu_ambient_{what}") for what in ("temperature_celsius", "relative_humidity_ratio")
     )
+    # A dew point measured by the CDU takes precedence: it is the one that the CDU can act on.
     if "dcim_cdu_dew_point_celsius" not in readings.values and ambient is not None and humidity is not None:
         _put(readings, "dcim_cdu_dew_point_celsius", {}, dew_point_celsius(ambient, humidity))
 
 
 def _derive_exchanger(readings: Readings) -> None:
-    """What two loops, or a loop and the air, say of the heat exchanger between them."""
+    """Figures of the heat exchanger between the two loops, or between a loop and the air."""
     values = readings.values
     supply = values.get("dcim_cdu_supply_temperature_celsius{loop=secondary}")
     back = values.get("dcim_cdu_return_temperature_celsius{loop=secondary}")
@@ -80,7 +88,7 @@ def _derive_exchanger(readings: Readings) -> None:
 
 
 def _derive_dew_points(readings: Readings) -> None:
-    """A sensor's dew point, where the sensor has temperature and humidity and does not say it itself."""
+    """The dew point of each sensor that reports temperature and humidity and no dew point of its own."""
     values = readings.values
     for key in [key for key in values if key.startswith("dcim_env_relative_humidity_ratio")]:
         _, labels = parse_series_key(key)
@@ -91,13 +99,14 @@ def _derive_dew_points(readings: Readings) -> None:
 
 
 def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> None:
-    """Of each set of three phase currents that share their other labels."""
+    """The unbalance of each set of three phase currents that have all other labels in common."""
     groups: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
     for key in [key for key in readings.values if key.startswith(current)]:
         _, labels = parse_series_key(key)
         phase = labels.pop("phase", "")
         groups.setdefault(tuple(labels.items()), {})[phase] = readings.values[key]
     for labels_of, currents in groups.items():
+        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A.
         if all(phase in currents for phase in _PHASES):
             ratio = unbalance_ratio([currents[phase] for phase in _PHASES])
             _put(readings, unbalance, dict(labels_of), ratio)

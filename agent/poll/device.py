@@ -1,6 +1,7 @@
-"""Polls one device over SNMP or Modbus: opens it, plans, polls a class, and plans again when the device changed.
+"""Polls one device over SNMP or Modbus: opens it, plans, polls a class, and plans again when the device has changed.
 
-What a device lacked at planning is not asked for again until the next plan; what it fails to answer later is.
+An object that is absent at planning is not asked for again until the next plan. One that goes missing later is still asked for: a
+device may hide a branch for a moment, for example while its card starts.
 """
 
 import logging
@@ -23,12 +24,12 @@ from agent.profile import (
     RawValue,
     Slot,
     Table,
+    families_named_by_identity,
     normalise_answers,
     plain_number,
     plan_device,
     planning_columns,
     planning_instances,
-    suspects,
     without,
 )
 from agent.readings import Identified, Identity, Readings
@@ -38,14 +39,20 @@ from rackflow.errors import DeviceDecodeError, DeviceProtocolError
 
 log = logging.getLogger(__name__)
 
-REPLAN_S = 3600.0
-MARKER_REST_S = 10.0
-TIMETICKS = 2**32  # they count modulo this, RFC 2578 7.1.8
+# How long a plan is trusted. Rows can come and go without a reboot and without a marker (a sensor plugged in, an alarm replaced by
+# another between two polls): they are seen within this time. Planning walks all tables, dozens of requests on a large PDU, so it must
+# stay rare beside polling. Chosen value.
+REPLAN_AFTER_S = 3600.0
+# A marker that changes with every poll would have the tables walked with every poll. Chosen value.
+MARKER_REPLAN_MIN_S = 10.0
+# TimeTicks count hundredths of a second modulo 2^32, 497 days (RFC 2578, 7.1.8). After that a device looks rebooted once: it is
+# planned again, which does no harm.
+TIMETICKS = 2**32
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
 class DevicePoller(Protocol):
-    """One device, whatever it speaks."""
+    """One device, whatever protocol it speaks."""
 
     async def open(self) -> Identified:
         """Connect, recognise, identify and plan. Raises DeviceError."""
@@ -54,11 +61,11 @@ class DevicePoller(Protocol):
         """Readings of one class; `now` is Unix seconds. Raises DeviceError where nothing could be read."""
 
     async def close(self) -> None:
-        """Free what `open` took."""
+        """Free what `open` acquired."""
 
 
 class SnmpPoller:
-    """A `DevicePoller` over an `SnmpClient`. `clock` is monotonic seconds: the age of a plan must not jump with the date."""
+    """A `DevicePoller` over an `SnmpClient`. `clock` is monotonic seconds, so that setting the date does not age the plan."""
 
     def __init__(
         self,
@@ -79,16 +86,16 @@ class SnmpPoller:
         self._marked_at = 0.0
 
     async def open(self) -> Identified:
-        """See `DevicePoller.open`. The first answers show which objects the device lacks; they are not asked again."""
+        """See `DevicePoller.open`. The first answers show which objects the device lacks; those are not asked for again."""
         profile = await self._recognise()
         self._profile = profile if self._device.outlets else profile.without_outlets()
-        self._client.limit(self._device.max_varbinds or profile.max_varbinds)
+        self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
         return _identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
-        """See `DevicePoller.poll`. Its tables are walked again after a reboot, an hour, or a change of the marker."""
+        """See `DevicePoller.poll`. Tables are walked again after a reboot, after an hour, or when the marker changes."""
         part, profile = self._plan.classes.get(poll_class), self._profile
         if part is None or profile is None:
             return Readings()
@@ -112,18 +119,23 @@ class SnmpPoller:
     async def _recognise(self) -> Profile:
         wanted = self._device.profile
         if wanted != "auto":
-            return self._profiles[wanted].whole()
+            return self._profiles[wanted].loaded()
         profiles = list(self._profiles.values())
         found, answers = await recognise_device(self._client, profiles)
         if not found:
             text = answers.get(SYS_DESCR)
             shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
-            maybe = suspects(profiles, answers)
-            hint = f"; its name points to {maybe[0].profile}, none of whose objects answers" if maybe else ""
+            maybe = families_named_by_identity(profiles, answers)
+            hint = (
+                f"; its sysObjectID is that of profile {maybe[0].profile}, but it answers none of that profile's objects: "
+                "check the SNMP view of the credential, and that the equipment behind the card is on"
+                if maybe
+                else ""
+            )
             raise DeviceDecodeError(
                 f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
             )
-        return found[0].profile.whole()
+        return found[0].profile.loaded()
 
     async def _identify(self, profile: Profile) -> Identity:
         wanted = profile.identity
@@ -133,16 +145,23 @@ class SnmpPoller:
         return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
 
     async def _make_plan(self, profile: Profile) -> None:
+        # Order matters: cells and rows decide which series there are, the series which objects are asked for, and the first
+        # answers which of those the device has.
         rows: dict[str, list[str]] = {}
         instances = planning_instances(profile)
         cells: dict[str, RawValue] = await self._client.get(instances) if instances else {}
         walked: dict[str, dict[str, RawValue]] = {}
+        # Tables of one name add up their rows: a profile and the one it extends may both list them.
         for table in profile.tables:
             rows.setdefault(table.name, []).extend(await self._walk_table(table, cells, walked))
         plan = plan_device(profile, rows, cells, self._device.role)
+        # A profile that extends another overrides points of its base: there duplicates are intended.
         if plan.duplicates and not profile.extends:
             log.warning(
-                "device=%s profile=%s series claimed twice: %s", self._device.id, profile.profile, plan.duplicates[:3]
+                "device=%s profile=%s two points or rows give the same series, the first is used: %s",
+                self._device.id,
+                profile.profile,
+                plan.duplicates[:3],
             )
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
         known = await self._client.get([SYS_UPTIME, *wanted])
@@ -157,13 +176,14 @@ class SnmpPoller:
     async def _walk_table(
         self, table: Table, cells: dict[str, RawValue], walked: dict[str, dict[str, RawValue]]
     ) -> list[str]:
-        """Indexes of the table's rows; cells that planning needs go to `cells`. No column is walked twice."""
+        """Indexes of the table's rows. Cells that planning needs are added to `cells`; no column is walked twice."""
         indexes: dict[str, None] = {}
         for column in table.row_columns():
             if column not in walked:
                 walked[column] = await self._client.walk(column)
             indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
             cells.update(walked[column])
+        # A table without rows needs no labels.
         for column in planning_columns(table) if indexes else ():
             if column not in walked:
                 walked[column] = await self._client.walk(column)
@@ -171,6 +191,7 @@ class SnmpPoller:
         return list(indexes)
 
     async def _watch_uptime(self, raw: RawValue, profile: Profile, readings: Readings, now: float) -> None:
+        """Add the time of the last boot, and plan again after a reboot or when the plan has become old."""
         ticks = plain_number(raw)
         if ticks is None or not 0 <= ticks < TIMETICKS:
             return
@@ -178,18 +199,19 @@ class SnmpPoller:
         readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         rebooted = self._uptime_s is not None and uptime_s < self._uptime_s
         self._uptime_s = uptime_s
-        if rebooted or self._clock() - self._planned_at > REPLAN_S:
+        if rebooted or self._clock() - self._planned_at > REPLAN_AFTER_S:
             await self._make_plan(profile)
 
     async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
-        """Rows came or went. A marker that never rests has the tables walked once in a while, not with every poll."""
-        if value != self._marker and not 0 <= now - self._marked_at < MARKER_REST_S:
+        """Plan again when the profile's marker has changed: rows of its tables have come or gone."""
+        # A negative age means that the clock was set back; then the time of the last plan says nothing.
+        if value != self._marker and not 0 <= now - self._marked_at < MARKER_REPLAN_MIN_S:
             await self._make_plan(profile)
             self._marked_at = now
 
 
 class ModbusPoller:
-    """A `DevicePoller` over a `ModbusClient` that other units may share; the client belongs to whoever made it."""
+    """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units."""
 
     def __init__(self, device: Device, profile: Profile, client: ModbusClient) -> None:
         self._device = device
@@ -198,7 +220,7 @@ class ModbusPoller:
         self._plan = Plan({})
 
     async def open(self) -> Identified:
-        """See `DevicePoller.open`. Registers that the device refuses are found here and not asked again."""
+        """See `DevicePoller.open`. Registers that the device refuses are found here and not asked for again."""
         plan = plan_device(self._profile, {}, {}, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         absent: set[str] = set()
@@ -219,7 +241,7 @@ class ModbusPoller:
         return _identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
-        """See `DevicePoller.poll`. A block that is refused costs its own readings only, which say so."""
+        """See `DevicePoller.poll`. A refused block costs its own readings only; they are rejected as `refused`."""
         part = self._plan.classes.get(poll_class)
         if part is None:
             return Readings()
@@ -250,7 +272,10 @@ class ModbusPoller:
         }
 
     async def _absent_fields(self, block: Block) -> set[str]:
-        """Fields of a refused block that the device refuses one by one, too."""
+        """The fields of a refused block that the device also refuses when they are read alone.
+
+        Many devices refuse a whole block because of one register in it that the model does not have.
+        """
         absent: set[str] = set()
         for field in block.fields:
             alone = Field(field.ref, 0, field.words, field.kind, field.order)
@@ -282,7 +307,7 @@ class ModbusPoller:
 
 
 def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
-    """Fluid per loop: the profile's word, overridden by the configuration's."""
+    """Fluid per loop: from the profile, overridden by the configuration, which knows what was filled in."""
     fluids: dict[str, str] = {str(loop): fluid for loop, fluid in profile.coolant.items()}
     return fluids | {loop: coolant.fluid for loop, coolant in device.coolant.items()}
 
@@ -295,6 +320,7 @@ def _identified(device: Device, profile: Profile, identity: Identity, plan: Plan
 def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one flag, named at the only call
     if not has_uptime:
         return plan
+    # In class `slow`: a reboot is noticed within a minute, at one object per minute.
     slow = plan.classes.get("slow", ClassPlan(()))
     return Plan({**plan.classes, "slow": ClassPlan(slow.slots, (*slow.oids, SYS_UPTIME))}, plan.duplicates)
 

@@ -1,4 +1,8 @@
-"""Makes the poller of each device from the configuration, and shares Modbus links between units."""
+"""Makes the poller of each device from the configuration. Modbus units behind one address share a link.
+
+One factory serves an agent for life, reloads included: otherwise a reload would open a second connection to a gateway that may
+accept only one.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -13,12 +17,16 @@ from rackflow.errors import ConfigError
 if TYPE_CHECKING:
     from agent.snmp.pysnmp import PysnmpEngines
 
+# For SNMP; Modbus gets half. Chosen values that a device's configuration overrides: SNMP cards are slow when they are busy with their web
+# pages, and a Modbus unit that waits longer holds up all others on its link. With one retry a silent SNMP
+# device costs 4 s of its own task.
 DEFAULT_TIMEOUT_S = 2.0
+# Until the profile, which has its own limit, is known. See SnmpTarget.max_varbinds.
 DEFAULT_VARBINDS = 20
 
 
 class PollerFactory:
-    """Makes the poller of each device of one configuration. Modbus links are shared among all that it makes."""
+    """Makes pollers. All Modbus pollers of one factory share their links, all pysnmp pollers their engines."""
 
     def __init__(self, profiles: Mapping[str, Profile]) -> None:
         self.profiles = profiles
@@ -32,20 +40,20 @@ class PollerFactory:
         wrap_snmp: Callable[[SnmpClient], SnmpClient] = lambda client: client,
         wrap_modbus: Callable[[ModbusClient], ModbusClient] = lambda client: client,
     ) -> DevicePoller:
-        """The poller, not yet opened; `wrap_…` may put something between it and its client.
+        """The poller, not yet opened. `wrap_snmp` and `wrap_modbus` may put something between it and its client.
 
-        Raises ConfigError where the device names a profile that is not there or does not fit.
+        Raises ConfigError where the device's profile does not exist or is of another protocol.
         """
         check_profile(self.profiles, device)
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
-            return ModbusPoller(device, self.profiles[device.profile].whole(), wrap_modbus(link))
+            return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link))
         target = snmp_target(config, device)
-        client = self._slow_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
+        client = self._pysnmp_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
         return SnmpPoller(device, self.profiles, wrap_snmp(client))
 
-    def _slow_client(self, target: SnmpTarget) -> SnmpClient:
-        # The fallback engine takes a second to import; only those who ask for it pay.
+    def _pysnmp_client(self, target: SnmpTarget) -> SnmpClient:
+        # Imported here, because only those who ask for the fallback engine should pay for it: see agent/snmp/__init__.py.
         from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines  # noqa: PLC0415
 
         if self._engines is None:
@@ -54,7 +62,7 @@ class PollerFactory:
 
 
 def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
-    """Raises ConfigError where the device's profile is unknown or speaks another protocol."""
+    """Raises ConfigError where the device's profile is unknown or of another protocol."""
     if device.profile == "auto":
         return
     profile = profiles.get(device.profile)
@@ -69,7 +77,7 @@ def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
 
 
 def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
-    """The credential in the seam's words."""
+    """The credential as the SNMP engines take it."""
     if credential.version == "3":
         return SnmpUser(
             user=credential.user or "",
@@ -83,7 +91,7 @@ def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
 
 
 def snmp_target(config: AgentConfig, device: Device) -> SnmpTarget:
-    """Where and how to ask the device, as long as its profile is not known."""
+    """Where and how to ask the device while its profile is not known; the profile may change the object limit later."""
     return SnmpTarget(
         device=device.id,
         host=device.host or "",
@@ -96,7 +104,7 @@ def snmp_target(config: AgentConfig, device: Device) -> SnmpTarget:
 
 
 def modbus_target(device: Device, profiles: Mapping[str, Profile]) -> ModbusTarget:
-    """Where the device's Modbus link leads."""
+    """The Modbus link of the device."""
     return ModbusTarget(
         transport=device.transport,
         host=device.host or "",

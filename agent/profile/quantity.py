@@ -1,4 +1,8 @@
-"""Numbers in text, such as `232.6V` or `85 %`, with the unit that they are written in."""
+"""Reads numbers in text, such as `232.6V` or `85 %`, with the unit that they are written in.
+
+Some devices report measurements as text for people. A unit that is not known rejects the value; guessing would be wrong by powers
+of ten.
+"""
 
 import re
 
@@ -43,8 +47,12 @@ QUANTITY_UNITS: dict[str, str] = {
     "gpm": "gallon_per_minute",
     "m/s": "meter_per_second",
 }
-"""Unit words as devices write them, in lower case and without degree signs, to the wire unit."""
+"""Units as devices write them, in lower case and without degree signs, to the wire unit.
 
+Lower case loses the difference between m (milli) and M (mega): there is no megavolt or megaampere here.
+"""
+
+# A number with point or comma and exponent; then the unit, up to the next space, with one more word ("% RH", "deg C").
 _QUANTITY = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
 
 

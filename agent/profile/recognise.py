@@ -1,4 +1,8 @@
-"""Picks the profile that fits a device's answers, with its score and the reasons."""
+"""Picks the profile that fits a device's answers, with its score and the reasons.
+
+An object that only this family has decides. A sysObjectID alone is never trusted: management cards are shared between products and
+vendors, and many report the wrong one.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,15 +14,17 @@ SYS_DESCR = "1.3.6.1.2.1.1.1.0"
 SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 
+# Only the order matters. A probe that answers must outweigh a sysObjectID (10 plus the dots of its prefix, about 20) and a word of
+# sysDescr together, because cards often get those wrong. A profile's `priority` (-50 to 50) can overrule it: that is how generic
+# families such as UPS-MIB come last. Chosen values, held by the recordings of all families.
 PROBE_SCORE = 40
 PREFIX_SCORE = 10
 WORD_SCORE = 8
-"""A probe that answers counts more than a sysObjectID, which cards often get wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How well one profile fits, and why."""
+    """A profile that fits, with its score and the reasons, for people."""
 
     profile: Profile
     score: int
@@ -26,7 +32,7 @@ class Match:
 
 
 def probe_oids(profiles: Iterable[Profile]) -> list[str]:
-    """Every instance that recognition asks for."""
+    """Every instance that recognition may ask for."""
     oids = {SYS_DESCR: None, SYS_OBJECT_ID: None}
     for profile in profiles:
         if profile.protocol == "snmp":
@@ -34,44 +40,49 @@ def probe_oids(profiles: Iterable[Profile]) -> list[str]:
     return list(oids)
 
 
-def rounds(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[list[Profile]]:
-    """Whom to probe for first: families that sysObjectID names, then all others, those for want of better (priority < 0) included."""
+def probe_rounds(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[list[Profile]]:
+    """The families to probe for, in rounds: those that the sysObjectID names, then all others.
+
+    Generic families (priority < 0) are left to the second round even if named: the specific one must be tried with them.
+    """
     candidates = [profile for profile in profiles if profile.protocol == "snmp"]
     named = [profile for profile in candidates if _prefixes(profile, answers) and profile.recognise.priority >= 0]
     others = [profile for profile in candidates if profile not in named]
     return [each for each in (named, others) if each]
 
 
-def subtree_answer(subtree: str) -> str:
+def subtree_key(subtree: str) -> str:
     """The key under which `matches` finds whether a subtree holds anything."""
     return f"{subtree}.*"
 
 
-def roots(profiles: Iterable[Profile]) -> list[tuple[int, ...]]:
-    """Where recognition looks, in the order of a walk: subtrees, and what the instances that it asks for stand below."""
+def probe_roots(profiles: Iterable[Profile]) -> list[tuple[int, ...]]:
+    """The places where recognition looks, in the order of a walk: subtrees, and the parents of the probed instances."""
     found: set[tuple[int, ...]] = set()
     for profile in profiles:
         rules = profile.recognise
         if profile.protocol == "snmp":
-            found |= {numbers(oid)[:-1] for oid in (*rules.probes, *rules.refuse)} | set(map(numbers, rules.subtrees))
+            found |= {oid_parts(oid)[:-1] for oid in (*rules.probes, *rules.refuse)} | set(
+                map(oid_parts, rules.subtrees)
+            )
     return sorted(found)
 
 
-def numbers(oid: str) -> tuple[int, ...]:
+def oid_parts(oid: str) -> tuple[int, ...]:
     """An OID as numbers."""
     return tuple(map(int, oid.split(".")))
 
 
 def matches(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Match]:
-    """Profiles that fit, best first. What a family says must answer decides; a sysObjectID alone is not trusted."""
+    """Profiles that fit, best first; equal scores in the order of their names, so that the result never varies."""
     found = [match for profile in profiles if profile.protocol == "snmp" and (match := _match(profile, answers))]
     return sorted(found, key=lambda match: (-match.score, match.profile.profile))
 
 
-def suspects(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Profile]:
-    """Families that the device's name points to although none of their objects answers; the likeliest first.
+def families_named_by_identity(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Profile]:
+    """Families that the device's sysObjectID names although none of their objects answers; the likeliest first.
 
-    Good for a message to a person: a card whose UPS is off, or a view that hides the vendor's tree, looks like this.
+    For the error message: this is what a card looks like whose UPS is off, or whose SNMP view hides the vendor's tree.
     """
     found = []
     for profile in profiles:
@@ -93,16 +104,18 @@ def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
     object_id = answers.get(SYS_OBJECT_ID)
     if not isinstance(object_id, str):
         return []
+    # With dots at the end, so that 1.3.6.1.4.1.318 does not match 1.3.6.1.4.1.3180.
     return [prefix for prefix in profile.recognise.sysobjectid if f"{object_id}.".startswith(f"{prefix}.")]
 
 
 def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
     rules = profile.recognise
+    # For families whose objects another vendor's devices have, too: those are told by an object that this family never has.
     if any(answers.get(oid) is not None for oid in rules.refuse):
         return None
     score, reasons = rules.priority, []
     answered = [oid for oid in rules.probes if answers.get(oid) is not None]
-    answered += [subtree for subtree in rules.subtrees if subtree_answer(subtree) in answers]
+    answered += [subtree for subtree in rules.subtrees if subtree_key(subtree) in answers]
     if answered:
         score += PROBE_SCORE
         reasons.append(f"answers {answered[0]}")

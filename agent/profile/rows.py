@@ -1,4 +1,7 @@
-"""One row of a device's table, or the device as a whole: labels, conditions, units and scales from its cells."""
+"""Reads labels, conditions, units and scales from the cells of one table row, or of the device as a whole.
+
+All of it happens when the device is planned: a change of such a cell is noticed with the next plan, within the hour.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,20 +22,21 @@ from agent.profile.schema import (
 )
 from rackflow.series import clean_label
 
-MOST_DECIMALS = 18
-"""A cell with more is none that holds a scale (2147483647 means "unknown" on many devices), and the power would take hours."""
+# Most decimals that a scale can have: beyond, no 64-bit integer keeps a digit before the point. A cell with more holds no scale but
+# a sentinel such as 2147483647, and ten to that power would keep the agent busy for hours.
+MAX_DECIMALS = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`index` is dotted, empty for the device as a whole; `cells` hold what was read for planning; `role` is the user's word."""
+    """One row. `index` is dotted, empty for the device as a whole; `cells` holds what was read for planning; `role` is configured."""
 
     index: str
     cells: Mapping[str, RawValue]
     role: str | None
 
     def label(self, source: LabelSource) -> str | None:
-        """The label's value, or None where this row does not have it."""
+        """The label's value, or None where this row does not have it; a row without a label gives no series."""
         match source:
             case str():
                 return clean_label(source)
@@ -47,13 +51,15 @@ class Row:
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{self.index}")
                 text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                # A code or text that the map does not know gives no label, and the row no series: a label invented from a raw
+                # code would change its meaning with the next profile.
                 if source.map:
                     number = plain_number(value)
                     return source.map.get(text if number is None else int(number))
                 return None if value is None or not text.strip() else clean_label(text)
 
     def part(self, number: int) -> int | None:
-        """One part of the index, from 1 or from the end."""
+        """One part of the index, counted from 1, or from the end if negative; None where there is none."""
         parts = self.index.split(".") if self.index else []
         if not 1 <= abs(number) <= len(parts):
             return None
@@ -64,7 +70,7 @@ class Row:
         return self.cells.get(oid or (f"{column}.{self.index}" if self.index else f"{column}"))
 
     def holds(self, conditions: When | Sequence[When]) -> bool:
-        """Whether all conditions hold; a cell that is not there holds only `without` and those that are optional."""
+        """Whether all conditions hold. Of an absent cell only `without` and optional conditions hold."""
         return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
 
     def _holds(self, condition: When) -> bool:
@@ -87,7 +93,7 @@ class Row:
         return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
 
     def scale(self, source: Source) -> Fraction | None:
-        """What the cells that hold a scale say; 1 without any, None where the cell is missing or no scale at all."""
+        """The scale that a cell of the row gives; 1 if the profile names none, None where the cell holds no usable scale."""
         column = source.decimals or source.varscale
         if column is None:
             return Fraction(1)
@@ -95,9 +101,10 @@ class Row:
         if number is None:
             return None
         if source.decimals:
-            return Fraction(10) ** -int(number) if abs(number) <= MOST_DECIMALS else None
-        if abs(number) > 10**MOST_DECIMALS:
+            return Fraction(10) ** -int(number) if abs(number) <= MAX_DECIMALS else None
+        if abs(number) > 10**MAX_DECIMALS:
             return None
+        # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.
         return Fraction(1, -int(number)) if number < 0 else Fraction(int(number) or 1)
 
 
@@ -111,7 +118,7 @@ def _mapped(code: int, names: Mapping[int, str]) -> str | None:
 
 
 def planning_columns(table: Table) -> list[str]:
-    """Columns that must be walked beside those that list the rows: what labels, conditions, units and scales are read from."""
+    """Columns needed for planning beside those that list the rows: labels, conditions, units and scales are read from them."""
     labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
     flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
     wanted = {source.column for source in flat if isinstance(source, FromColumn)}
@@ -123,7 +130,7 @@ def planning_columns(table: Table) -> list[str]:
 
 
 def planning_instances(profile: Profile) -> list[str]:
-    """Instances that must be read to plan the device."""
+    """Single instances needed for planning: conditions, units and scales outside of tables."""
     wanted: dict[str, None] = {}
     for table, point in profile.all_points():
         conditions = [*_listed(point.when), *(_listed(table.when) if table else [])]

@@ -1,4 +1,7 @@
-"""The schema of a device family: what a profile may say, as strict models; what it means is in plan.py and normalise.py."""
+"""The schema of profiles, as strict models. What the keys mean is implemented in plan.py, rows.py and normalise.py.
+
+The keys are a contract with everybody who has profiles of their own: adding one is easy, removing or renaming one breaks files.
+"""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -19,11 +22,11 @@ DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env"
 
 
 Code = int | str
-"""What a cell holds: a number, or text that is compared whole, without regard to case."""
+"""The content of a cell: a number, or text that is compared as a whole and without regard to case."""
 
 
 OUTLET = "dcim_pdu_outlet_"
-"""What outlets measure: hundreds of series for one rack PDU, so a site asks for them by name."""
+"""Prefix of the metrics of single outlets. They are opt-in: one rack PDU with 42 outlets has four times the series with them."""
 
 
 class UnitBy(StrictModel):
@@ -43,6 +46,7 @@ class When(StrictModel):
 
     column: Oid | None = None
     oid: Oid | None = None
+    # Chosen; the shipped families use the first to fourth and the last three parts.
     index: Annotated[int, Field(ge=-8, le=8)] | None = None
     in_: Annotated[list[Code], Field(alias="in")] = []
     contains: list[str] = []
@@ -70,10 +74,13 @@ class Source(StrictModel):
     table: RegisterTable | None = None
     type: NumberType | None = None
     order: WordOrder | None = None
+    # For ascii, in registers; 125 is the most that one request can read.
     length: Annotated[int, Field(ge=1, le=125)] | None = None
     unit: str = ""
+    # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
     scale: Annotated[str, Field(coerce_numbers_to_str=True)] = "1"
     shift: int = 0
+    # None means the profile's default sentinels, [] none at all.
     absent: list[int] | None = None
     states: dict[int, str] = {}
     numbers: dict[int, float] = {}
@@ -100,7 +107,7 @@ class Source(StrictModel):
         return self
 
     def factor(self, unit: str) -> Fraction:
-        """What a raw number in that wire unit is multiplied by to be in the catalogue's base unit."""
+        """The exact factor from a raw number in this wire unit to the catalogue's base unit."""
         return Fraction(self.scale) * WIRE_UNITS[unit].factor
 
 
@@ -208,6 +215,7 @@ class Recognise(StrictModel):
     subtrees: list[Oid] = []
     refuse: list[Oid] = []
     registers: list[RegisterProbe] = []
+    # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
 
 
@@ -237,7 +245,10 @@ class ModbusLimits(StrictModel):
 
     table: RegisterTable = "holding"
     order: WordOrder = "big"
+    # The most that the specification allows (V1.1b3, 6.3): the answer has to fit a frame of 256 bytes.
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
+    # Reading 8 registers that nobody needs costs 16 bytes; another request costs 12 bytes and a round trip. Chosen value; devices that
+    # refuse unmapped registers need 0 and say so in their profile.
     max_gap: Annotated[int, Field(ge=0, le=124)] = 8
     pause_s: Annotated[float, Field(ge=0, le=5)] = 0.0
     unit: Annotated[int, Field(ge=0, le=255)] = 1
@@ -260,19 +271,24 @@ class Profile(StrictModel):
     marker: Oid | None = None
     coolant: dict[Literal["primary", "secondary"], str] = {}
     absent: list[int] = []
+    # See SnmpTarget.max_varbinds. The answer to 100 objects is about 2 kB and fragmented already; a chosen limit.
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
     points: list[Point] = []
     tables: list[Table] = []
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
 
-    def shelved(self, read: Callable[[], "Profile"]) -> "Profile":
-        """Without points and tables, nine tenths of its memory; `read` brings them back, once."""
+    def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
+        """A copy without points and tables, which take most of a profile's memory; `read` reads them again when asked for.
+
+        `_whole` is a private attribute because pydantic then keeps it out of schema, comparison and copies' validation.
+        """
         head = self.model_copy(update={"points": [], "tables": []})
+        # cache(): all devices of a family share one set of points.
         head._whole = cache(read)  # noqa: SLF001 - of its own class
         return head
 
-    def whole(self) -> "Profile":
-        """With its points and tables."""
+    def loaded(self) -> "Profile":
+        """The profile with its points and tables."""
         return self._whole() if self._whole else self
 
     def without_outlets(self) -> "Profile":

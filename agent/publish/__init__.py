@@ -1,4 +1,4 @@
-"""Publishing over MQTT: messages from the outbox, retained documents, and the connection under both."""
+"""Publishing over MQTT: the messages of the outbox and the retained documents, over one connection."""
 
 from agent.publish.publisher import Publisher
 

@@ -1,4 +1,7 @@
-"""The MQTT 5 connection: publishes within a window of unconfirmed messages, and tells what was confirmed."""
+"""One MQTT 5 connection of the agent: sends within a window of unconfirmed messages and reports what was confirmed.
+
+Only a PUBACK that means somebody received the message counts as a confirmation; everything else leaves it in the outbox.
+"""
 
 import asyncio
 import contextlib
@@ -12,101 +15,115 @@ from rackflow.process.broker import Broker
 from rackflow.process.mqtt import Callbacks, Limits, MqttConnection, ReasonCode, Will, refusal
 
 log = logging.getLogger(__name__)
+# How many messages may wait for their PUBACK. It bounds what is sent twice after a broken connection, and with a round trip of 50 ms
+# still lets 640 messages a second through. Chosen value; a broker may lower it (Receive Maximum in CONNACK).
 WINDOW = 32
-CONNECT_S = 5.0
-FAREWELL_S = 1.0
-FAREWELL = "farewell"
+# How long to wait until the broker has confirmed the status "offline" at a stop or a change of broker. Part of the 10 s that a stop
+# may take, see agent/run.py.
+OFFLINE_TIMEOUT_S = 1.0
+# Stands for the topic of that last message among what is in flight.
+OFFLINE_STATUS = "offline"
+# Room for everything in a PUBLISH packet beside its payload: the fixed header, the topic (at most some 200 characters) and the
+# packet identifier. Brokers limit the packet, not the payload.
 PACKET_OVERHEAD_BYTES = 256
 
-# Reason codes of MQTT 5 (2.4): what another try with other credentials may cure, and what no other try will.
+# Reason codes of MQTT 5 (section 2.4).
+# Bad user name or password, and not authorized: no try will succeed until somebody changes something.
 CREDENTIALS = frozenset({0x86, 0x87})
 NO_SUBSCRIBERS = 0x10
+# Topic name invalid, packet too large, payload format invalid: the broker will never take this message. It is dropped and counted,
+# because one that is tried for ever would hold up all behind it. Other refusals (quota, not authorized) may end, so they keep it.
 NEVER_ACCEPTED = {0x90: "refused", 0x95: "size", 0x99: "refused"}
 
 
 class Connection(MqttConnection):
-    """One connection: what is under way on it, and how much the broker lets be under way."""
+    """One connection, with the messages in flight on it and the limits that the broker sets."""
 
     def __init__(
         self,
         broker: Broker,
         client_id: str,
         will: tuple[str, bytes],
-        tally: Counters,
+        counters: Counters,
         on_confirmed: Callable[[int | str], None],
     ) -> None:
         super().__init__(
             broker,
             client_id,
-            Callbacks(opened=self._take_limits, confirmed=self._settle),
+            Callbacks(opened=self._on_connack, confirmed=self._on_puback),
             will=Will(*will),
-            # One more than is ever under way: the farewell is not held back.
+            # One more than `self.window` ever lets through, so that the status "offline" need not wait for a confirmation.
             window=WINDOW + 1,
         )
-        self._tally = tally
+        self._counters = counters
         self._on_confirmed = on_confirmed
         self.largest_bytes = MAX_PAYLOAD_BYTES
         self.window = asyncio.Semaphore(WINDOW)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.unheard = False
-        """The broker has thrown a message away because nobody subscribes to it: a collector's session is gone."""
-        self.under_way: dict[int, tuple[float, int | str]] = {}
-        """By message id, in order: when it was sent (monotonic), and the outbox's number or the retained topic."""
+        self.no_subscribers = False
+        """The broker has discarded a message because nobody subscribes to it: the session of the collector is gone."""
+        self.inflight: dict[int, tuple[float, int | str]] = {}
+        """By message id, oldest first: when it was sent (monotonic seconds), and the outbox's number or the retained topic."""
 
-    def _take_limits(self, limits: Limits) -> None:
+    def _on_connack(self, limits: Limits) -> None:
+        # A new semaphore is safe: this runs before anything of the connection is published. One place stays free for "offline".
         receive_maximum = limits.receive_maximum or WINDOW + 1
         self.window = asyncio.Semaphore(max(1, min(WINDOW, receive_maximum - 1)))
+        # 2^28 - 1 is the most an MQTT packet can have (2.1.4); our own limit is far below.
         packet_bytes = limits.packet_bytes or 2**28
         self.largest_bytes = min(MAX_PAYLOAD_BYTES, packet_bytes - PACKET_OVERHEAD_BYTES)
 
     async def watch_connection(self) -> None:
-        """Wait for the connection to break, and have `ended` say so."""
+        """Wait until the connection breaks, then complete `ended` with the reason."""
         self.end(f"connection lost: {await self.lost()}")
 
     def end(self, why: str) -> None:
+        """Complete `ended`, once: the first reason is the true one, the others follow from it."""
         if not self.ended.done():
             self.ended.set_result(why)
 
     def send(self, topic: str, payload: bytes, what: int | str, *, retain: bool) -> None:
-        """Hand a message to the socket. Whoever calls has taken a place in `window`."""
+        """Hand a message to the socket. The caller must have acquired `window`; the confirmation releases it."""
         mid, fault = self.publish(topic, payload, retain=retain)
-        self.under_way[mid] = (time.monotonic(), what)
+        self.inflight[mid] = (time.monotonic(), what)
         if fault:
             self.end(f"cannot send: {fault}")
 
-    def _settle(self, mid: int, reason_code: ReasonCode) -> None:
-        entry = self.under_way.pop(mid, None)
+    def _on_puback(self, mid: int, reason_code: ReasonCode) -> None:
+        entry = self.inflight.pop(mid, None)
         if entry is None:
             return
         self.window.release()
+        # Retained documents are exempt: the broker keeps those for subscribers to come.
         if reason_code.value == NO_SUBSCRIBERS and isinstance(entry[1], int):
-            self._tally.publish_failures["unheard"] += 1
-            self.unheard = True
+            self._counters.publish_failures["unheard"] += 1
+            self.no_subscribers = True
             return
         if not reason_code.is_failure:
             self._on_confirmed(entry[1])
             return
-        self._tally.publish_failures[NEVER_ACCEPTED.get(reason_code.value, "refused")] += 1
+        self._counters.publish_failures[NEVER_ACCEPTED.get(reason_code.value, "refused")] += 1
         if reason_code.value in NEVER_ACCEPTED:
-            log.error("broker drops message=%s reason=%s", entry[1], reason_code)
+            log.error("message=%s dropped, the broker will never accept it reason=%s", entry[1], reason_code)
             self._on_confirmed(entry[1])
         else:
-            self.end(f"the broker refuses to take messages ({reason_code}); allow this client to publish its topics")
+            self.end(f"the broker refuses messages ({reason_code}); allow this client to publish to its topics")
 
-    async def farewell(self, topic: str, payload: bytes) -> None:
-        """A connection that is ended from here leaves no will behind: a last retained message says the same."""
-        self.timeout_s = FAREWELL_S
+    async def publish_offline(self, topic: str, payload: bytes) -> None:
+        """Publish the last retained message. The broker only publishes the will of connections that end without a goodbye."""
+        # Also bounds the DISCONNECT that follows, which would otherwise wait for `broker.timeout_s`.
+        self.timeout_s = OFFLINE_TIMEOUT_S
         if not self.is_open:
             return
         done, others = asyncio.Event(), self._on_confirmed
-        self._on_confirmed = lambda what: done.set() if what == FAREWELL else others(what)
-        self.send(topic, payload, FAREWELL, retain=True)
-        with contextlib.suppress(TimeoutError):  # it was sent, and the connection is ended all the same
-            async with asyncio.timeout(FAREWELL_S):
+        self._on_confirmed = lambda what: done.set() if what == OFFLINE_STATUS else others(what)
+        self.send(topic, payload, OFFLINE_STATUS, retain=True)
+        with contextlib.suppress(TimeoutError):  # not confirmed in time; the connection ends all the same
+            async with asyncio.timeout(OFFLINE_TIMEOUT_S):
                 await done.wait()
 
 
 def refused_credentials(error: Exception) -> str:
-    """The broker's word for it where it refuses who we are, else empty."""
+    """The broker's reason where it refuses the credentials, otherwise empty."""
     code = refusal(error)
     return str(code) if code is not None and code.value in CREDENTIALS else ""

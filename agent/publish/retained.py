@@ -1,13 +1,17 @@
-"""Which documents the broker is to retain, and which of them it does not have yet."""
+"""Keeps the documents that the broker is to retain, and which of them it does not have yet.
+
+A broker may forget retained documents when it restarts, so all of them are published again on every connection.
+"""
 
 import asyncio
 
 
 class Retained:
-    """Documents by topic; an empty one clears its topic and is forgotten once that is confirmed."""
+    """Documents by topic. An empty document clears its topic; it is forgotten once the broker has confirmed that."""
 
     def __init__(self) -> None:
         self._documents: dict[str, bytes] = {}
+        # A dict as an ordered set: a document that changes while it waits keeps its turn and is sent once.
         self._unsent: dict[str, None] = {}
         self._changed = asyncio.Event()
 
@@ -16,17 +20,18 @@ class Retained:
         return len(self._unsent)
 
     def set(self, topic: str, payload: bytes) -> None:
+        """Have the broker retain this document instead of the one before."""
         self._documents[topic] = payload
         self._unsent[topic] = None
         self._changed.set()
 
-    def send_again(self) -> None:
-        """A new connection: all of them, in the order in which they were first set."""
+    def resend_all(self) -> None:
+        """On a new connection: send all documents, in the order in which they were first set (the agent's status first)."""
         self._unsent = dict.fromkeys(self._documents)
         self._changed.set()
 
     async def take(self) -> tuple[str, bytes]:
-        """The next topic to send and its present document; waits for one."""
+        """The next topic to send and its current document; waits until there is one."""
         while not self._unsent:
             self._changed.clear()
             await self._changed.wait()
@@ -35,6 +40,7 @@ class Retained:
         return topic, self._documents[topic]
 
     def confirmed(self, topic: str) -> None:
-        """The broker has it."""
+        """Note that the broker has the document."""
+        # A topic that has been set again since is still needed.
         if self._documents.get(topic) == b"" and topic not in self._unsent:
             del self._documents[topic]

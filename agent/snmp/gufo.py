@@ -1,8 +1,12 @@
 """SNMP polling over gufo_snmp.
 
-gufo_snmp 0.13.0 hides error-status and drops NULL (no public issue), so whatever an answer lacks is asked again in smaller
-parts before it counts as absent.
+gufo_snmp 0.13.0 hides the error-status of an answer and drops NULL values (no public issue for either). A short answer can
+therefore mean tooBig, noSuchName (v1), genErr or simply "not there". Objects missing from an answer are asked for again in
+smaller requests before they count as absent; an object wrongly counted as absent is not polled until the next plan.
 """
+
+# Why gufo_snmp although it hides so much: one core makes 25,000 GETs of 20 objects a second with it and 194 with pysnmp's
+# high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
 
 import asyncio
 import ipaddress
@@ -29,10 +33,14 @@ from rackflow.errors import (
 
 log = logging.getLogger(__name__)
 
-ROUNDS: Final = 3
-"""How often one try may send: garbage and stale engine times are answered at once, and the next round may do better."""
-ONE_BY_ONE: Final = 4
-"""So few missing objects are asked one at a time, the only way that tells NULL from absent."""
+# How often one try may send before its deadline. Garbage and a stale v3 engine time fail at once and long before the deadline, and
+# the next send usually works. Chosen value: the first send, one after the engine's clock was fetched again, and one for a stray
+# datagram. More would let a device that answers nothing but garbage draw a flood of requests within one deadline.
+SENDS_PER_TRY: Final = 3
+# Up to this many missing objects are asked for one at a time: only a single GET tells NULL from absent. Each costs a round trip,
+# so larger numbers are settled by one request that includes a known object, or by halving. Chosen value.
+MAX_SINGLE_GETS: Final = 4
+# iso.org, above everything a device may have.
 WHOLE_TREE: Final = "1.3"
 
 
@@ -70,40 +78,48 @@ class GufoClient(PortionedClient):
         missing = [oid for oid in oids if oid not in answer]
         if not missing and len(answer) == len(oids):
             return answer
+        # Only what was asked for counts: a faulty device may answer under other names.
         found = {oid: answer[oid] for oid in oids if oid in answer}
         if not found:
             self._refusals += 1
-        if len(missing) <= ONE_BY_ONE:
+        if len(missing) <= MAX_SINGLE_GETS:
             for oid in missing:
                 found.update(await self._request(self._get_one, oid))
-        elif oids[-1] not in found and not (found and await self._vouched_for(missing, found)):
+        # A last object that came shows that the answer was not cut short: then the missing ones are absent. Callers make use of
+        # this by asking for an object that they know to be there last.
+        elif oids[-1] not in found and not (found and await self._missing_confirmed(missing, found)):
             found.update(await self._get_halves(missing, refused=not found))
         return found
 
-    async def _vouched_for(self, missing: list[str], found: dict[str, SnmpValue]) -> bool:
-        # An object that was just there, asked behind the missing ones: if it comes again, the answer was
-        # neither refused nor cut short, and what it lacks is not there.
-        witness = next(iter(found))
-        again = await self._get_many([*missing, witness])
+    async def _missing_confirmed(self, missing: list[str], found: dict[str, SnmpValue]) -> bool:
+        # Ask once more, with an object that was just there behind the missing ones. If it comes again, this answer was neither
+        # refused nor cut short, so what it lacks is absent. One request instead of the log2(n) rounds of halving.
+        known = next(iter(found))
+        again = await self._get_many([*missing, known])
         found.update((oid, again[oid]) for oid in missing if oid in again)
-        return witness in again
+        return known in again
 
     async def _get_halves(self, oids: list[str], *, refused: bool) -> dict[str, SnmpValue]:
         middle = len(oids) // 2
         refusals = self._refusals
         found = await self._get_chunk(oids[:middle]) | await self._get_chunk(oids[middle:])
         if refused and self._refusals == refusals and found:
-            # Refused together, answered apart: it was the size.
+            # The whole was refused and neither half was: it was the size, not an object.
             self._varbinds = len(oids) - middle
-            log.info("device=%s takes fewer objects at a time: %d", self._target.device, self._varbinds)
+            log.info(
+                "device=%s refuses larger requests, asking for at most %d objects at a time from now on",
+                self._target.device,
+                self._varbinds,
+            )
         return found
 
     async def _get_many(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         try:
             answer = await self._request(SnmpSession.get_many, oids)
-        except SnmpEncodeError as error:  # longer than gufo_snmp's buffer
+        except SnmpEncodeError as error:
+            # The request does not fit gufo_snmp's send buffer. Treated like a refusal, so that the caller halves it.
             if len(oids) == 1:
-                raise self._error(DeviceProtocolError, f"cannot be asked for {oids[0]}: {error}") from error
+                raise self._error(DeviceProtocolError, f"cannot encode a request for {oids[0]}: {error}") from error
             return {}
         for oid, value in answer.items():
             if type(value) is bytes and value[:3] == OPAQUE_FLOAT:
@@ -115,18 +131,19 @@ class GufoClient(PortionedClient):
             value = await session.get(oid)
         except NoSuchInstance:
             return {}
-        # v1 says noSuchName by sending the request's own NULL back (RFC 1157, 4.1.2), and gufo_snmp hides the error-status.
+        # A v1 agent says noSuchName by sending the request's own NULL back (RFC 1157, 4.1.2); as gufo_snmp hides the error-status,
+        # that looks like an object whose value is NULL. Absent is far more frequent.
         return {} if value is None and self._version is SnmpVersion.v1 else {oid: plain(value)}
 
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
         session = await self._request(_session_itself, None)
-        # A walk yields what is below its root only: asked from one root and taken by a wider one, an answer may come from
-        # anywhere in the tree.
+        # A gufo_snmp walk yields only what lies below its root. Sending with the narrow root and receiving with the widest lets
+        # the answer come from anywhere behind `oid`.
         row = await self._request(_one_getnext, (session.getnext(oid), session.getnext(WHOLE_TREE)))
         return (row[0], plain(row[1])) if row else None
 
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows, and whether the device could not answer for so many at once; then they are not all."""
+        """Rows below `oid`, and True where the device could not answer for `_repetitions` rows at once (the rows are incomplete)."""
         session = await self._request(_session_itself, None)
         single = self._repetitions == 1 or self._version is SnmpVersion.v1
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
@@ -138,13 +155,16 @@ class GufoClient(PortionedClient):
             except DeviceTimeout:
                 if single:
                     raise
-                await self._request(_one_getnext, (rows, rows))  # silent to this, too, and it is no matter of size
+                # Some cards drop a GETBULK that is too large for them. If a GETNEXT is not answered either, the device is
+                # silent whatever the size, and this raises DeviceTimeout.
+                await self._request(_one_getnext, (rows, rows))
                 return found, True
             if row is None:
-                # The end of the MIB and a refused GETBULK look the same; one GETNEXT from here tells them apart.
+                # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
                 return found, not single and await self._request(_one_getnext, (rows, rows)) is not None
             position = tuple(map(int, row[0].split(".")))
             if position <= last:
+                # A broken agent that returns to earlier rows would keep the walk going for ever.
                 log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row[0])
                 break
             last = position
@@ -157,45 +177,50 @@ class GufoClient(PortionedClient):
                 async with asyncio.timeout(self._target.timeout_s):
                     return await self._try(call, argument)
             except TimeoutError as error:
-                # A device that has restarted is silent to an engine time from before; only a new session gets through.
+                # A v3 device that has restarted or was exchanged may stay silent to the engine id and time of before. Only a new
+                # session fetches them again.
                 self._session = None
                 if not left:
                     raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
             except SnmpEncodeError:
                 raise
             except BaseException:
-                # Cancelled by a shorter deadline, or failed: either way the next request starts afresh.
+                # Failed, or cancelled by the caller's shorter deadline: a late answer may still be in the socket, so the next
+                # request gets a new one.
                 self._session = None
                 raise
         raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
 
     async def _try(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
         """One try within its caller's deadline. Raises SnmpEncodeError, and DeviceError but not DeviceTimeout."""
-        for left in reversed(range(ROUNDS)):
+        for left in reversed(range(SENDS_PER_TRY)):
             try:
                 return await call(self._session or await self._open(), argument)
             except (SnmpDecodeError, SnmpAuthError) as error:
                 if not left:
                     raise self._wrong(error) from error
                 if isinstance(error, SnmpAuthError):
-                    # Perhaps only the engine's clock, which gufo_snmp 0.13.0 lets stand still between requests, is too far off.
+                    # Not necessarily wrong keys: gufo_snmp 0.13.0 does not advance the engine's time between requests (no public
+                    # issue), so it may merely be outside the 150 s window of RFC 3414. A new session fetches it again.
                     self._session = None
             except OSError as error:
-                # gufo_snmp 0.13.0 makes a TimeoutError of what ICMP says; its cause tells "connection refused".
+                # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
                 text = f"{self._target.host}:{self._target.port}: {error.__cause__ or error}"
                 raise self._error(DeviceUnreachable, text) from error
             except BaseException as error:
                 if not _is_panic(error):
                     raise
-                raise self._error(DeviceProtocolError, "answers with a malformed list of values") from error
-        raise AssertionError(ROUNDS)  # pragma: no cover - the loop returns or raises
+                raise self._error(DeviceProtocolError, "sent a malformed list of values") from error
+        raise AssertionError(SENDS_PER_TRY)  # pragma: no cover - the loop returns or raises
 
     def _wrong(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
         if isinstance(error, SnmpDecodeError):
-            return self._error(DeviceProtocolError, f"answers what is no SNMP: {error}")
+            return self._error(DeviceProtocolError, f"sent something that is not SNMP: {error}")
         if self._user is None:
-            return self._error(DeviceProtocolError, "answers with a report, which only v3 knows")
-        return self._error(DeviceAuthError, "refuses the user, the keys or the security level")
+            return self._error(DeviceProtocolError, "sent a report, which only SNMPv3 has, to a v1 or v2c request")
+        return self._error(
+            DeviceAuthError, "refuses the SNMPv3 user, keys or security level; check the device's credential"
+        )
 
     async def _open(self) -> SnmpSession:
         credential = self._target.credential
@@ -205,7 +230,8 @@ class GufoClient(PortionedClient):
             community="" if isinstance(credential, SnmpUser) else credential.community,
             user=self._user,
             version=self._version,
-            # The deadline is `_request`'s: that of gufo_snmp 0.13.0 starts anew with every stray datagram, and costs more.
+            # `_request` keeps the deadline. gufo_snmp 0.13.0's own starts again with every stray datagram, so a noisy peer could
+            # hold a request open for ever; and it costs more CPU.
             timeout=None,  # type: ignore[arg-type]
         )
         await session.refresh()
@@ -223,9 +249,9 @@ class GufoClient(PortionedClient):
 
 
 def user_of(device: str, credential: SnmpUser) -> User:
-    """Raises ConfigError for what gufo_snmp cannot do."""
+    """The gufo_snmp user of a v3 credential. Raises ConfigError for what gufo_snmp cannot do."""
     if credential.context:
-        raise ConfigError(f"device {device!r}: SNMP contexts need `engine: pysnmp`")
+        raise ConfigError(f"device {device!r}: SNMP contexts need `engine: pysnmp`; set it for this device")
     if credential.priv and not credential.auth:
         raise ConfigError(f"device {device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
     return User(
@@ -236,7 +262,7 @@ def user_of(device: str, credential: SnmpUser) -> User:
 
 
 async def resolve(host: str, port: int) -> str:
-    """Address of a host, IPv4 if it has one, looked up off the loop. Raises OSError."""
+    """Address of a host, IPv4 if it has one (a choice; the others are not tried). Raises OSError."""
     with suppress(ValueError):  # not a literal address: a name to look up
         return str(ipaddress.ip_address(host))
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
@@ -244,7 +270,7 @@ async def resolve(host: str, port: int) -> str:
 
 
 def plain(value: SnmpValue) -> SnmpValue:
-    """net-snmp's Opaque float (0x9f78 inside Opaque), which gufo_snmp 0.13.0 leaves as bytes, as a float; the rest as it is."""
+    """Decode net-snmp's Opaque float, which gufo_snmp 0.13.0 leaves as bytes; any other value is returned as it is."""
     return octets_or_float(value) if isinstance(value, bytes) else value
 
 
@@ -253,12 +279,12 @@ async def _next_row(_: SnmpSession, rows: AsyncIterator[Row]) -> Row | None:
 
 
 async def _one_getnext(session: SnmpSession, walks: tuple[AsyncIterator[Row], AsyncIterator[Row]]) -> Row | None:
-    """One GETNEXT from where the first walk has got to; None where the answer is not below the second walk's root.
+    """One GETNEXT from the position of the first walk; None where the answer is not below the root of the second.
 
-    The one place that uses private attributes of gufo_snmp, since it has no public way to start a GETNEXT inside a subtree
-    (0.13.0; no public issue). Both ways around it are dearer: walking by GETNEXT alone costs a request for each row, and a
-    GETNEXT over pysnmp two orders of magnitude more CPU. pyproject.toml keeps gufo_snmp below 0.14, and
-    `tests/rackflow/test_libraries.py` fails first where one of them has moved.
+    This is the only place that uses private attributes of gufo_snmp: 0.13.0 has no public way to start a GETNEXT inside a
+    subtree (no public issue). The two ways around it cost more: walking by GETNEXT alone takes one request per row, and a
+    GETNEXT over pysnmp takes a hundred times the CPU. pyproject.toml keeps gufo_snmp below 0.14, and
+    `tests/rackflow/test_libraries.py` fails when one of the attributes is gone.
     """
     asked, taken = (walk._ctx for walk in walks)  # type: ignore[attr-defined]  # noqa: SLF001
     sock = session._sock  # noqa: SLF001
@@ -274,5 +300,9 @@ async def _session_itself(session: SnmpSession, _: None) -> SnmpSession:
 
 
 def _is_panic(error: BaseException) -> bool:
-    """gufo_snmp 0.13.0 panics over a malformed list of values (no public issue); PyO3 makes a BaseException of it."""
+    """Whether this is a panic of gufo_snmp's Rust code.
+
+    0.13.0 panics on a malformed list of values (no public issue). PyO3 raises that as a BaseException, which would end the agent,
+    and offers no class to import, hence the comparison by name.
+    """
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")

@@ -1,4 +1,8 @@
-"""Asks for any number of objects in portions that the device takes; shared by the engines."""
+"""Splits requests for many objects into portions that the device can answer; shared by both engines.
+
+A device's limits (objects per GET, rows per GETBULK) are found by refusals and remembered for the life of the client, so the
+cost of finding them is paid once and not with every poll.
+"""
 
 import asyncio
 import logging
@@ -11,14 +15,16 @@ from agent.snmp.seam import SnmpTarget, SnmpValue
 
 log = logging.getLogger(__name__)
 
+# How net-snmp writes a float inside an Opaque: tag 0x9f78 and length 4. No RFC defines it; NET-SNMP-TC describes it.
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
 
 
 class PortionedClient(ABC):
-    """An `SnmpClient` but for what one request is. What a device takes at a time is found out once and remembered."""
+    """The part of an `SnmpClient` that does not depend on the engine. Subclasses say how one request is made."""
 
     def __init__(self, target: SnmpTarget) -> None:
         self._target = target
+        # One request at a time. Management cards are slow, and one that drops a second request in flight looks like a timeout.
         self._lock = asyncio.Lock()
         self._varbinds = target.max_varbinds
         self._repetitions = target.max_repetitions
@@ -29,6 +35,7 @@ class PortionedClient(ABC):
             if 0 < len(oids) <= self._varbinds:
                 return await self._get_chunk(oids)
             found: dict[str, SnmpValue] = {}
+            # Not range(): `_get_chunk` may lower `_varbinds`, and the portions after it must be smaller.
             done = 0
             while done < len(oids):
                 chunk = oids[done : done + self._varbinds]
@@ -40,19 +47,23 @@ class PortionedClient(ABC):
         """See `SnmpClient.walk`. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
             while True:
-                found, overtaxed = await self._walk_rows(oid, limit)
-                if not overtaxed:
+                found, too_many = await self._walk_rows(oid, limit)
+                if not too_many:
                     return found
                 self._repetitions = max(1, self._repetitions // 2)
-                log.info("device=%s takes fewer rows at a time: %d", self._target.device, self._repetitions)
+                log.info(
+                    "device=%s cannot answer large GETBULK requests, asking for %d rows at a time from now on",
+                    self._target.device,
+                    self._repetitions,
+                )
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.following`. Over gufo_snmp, v1 says nothing behind an instance that is NULL."""
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.get_next`. Over gufo_snmp and v1, None where the next instance is NULL, whatever lies behind it."""
         async with self._lock:
             return await self._next_instance(oid)
 
-    def limit(self, objects: int) -> None:
-        """See `SnmpClient.limit`."""
+    def set_max_varbinds(self, objects: int) -> None:
+        """See `SnmpClient.set_max_varbinds`."""
         self._varbinds = objects
 
     @abstractmethod
@@ -61,15 +72,15 @@ class PortionedClient(ABC):
 
     @abstractmethod
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """One portion, split further where the device answers less than was asked. May lower `_varbinds`."""
+        """One portion, split further where the device answers with less than was asked for. May lower `_varbinds`."""
 
     @abstractmethod
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows, and whether the device could not answer for `_repetitions` at once; then they are not all."""
+        """Rows, and True where the device could not answer for `_repetitions` at once (the rows are then incomplete)."""
 
 
 def octets_or_float(octets: bytes) -> bytes | float:
-    """net-snmp's Opaque float (0x9f78 inside Opaque) as a float, anything else as it is."""
+    """Decode net-snmp's Opaque float; any other octets are returned as they are."""
     if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
         return float(struct.unpack(">f", octets[3:])[0])
     return octets

@@ -1,7 +1,8 @@
-"""What the poller needs of an SNMP engine: requests by OID, answers as plain values.
+"""The interface between the poller and an SNMP engine: requests by OID, answers as plain Python values.
 
-An object that the device does not have is missing from an answer; everything else that goes wrong is a `DeviceError`.
-Engines must tell the two apart: an answer that lacks what was asked is split and asked again before an object counts as absent.
+An object that the device does not have is left out of the answer; everything else that goes wrong raises a `DeviceError`. An
+engine must not confuse the two: the poller stops asking for an object that is absent at planning, so an object lost to a tooBig
+answer would be missing for an hour. An answer with objects missing is split and asked again first.
 """
 
 from collections.abc import Sequence
@@ -16,19 +17,19 @@ class SnmpClient(Protocol):
     """One SNMP device. OIDs are dotted without a leading dot; one request is outstanding at a time."""
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """Instances that the device has; those it has not (noSuchInstance, noSuchName) are left out.
+        """Values of the instances that the device has; absent ones (noSuchInstance, noSuchName) are left out.
 
-        Splits on its own when the device answers tooBig or less than was asked. Raises DeviceError.
+        Splits the request by itself when the device answers tooBig or with less than was asked for. Raises DeviceError.
         """
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """Every instance below `oid`, at most `limit`; GETBULK, or GETNEXT for v1. Raises DeviceError."""
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """The first instance behind `oid` in the whole of the device's tree; None where nothing comes. Raises DeviceError."""
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """The first instance behind `oid` anywhere in the device's tree, or None at its end. Raises DeviceError."""
 
-    def limit(self, objects: int) -> None:
-        """Ask for at most so many objects at a time from now on."""
+    def set_max_varbinds(self, objects: int) -> None:
+        """Ask for at most this many objects in one request from now on."""
 
     async def close(self) -> None:
         """Free the socket; the client is not used again."""
@@ -56,7 +57,7 @@ class SnmpUser:
 
 @dataclass(frozen=True, slots=True)
 class SnmpTarget:
-    """Where and how to ask one SNMP device. `timeout_s` is per request, `retries` are further tries of it."""
+    """Where and how to ask one SNMP device. `timeout_s` is per try, `retries` the number of further tries."""
 
     device: str
     host: str
@@ -64,5 +65,8 @@ class SnmpTarget:
     credential: SnmpCommunity | SnmpUser
     timeout_s: float = 2.0
     retries: int = 1
+    # Chosen: 20 numbers of a vendor's tree make a message of about 500 bytes, near the 484 that RFC 3417, 3.2 obliges every device
+    # to take and far from the 1,472 that fit one Ethernet frame. More per request saves round trips, but a card that cannot take
+    # it must be found out by refusals first; a profile raises or lowers it for its family.
     max_varbinds: int = 20
     max_repetitions: int = 20

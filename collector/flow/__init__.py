@@ -1,16 +1,17 @@
 """The junction of the data path: one received message goes to latest values, the store and the ledger, then is acknowledged.
 
-The order is the promise: points durable, then ledger durable, then acknowledged. The packages that it joins do not know each other.
+The order is what loses nothing: points durable, then ledger durable, then acknowledged. `writer.py` keeps it. The packages that
+are joined here do not know each other.
 """
 
-from collector.flow.ingest import Ingest, Terms
+from collector.flow.ingest import Ingest, IngestSettings
 from collector.flow.spill import Spill
 from collector.flow.writer import Flush, Writer
 
 __all__ = [
     "Flush",
     "Ingest",
+    "IngestSettings",
     "Spill",
-    "Terms",
     "Writer",
 ]

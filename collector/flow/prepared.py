@@ -1,4 +1,4 @@
-"""What one message comes to before it is stored: its points, and what ledger and poll counts note once they are durable."""
+"""What one message comes to before it is stored: its points, and what is recorded once they are durable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,18 +9,23 @@ from collector.receive import Polled
 
 @dataclass(frozen=True, slots=True)
 class PreparedMessage:
-    """What a message came to: lines to store, and what ledger and books are to note once they are stored.
+    """A message's lines for the store, and what the ledger and the poll counts record once these are durable.
 
-    `placed_ms` is the time that it was given because its own cannot be; to come to the same points again, it must be kept.
+    `substitute_ms` is the time that the points have because the message's own is impossible; None for all others. It is
+    chosen when the message is received, so it must be kept with the message: prepared anew, the points would have another.
     """
 
     lines: Sequence[str] = ()
     note: Entry | Statement | None = None
-    placed_ms: int | None = None
+    substitute_ms: int | None = None
     poll: Polled | None = None
 
-    def judged(self, refused: set[str]) -> Entry | Statement | None:
-        """What the ledger is to note: a message of which the store refused every point is dead, not stored."""
+    def ledger_note(self, refused: set[str]) -> Entry | Statement | None:
+        """What the ledger records, given the lines that the store refused for good.
+
+        A message of which the store refused every point is dead, not stored. One that lost only some is stored: the others
+        are there, and each refused point is in the dead-letter file.
+        """
         if isinstance(self.note, Entry) and self.lines and refused.issuperset(self.lines):
             return replace(self.note, dead="store")
         return self.note

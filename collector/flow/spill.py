@@ -1,4 +1,8 @@
-"""The collector's own outbox: messages wait on disk while the store is away, and are stored once it works again."""
+"""The collector's own outbox: messages wait on disk while the store is away, and are stored once it works again.
+
+Why not leave them to the broker: what is not acknowledged blocks the session at `ReceiveMaximum`, so /metrics and derived
+figures would stand still during an outage of the database. So messages are put on disk, acknowledged, and shown.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,13 +15,16 @@ from collector.receive import Delivery
 from collector.store import Persistence
 from rackflow.outbox import DiskOutbox, Limits, Message, OutboxStats
 
+# How long a write to the store waits for more held messages. The backlog comes at a bounded rate, so without it each write
+# would have one message.
 GATHER_S = 0.2
+# An acknowledged message must never be evicted: nobody else has it any more. At its own limit `Spill` takes no more messages
+# instead, and the broker keeps them.
 UNBOUNDED = Limits(2**60, 100 * 365 * 86400.0)
-"""What was acknowledged is not evicted: beyond the limit nothing more is taken, and the broker keeps it."""
 
 
 class Spill:
-    """Keeps deliveries on disk while the store is away. `open` it, `run` it in a task, `close` it."""
+    """Keeps deliveries on disk while the store is away. `open` it, `drain` it in a task, `close` it."""
 
     def __init__(self, path: Path, epoch: str, limit_bytes: int, backlog_per_s: float) -> None:
         self._outbox = DiskOutbox(path, epoch, UNBOUNDED, backlog_per_s)
@@ -30,23 +37,24 @@ class Spill:
         self._keeping = asyncio.create_task(self._outbox.run(), name="collector-outbox")
 
     async def close(self) -> None:
-        """Leave what is left on disk."""
+        """Close the file. What was not drained stays in it for the next start."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
             await self._outbox.close()
 
     def stats(self) -> OutboxStats:
-        """What is held, and how much of it there may be."""
+        """What is held, and the limit in bytes."""
         return replace(self._outbox.stats(), limit_bytes=self._limit_bytes)
 
     async def keep(self, deliveries: Sequence[Delivery]) -> bool:
-        """Whether they are on disk now; if not, none of them may be acknowledged."""
+        """Put deliveries on disk. False where that failed or there is no room: then none of them may be acknowledged."""
         if self.stats().size_bytes >= self._limit_bytes:
             return False
         keys = [self._put(each) for each in deliveries]
         if await self._outbox.saved(keys[-1]):
             return True
+        # The broker still has them and sends them again: what is in memory now would be a second copy.
         for key in keys:
             self._outbox.done(key)
         return False
@@ -55,26 +63,30 @@ class Spill:
         self,
         persistence: Persistence,
         ledger: LedgerFile,
-        again: Callable[[Delivery], PreparedMessage],
+        reprocess: Callable[[Delivery], PreparedMessage],
         most_lines: int,
     ) -> None:
-        """Until stopped: store what is held, as far as the store takes it."""
+        """Store what is held, until stopped.
+
+        The same order as for live messages: store, ledger, and only then delete from disk. A kill in between leaves the
+        message on disk and in the store; `_unstored` asks the ledger before it is written again.
+        """
         while True:
             held = [await self._outbox.take()]
-            taken = [again(_delivery(held[0]))]
-            count = len(taken[0].lines)
+            prepared = [reprocess(_delivery(held[0]))]
+            count = len(prepared[0].lines)
             try:
                 async with asyncio.timeout(GATHER_S):
                     while count < most_lines:
                         held.append(await self._outbox.take())
-                        taken.append(again(_delivery(held[-1])))
-                        count += len(taken[-1].lines)
+                        prepared.append(reprocess(_delivery(held[-1])))
+                        count += len(prepared[-1].lines)
             except TimeoutError:
                 pass
             refused = set[str]()
-            if await persistence.store(await _news(taken, ledger), refused) != "stored":
+            if await persistence.store(await _unstored(prepared, ledger), refused) != "stored":
                 return
-            if not await ledger.enter([note for each in taken if (note := each.judged(refused)) is not None]):
+            if not await ledger.record([note for each in prepared if (note := each.ledger_note(refused)) is not None]):
                 return
             for message in held:
                 self._outbox.done(message.key)
@@ -83,12 +95,16 @@ class Spill:
         return self._outbox.put(delivery.topic, lambda _: delivery.payload, delivery.wall_ms)
 
 
-async def _news(taken: Sequence[PreparedMessage], ledger: LedgerFile) -> list[str]:
-    """Lines of what is not stored yet: what waited here may have come once more, and have been stored from there."""
-    entries = [each.note for each in taken if isinstance(each.note, Entry) and not each.note.dead]
-    fresh = await ledger.fresh(entries)
-    known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
-    return [line for each in taken if id(each.note) not in known for line in each.lines]
+async def _unstored(prepared: Sequence[PreparedMessage], ledger: LedgerFile) -> list[str]:
+    """Lines of the messages that are not stored yet.
+
+    The same message may have arrived a second time, and have been stored then. Writing it again would not be idempotent where
+    its time is impossible: each arrival has a substitute time of its own.
+    """
+    entries = [each.note for each in prepared if isinstance(each.note, Entry) and not each.note.dead]
+    are_new = await ledger.are_new(entries)
+    known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
+    return [line for each in prepared if id(each.note) not in known for line in each.lines]
 
 
 def _delivery(message: Message) -> Delivery:

@@ -1,6 +1,8 @@
-"""Stores messages in batches, enters them in the ledger, then acknowledges them, in order.
+"""Stores messages in batches, records them in the ledger, then acknowledges them, in that order.
 
-The order is the promise about loss: an acknowledged message is in the store or on the collector's disk, and in the ledger.
+The order is what loses nothing: an acknowledged message is in the store or on the collector's disk, and in the ledger. What a
+kill costs: after the store and before the ledger, the message comes again and is written to the same points once more; after
+the ledger and before the acknowledgement, it comes again and is recognised. Neither loses or doubles anything.
 """
 
 import asyncio
@@ -17,8 +19,9 @@ from collector.receive import Delivery, Polled
 from collector.store import Persistence, wait
 
 log = logging.getLogger(__name__)
+# How long the store may fail before messages are put on disk: a restart of a container or one slow compaction passes by itself
+# and costs no disk write. Longer would make /metrics stand still, because the broker's window fills up.
 PATIENCE_S = 2.0
-"""How long the store may fail before what waits for it is put on disk."""
 
 Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
 Count = Callable[[Iterable[Polled]], None]
@@ -26,32 +29,36 @@ Count = Callable[[Iterable[Polled]], None]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One message and what must be durable before it may be acknowledged; derived points have no message."""
+    """One message and what must be durable before it may be acknowledged. Derived points have no delivery."""
 
     delivery: Delivery | None
-    taken: PreparedMessage
+    prepared: PreparedMessage
 
     @property
-    def is_misplaced(self) -> bool:
-        """Whether its time is that of receipt, which has to be on disk before its points are in the store."""
-        return self.delivery is not None and self.taken.placed_ms is not None
+    def has_substitute_time(self) -> bool:
+        """Whether its points have a substitute time, which has to be on disk before the points are in the store.
+
+        If the collector were killed between storing and acknowledging, the message would come again with a new receipt time
+        and be stored as a second point. On disk, the first substitute time survives.
+        """
+        return self.delivery is not None and self.prepared.substitute_ms is not None
 
     def received(self) -> Delivery:
-        """The delivery, with the time that its points were given."""
-        delivery, placed_ms = self.delivery, self.taken.placed_ms
+        """The delivery, received at the time that its points were given."""
+        delivery, substitute_ms = self.delivery, self.prepared.substitute_ms
         if delivery is None:
             raise ValueError("derived points were not received")
-        return delivery if placed_ms is None else replace(delivery, wall_s=placed_ms / 1000)
+        return delivery if substitute_ms is None else replace(delivery, wall_s=substitute_ms / 1000)
 
     @property
     def is_kept(self) -> bool:
-        """Whether it goes to disk while the store is away."""
-        return self.delivery is not None and bool(self.taken.lines)
+        """Whether it goes to disk while the store is away. Derived points do not: they are calculated anew."""
+        return self.delivery is not None and bool(self.prepared.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """When to write: at `lines` points or `after_s` seconds; `messages` bounds what may wait, then putting waits."""
+    """When to write: at `lines` points, or after `after_s` seconds. `messages` bounds what may wait; beyond it `put` waits."""
 
     lines: int
     after_s: float
@@ -59,9 +66,9 @@ class Flush:
 
 
 class Writer:
-    """Batches, has it written or else kept on disk, acknowledges. One task runs it. `keep` is None where no disk is given.
+    """Batches messages, has them stored or else kept on disk, then acknowledges them. One task runs it.
 
-    `count` is told the polls that are durable, each once.
+    `keep` puts deliveries on disk; None where no outbox is configured. `count` is given each durable poll, once.
     """
 
     def __init__(
@@ -88,22 +95,25 @@ class Writer:
         self._space.set()
         self._stopping = persistence.stopping
 
-    async def put(self, delivery: Delivery, taken: PreparedMessage) -> None:
-        """Hand over one message; waits while too many wait already."""
+    async def put(self, delivery: Delivery, prepared: PreparedMessage) -> None:
+        """Hand over one message. Waits while too many are pending, which stops receiving: the broker is the buffer then."""
         while len(self._pending) >= self._flush.messages:
             self._space.clear()
             await self._space.wait()
-        self._add(delivery, taken)
+        self._add(delivery, prepared)
 
-    def _add(self, delivery: Delivery | None, taken: PreparedMessage) -> None:
-        self._pending.append(Pending(delivery, taken))
-        self._tally.points_waiting += len(taken.lines)
+    def _add(self, delivery: Delivery | None, prepared: PreparedMessage) -> None:
+        self._pending.append(Pending(delivery, prepared))
+        self._tally.points_waiting += len(prepared.lines)
         self._some.set()
         if self._tally.points_waiting >= self._flush.lines:
             self._full.set()
 
     def offer(self, make_lines: Callable[[], Sequence[str]]) -> None:
-        """Take points that nobody waits for: dropped and counted while the store fails or too many wait already."""
+        """Hand over derived points. While the store fails or many messages are pending they are dropped and counted.
+
+        They must never delay or displace telemetry; half of the room stays free for it.
+        """
         if self._persistence.fault is not None or len(self._pending) >= self._flush.messages // 2:
             self._tally.write_failures["derived"] += 1
             return
@@ -112,14 +122,14 @@ class Writer:
             self._add(None, PreparedMessage(lines[start : start + self._flush.lines]))
 
     def stop(self) -> None:
-        """Write what is there at once, without trying again, and let `run` end."""
+        """Write what is pending at once, without retrying, and let `run` end."""
         self._stopping.set()
         self._ledger.stop()
         self._some.set()
         self._full.set()
 
     async def run(self) -> None:
-        """Until `stop`. While the store fails, what comes goes to disk; where that fails too, the broker keeps it."""
+        """Until `stop`. While the store fails, messages go to disk; where that fails too, the broker keeps them."""
         while True:
             await self._some.wait()
             if not self._pending:
@@ -127,71 +137,86 @@ class Writer:
             if not self._stopping.is_set():
                 await wait(self._full, self._flush.after_s)
                 self._full.clear()
-            taken = self._chunk()
-            if not await self._make_durable(taken):
+            chunk = self._next_chunk()
+            if not await self._make_durable(chunk):
                 return
-            for pending in taken:
+            # Durable in both places: only now may the broker forget them. They leave `_pending` only now, too, so that whatever
+            # fails above leaves them to be sent again.
+            for pending in chunk:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
                 self._pending.popleft()
-            self._tally.points_waiting -= sum(len(each.taken.lines) for each in taken)
+            self._tally.points_waiting -= sum(len(each.prepared.lines) for each in chunk)
             self._space.set()
             if self._tally.points_waiting >= self._flush.lines:
                 self._full.set()
             if not self._pending and not self._stopping.is_set():
                 self._some.clear()
 
-    def _chunk(self) -> list[Pending]:
-        taken: list[Pending] = []
+    def _next_chunk(self) -> list[Pending]:
+        chunk: list[Pending] = []
         count = 0
         for pending in self._pending:
-            if taken and count + len(pending.taken.lines) > self._flush.lines:
+            if chunk and count + len(pending.prepared.lines) > self._flush.lines:
                 break
-            taken.append(pending)
-            count += len(pending.taken.lines)
-        return taken
+            chunk.append(pending)
+            count += len(pending.prepared.lines)
+        return chunk
 
-    async def _make_durable(self, taken: list[Pending]) -> bool:
-        """False when stopped before that. What the ledger knows as stored is not written again."""
-        news = await self._news(taken)
-        # What waits on disk is put there once more when it comes again: that disk may have lost it since.
-        counts = [each.taken for each in news if not self._waits(each)]
-        misplaced = [each for each in news if each.is_misplaced]
-        kept = misplaced if self._keep and misplaced and await self._keep([e.received() for e in misplaced]) else []
+    async def _make_durable(self, chunk: list[Pending]) -> bool:
+        """Store or spill, then record in the ledger. False when stopped before both were done.
+
+        What the ledger knows as stored is not written again. Messages with a substitute time are put on disk first, and
+        stored from there (see `has_substitute_time`).
+        """
+        new = await self._unknown(chunk)
+        # A message that waits on disk and comes again is put there once more, because that disk may have lost it since; but its
+        # poll was counted the first time.
+        counts = [each.prepared for each in new if not self._waits(each)]
+        substituted = [each for each in new if each.has_substitute_time]
+        kept = (
+            substituted if self._keep and substituted and await self._keep([e.received() for e in substituted]) else []
+        )
         refused = set[str]()
-        outcome = await self._place([each for each in news if not each.is_misplaced] if kept else news, refused)
-        notes = [note for each in taken if (note := each.taken.judged(refused)) is not None]
+        outcome = await self._store_or_spill(
+            [each for each in new if not each.has_substitute_time] if kept else new, refused
+        )
+        notes = [note for each in chunk if (note := each.prepared.ledger_note(refused)) is not None]
         match outcome:
             case "stored" if not kept:
-                noted = await self._ledger.enter(notes)
+                recorded = await self._ledger.record(notes)
             case "stored" | "kept":
-                on_disk = kept if outcome == "stored" else news
-                waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.taken.note, Entry)]
+                # What waits on disk is recorded as waiting, not as stored: should that disk be lost, the ledger must not claim
+                # the message. Draining it records it as stored.
+                on_disk = kept if outcome == "stored" else new
+                waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.prepared.note, Entry)]
                 held = {(entry.key, entry.seq) for entry in waiting}
                 others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in held)]
-                noted = await self._ledger.hold(waiting) and await self._ledger.enter(others)
+                recorded = await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
             case _:
                 return False
-        if noted:
-            alive = [each for each in counts if each.judged(refused) is each.note]
+        if recorded:
+            # Polls are counted when they are durable, and not if the store refused all of their points.
+            alive = [each for each in counts if each.ledger_note(refused) is each.note]
             self._count(each.poll for each in alive if each.poll is not None)
-        return noted
+        return recorded
 
     def _waits(self, pending: Pending) -> bool:
-        return isinstance(note := pending.taken.note, Entry) and self._ledger.ledger.waits(note)
+        return isinstance(note := pending.prepared.note, Entry) and self._ledger.ledger.is_waiting(note)
 
-    async def _news(self, taken: list[Pending]) -> list[Pending]:
-        """Without what the ledger knows as stored, and without repetitions."""
-        entries = [note for each in taken if isinstance(note := each.taken.note, Entry) and not note.dead]
-        fresh = await self._ledger.fresh(entries)
-        known = {id(entry) for entry, is_new in zip(entries, fresh, strict=True) if not is_new}
-        return [each for each in taken if id(each.taken.note) not in known]
+    async def _unknown(self, chunk: list[Pending]) -> list[Pending]:
+        """Messages that the ledger does not know as stored, each number once."""
+        entries = [note for each in chunk if isinstance(note := each.prepared.note, Entry) and not note.dead]
+        are_new = await self._ledger.are_new(entries)
+        known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
+        return [each for each in chunk if id(each.prepared.note) not in known]
 
-    async def _place(self, news: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
-        """Into the store or onto disk. Derived points are not kept: they are worked out anew once the store works."""
-        lines = [line for each in news for line in each.taken.lines]
-        kept = [each.received() for each in news if each.is_kept]
+    async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
+        """Put messages into the store, or else on disk; without either, try again until stopped."""
+        lines = [line for each in new for line in each.prepared.lines]
+        kept = [each.received() for each in new if each.is_kept]
         while lines:
+            # While the store is known to fail, `drain` is what tries it; here each batch would wait for `PATIENCE_S` anew.
             if self._keep is None or self._persistence.fault is None:
                 outcome = await self._persistence.store(lines, refused, PATIENCE_S if self._keep else None)
                 if outcome == "stored":
@@ -200,6 +225,6 @@ class Writer:
                 return "kept"
             if self._stopping.is_set():
                 return "stopped"
-            # Neither the store nor the disk: the store is tried again, and the broker keeps what comes.
+            # Neither the store nor the disk works. Nothing is acknowledged, and the broker keeps what comes.
             await wait(self._stopping, PATIENCE_S)
         return "stored"

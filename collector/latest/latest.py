@@ -1,6 +1,8 @@
-"""The latest reading of every series, and what of it may be exposed now.
+"""The latest reading of every series, and which of them may be shown now.
 
-Two clocks are arguments: `now` is monotonic seconds, for receipts and expiry; `wall_s` is seconds since 1970.
+Backfill never gets here: an old reading shown as current would raise or end alerts hours late. Two clocks are arguments: `now`
+is monotonic seconds, for receipts and expiry, because a jump of the wall clock must not expire everything at once; `wall_s` is
+seconds since 1970, compared with the times in messages.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,19 +15,23 @@ from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
 Verdict = Literal["live", "stale", "duplicate", "refused"]
+# Series on /metrics that a device has by being known: up, info, last success, poll duration, rejected readings.
 DEVICE_COST = 5
-"""Series that a device has by being known: up, info, last success, poll duration, rejected readings."""
 
 
 class Latest:
-    """Devices and agents by site. Beyond `limit` series new ones are refused and counted; known ones go on."""
+    """Devices and agents by site. Beyond `limit` series new ones are refused and counted; known ones go on.
+
+    The limit is in series on /metrics, because that is what memory and Prometheus pay for: a state costs one series for each
+    of its possible values.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.refused = 0
         self.size = 0
         self.changes = 0
-        """Grows with every device or series that comes anew and every device that is removed."""
+        """Grows with each device or series that is added and each device that is removed; plans of derived figures depend on it."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
 
@@ -42,7 +48,7 @@ class Latest:
         return (device for device in self._devices.values() if device.site == site)
 
     def held(self, site: str, device: str) -> Mapping[str, LatestValue]:
-        """What is held of one device, by series key, expired or not; empty where it is not known."""
+        """Readings of one device by series key, expired ones too; empty where the device is not known."""
         found = self._devices.get((site, device))
         return found.series if found is not None else {}
 
@@ -51,13 +57,13 @@ class Latest:
         return self._agents.get((device.site, device.agent))
 
     def is_up(self, device: DeviceState, now: float) -> bool:
-        """Last poll succeeded, is not too long ago, and the agent has not gone."""
+        """Whether the last poll succeeded, is not too long ago, and the agent has not gone offline."""
         agent = self.agent_of(device)
         gone = agent is not None and agent.status is not None and agent.status.status == "offline"
         return device.up is True and not gone and now < device.fresh_until()
 
     def apply_batch(self, site: str, batch: Batch, readings: Readings, now: float, wall_s: float) -> Verdict:
-        """Take a batch over. `stale` is backfill, `duplicate` came before, `refused` is beyond the limit."""
+        """Apply a batch. `stale`: it is backfill; `duplicate`: it came before; `refused`: it is beyond the limit."""
         agent = self._agent(site, batch.agent)
         if agent is None:
             return "refused"
@@ -99,7 +105,7 @@ class Latest:
                 entry.value, entry.origin, entry.expires_at, entry.life_s = value, origin, now + life_s, life_s
 
     def apply_document(self, site: str, document: DeviceDocument) -> bool:
-        """Take a device's identity over; False beyond the limit."""
+        """Apply a device's identity. False where it is beyond the limit."""
         # The agent first: a device whose agent finds no room is not to take any.
         device = self._device(site, document.device, document.agent) if self._agent(site, document.agent) else None
         if device is None:
@@ -112,7 +118,7 @@ class Latest:
         return True
 
     def remove_device(self, site: str, agent: str, device: str) -> None:
-        """Forget a device, unless another agent has it by now."""
+        """Forget a device, unless another agent polls it by now: it was moved, and the first agent clears up after itself."""
         found = self._devices.get((site, device))
         if found is not None and found.agent == agent:
             self._drop(found.series, all_of_it=True, now=0.0)
@@ -121,12 +127,15 @@ class Latest:
             del self._devices[site, device]
 
     def apply_status(self, status: Status) -> bool:
-        """Take an agent's word on itself over; what an agent that is there is not configured with is forgotten."""
+        """Apply an agent's status. Devices that an agent which is online no longer names are forgotten.
+
+        An agent that goes offline names none either, but its devices are still there: they are shown as down.
+        """
         agent = self._agent(status.site, status.agent)
         if agent is None:
             return False
         if status.status == "offline" and agent.status is not None and agent.status.epoch != status.epoch:
-            return True  # the will of an earlier life, after the present one said hello
+            return True  # the will of an earlier epoch, which the broker may send after the present one said hello
         agent.status = status
         if status.status == "online":
             known = set(status.devices)
@@ -141,7 +150,7 @@ class Latest:
             self._drop(found.series, all_of_it=True, now=0.0)
 
     def expire(self, now: float) -> None:
-        """Let go of every series whose time is over; devices stay."""
+        """Drop every series that has expired. Devices stay: that they are silent is worth showing."""
         for device in self._devices.values():
             self._drop(device.series, all_of_it=False, now=now)
         for agent in self._agents.values():

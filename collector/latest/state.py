@@ -1,4 +1,7 @@
-"""What is kept of one series, one device and one agent."""
+"""What is kept of one series, one device and one agent, and which of two messages is the later one.
+
+Clocks of agents may be wrong or be set, so order follows message numbers where it can, and time only where it must.
+"""
 
 from dataclasses import dataclass, field
 
@@ -7,21 +10,31 @@ from collector.readings import Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
+# A reading is current for three poll intervals: one late poll, or a lost and a late one, do not make it disappear, since a series
+# that disappears silently ends the alerts on it.
+SHELF_LIFE_INTERVALS = 3.0
+# At least two scrapes of Prometheus (15 s each here), so that each reading of a class polled every second is seen at all.
 SHELF_LIFE_FLOOR_S = 30.0
+# `interval_s` comes from a message: a mistaken one must not keep a reading for ever.
 SHELF_LIFE_CEILING_S = 7 * 86_400.0
+# An agent's clock offset is taken from the fastest message of the last five to ten minutes: most messages are delayed by queues,
+# the fastest hardly. Short enough to show a clock that was just set.
 OFFSET_WINDOW_S = 300.0
+# Live messages of an agent with a wrong clock are all late by the same time, give or take polling and network (a second), and a
+# backlog is not: it comes faster than it was made, so its delay shrinks. After 15 s of steady delay it must be the clock. Shorter,
+# and a burst of backlog would count as live; longer, and such an agent's devices would be missing for longer after a restart.
 STEADY_S = 1.0
 CERTAIN_S = 15.0
 
 
 def shelf_life_s(interval_s: float) -> float:
-    """How long after its receipt a reading polled every `interval_s` may be shown, seconds."""
-    return min(max(3.0 * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
+    """How long a reading polled every `interval_s` may be shown after its receipt, seconds."""
+    return min(max(SHELF_LIFE_INTERVALS * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which message something is from; `time_ms` is the agent's clock, which may have been set meanwhile."""
+    """Names the message that something is from. `time_ms` is by the agent's clock, which may have been set since."""
 
     agent: str
     epoch: str
@@ -30,13 +43,13 @@ class Origin:
 
     @classmethod
     def of(cls, batch: Batch) -> "Origin":
-        """The name of a batch."""
+        """The origin of a batch's readings."""
         return cls(batch.agent, batch.epoch, batch.seq, batch.time)
 
 
 @dataclass(slots=True)
 class LatestValue:
-    """One reading; `expires_at` is on the monotonic clock."""
+    """One reading. It may be shown until `expires_at` (monotonic), `life_s` after its receipt."""
 
     series: Series
     value: float | str
@@ -65,15 +78,15 @@ class DeviceState:
     rejected: int = 0
     series: dict[str, LatestValue] = field(default_factory=dict)
     polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
-    """Per poll class: interval in seconds, receipt on the monotonic clock, message."""
+    """The last poll by class: interval in seconds, receipt (monotonic), message."""
 
     def fresh_until(self) -> float:
-        """When the device counts as silent: the shelf life of its most frequent poll after the last batch."""
+        """When the device counts as silent (monotonic): the last batch plus the shelf life of its most frequent poll."""
         shortest = min((interval for interval, _, _ in self.polls.values()), default=0.0)
         return self.received_at + shelf_life_s(shortest)
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
-        """Take over what a batch says of the device itself; False where this very poll was here before."""
+        """Apply what a batch says of the device itself. False where this very poll was applied before."""
         origin = Origin.of(batch)
         before = self.polls.get(batch.poll)
         if before is not None and before[2] == origin:
@@ -102,7 +115,7 @@ class DeviceState:
 
 @dataclass(slots=True)
 class AgentState:
-    """One agent. `last_message_s` is the collector's wall clock; `status` is None until it has said something."""
+    """One agent. `last_message_s` is by the collector's wall clock; `status` is None until one was received."""
 
     site: str
     agent: str
@@ -117,20 +130,21 @@ class AgentState:
     _least_delay_s: tuple[float | None, float | None] = (None, None)
 
     def note_delay(self, delay_s: float, now: float) -> None:
-        """Keep the least of receive time minus batch time, over the present window and the one before."""
+        """Keep the smallest difference of receipt and batch time, over the present window and the one before it."""
         before, present = self._least_delay_s
         if now - self._window_from >= OFFSET_WINDOW_S:
             self._window_from, before, present = now, present, None
         self._least_delay_s = before, delay_s if present is None else min(present, delay_s)
 
     def lateness_s(self, batch: Batch, delay_s: float, now: float) -> float:
-        """A message's delay, less what the agent's clock is behind; where it is ahead, what hides its backlog's delay is added.
+        """How late a message really is, seconds: its delay without the error of the agent's clock, which may have either sign.
 
-        That is certain once messages with ever higher numbers are late by the same time for a while; what a broker or
-        an outbox held comes faster than it was made, so that its delay shrinks.
+        A clock that is behind makes live messages look late; one that is ahead makes backlog look live. The error is known once
+        messages with ever higher numbers had the same delay for `CERTAIN_S`; until then the clock is believed.
         """
         epoch, seq = self._front
         if batch.epoch != epoch or batch.seq > seq:
+            # Only messages at the front: backlog has lower numbers, and its delay says nothing about the clock.
             self._front = batch.epoch, batch.seq
             if abs(delay_s - self._skew_s) > STEADY_S:
                 self._skew_s, self._skew_since = delay_s, now
@@ -138,10 +152,10 @@ class AgentState:
         return delay_s - self._skew_s if is_certain else delay_s
 
     def follows(self, one: Origin, other: Origin) -> bool:
-        """Whether a message of this agent is later than another one, whatever its clock says.
+        """Whether message `one` of this agent is later than `other`, whatever the clocks say.
 
-        Numbers order those of one life; of two lives the one that said hello last is later. Time decides where neither
-        has, and between two agents that poll the same device.
+        Numbers order the messages of one epoch; of two epochs the one whose status came last is later. Time decides only where
+        neither has one, and between two agents that poll the same device.
         """
         if one.agent == other.agent:
             if one.epoch == other.epoch:
@@ -153,6 +167,6 @@ class AgentState:
 
     @property
     def clock_offset_s(self) -> float | None:
-        """Agent's clock minus collector's, seconds, from the least delayed message; too low by that message's delay."""
+        """Agent's clock minus the collector's, seconds, from the least delayed message; too low by that message's delay."""
         known = [delay for delay in self._least_delay_s if delay is not None]
         return -min(known) if known else None

@@ -1,4 +1,8 @@
-"""The account of an agent's messages: sums, and the runs of numbers that are missing."""
+"""Calculates the account of an epoch from its chunks: sums, and the ranges of numbers that are missing.
+
+Every number is counted once: produced = stored + dropped + in flight + missing. Where sources contradict each other, what
+this collector saw itself goes before what an agent says.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -8,14 +12,14 @@ from functools import reduce
 from itertools import pairwise
 from operator import or_
 
-from collector.ledger.book import CHUNK, FULL, Book, Chunk, Key
+from collector.ledger.epochs import CHUNK, FULL, Chunk, EpochKey, EpochRecord
 
 Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Numbers `first` to `last` that nobody accounts for, and the times of what is around them, ms; 0 is unknown."""
+    """Numbers `first` to `last`, both included, that nobody accounts for, and the times of the messages around them, ms; 0 is unknown."""
 
     first: int
     last: int
@@ -24,10 +28,10 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class EpochAccount:
     """The account of one epoch, in messages: produced = stored + dropped + in flight + missing."""
 
-    key: Key
+    key: EpochKey
     known_from: int
     seen_ms: int
     produced: int
@@ -39,15 +43,16 @@ class Sums:
 
     @property
     def missing_messages(self) -> int:
-        """How many are missing."""
+        """How many messages are missing."""
         return sum(run.last - run.first + 1 for run in self.missing)
 
 
-def settle(book: Book, chunks: Sequence[Chunk]) -> Sums:
-    """The account of one epoch; `chunks` are all of it, in order.
+def account_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
+    """The account of one epoch; `chunks` are all of its chunks, by number.
 
-    What is stored counts as nothing else, whatever was said of it; then dead letters and the collector's own disk, then
-    what the agent dropped, then what it still has.
+    A number that has several states counts as the first of: stored, dead letter, waiting on the collector's disk, dropped by
+    the agent, still with the agent. So a message that the agent dropped but that arrived before is stored, and one that was
+    refused once and stored later is no loss.
     """
     stored = join(run for chunk in chunks for run in _stored(chunk))
     dropped: Counter[str] = Counter()
@@ -58,36 +63,41 @@ def settle(book: Book, chunks: Sequence[Chunk]) -> Sums:
         taken = join([*taken, *rest])
     own = _without([run for chunk in chunks for run in _runs(chunk.held, chunk.number)], taken)
     taken = join([*taken, *own])
-    said = [last for _, last in book.held] + [last for _, last, _ in book.dropped]
-    highest = max([book.ended, *said, taken[-1][1] if taken else 0])
-    known_from = max(1, book.known_from) if taken or book.known_from else highest + 1
+    said = [last for _, last in record.held] + [last for _, last, _ in record.dropped]
+    # The highest number that anybody speaks of. What the agent produced after it is not known, and not missing.
+    highest = max([record.ended, *said, taken[-1][1] if taken else 0])
+    known_from = max(1, record.known_from) if taken or record.known_from else highest + 1
     gaps = _without([(known_from, highest)] if known_from <= highest else [], taken)
     produced = _count(taken) + _count(gaps)
-    for first, last, reason in book.dropped:
+    for first, last, reason in record.dropped:
         gaps, found = _out_of(gaps, (first, last))
         dropped[reason] += found
     in_flight = _count(own)
-    for first, last in book.held:
+    for first, last in record.held:
         gaps, found = _out_of(gaps, (first, last or highest))
         in_flight += found
     times = _Times(chunks)
-    return Sums(
-        key=book.key,
+    return EpochAccount(
+        key=record.key,
         known_from=known_from,
-        seen_ms=book.seen_ms,
+        seen_ms=record.seen_ms,
         produced=produced,
         stored=_count(stored),
-        duplicates=book.duplicates,
+        duplicates=record.duplicates,
         in_flight=in_flight,
         dropped=+dropped,
         missing=[Missing(first, last, *times.around(first, last)) for first, last in gaps],
     )
 
 
-def merge(one: tuple[Book, Sequence[Chunk]], other: tuple[Book, Sequence[Chunk]]) -> tuple[Book, list[Chunk]]:
-    """What two collectors know of one epoch; a message that both stored is a duplicate.
+def merge(
+    one: tuple[EpochRecord, Sequence[Chunk]], other: tuple[EpochRecord, Sequence[Chunk]]
+) -> tuple[EpochRecord, list[Chunk]]:
+    """Merge what two collectors know of one epoch. A message that both stored is a duplicate.
 
-    Of the agent's statements the newer counts (`seen_ms`), of drops and the last number both.
+    Of what the agent says it still has, the newer statement counts (`seen_ms`), because it shrinks; drops and the last number
+    only ever grow, so both count. `known_from` is the higher one: what the older collector missed before the newer one
+    existed may have gone to a third, so nothing is called missing on the word of one.
     """
     cuts = sorted(
         {edge for _, chunks in (one, other) for each in chunks for edge in (each.number, each.number + each.span)}
@@ -106,8 +116,8 @@ def merge(one: tuple[Book, Sequence[Chunk]], other: tuple[Book, Sequence[Chunk]]
             have.dead[reason] = have.dead.get(reason, 0) | bits
         have.widen(chunk.first_ms, chunk.last_ms)
     first, second = one[0], other[0]
-    newer = max((first, second), key=lambda book: (book.seen_ms, book.held, book.known_from))
-    book = replace(
+    newer = max((first, second), key=lambda record: (record.seen_ms, record.held, record.known_from))
+    record = replace(
         newer,
         known_from=max(first.known_from, second.known_from),
         born_ms=min(first.born_ms, second.born_ms),
@@ -115,11 +125,11 @@ def merge(one: tuple[Book, Sequence[Chunk]], other: tuple[Book, Sequence[Chunk]]
         ended=max(first.ended, second.ended),
         dropped=sorted({*first.dropped, *second.dropped}),
     )
-    return book, [found[number] for number in sorted(found)]
+    return record, [found[number] for number in sorted(found)]
 
 
 def join(ranges: Iterable[Range]) -> list[Range]:
-    """The fewest ranges that say the same, in order."""
+    """Ranges in order, those that touch or overlap joined."""
     joined: list[Range] = []
     for first, last in sorted(ranges):
         if joined and first <= joined[-1][1] + 1:
@@ -136,6 +146,7 @@ def _stored(chunk: Chunk) -> list[Range]:
 
 
 def _runs(bits: int, number: int) -> list[Range]:
+    # Bit tricks on whole runs instead of a loop over 512 bits: a chunk usually has one run or two.
     found, at = [], number * CHUNK + 1
     while bits:
         skip = (bits & -bits).bit_length() - 1
@@ -148,7 +159,7 @@ def _runs(bits: int, number: int) -> list[Range]:
 
 
 def _without(ranges: Sequence[Range], taken: Sequence[Range]) -> list[Range]:
-    """Ranges less what is taken; both in order, `taken` disjoint."""
+    """Ranges without what is taken. Both are in order; `taken` has no overlaps."""
     left: list[Range] = []
     for start, last in ranges:
         first = start
@@ -180,13 +191,17 @@ def _cut(chunk: Chunk, cuts: list[int]) -> list[Chunk]:
 
 
 class _Times:
+    """Times around a gap, from the times of the chunks beside it."""
+
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self._chunks = chunks
 
     def around(self, first: int, last: int) -> Range:
-        """Times between which messages `first` to `last` were made, as close as chunks say it.
+        """Times between which messages `first` to `last` were made, as close as chunks tell, ms; 0 is unknown.
 
-        A chunk that begins or ends with the gap says nothing of that side: its neighbour does, or nobody.
+        A chunk has only the times of its earliest and latest message. One that begins with the gap says nothing about what
+        came before it, and one that ends with it nothing about what came after: its neighbour is asked. (Taking the chunk's
+        own last time for what comes after the gap made `--since` hide recent losses.)
         """
         chunks, low, high = self._chunks, (first - 1) // CHUNK, (last - 1) // CHUNK
         at = bisect_right(chunks, low, key=lambda each: each.number) - 1
@@ -203,5 +218,5 @@ class _Times:
 
 
 def _known(chunk: Chunk) -> int:
-    """The bits of all messages that its times are of."""
+    """The bits of all messages that the chunk's times include."""
     return reduce(or_, chunk.dead.values(), chunk.stored | chunk.held)

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from collector.ledger.account import Missing, Sums, merge, settle
-from collector.ledger.book import Book, Chunk, Key
+from collector.ledger.account import EpochAccount, Missing, account_of, merge
+from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
 from collector.ledger.tables import Page, decode_page, read_page
 from rackflow import ConfigError, RackflowError
 
+# A ledger of 50,000 epochs is some tens of megabytes; over a slow line that takes a while, and nobody waits longer than this.
 FETCH_S = 30.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 HEADS = ("agent", "epoch", "produced", "stored", "duplicate", "dropped", "in flight", "missing")
@@ -31,34 +32,43 @@ def read_any(where: str) -> Page:
 
 
 def since_ms(text: str, now_ms: int) -> int:
-    """A moment in ms: `2h` ago, or a date and time of ISO 8601, UTC unless it says otherwise. Raises ConfigError."""
+    """A moment in ms since 1970, from `2h` (that long ago) or a date and time of ISO 8601, UTC unless it says otherwise.
+
+    Raises ConfigError where it is neither.
+    """
     if text[-1:] in UNITS and text[:-1].isdecimal():
         return now_ms - int(text[:-1]) * UNITS[text[-1]] * 1000
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"--since: {text!r} is neither like 2h nor like 2026-01-31T12:00; correct it") from error
+        raise ConfigError(
+            f"--since: {text!r} is neither a time span like 2h nor a time like 2026-01-31T12:00; correct it"
+        ) from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def accounts(pages: Iterable[Page], since: int = 0) -> list[Sums]:
-    """Sums of every epoch that was heard of since then; of what is missing only what may be as young as that."""
-    found = dict[Key, tuple[Book, Sequence[Chunk]]]()
+def accounts(pages: Iterable[Page], since: int = 0) -> list[EpochAccount]:
+    """The account of every epoch received from since then, over all pages.
+
+    Of what is missing only what may be that recent is left: a range whose end has no known time is kept. A ledger given
+    twice (its file, and the URL of the collector that writes it) counts once.
+    """
+    found = dict[EpochKey, tuple[EpochRecord, Sequence[Chunk]]]()
     seen: set[str] = set()
     for page in pages:
         if page.ledger in seen:
             continue
         seen.add(page.ledger)
-        for book, chunks in page.books:
-            found[book.key] = merge(found[book.key], (book, chunks)) if book.key in found else (book, chunks)
-    settled = [settle(book, chunks) for book, chunks in found.values() if book.seen_ms >= since]
+        for record, chunks in page.epochs:
+            found[record.key] = merge(found[record.key], (record, chunks)) if record.key in found else (record, chunks)
+    settled = [account_of(record, chunks) for record, chunks in found.values() if record.seen_ms >= since]
     for sums in settled:
         sums.missing[:] = [run for run in sums.missing if not run.to_ms or run.to_ms >= since]
     return sorted(settled, key=lambda sums: sums.key)
 
 
-def as_json(found: Sequence[Sums]) -> str:
-    """One object, with a list of epochs."""
+def as_json(found: Sequence[EpochAccount]) -> str:
+    """The accounts as one JSON object with a list of epochs."""
     epochs: list[dict[str, Any]] = [
         {
             "site": sums.key.site,
@@ -81,8 +91,8 @@ def as_json(found: Sequence[Sums]) -> str:
     return msgspec.json.format(msgspec.json.encode({"epochs": epochs}), indent=2).decode()
 
 
-def as_table(found: Sequence[Sums]) -> str:
-    """One line an epoch, below it what was dropped and each run that is missing, and the whole at the end."""
+def as_table(found: Sequence[EpochAccount]) -> str:
+    """The accounts as text: a line per epoch, what was dropped and each missing range below it, and the total at the end."""
     rows = [_row(sums) for sums in found]
     widths = [max(len(row[at]) for row in (HEADS, *rows)) for at in range(len(HEADS))]
     lines = [_aligned(HEADS, widths)]
@@ -97,7 +107,7 @@ def as_table(found: Sequence[Sums]) -> str:
     return "\n".join([*lines, f"{produced} messages of {agents} agents: {verdict}"])
 
 
-def _row(sums: Sums) -> tuple[str, ...]:
+def _row(sums: EpochAccount) -> tuple[str, ...]:
     numbers = sums.produced, sums.stored, sums.duplicates, sums.dropped.total(), sums.in_flight, sums.missing_messages
     return f"{sums.key.site}/{sums.key.agent}", sums.key.epoch, *map(str, numbers)
 

@@ -1,4 +1,10 @@
-"""The ledger on disk. A call that returns True has made its entries durable; only then may messages be acknowledged."""
+"""The ledger on disk (SQLite). Where a call returns True, its entries are durable; only then may messages be acknowledged.
+
+The order that loses nothing is: points in the store, then the ledger, then the acknowledgement. A kill between the first two
+leaves a message that is stored and not in the ledger: the broker sends it again and it is written once more to the same
+point. A kill between the last two brings it again as well, and then the ledger knows it. Any other order would lose a
+message, or account for one that is not there.
+"""
 
 import asyncio
 import fcntl
@@ -13,28 +19,35 @@ from typing import TypeVar
 
 import msgspec
 
-from collector.ledger.book import Book, Changes, Entry, Key, Statement
+from collector.ledger.epochs import Changes, Entry, EpochKey, EpochRecord, Statement
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import create, load_books, load_chunk, save
+from collector.ledger.tables import create, load_chunk, load_epochs, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.sqlite import SENSELESS, code, senseless, set_aside, translated
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_aside
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
+# First and largest upper bound, in seconds, of the pause before a failed write is tried again; the pause is random below it. While
+# it lasts nothing is acknowledged and the broker's queue grows, so the largest pause is short.
 PAUSE_S = (0.2, 5.0)
-"""First and largest upper bound of the pause before a write is tried again; the pause itself is random below it."""
+# How long SQLite waits for a lock that a reader (`rackflow-collector ledger`, a backup) holds. In WAL mode readers block
+# nothing but a checkpoint, so a second is ample.
 BUSY_S = 1.0
+# Deleting is the one thing a wrong clock could make irreversible: a clock that jumps a year ahead would make every epoch old.
+# So the wall clock must have kept pace with the monotonic one for an hour before anything is deleted by it. NTP steps
+# (more than 128 ms, usually seconds at most) are far below a minute.
 JUMP_S = 60.0
 STEADY_S = 3600.0
-"""For so long the wall clock must have gone like the monotonic one, before by it anything is deleted."""
 DAY_MS = 86_400_000
 T = TypeVar("T")
 
 
 class LedgerFile:
-    """One SQLite file and what of it is in memory. `wall_s` is the clock. All file work is done in threads.
+    """One SQLite file and the part of it that is in memory. `wall_s` is the clock, seconds since 1970.
 
-    A file that makes no sense is set aside as `<name>.damaged`, counted, and a new one is begun.
+    All file work is done in threads, one piece at a time. A damaged file is set aside as `<name>.damaged`, counted, and a new
+    one is begun: the ledger must never keep telemetry from being stored. Raises ConfigError where another process has the
+    file, RackflowError where it cannot be created or opened.
     """
 
     def __init__(self, path: Path, days: int, wall_s: Callable[[], float]) -> None:
@@ -44,81 +57,87 @@ class LedgerFile:
         self._days = days
         self._wall_s = wall_s
         self._stopping = asyncio.Event()
-        self._one = asyncio.Lock()
-        self.touched: set[Key] = set()
+        self._lock = asyncio.Lock()
+        self.touched: set[EpochKey] = set()
+        """Epochs that changed since `LedgerWatch` last looked."""
         self._closed = False
-        self._steady_s = self._ahead_s = 0.0
+        # The wall clock minus the monotonic one, and since when (monotonic) that has not jumped.
+        self._ahead_s = self._steady_s = 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = path.with_name(path.name + ".lock").open("ab")
+            self._lock_file = path.with_name(path.name + ".lock").open("ab")
             try:
                 self._claim()
-                with translated():
+                with as_os_error():
                     self._db = self._reopen()
             except BaseException:
-                self._lock.close()
+                self._lock_file.close()
                 raise
         except OSError as error:
             raise RackflowError(f"ledger: {path} cannot be used: {error.strerror}; choose another path") from error
 
-    async def fresh(self, entries: Sequence[Entry]) -> list[bool]:
-        """Which of some messages are not stored yet, each once. Where the disk does not say, they are taken for new."""
-        seen = set[tuple[Key, int]]()
-        async with self._one:
-            if absent := self.ledger.absent(entries):
+    async def are_new(self, entries: Sequence[Entry]) -> list[bool]:
+        """For each message, whether it is not stored yet; a number that occurs twice is new once.
+
+        Where the disk cannot be read they count as new: to store a message twice is harmless, to skip one loses it.
+        """
+        seen = set[tuple[EpochKey, int]]()
+        async with self._lock:
+            if absent := self.ledger.unloaded(entries):
                 await self._try(partial(self._load, frozenset(absent)))
-            news = []
+            new = []
             for entry in entries:
-                news.append((entry.key, entry.seq) not in seen and not self.ledger.stored(entry))
+                new.append((entry.key, entry.seq) not in seen and not self.ledger.is_stored(entry))
                 seen.add((entry.key, entry.seq))
-            return news
+            return new
 
-    async def enter(self, stored: Sequence[Entry | Statement]) -> bool:
-        """Note messages as stored or dead, and what agents say; False when stopped before it was on disk."""
-        return await self._note(stored, waiting=False)
+    async def record(self, stored: Sequence[Entry | Statement]) -> bool:
+        """Record messages as stored or dead, and agents' statements. False when stopped before it was on disk."""
+        return await self._record(stored, waiting=False)
 
-    async def hold(self, entries: Sequence[Entry]) -> bool:
-        """Note messages as waiting on the collector's own disk; False when stopped before it was on disk."""
-        return await self._note(entries, waiting=True)
+    async def record_waiting(self, entries: Sequence[Entry]) -> bool:
+        """Record messages as waiting on the collector's own disk. False when stopped before it was on disk."""
+        return await self._record(entries, waiting=True)
 
     def stop(self) -> None:
-        """Do not try again."""
+        """Let calls that are retrying return False."""
         self._stopping.set()
 
     async def sweep(self, now_s: float) -> None:
-        """Forget epochs that ended long ago, by a clock that has been right for a while; `now_s` is monotonic."""
+        """Delete epochs of which nothing was received for `days`, once the clock can be trusted. `now_s` is monotonic."""
         wall_s = self._wall_s()
         if abs(wall_s - now_s - self._ahead_s) > JUMP_S:
             self._ahead_s, self._steady_s = wall_s - now_s, now_s
         if now_s - self._steady_s < STEADY_S:
             return
-        async with self._one:
+        async with self._lock:
             before_ms = int(wall_s * 1000) - self._days * DAY_MS
             if self.ledger.forget(before_ms):
                 changes = self.ledger.changes()
                 await self._try(partial(self._save, changes), changes)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file and let another process have it."""
         self._db.close()
-        self._lock.close()
+        self._lock_file.close()
 
-    async def _note(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> bool:
+    async def _record(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> bool:
         numbered = [entry for entry in entries if isinstance(entry, Entry)]
-        async with self._one:
+        async with self._lock:
             ceiling_s, highest_s = PAUSE_S
-            noted: Ledger | None = None
+            applied_to: Ledger | None = None
             while True:
-                absent = self.ledger.absent(numbered)
+                absent = self.ledger.unloaded(numbered)
                 if await self._try(partial(self._load, frozenset(absent))):
-                    if noted is not self.ledger:
-                        # Not before all chunks are there: what is on disk would be written over.
-                        noted = self.ledger
-                        self._mark(entries, waiting=waiting)
-                    changes = noted.changes()
+                    if applied_to is not self.ledger:
+                        # Only once all chunks are loaded: a chunk begun empty would overwrite the one on disk. And only
+                        # once per ledger, or each retry would count as a duplicate; a damaged file gives a new ledger.
+                        applied_to = self.ledger
+                        self._apply(entries, waiting=waiting)
+                    changes = applied_to.changes()
                     if await self._try(partial(self._save, changes), changes):
-                        self.touched |= {book.key for book in changes.books}
-                        noted.trim()
+                        self.touched |= {record.key for record in changes.epochs}
+                        applied_to.trim()
                         return True
                 if self._stopping.is_set():
                     return False
@@ -130,25 +149,29 @@ class LedgerFile:
                 except TimeoutError:
                     continue
 
-    def _mark(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> None:
+    def _apply(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> None:
         for entry in entries:
             if isinstance(entry, Statement):
-                self.ledger.state(entry)
+                self.ledger.apply_statement(entry)
             elif entry.dead:
-                self.ledger.bury(entry)
+                self.ledger.mark_dead(entry)
             elif waiting:
-                self.ledger.hold(entry)
+                self.ledger.mark_waiting(entry)
             else:
-                self.ledger.take(entry)
-        if turned_away := self.ledger.turned_away:
-            if not any(self.failures[why] for why in turned_away):
-                log.error("ledger=%s has no room for so many lives of agents: %s", self.path, dict(turned_away))
-            self.failures.update(turned_away)
-            turned_away.clear()
+                self.ledger.mark_stored(entry)
+        if rejected := self.ledger.rejected:
+            if not any(self.failures[why] for why in rejected):
+                log.error(
+                    "ledger=%s has no room for more epochs: %s; some messages are not accounted for. Look for an agent that"
+                    " restarts all the time, or for accounts that publish under invented names",
+                    *(self.path, dict(rejected)),
+                )
+            self.failures.update(rejected)
+            rejected.clear()
 
-    def _load(self, wanted: frozenset[tuple[Key, int]]) -> bool:
+    def _load(self, wanted: frozenset[tuple[EpochKey, int]]) -> bool:
         for key, number in wanted:
-            self.ledger.put(key, load_chunk(self._db, key, number))
+            self.ledger.add_chunk(key, load_chunk(self._db, key, number))
         return True
 
     def _save(self, changes: Changes) -> bool:
@@ -156,47 +179,56 @@ class LedgerFile:
         return True
 
     async def _try(self, work: Callable[[], T], changes: Changes | None = None) -> T | None:
-        """The work's result, done in a thread; None where the disk refuses, and then `changes` are changes still."""
+        """Do `work` in a thread. None where the disk refuses; `changes` are then put back for the next commit."""
         ledger = self.ledger
         try:
-            with translated():
+            with as_os_error():
                 if self._closed:
                     self._db, self._closed = self._reopen(), False
-                    return None
+                    return None  # what was to be done was planned with the old ledger
                 try:
                     found = await in_thread(work, "ledger-file")
                 except sqlite3.DatabaseError as error:
-                    if code(error) in SENSELESS:
+                    if code(error) in CORRUPT:
+                        # `_closed` stays set where setting aside fails (a full or read-only disk), and the next call
+                        # tries again.
                         self._db.close()
                         self._closed = True
-                        self._db, self._closed = self._renew(error), False
+                        self._db, self._closed = self._begin_anew(error), False
                         return None
                     raise
         except OSError as error:
             self.failures["write"] += 1
             if self.fault is None:
-                log.error("ledger=%s not written: %s", self.path, error)  # noqa: TRY400 - one line
+                log.error(  # noqa: TRY400 - one line
+                    "ledger=%s not written, nothing is acknowledged until it is: error=%s", self.path, error
+                )
             self.fault = str(error)
             if changes is not None:
-                ledger.unsaved(changes)
+                ledger.put_back(changes)
             return None
         if self.fault is not None:
-            log.warning("ledger=%s is written again", self.path)
+            log.warning("ledger=%s is written again, messages are acknowledged again", self.path)
         self.fault = None
         return found
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, check_same_thread=False, timeout=BUSY_S, isolation_level=None)
         try:
+            # WAL, so that the account can be read beside a running collector, and a commit is one append and one fsync. FULL
+            # syncs the log at each commit; NORMAL syncs only at checkpoints, and a power cut would take back entries of
+            # messages that were acknowledged (https://sqlite.org/pragma.html#pragma_synchronous).
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             _, created_ms = create(db, int(self._wall_s() * 1000))
+            # SQLite notices a damaged page only when it reads it. Found here, the file is set aside before anything relies on it.
+            # integrity_check also compares the indexes with their tables, which quick_check does not.
             problem = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if problem != "ok":
-                raise senseless(problem)
+                raise corruption(problem)
             ledger = Ledger(created_ms)
-            for book in _books(db):
-                ledger.restore(book)
+            for record in _load_epochs(db):
+                ledger.restore(record)
         except sqlite3.DatabaseError:
             db.close()
             raise
@@ -204,9 +236,13 @@ class LedgerFile:
         return db
 
     def _claim(self) -> None:
-        """Two collectors would write over each other's account."""
+        """Keep other processes out: two collectors would overwrite each other's account.
+
+        A lock file of its own, because SQLite's exclusive mode would also shut out those who only read the account. flock
+        ends with the process, also when it is killed.
+        """
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(f"ledger {self.path} is in use by another process; give each its own") from error
 
@@ -214,20 +250,24 @@ class LedgerFile:
         try:
             return self._open()
         except sqlite3.DatabaseError as error:
-            return self._renew(error)
+            return self._begin_anew(error)
 
-    def _renew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        """Set a senseless file aside and begin a new one; other errors are raised."""
-        if code(error) not in SENSELESS:
+    def _begin_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """Set a damaged file aside and begin a new one. Raises `error` again where it is of another kind."""
+        if code(error) not in CORRUPT:
             raise error
         aside = set_aside(self.path)
         self.failures["damaged"] += 1
-        log.error("ledger=%s was damaged (%s): set aside as %s; it begins anew", self.path, error, aside)
+        log.error(
+            "ledger=%s was damaged (%s): set aside as %s, a new one is begun; earlier messages are not accounted for",
+            *(self.path, error, aside),
+        )
         return self._open()
 
 
-def _books(db: sqlite3.Connection) -> list[Book]:
+def _load_epochs(db: sqlite3.Connection) -> list[EpochRecord]:
     try:
-        return load_books(db)
+        return load_epochs(db)
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
-        raise senseless(f"rows mean nothing: {error!r}") from error
+        # A page in the wrong place passes SQLite's own checks, and shows only in rows that do not fit together.
+        raise corruption(f"rows that do not fit together: {error!r}") from error

@@ -1,4 +1,8 @@
-"""Which messages are stored, waiting or dead, in memory; `file` makes it durable."""
+"""Which messages are stored, waiting or dead, in memory. `LedgerFile` makes the changes durable.
+
+Records of all epochs and the full chunks stay in memory; an open chunk may be on disk only. Whoever touches a number must
+first load its chunk (`unloaded`, `add_chunk`): a chunk begun empty would overwrite what the file has.
+"""
 
 from bisect import bisect_left
 from collections import Counter, OrderedDict
@@ -6,261 +10,287 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Literal
 
-from collector.ledger.book import CHUNK, FULL, Book, Changes, Chunk, Entry, Key, Statement
-from collector.ledger.epoch import born_ms
+from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, Entry, EpochKey, EpochRecord, Statement, born_ms
 from rackflow.documents import Numbers
 
-MOST_CHUNKS = 20_000
-MOST_BOOKS = 50_000
-MOST_LIVES = 2_000
-MOST_RUNS = 1_000
+# Open chunks kept in memory: 11 MB at 0.54 kB each (tracemalloc, Python 3.11). An agent normally writes to one chunk, and
+# one more for its backlog, so thousands of agents fit before any chunk is read from disk a second time.
+MAX_OPEN_CHUNKS = 20_000
+# Anybody with an account at the broker can invent agents and epochs; these two limits keep that from filling memory and disk.
+# 50,000 records take 28 MB. Beyond it messages are still stored, but not accounted for (counted as `refused`).
+MAX_EPOCHS = 50_000
+# 2,000 restarts of one agent within the ledger's `days` are a crash loop; the oldest epochs of that agent alone give way.
+MAX_EPOCHS_PER_AGENT = 2_000
+# Ranges of one statement. An agent of ours sends at most 200 (see rackflow/outbox/numbers.py); the rest is room for others.
+MAX_RANGES = 1_000
 Verdict = Literal["new", "duplicate"]
 
 
 class Ledger:
-    """All books. Of open chunks at most about `limit` stay in memory; ask `absent` before touching a number.
+    """All epochs. At most about `limit` open chunks stay in memory; ask `unloaded` before touching a number.
 
-    There are at most `books`, of one agent at most `lives`: beyond that its new life takes the place of the one that was
-    silent for longest, and of an agent that is not known nothing is noted. `turned_away` counts both.
+    There are at most `max_epochs`, of one agent at most `max_per_agent`. Beyond either, an agent's new epoch replaces its
+    epoch that was silent for longest; an agent without any epoch gets none. `rejected` counts both cases.
     """
 
     def __init__(
-        self, created_ms: int, limit: int = MOST_CHUNKS, books: int = MOST_BOOKS, lives: int = MOST_LIVES
+        self,
+        created_ms: int,
+        limit: int = MAX_OPEN_CHUNKS,
+        max_epochs: int = MAX_EPOCHS,
+        max_per_agent: int = MAX_EPOCHS_PER_AGENT,
     ) -> None:
         self._created_ms = created_ms
         self._limit = limit
-        self._most_books = books
-        self._most_lives = lives
-        self.books: dict[Key, Book] = {}
-        self.turned_away = Counter[str]()
-        self._lives: dict[tuple[str, str], dict[str, Book]] = {}
-        self._next_place = 0
-        self._forgotten: set[Key] = set()
-        self._chunks: OrderedDict[tuple[Key, int], Chunk] = OrderedDict()
-        self._dirty_books: set[Key] = set()
-        self._dirty: dict[tuple[Key, int], Chunk] = {}
-        self._gone: set[tuple[Key, int]] = set()
+        self._max_epochs = max_epochs
+        self._max_per_agent = max_per_agent
+        self.epochs: dict[EpochKey, EpochRecord] = {}
+        self.rejected = Counter[str]()
+        self._by_agent: dict[tuple[str, str], dict[str, EpochRecord]] = {}
+        self._next_order = 0
+        self._forgotten: set[EpochKey] = set()
+        self._chunks: OrderedDict[tuple[EpochKey, int], Chunk] = OrderedDict()
+        self._dirty_epochs: set[EpochKey] = set()
+        self._dirty: dict[tuple[EpochKey, int], Chunk] = {}
+        self._gone: set[tuple[EpochKey, int]] = set()
 
-    def take(self, entry: Entry) -> Verdict:
-        """The message is stored now, or it was before, which counts as a duplicate."""
-        book, place, bit = self._place(entry)
-        if book is None:
+    def mark_stored(self, entry: Entry) -> Verdict:
+        """Note that a message is stored. `duplicate` where it was already; that is counted."""
+        record, chunk, bit = self._locate(entry)
+        if record is None:
             return "new"
-        if place is None or place.stored & bit:
-            book.duplicates += 1
+        if chunk is None or chunk.stored & bit:
+            record.duplicates += 1
             return "duplicate"
-        place.stored |= bit
-        place.held &= ~bit
-        for reason in [reason for reason, bits in place.dead.items() if bits & bit]:
-            place.dead[reason] &= ~bit
-            if not place.dead[reason]:
-                del place.dead[reason]
-        self._touch(entry, place)
-        if place.stored == FULL:
-            self._fill(book, place)
+        chunk.stored |= bit
+        chunk.held &= ~bit
+        # A message that waited on disk, or was a dead letter the first time it came, is now stored and nothing else.
+        for reason in [reason for reason, bits in chunk.dead.items() if bits & bit]:
+            chunk.dead[reason] &= ~bit
+            if not chunk.dead[reason]:
+                del chunk.dead[reason]
+        self._touch(entry, chunk)
+        if chunk.stored == FULL:
+            self._fill(record, chunk)
         return "new"
 
-    def hold(self, entry: Entry) -> None:
-        """The message waits on the collector's own disk."""
-        _, place, bit = self._place(entry)
-        if place is not None and not place.stored & bit:
-            place.held |= bit
-            self._touch(entry, place)
+    def mark_waiting(self, entry: Entry) -> None:
+        """Note that a message waits on the collector's own disk."""
+        _, chunk, bit = self._locate(entry)
+        if chunk is not None and not chunk.stored & bit:
+            chunk.held |= bit
+            self._touch(entry, chunk)
 
-    def bury(self, entry: Entry) -> None:
-        """The message is in the dead-letter file, for the reason `entry.dead`."""
-        _, place, bit = self._place(entry)
-        if place is not None and not place.stored & bit:
-            place.held &= ~bit
-            place.dead[entry.dead] = place.dead.get(entry.dead, 0) | bit
-            self._touch(entry, place)
+    def mark_dead(self, entry: Entry) -> None:
+        """Note that a message is in the dead-letter file, for the reason `entry.dead`."""
+        _, chunk, bit = self._locate(entry)
+        if chunk is not None and not chunk.stored & bit:
+            chunk.held &= ~bit
+            chunk.dead[entry.dead] = chunk.dead.get(entry.dead, 0) | bit
+            self._touch(entry, chunk)
 
-    def stored(self, entry: Entry) -> bool:
-        """Whether a message is stored; its chunk must not be absent."""
-        book = self.books.get(entry.key)
+    def is_stored(self, entry: Entry) -> bool:
+        """Whether a message is stored. Its chunk must be loaded."""
+        record = self.epochs.get(entry.key)
         index, bit = (entry.seq - 1) // CHUNK, 1 << (entry.seq - 1) % CHUNK
-        if book is None:
+        if record is None:
             return False
         chunk = self._chunks.get((entry.key, index))
-        return bool(chunk.stored & bit) if chunk is not None else book.covers(index)
+        return bool(chunk.stored & bit) if chunk is not None else record.covers(index)
 
-    def waits(self, entry: Entry) -> bool:
-        """Whether a message waits on the collector's own disk; its chunk must not be absent."""
+    def is_waiting(self, entry: Entry) -> bool:
+        """Whether a message waits on the collector's own disk. Its chunk must be loaded."""
         chunk = self._chunks.get((entry.key, (entry.seq - 1) // CHUNK))
         return chunk is not None and bool(chunk.held & 1 << (entry.seq - 1) % CHUNK)
 
-    def state(self, statement: Statement) -> None:
-        """Take over what an agent says. It speaks of its own epoch, of those it names, and of those that were before."""
+    def apply_statement(self, statement: Statement) -> None:
+        """Apply what an agent says of its numbers.
+
+        It speaks of its own epoch and of each one it names. Of an earlier epoch its silence is a statement too: nothing of
+        it is left. Of a later epoch silence says nothing, because an old status may come late (retained, or resent).
+        """
         key, account = statement.key, statement.account
-        own = self._book(key, 1, statement.wall_ms, following=False)
+        own = self._epoch_record(key, 1, statement.wall_ms, following=False)
         if own is None:
             return
         held, dropped, ended = (_by_epoch(said) for said in (account.held, account.dropped, account.ended))
-        for epoch, book in self._lives[key[:2]].items():
+        for epoch, record in self._by_agent[key[:2]].items():
             said = held.get(epoch, ()), dropped.get(epoch, ()), ended.get(epoch, ())
-            if book.place <= own.place or any(said):
-                self._restate(book, *said, present=book is own)
+            if record.order <= own.order or any(said):
+                self._restate(record, *said, present=record is own)
 
     def _restate(
         self,
-        book: Book,
-        still: Sequence[Numbers],
-        lost: Sequence[Numbers],
-        over: Sequence[Numbers],
+        record: EpochRecord,
+        still_held: Sequence[Numbers],
+        now_dropped: Sequence[Numbers],
+        now_ended: Sequence[Numbers],
         *,
         present: bool,
     ) -> None:
-        held = [(each.first, 0 if present else each.last) for each in still[:MOST_RUNS]]
-        dropped = [(each.first, each.last, each.reason) for each in lost[:MOST_RUNS]]
-        if len(dropped) < len(book.dropped):
+        held = [(each.first, 0 if present else each.last) for each in still_held[:MAX_RANGES]]
+        dropped = [(each.first, each.last, each.reason) for each in now_dropped[:MAX_RANGES]]
+        # An agent keeps a bounded list of what it dropped and may name fewer ranges than before; those it named earlier
+        # are still dropped, and would otherwise turn into "missing".
+        if len(dropped) < len(record.dropped):
             known = set(dropped)
-            dropped += [each for each in book.dropped if each not in known][: MOST_RUNS - len(dropped)]
-        ended = max([book.ended, *(each.last for each in over)])
-        if (held, dropped, ended) != (book.held, book.dropped, book.ended):
-            book.held, book.dropped, book.ended = held, dropped, ended
-            self._dirty_books.add(book.key)
+            dropped += [each for each in record.dropped if each not in known][: MAX_RANGES - len(dropped)]
+        ended = max([record.ended, *(each.last for each in now_ended)])
+        if (held, dropped, ended) != (record.held, record.dropped, record.ended):
+            record.held, record.dropped, record.ended = held, dropped, ended
+            self._dirty_epochs.add(record.key)
 
-    def absent(self, entries: Iterable[Entry]) -> set[tuple[Key, int]]:
-        """Chunks that are on disk only: read them and `put` them back."""
+    def unloaded(self, entries: Iterable[Entry]) -> set[tuple[EpochKey, int]]:
+        """Chunks that are on disk only. Read them and hand them to `add_chunk` before touching these numbers."""
         found = set()
         for entry in entries:
             index = (entry.seq - 1) // CHUNK
-            book = self.books.get(entry.key)
-            if book is None or index > book.top or (entry.key, index) in self._chunks or book.covers(index):
+            record = self.epochs.get(entry.key)
+            if (
+                record is None
+                or index > record.last_chunk
+                or (entry.key, index) in self._chunks
+                or record.covers(index)
+            ):
                 continue
             found.add((entry.key, index))
         return found
 
-    def put(self, key: Key, chunk: Chunk) -> None:
-        """An open chunk from disk, or an empty one where there is none."""
+    def add_chunk(self, key: EpochKey, chunk: Chunk) -> None:
+        """Add an open chunk read from disk, or an empty one where the disk has none."""
         self._chunks.setdefault((key, chunk.number), chunk)
 
-    def restore(self, book: Book) -> None:
-        """A book from disk, with its chunks in a row; the open ones stay there until they are needed."""
-        self._add(book)
-        self._next_place = max(self._next_place, book.place + 1)
+    def restore(self, record: EpochRecord) -> None:
+        """Add an epoch read from disk, with its full chunks. Open chunks stay on disk until they are needed."""
+        self._add(record)
+        self._next_order = max(self._next_order, record.order + 1)
 
-    def forget(self, before_ms: int) -> list[Key]:
-        """Let go of epochs that nothing was heard of since."""
-        old = [book.key for book in self.books.values() if book.seen_ms < before_ms]
+    def forget(self, before_ms: int) -> list[EpochKey]:
+        """Drop epochs of which nothing was received since `before_ms`; returns their keys."""
+        old = [record.key for record in self.epochs.values() if record.seen_ms < before_ms]
         if old:
             self._let_go(set(old))
         return old
 
-    def _let_go(self, keys: set[Key]) -> None:
+    def _let_go(self, keys: set[EpochKey]) -> None:
         for key in keys:
-            lives = self._lives[key[:2]]
-            del self.books[key], lives[key.epoch]
-            if not lives:
-                del self._lives[key[:2]]
+            siblings = self._by_agent[key[:2]]
+            del self.epochs[key], siblings[key.epoch]
+            if not siblings:
+                del self._by_agent[key[:2]]
         for found in (self._chunks, self._dirty):
-            for place in [place for place in found if place[0] in keys]:
-                del found[place]
-        self._dirty_books -= keys
-        self._gone = {place for place in self._gone if place[0] not in keys}
+            for at in [at for at in found if at[0] in keys]:
+                del found[at]
+        self._dirty_epochs -= keys
+        self._gone = {at for at in self._gone if at[0] not in keys}
         self._forgotten |= keys
 
     def changes(self) -> Changes:
-        """What has changed since the last call; `unsaved` takes it back."""
+        """What has changed since the last call. Give it to `put_back` if it could not be made durable."""
         found = Changes(
             list(self._forgotten),
-            [self.books[key] for key in self._dirty_books if key in self.books],
+            [self.epochs[key] for key in self._dirty_epochs if key in self.epochs],
             [(key, chunk) for (key, _), chunk in self._dirty.items()],
             list(self._gone),
         )
-        self._forgotten, self._dirty_books, self._dirty, self._gone = set(), set(), {}, set()
+        self._forgotten, self._dirty_epochs, self._dirty, self._gone = set(), set(), {}, set()
         return found
 
-    def unsaved(self, changes: Changes) -> None:
-        """Changes could not be made durable: they are changes still."""
+    def put_back(self, changes: Changes) -> None:
+        """Changes could not be made durable; they belong to the next commit."""
         self._forgotten |= set(changes.forgotten)
-        self._dirty_books |= {book.key for book in changes.books}
+        self._dirty_epochs |= {record.key for record in changes.epochs}
         self._gone |= set(changes.gone)
+        # A chunk that was changed again meanwhile is newer than the one that failed: keep it.
         for key, chunk in changes.chunks:
             self._dirty.setdefault((key, chunk.number), chunk)
 
     def trim(self) -> None:
-        """Let go of the chunks that were used longest ago, but of none that has changed."""
-        for place in list(self._chunks)[: max(0, len(self._chunks) - self._limit)]:
-            if place not in self._dirty:
-                del self._chunks[place]
+        """Drop the chunks used longest ago from memory, except those that are not on disk yet."""
+        for at in list(self._chunks)[: max(0, len(self._chunks) - self._limit)]:
+            if at not in self._dirty:
+                del self._chunks[at]
 
-    def chunks(self, key: Key) -> list[Chunk]:
+    def chunks(self, key: EpochKey) -> list[Chunk]:
         """What is in memory of one epoch, in order."""
         found = [chunk for (own, _), chunk in self._chunks.items() if own == key]
-        return sorted([*found, *self.books[key].full], key=lambda chunk: chunk.number)
+        return sorted([*found, *self.epochs[key].full], key=lambda chunk: chunk.number)
 
-    def _place(self, entry: Entry) -> tuple[Book | None, Chunk | None, int]:
-        """Book (None where there is no room), chunk (None where all of it is stored) and bit of a message."""
+    def _locate(self, entry: Entry) -> tuple[EpochRecord | None, Chunk | None, int]:
+        """The record (None where there is no room), the chunk (None where all of it is stored) and the bit of a message."""
         key = entry.key
-        book = self._book(key, entry.seq, entry.wall_ms, following=True)
-        if book is None:
+        record = self._epoch_record(key, entry.seq, entry.wall_ms, following=True)
+        if record is None:
             return None, None, 0
-        book.seen_ms = max(book.seen_ms, entry.wall_ms)
-        self._dirty_books.add(key)
+        record.seen_ms = max(record.seen_ms, entry.wall_ms)
+        self._dirty_epochs.add(key)
         index, bit = (entry.seq - 1) // CHUNK, 1 << (entry.seq - 1) % CHUNK
         chunk = self._chunks.get((key, index))
         if chunk is None:
-            if book.covers(index):
-                return book, None, bit
+            if record.covers(index):
+                return record, None, bit
             chunk = self._chunks[key, index] = Chunk(index, entry.time_ms, entry.time_ms)
-            book.top = max(book.top, index)
+            record.last_chunk = max(record.last_chunk, index)
         else:
             self._chunks.move_to_end((key, index))
-        return book, chunk, bit
+        return record, chunk, bit
 
-    def _book(self, key: Key, seq: int, wall_ms: int, *, following: bool) -> Book | None:
-        book = self.books.get(key)
-        if book is None:
-            lives = self._lives.get(key[:2], {})
-            # A ledger that is older than the agent's life can vouch for it from the first number on.
-            known = any(epoch < key.epoch for epoch in lives) and born_ms(key.epoch) > self._created_ms
-            if not self._make_room(lives):
+    def _epoch_record(self, key: EpochKey, seq: int, wall_ms: int, *, following: bool) -> EpochRecord | None:
+        record = self.epochs.get(key)
+        if record is None:
+            siblings = self._by_agent.get(key[:2], {})
+            # Numbers below the first one seen count as missing only if this collector would have received them: it knew the
+            # agent before (an earlier ULID sorts first), and the epoch began after the ledger did. Otherwise a collector
+            # added today would report all earlier messages as missing.
+            known = any(epoch < key.epoch for epoch in siblings) and born_ms(key.epoch) > self._created_ms
+            if not self._make_room(siblings):
                 return None
-            book = Book(key, 1 if known else seq if following else 0, wall_ms, wall_ms, place=self._next_place)
-            self._next_place += 1
-            self._add(book)
-            self._dirty_books.add(key)
-        elif following and book.known_from == 0:
-            book.known_from = seq
-        return book
+            record = EpochRecord(key, 1 if known else seq if following else 0, wall_ms, wall_ms, order=self._next_order)
+            self._next_order += 1
+            self._add(record)
+            self._dirty_epochs.add(key)
+        elif following and record.known_from == 0:
+            record.known_from = seq
+        return record
 
-    def _add(self, book: Book) -> None:
-        self.books[book.key] = book
-        self._lives.setdefault(book.key[:2], {})[book.key.epoch] = book
+    def _add(self, record: EpochRecord) -> None:
+        self.epochs[record.key] = record
+        self._by_agent.setdefault(record.key[:2], {})[record.key.epoch] = record
 
-    def _make_room(self, lives: dict[str, Book]) -> bool:
-        """For one more life of an agent; False where there is none, and the agent has none to give up."""
-        if len(self.books) < self._most_books and len(lives) < self._most_lives:
+    def _make_room(self, siblings: dict[str, EpochRecord]) -> bool:
+        """Make room for one more epoch of an agent, at that agent's own cost. False where it has no epoch to give up."""
+        if len(self.epochs) < self._max_epochs and len(siblings) < self._max_per_agent:
             return True
-        self.turned_away["forgotten" if lives else "refused"] += 1
-        if lives:
-            self._let_go({min(lives.values(), key=lambda book: (book.seen_ms, book.place)).key})
-        return bool(lives)
+        self.rejected["forgotten" if siblings else "refused"] += 1
+        if siblings:
+            # Not by the epoch's own time: an agent with a wrong clock would push out the epoch that is running.
+            self._let_go({min(siblings.values(), key=lambda record: (record.seen_ms, record.order)).key})
+        return bool(siblings)
 
     def _touch(self, entry: Entry, chunk: Chunk) -> None:
         chunk.widen(entry.time_ms, entry.time_ms)
         self._dirty[entry.key, chunk.number] = chunk
 
-    def _fill(self, book: Book, chunk: Chunk) -> None:
-        """A chunk of which all is stored becomes part of the one before it, and takes in the one behind it."""
-        key, full = book.key, book.full
+    def _fill(self, record: EpochRecord, chunk: Chunk) -> None:
+        """Join a chunk of which every message is stored to its full neighbours, so that a long run is one row."""
+        key, full = record.key, record.full
         del self._chunks[key, chunk.number]
         at = bisect_left(full, chunk.number, key=lambda each: each.number)
         if at < len(full) and full[at].number == chunk.number + 1:
-            self._join(book, chunk, full.pop(at))
+            self._join(record, chunk, full.pop(at))
         if at and full[at - 1].number + full[at - 1].span == chunk.number:
-            self._join(book, full[at - 1], chunk)
+            self._join(record, full[at - 1], chunk)
         else:
             full.insert(at, chunk)
+            # A row that is about to be written must not be deleted with those that were merged into another.
             self._gone.discard((key, chunk.number))
 
-    def _join(self, book: Book, first: Chunk, second: Chunk) -> None:
+    def _join(self, record: EpochRecord, first: Chunk, second: Chunk) -> None:
         first.span += second.span
         first.widen(second.first_ms, second.last_ms)
-        self._dirty[book.key, first.number] = first
-        self._dirty.pop((book.key, second.number), None)
-        self._gone.add((book.key, second.number))
+        self._dirty[record.key, first.number] = first
+        self._dirty.pop((record.key, second.number), None)
+        self._gone.add((record.key, second.number))
 
 
 def _by_epoch(said: Sequence[Numbers]) -> dict[str, list[Numbers]]:

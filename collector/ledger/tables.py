@@ -1,4 +1,8 @@
-"""The ledger's SQLite tables. They can be read beside a running collector."""
+"""The ledger's SQLite tables, and its JSON form for other hosts.
+
+The column names, their order and the JSON arrays are formats: files outlive versions, and `/ledger` is read by other
+collectors. `place` in a table is `EpochRecord.order`.
+"""
 
 import secrets
 import sqlite3
@@ -10,9 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from collector.ledger.book import CHUNK, FULL, Book, Changes, Chunk, Key
+from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord
 from rackflow import RackflowError
-from rackflow.process.sqlite import SENSELESS, code
+from rackflow.process.sqlite import CORRUPT, code
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
@@ -32,15 +36,18 @@ _Row = tuple[int, int, int, bytes | None, bytes | None, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one collector's ledger says, with the name of the ledger itself."""
+    """What one collector's ledger says. `ledger` is its random name, by which one that is given twice is noticed."""
 
     ledger: str
     created_ms: int
-    books: list[tuple[Book, list[Chunk]]]
+    epochs: list[tuple[EpochRecord, list[Chunk]]]
 
 
 def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
-    """Tables where there are none; returns the ledger's own name and when it was begun, ms."""
+    """Create the tables where there are none. Returns the ledger's own name and when it was begun, ms.
+
+    Neither ever changes: from when on numbers can be missing is judged by the ledger's age (see `Ledger`).
+    """
     db.executescript(SCHEMA)
     db.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), now_ms))
     name, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
@@ -48,7 +55,10 @@ def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
 
 
 def save(db: sqlite3.Connection, changes: Changes) -> None:
-    """Make changes rows, in one transaction."""
+    """Write changes in one transaction: an entry is there with all of its chunk, or not at all.
+
+    Deletions come first, because a forgotten epoch may have begun anew in the same changes.
+    """
     with db:
         db.execute("BEGIN IMMEDIATE")
         for table in TABLES:
@@ -65,72 +75,76 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
             "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(*book.key, book.place, book.known_from, book.born_ms, book.seen_ms, book.duplicates),
-                    *(book.ended, _json(book.held), _json(book.dropped)),
+                    *(*record.key, record.order, record.known_from, record.born_ms, record.seen_ms, record.duplicates),
+                    *(record.ended, _json(record.held), _json(record.dropped)),
                 )
-                for book in changes.books
+                for record in changes.epochs
             ],
         )
 
 
-def load_books(db: sqlite3.Connection, only: Iterable[Key] | None = None) -> list[Book]:
-    """All epochs, or some, in the order they were heard of, with what is stored in a row."""
+def load_epochs(db: sqlite3.Connection, only: Iterable[EpochKey] | None = None) -> list[EpochRecord]:
+    """All epochs, or those in `only`, in the order they were first heard of, with their full chunks."""
     return sorted(
-        (book for where in ([()] if only is None else only) for book in _books(db, where)),
-        key=lambda book: book.place,
+        (record for where in ([()] if only is None else only) for record in _select_epochs(db, where)),
+        key=lambda record: record.order,
     )
 
 
-def _books(db: sqlite3.Connection, key: Key | tuple[()]) -> Iterable[Book]:
+def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterable[EpochRecord]:
     where = _OF if key else ""
     named = "site, agent, epoch"
     columns = f"{named}, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped"
     full = f"{where} AND stored IS NULL" if key else "WHERE stored IS NULL"
-    books = {}
+    records = {}
     for *name, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped in db.execute(
         f"SELECT {columns} FROM epoch {where}",  # noqa: S608 - constants
         key,
     ):
-        book = books[tuple(name)] = Book(Key(*name), known_from, born_ms, seen_ms, duplicates, ended, place=place)
-        book.held = msgspec.json.decode(held, type=list[tuple[int, int]])
-        book.dropped = msgspec.json.decode(dropped, type=list[tuple[int, int, str]])
+        record = records[tuple(name)] = EpochRecord(
+            EpochKey(*name), known_from, born_ms, seen_ms, duplicates, ended, order=place
+        )
+        record.held = msgspec.json.decode(held, type=list[tuple[int, int]])
+        record.dropped = msgspec.json.decode(dropped, type=list[tuple[int, int, str]])
     rows = db.execute(f"SELECT {named}, {_CHUNK} FROM chunk {full} ORDER BY number", key)  # noqa: S608 - constants
     for *name, number, first_ms, last_ms, stored, held, dead, span in rows:
-        books[tuple(name)].full.append(_chunk((number, first_ms, last_ms, stored, held, dead, span)))
+        records[tuple(name)].full.append(_chunk((number, first_ms, last_ms, stored, held, dead, span)))
     tops = db.execute(f"SELECT {named}, max(number + span) - 1 FROM chunk {where} GROUP BY 1, 2, 3", key)  # noqa: S608 - constants
     for *name, last in tops:
-        books[tuple(name)].top = last
-    return books.values()
+        records[tuple(name)].last_chunk = last
+    return records.values()
 
 
-def load_chunks(db: sqlite3.Connection, key: Key) -> list[Chunk]:
-    """All of one epoch, in order."""
+def load_chunks(db: sqlite3.Connection, key: EpochKey) -> list[Chunk]:
+    """All chunks of one epoch, by number."""
     return [_chunk(row) for row in db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} ORDER BY number", key)]  # noqa: S608 - constants
 
 
-def load_chunk(db: sqlite3.Connection, key: Key, number: int) -> Chunk:
+def load_chunk(db: sqlite3.Connection, key: EpochKey, number: int) -> Chunk:
     """One open chunk; an empty one where there is none."""
     row = db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} AND number = ?", (*key, number)).fetchone()  # noqa: S608 - constants
+    # Times of an empty chunk are such that the first message's replace them.
     return _chunk(row) if row else Chunk(number, 2**62, 0)
 
 
-def read_page(path: Path, only: frozenset[Key] | None = None) -> Page:
-    """A ledger file, read without touching it; `only` some epochs. Raises RackflowError where that is not possible."""
+def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
+    """Read a ledger file without changing it; with `only`, those epochs. Raises RackflowError where that is not possible."""
     if not path.exists():
-        raise RackflowError(f"{path}: there is no ledger; a collector writes it as soon as it runs")
+        raise RackflowError(f"{path}: there is no ledger; a collector creates it when it starts")
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+            # One read transaction, so that records and chunks are of the same moment while the collector goes on writing.
             db.execute("BEGIN")
             ledger, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
-            books = load_books(db, only)
-            return Page(ledger, created_ms, [(book, load_chunks(db, book.key)) for book in books])
+            records = load_epochs(db, only)
+            return Page(ledger, created_ms, [(record, load_chunks(db, record.key)) for record in records])
     except (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
-        what = "is damaged" if isinstance(error, sqlite3.Error) and code(error) in SENSELESS else "cannot be read"
+        what = "is damaged" if isinstance(error, sqlite3.Error) and code(error) in CORRUPT else "cannot be read"
         raise RackflowError(f"{path}: the ledger {what}: {error}") from error
 
 
 def encode_page(page: Page) -> bytes:
-    """As JSON, for another host."""
+    """The page as JSON, for another host."""
     return msgspec.json.encode(
         {
             "schema": 1,
@@ -138,13 +152,13 @@ def encode_page(page: Page) -> bytes:
             "created_ms": page.created_ms,
             "books": [
                 [
-                    [*book.key],
-                    [book.known_from, book.born_ms, book.seen_ms, book.duplicates, book.ended],
-                    book.held,
-                    book.dropped,
+                    [*record.key],
+                    [record.known_from, record.born_ms, record.seen_ms, record.duplicates, record.ended],
+                    record.held,
+                    record.dropped,
                     [_row(chunk) for chunk in chunks],
                 ]
-                for book, chunks in page.books
+                for record, chunks in page.epochs
             ],
         }
     )
@@ -155,7 +169,7 @@ class _Json(msgspec.Struct):
     created_ms: int
     books: list[
         tuple[
-            Key,
+            EpochKey,
             tuple[int, int, int, int, int],
             list[tuple[int, int]],
             list[tuple[int, int, str]],
@@ -165,15 +179,15 @@ class _Json(msgspec.Struct):
 
 
 def decode_page(text: bytes) -> Page:
-    """From JSON. Raises RackflowError."""
+    """A page from its JSON. Raises RackflowError."""
     try:
         found = msgspec.json.decode(text, type=_Json)
-        books = []
+        epochs = []
         for key, numbers, held, dropped, rows in found.books:
-            books.append((Book(key, *numbers, held=held, dropped=dropped), [_chunk(row) for row in rows]))
+            epochs.append((EpochRecord(key, *numbers, held=held, dropped=dropped), [_chunk(row) for row in rows]))
     except (msgspec.MsgspecError, ValueError) as error:
         raise RackflowError(f"this is no ledger: {error}") from error
-    return Page(found.ledger, found.created_ms, books)
+    return Page(found.ledger, found.created_ms, epochs)
 
 
 def _row(chunk: Chunk) -> _Row:
@@ -189,7 +203,7 @@ def _chunk(row: _Row) -> Chunk:
 
 
 def _bits(bits: int) -> bytes | None:
-    """None for all of them, which is what most chunks come to."""
+    """64 bytes, or None where all are set: most chunks end like that, and NULL is how full chunks are selected."""
     return None if bits == FULL else bits.to_bytes(_BYTES, "little")
 
 

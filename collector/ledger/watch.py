@@ -1,17 +1,22 @@
-"""The account by agent for /metrics, worked out again where something changed."""
+"""Keeps the account by agent for /metrics, recalculated for epochs that changed.
+
+It reads the file beside the collector, in a thread, and never through the ledger in memory: open chunks may be on disk only,
+and storing must not wait for /metrics.
+"""
 
 import asyncio
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from collector.ledger.account import Sums, settle
-from collector.ledger.book import Key
+from collector.ledger.account import EpochAccount, account_of
+from collector.ledger.epochs import EpochKey
 from collector.ledger.file import LedgerFile
 from collector.ledger.tables import read_page
 from rackflow import RackflowError
 
 log = logging.getLogger(__name__)
+# Figures of the account may be this old. Faster than Prometheus scrapes (15 s here) would be work that nobody sees.
 INTERVAL_S = 5.0
 
 
@@ -28,13 +33,13 @@ class AgentAccount:
 
 
 class LedgerWatch:
-    """Keeps the sums of all epochs. `run` it in a task."""
+    """Keeps the account of every epoch. `run` it in a task."""
 
     def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
-        self._sums = dict[Key, Sums]()
-        self._due: set[Key] | None = None
-        """Epochs that are to be read; None for all."""
+        self._sums = dict[EpochKey, EpochAccount]()
+        self._due: set[EpochKey] | None = None
+        """Epochs to read next; None is all."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -43,26 +48,27 @@ class LedgerWatch:
             await asyncio.sleep(INTERVAL_S)
 
     async def update(self) -> None:
-        """Work out all epochs the first time, and then those of which something was noted since."""
+        """Recalculate every epoch the first time, and then those that changed since."""
         ledger = self._ledger
         if self._due is not None:
             self._due |= ledger.touched
+        # Before reading: what changes while the file is read is due again next time. `_due` keeps it if reading fails.
         ledger.touched.clear()
         try:
             page = await asyncio.to_thread(read_page, ledger.path, None if self._due is None else frozenset(self._due))
         except RackflowError as error:
-            log.warning("ledger not read error=%s", error)
+            log.warning("ledger not read, /metrics shows the account of before: error=%s", error)
             return
         self._due = set()
-        known = ledger.ledger.books
-        found = self._sums | {book.key: settle(book, chunks) for book, chunks in page.books}
+        known = ledger.ledger.epochs
+        found = self._sums | {record.key: account_of(record, chunks) for record, chunks in page.epochs}
         self._sums = {key: sums for key, sums in found.items() if key in known}
 
     def accounts(self) -> dict[tuple[str, str], AgentAccount]:
         """By site and agent."""
         found: dict[tuple[str, str], AgentAccount] = {}
         for key, sums in self._sums.items():
-            if key not in self._ledger.ledger.books:  # forgotten, or lost with a damaged file
+            if key not in self._ledger.ledger.epochs:  # forgotten, or lost with a damaged file
                 continue
             account = found.setdefault((key.site, key.agent), AgentAccount())
             account.produced += sums.produced

@@ -1,13 +1,14 @@
-"""Receiving from the broker: checked documents, and what is judged from them alone (clocks, clones, poll counts).
+"""Receives messages from the broker, checks them, and judges what needs nothing else: clocks, clones, poll counts.
 
-A message that breaks the contract goes to the dead-letter file with its reason and never stops the flow.
+A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: left
+unacknowledged it would come again after every restart.
 """
 
-from collector.receive.clocks import Places, can_be
+from collector.receive.clocks import ReceiptTimes, is_plausible
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
-from collector.receive.messages import Known, numbered_anyway, open_message
+from collector.receive.messages import Document, open_message, salvage_number
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
 from collector.receive.subscribe import Filters, Subscriber
 
@@ -17,16 +18,16 @@ __all__ = [
     "Counts",
     "DeadLetters",
     "Delivery",
+    "Document",
     "ExpectedDevice",
     "Filters",
-    "Known",
-    "Places",
     "PollCounts",
     "Polled",
     "PolledDevice",
+    "ReceiptTimes",
     "Subscriber",
     "add",
-    "can_be",
-    "numbered_anyway",
+    "is_plausible",
     "open_message",
+    "salvage_number",
 ]

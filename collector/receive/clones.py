@@ -1,4 +1,8 @@
-"""Finds two agents that run under one name, from their statuses."""
+"""Finds two agents that run under one name, from their statuses.
+
+The broker disconnects a client when another connects with the same client id, so two such agents take turns, each saying hello
+again when it is back. A restart looks different: an earlier epoch never comes back.
+"""
 
 import logging
 from collections import deque
@@ -6,44 +10,48 @@ from collections import deque
 from rackflow import Status
 
 log = logging.getLogger(__name__)
+# How long a clone stays on /metrics after it was last noticed. Two agents that back off may take turns every few minutes, and the
+# alert must not end in between.
 REMEMBERED_S = 900.0
-LIVES = 4
-MOST_AGENTS = 10_000
+# Epochs remembered per agent. Two would do for two processes; four also notices three, or two that restart meanwhile.
+MAX_EPOCHS = 4
+# Names can be invented, so there must be a bound; beyond it the agent that was silent for longest is forgotten.
+MAX_AGENTS = 10_000
 
 
 class Clones:
-    """An epoch that says hello again after a later one has: two processes take turns at one client id."""
+    """Agents of which an epoch said hello again after another one had: two processes under one client id."""
 
     def __init__(self) -> None:
-        self._hellos: dict[tuple[str, str], deque[tuple[str, str]]] = {}
+        self._recent_epochs: dict[tuple[str, str], deque[tuple[str, str]]] = {}
         self._seen: dict[tuple[str, str], float] = {}
 
-    def hear(self, status: Status, now: float) -> None:
-        """Take note of a status received at `now`, monotonic seconds."""
+    def update(self, status: Status, now: float) -> None:
+        """Take note of a status received at `now`, monotonic seconds. Only `online` counts: `offline` may be an old will."""
         if status.status != "online":
             return
         key = status.site, status.agent
-        hellos = self._hellos.pop(key, None) or deque(maxlen=LIVES)
-        self._hellos[key] = hellos  # behind all others
-        if len(self._hellos) > MOST_AGENTS:
-            oldest = next(iter(self._hellos))
-            del self._hellos[oldest]
+        recent = self._recent_epochs.pop(key, None) or deque(maxlen=MAX_EPOCHS)
+        self._recent_epochs[key] = recent  # last: the first one is the one silent for longest
+        if len(self._recent_epochs) > MAX_AGENTS:
+            oldest = next(iter(self._recent_epochs))
+            del self._recent_epochs[oldest]
             self._seen.pop(oldest, None)
-        if hellos and hellos[-1][0] == status.epoch:
+        if recent and recent[-1][0] == status.epoch:
             return
-        if any(epoch == status.epoch for epoch, _ in hellos):
+        if any(epoch == status.epoch for epoch, _ in recent):
             if key not in self.current(now):
                 log.error(
                     "agent=%s site=%s runs twice, on hosts %s and %s; stop one or give it another name",
-                    *(status.agent, status.site, hellos[-1][1] or "?", status.hostname or "?"),
+                    *(status.agent, status.site, recent[-1][1] or "?", status.hostname or "?"),
                 )
             self._seen[key] = now
-        hellos.append((status.epoch, status.hostname))
+        recent.append((status.epoch, status.hostname))
 
     def current(self, now: float) -> set[tuple[str, str]]:
-        """Site and agent of those that were seen twice in the last quarter of an hour."""
+        """Site and agent of clones noticed in the last quarter of an hour."""
         return {key for key, seen in self._seen.items() if now - seen < REMEMBERED_S}
 
     def known(self) -> set[tuple[str, str]]:
-        """Site and agent of all that said hello."""
-        return set(self._hellos)
+        """Site and agent of all that are remembered."""
+        return set(self._recent_epochs)

@@ -1,4 +1,8 @@
-"""The dead-letter file: messages and points that cannot be used, with the reason. JSON lines, bounded in size."""
+"""The dead-letter file: messages and points that cannot be used, with the reason. JSON lines, bounded in size.
+
+It is for people who look for a fault, not a promise: it is not synced, and where its disk refuses, the flow goes on and the loss is
+counted.
+"""
 
 import base64
 import contextlib
@@ -9,11 +13,16 @@ from pathlib import Path
 from rackflow import RackflowError
 
 log = logging.getLogger(__name__)
+# Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one must not fill the file.
 PAYLOAD_LIMIT_BYTES = 64 * 1024
 
 
 class DeadLetters:
-    """Appends to `path`; at half of `limit_bytes` the file becomes `path.1`, whose predecessor is dropped."""
+    """Appends to `path`. At half of `limit_bytes` the file becomes `path.1`, and the former `path.1` is deleted.
+
+    So the two never take more than `limit_bytes`, and the newest half of it is always there. Unbuffered, so that an entry is
+    in the file when `write` returns. Raises RackflowError where the file cannot be created.
+    """
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
         self._path = path
@@ -28,9 +37,9 @@ class DeadLetters:
             ) from error
 
     def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
-        """Keep one; `size_bytes` is what the payload measured when it was whole.
+        """Append one entry. `size_bytes` is the payload's original size, before it was cut short.
 
-        False where the disk refuses: what is unusable anyway must not stop the flow.
+        False where the disk refuses: a message that is unusable anyway must not stop the flow.
         """
         entry = {
             "time": time_ms,
@@ -48,12 +57,13 @@ class DeadLetters:
         except OSError as failure:
             fault = str(failure)
         if fault and not self._failing:
-            log.error("dead letter not written path=%s error=%s", self._path, fault)
+            log.error("dead letters not written, refused messages are lost: path=%s error=%s", self._path, fault)
         self._failing = bool(fault)
         return not fault
 
     def _rotate(self) -> None:
-        # The old file stays open until there is a new one; it may have been moved the last time, or by somebody else.
+        # The old file stays open until there is a new one: a rotation that fails half-way must not leave a closed file, which would
+        # end the collector at the next bad message. It may have been moved before, by us or by logrotate.
         with contextlib.suppress(FileNotFoundError):
             self._path.replace(self._path.with_name(self._path.name + ".1"))
         fresh = self._path.open("ab", buffering=0)
@@ -61,4 +71,5 @@ class DeadLetters:
         self._file = fresh
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()

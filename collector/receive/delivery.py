@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`mid` counts only on connection number `connection`; `size_bytes` is the original size of a payload cut short.
+    """One MQTT message. `size_bytes` is the original size of a payload that was cut short.
 
-    `mono_s` and `wall_s` are when it arrived: monotonic, and seconds since 1970. `again` is set where the broker says
-    that it has sent it before.
+    `mid`, the message identifier, is valid only on connection number `connection`: the next one gives it to another message.
+    `mono_s` and `wall_s` are when it arrived, monotonic and since 1970. `redelivered` is MQTT's DUP flag.
     """
 
     topic: str
@@ -19,9 +19,9 @@ class Delivery:
     connection: int
     mono_s: float
     wall_s: float
-    again: bool = False
+    redelivered: bool = False
 
     @property
     def wall_ms(self) -> int:
-        """When it arrived, ms since 1970; the same after a stay on disk."""
+        """When it arrived, ms since 1970. Whole ms, because that is what survives a stay on disk."""
         return round(self.wall_s * 1000)

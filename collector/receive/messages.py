@@ -1,4 +1,8 @@
-"""Checks one MQTT message: topic, document and bounds. A message that breaks the contract is a `ContractError` with its reason."""
+"""Checks one MQTT message: topic, document and bounds.
+
+Whatever passes here must be storable: a value that the store or the ledger cannot write would end the writer, stay
+unacknowledged, and come again after every restart.
+"""
 
 import math
 import re
@@ -11,8 +15,9 @@ from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic,
 from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
 
+# The contract's label values: nothing in them needs escaping in line protocol or Prometheus text.
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
-Known = Batch | Event | DeviceDocument | Status
+Document = Batch | Event | DeviceDocument | Status
 _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status]] = {
     "batch": Batch,
     "event": Event,
@@ -22,17 +27,17 @@ _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status
 MAX_SEQ = 2**53
 """Largest message number: beyond it a double, and so JSON in many languages, no longer holds every integer (RFC 8259, 6)."""
 _MAX_TIME_MS = 9_223_372_036_854
-"""Largest time that an engine counting nanoseconds in 64 bits can hold."""
+"""Largest time, ms, that fits an engine that counts nanoseconds in 64 bits (InfluxDB): the year 2262."""
 
 
-def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Known | None]:
-    """Topic and document; None for the empty payload that clears a retained one. Raises ContractError.
+def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Document | None]:
+    """Topic and document; the document is None for an empty payload, which clears a retained one.
 
-    `size_bytes` is what the payload measured before it was cut short.
+    `size_bytes` is the payload's size before it was cut short. Raises ContractError with the reason.
     """
     topic = parse_topic(topic_text)
     if size_bytes > MAX_PAYLOAD_BYTES:
-        raise ContractError("size", f"{size_bytes} bytes, more than {MAX_PAYLOAD_BYTES}")
+        raise ContractError("size", f"{size_bytes} bytes, at most {MAX_PAYLOAD_BYTES} are allowed")
     if not payload and topic.kind in ("device", "status"):
         return topic, None
     document = decode(payload, _KINDS[topic.kind])
@@ -44,14 +49,14 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
     else:
         _check_labels(document.labels)
         if not 0 <= document.time <= _MAX_TIME_MS:
-            raise ContractError("schema", f"time {document.time} is out of bounds")
+            raise ContractError("schema", f"time {document.time} is not within 0 to {_MAX_TIME_MS} ms")
     if isinstance(document, Batch):
         _check_batch(document)
     return topic, document
 
 
 class MessageNumber(NamedTuple):
-    """What names a message for ever: one life (epoch) of an agent of a site, and its number in that life."""
+    """Names a message for ever: its agent's site, name and epoch, and its number in that epoch."""
 
     site: str
     agent: str
@@ -64,26 +69,32 @@ class _Numbered(msgspec.Struct):
     seq: int
 
 
-def numbered_anyway(delivery: Delivery) -> MessageNumber | None:
-    """The number of a message that breaks the contract, if it still carries one; its agent is the topic's."""
+def salvage_number(delivery: Delivery) -> MessageNumber | None:
+    """The number of a message that breaks the contract, if it can still be read.
+
+    With it the ledger can account for the message as a dead letter; without, its number would be reported as missing. Site and
+    agent are the topic's, which the broker's access rules protect.
+    """
     try:
         topic = parse_topic(delivery.topic)
         found = msgspec.json.decode(delivery.payload, type=_Numbered)
     except (ContractError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if topic.kind not in ("batch", "event") or not _can_be(found.epoch, found.seq, found.seq):
+    if topic.kind not in ("batch", "event") or not _is_valid_number(found.epoch, found.seq, found.seq):
         return None
     return MessageNumber(topic.site, topic.agent, found.epoch, found.seq)
 
 
-def _can_be(epoch: str, first: int, last: int) -> bool:
+def _is_valid_number(epoch: str, first: int, last: int) -> bool:
     return _VALUE.fullmatch(epoch) is not None and 1 <= first <= last <= MAX_SEQ
 
 
 def _check_number(epoch: str, first: int, last: int) -> None:
-    """What the ledger could not write would come again after every restart; what is long would fill it."""
-    if not _can_be(epoch, first, last):
-        raise ContractError("schema", f"epoch {epoch[:80]!r} or numbers {first} to {last} are out of bounds")
+    """Keep what the ledger cannot write out of it (SQLite holds 64-bit integers), and what is long enough to fill it."""
+    if not _is_valid_number(epoch, first, last):
+        raise ContractError(
+            "schema", f"epoch {epoch[:80]!r} is no name, or numbers {first} to {last} are not within 1 to 2^53"
+        )
 
 
 def _check_status(status: Status) -> None:
@@ -92,22 +103,30 @@ def _check_status(status: Status) -> None:
     for each in (*account.held, *account.dropped, *account.ended) if account is not None else ():
         _check_number(each.epoch, each.first, each.last)
         if each.reason and not _VALUE.fullmatch(each.reason):
-            raise ContractError("schema", f"reason {each.reason[:80]!r} is not allowed")
+            raise ContractError(
+                "schema", f"reason {each.reason[:80]!r} is not a name of at most 64 letters, digits and _.:/+-"
+            )
 
 
 def _check_labels(labels: dict[str, str]) -> None:
     for label in BASE_LABELS:
         value = labels.get(label)
         if value is not None and not _VALUE.fullmatch(value):
-            raise ContractError("schema", f"label {label}={value[:80]!r} is not allowed")
+            raise ContractError(
+                "schema", f"label {label}={value[:80]!r} is not a name of at most 64 letters, digits and _.:/+-"
+            )
 
 
 def _check_batch(batch: Batch) -> None:
     if not _VALUE.fullmatch(batch.device_class):
-        raise ContractError("schema", f"class {batch.device_class[:80]!r} is not allowed")
+        raise ContractError(
+            "schema", f"class {batch.device_class[:80]!r} is not a name of at most 64 letters, digits and _.:/+-"
+        )
     if batch.device_class == "agent" and batch.device != batch.agent:
-        raise ContractError("schema", f"device {batch.device} has the class that only an agent has")
+        raise ContractError(
+            "schema", f"device {batch.device} has the class agent, which only the agent itself may have"
+        )
     if batch.device_class != "agent" and batch.device == batch.agent:
-        raise ContractError("schema", f"device {batch.device} has the name of its agent")
+        raise ContractError("schema", f"device {batch.device} has the name of its agent, but not the class agent")
     if not 0 <= batch.duration_s < math.inf:
-        raise ContractError("schema", "duration_s is out of bounds")
+        raise ContractError("schema", "duration_s is negative or not finite")

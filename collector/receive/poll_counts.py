@@ -1,4 +1,8 @@
-"""Counts polls by hour and device: expected, answered, and those the device is known not to have answered."""
+"""Counts polls by hour and device: expected, answered, and those that the device is known not to have answered.
+
+Expected minus answered is what is missing; of that, what the device did not answer is the device's fault, and the rest (lost, or
+an agent that was away) is telemetry's. Time spans are counted as rates, so that hours add up whatever the intervals are.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -8,8 +12,9 @@ import msgspec
 from rackflow.catalogue import PollClass
 
 HOUR_S = 3600
+# A device that was silent for a month is not expected any more: it was removed without its agent saying so. Shorter, and a long
+# outage would look like a site that is complete without it, in the very month that reports it.
 LONGEST_SILENCE_S = 31 * 86_400.0
-"""What was silent for so long is not expected any more."""
 _EXPECTED, _ANSWERED, _UNANSWERED = range(3)
 
 
@@ -33,10 +38,11 @@ class Polled(NamedTuple):
 
 
 class ExpectedDevice(msgspec.Struct):
-    """A device that polls are expected of, from `since_s` on, counted up to `until_s`.
+    """A device that polls are expected of, from `since_s` on, counted up to `until_s`; last heard of at `heard_s`.
 
-    `intervals` are seconds by poll class, `sure` those classes of which one poll was answered: a device that is dead is
-    asked less often than the class says.
+    `intervals` are seconds by poll class. `sure` are the classes of which a poll was answered: a dead device is polled less
+    often than its class says, so only an answered poll tells the real interval. The field names are a format: records of the
+    collector keep them.
     """
 
     device_class: str
@@ -56,14 +62,14 @@ Counts = dict[int, dict[PolledDevice, list[float]]]
 
 
 class PollCounts:
-    """Of all sites. Counts are what came since they were taken last; the enrolled ones are carried over a restart."""
+    """Polls of all sites, counted since `take` was last called. `enrolled` is kept over a restart by the collector's records."""
 
     def __init__(self, enrolled: Mapping[PolledDevice, ExpectedDevice] | None = None) -> None:
         self.enrolled = dict(enrolled or {})
         self.counts: Counts = {}
 
     def count(self, polls: Iterable[Polled]) -> None:
-        """Take polls, each once."""
+        """Count polls. Each must be given once, however often its message came."""
         for poll in polls:
             device = self.enrolled.get(poll.who)
             if device is None:
@@ -78,6 +84,7 @@ class PollCounts:
                 device.intervals[poll.poll] = min(device.intervals[poll.poll], poll.interval_s)
             if poll.up:
                 device.sure.add(poll.poll)
+            # Backlog from before the device was first heard of: it was there then, so polls were to be expected, too.
             if device.until_s - LONGEST_SILENCE_S < poll.time_s < device.since_s:
                 self._expect(poll.who, device.rate(), poll.time_s, device.since_s)
                 device.since_s = poll.time_s
@@ -85,12 +92,13 @@ class PollCounts:
             if poll.up:
                 row[_ANSWERED] += 1
             else:
-                # One that stays away is asked in growing pauses, and then in no class at all.
+                # A device that stays away is probed in growing pauses, not by poll class. Such a failed poll stands for all polls
+                # that were to be expected in its pause.
                 is_paused = poll.interval_s != device.intervals[poll.poll]
                 row[_UNANSWERED] += max(1.0, poll.interval_s * device.rate()) if is_paused else 1.0
 
-    def learn(self, who: PolledDevice, intervals: Mapping[PollClass, float]) -> None:
-        """What an agent says that a device is polled for, of one that polls came of."""
+    def set_intervals(self, who: PolledDevice, intervals: Mapping[PollClass, float]) -> None:
+        """Set a device's intervals by poll class, in seconds, as its agent describes it. Ignored before its first poll."""
         device = self.enrolled.get(who)
         if device is not None and intervals:
             device.intervals, device.sure = (
@@ -99,7 +107,7 @@ class PollCounts:
             )
 
     def expect(self, now_s: float, configured: Mapping[tuple[str, str], frozenset[str]]) -> None:
-        """Count what was to be expected until now. Of agents in `configured` only the devices named there stay."""
+        """Count what was to be expected until now. Devices that an agent in `configured` does not name are dropped."""
         for who, device in list(self.enrolled.items()):
             if now_s > device.until_s:
                 self._expect(who, device.rate(), device.until_s, now_s)
@@ -110,12 +118,12 @@ class PollCounts:
                 del self.enrolled[who]
 
     def take(self) -> Counts:
-        """Counts since the last call; `give_back` where they could not be kept."""
+        """Counts since the last call. Give them to `give_back` if they could not be saved."""
         counts, self.counts = self.counts, {}
         return counts
 
     def give_back(self, counts: Counts) -> None:
-        """They count again."""
+        """Count what `take` returned again: it could not be saved."""
         for hour, rows in counts.items():
             for who, row in rows.items():
                 add(self._row(hour, who), row)
@@ -133,6 +141,6 @@ class PollCounts:
 
 
 def add(row: list[float], other: Iterable[float]) -> None:
-    """Add counts to a row."""
+    """Add counts to a row, in place."""
     for at, count in enumerate(other):
         row[at] += count

@@ -1,6 +1,7 @@
 """The MQTT session: persistent, with at most `ReceiveMaximum` unacknowledged messages, acknowledged by hand.
 
-The broker keeps what is not acknowledged and sends it again, which is what the promise about loss rests on.
+The broker keeps what is not acknowledged and sends it again after a break. That, and acknowledging only what is durable, is all
+that keeps messages from being lost between broker and store.
 """
 
 import asyncio
@@ -18,17 +19,26 @@ from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
+# How long the broker keeps the session of a collector that is away: a day to notice and repair a broken machine. What the broker
+# queues meanwhile is bounded by its own limits (deploy/mosquitto).
 SESSION_EXPIRY_S = 86_400
+# First and largest upper bound, in seconds, of the pause before connecting again. Shorter than an agent's: collectors are few, and
+# a broker without persistence throws away what arrives while nobody is subscribed.
 BACKOFF_S = (0.5, 5.0)
-"""Collectors are few, and a broker that forgot its sessions throws away what comes while nobody listens."""
+# A stop waits no longer than this for the broker to take DISCONNECT; without it the session just stays.
 GOODBYE_S = 2.0
+# MQTT message identifiers are 16 bits and not 0 (MQTT 5, 2.2.1).
 IDENTIFIERS = 65_535
+# Of a message larger than the contract allows only this much is kept in memory, for the dead-letter file.
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to subscribe to. `sites` None is all; `shared` divides batches and events among collectors."""
+    """What to subscribe to. `sites` None is all; `shared` divides batches and events among collectors.
+
+    Device documents and statuses are never shared: each collector needs all of them to show devices and keep its ledger.
+    """
 
     sites: Sequence[str] | None
     shared: bool
@@ -38,7 +48,7 @@ class Filters:
         return [each for site in self.sites or ("+",) for each in _filters(site, shared=self.shared)]
 
     def leftover(self) -> list[str]:
-        """Filters that an earlier configuration may have left in the session, which would bring everything twice."""
+        """Filters that an earlier configuration may have left in the session; with them everything would arrive twice."""
         wanted = set(self.wanted())
         sites = {"+", *(self.sites or ())}
         every = {each for site in sites for shared in (True, False) for each in _filters(site, shared=shared)}
@@ -52,12 +62,12 @@ def _filters(site: str, *, shared: bool) -> list[str]:
 
 
 class Subscriber:
-    """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker is to send without acknowledgement.
+    """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker may send without acknowledgement.
 
     mosquitto 2.0.11 sends more than that once it gets acknowledgements, as over a bridge in
-    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. What waits here is bounded by the number of
-    message identifiers; beyond it the newest goes, unacknowledged and reported to `on_overflow`: only messages of QoS 0,
-    which no contract sends, can get there.
+    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. So the queue has room for every message identifier there is:
+    dropping one of those would leave it unacknowledged until the connection breaks. Beyond that the newest message is dropped
+    and reported to `on_overflow`; only messages of QoS 0, which the contract does not use, can get there.
     """
 
     def __init__(
@@ -82,21 +92,26 @@ class Subscriber:
         self.fault: str | None = "not connected yet"
 
     async def take(self) -> Delivery:
-        """The next message; waits for one."""
+        """The next message; waits until there is one."""
         return await self._queue.get()
 
     def acknowledge(self, delivery: Delivery) -> None:
-        """Let the broker forget a message; not one of an ended connection, whose number is somebody else's now."""
+        """Let the broker forget a message.
+
+        Not one of an ended connection: the broker sends it again under a new identifier, and the old one may now belong to a
+        message that is not durable yet.
+        """
         if delivery.qos == 1 and delivery.connection == self._connection and self._client is not None:
             self._client.acknowledge(delivery.mid)
 
     async def run(self) -> None:
-        """Connect, subscribe, receive, and again after every break, until cancelled."""
+        """Connect, subscribe and receive, again after every break, until cancelled."""
         ceiling_s, highest_s = BACKOFF_S
         while True:
             began = time.monotonic()
             fault = await self._session()
             self._set_fault(fault)
+            # A session that lasted resets the pause; one that ended at once (wrong password, refused filter) does not.
             if time.monotonic() - began > highest_s:
                 ceiling_s = BACKOFF_S[0]
             await asyncio.sleep(random.uniform(0, ceiling_s))  # noqa: S311 - jitter
@@ -144,14 +159,16 @@ class Subscriber:
         self._connection += 1
         self._resumed = limits.session_present
         if not limits.session_present:
-            return  # what still waits is all that is left of it
-        # The session goes on: whatever of QoS 1 still waits is going to come again.
+            return  # the broker has forgotten what it sent: what is queued here is the only copy
+        # The session goes on, so the broker sends again what was not acknowledged. Messages of QoS 1 that are still queued here
+        # cannot be acknowledged any more (new connection), and would only be handled twice.
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         for delivery in waiting:
             if delivery.qos == 0:
                 self._queue.put_nowait(delivery)
 
     def _received(self, message: MQTTMessage) -> None:
+        # Called by paho on the event loop: it must not block.
         payload = bytes(message.payload)
         size = len(payload)
         if size > MAX_PAYLOAD_BYTES:

@@ -15,7 +15,7 @@ import msgspec
 
 from collector.derive import HOUR_S, Head, Hour, SiteRecords
 from collector.receive import Counts, ExpectedDevice, PolledDevice, add
-from rackflow.process.sqlite import SENSELESS, code, senseless, set_aside, translated
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_aside
 
 log = logging.getLogger(__name__)
 KEPT_H = 400 * 24
@@ -53,7 +53,7 @@ class RecordsFile:
         self._one = threading.Lock()
         self.sites: dict[str, SiteRecords] = {}
         self.enrolled: dict[PolledDevice, ExpectedDevice] = {}
-        with translated():
+        with as_os_error():
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._db = self._open()
@@ -62,7 +62,7 @@ class RecordsFile:
 
     def save(self, snapshot: Snapshot) -> None:
         """Make it durable, in one transaction; what is older than 400 days goes."""
-        with self._one, translated():
+        with self._one, as_os_error():
             try:
                 self._write(snapshot)
             except sqlite3.DatabaseError as error:
@@ -71,7 +71,7 @@ class RecordsFile:
 
     def close(self, *, ended: bool) -> None:
         """Let go of the file. `ended` says that all was saved before; else its readers know that counts may be lost."""
-        with self._one, translated(), closing(self._db) as db:
+        with self._one, as_os_error(), closing(self._db) as db:
             db.execute(
                 "UPDATE life SET saved_s = ?, ended = ? WHERE started_s = ?", (self._wall_s(), ended, self._began)
             )
@@ -91,7 +91,7 @@ class RecordsFile:
         return db
 
     def _renew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        if code(error) not in SENSELESS:
+        if code(error) not in CORRUPT:
             raise error
         if hasattr(self, "_db"):
             self._db.close()
@@ -151,7 +151,7 @@ def load_sites(db: sqlite3.Connection) -> dict[str, SiteRecords]:
         for site, number, body in db.execute("SELECT site, hour, body FROM hour ORDER BY hour"):
             sites.setdefault(site, SiteRecords()).hours[number] = unpack(body)
     except msgspec.MsgspecError as error:
-        raise senseless(str(error)) from error
+        raise corruption(str(error)) from error
     return sites
 
 
@@ -161,7 +161,7 @@ def load_enrolled(db: sqlite3.Connection) -> dict[PolledDevice, ExpectedDevice]:
     try:
         return {PolledDevice(*who): msgspec.json.decode(text, type=ExpectedDevice) for *who, text in db.execute(query)}
     except msgspec.MsgspecError as error:
-        raise senseless(str(error)) from error
+        raise corruption(str(error)) from error
 
 
 def pack(hour: Hour) -> bytes:
@@ -191,7 +191,7 @@ def _columns(text: bytes) -> Iterator[tuple[int, list[float]]]:
     try:
         steps, *columns = msgspec.json.decode(text, type=tuple[list[int], list[float], list[float], list[float]])
     except msgspec.MsgspecError as error:
-        raise senseless(str(error)) from error
+        raise corruption(str(error)) from error
     for number, *counts in zip(accumulate(steps), *columns, strict=True):
         yield number, counts
 
@@ -200,4 +200,4 @@ def _inflate(body: bytes) -> bytes:
     try:
         return zlib.decompress(body)
     except zlib.error as error:
-        raise senseless(str(error)) from error
+        raise corruption(str(error)) from error

@@ -53,7 +53,7 @@ class RecordKeeper:
         polls = self.polls
         for device in self._latest.devices():
             if device.document is not None:
-                polls.learn(PolledDevice(device.site, device.agent, device.device), device.document.intervals)
+                polls.set_intervals(PolledDevice(device.site, device.agent, device.device), device.document.intervals)
         polls.expect(time.time(), configured)
         energy = self._deriver.records()
         sites = {name: SiteRecords(each.head(), each.changed()) for name, each in energy.items()}

@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from collector.derive import Hour
-from collector.ledger import Sums
+from collector.ledger import EpochAccount
 from collector.receive import HOUR_S
 from collector.records import Rows, unpack, unpack_polls
 from collector.report.period import Period
 from rackflow import RackflowError
-from rackflow.process.sqlite import SENSELESS, code
+from rackflow.process.sqlite import CORRUPT, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SiteMonth:
     devices: Mapping[int, Device]
     saved_s: float
     killed: Sequence[tuple[float, float]] = ()
-    accounts: Sequence[Sums] = field(default_factory=list)
+    accounts: Sequence[EpochAccount] = field(default_factory=list)
     ledger_fault: str = ""
     is_shared: bool = False
 
@@ -58,7 +58,7 @@ def read_books(path: Path, period: Period) -> list[SiteMonth]:
             span = db.execute("SELECT min(hour), max(hour) FROM (SELECT hour FROM hour UNION SELECT hour FROM polls)")
             first, last = span.fetchone()
     except sqlite3.Error as error:
-        what = "are damaged" if code(error) in SENSELESS else "cannot be read"
+        what = "are damaged" if code(error) in CORRUPT else "cannot be read"
         raise RackflowError(f"{path}: the books {what}: {error}") from error
     if not found:
         has = f"they have {period.iso(first)} to {period.iso(last + 1)}" if first is not None else "they are empty"
@@ -90,7 +90,7 @@ def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
     ]
 
 
-def within_month(found: Iterable[Sums], books: SiteMonth) -> list[Sums]:
+def within_month(found: Iterable[EpochAccount], books: SiteMonth) -> list[EpochAccount]:
     """The account of a site's agents: epochs that were alive in the month, and of what is missing that of the month."""
     first_ms, until_ms = books.period.first * HOUR_S * 1000, books.period.until * HOUR_S * 1000
     chosen = [sums for sums in found if sums.key.site == books.site and sums.seen_ms >= first_ms]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from collector.ledger import Sums, born_ms
+from collector.ledger import EpochAccount, born_ms
 from collector.receive import add
 from collector.report.energy import spans
 from collector.report.period import Period
@@ -83,7 +83,7 @@ def _lost(books: SiteMonth) -> str:
     return f"at least: counts of half a minute are lost where the collector was killed, after {times}{more}"
 
 
-def account_rows(site: str, accounts: Sequence[Sums], period: Period) -> Iterator[Row]:
+def account_rows(site: str, accounts: Sequence[EpochAccount], period: Period) -> Iterator[Row]:
     """What became of each agent's messages, by epoch, and of what is missing each run with its times."""
     for sums in accounts:
         agent, epoch = sums.key.agent, sums.key.epoch

@@ -1,6 +1,7 @@
-"""Storing points: line protocol, the seam to an engine, InfluxDB (and VictoriaMetrics) and files behind it.
+"""Stores points: line protocol, the seam to an engine, and behind it InfluxDB (with VictoriaMetrics) and files.
 
-A write that returned is durable. Writes are idempotent: same measurement, tags and time.
+A write that returned is durable. Writes are idempotent in an engine: a point with the same measurement, tags and time replaces
+the one before, so writing again after a doubt is always safe.
 """
 
 from collector.store.file import FileStore

@@ -1,4 +1,8 @@
-"""Stores points through InfluxDB's v2 write API, which VictoriaMetrics takes as well."""
+"""Stores points through InfluxDB's v2 write API, which VictoriaMetrics offers as well.
+
+The client's own batching and retrying are not used: what is retried, and for how long, decides what is acknowledged, and that is
+`Persistence`'s and the writer's job.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,10 +14,14 @@ from influxdb_client.rest import ApiException
 
 from rackflow import StoreError
 
+# The engine finds fault with the points (line protocol, a field's type, too large): the same write never succeeds. Any other
+# status may pass by itself or when somebody repairs it, so nothing is given up for it.
 REFUSED = frozenset({400, 413, 422})
-"""The engine names a fault in what it was given; everything else may pass by itself or by an operator's hand."""
+# A wrong token, organisation, bucket or address. It takes a person to mend it, so it is tried again at a slow pace.
 MISCONFIGURED = frozenset({401, 403, 404})
 SLOW_RETRY_S = 30.0
+# A server may ask for an hour by mistake; telemetry waits no longer than this before it looks again.
+LONGEST_RETRY_AFTER_S = 300.0
 PRECISION: Any = "ms"
 """influxdb-client 1.50.0 declares this as WritePrecision, a class whose values are plain strings (no public issue)."""
 
@@ -38,6 +46,8 @@ class InfluxStore:
         """See `Store.write`."""
         body = "\n".join(lines).encode()
         try:
+            # A bound of our own, whatever the client's timeout covers: a write that never ends would end acknowledging. One that
+            # is cut off may be stored all the same; writing again is idempotent.
             async with asyncio.timeout(self._timeout_s):
                 stored = await self._api.write(self._bucket, self._org, body, write_precision=PRECISION)
         except ApiException as error:
@@ -47,7 +57,8 @@ class InfluxStore:
         except (aiohttp.ClientError, OSError) as error:
             raise StoreError(f"{type(error).__name__}: {error}", retryable=True) from error
         if not stored:
-            raise StoreError("an answer other than 204 No Content", retryable=True)
+            # A proxy in between may answer 200 with a page of its own.
+            raise StoreError("an answer other than 204 No Content; check that url is the engine's", retryable=True)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -70,9 +81,9 @@ def _text(body: object) -> str:
 
 
 def _retry_after_s(error: ApiException) -> float | None:
-    """The header Retry-After in seconds (RFC 9110 10.2.3); a date is taken for the slow pace, since clocks differ."""
+    """The header Retry-After in seconds (RFC 9110, 10.2.3). A date becomes the slow pace, because clocks differ."""
     headers: Mapping[str, str] | None = error.headers
     value = headers.get("Retry-After") if headers else None
     if not value:
         return None
-    return min(float(value), 300.0) if value.isdecimal() else SLOW_RETRY_S
+    return min(float(value), LONGEST_RETRY_AFTER_S) if value.isdecimal() else SLOW_RETRY_S

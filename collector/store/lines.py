@@ -1,4 +1,7 @@
-"""Line protocol: a batch as points with millisecond times, one line each."""
+"""Turns batches and events into line protocol: one line for each point, with its time in ms.
+
+Tags are sorted, because InfluxDB stores sorted tags faster (its own advice on writing), and a point is one whatever their order.
+"""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,12 +12,12 @@ from rackflow.catalogue import BASE_LABELS
 from rackflow.escape import escape_string, escape_tag
 
 Dialect = Literal["influxdb", "victoriametrics"]
-"""Which engine reads the lines: VictoriaMetrics drops string fields, so states are written to it as numbers."""
+"""Which engine reads the lines. VictoriaMetrics drops string fields, so states are written to it as numbers."""
 _LOCATION = tuple(label for label in BASE_LABELS if label != "device")
 
 
 def base_tags(site: str, agent: str, device: str, labels: Mapping[str, str]) -> str:
-    """Location, device and agent as `,tag=value...`; no device for what an agent says of itself."""
+    """Location, device and agent as `,tag=value…`. An agent's readings of itself have no device."""
     found = {label: labels[label] for label in _LOCATION if labels.get(label)} | {"site": site, "agent": agent}
     if device != agent:
         found["device"] = device
@@ -22,10 +25,11 @@ def base_tags(site: str, agent: str, device: str, labels: Mapping[str, str]) -> 
 
 
 def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -> list[str]:
-    """Points of a batch: readings that share measurement and tags are fields of one point.
+    """The lines of a batch. Readings that share measurement and tags are fields of one point.
 
-    Floats are written as floats always, since an engine fixes a field's type with its first point. A state is a string
-    field; VictoriaMetrics drops strings, so there it is one field of 0 or 1 per state of the catalogue, tagged `state`.
+    All numbers are written as floats, with all their digits: an engine fixes a field's type with its first point, and would
+    refuse 1.5 after 1i. A state is a string field; for VictoriaMetrics it is one point for each state of the catalogue, tagged
+    `state`, with 1 for the current one and 0 for the others.
     """
     points: dict[str, list[str]] = {}
     for _, series, value in readings.values:
@@ -52,7 +56,7 @@ def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -
 
 
 def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:
-    """One point of `dcim_event`; the series is part of the tags, so that two edges of one poll are two points."""
+    """One point of `dcim_event`. The series is part of the tags: two state changes found by one poll have the same time."""
     series = keys.get(event.series) if event.series else ""
     own = f"{series.tags},metric={series.metric.name}" if not isinstance(series, str) else ""
     texts = {"kind": event.kind, "old": event.old, "new": event.new, "text": event.text}
@@ -61,5 +65,5 @@ def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:
 
 
 def original_time_line(tags: str, original_ms: int, time_ms: int) -> str:
-    """The time that a message carried, beside the time of receipt that it is stored under."""
+    """The impossible time that a message carried, as a field beside the substitute time that it is stored under."""
     return f"dcim_device{tags} original_timestamp_seconds={original_ms / 1000!r} {time_ms}"

@@ -1,4 +1,8 @@
-"""Gets points into the store: retries with jitter, and finds by halving what is refused for good."""
+"""Gets points into the store: retries what may pass, and finds by halving what is refused for good.
+
+A single bad point among thousands makes an engine refuse the whole write. Halving finds it in log2(n) further writes, all other
+points are stored, and nothing relies on the engine naming the line.
+"""
 
 import asyncio
 import logging
@@ -11,14 +15,16 @@ from collector.store.seam import DeadLetterSink, Store
 from rackflow import StoreError
 
 log = logging.getLogger(__name__)
+# First and largest upper bound, in seconds, of the pause before a write is tried again. The pause is random below it (full jitter),
+# so that collectors that lost the same database do not all come back in the same second. At most 30 s, because a graph that
+# stays empty longer after the database is back looks broken.
 BACKOFF_S = (0.5, 30.0)
-"""First and largest upper bound of the pause before a write is tried again; the pause itself is random below it."""
 
 Outcome: TypeAlias = Literal["stored", "away", "stopped"]
 
 
 class Persistence:
-    """Writes, retries with jitter, halves what is refused. `fault` says why the store does not work, None while it does."""
+    """Writes, retries, and halves what is refused. `fault` says why the store does not work; None while it does."""
 
     def __init__(self, store: Store, dead_letters: DeadLetterSink, tally: Counters) -> None:
         self._store = store
@@ -28,10 +34,10 @@ class Persistence:
         self.fault: str | None = None
 
     async def store(self, lines: list[str], refused: set[str], patience_s: float | None = None) -> Outcome:
-        """Store all points but those that are refused for good, found by halving, which are added to `refused`.
+        """Store all points. Those that are refused for good go to the dead letters, and are added to `refused`.
 
-        `away` where the store has failed for longer than `patience_s` (None: for ever), `stopped` where `stopping` was
-        set; then some of the points may be stored.
+        `away` where the store has failed for longer than `patience_s` (None: waits for ever), `stopped` where `stopping` was
+        set; in both cases some of the points may be stored already.
         """
         stack: list[list[str]] = [lines] if lines else []
         while stack:
@@ -40,7 +46,7 @@ class Persistence:
                 outcome = await self._write(part, patience_s)
             except StoreError as error:
                 if len(part) == 1:
-                    self._bury(part[0], error)
+                    self._write_dead_letter(part[0], error)
                     refused.add(part[0])
                 else:
                     middle = len(part) // 2
@@ -51,7 +57,7 @@ class Persistence:
             self._tally.points_stored += len(part)
         return "stored"
 
-    def _bury(self, line: str, error: StoreError) -> None:
+    def _write_dead_letter(self, line: str, error: StoreError) -> None:
         self._tally.write_failures["refused"] += 1
         log.warning("point refused by the store point=%s error=%s", line[:200], error)
         time_ms = int(line.rpartition(" ")[2])
@@ -70,24 +76,25 @@ class Persistence:
                     raise
                 self._tally.write_failures["retryable"] += 1
                 if self.fault is None:
-                    log.warning("store fails error=%s", error)
+                    log.warning("store unavailable, retrying; messages wait on disk or at the broker: error=%s", error)
                 self.fault = str(error)
                 if self.stopping.is_set():
                     return "stopped"
                 pause_s = random.uniform(0, ceiling_s) if error.retry_after_s is None else error.retry_after_s  # noqa: S311 - jitter
+                # Before the pause, not after it: whoever waits has something better to do (put the messages on disk).
                 if until is not None and time.monotonic() + pause_s > until:
                     return "away"
                 ceiling_s = min(ceiling_s * 2, highest_s)
                 await wait(self.stopping, pause_s)
             else:
                 if self.fault is not None:
-                    log.warning("store works again")
+                    log.warning("store available again")
                 self.fault = None
                 return "stored"
 
 
 async def wait(event: asyncio.Event, at_most_s: float) -> None:
-    """Until the event is set, or the time is over."""
+    """Wait until the event is set, or `at_most_s` seconds have passed."""
     try:
         async with asyncio.timeout(at_most_s):
             await event.wait()

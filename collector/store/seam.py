@@ -1,25 +1,28 @@
-"""What the collector needs of a store: a write that returns has made its points durable."""
+"""What the collector needs of a store.
+
+A message is acknowledged after its write returned, so a write that returns before its points are durable loses telemetry.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class DeadLetterSink(Protocol):
-    """Where points go that the store refuses for good."""
+    """Where points go that the store refuses for good. It is a protocol because `receive` and `store` do not know each other."""
 
     def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
-        """Keep one; False where the disk refuses."""
+        """Append one entry; False where the disk refuses."""
 
 
 class Store(Protocol):
     """Writes are idempotent: the same point twice is one point."""
 
     async def write(self, lines: Sequence[str]) -> None:
-        """Make the points durable, all of them.
+        """Make all of the points durable. Each line is a point with its time in ms since 1970.
 
-        Raises StoreError: retryable where the same write may succeed later; not retryable where at least one of the
-        points is refused for good, which the caller finds by halving.
+        Raises StoreError: retryable where the same write may succeed later, not retryable where at least one of the points is
+        refused for good (the caller finds it by halving). After an error some points may be stored.
         """
 
     async def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""

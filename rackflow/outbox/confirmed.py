@@ -1,36 +1,39 @@
-"""Keeps what the broker confirmed for a while, to be published again if the connection breaks.
+"""Keeps confirmed messages for a while, to republish them if the connection breaks.
 
-A broker confirms what it has in memory and writes it to disk now and then. One that dies in between knows neither that it lost
-messages nor which, so everything confirmed shortly before a connection broke is sent once more. The collector knows the numbers it
-has and drops them.
+A broker confirms what it has in memory and writes its state to disk now and then (mosquitto: `autosave_interval`). One that is
+killed in between comes back with sessions, queues and all as they were: neither the session-present flag nor reason code 16
+(no matching subscribers) tells that messages are gone, or which. So everything confirmed shortly before a connection broke is
+published once more, and the collector drops the numbers it knows.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
+# How long a new connection must have worked before anything is republished. The collector tries again within 5 s (its
+# largest pause, `BACKOFF_S`) and must have subscribed: a broker without persistence drops what nobody has subscribed to.
 SETTLE_S: Final = 10.0
-"""A connection that works for this long: by then those who subscribe are back as well, and hear what is said again."""
-MOST_REPEATS: Final = 10
-"""A message is kept for at most this many times `keep_s`, however often connections break."""
+# A message is kept for at most this many times `keep_s`. Each republication is confirmed anew and starts the time again; on a
+# link that breaks every minute the same messages would otherwise go out for ever, and never be deleted.
+MAX_KEEP_FACTOR: Final = 10
 
 
 class Confirmed:
-    """Keys confirmed within the last `keep_s` seconds; time is an argument, in monotonic seconds.
+    """Keys confirmed within the last `keep_s` seconds. Times are arguments, in monotonic seconds.
 
-    Nothing is forgotten from the moment a connection breaks until what is kept was said again.
+    From the moment a connection breaks until the keys were republished none of them is given up, however long that takes.
     """
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s
         self._kept: OrderedDict[int, tuple[float, float]] = OrderedDict()
-        """By key, in the order of their last confirmation: when that was, and when the first one was."""
-        self._again: dict[int, float] = {}
-        """First confirmations of those that are being said again."""
+        """By key, in the order of the last confirmation: when that was, and when the first one was."""
+        self._republishing: dict[int, float] = {}
+        """When keys that are being republished were confirmed first."""
         self._works_since: float | None = None
         self._broken = False
         self.first: int | None = None
-        """The lowest key of those that may have to be said again; None where there is none."""
+        """The lowest key that may have to be republished after a break; None where there is none."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -42,31 +45,36 @@ class Confirmed:
         return iter(self._kept)
 
     def add(self, key: int, now_s: float) -> list[int]:
-        """One more is confirmed. Returns keys to forget, this one included where it is not kept."""
-        first_s = self._again.pop(key, now_s)
-        if now_s - first_s >= MOST_REPEATS * self._keep_s:
+        """A key was confirmed. Returns the keys whose messages can be deleted now; this one too, where it is not kept."""
+        first_s = self._republishing.pop(key, now_s)
+        if now_s - first_s >= MAX_KEEP_FACTOR * self._keep_s:
             return [key]
         self._kept[key] = now_s, first_s
         self._works_since = now_s if self._works_since is None else self._works_since
         return [] if self._broken else self._due(now_s)
 
     def interrupt(self) -> None:
-        """The connection has broken; what is kept stays until it was said again."""
+        """The connection broke: what is kept stays until it was republished."""
         self._works_since = None
         self._broken = bool(self._kept)
         self.first = min(self._kept, default=None)
 
-    def repeat(self, now_s: float) -> list[int]:
-        """Keys to be said again now: once, when a connection after a break has worked for a while. They are confirmed no more."""
+    def take_repeats(self, now_s: float) -> list[int]:
+        """Keys to republish now: once after each break, when the new connection has worked for a while. They are no longer kept.
+
+        With a `keep_s` below `SETTLE_S` waiting longer than that would be pointless: the messages would be too old.
+        """
         if not self._broken or self._works_since is None or now_s - self._works_since < min(SETTLE_S, self._keep_s):
             return []
-        longest_s = MOST_REPEATS * self._keep_s
-        self._again = {key: first_s for key, first_s in self._again.items() if now_s - first_s < longest_s}
-        self._again |= {key: first_s for key, (_, first_s) in self._kept.items()}
+        longest_s = MAX_KEEP_FACTOR * self._keep_s
+        self._republishing = {
+            key: first_s for key, first_s in self._republishing.items() if now_s - first_s < longest_s
+        }
+        self._republishing |= {key: first_s for key, (_, first_s) in self._kept.items()}
         return self.clear()
 
     def clear(self) -> list[int]:
-        """Let go of all of them; returns their keys."""
+        """Give up all of them; returns their keys."""
         keys = list(self._kept)
         self._kept.clear()
         self._broken, self.first = False, None

@@ -1,4 +1,9 @@
-"""An outbox on disk: what was put at most a moment ago outlives the process. The event loop never waits for the disk."""
+"""An outbox on disk (SQLite). The event loop never waits for the disk: one thread does a group of work at a time.
+
+The order is commit before publish: a message is handed out only once it is on disk, so that every number that anybody has seen is
+still known after a restart. A kill costs at most what was put since the last commit, 0.2 s of polls, and nobody has seen those
+numbers. Only while the disk refuses are messages handed out from memory; `durable` is then false.
+"""
 
 import asyncio
 import logging
@@ -15,27 +20,34 @@ from rackflow.documents import Account, Numbers
 from rackflow.outbox.confirmed import Confirmed
 from rackflow.outbox.file import Limits, OutboxFile, Totals
 from rackflow.outbox.lanes import Lanes
-from rackflow.outbox.mark import Run, numbers
-from rackflow.outbox.numbers import add_range
+from rackflow.outbox.numbers import Run, add_range, numbers_of_keys
 from rackflow.outbox.seam import Message, OutboxStats
 
 log = logging.getLogger(__name__)
+# While there is something to commit, commits start this far apart; the first one after a rest comes at once. It trades what a
+# kill costs (20 kills lost 11.8 polls each on average, 20 at most, where 40 were possible: docs/explanation/loss.md) against
+# five fsyncs a second, which wear a flash card and take about 10 ms each on a spinning disk.
 GROUP_S: Final = 0.2
-"""Commits are at most this far apart while there is something to commit; the first one after a rest comes at once."""
+# A disk that takes longer (a dying drive, a network file system) delays nothing: what it has not confirmed is handed out from
+# memory. Ten times a normal commit period, so that one slow checkpoint does not count as a fault.
 SLOW_S: Final = 2.0
-"""A disk that takes longer holds nothing up: what it has not confirmed is delivered from memory."""
+# Pause between tries while the disk refuses. A full disk is cleared by a person; trying more often would only fill the log.
 RETRY_S: Final = 2.0
+# Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
 READ_ROWS: Final = 256
-BEFORE_ALL: Final = -(2**60)
+# Lower than any key of an earlier epoch, which are 0 and below.
+BEFORE_FIRST_KEY: Final = -(2**60)
+# What may wait in memory while the disk refuses. Beyond it the oldest is dropped and counted as `disk`. A chosen value, half of
+# the limit of an outbox in memory: the agent must not outgrow its machine because of a full disk.
 MEMORY_BYTES: Final = 32 * 1024 * 1024
-"""What may wait in memory while the disk refuses; beyond it the oldest goes, counted as `disk`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What one trip to the disk is to do. `read` is the span of keys to fetch, both excluded; None where none is wanted.
+class DiskJob:
+    """What the thread is to do at once.
 
-    What is below `lowest` is confirmed; that counts only once the file was opened. `losses` happened in memory.
+    Write `rows`, delete the keys `done`, evict none of `spare`, and read the messages between the keys of `read` (both
+    excluded; None reads nothing). Keys below `lowest` are confirmed. `losses` were dropped from memory.
     """
 
     rows: list[Message]
@@ -47,9 +59,10 @@ class Work:
 
 
 class DiskOutbox:
-    """An `Outbox` in a file that one thread writes, a group of messages at a time, before they are handed out.
+    """An `Outbox` in a file. `open` it, `run` it in a task, `close` it.
 
-    `open` it, `run` it in a task, `close` it. While the disk refuses, messages are delivered from memory.
+    Keys of this epoch are its message numbers; the backlog of earlier epochs has keys of 0 and below. The backlog is read in
+    order from behind `_read_to` up to `_backlog_below`; what lies above that is in memory or already confirmed.
     """
 
     def __init__(
@@ -63,41 +76,45 @@ class DiskOutbox:
         self._file: OutboxFile | None = None
         self._totals = Totals()
         self._last = 0
-        self._out = 0
-        """Messages up to this key may have been taken: they were on disk, or the disk was out of order."""
+        self._handed_out = 0
+        """The highest key that was handed out. A message that becomes durable late must not be handed out twice."""
         self._unsaved: OrderedDict[int, Message] = OrderedDict()
+        """Messages that are not on disk yet, by key."""
         self._unsaved_bytes = 0
         self._writing: frozenset[int] = frozenset()
+        """Keys of `_unsaved` that the thread is writing now."""
         self._done: set[int] = set()
+        """Confirmed keys that the next commit deletes."""
         self._confirmed = Confirmed(limits.confirmed_s)
-        self._lanes = Lanes(backlog_per_s, self._ask)
-        self._read_to = BEFORE_ALL
-        self._behind = 1
-        """What is on disk between these two keys is backlog and not yet in memory."""
+        self._lanes = Lanes(backlog_per_s, self._request_backlog)
+        self._read_to = BEFORE_FIRST_KEY
+        self._backlog_below = 1
+        """Messages on disk between these two keys, both excluded, are backlog that is not in memory yet."""
         self._dropped = 0
         self._losses: list[Numbers] = []
+        """Dropped from memory and not recorded in the file yet."""
         self._wanted = asyncio.Event()
         self._settled = asyncio.Condition()
         self.fault: str | None = None
 
     async def open(self) -> None:
-        """Raises ConfigError where another process has the file. A disk that refuses is tried again later."""
-        await self._travel(Work([], [], frozenset(), None, 0))
-        self._ask()
+        """Open the file. Raises ConfigError where another process has it. A disk that refuses is tried again by `run`."""
+        await self._run_job(DiskJob([], [], frozenset(), None, 0))
+        self._request_backlog()
 
     async def run(self) -> None:
-        """Until cancelled: bring to disk what was put, forget what is done, fetch the backlog."""
+        """Until cancelled: write what was put, delete what is done, read the backlog."""
         clock = asyncio.get_running_loop().time
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             started = clock()
-            await self._travel(self._collect())
+            await self._run_job(self._collect())
             await asyncio.sleep(max(0.0, started + (RETRY_S if self.fault else GROUP_S) - clock()))
 
     async def close(self) -> None:
-        """Bring to disk what is left, and close the file. `run` must have ended."""
-        await self._travel(self._collect())
+        """Write what is left, and close the file. `run` must have ended."""
+        await self._run_job(self._collect())
         if self._file is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
         self._thread.shutdown(wait=False)
@@ -117,7 +134,7 @@ class DiskOutbox:
         return key
 
     async def saved(self, key: int) -> bool:
-        """Wait until the message is on disk; False where the disk refuses."""
+        """Wait until a message is on disk. False where the disk refuses, or is too slow to wait for."""
         async with self._settled:
             await self._settled.wait_for(lambda: key not in self._unsaved or self.fault is not None)
         return key not in self._unsaved
@@ -129,26 +146,33 @@ class DiskOutbox:
     def done(self, key: int) -> None:
         """See `Outbox.done`."""
         self._lanes.drop(key)
+        # Confirmed before it was ever written (the disk refuses): it need not be. One that is just being written must still be
+        # deleted, or it would come back as backlog after a restart.
         if key in self._unsaved and key not in self._writing:
             self._forget(key)
             return
         now_s = time.monotonic()
         self._done.update(self._confirmed.add(key, now_s))
-        if again := self._confirmed.repeat(now_s):
-            log.info("outbox=%s says %d messages again that were confirmed before a break", self._path, len(again))
-            self._read_to, self._behind = min(self._read_to, min(again) - 1), self._out + 1
+        if again := self._confirmed.take_repeats(now_s):
+            log.info(
+                "outbox=%s republishing %d messages the broker had confirmed before the connection dropped",
+                *(self._path, len(again)),
+            )
+            # They are still on disk: reading the backlog from there again publishes them.
+            self._read_to, self._backlog_below = min(self._read_to, min(again) - 1), self._handed_out + 1
         self._wanted.set()
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
         self._confirmed.interrupt()
         lowest = self._lowest()
+        # What is on disk is read again, in order. What is only in memory has no other place to be read from.
         for message in self._lanes.clear():
             if message.key in self._unsaved:
                 self._lanes.backlog[message.key] = message
-        self._read_to, self._behind = lowest - 1, self._out + 1
+        self._read_to, self._backlog_below = lowest - 1, self._handed_out + 1
         self._lanes.wake()
-        self._ask()
+        self._request_backlog()
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
@@ -168,13 +192,13 @@ class DiskOutbox:
 
     def _account(self) -> Account:
         held: list[Numbers] = []
-        lanes, totals, unread = self._lanes, self._totals, self._read_to < self._behind - 1
-        behind = [key for key in lanes.in_flight if key < self._behind] + list(lanes.backlog)
+        lanes, totals, unread = self._lanes, self._totals, self._read_to < self._backlog_below - 1
+        behind = [key for key in lanes.in_flight if key < self._backlog_below] + list(lanes.backlog)
         if self._confirmed.first is not None:
             behind.append(self._confirmed.first)
         if behind or unread:
             first = min([*behind, max(self._read_to + 1, totals.oldest_key)] if unread else behind)
-            held = self._numbers(first, max([*behind, self._behind - 1]))
+            held = self._numbers(first, max([*behind, self._backlog_below - 1]))
         runs = totals.runs
         ended = [
             Numbers(epoch=run.epoch, first=1, last=later.base - run.base)
@@ -186,37 +210,40 @@ class DiskOutbox:
     def _numbers(self, first: int, last: int) -> list[Numbers]:
         base = self._totals.runs[-1].base if self._totals.runs else 0
         runs = self._totals.runs or [Run(0, self._epoch)]
-        return numbers(runs, first + base, last + base)
+        return numbers_of_keys(runs, first + base, last + base)
 
     def _lowest(self) -> int:
-        """Whatever has a lower key is confirmed."""
+        """The lowest key that is not confirmed."""
         lanes = self._lanes
         waiting = [*lanes.in_flight, *lanes.backlog, *islice(lanes.live, 1), *islice(self._unsaved, 1)]
-        if self._read_to < self._behind - 1:
+        if self._read_to < self._backlog_below - 1:
             waiting.append(self._read_to + 1)
         return min(waiting, default=self._last + 1)
 
-    def _ask(self) -> None:
-        if self._read_to < self._behind - 1:
+    def _request_backlog(self) -> None:
+        if self._read_to < self._backlog_below - 1:
             self._wanted.set()
 
-    def _collect(self) -> Work:
+    def _collect(self) -> DiskJob:
         lanes = self._lanes
-        hungry = not lanes.backlog and self._read_to < self._behind - 1
+        wants_backlog = not lanes.backlog and self._read_to < self._backlog_below - 1
         rows = list(self._unsaved.values())
         self._writing = frozenset(self._unsaved)
-        read = (self._read_to, self._behind) if hungry else None
+        read = (self._read_to, self._backlog_below) if wants_backlog else None
         if self._totals.used_bytes > self._limits.size_bytes // 2:
-            self._done.update(self._confirmed.clear())  # rather than have anything evicted for their sake
-        return Work(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest(), self._losses)
+            # What was not delivered goes before what may be needed again: nothing is evicted for the sake of confirmed messages.
+            self._done.update(self._confirmed.clear())
+        return DiskJob(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest(), self._losses)
 
-    async def _travel(self, work: Work) -> None:
-        trip = asyncio.get_running_loop().run_in_executor(self._thread, self._on_disk, work)
-        await asyncio.wait([trip], timeout=SLOW_S)
-        if not trip.done():
+    async def _run_job(self, job: DiskJob) -> None:
+        # Not `wait_for`, which would cancel: a commit in a thread cannot be. Slow or not, its result is applied once it is there,
+        # and no second job starts before.
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._run_in_thread, job)
+        await asyncio.wait([running], timeout=SLOW_S)
+        if not running.done():
             self._set_fault(f"the disk has not answered for {SLOW_S:g} s")
         try:
-            self._take_over(work, *await trip)
+            self._apply_result(job, *await running)
             self._set_fault(None)
         except OSError as error:
             self._set_fault(str(error))
@@ -226,53 +253,67 @@ class DiskOutbox:
         async with self._settled:
             self._settled.notify_all()
 
-    def _on_disk(self, work: Work) -> tuple[list[Message], Totals, list[int]]:
-        """In the thread. Where that opens the file, keys of earlier epochs that were confirmed come last."""
-        early, lowest = list[int](), work.lowest
+    def _run_in_thread(self, job: DiskJob) -> tuple[list[Message], Totals, list[int]]:
+        """Do a job, in the thread. Returns the messages read, the file's totals, and the confirmed keys of earlier epochs.
+
+        The last only where this call opened the file; it is opened here, because opening can take long, too.
+        """
+        confirmed_before, lowest = list[int](), job.lowest
         if self._file is None:
             self._file = OutboxFile(self._path, self._epoch, self._limits)
-            early, lowest = self._file.confirmed, self._file.lowest
-        if work.rows or work.done or work.losses or lowest != self._file.lowest:
-            self._file.lowest, self._file.lost = lowest, work.losses
-            self._file.commit(work.rows, work.done, work.spare)
-        found = self._file.read(*work.read, READ_ROWS) if work.read else []
-        return found, replace(self._file.totals), early
+            confirmed_before, lowest = self._file.confirmed, self._file.lowest
+        if job.rows or job.done or job.losses or lowest != self._file.lowest:
+            # Without rows, too: the mark must follow what was confirmed, or a restart would publish it again.
+            self._file.lowest, self._file.lost = lowest, job.losses
+            self._file.commit(job.rows, job.done, job.spare)
+        found = self._file.read(*job.read, READ_ROWS) if job.read else []
+        return found, replace(self._file.totals), confirmed_before
 
-    def _take_over(self, work: Work, found: list[Message], totals: Totals, early: list[int]) -> None:
+    def _apply_result(self, job: DiskJob, found: list[Message], totals: Totals, confirmed_before: list[int]) -> None:
         self._totals = totals
-        for key in early:
+        for key in confirmed_before:
             self._done.update(self._confirmed.add(key, time.monotonic()))
-        if early:
+        if confirmed_before:
+            # The process ended, so the connection broke: what was confirmed shortly before is republished, too.
             self._confirmed.interrupt()
-            self._read_to = max(self._read_to, early[-1])
-        self._done.difference_update(work.done)
-        self._losses = [each for each in self._losses if each not in work.losses]
-        for message in work.rows:
+            self._read_to = max(self._read_to, confirmed_before[-1])
+        self._done.difference_update(job.done)
+        self._losses = [each for each in self._losses if each not in job.losses]
+        for message in job.rows:
             self._forget(message.key)
             self._release(message)
-        if work.read == (self._read_to, self._behind):
+        # Only if nothing moved meanwhile (a break, a republication): the next job then reads what is wanted now. A message that
+        # was confirmed during the read is still in what was read, and must not be handed out again.
+        if job.read == (self._read_to, self._backlog_below):
             for message in found:
                 if not any(message.key in held for held in (self._lanes, self._done, self._confirmed)):
                     self._lanes.backlog[message.key] = message
-            self._read_to = found[-1].key if len(found) == READ_ROWS else self._behind - 1
+            self._read_to = found[-1].key if len(found) == READ_ROWS else self._backlog_below - 1
             self._lanes.wake()
         if not self._lanes.backlog:
-            self._ask()
+            self._request_backlog()
 
     def _release(self, message: Message) -> None:
-        """Hand out a message that has not been handed out before."""
-        if message.key <= self._out:
+        """Add a message to the live lane, unless it was there before.
+
+        Where the lane is too long, its oldest message becomes backlog: it is read from disk again when its turn comes, or
+        stays in memory while the disk does not have it.
+        """
+        if message.key <= self._handed_out:
             return
-        self._out = message.key
+        self._handed_out = message.key
         if (relegated := self._lanes.push(message)) is None:
             return
         if relegated.key in self._unsaved:
             self._lanes.backlog[relegated.key] = relegated
             return
-        if self._read_to >= self._behind - 1:
-            self._read_to = self._behind = relegated.key - 1
-        self._read_to, self._behind = min(self._read_to, relegated.key - 1), max(self._behind, relegated.key + 1)
-        self._ask()
+        if self._read_to >= self._backlog_below - 1:
+            self._read_to = self._backlog_below = relegated.key - 1
+        self._read_to, self._backlog_below = (
+            min(self._read_to, relegated.key - 1),
+            max(self._backlog_below, relegated.key + 1),
+        )
+        self._request_backlog()
 
     def _forget(self, key: int) -> None:
         message = self._unsaved.pop(key, None)
@@ -280,6 +321,7 @@ class DiskOutbox:
             self._unsaved_bytes -= len(message.payload)
 
     def _drop_oldest(self) -> None:
+        # What the thread is writing may be on disk in a moment, and what is in flight confirmed.
         spared = self._writing | self._lanes.in_flight.keys()
         key = next((key for key in self._unsaved if key not in spared), None)
         if key is None:
@@ -291,10 +333,15 @@ class DiskOutbox:
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:
+            # Readings delivered and perhaps lost with the process are better than readings held back.
             for message in self._unsaved.values():
                 self._release(message)
             if self.fault is None:
-                log.error("outbox=%s is kept in memory: %s", self._path, fault)
+                log.error(
+                    "outbox=%s cannot be written, messages are kept in memory (at most %d MiB) and are lost if the process"
+                    " ends; check the disk: error=%s",
+                    *(self._path, self._memory_bytes // 2**20, fault),
+                )
         elif self.fault is not None:
-            log.warning("outbox=%s is on disk again", self._path)
+            log.warning("outbox=%s is written again, messages are kept on disk", self._path)
         self.fault = fault

@@ -1,13 +1,16 @@
-"""The SQLite file of an outbox on disk. Every call blocks, so one thread makes them all.
+"""The SQLite file of an outbox. Every call blocks, so `DiskOutbox` makes them all in one thread.
 
-Messages outlive a crash once `write` has returned; a damaged file is set aside, and what can still be read of it is taken over.
+Once `commit` has returned, its messages outlive a killed process and a power cut. After that, and only after that, comes the
+mark beside the file: a kill between the two leaves a mark that is behind the file, which is harmless, while a mark ahead of
+the file would report messages as lost that never existed.
 """
 
+import contextlib
 import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -15,11 +18,10 @@ from zlib import crc32
 
 from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
-from rackflow.outbox.mark import Mark, MarkFile, Run, gaps, numbers, ranges
-from rackflow.outbox.numbers import add_range
-from rackflow.outbox.salvage import readable
+from rackflow.outbox.mark import Mark, MarkFile
+from rackflow.outbox.numbers import Run, add_range, gaps, numbers_of_keys, ranges
 from rackflow.outbox.seam import Message
-from rackflow.process.sqlite import SENSELESS, code, senseless, set_aside, translated
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_aside
 
 log = logging.getLogger(__name__)
 SCHEMA: Final = """
@@ -31,24 +33,34 @@ CREATE TABLE IF NOT EXISTS loss (epoch TEXT, first INTEGER, last INTEGER, reason
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, last_key INTEGER, age_ms INTEGER, wall_ms INTEGER) STRICT;
 INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
 """
+# OR IGNORE, because what was salvaged from a damaged file may come twice, and with it the rows of the commit that found it.
 INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)"
 SELECT: Final = (
     "SELECT key - ?, topic, payload, time_ms, crc FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 )
 OLDEST: Final = "SELECT key, time_ms FROM message WHERE key >= ? ORDER BY key LIMIT 1"
+# Epochs whose numbers can still be reported. More than 20 restarts with messages of all of them waiting are a crash loop.
 RUNS_KEPT: Final = 20
+# Messages deleted at a time when the file is too large: few, so that not much more goes than has to.
 EVICT_ROWS: Final = 64
+# Free pages (1 MiB at 4 KiB each) beyond which a commit gives back as many to the file system. Fewer would be needed again
+# for the next messages; more at once would make one commit slow.
 VACUUM_PAGES: Final = 256
+# SQLite's log is cut back to this after a checkpoint: 1,000 pages of 4 KiB, its own checkpoint threshold
+# (https://sqlite.org/pragma.html#pragma_wal_autocheckpoint).
 WAL_BYTES: Final = 4 * 1024 * 1024
+# A restart that took longer than this by the wall clock is a clock that was wrong before or after (no battery, 1970), and
+# does not age messages: to keep old ones a while longer costs disk, to expire a backlog by mistake loses it.
 LONGEST_REST_MS: Final = 30 * 86_400_000
-"""A restart after longer than this by the wall clock is a clock that was wrong: messages do not age by it."""
+# Messages in one transaction while a damaged file is copied: bounds memory, and what one more fault undoes.
+SALVAGE_ROWS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the file may hold: bytes on disk (its write-ahead log of 4 MiB comes on top), and seconds.
+    """What the file may hold: bytes on disk (the write-ahead log of 4 MiB comes on top), and age in seconds.
 
-    What was confirmed stays for `confirmed_s` while the file is less than half full.
+    Confirmed messages stay for `confirmed_s` while the file is less than half full.
     """
 
     size_bytes: int
@@ -58,9 +70,10 @@ class Limits:
 
 @dataclass(slots=True)
 class Totals:
-    """What is in the file, and what was dropped since it was opened. `losses` are ranges, older ones included.
+    """What is in the file, and how many messages were dropped since it was opened, by reason.
 
-    `oldest_key` and `oldest_ms` (0 for none) are of the oldest message; `last_key` is the file's highest number ever.
+    `losses` are their numbers, with those of earlier epochs. `oldest_key` and `oldest_ms` are of the oldest message (0 where
+    there is none); `last_key` is the highest key that the file ever had.
     """
 
     messages: int = 0
@@ -75,11 +88,11 @@ class Totals:
 
 
 class OutboxFile:
-    """One file, opened for one epoch. A message's key is its number in that epoch; those of earlier ones are 0 and below.
+    """One file, opened for one epoch. Outside, a message's key is its number in that epoch; earlier epochs have keys up to 0.
 
-    Raises ConfigError where another process has it, OSError where the disk refuses. A file that SQLite cannot make sense
-    of is set aside as `<name>.damaged`, what can be read of it is taken over, and the rest is counted as `torn`. What is
-    below `lowest` is confirmed; `confirmed` are the keys of those that were there when it was opened.
+    Raises ConfigError where another process has the file, OSError where the disk refuses. A damaged file is set aside as
+    `<name>.damaged`, what can be read of it is copied, and the rest is counted as `torn`. Keys below `lowest` are confirmed
+    and only kept for a while; `confirmed` are those that were there when the file was opened.
     """
 
     def __init__(self, path: Path, epoch: str, limits: Limits) -> None:
@@ -89,17 +102,20 @@ class OutboxFile:
         self._opened_s = time.monotonic()
         self._age_from_ms = 0
         self._base = 0
-        """The file numbers all messages through: this is the last number before the epoch."""
+        """Inside the file keys count through all epochs: this is the last key before the epoch."""
         self.totals = Totals()
-        self.lost: Sequence[Numbers] = ()  # by whoever writes; remembered at the next commit
-        with translated():
+        self.lost: Sequence[Numbers] = ()
+        """Messages that were dropped before they reached the file; the next commit records them."""
+        with as_os_error():
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._db = self._open()
-                self._take_mark()
+                self._check_mark()
             except sqlite3.DatabaseError as error:
-                self._renew(error, ())
+                self._rebuild(error, ())
             base = self._base = self.totals.last_key
+            # The file still has confirmed messages; only the mark knows which. Without a mark all of them are published again,
+            # and the collector's ledger drops what it knows.
             self.lowest = (mark.first if (mark := self._mark.read()) else 1) - base
             found = self._db.execute("SELECT key FROM message WHERE key < ? ORDER BY key", (self.lowest + base,))
             self.confirmed = [key - base for (key,) in found]
@@ -108,29 +124,34 @@ class OutboxFile:
             self._count()
 
     def commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
-        """Keep rows, forget keys that are done, evict what is too much or too old but for the keys in `spare`.
+        """Write rows, delete keys that are done, evict what is too much or too old except the keys in `spare`.
 
-        All of that is on disk on return, or nothing is. Raises OSError.
+        One transaction: on return all of it is on disk, and after an OSError nothing is.
         """
         base = self._base
         numbered = [replace(row, key=row.key + base) for row in rows]
-        with translated():
+        with as_os_error():
+            keys, spare_keys = [key + base for key in done], frozenset(key + base for key in spare)
             try:
-                self._commit(numbered, [key + base for key in done], frozenset(key + base for key in spare))
+                self._commit(numbered, keys, spare_keys)
             except sqlite3.DatabaseError as error:
-                self._start_afresh(error, numbered)
+                self._recover(error, numbered)
+                # All of it once more, on what could be saved: the caller takes deletions and losses for done, and the file's
+                # highest key must be that of `rows`, or the next epoch would give the same keys to other messages.
+                self._commit(numbered, keys, spare_keys)
 
     def read(self, after: int, below: int, most: int) -> list[Message]:
-        """Messages with keys between the two, in order. Raises OSError."""
+        """Up to `most` messages with keys between `after` and `below`, both excluded, in order. Raises OSError."""
         base = self._base
         values = base, after + base, below + base, most
-        with translated():
+        with as_os_error():
             try:
                 found = self._db.execute(SELECT, values).fetchall()
+                # SQLite has no checksums: a page with bits flipped is well-formed, and only ours tells.
                 if any(crc32(row[2]) != row[4] for row in found):
-                    raise senseless("a payload is not what was written")
+                    raise corruption("a payload has the wrong checksum")
             except sqlite3.DatabaseError as error:
-                self._start_afresh(error, ())
+                self._recover(error, ())
                 found = self._db.execute(SELECT, values).fetchall()
         return [Message(*row[:4]) for row in found]
 
@@ -139,20 +160,27 @@ class OutboxFile:
         self._mark.close()
 
     def _open(self) -> sqlite3.Connection:
+        # A fifth of a second: a lock on this file is another agent's, and will not go away.
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0.2)
         try:
             for pragma in (
+                # Exclusive, before WAL: two agents on one file would give out the same messages, and SQLite then needs no
+                # shared memory (`-shm`), which network and flash file systems may lack (https://sqlite.org/wal.html#noshm).
                 "locking_mode = EXCLUSIVE",
+                # Only before the first table is made does this have an effect.
                 "auto_vacuum = INCREMENTAL",
                 "journal_mode = WAL",
+                # Each commit syncs the log before it returns. NORMAL would only sync at checkpoints, and a power cut would
+                # take back messages that a collector, which uses the same file, has already acknowledged to the broker.
                 "synchronous = FULL",
                 f"journal_size_limit = {WAL_BYTES}",
             ):
                 db.execute(f"PRAGMA {pragma}")
             db.executescript(SCHEMA)
+            # Reads every page once; the full check would also compare indexes, and this file has none.
             problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
-                raise senseless(problem)
+                raise corruption(problem)
             self._load(db)
         except sqlite3.DatabaseError as error:
             db.close()
@@ -171,50 +199,60 @@ class OutboxFile:
         found = db.execute("SELECT epoch, first, last, reason FROM loss ORDER BY rowid").fetchall()
         totals.losses = [Numbers(epoch=row[0], first=row[1], last=row[2], reason=row[3]) for row in found]
 
-    def _take_mark(self) -> None:
-        """Whatever the mark has seen committed and the file has not is torn off: its log was cut short."""
+    def _check_mark(self) -> None:
+        """Record what the mark saw committed and the file has not: its write-ahead log was cut short or deleted.
+
+        SQLite takes a torn log for a shorter one and opens the file without complaint, so only the mark tells.
+        """
         mark = self._mark.read()
         if mark is not None and mark.last > self.totals.last_key:
-            self._lose(mark, [(max(mark.first, self.totals.last_key + 1), mark.last)])
+            self._record_torn(mark, [(max(mark.first, self.totals.last_key + 1), mark.last)])
 
-    def _lose(self, mark: Mark, missing: list[tuple[int, int]]) -> None:
+    def _record_torn(self, mark: Mark, missing: list[tuple[int, int]]) -> None:
         totals = self.totals
         known = {run.base: run for run in (*mark.runs, *totals.runs)}
         totals.runs = [known[base] for base in sorted(known)][-RUNS_KEPT:]
         for first, last in missing:
             totals.dropped["torn"] += last - first + 1
-            for lost in numbers(totals.runs, first, last, "torn"):
+            for lost in numbers_of_keys(totals.runs, first, last, "torn"):
                 totals.losses = add_range(totals.losses, lost)
         totals.last_key = max(totals.last_key, mark.last)
+        # At once and not with the next commit: a kill before it would make the loss unknown.
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", [(r.base, r.epoch) for r in totals.runs])
             self._write_state(self._age_ms())
 
-    def _start_afresh(self, error: sqlite3.DatabaseError, rows: Sequence[Message]) -> None:
-        if code(error) in SENSELESS:
+    def _recover(self, error: sqlite3.DatabaseError, rows: Sequence[Message]) -> None:
+        if code(error) in CORRUPT:
             self._db.close()
-        self._renew(error, rows)
+        self._rebuild(error, rows)
         self._count()
 
-    def _renew(self, error: sqlite3.DatabaseError, rows: Sequence[Message]) -> None:
-        """Set a senseless file aside and go on with what can be read of it, and with `rows`. Other errors are raised."""
-        if code(error) not in SENSELESS:
+    def _rebuild(self, error: sqlite3.DatabaseError, rows: Sequence[Message]) -> None:
+        """Set a damaged file aside and go on with what can be read of it and with `rows`. Raises any other error again.
+
+        `rows` go first, since they are newest and this fault must not cost them. A kill in the middle leaves the rest in the
+        `.damaged` file; the mark still covers it, so that it is counted.
+        """
+        if code(error) not in CORRUPT:
             raise error
         aside = set_aside(self._path)
         before = self.totals
         self.totals = Totals(damaged=before.damaged + 1, dropped=before.dropped, losses=before.losses, runs=before.runs)
         self._db = self._open()
+        # `_open` has loaded those of the new, empty file.
         self.totals.losses, self.totals.runs = before.losses, before.runs
         now_ms = self._age_ms()
-        for some in (rows, *readable(aside)):
+        for some in (rows, *salvage(aside)):
             with self._transaction():
                 self._insert(some, now_ms)
         present = {key for (key,) in self._db.execute("SELECT key FROM message")}
         log.error(
-            "outbox=%s was damaged (%s): set aside as %s; %d messages saved", self._path, error, aside, len(present)
+            "outbox=%s was damaged (%s): set aside as %s; %d messages could be read and are kept",
+            *(self._path, error, aside, len(present)),
         )
         mark = self._mark.read() or Mark(max(present, default=0) + 1, max(present, default=0), ())
-        self._lose(mark, gaps(mark.first, mark.last, present))
+        self._record_torn(mark, gaps(mark.first, mark.last, present))
 
     def _insert(self, rows: Sequence[Message], now_ms: int) -> None:
         values = [(row.key, row.time_ms, now_ms, row.topic, row.payload, crc32(row.payload)) for row in rows]
@@ -228,6 +266,7 @@ class OutboxFile:
 
     def _commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
         now_ms, before = self._age_ms(), self.totals
+        # On a copy, so that a commit that fails changes no figures.
         totals = self.totals = replace(before, dropped=dict(before.dropped))
         try:
             with self._transaction():
@@ -244,6 +283,8 @@ class OutboxFile:
         self._count()
 
     def _evict(self, now_ms: int, spare: frozenset[int]) -> None:
+        # The oldest go first, in key order, whatever their topic: gaps in the middle of a backlog would be harder to explain.
+        # What is in flight (`spare`) may be confirmed any moment and stays.
         expired_ms = now_ms - int(self._limits.age_s * 1000)
         query = "SELECT key, kept_ms FROM message WHERE key > ? ORDER BY key LIMIT ?"
         after = 0
@@ -257,7 +298,7 @@ class OutboxFile:
                 return
             self._delete(ranges(keys))
             for first, last in ranges(keys):
-                for lost in numbers(self.totals.runs, first, last, reason):
+                for lost in numbers_of_keys(self.totals.runs, first, last, reason):
                     self.totals.losses = add_range(self.totals.losses, lost)
             self.totals.dropped[reason] += len(keys)
 
@@ -271,7 +312,7 @@ class OutboxFile:
             db.executemany("INSERT INTO loss VALUES (?, ?, ?, ?)", rows)
 
     def _count(self) -> None:
-        """Figures of what is in the file now, and the mark that goes with them; gives back what the file does not need."""
+        """Update the figures of what is in the file, then the mark; give free pages back to the file system."""
         if self._pragma("freelist_count") > VACUUM_PAGES:
             self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         totals = self.totals
@@ -282,13 +323,18 @@ class OutboxFile:
         self._mark.write(Mark(oldest, totals.last_key, tuple(totals.runs)))
 
     def _used_bytes(self) -> int:
+        # Pages in use, not the file's size: deleted messages leave free pages, and eviction would never end.
         return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
 
     def _pragma(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _age_ms(self) -> int:
-        """Time that passed for the messages in the file: no jump of the wall clock counts."""
+        """The file's own clock, ms: it runs while the file is open and across restarts, and ignores jumps of the wall clock.
+
+        `kept_ms` of a message is on this clock. An agent without a clock battery starts in 1970 and then jumps to now, which
+        would otherwise expire its whole backlog.
+        """
         return self._age_from_ms + int((time.monotonic() - self._opened_s) * 1000)
 
     @contextmanager
@@ -301,3 +347,22 @@ class OutboxFile:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def salvage(path: Path) -> Iterator[list[Message]]:
+    """Messages that a damaged file still gives, in groups.
+
+    It is read by key from the front until SQLite fails, and then from the back: one damaged page in the middle costs only
+    what is on it. Only payloads whose checksum is right are taken, and a message may be given twice.
+    """
+    for order in ("ASC", "DESC"):
+        some: list[Message] = []
+        with contextlib.suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
+            query = f"SELECT key, topic, payload, time_ms, crc FROM message ORDER BY key {order}"  # noqa: S608 - one of two words
+            for row in db.execute(query):
+                if isinstance(row[2], bytes) and crc32(row[2]) == row[4]:
+                    some.append(Message(*row[:4]))
+                if len(some) == SALVAGE_ROWS:
+                    yield some
+                    some = []
+        yield some

@@ -1,6 +1,7 @@
 """The order in which messages leave an outbox: live ones first, the backlog behind them at a bounded rate.
 
-The bound keeps an agent that comes back after hours from filling its connection with old readings while new ones wait.
+After an outage of hours operators need the present first. The bound also protects broker and collector: when a site's network
+comes back, every agent there starts on its backlog in the same second.
 """
 
 import asyncio
@@ -9,12 +10,16 @@ from collections.abc import Callable
 
 from rackflow.outbox.seam import Message
 
-MOST_LIVE = 2048
-"""More than a second's worth for any agent, and what waits longer than that is no longer live."""
+# More than a second's messages of any agent. What waits longer is backlog: it can be read from disk again, so memory stays
+# bounded, and it no longer goes before newer readings.
+MAX_LIVE = 2048
 
 
-class Pace:
-    """A token bucket: `per_s` tokens a second, at most a tenth of a second's worth saved up. `now_s` is any steady clock."""
+class TokenBucket:
+    """A token bucket: `per_s` tokens a second. `now_s` is any steady clock.
+
+    At most a tenth of a second's tokens are saved up: enough for a task that wakes late, too little for a burst.
+    """
 
     def __init__(self, per_s: float) -> None:
         self._per_s = per_s
@@ -23,7 +28,7 @@ class Pace:
         self._at_s = float("-inf")
 
     def take(self, now_s: float) -> float:
-        """0 when a token was there and is gone now; else the seconds until there will be one."""
+        """Take a token and return 0, or return the seconds until there will be one."""
         self._tokens = min(self._most, self._tokens + max(0.0, now_s - self._at_s) * self._per_s)
         self._at_s = now_s
         if self._tokens >= 1:
@@ -33,48 +38,49 @@ class Pace:
 
 
 class Lanes:
-    """Messages that wait, in two lanes, and those in flight. `ask` is called when the backlog lane runs empty."""
+    """Messages that wait, live or backlog, and those in flight. `on_backlog_empty` is called when the backlog lane runs empty."""
 
-    def __init__(self, backlog_per_s: float, ask: Callable[[], None]) -> None:
+    def __init__(self, backlog_per_s: float, on_backlog_empty: Callable[[], None]) -> None:
         self.live: OrderedDict[int, Message] = OrderedDict()
         self.backlog: OrderedDict[int, Message] = OrderedDict()
         self.in_flight: OrderedDict[int, Message] = OrderedDict()
-        self._ask = ask
-        self._pace = Pace(backlog_per_s)
+        self._request_backlog = on_backlog_empty
+        self._bucket = TokenBucket(backlog_per_s)
         self._changed = asyncio.Event()
 
     def push(self, message: Message) -> Message | None:
-        """One more that is live. Returns the oldest live one where there are too many: it belongs to the backlog."""
+        """Add a live message. Where there are too many, removes and returns the oldest one, which is backlog now."""
         self.live[message.key] = message
         self._changed.set()
-        return self.live.popitem(last=False)[1] if len(self.live) > MOST_LIVE else None
+        return self.live.popitem(last=False)[1] if len(self.live) > MAX_LIVE else None
 
     def clear(self) -> list[Message]:
-        """Let go of all three; returns what they held, by key."""
+        """Empty all three; returns the messages they held, by key."""
         held = {**self.in_flight, **self.backlog, **self.live}
         for lane in (self.in_flight, self.backlog, self.live):
             lane.clear()
         return [held[key] for key in sorted(held)]
 
     def wake(self) -> None:
-        """There may be something to take."""
+        """Let `take` look again."""
         self._changed.set()
 
     async def take(self) -> Message:
         """See `Outbox.take`."""
         clock = asyncio.get_running_loop().time
         while True:
+            # Before looking: a message that is added after the look sets the event again.
             self._changed.clear()
             pause_s: float | None = None
             lane = self.live
             if not lane and self.backlog:
-                pause_s = self._pace.take(clock())
+                pause_s = self._bucket.take(clock())
                 lane = self.backlog if pause_s == 0 else lane
             if lane:
                 key, message = lane.popitem(last=False)
                 self.in_flight[key] = message
                 if not self.backlog:
-                    self._ask()
+                    self._request_backlog()
                 return message
             try:
                 async with asyncio.timeout(pause_s):
@@ -83,7 +89,7 @@ class Lanes:
                 continue
 
     def drop(self, key: int) -> Message | None:
-        """Take a message out of whichever lane holds it."""
+        """Remove a message from whichever lane holds it, and return it."""
         for lane in (self.in_flight, self.live, self.backlog):
             if (message := lane.pop(key, None)) is not None:
                 return message

@@ -1,4 +1,7 @@
-"""An outbox in memory, for gateways on flash cards: what it holds is lost with the process, and its account says so."""
+"""An outbox in memory, for gateways on flash cards, which frequent commits wear out.
+
+What it holds is lost with the process. Nobody can speak for it after a restart, so the collector's ledger reports it missing.
+"""
 
 import time
 from collections import Counter
@@ -10,13 +13,15 @@ from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import add_range
 from rackflow.outbox.seam import Message, OutboxStats
 
+# Faster than anything: no bound on the backlog's rate.
 UNBOUNDED_PER_S = 1e9
 
 
 class MemoryOutbox:
-    """An `Outbox` bounded in bytes; on overflow the oldest goes, counted under `full`.
+    """An `Outbox` bounded in bytes of payload. On overflow the oldest message is dropped and counted as `full`.
 
-    What was confirmed stays for `confirmed_s` as long as all of it takes less than half of that.
+    Confirmed messages are kept for `confirmed_s` only while everything together takes less than half of the limit: a message
+    that may be needed again never displaces one that was not delivered at all.
     """
 
     def __init__(
@@ -24,7 +29,7 @@ class MemoryOutbox:
     ) -> None:
         self._epoch = epoch
         self._limit = limit_bytes
-        self._lanes = Lanes(backlog_per_s, ask=lambda: None)
+        self._lanes = Lanes(backlog_per_s, on_backlog_empty=lambda: None)
         self._size = 0
         self._last = 0
         self._dropped: Counter[str] = Counter({"full": 0})
@@ -32,7 +37,7 @@ class MemoryOutbox:
         self._backlog_below = 0
         self._confirmed = Confirmed(confirmed_s)
         self._kept: dict[int, Message] = {}
-        """What is confirmed, by key."""
+        """Confirmed messages, by key."""
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
@@ -61,11 +66,12 @@ class MemoryOutbox:
         now_s = time.monotonic()
         self._kept[key] = message
         self._forget(self._confirmed.add(key, now_s))
-        if again := self._confirmed.repeat(now_s):
+        if again := self._confirmed.take_repeats(now_s):
             backlog = self._lanes.backlog
             every = {**backlog, **{each: self._kept.pop(each) for each in again}}
             backlog.clear()
             backlog.update(sorted(every.items()))
+            # Keys below this are backlog: the account reports them as still held, so the ledger does not call them missing.
             self._backlog_below = max(self._backlog_below - 1, *again) + 1
             self._lanes.wake()
 

@@ -1,32 +1,85 @@
-"""Ranges of message numbers, kept as short as possible."""
+"""Ranges of keys in an outbox file, and ranges of message numbers as an agent's status tells them.
 
-from collections.abc import Sequence
+A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of runs connects the two.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from rackflow.documents import Numbers
 
-MOST_RANGES = 200
-"""As many as an agent's status may carry; beyond it the two oldest of one epoch and reason become one, gap and all."""
+# A status document is retained and sent again at each connection, so its account must stay small: 200 ranges are about
+# 17 kB of JSON. Beyond it the two oldest ranges of one epoch and reason are told as one, with the gap between them: the
+# ledger then counts messages in that gap as dropped if they do not arrive. (What arrived stays stored.)
+MAX_RANGES: Final = 200
 
 
-def add_range(ranges: Sequence[Numbers], more: Numbers) -> list[Numbers]:
-    """Ranges with one more, joined where it continues or overlaps one of the same epoch and reason."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One epoch in a file: the message with number n has key `base + n`."""
+
+    base: int
+    epoch: str
+
+
+def ranges(keys: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Sorted keys as ranges, both ends included."""
+    first = last = None
+    for key in keys:
+        if last is None or first is None:
+            first = key
+        elif key != last + 1:
+            yield first, last
+            first = key
+        last = key
+    if first is not None and last is not None:
+        yield first, last
+
+
+def gaps(first: int, last: int, present: Collection[int]) -> list[tuple[int, int]]:
+    """Ranges of the keys from `first` to `last` that are not present."""
+    found = []
+    expected = first
+    for low, high in ranges(sorted(key for key in present if first <= key <= last)):
+        if expected < low:
+            found.append((expected, low - 1))
+        expected = high + 1
+    return [*found, (expected, last)] if expected <= last else found
+
+
+def numbers_of_keys(runs: Sequence[Run], first: int, last: int, reason: str = "") -> list[Numbers]:
+    """The keys from `first` to `last` as message numbers of the epochs they belong to."""
+    ordered = sorted(runs, key=lambda run: run.base)
+    found = []
+    for at, run in enumerate(ordered):
+        end = ordered[at + 1].base if at + 1 < len(ordered) else last
+        low, high = max(first, run.base + 1), min(last, end)
+        if low <= high:
+            found.append(Numbers(epoch=run.epoch, first=low - run.base, last=high - run.base, reason=reason))
+    return found
+
+
+def add_range(found: Sequence[Numbers], more: Numbers) -> list[Numbers]:
+    """Ranges with one more, joined to those of the same epoch and reason that it touches or overlaps."""
     first, last = more.first, more.last
     kept = []
-    for each in ranges:
+    for each in found:
         same = (each.epoch, each.reason) == (more.epoch, more.reason)
         if same and each.first <= last + 1 and first <= each.last + 1:
             first, last = min(first, each.first), max(last, each.last)
         else:
             kept.append(each)
     kept.append(Numbers(epoch=more.epoch, first=first, last=last, reason=more.reason))
-    return kept if len(kept) <= MOST_RANGES else _shorter(kept)
+    return kept if len(kept) <= MAX_RANGES else _shorter(kept)
 
 
-def _shorter(ranges: list[Numbers]) -> list[Numbers]:
-    oldest = ranges[0]
-    for at, each in enumerate(ranges[1:], 1):
+def _shorter(found: list[Numbers]) -> list[Numbers]:
+    """One range fewer: the oldest is joined with the next of its kind; where there is none, it is given up."""
+    oldest = found[0]
+    for at, each in enumerate(found[1:], 1):
         if (each.epoch, each.reason) == (oldest.epoch, oldest.reason):
-            rest = [*ranges[1:at], *ranges[at + 1 :]]
+            rest = [*found[1:at], *found[at + 1 :]]
             hull = Numbers(
                 epoch=each.epoch,
                 first=min(each.first, oldest.first),
@@ -34,4 +87,4 @@ def _shorter(ranges: list[Numbers]) -> list[Numbers]:
                 reason=each.reason,
             )
             return [hull, *rest]
-    return ranges[1:]
+    return found[1:]

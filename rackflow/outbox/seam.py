@@ -1,6 +1,7 @@
 """What an outbox does for the agent and the collector, wherever it keeps its messages.
 
-Live messages go first; what an outage left behind follows at a bounded rate.
+Live messages go first; the backlog of an outage follows at a bounded rate. A message is numbered when it is put, because its
+number is part of its payload.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from rackflow.documents import Account
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `key` is its number in this outbox, over all epochs; `time_ms` is when it was put."""
+    """One message. `key` names it in its outbox; `time_ms` is when it was put, ms since 1970."""
 
     key: int
     topic: str
@@ -24,7 +25,7 @@ class Message:
 class OutboxStats:
     """What an outbox holds and has dropped, by reason. `oldest_ms` is 0 when it is empty.
 
-    `durable` is whether what is put now outlives the process; `damaged` counts files that had to be set aside.
+    `durable` tells whether what is put now outlives the process; `damaged` counts files that had to be set aside.
     """
 
     messages: int
@@ -38,22 +39,22 @@ class OutboxStats:
 
 
 class Outbox(Protocol):
-    """Messages on their way out. One task takes, any task puts."""
+    """Messages on their way out. Any task puts, one task takes, all on one event loop."""
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
-        """Number the message within its epoch, make its payload with that number and keep it; never waits.
+        """Give a message the next number of the epoch, make its payload with that number, and keep it. Returns its key.
 
-        Returns the message's key.
+        Never waits and never fails: polling must not depend on a disk. What does not fit is dropped and counted.
         """
 
     async def take(self) -> Message:
-        """The next message that is not in flight; waits for one."""
+        """The next message that is not in flight; waits until there is one."""
 
     def done(self, key: int) -> None:
-        """The other side has confirmed the message: forget it. Unknown keys are ignored (it was evicted meanwhile)."""
+        """The other side has confirmed the message: it may be deleted. Unknown keys are ignored (evicted meanwhile)."""
 
     def rewind(self) -> None:
-        """The connection broke: whatever was in flight or waited is to be taken again, behind what is put from now on."""
+        """The connection broke: what was in flight or waiting becomes backlog, behind what is put from now on."""
 
     def stats(self) -> OutboxStats:
-        """Figures for metrics, and the account of numbers for the agent's status."""
+        """Figures for metrics, and the account of message numbers for the agent's status."""

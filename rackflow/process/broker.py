@@ -1,4 +1,4 @@
-"""The section of a configuration that says where the MQTT broker is; both sides read it the same way."""
+"""The section of a configuration that says where the MQTT broker is. Agent and collector share it."""
 
 import ssl
 from pathlib import Path
@@ -31,6 +31,8 @@ class Broker(StrictModel):
     """Client certificate."""
     key_file: Path | None = None
     """Private key of the client certificate."""
+    # At most 30 s. The broker declares a silent client dead after 1.5 times as long (MQTT 5, 3.1.2.10), and a link that dies without
+    # a word is noticed here as late. For that time an agent's devices look alive.
     keepalive_s: Annotated[int, Field(ge=5, le=30)] = 15
     """Seconds between signs of life; the broker declares a silent client dead after 1.5 times as long."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
@@ -39,6 +41,7 @@ class Broker(StrictModel):
     @model_validator(mode="after")
     def _complete(self) -> "Broker":
         if self.password is not None and self.username is None:
+            # MQTT 5 allows a password alone; with mosquitto it is a mistake.
             raise ValueError("password needs a username; add it")
         if not self.tls and (self.ca_file or self.cert_file or self.key_file):
             raise ValueError("ca_file, cert_file and key_file belong to TLS; set tls: true")

@@ -1,4 +1,7 @@
-"""How every command ends: an exit status and at most one line, also where an extra is not installed or nobody reads the output."""
+"""How every command ends: with an exit status and at most one line on stderr.
+
+Also where the libraries of an extra are not installed, and where nobody reads the output any more (`| head`).
+"""
 
 import os
 import select
@@ -6,13 +9,14 @@ import sys
 from collections.abc import Callable
 
 EXIT_FAILED = 1
+# 128 + 13: what a shell reports of a program that SIGPIPE ended. Python ignores the signal and raises BrokenPipeError instead.
 READER_LEFT = 141
-"""As shells tell it of a program that SIGPIPE ended."""
+# A missing module of our own is a broken installation, not a missing extra.
 OWN = ("rackflow", "agent", "collector", "simulator")
 
 
-def lacking(program: str, extra: str, error: ModuleNotFoundError) -> int:
-    """The libraries of an extra are not installed. Raises the error again where the module is none of theirs."""
+def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -> int:
+    """Say that an extra is not installed; returns the exit status. Raises `error` again where the module is one of our own."""
     missing = (error.name or "").partition(".")[0]
     if not missing or missing in OWN:
         raise error
@@ -20,21 +24,21 @@ def lacking(program: str, extra: str, error: ModuleNotFoundError) -> int:
     return EXIT_FAILED
 
 
-def while_read(command: Callable[[], int]) -> int:
-    """The command's status, or 141 where whoever reads its output has had enough, as `head` has."""
+def handle_closed_output(command: Callable[[], int]) -> int:
+    """Run a command and return its exit status, or 141 where the reader of its output has gone, as `head` does."""
     try:
         status = command()
         sys.stdout.flush()
     except BrokenPipeError:
-        if not _nobody_reads(sys.stdout.fileno()):
-            raise  # it was another pipe
-        # Python flushes once more at its end, and would complain.
+        if not _reader_has_left(sys.stdout.fileno()):
+            raise  # a broken pipe to somebody else (a socket, a child) is a fault
+        # Python flushes stdout once more when it exits, and would print a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_LEFT
     return status
 
 
-def _nobody_reads(pipe: int) -> bool:
+def _reader_has_left(pipe: int) -> bool:
     poll = select.poll()
     poll.register(pipe, select.POLLOUT)
     return any(event & select.POLLERR for _, event in poll.poll(0))

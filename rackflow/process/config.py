@@ -1,4 +1,7 @@
-"""Reads configuration files into strict pydantic models; every fault is one line with file, key and remedy."""
+"""Reads configuration files into strict pydantic models. Every fault is one line with file, key and remedy.
+
+All faults of a file are reported at once, so that nobody has to start a program five times to find five of them.
+"""
 
 import difflib
 import os
@@ -14,12 +17,13 @@ from rackflow.process.yaml import line_of, load_yaml_file
 
 M = TypeVar("M", bound=BaseModel)
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
-"""A name that can be a label's value and a part of a topic."""
+"""A name that can be a label's value and a level of a topic."""
+# A key with one of these in its name is never printed with its value.
 _SECRET_WORDS = ("key", "password", "community", "token")
 
 
 class StrictModel(BaseModel):
-    """Base of every configuration section: frozen, and unknown keys are errors.
+    """Base of every configuration section. Frozen; unknown keys are errors, because a mistyped key would silently be a default.
 
     The text under an attribute is the description of that key in the generated reference.
     """
@@ -37,11 +41,11 @@ def _from_environment(value: object) -> object:
 
 
 Secret = Annotated[SecretStr, BeforeValidator(_from_environment)]
-"""A secret, never shown by repr or dumps; `env:NAME` takes it from the environment."""
+"""A secret: never shown by repr or dumps. `env:NAME` takes it from the environment."""
 
 
 def load_config(path: Path, model: type[M]) -> M:
-    """The checked configuration. Raises ConfigError with one line `file: key: what is wrong; remedy` per fault."""
+    """Read and check a configuration. Raises ConfigError with a line `file: key: what is wrong; remedy` for each fault."""
     data = load_yaml_file(path)
     if data is None:
         raise ConfigError(f"{path}: the file is empty")
@@ -49,7 +53,7 @@ def load_config(path: Path, model: type[M]) -> M:
 
 
 def check_config(data: object, model: type[M], where: str, text: str | None = None) -> M:
-    """`data` as `model`; see `load_config` for the errors. With the file's `text` they name the line, too."""
+    """Check `data` against `model`. Errors as in `load_config`; with the file's `text` they name the line, too."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -66,6 +70,7 @@ def _fault(fault: Any, names: list[str]) -> str:  # noqa: ANN401 - pydantic's Er
     for part in fault["loc"]:
         if isinstance(part, int):
             key += f"[{part}]"
+        # pydantic puts its own steps (validators, branches of unions) into the path; no file has keys of these names.
         elif not str(part).startswith(("function-", "tagged-union", "union")):
             key += f".{part}" if key else str(part)
     key = key or "(top level)"

@@ -1,4 +1,7 @@
-"""Logging of the commands: key=value lines on stderr, configured once in `main`."""
+"""Logging of the commands: key=value lines on stderr, configured once in `main`.
+
+stderr, not a file: systemd and container engines collect, rotate and bound what is written there.
+"""
 
 import logging
 import sys
@@ -6,12 +9,13 @@ import time
 
 
 class KeyValueFormatter(logging.Formatter):
-    """`time=… level=… logger=… msg="…"`, UTC; a traceback follows on its own lines."""
+    """Writes `time=… level=… logger=… msg="…"`, in UTC. A traceback follows on its own lines."""
 
     converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of key=value pairs."""
+        # A message may quote what a device or a broker sent: line breaks in it must not look like log lines of ours.
         text = record.getMessage().replace("\\", "\\\\").replace('"', '\\"').replace("\n", " | ")
         stamp = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z"
         line = f'time={stamp} level={record.levelname.lower()} logger={record.name} msg="{text}"'
@@ -19,7 +23,7 @@ class KeyValueFormatter(logging.Formatter):
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what stderr is at that moment, so that a caller who redirects it gets the lines."""
+    """Writes to what `sys.stderr` is at that moment, so that whoever redirects it (tests, embedding programs) gets the lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""

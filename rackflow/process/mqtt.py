@@ -1,4 +1,4 @@
-"""One MQTT 5 connection, as agent and collector need it: the only module that imports aiomqtt and paho-mqtt.
+"""One MQTT 5 connection, as agent and collector need it. The only module that imports aiomqtt and paho-mqtt.
 
 aiomqtt runs the connection: the socket on the event loop, the handshake, keep-alive, subscribing and leaving. Underneath
 it is a client of paho-mqtt, which can do four things that aiomqtt 2.5 does not pass on: acknowledging by hand, publishing
@@ -36,16 +36,17 @@ __all__ = [
     "topic_of",
 ]
 
+# Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, which cannot be cancelled, so a stop may take as long. Five
+# seconds are two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
-"""Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, and a stop must wait for it: threads cannot be cancelled."""
 
 BrokerError = (aiomqtt.MqttError, ValueError)
-"""What a connection may end with; ValueError is paho's for a host name that cannot be one."""
+"""What a connection may end with. ValueError is paho-mqtt's for a text that cannot be a host name (`a..b`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What CONNACK says of session and broker; None where the broker sets no limit."""
+    """What CONNACK says of the session and the broker; None where the broker sets no limit."""
 
     session_present: bool
     receive_maximum: int | None
@@ -53,12 +54,12 @@ class Limits:
 
 
 def _ignore(*_: object) -> None:
-    """Nobody asked to hear of it."""
+    """The default of callbacks that are not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """All are called on the event loop. `opened` is called before any message of the connection is received."""
+    """Called on the event loop. `opened` comes before any message of the connection is received."""
 
     opened: Callable[[Limits], None]
     confirmed: Callable[[int, ReasonCode], None] = _ignore
@@ -76,7 +77,7 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that outlives the connection: for how long, and how many messages may wait for their acknowledgement."""
+    """A session that outlives the connection by `expiry_s`, with at most `receive_maximum` unacknowledged messages."""
 
     expiry_s: int
     receive_maximum: int
@@ -89,7 +90,7 @@ class Session:
 
 
 class MqttConnection:
-    """A connection, open inside `async with`. With a `session`, messages are acknowledged by `acknowledge` alone."""
+    """A connection, open inside `async with`. With a `session`, only `acknowledge` acknowledges received messages."""
 
     def __init__(
         self,
@@ -119,13 +120,14 @@ class MqttConnection:
         )
         self._paho = paho_client(self._mqtt)
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
+        # paho acknowledges before the callback returns otherwise, which is before anything is durable.
         self._paho.manual_ack_set(session is not None)
         self._callbacks = callbacks
         self._aiomqtt_opened: Any = self._paho.on_connect
         self._paho.on_connect = self._opened
         self._paho.on_publish = self._confirmed
-        # Nothing reaches aiomqtt's own queue: it has no word of a message that was sent before (DUP), and reading it
-        # costs a task per message.
+        # Messages bypass aiomqtt's queue: its messages do not carry DUP (a message sent before), and reading the queue costs a
+        # task for each.
         self._paho.on_message = self._received
 
     async def __aenter__(self) -> Self:
@@ -139,7 +141,7 @@ class MqttConnection:
 
     @property
     def timeout_s(self) -> float:
-        """Longest wait for an answer of the broker, the goodbye included."""
+        """Longest wait for an answer of the broker, DISCONNECT included."""
         return self._mqtt.timeout
 
     @timeout_s.setter
@@ -148,38 +150,42 @@ class MqttConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a socket; there is none after the broker or the network has ended the connection."""
+        """Whether there is a socket. There is none after the broker or the network ended the connection."""
         return self._paho.socket() is not None
 
     async def lost(self) -> str:
-        """Wait for the end of the connection; returns why."""
+        """Wait for the end of the connection; returns the reason."""
         try:
-            # The queue stays empty (see above), so this ends with the connection, and only then.
+            # Nothing is ever put into this queue (see `__init__`), so this ends with the connection and only then.
             await anext(self._mqtt.messages)
         except aiomqtt.MqttError as error:
             return str(error.__cause__ or "closed from here")
         raise AssertionError("a message in aiomqtt's queue")  # pragma: no cover - on_message is ours
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> tuple[int, str]:
-        """Hand a message to the socket, QoS 1; returns its identifier, and why it cannot be sent, empty where it can."""
+        """Hand a message to the socket, QoS 1. Returns its identifier, and why it cannot be sent (empty where it can).
+
+        Through paho and not `aiomqtt.Client.publish`, which waits for each PUBACK: a window of messages needs one task here, and
+        one for each message there.
+        """
         info = self._paho.publish(topic, payload, 1, retain)
         return info.mid, "" if info.rc == MQTT_ERR_SUCCESS else str(aiomqtt.MqttCodeError(info.rc))
 
     def acknowledge(self, mid: int) -> None:
-        """PUBACK for a received message of this connection."""
+        """Send PUBACK for a message received on this connection."""
         self._paho.ack(mid, 1)
 
     async def subscribe(self, filters: Sequence[str]) -> list[ReasonCode]:
-        """Subscribe at QoS 1; returns the refusals. Raises BrokerError."""
+        """Subscribe at QoS 1; returns the reason codes of refused filters. Raises BrokerError."""
         codes = await self._mqtt.subscribe([(each, 1) for each in filters])
         return [code for code in codes if isinstance(code, ReasonCode) and code.is_failure]
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Raises BrokerError, also where the broker does not answer in time."""
+        """Unsubscribe. Raises BrokerError, also where the broker does not answer in time."""
         await self._mqtt.unsubscribe(list(filters))
 
     def drop(self) -> None:
-        """Close the socket of an attempt that failed half-way. aiomqtt 2.5.1 leaves it open (no public issue)."""
+        """Close the socket of an attempt that failed half-way, which aiomqtt 2.5.1 leaves open (no public issue)."""
         self._paho.disconnect()
 
     def _opened(
@@ -198,7 +204,7 @@ class MqttConnection:
                     getattr(properties, "MaximumPacketSize", None),
                 )
             )
-        # Whoever waits in `async with` goes on once aiomqtt has heard of it.
+        # Only now does `async with` go on: `opened` has been called before anything can be published or received.
         self._aiomqtt_opened(client, userdata, flags, reason_code, properties)
 
     def _confirmed(

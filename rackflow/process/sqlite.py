@@ -1,4 +1,8 @@
-"""SQLite's errors in the terms of whoever keeps something in a file: the disk refuses, or the file is damaged."""
+"""SQLite's errors in the terms of those who keep something in a file: either the disk refuses, or the file is damaged.
+
+The two need opposite answers. A disk that refuses (full, read-only, busy) is tried again and the file is left alone; a damaged file
+is set aside, because trying again never helps.
+"""
 
 import errno
 import sqlite3
@@ -7,26 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SENSELESS: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-"""Primary result codes of a file that is no database, or a damaged one."""
+# Primary result codes of a file that is damaged, or no database at all (https://sqlite.org/rescode.html). Every other code says
+# something about the disk, never about the file.
+CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
 
 
 def code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code."""
+    """SQLite's primary result code: the low byte of the extended one."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
-def senseless(why: str) -> sqlite3.DatabaseError:
-    """What SQLite raises for a damaged file, for damage that it did not see itself."""
+def corruption(why: str) -> sqlite3.DatabaseError:
+    """The error that SQLite raises for a damaged file, for damage that it does not notice itself."""
     error = sqlite3.DatabaseError(why)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Whatever SQLite raises in the block is raised as an OSError: the disk refuses."""
+def as_os_error() -> Iterator[None]:
+    """Raise whatever SQLite raises in the block as an OSError: the disk refuses."""
     try:
         yield
     except sqlite3.Error as error:
@@ -34,7 +39,11 @@ def translated() -> Iterator[None]:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename file and log to `<name>.damaged`, over any that was there; returns the new path. Raises OSError."""
+    """Rename a database and its log to `<name>.damaged`, replacing what was there; returns the new path. Raises OSError.
+
+    The log goes along: it belongs to this file, holds its latest commits, and SQLite would play it into the new one. One damaged
+    file is kept, not all of them, so that a failing disk does not fill up with them.
+    """
     aside = path.with_name(path.name + ".damaged")
     for suffix in ("", "-wal"):
         source, target = path.with_name(path.name + suffix), aside.with_name(aside.name + suffix)

@@ -1,4 +1,4 @@
-"""Runs work that blocks in a thread, and waits for its end even when cancelled."""
+"""Runs blocking work in a thread, and waits for its end even when cancelled."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,10 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[[], T], name: str) -> T:
-    """A thread cannot be stopped: who is cancelled waits for its end, so that nobody closes a file under it."""
+    """Run `work` in a thread. A caller that is cancelled still waits for its end, and is cancelled then.
+
+    A thread cannot be stopped. If the caller went on at once, it would close the file that the thread is writing.
+    """
     task = asyncio.create_task(asyncio.to_thread(work), name=name)
     try:
         return await asyncio.shield(task)

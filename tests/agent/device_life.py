@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from agent.config import Device
-from agent.loop import DeviceLoop, Outlet
+from agent.loop import AgentContext, DeviceLoop
 from agent.readings import Identified, Identity, Readings
 from agent.self_metrics import Counters
 from rackflow import Batch, DeviceDocument, Event, decode
@@ -59,7 +59,7 @@ class Life:
 
     loop: DeviceLoop
     outbox: MemoryOutbox
-    tally: Counters
+    counters: Counters
     said: list[Batch | Event] = field(default_factory=list)
     documents: list[DeviceDocument] = field(default_factory=list)
 
@@ -88,12 +88,12 @@ class Life:
 async def living(
     script: ScriptedDevice, intervals: dict[PollClass, float] | None = None, draw: float = 0.5, **changes: object
 ) -> AsyncIterator[Life]:
-    tally, outbox = Counters(), MemoryOutbox("E", 1 << 20)
+    counters, outbox = Counters(), MemoryOutbox("E", 1 << 20)
     documents: list[DeviceDocument] = []
-    outlet = Outlet("t1", "gw-1", "E", outbox, tally, documents.append, lambda: WALL_S, lambda: draw)
+    context = AgentContext("t1", "gw-1", "E", outbox, counters, documents.append, lambda: WALL_S, lambda: draw)
     device = Device.model_validate({"id": "ups-1", "host": "h", "credential": "c", **changes})
-    loop = DeviceLoop(device, LABELS, intervals or {"safety": 0.02}, script, outlet)
-    life = Life(loop, outbox, tally, documents=documents)
+    loop = DeviceLoop(device, LABELS, intervals or {"safety": 0.02}, script, context)
+    life = Life(loop, outbox, counters, documents=documents)
     task = asyncio.ensure_future(loop.run())
     try:
         yield life

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent.profile.recognise import numbers
+from agent.profile.recognise import oid_parts
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 from rackflow.recording.mbrec import RegisterTable
@@ -25,12 +25,12 @@ class MemorySnmp:
         below = [(name, value) for name, value in self.values.items() if name.startswith(f"{oid}.")]
         return dict(below[:limit])
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
         self.asked.append([oid])
-        behind = [(name, value) for name, value in self.values.items() if numbers(name) > numbers(oid)]
-        return min(behind, key=lambda each: numbers(each[0]), default=None)
+        behind = [(name, value) for name, value in self.values.items() if oid_parts(name) > oid_parts(oid)]
+        return min(behind, key=lambda each: oid_parts(each[0]), default=None)
 
-    def limit(self, objects: int) -> None:
+    def set_max_varbinds(self, objects: int) -> None:
         """Memory has no limit."""
 
     async def close(self) -> None:

@@ -38,7 +38,7 @@ async def test_a_failed_poll_is_a_batch_that_says_down_and_why(fault: type[Devic
     assert (failed.values, failed.states, failed.bad) == ({}, {}, {})
     assert (failed.device_class, failed.poll, failed.interval_s, failed.labels) == ("ups", "safety", 0.02, LABELS)
     assert (again.up, again.error) == (True, None)
-    assert life.tally.failures == {("snmp", kind): 1}
+    assert life.counters.failures == {("snmp", kind): 1}
 
 
 @pytest.mark.parametrize(("fault", "kind"), FAULTS)
@@ -51,7 +51,7 @@ async def test_a_device_that_does_not_open_says_why_and_is_of_unknown_class(
     assert (failed.up, failed.error, failed.device_class, failed.poll) == (False, kind, "unknown", "safety")
     assert 0 <= failed.duration_s < 5
     assert (good.up, good.device_class) == (True, "ups")
-    assert (life.tally.failures["snmp", kind], life.tally.polls["snmp"]) == (1, len(life.batches()))
+    assert (life.counters.failures["snmp", kind], life.counters.polls["snmp"]) == (1, len(life.batches()))
 
 
 async def test_a_batch_carries_who_when_and_what() -> None:
@@ -64,9 +64,9 @@ async def test_a_batch_carries_who_when_and_what() -> None:
     assert (first.values, first.states, first.bad) == ({CHARGE: 0.5}, {SOURCE: "normal"}, {LOAD: "sentinel"})
     assert [each.seq for each in life.said] == [1, 2, 3]
     assert 0 <= first.duration_s < 5
-    polls = life.tally.polls["snmp"]
+    polls = life.counters.polls["snmp"]
     assert polls >= 3
-    assert (life.tally.samples, life.tally.rejected) == (3 * polls, {"sentinel": polls})
+    assert (life.counters.samples, life.counters.rejected) == (3 * polls, {"sentinel": polls})
 
 
 async def test_a_number_that_json_cannot_say_is_rejected_beside_what_else_was() -> None:
@@ -233,7 +233,7 @@ async def test_cycles_that_went_by_during_a_slow_poll_are_counted() -> None:
 
     async with living(Slow([NORMAL]), {"safety": 0.02}) as life:
         await life.hear(4)
-        assert life.tally.overruns >= 9
+        assert life.counters.overruns >= 9
 
 
 @pytest.mark.parametrize("closing", [None, DeviceUnreachable("gone")])

@@ -129,7 +129,7 @@ async def test_what_takes_a_restart_is_refused(mosquitto: Mosquitto, change: dic
     async with site(mosquitto, "a") as it:
         before = it.tasks()
         it.reload(config_for(mosquitto, "a", **change))
-        await eventually(lambda: it.agent is not None and not it.agent.tally.reload_ok, "refused")
+        await eventually(lambda: it.agent is not None and not it.agent.counters.reload_ok, "refused")
         assert it.tasks() == before
 
 

@@ -120,8 +120,8 @@ async def test_polling_goes_on_without_a_broker_and_nothing_is_lost(mosquitto: M
     async with listening(mosquitto) as listener, running(config_for(mosquitto, "ups-1", "ups-2"), Devices()) as agent:
         await eventually(lambda: listener.batches("ups-1"), "a poll")
         await asyncio.to_thread(mosquitto.stop)
-        before = agent.tally.polls["snmp"]
-        await eventually(lambda: agent.tally.polls["snmp"] >= before + 20, "twenty polls without a broker")
+        before = agent.counters.polls["snmp"]
+        await eventually(lambda: agent.counters.polls["snmp"] >= before + 20, "twenty polls without a broker")
         await asyncio.to_thread(mosquitto.start)
         await eventually(
             lambda: agent.publisher.fault is None and not agent.outbox.stats().messages, "delivered", timeout_s=20
@@ -151,10 +151,10 @@ async def test_the_agent_reports_about_itself(mosquitto: Mosquitto) -> None:
 
 
 async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
-    tally = Counters()
-    tally.expect(["snmp", "modbus"])
-    tally.rejected["sentinel"] += 1
-    values = own_values(tally, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0})
+    counters = Counters()
+    counters.start_at_zero(["snmp", "modbus"])
+    counters.rejected["sentinel"] += 1
+    values = own_values(counters, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0})
     names = set()
     for key, value in values.items():
         name, labels = parse_series_key(key)
@@ -200,7 +200,7 @@ async def test_it_stops_in_time_without_a_broker(mosquitto: Mosquitto) -> None:
     agent = Agent(config, Devices())
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         group.create_task(agent.run(), name="agent")
-        await eventually(lambda: agent.tally.polls["snmp"] > 3, "polls")
+        await eventually(lambda: agent.counters.polls["snmp"] > 3, "polls")
         agent.stop()
     assert agent.outbox.stats().messages > 3
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.schedule import Breaker, DeviceSchedule, Due, phase
+from agent.schedule import Breaker, DeviceSchedule, DuePoll, phase
 from rackflow.catalogue import PollClass
 
 INTERVALS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "slow": 60.0}
@@ -15,7 +15,7 @@ durations = st.lists(st.floats(0.001, 20.0), min_size=1, max_size=60)
 starts = st.floats(0, 1e7)
 
 
-def simulate(intervals: dict[PollClass, float], start: float, took: list[float]) -> list[tuple[float, float, Due]]:
+def simulate(intervals: dict[PollClass, float], start: float, took: list[float]) -> list[tuple[float, float, DuePoll]]:
     """Polls one after the other, each as long as given; (begin, end, what)."""
     schedule = DeviceSchedule("d", intervals, start)
     now, polls = start, []
@@ -132,12 +132,12 @@ def test_a_cycle_is_due_at_its_phase_and_not_a_moment_before() -> None:
     schedule = DeviceSchedule("d", {"fast": 5.0}, 1000.0)
     assert schedule.next_at() == 1000.0
     assert schedule.take(999.999) is None
-    assert schedule.take(1000.0) == Due("fast", 5.0, 4.5, 0)
+    assert schedule.take(1000.0) == DuePoll("fast", 5.0, 4.5, 0)
     due_at = schedule.next_at()
     assert due_at == pytest.approx(at_phase("d", "fast", 5.0, 200))
     assert 1002.5 <= due_at < 1007.5
     assert schedule.take(due_at - 1e-3) is None
-    assert schedule.take(due_at) == Due("fast", 5.0, 4.5, 0)
+    assert schedule.take(due_at) == DuePoll("fast", 5.0, 4.5, 0)
     assert schedule.next_at() == pytest.approx(due_at + 5.0)
     assert schedule.take(due_at) is None
 

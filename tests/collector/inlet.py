@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from collector.counters import Counters
-from collector.flow.ingest import Ingest, Terms
+from collector.flow.ingest import Ingest, IngestSettings
 from collector.flow.prepared import PreparedMessage
 from collector.latest import Latest
 from collector.receive.clones import Clones
@@ -39,14 +39,14 @@ class Inlet:
         self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
         self.late: list[tuple[str, Batch]] = []
         self.clones = Clones()
-        terms = Terms("influxdb", sites, 400)
+        terms = IngestSettings("influxdb", sites, 400)
         self.ingest = Ingest(
             self.latest, self.letters, self.tally, self.clones, terms, lambda *heard: self.late.append(heard)
         )
 
     def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:
         delivery = Delivery(topic, payload, len(payload), 1, 1, 1, 1000.0 + after_s, WALL_S + after_s, again)
-        return self.ingest.take(delivery)
+        return self.ingest.process(delivery)
 
     def takes_document(self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1") -> PreparedMessage:
         return self.takes(topic_of(one, site), encode(one))

@@ -10,8 +10,8 @@ from pathlib import Path
 from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
 from collector.flow.writer import Flush, Writer
-from collector.ledger.account import Sums, settle
-from collector.ledger.book import Entry, Key
+from collector.ledger.account import EpochAccount, account_of
+from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import LedgerFile
 from collector.ledger.tables import read_page
 from collector.receive.dead_letters import DeadLetters
@@ -22,7 +22,7 @@ from collector.store.file import FileStore
 from collector.store.persistence import Persistence
 from tests.collector.stored import points
 
-KEY = Key("cas1", "gw-3", "01JD5Z")
+KEY = EpochKey("cas1", "gw-3", "01JD5Z")
 WALL_MS = 1_795_468_800_000
 SHORT_S = 0.01
 
@@ -62,13 +62,13 @@ class Rig:
         self.acknowledged.append(done.mid)
         self.on_disk.append((self.sums().stored, len(points(self.folder))))
 
-    def sums(self) -> Sums:
-        books = read_page(self.ledger.path).books
-        return settle(*books[0]) if books else settle_nothing()
+    def sums(self) -> EpochAccount:
+        books = read_page(self.ledger.path).epochs
+        return account_of(*books[0]) if books else settle_nothing()
 
 
-def settle_nothing() -> Sums:
-    return Sums(KEY, 0, 0, 0, 0, 0, 0)
+def settle_nothing() -> EpochAccount:
+    return EpochAccount(KEY, 0, 0, 0, 0, 0, 0)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.profile.load import load_profiles
-from agent.profile.recognise import matches, suspects
+from agent.profile.recognise import families_named_by_identity, matches
 from rackflow.catalogue import catalogue
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
@@ -115,7 +115,7 @@ def test_a_name_alone_is_not_trusted_and_never_takes_a_pdu_for_a_ups(captures: P
     for path in paths:
         answers = {record.oid: record.value for record in read_snmprec(path)}
         assert not matches(profiles, answers), path.stem
-        likely = suspects(profiles, answers)
+        likely = families_named_by_identity(profiles, answers)
         if likely and "ups" in path.stem:
             assert likely[0].class_ == "ups", path.stem
         if likely and "pdu" in path.stem:

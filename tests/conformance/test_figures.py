@@ -30,9 +30,9 @@ class Counting(RecordingClient):
         self.requests += -(-len(oids) // VARBINDS)
         return await super().get(oids)
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
         self.requests += 1
-        return await super().following(oid)
+        return await super().get_next(oid)
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         self.walks += 1

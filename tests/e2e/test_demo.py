@@ -16,7 +16,7 @@ from tests.servers.ports import accepts, free_port
 from tests.servers.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-c", "import sys; from simulator.demo import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-c", "import sys; from simulator.demo.run import main; sys.exit(main())"]
 
 
 def descendants(pid: int) -> set[int]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rackflow.process.commands import lacking
+from rackflow.process.commands import report_missing_extra
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_command_without_its_libraries_says_what_to_install(
 
 def test_a_module_of_our_own_that_is_missing_is_a_fault() -> None:
     with pytest.raises(ModuleNotFoundError):
-        lacking("rackflow-agent", "agent", ModuleNotFoundError(name="agent.lost"))
+        report_missing_extra("rackflow-agent", "agent", ModuleNotFoundError(name="agent.lost"))
 
 
 @pytest.mark.parametrize("command", [["profiles"], ["profiles", "lint"]])

@@ -17,11 +17,11 @@ from typing import Any, Final
 import yaml
 
 from agent.config import load_agent_config
-from agent.loop import DeviceLoop, Outlet
+from agent.loop import AgentContext, DeviceLoop
 from agent.modbus.seam import ModbusClient
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
-from agent.run import new_epoch, wanted_devices
+from agent.run import enabled_devices, new_epoch
 from agent.schedule import phase
 from agent.self_metrics import Counters
 from agent.snmp.seam import SnmpClient
@@ -234,12 +234,12 @@ def _tasks(site: TruthSite, agent_yaml: Path, chance: random.Random) -> list["as
     epoch = new_epoch(int(site.wall_s * 1000), chance.getrandbits(80))
     outbox = MemoryOutbox(epoch, LIMIT * 100)
     factory = PollerFactory(PROFILES_READ)
-    outlet = Outlet(
+    context = AgentContext(
         site=site.engine.name,
         agent=config.agent,
         epoch=epoch,
         outbox=outbox,
-        tally=Counters(),
+        counters=Counters(),
         announce=lambda _: None,
         wall=lambda: site.wall_s,
         draw=chance.random,
@@ -253,9 +253,9 @@ def _tasks(site: TruthSite, agent_yaml: Path, chance: random.Random) -> list["as
 
     # The world goes first: of two timers of one moment the one that was set first is first.
     works = [site._pass(), site._derive(), site._receive(outbox)]  # noqa: SLF001 - its own other half
-    for name, each in wanted_devices(config).items():
+    for name, each in enabled_devices(config).items():
         poller = factory(config, each.device, wrap_snmp=snmp, wrap_modbus=modbus)
-        loop = DeviceLoop(each.device, each.labels, each.intervals, poller, outlet)
+        loop = DeviceLoop(each.device, each.labels, each.intervals, poller, context)
         works.append(loop.run(phase(name, "start") * START_SPREAD_S))
     return [asyncio.get_running_loop().create_task(work) for work in works]
 

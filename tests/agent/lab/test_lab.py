@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.lab.discover import MOST_ADDRESSES, addresses_of
+from agent.lab.discover import MAX_ADDRESSES, addresses_of
 from agent.lab.walk_snmp import redacted
 from agent.profile.load import parse_profile
 from rackflow.errors import ConfigError, ProfileError
@@ -92,7 +92,7 @@ def test_ranges() -> None:
     assert addresses_of(["192.0.2.0/30", "192.0.2.1/32"]) == ["192.0.2.1", "192.0.2.2"]
     with pytest.raises(ConfigError, match="is not a range of addresses"):
         addresses_of(["192.0.2.0/33"])
-    with pytest.raises(ConfigError, match=f"more than {MOST_ADDRESSES}"):
+    with pytest.raises(ConfigError, match=f"more than {MAX_ADDRESSES}"):
         addresses_of(["10.0.0.0/8"])
 
 

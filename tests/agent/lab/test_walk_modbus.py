@@ -176,11 +176,11 @@ def test_a_line_that_is_wrong_is_named(line: str, fault: str) -> None:
         (["walk", "h", "--protocol", "modbus"], "name --registers or a --profile"),
         (
             ["walk", "h", "--protocol", "modbus", "--profile", "apc-ups"],
-            "'apc-ups' is no Modbus profile; known are aalc",
+            "'apc-ups' is not a Modbus profile; known are aalc",
         ),
         (["walk", "h", "--protocol", "modbus", "--registers", "all"], "'all' is not a range"),
-        (["walk", "h", "--protocol", "modbus", "--registers", "9-3"], "'9-3' does not go up"),
-        (["walk", "h", "--protocol", "modbus", "--registers", "0-65535"], "65536 registers are more than 20000"),
+        (["walk", "h", "--protocol", "modbus", "--registers", "9-3"], "'9-3' is not ascending"),
+        (["walk", "h", "--protocol", "modbus", "--registers", "0-65535"], "65536 registers, more than 20000"),
         (["walk", "h", "--protocol", "modbus", "--registers", "1", "--rate", "1e4"], "--rate: 10000 is not between"),
     ],
 )
@@ -193,8 +193,8 @@ def test_a_replay_names_profile_and_unit(tmp_path: Path, capsys: pytest.CaptureF
     path = tmp_path / "two.mbrec"
     path.write_text(dump_mbrec(holding(2999, [0, 0]) | holding(2999, [0, 0], unit=2)))
     assert main(["replay", str(path)]) == 78
-    assert "needs the Modbus profile" in capsys.readouterr().err
+    assert "needs the name of its Modbus profile" in capsys.readouterr().err
     assert main(["replay", str(path), "--profile", "schneider-iem3000"]) == 78
-    assert "holds the units [1, 2]; name one" in capsys.readouterr().err
+    assert "has the units [1, 2]; name one" in capsys.readouterr().err
     assert main(["replay", str(path), "--profile", "schneider-iem3000", "--unit", "3"]) == 78
-    assert "3 is not in the recording; it holds [1, 2]" in capsys.readouterr().err
+    assert "3 is not in the recording; it has [1, 2]" in capsys.readouterr().err

@@ -99,8 +99,8 @@ MODBUS_FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
         DeviceProtocolError,
         "99",
     ),
-    "fewer registers": (lambda frame: [answer(frame, 1)], DeviceProtocolError, "1 values came instead of 2"),
-    "more registers": (lambda frame: [answer(frame, 1, 2, 3)], DeviceProtocolError, "3 values came instead of 2"),
+    "fewer registers": (lambda frame: [answer(frame, 1)], DeviceProtocolError, "sent 1 values instead of 2"),
+    "more registers": (lambda frame: [answer(frame, 1, 2, 3)], DeviceProtocolError, "sent 3 values instead of 2"),
     "silence": (lambda _: [], DeviceTimeout, "no answer"),
     "wrong transaction": (lambda frame: [answer(frame, 1, 2, tid=999)], DeviceTimeout, "no answer"),
     "wrong unit": (lambda frame: [answer(frame, 1, 2, unit=9)], DeviceTimeout, "no answer"),
@@ -108,8 +108,12 @@ MODBUS_FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
     "unknown function": (lambda frame: [answer(frame, 1, 2, function=0x60)], DeviceProtocolError, ""),
     "half an answer": (lambda frame: [answer(frame, 1, 2)[:9]], DeviceProtocolError, "9 bytes"),
     "garbage": (lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"], DeviceProtocolError, "bytes"),
-    "hangs up": (lambda _: [None], DeviceUnreachable, "hung up"),
-    "hangs up in mid-answer": (lambda frame: [answer(frame, 1, 2)[:9], None], DeviceUnreachable, "hung up"),
+    "hangs up": (lambda _: [None], DeviceUnreachable, "closed the connection before it answered"),
+    "hangs up in mid-answer": (
+        lambda frame: [answer(frame, 1, 2)[:9], None],
+        DeviceUnreachable,
+        "closed the connection before it answered",
+    ),
     "lies about its length": (lambda frame: [frame[:4] + b"\xff\xff" + frame[6:]], DeviceProtocolError, "bytes"),
 }
 """What a device does in place of answering, the error that it is, and words of it."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from agent.modbus.registers import NumberType, WordOrder, words_of
-from agent.modbus.requests import Block, Field, Wanted, coalesce, kept_parts
+from agent.modbus.requests import Block, Field, RegisterValue, coalesce, split_block
 
 if TYPE_CHECKING:
     from rackflow.recording.mbrec import RegisterTable
@@ -16,9 +16,11 @@ def limits(max_registers: int = 125, max_gap: int = 8) -> Limits:
     return max_registers, max_gap
 
 
-def wanted(ref: str, address: int, kind: str = "uint16", length: int | None = None, order: WordOrder = "big") -> Wanted:
+def wanted(
+    ref: str, address: int, kind: str = "uint16", length: int | None = None, order: WordOrder = "big"
+) -> RegisterValue:
     number = cast("NumberType", kind)
-    return Wanted(ref, "holding", address, words_of(number, length), number, order)
+    return RegisterValue(ref, "holding", address, words_of(number, length), number, order)
 
 
 def requests(device: Limits, *places: str) -> list[tuple[str, int, int]]:
@@ -29,7 +31,7 @@ def requests(device: Limits, *places: str) -> list[tuple[str, int, int]]:
         table, _, address = where.rpartition(":")
         number = cast("NumberType", kind or "uint16")
         register_table = cast("RegisterTable", table or "holding")
-        values.append(Wanted(place, register_table, int(address), words_of(number, None), number, "big"))
+        values.append(RegisterValue(place, register_table, int(address), words_of(number, None), number, "big"))
     return [(block.table, block.address, block.count) for block in coalesce(values, *device)]
 
 
@@ -101,7 +103,7 @@ BLOCK = Block(
 
 
 def kept(*names: str, whole: bool = True) -> list[Block]:
-    return list(kept_parts(BLOCK, dict.fromkeys(names), whole=whole))
+    return list(split_block(BLOCK, dict.fromkeys(names), whole=whole))
 
 
 def test_a_block_that_loses_nothing_stays_one_request() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot, normalise_answers
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot, normalise_answers, slot_of
 from rackflow.catalogue import catalogue
 
 CHARGE = catalogue()["dcim_ups_battery_charge_ratio"]
@@ -25,7 +25,7 @@ raw_values = st.one_of(
 
 
 def charge(*decoders: Decoder, gate: Gate | None = None) -> Slot:
-    return Slot("k", CHARGE, decoders or (Decoder("a", 1, 1000),), gate)
+    return slot_of("k", CHARGE, decoders or (Decoder("a", 1, 1000),), gate)
 
 
 @given(
@@ -37,7 +37,7 @@ def charge(*decoders: Decoder, gate: Gate | None = None) -> Slot:
 def test_a_reading_is_finite_and_plausible_or_rejected(
     raw: RawValue, numerator: int, denominator: int, metric: object
 ) -> None:
-    slot = Slot("k", metric, (Decoder("a", numerator, denominator, 0.5),))  # type: ignore[arg-type]
+    slot = slot_of("k", metric, (Decoder("a", numerator, denominator, 0.5),))  # type: ignore[arg-type]
     readings = normalise_answers([slot], {"a": raw})
     assert len(readings.values) + len(readings.bad) == 1
     for value in readings.values.values():
@@ -103,19 +103,19 @@ def test_a_gate_lets_pass_hides_or_rejects(status: int | None, values: dict[str,
 
 
 def test_states_come_from_codes_and_unknown_codes_are_rejected() -> None:
-    slot = Slot("s", SOURCE, (Decoder("a", states={3: "normal", 5: "battery"}),))
+    slot = slot_of("s", SOURCE, (Decoder("a", states={3: "normal", 5: "battery"}),))
     assert normalise_answers([slot], {"a": 5}).states == {"s": "battery"}
     assert normalise_answers([slot], {"a": 9}).bad == {"s": "state"}
 
 
 def test_bits_and_inverted_contacts() -> None:
-    slots = [Slot("b0", LEAK, (Decoder("a", bit=0),)), Slot("b4", LEAK, (Decoder("a", bit=4, inverted=True),))]
+    slots = [slot_of("b0", LEAK, (Decoder("a", bit=0),)), slot_of("b4", LEAK, (Decoder("a", bit=4, inverted=True),))]
     assert normalise_answers(slots, {"a": 0b10001}).values == {"b0": 1.0, "b4": 0.0}
 
 
 def test_offset_coding_and_affine_units() -> None:
     temperature = catalogue()["dcim_env_temperature_celsius"]
-    kelvin = Slot("k", temperature, (Decoder("a", 1, 10, offset=-273.15),))
+    kelvin = slot_of("k", temperature, (Decoder("a", 1, 10, offset=-273.15),))
     assert normalise_answers([kelvin], {"a": 2982}).values["k"] == pytest.approx(25.05)
-    shifted = Slot("k", temperature, (Decoder("a", shift=-3000, denominator=10),))
+    shifted = slot_of("k", temperature, (Decoder("a", shift=-3000, denominator=10),))
     assert normalise_answers([shifted], {"a": 3251}).values["k"] == pytest.approx(25.1)

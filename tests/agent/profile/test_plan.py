@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.modbus.registers import NumberType, words_of
-from agent.modbus.requests import Wanted, coalesce
+from agent.modbus.requests import RegisterValue, coalesce
 from agent.profile.load import load_profiles
 from agent.profile.plan import Plan, plan_device, without
 from agent.profile.rows import planning_columns
@@ -33,7 +33,7 @@ KINDS: tuple[NumberType, ...] = ("uint16", "int32", "float64")
 def test_registers_are_covered_once_within_limits(
     places: list[tuple[int, NumberType]], max_registers: int, max_gap: int
 ) -> None:
-    wanted = [Wanted(f"{at}:{kind}", "holding", at, words_of(kind, None), kind, "big") for at, kind in places]
+    wanted = [RegisterValue(f"{at}:{kind}", "holding", at, words_of(kind, None), kind, "big") for at, kind in places]
     blocks = list(coalesce(wanted, max_registers, max_gap))
     seen = [field.ref for block in blocks for field in block.fields]
     assert sorted(seen) == sorted(each.ref for each in wanted)

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot, slot_of
 from agent.profile.plan import ClassPlan, Plan, plan_device, without
 from agent.profile.schema import Profile
 from rackflow.catalogue import PollClass
@@ -199,7 +199,7 @@ def test_registers_are_asked_for_once_in_their_table_type_and_order() -> None:
 
 def gated(*refs: str, gate: Gate | None = None) -> Slot:
     (slot,) = planned(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt}}\n")).values()
-    return Slot(refs[0], slot.metric, tuple(Decoder(ref) for ref in refs), gate)
+    return slot_of(refs[0], slot.metric, tuple(Decoder(ref) for ref in refs), gate)
 
 
 def less(absent: set[str], *slots: Slot, poll: PollClass = "fast") -> tuple[list[str], tuple[str, ...]]:

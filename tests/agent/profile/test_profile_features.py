@@ -9,7 +9,7 @@ from agent.lab.replay import read_all
 from agent.poll.device import SnmpPoller
 from agent.profile.load import parse_profile
 from agent.profile.quantity import leading_number, quantity
-from agent.profile.recognise import numbers
+from agent.profile.recognise import oid_parts
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import catalogue
@@ -46,11 +46,11 @@ class Memory:
         below = [(name, value) for name, value in self.values.items() if name.startswith(f"{oid}.")]
         return dict(below[:limit])
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
-        behind = [(name, value) for name, value in self.values.items() if numbers(name) > numbers(oid)]
-        return min(behind, key=lambda each: numbers(each[0]), default=None)
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        behind = [(name, value) for name, value in self.values.items() if oid_parts(name) > oid_parts(oid)]
+        return min(behind, key=lambda each: oid_parts(each[0]), default=None)
 
-    def limit(self, objects: int) -> None:
+    def set_max_varbinds(self, objects: int) -> None:
         """Memory has no limit."""
 
     async def close(self) -> None:
@@ -209,7 +209,7 @@ async def test_a_family_that_extends_another_wins_and_keeps_the_rest() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEAD + "extends: nobody\n" + PHASE + point(VOLTS, "unit: volt"), "extends: 'nobody' is not a profile"),
+        (HEAD + "extends: nobody\n" + PHASE + point(VOLTS, "unit: volt"), "extends: 'nobody' is unknown"),
         (TABLE + point(VOLTS, f"unit_by: {{column: {ROOT}.1.5, map: {{1: ampere}}}}"), "'ampere' gives 'amperes'"),
         (TABLE + point(VOLTS, f"unit_by: {{column: {ROOT}.1.5, map: {{1: furlong}}}}"), "'furlong' is not known"),
         (TABLE + point(VOLTS, "unit: volt, when: {index: 1}"), "needs one of in, contains and without"),

@@ -100,7 +100,7 @@ def changed(old: str, new: str) -> str:
         ),
         (changed("unit: percent", "unit: percent, labels: {outlet: a}"), r"labels \['outlet'\] are not among"),
         (changed("oid: 1.3.6.1.4.1.1.0, ", ""), "needs either oid or register"),
-        (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "speaks another protocol"),
+        (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "has an address of another protocol"),
         (changed("unit: percent", "states: {1: normal}"), "states belong to metrics of type state"),
         (
             changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0"),
@@ -141,10 +141,10 @@ def test_a_profile_says_its_scale_exactly() -> None:
 def test_a_shelved_profile_is_small_until_it_is_asked_for_and_then_the_same(tmp_path: Path) -> None:
     own = GOOD.replace("profile: good", "profile: rfc1628-ups\nextends: rfc1628-ups")
     (tmp_path / "rfc1628-ups.yaml").write_text(own, encoding="utf-8")
-    whole, shelved = load_profiles(tmp_path), load_profiles(tmp_path, shelve=True)
-    assert list(shelved) == list(whole)
-    for name, profile in shelved.items():
+    whole, lazy = load_profiles(tmp_path), load_profiles(tmp_path, lazy=True)
+    assert list(lazy) == list(whole)
+    for name, profile in lazy.items():
         assert not list(profile.all_points())
         assert (profile.recognise, profile.protocol) == (whole[name].recognise, whole[name].protocol)
-        assert profile.whole() == whole[name]
-        assert profile.whole() is profile.whole()
+        assert profile.loaded() == whole[name]
+        assert profile.loaded() is profile.loaded()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot, normalise_answers, plain_number
+from agent.profile.normalise import Decoder, Gate, RawValue, Slot, normalise_answers, plain_number, slot_of
 from rackflow.catalogue import Metric, catalogue
 
 TEMPERATURE = catalogue()["dcim_env_temperature_celsius"]
@@ -57,14 +57,14 @@ def test_whatever_a_device_answers_is_a_reading_or_rejected_and_never_an_error(m
     for decoder in DECODERS:
         if decoder.words and metric.type != "state":
             continue  # a profile that gives a number the words of a state is refused
-        found = normalise_answers([Slot("k", metric, (decoder,))], {"a": raw})
+        found = normalise_answers([slot_of("k", metric, (decoder,))], {"a": raw})
         assert len(found.values) + len(found.states) + len(found.bad) == 1
 
 
 @pytest.mark.parametrize("raw", ODD)
 def test_a_number_that_no_device_can_mean_is_rejected(raw: RawValue) -> None:
     for decoder in DECODERS[:3]:
-        found = normalise_answers([Slot("k", TEMPERATURE, (decoder,))], {"a": raw})
+        found = normalise_answers([slot_of("k", TEMPERATURE, (decoder,))], {"a": raw})
         huge_bits = decoder.bit is not None and isinstance(plain_number(raw), int)
         assert (len(found.values), len(found.bad)) == ((1, 0) if huge_bits else (0, 1))
 
@@ -85,7 +85,7 @@ def test_a_figure_counts_up_to_each_end_of_its_range_and_not_beyond(
     tenths: int, expected: float | str, wire: type[int]
 ) -> None:
     assert TEMPERATURE.ranges == ((-40.0, 90.0),)
-    assert reading(Slot("k", TEMPERATURE, (TENTHS,)), wire(tenths)) == expected
+    assert reading(slot_of("k", TEMPERATURE, (TENTHS,)), wire(tenths)) == expected
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_figure_counts_up_to_each_end_of_its_range_and_not_beyond(
 )
 def test_a_range_of_two_parts_rejects_what_lies_between_them(tenths: int, expected: float | str) -> None:
     assert FREQUENCY.ranges == ((0.0, 0.0), (40.0, 70.0))
-    assert reading(Slot("k", FREQUENCY, (TENTHS,)), tenths) == expected
+    assert reading(slot_of("k", FREQUENCY, (TENTHS,)), tenths) == expected
 
 
 @pytest.mark.parametrize(
@@ -109,23 +109,23 @@ def test_a_range_of_two_parts_rejects_what_lies_between_them(tenths: int, expect
     ],
 )
 def test_an_open_range_ends_where_numbers_do(raw: int, expected: float | str) -> None:
-    assert reading(Slot("k", ENERGY, (Decoder("a"),)), raw) == expected
+    assert reading(slot_of("k", ENERGY, (Decoder("a"),)), raw) == expected
 
 
 def test_a_metric_without_a_range_takes_any_finite_number() -> None:
-    slot = Slot("k", SERIES, (Decoder("a"),))
+    slot = slot_of("k", SERIES, (Decoder("a"),))
     assert [reading(slot, raw) for raw in (-5, 0, 12)] == [-5.0, 0.0, 12.0]
     assert [reading(slot, raw) for raw in (1e301, -1e301)] == ["range", "range"]
     assert [reading(slot, raw) for raw in (math.inf, math.nan)] == ["decode", "decode"]
 
 
 def test_what_is_expected_narrows_the_range_up_to_each_end() -> None:
-    slot = Slot("k", TEMPERATURE, (Decoder("a", 1, 10, expect=(10.0, 35.0)),))
+    slot = slot_of("k", TEMPERATURE, (Decoder("a", 1, 10, expect=(10.0, 35.0)),))
     assert [reading(slot, raw) for raw in (99, 100, 350, 351)] == ["range", 10.0, 35.0, "range"]
 
 
 def test_a_sentinel_is_compared_before_scaling_as_number_text_or_float() -> None:
-    slot = Slot("k", TEMPERATURE, (Decoder("a", 1, 10, absent=frozenset({-1, 255})),))
+    slot = slot_of("k", TEMPERATURE, (Decoder("a", 1, 10, absent=frozenset({-1, 255})),))
     assert [reading(slot, raw) for raw in (-1, 255, 255.0, b"255", " -1 ")] == ["sentinel"] * 5
     # 25.5 degC is a reading where it is what the number means, not what it is.
     assert [reading(slot, raw) for raw in (-2, 254, 256, 0)] == [-0.2, 25.4, 25.6, 0.0]
@@ -146,9 +146,9 @@ def test_a_sentinel_is_compared_before_scaling_as_number_text_or_float() -> None
     ],
 )
 def test_shift_fraction_offset_and_sign_in_their_order(decoder: Decoder, raw: int, expected: float) -> None:
-    assert reading(Slot("k", TEMPERATURE, (decoder,)), raw) == pytest.approx(expected)
+    assert reading(slot_of("k", TEMPERATURE, (decoder,)), raw) == pytest.approx(expected)
     if not decoder.absolute:
-        assert reading(Slot("k", TEMPERATURE, (decoder,)), f"{raw}") == pytest.approx(expected)
+        assert reading(slot_of("k", TEMPERATURE, (decoder,)), f"{raw}") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -167,29 +167,29 @@ def test_shift_fraction_offset_and_sign_in_their_order(decoder: Decoder, raw: in
     ],
 )
 def test_a_quantity_brings_its_own_unit_with_it(text: RawValue, expected: float | str) -> None:
-    slot = Slot("k", TEMPERATURE, (Decoder("a", text="quantity"),))
+    slot = slot_of("k", TEMPERATURE, (Decoder("a", text="quantity"),))
     found = reading(slot, text)
     assert (round(found, 9) if isinstance(found, float) else found) == expected
 
 
 def test_a_number_leads_its_text_only_where_the_profile_says_so() -> None:
     led, whole = Decoder("a", 1, 10, text="number"), Decoder("a", 1, 10)
-    assert reading(Slot("k", TEMPERATURE, (led,)), b"215 tenths") == 21.5
-    assert reading(Slot("k", TEMPERATURE, (whole,)), b"215 tenths") == "decode"
-    assert reading(Slot("k", TEMPERATURE, (led,)), b"tenths") == "decode"
-    assert reading(Slot("k", TEMPERATURE, (led,)), b"9999 tenths") == "range"
+    assert reading(slot_of("k", TEMPERATURE, (led,)), b"215 tenths") == 21.5
+    assert reading(slot_of("k", TEMPERATURE, (whole,)), b"215 tenths") == "decode"
+    assert reading(slot_of("k", TEMPERATURE, (led,)), b"tenths") == "decode"
+    assert reading(slot_of("k", TEMPERATURE, (led,)), b"9999 tenths") == "range"
 
 
 def test_each_bit_is_its_own_flag_and_an_inverted_contact_the_opposite() -> None:
-    bits = {number: reading(Slot("k", LEAK, (Decoder("a", bit=number),)), 0b0110) for number in range(5)}
+    bits = {number: reading(slot_of("k", LEAK, (Decoder("a", bit=number),)), 0b0110) for number in range(5)}
     assert bits == {0: 0.0, 1: 1.0, 2: 1.0, 3: 0.0, 4: 0.0}
-    inverted = [reading(Slot("k", LEAK, (Decoder("a", bit=0, inverted=True),)), raw) for raw in (0, 1, 2, 3)]
+    inverted = [reading(slot_of("k", LEAK, (Decoder("a", bit=0, inverted=True),)), raw) for raw in (0, 1, 2, 3)]
     assert inverted == [1.0, 0.0, 1.0, 0.0]
-    assert reading(Slot("k", LEAK, (Decoder("a", bit=0, absent=frozenset({3})),)), 3) == "sentinel"
+    assert reading(slot_of("k", LEAK, (Decoder("a", bit=0, absent=frozenset({3})),)), 3) == "sentinel"
 
 
 def test_codes_become_numbers_and_an_unknown_code_is_rejected() -> None:
-    slot = Slot("k", LEAK, (Decoder("a", numbers={1: 0.0, 2: 1.0}),))
+    slot = slot_of("k", LEAK, (Decoder("a", numbers={1: 0.0, 2: 1.0}),))
     assert [reading(slot, raw) for raw in (1, 2, b"2", 0, 3, 1.5)] == [0.0, 1.0, 1.0, "state", "state", "state"]
 
 
@@ -212,25 +212,25 @@ def test_a_state_comes_from_its_code_or_its_word(raw: RawValue, states: str | No
     decoder = Decoder("a", states={3: "normal", 5: "battery"}, absent=frozenset({-1}))
     if isinstance(raw, bytes) and raw != b"3":
         decoder = Decoder("a", states={3: "normal"}, words={"on line": "normal", "*": "other"})
-    readings = normalise_answers([Slot("k", SOURCE, (decoder,))], {"a": raw})
+    readings = normalise_answers([slot_of("k", SOURCE, (decoder,))], {"a": raw})
     assert (readings.states.get("k"), readings.bad.get("k"), readings.values) == (states, bad, {})
 
 
 def test_any_text_is_a_word_but_no_value_is_none() -> None:
-    slot = Slot("k", SOURCE, (Decoder("a", words={"*": "other"}),))
+    slot = slot_of("k", SOURCE, (Decoder("a", words={"*": "other"}),))
     assert normalise_answers([slot], {"a": b""}).states == {"k": "other"}
     assert normalise_answers([slot], {"a": None}).bad == {"k": "null"}
 
 
 def test_a_state_in_one_bit_of_a_register() -> None:
-    slot = Slot("k", SOURCE, (Decoder("a", states={0: "normal", 1: "battery"}, bit=2),))
+    slot = slot_of("k", SOURCE, (Decoder("a", states={0: "normal", 1: "battery"}, bit=2),))
     found = {raw: normalise_answers([slot], {"a": raw}).states["k"] for raw in (0, 0b011, 0b100, 0b111)}
     assert found == {0: "normal", 0b011: "normal", 0b100: "battery", 0b111: "battery"}
 
 
 def test_a_fallback_steps_in_for_every_kind_of_rejection_and_the_first_reason_is_told() -> None:
     decoders = (Decoder("a", 1, 10, absent=frozenset({-1})), Decoder("b"), Decoder("c"))
-    slot = Slot("k", TEMPERATURE, decoders)
+    slot = slot_of("k", TEMPERATURE, decoders)
     for first in (-1, 9999, None, b"n/a"):
         assert normalise_answers([slot], {"a": first, "b": 21}).values == {"k": 21.0}
     readings = normalise_answers([slot], {"a": -1, "b": 500, "c": b"n/a"})
@@ -242,7 +242,7 @@ def test_a_fallback_steps_in_for_every_kind_of_rejection_and_the_first_reason_is
 
 def test_a_gate_holds_for_each_of_its_codes() -> None:
     gate = Gate("g", frozenset({1, 3}), frozenset({0, 9}))
-    slot = Slot("k", TEMPERATURE, (TENTHS,), gate)
+    slot = slot_of("k", TEMPERATURE, (TENTHS,), gate)
     found = {code: normalise_answers([slot], {"a": 215, "g": code}) for code in (0, 1, 2, 3, 9)}
     assert {code: (each.values, each.bad) for code, each in found.items()} == {
         0: ({}, {}),
@@ -256,6 +256,6 @@ def test_a_gate_holds_for_each_of_its_codes() -> None:
 
 
 def test_one_series_that_is_rejected_takes_no_other_with_it() -> None:
-    slots = [Slot(name, TEMPERATURE, (Decoder(name, 1, 10),)) for name in ("one", "two", "three", "four")]
+    slots = [slot_of(name, TEMPERATURE, (Decoder(name, 1, 10),)) for name in ("one", "two", "three", "four")]
     readings = normalise_answers(slots, {"one": 215, "two": 9999, "four": 220})
     assert (readings.values, readings.bad) == ({"one": 21.5, "four": 22.0}, {"two": "range"})

@@ -94,7 +94,7 @@ class Unordered(RecordingClient):
         super().__init__(records)
         self._backwards = backwards
 
-    async def following(self, oid: str) -> tuple[str, SnmpValue] | None:
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
         if self._backwards:
             return "1.3.6.1.2.1.1.1.0", b"me again"
         raise DeviceProtocolError("genErr", device="d", operation=f"next after {oid}")

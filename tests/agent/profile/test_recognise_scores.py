@@ -4,7 +4,15 @@ import pytest
 
 from agent.profile import parse_profile
 from agent.profile.normalise import RawValue
-from agent.profile.recognise import SYS_DESCR, SYS_OBJECT_ID, matches, probe_oids, roots, rounds, suspects
+from agent.profile.recognise import (
+    SYS_DESCR,
+    SYS_OBJECT_ID,
+    families_named_by_identity,
+    matches,
+    probe_oids,
+    probe_roots,
+    probe_rounds,
+)
 from agent.profile.schema import Profile
 
 A, B, C = "1.3.6.1.4.1.11.1.0", "1.3.6.1.4.1.22.1.0", "1.3.6.1.4.1.33"
@@ -83,18 +91,18 @@ def test_a_match_says_why() -> None:
 
 def test_what_is_asked_and_where_it_stands() -> None:
     assert probe_oids(ALL) == [SYS_DESCR, SYS_OBJECT_ID, A, B]
-    assert roots(ALL) == [(1, 3, 6, 1, 4, 1, 11, 1), (1, 3, 6, 1, 4, 1, 22, 1), (1, 3, 6, 1, 4, 1, 33)]
+    assert probe_roots(ALL) == [(1, 3, 6, 1, 4, 1, 11, 1), (1, 3, 6, 1, 4, 1, 22, 1), (1, 3, 6, 1, 4, 1, 33)]
 
 
 def test_families_that_the_device_names_are_probed_first() -> None:
     last = family("last", "subtrees: [1.3.6.1.2.1], sysobjectid: [1.3.6.1.4.1.44], priority: -1")
     profiles = [*ALL, last]
     named = {SYS_OBJECT_ID: "1.3.6.1.4.1.44.1"}
-    assert [[each.profile for each in group] for group in rounds(profiles, named)] == [
+    assert [[each.profile for each in group] for group in probe_rounds(profiles, named)] == [
         ["named"],
         ["probed", "tree", "picky", "last"],
     ]
-    assert [len(group) for group in rounds(profiles, {})] == [5]
+    assert [len(group) for group in probe_rounds(profiles, {})] == [5]
 
 
 def test_families_that_a_silent_device_is_suspected_of() -> None:
@@ -103,5 +111,5 @@ def test_families_that_a_silent_device_is_suspected_of() -> None:
     said = family("said", f"probes: [{A}], sysobjectid: [1.3.6.1.4.1.44], sysdescr: [acme]")
     unsaid = family("unsaid", f"probes: [{A}], sysobjectid: [1.3.6.1.4.1.44.1], sysdescr: [other]")
     answers: dict[str, RawValue] = {SYS_OBJECT_ID: "1.3.6.1.4.1.44.1.9", SYS_DESCR: b"ACME"}
-    order = [each.profile for each in suspects([unsaid, broad, close, said, PROBED, WIRED], answers)]
+    order = [each.profile for each in families_named_by_identity([unsaid, broad, close, said, PROBED, WIRED], answers)]
     assert order == ["close", "broad", "said", "unsaid"]

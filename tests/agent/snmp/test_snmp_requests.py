@@ -45,7 +45,7 @@ async def test_a_limit_holds_from_the_next_request_on(client_of: MakeClient) -> 
     async with FaultyAgent(table(20)).serving() as agent:
         client = client_of(target_of(agent.port, max_varbinds=20))
         await client.get(oids(10))
-        client.limit(4)
+        client.set_max_varbinds(4)
         await client.get(oids(10))
         assert sizes(agent) == [10, 4, 4, 2]
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.counters import Counters
-from collector.flow.ingest import Ingest, Terms
+from collector.flow.ingest import Ingest, IngestSettings
 from collector.latest.latest import Latest
-from collector.ledger.book import Entry, Statement
+from collector.ledger.epochs import Entry, Statement
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import create, load_books, save
+from collector.ledger.tables import create, load_epochs, save
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
@@ -48,9 +48,9 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     """Lines of one message, after everything that shows what is held has been shown."""
     latest, tally = Latest(1000), Counters()
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
-    ingest = Ingest(latest, letters, tally, Clones(), Terms(dialect, None, 400))
+    ingest = Ingest(latest, letters, tally, Clones(), IngestSettings(dialect, None, 400))
     wall_s = now_ms() / 1000
-    came_to = ingest.take(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s))
+    came_to = ingest.process(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s))
     lines = list(came_to.lines)
     letters.close()
     if came_to.note is not None:
@@ -65,13 +65,13 @@ def note_on_disk(note: Entry | Statement) -> None:
     """As the ledger does it, and back as after a restart."""
     ledger = Ledger(0)
     if isinstance(note, Entry):
-        ledger.take(note)
+        ledger.mark_stored(note)
     else:
-        ledger.state(note)
+        ledger.apply_statement(note)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         create(db, 0)
         save(db, ledger.changes())
-        assert [book.key for book in load_books(db)] == [note.key]
+        assert [book.key for book in load_epochs(db)] == [note.key]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=500, deadline=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.ledger.book import Entry, Key
+from collector.ledger.epochs import Entry, EpochKey
 from collector.receive.messages import MAX_SEQ, open_message
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, encode
 from rackflow.documents import MAX_PAYLOAD_BYTES
@@ -106,7 +106,7 @@ def test_a_document_that_breaks_the_contract_is_kept_with_its_reason_and_the_nex
 ) -> None:
     topic = topic_of(KINDS[kind])
     taken = inlet.takes(topic, payload)
-    assert (list(taken.lines), taken.placed_ms, taken.poll) == ([], None, None), what
+    assert (list(taken.lines), taken.substitute_ms, taken.poll) == ([], None, None), what
     assert list(inlet.latest.devices()) == []
     assert list(inlet.latest.agents()) == []
     [entry] = inlet.dead()
@@ -121,7 +121,7 @@ def test_a_document_that_breaks_the_contract_is_kept_with_its_reason_and_the_nex
 @pytest.mark.parametrize(("kind", "seq"), [("batch", 7), ("event", 8)])
 def test_a_refused_message_that_still_tells_its_number_is_accounted_for(inlet: Inlet, kind: str, seq: int) -> None:
     """The ledger has it as dead with its reason, under the agent of its topic; else it would be missing for ever."""
-    key = Key("cas1", "gw-3", "01JD5Z")
+    key = EpochKey("cas1", "gw-3", "01JD5Z")
     expected = Entry(key, seq, wall_ms(0.0), wall_ms(0.0), "schema")
     topic = topic_of(KINDS[kind])
     assert inlet.takes(topic, having(KINDS[kind], schema=2)).note == expected

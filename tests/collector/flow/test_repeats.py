@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.counters import Counters
-from collector.flow.ingest import Ingest, Terms
+from collector.flow.ingest import Ingest, IngestSettings
 from collector.flow.spill import Spill
 from collector.flow.writer import Flush, Writer
 from collector.latest.latest import Latest
@@ -46,12 +46,12 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
         spill = Spill(tmp_path / "outbox.db", "collector", 1 << 20, 1000.0)
         stack.push_async_callback(spill.close)
         await spill.open()
-        ingest = Ingest(Latest(1000), letters, tally, Clones(), Terms("influxdb", None, 400))
+        ingest = Ingest(Latest(1000), letters, tally, Clones(), IngestSettings("influxdb", None, 400))
         persistence, flush = Persistence(away, letters, tally), Flush(1000, 0.01, 100)
         writer = Writer(persistence, flush, ledger, tally, acknowledged.append, spill.keep, counted.extend)
         writing = asyncio.create_task(writer.run(), name="writing")
         for number, delivery in enumerate((first, replace(first, mid=2, wall_s=first.wall_s + 5)), 1):
-            await writer.put(delivery, ingest.take(delivery))
+            await writer.put(delivery, ingest.process(delivery))
             await until(lambda: len(acknowledged) == number, "acknowledged")  # noqa: B023 - awaited here
         writer.stop()
         await writing
@@ -60,12 +60,12 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
         store = FileStore(tmp_path / "points", time.time, lambda _: None)
         stack.push_async_callback(store.close)
         draining = asyncio.create_task(
-            spill.drain(Persistence(store, letters, tally), ledger, ingest.again, 1000), name="draining"
+            spill.drain(Persistence(store, letters, tally), ledger, ingest.reprocess, 1000), name="draining"
         )
         await until(lambda: spill.stats().messages == 0, "drained")
         draining.cancel()
         await asyncio.wait([draining])
-        [book] = ledger.ledger.books.values()
+        [book] = ledger.ledger.epochs.values()
         assert book.duplicates == 1
     found = [line for line in points(tmp_path) if line.startswith("dcim_cdu,")]
     assert [int(line.rpartition(" ")[2]) for line in found] == [wall_ms * 1_000_000]

@@ -12,8 +12,8 @@ import pytest
 from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
 from collector.flow.spill import Spill
-from collector.ledger.account import settle
-from collector.ledger.book import Entry, Key
+from collector.ledger.account import account_of
+from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import LedgerFile
 from collector.ledger.tables import read_page
 from collector.receive.dead_letters import DeadLetters
@@ -22,7 +22,7 @@ from collector.store.persistence import Persistence
 from tests.collector.running import ledger_locked, until
 from tests.collector.store.test_persistence import Engine
 
-KEY = Key("cas1", "gw-3", "01JD5Z")
+KEY = EpochKey("cas1", "gw-3", "01JD5Z")
 WALL_MS = 1_795_468_800_000
 
 
@@ -54,8 +54,8 @@ class Rig:
 
     def stored(self) -> tuple[int, dict[str, int]]:
         """Messages that the ledger's file says are stored, and dropped by reason."""
-        [pair] = read_page(self.ledger.path).books
-        sums = settle(*pair)
+        [pair] = read_page(self.ledger.path).epochs
+        sums = account_of(*pair)
         return sums.stored, dict(sums.dropped)
 
 
@@ -173,7 +173,7 @@ async def test_a_message_of_which_every_point_is_refused_is_dead_and_leaves_the_
 
 async def test_what_came_once_more_and_was_stored_from_there_is_not_stored_again(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        assert await one.ledger.enter([Entry(KEY, 2, WALL_MS, WALL_MS)])
+        assert await one.ledger.record([Entry(KEY, 2, WALL_MS, WALL_MS)])
         assert await one.spill.keep([delivery(seq) for seq in (1, 2, 3)])
         task = one.draining()
         await until(lambda: one.spill.stats().messages == 0, "drained")

@@ -41,16 +41,16 @@ asyncio.run(main())
 LEDGER = """
 import asyncio, os, sys
 from pathlib import Path
-from collector.ledger.book import Entry, Key
+from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import LedgerFile
 
 async def main():
     ledger = LedgerFile(Path(sys.argv[1]), 400, lambda: 1_795_468_800.0)
-    key = Key("cas1", "gw-3", "01JD5Z")
+    key = EpochKey("cas1", "gw-3", "01JD5Z")
     os.write(1, b"entering")
-    await ledger.enter([Entry(key, 1, 1, 1)])
+    await ledger.record([Entry(key, 1, 1, 1)])
     os.write(1, b"entered")
-    await ledger.hold([Entry(key, 2, 1, 1)])
+    await ledger.record_waiting([Entry(key, 2, 1, 1)])
     os.write(1, b"held")
 
 asyncio.run(main())

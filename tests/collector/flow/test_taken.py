@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from collector.flow.prepared import PreparedMessage
-from collector.ledger.book import Entry, Key, Statement
+from collector.ledger.epochs import Entry, EpochKey, Statement
 from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled, PolledDevice
 from rackflow import encode
@@ -27,7 +27,7 @@ def inlet(tmp_path: Path) -> Iterator[Inlet]:
 
 def test_what_each_document_comes_to(inlet: Inlet) -> None:
     """Points and a number for batches and events; an account for a status; nothing to store for an identity."""
-    key = Key("cas1", "gw-3", "01JD5Z")
+    key = EpochKey("cas1", "gw-3", "01JD5Z")
     taken = inlet.takes_document(BATCH)
     assert len(taken.lines) == 2
     assert taken.note == Entry(key, 7, wall_ms(0.0), wall_ms(0.0))
@@ -67,7 +67,7 @@ def test_backfill_is_stored_counted_and_told_to_whoever_keeps_energy_and_is_not_
     old = msgspec.structs.replace(BATCH, time=wall_ms(-3600.0))
     taken = inlet.takes_document(old)
     assert all(line.endswith(f" {old.time}") for line in taken.lines)
-    assert taken.placed_ms is None
+    assert taken.substitute_ms is None
     assert inlet.failures() == {"stale": 1}
     assert inlet.late == [("cas1", old)]
     assert list(inlet.latest.devices()) == []
@@ -114,15 +114,15 @@ def test_a_message_from_disk_is_stored_again_and_heard_by_nobody_else(inlet: Inl
     """It was counted and shown when it came; its time is that of the receipt that it was kept with, where its own cannot be."""
     payload = encode(msgspec.structs.replace(BATCH, time=5))
     delivery = Delivery(topic_of(BATCH), payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
-    taken = inlet.ingest.again(delivery)
-    assert taken.placed_ms == wall_ms(0.0)
+    taken = inlet.ingest.reprocess(delivery)
+    assert taken.substitute_ms == wall_ms(0.0)
     assert all(line.endswith(f" {wall_ms(0.0)}") for line in taken.lines)
-    assert inlet.ingest.again(delivery).lines == taken.lines
+    assert inlet.ingest.reprocess(delivery).lines == taken.lines
     assert inlet.tally.messages_received == 0
     assert list(inlet.latest.devices()) == []
     broken = payload.replace(b'"schema":1', b'"schema":2')
-    note = inlet.ingest.again(Delivery(topic_of(BATCH), broken, len(broken), 1, 1, 1, 1000.0, WALL_S)).note
-    assert note == Entry(Key("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")
+    note = inlet.ingest.reprocess(Delivery(topic_of(BATCH), broken, len(broken), 1, 1, 1, 1000.0, WALL_S)).note
+    assert note == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")
     assert [entry["reason"] for entry in inlet.dead()] == ["schema"]
 
 
@@ -130,14 +130,14 @@ def test_messages_whose_time_cannot_be_get_one_each_and_their_own_beside(inlet: 
     """By device, so that no two of their points fall together."""
     for seq in (1, 2):
         taken = inlet.takes_document(msgspec.structs.replace(BATCH, seq=seq, time=5_000 + seq))
-        placed_ms = wall_ms(0.0) + seq - 1
-        assert taken.placed_ms == placed_ms
-        assert taken.lines[-1].endswith(f"original_timestamp_seconds={5 + seq / 1000!r} {placed_ms}")
+        substitute_ms = wall_ms(0.0) + seq - 1
+        assert taken.substitute_ms == substitute_ms
+        assert taken.lines[-1].endswith(f"original_timestamp_seconds={5 + seq / 1000!r} {substitute_ms}")
         assert len(taken.lines) == 3
-        assert all(line.endswith(f" {placed_ms}") for line in taken.lines)
-        assert taken.note == Entry(Key("cas1", "gw-3", "01JD5Z"), seq, placed_ms, wall_ms(0.0))
+        assert all(line.endswith(f" {substitute_ms}") for line in taken.lines)
+        assert taken.note == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), seq, substitute_ms, wall_ms(0.0))
         assert taken.poll is not None
-        assert taken.poll.time_s == placed_ms / 1000
+        assert taken.poll.time_s == substitute_ms / 1000
     other = inlet.takes_document(msgspec.structs.replace(BATCH, device="cdu-08", time=5_000))
-    assert other.placed_ms == wall_ms(0.0)
+    assert other.substitute_ms == wall_ms(0.0)
     assert inlet.failures()["time"] == 3

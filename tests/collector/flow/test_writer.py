@@ -11,7 +11,7 @@ import pytest
 
 from collector.flow.prepared import PreparedMessage
 from collector.flow.writer import Flush
-from collector.ledger.book import Entry, Statement
+from collector.ledger.epochs import Entry, Statement
 from collector.store.influx import InfluxStore
 from rackflow.documents import Account, Numbers
 from tests.collector.running import ledger_locked, until
@@ -185,7 +185,7 @@ async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_ta
     keeps: bool | None,  # noqa: FBT001 - the disk
 ) -> None:
     async with rig(tmp_path, keeps=keeps) as one:
-        await one.writer.put(delivery(1), replace(taken(1), placed_ms=WALL_MS + 7))
+        await one.writer.put(delivery(1), replace(taken(1), substitute_ms=WALL_MS + 7))
         await one.writer.put(delivery(2), taken(2))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert one.kept == ([] if keeps is None else [1])
@@ -196,7 +196,7 @@ async def test_a_message_whose_time_cannot_be_is_kept_with_the_time_it_was_given
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path, keeps=True) as one:
-        await one.writer.put(delivery(1), replace(taken(1), placed_ms=WALL_MS + 7))
+        await one.writer.put(delivery(1), replace(taken(1), substitute_ms=WALL_MS + 7))
         await one.writer.put(delivery(2), taken(2))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert (one.kept, one.kept_ms) == ([1], [WALL_MS + 7])

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.run import new_epoch
-from collector.ledger.account import Missing, Sums, merge, settle
-from collector.ledger.book import CHUNK, Chunk, Entry, Key, Statement
-from collector.ledger.ledger import MOST_RUNS, Ledger
+from collector.ledger.account import EpochAccount, Missing, account_of, merge
+from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement
+from collector.ledger.ledger import MAX_RANGES, Ledger
 from rackflow.documents import Account, Numbers
 
 OLD, EPOCH, NEXT = (new_epoch(ms, 1) for ms in (1_795_468_700_000, 1_795_468_800_000, 1_795_468_900_000))
 CREATED_MS = 1_795_468_750_000
-KEY = Key("cas1", "gw-3", EPOCH)
+KEY = EpochKey("cas1", "gw-3", EPOCH)
 HIGHEST = 4 * CHUNK
 NUMBERS = st.one_of(
     st.lists(st.integers(1, HIGHEST), max_size=60),
@@ -25,22 +25,22 @@ NUMBERS = st.one_of(
 )
 
 
-def entry(seq: int, key: Key = KEY, dead: str = "") -> Entry:
+def entry(seq: int, key: EpochKey = KEY, dead: str = "") -> Entry:
     return Entry(key, seq, 1000 * seq, 1000 * seq, dead)
 
 
 def ledger_of(numbers: Sequence[int], limit: int = 10_000) -> Ledger:
     """A ledger that knows the epoch from its first number on."""
     ledger = Ledger(CREATED_MS, limit)
-    ledger.take(entry(1, Key("cas1", "gw-3", OLD)))
-    ledger.state(Statement(KEY, Account(kind="disk"), 0))
+    ledger.mark_stored(entry(1, EpochKey("cas1", "gw-3", OLD)))
+    ledger.apply_statement(Statement(KEY, Account(kind="disk"), 0))
     for seq in numbers:
-        ledger.take(entry(seq))
+        ledger.mark_stored(entry(seq))
     return ledger
 
 
-def sums(ledger: Ledger, key: Key = KEY) -> Sums:
-    return settle(ledger.books[key], ledger.chunks(key))
+def sums(ledger: Ledger, key: EpochKey = KEY) -> EpochAccount:
+    return account_of(ledger.epochs[key], ledger.chunks(key))
 
 
 def expand(missing: Sequence[Missing]) -> set[int]:
@@ -59,7 +59,7 @@ def test_it_says_what_sets_say_in_any_order(numbers: list[int], chance: object) 
         assert found.produced == max(order, default=0)
         assert expand(found.missing) == set(range(1, max(order, default=0) + 1)) - set(order)
         ledger = ledger_of(order)
-        assert all(ledger.stored(entry(seq)) == (seq in order) for seq in range(1, HIGHEST + 1, 7))
+        assert all(ledger.is_stored(entry(seq)) == (seq in order) for seq in range(1, HIGHEST + 1, 7))
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.integers(0, HIGHEST), st.integers(0, HIGHEST))
@@ -70,14 +70,14 @@ def test_what_the_agent_and_the_collector_say_of_gaps(
     """Each number counts once: stored, else dead, else waiting, else dropped, else held, else missing."""
     ledger = ledger_of([])
     for seq in buried:
-        ledger.bury(entry(seq, dead="schema"))
+        ledger.mark_dead(entry(seq, dead="schema"))
     for seq in set(waiting) - set(buried):
-        ledger.hold(entry(seq))
+        ledger.mark_waiting(entry(seq))
     for seq in stored:
-        ledger.take(entry(seq))
+        ledger.mark_stored(entry(seq))
     dropped = Numbers(epoch=EPOCH, first=dropped_from, last=dropped_from + 99, reason="full")
     held = Numbers(epoch=EPOCH, first=max(1, held_from), last=max(1, held_from))
-    ledger.state(Statement(KEY, Account(kind="disk", held=[held], dropped=[dropped]), 0))
+    ledger.apply_statement(Statement(KEY, Account(kind="disk", held=[held], dropped=[dropped]), 0))
     found = sums(ledger)
     known = set(stored) | set(buried) | set(waiting)
     gaps = set(range(1, max([*known, dropped_from + 99]) + 1)) - known
@@ -94,35 +94,35 @@ def test_what_the_agent_and_the_collector_say_of_gaps(
 @settings(deadline=None)
 def test_merging_is_a_union_in_any_order(one: list[int], two: list[int], three: list[int]) -> None:
     """Commutative and associative; with itself only the duplicates grow."""
-    pages = [(ledger.books[KEY], ledger.chunks(KEY)) for ledger in map(ledger_of, (one, two, three))]
+    pages = [(ledger.epochs[KEY], ledger.chunks(KEY)) for ledger in map(ledger_of, (one, two, three))]
     a, b, c = pages
-    left, right = settle(*merge(merge(a, b), c)), settle(*merge(c, merge(b, a)))
+    left, right = account_of(*merge(merge(a, b), c)), account_of(*merge(c, merge(b, a)))
     assert left == right
     union = {*one, *two, *three}
     assert left.stored == len(union)
     assert expand(left.missing) == set(range(1, max(union, default=0) + 1)) - union
     assert left.duplicates == len(one) + len(two) + len(three) - len(union)
-    itself = settle(*merge(a, a))
-    assert (itself.stored, itself.missing) == (settle(*a).stored, settle(*a).missing)
+    itself = account_of(*merge(a, a))
+    assert (itself.stored, itself.missing) == (account_of(*a).stored, account_of(*a).missing)
 
 
 @given(NUMBERS, st.integers(0, 3))
 @settings(deadline=None)
 def test_chunks_that_left_memory_come_back(numbers: list[int], limit: int) -> None:
     """With a disk that is a dictionary, and next to no memory."""
-    disk: dict[tuple[Key, int], Chunk] = {}
+    disk: dict[tuple[EpochKey, int], Chunk] = {}
     ledger = ledger_of([], limit)
     for seq in numbers:
-        for key, number in ledger.absent([entry(seq)]):
-            ledger.put(key, disk.get((key, number), Chunk(number, 2**62, 0)))
-        ledger.take(entry(seq))
+        for key, number in ledger.unloaded([entry(seq)]):
+            ledger.add_chunk(key, disk.get((key, number), Chunk(number, 2**62, 0)))
+        ledger.mark_stored(entry(seq))
         changes = ledger.changes()
         for place in changes.gone:
             disk.pop(place, None)
         disk |= {(key, chunk.number): chunk for key, chunk in changes.chunks}
         ledger.trim()
     chunks = sorted((chunk for (key, _), chunk in disk.items() if key == KEY), key=lambda each: each.number)
-    found = settle(ledger.books[KEY], chunks)
+    found = account_of(ledger.epochs[KEY], chunks)
     assert (found.stored, found.duplicates) == (len(set(numbers)), len(numbers) - len(set(numbers)))
     assert expand(found.missing) == set(range(1, max(numbers, default=0) + 1)) - set(numbers)
 
@@ -141,7 +141,7 @@ def test_a_ledger_that_came_later_knows_from_where_on() -> None:
     """What was before is not missing, and a backlog from there is stored."""
     ledger = Ledger(CREATED_MS)
     for seq in (5000, 5002, 3000):
-        ledger.take(entry(seq))
+        ledger.mark_stored(entry(seq))
     found = sums(ledger)
     assert (found.known_from, found.produced, found.stored) == (5000, 4, 3)
     assert expand(found.missing) == {5001}
@@ -150,25 +150,25 @@ def test_a_ledger_that_came_later_knows_from_where_on() -> None:
 def test_an_epoch_that_ended_with_all_of_it_lost() -> None:
     """The last number is the agent's word; a new life says what it still holds of the one before."""
     ledger = ledger_of([1, 2, 3])
-    after = Key("cas1", "gw-3", NEXT)
+    after = EpochKey("cas1", "gw-3", NEXT)
     ended = Numbers(epoch=EPOCH, first=1, last=10)
     held = Numbers(epoch=EPOCH, first=5, last=8)
-    ledger.state(Statement(after, Account(kind="disk", held=[held], ended=[ended]), 1))
+    ledger.apply_statement(Statement(after, Account(kind="disk", held=[held], ended=[ended]), 1))
     found = sums(ledger)
     assert (found.produced, found.in_flight, expand(found.missing)) == (10, 4, {4, 9, 10})
-    ledger.state(Statement(after, Account(kind="disk", ended=[ended]), 2))
+    ledger.apply_statement(Statement(after, Account(kind="disk", ended=[ended]), 2))
     assert sums(ledger).missing_messages == 7
 
 
 def test_an_earlier_life_says_nothing_of_a_later_one() -> None:
     """Two agents with one name: each speaks for itself."""
     ledger = ledger_of([1, 4])
-    after = Key("cas1", "gw-3", NEXT)
-    ledger.take(entry(1, after))
-    ledger.take(entry(9, after))
+    after = EpochKey("cas1", "gw-3", NEXT)
+    ledger.mark_stored(entry(1, after))
+    ledger.mark_stored(entry(9, after))
     held = [Numbers(epoch=NEXT, first=2, last=9)]
-    ledger.state(Statement(after, Account(kind="disk", held=held), 1))
-    ledger.state(Statement(KEY, Account(kind="disk"), 2))
+    ledger.apply_statement(Statement(after, Account(kind="disk", held=held), 1))
+    ledger.apply_statement(Statement(KEY, Account(kind="disk"), 2))
     assert (sums(ledger, after).in_flight, sums(ledger, after).missing) == (7, [])
 
 
@@ -176,23 +176,23 @@ def test_an_earlier_life_says_nothing_of_a_later_one() -> None:
 def test_old_epochs_are_forgotten(age_ms: int) -> None:
     """By the time of the last message."""
     ledger = ledger_of([1, 2])
-    assert ledger.forget(2000 + age_ms) == [Key("cas1", "gw-3", OLD), KEY][: 1 + age_ms]
+    assert ledger.forget(2000 + age_ms) == [EpochKey("cas1", "gw-3", OLD), KEY][: 1 + age_ms]
 
 
 def test_an_agent_of_many_lives_gives_up_its_own_and_one_too_many_is_refused() -> None:
     """Nobody else's account is touched, however many names and epochs somebody makes up."""
-    ledger = Ledger(0, books=5, lives=3)
-    other = Key("cas1", "other", "01")
-    ledger.take(Entry(other, 1, 1, 1))
+    ledger = Ledger(0, max_epochs=5, max_per_agent=3)
+    other = EpochKey("cas1", "other", "01")
+    ledger.mark_stored(Entry(other, 1, 1, 1))
     for number in range(10):
-        assert ledger.take(Entry(Key("cas1", "gw-3", f"{number:02}"), 1, number, number)) == "new"
-    assert [key.epoch for key in ledger.books if key.agent == "gw-3"] == ["07", "08", "09"]
+        assert ledger.mark_stored(Entry(EpochKey("cas1", "gw-3", f"{number:02}"), 1, number, number)) == "new"
+    assert [key.epoch for key in ledger.epochs if key.agent == "gw-3"] == ["07", "08", "09"]
     for number in range(10):
-        assert ledger.take(Entry(Key("cas1", f"gw-{number}-x", "01"), 1, 99, 99)) == "new"
-        ledger.state(Statement(Key("cas1", f"gw-{number}-y", "01"), Account(kind="disk"), 99))
-    assert other in ledger.books
-    assert len(ledger.books) == 5
-    assert ledger.turned_away == Counter(forgotten=7, refused=19)
+        assert ledger.mark_stored(Entry(EpochKey("cas1", f"gw-{number}-x", "01"), 1, 99, 99)) == "new"
+        ledger.apply_statement(Statement(EpochKey("cas1", f"gw-{number}-y", "01"), Account(kind="disk"), 99))
+    assert other in ledger.epochs
+    assert len(ledger.epochs) == 5
+    assert ledger.rejected == Counter(forgotten=7, refused=19)
     assert len(ledger.changes().forgotten) == 7
 
 
@@ -200,5 +200,5 @@ def test_what_an_agent_says_it_dropped_does_not_grow_for_ever() -> None:
     ledger = ledger_of([1])
     for start in range(1, 20_000, 20):
         fewer = [Numbers(epoch=EPOCH, first=at, last=at, reason="full") for at in range(start, start + 20, 2)]
-        ledger.state(Statement(KEY, Account(kind="disk", dropped=fewer[: 9 if start > 1 else 10]), 0))
-    assert len(ledger.books[KEY].dropped) <= MOST_RUNS
+        ledger.apply_statement(Statement(KEY, Account(kind="disk", dropped=fewer[: 9 if start > 1 else 10]), 0))
+    assert len(ledger.epochs[KEY].dropped) <= MAX_RANGES

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from collector.ledger.account import Missing, join, merge, settle
-from collector.ledger.book import CHUNK, FULL, Book, Chunk, Key
+from collector.ledger.account import Missing, account_of, join, merge
+from collector.ledger.epochs import CHUNK, FULL, Chunk, EpochKey, EpochRecord
 
-KEY = Key("cas1", "gw-3", "01JD5Z")
+KEY = EpochKey("cas1", "gw-3", "01JD5Z")
 Dropped = list[tuple[int, int, str]]
 
 
-def book(known_from: int = 1, **more: object) -> Book:
-    found = Book(KEY, known_from, born_ms=10, seen_ms=20)
+def book(known_from: int = 1, **more: object) -> EpochRecord:
+    found = EpochRecord(KEY, known_from, born_ms=10, seen_ms=20)
     for name, value in more.items():
         setattr(found, name, value)
     return found
@@ -61,14 +61,14 @@ def runs(missing: Iterable[Missing]) -> list[tuple[int, int]]:
 def test_what_is_missing_lies_between_the_first_known_and_the_last(
     known_from: int, stored: Iterable[int], produced: int, missing: list[tuple[int, int]]
 ) -> None:
-    found = settle(book(known_from), [chunk(stored=stored)])
+    found = account_of(book(known_from), [chunk(stored=stored)])
     assert (found.produced, found.stored, runs(found.missing)) == (produced, len(list(stored)), missing)
     assert found.missing_messages == sum(last - first + 1 for first, last in missing)
     assert found.known_from == known_from
 
 
 def test_numbers_at_the_edges_of_chunks_belong_to_their_own() -> None:
-    found = settle(book(), [full(0, 2), chunk(2, [1025, 1536]), chunk(3, [1537])])
+    found = account_of(book(), [full(0, 2), chunk(2, [1025, 1536]), chunk(3, [1537])])
     assert (found.stored, runs(found.missing)) == (1027, [(1026, 1535)])
 
 
@@ -89,7 +89,7 @@ def test_of_what_the_agent_dropped_counts_what_is_a_gap(
     dropped: Dropped, counted: dict[str, int], missing: list[tuple[int, int]]
 ) -> None:
     """Numbers 1 and 10 are stored; what was said to be dropped and came all the same is stored."""
-    found = settle(book(dropped=dropped), [chunk(stored=[1, 10])])
+    found = account_of(book(dropped=dropped), [chunk(stored=[1, 10])])
     assert (found.dropped, runs(found.missing)) == (Counter(counted), missing)
     assert (found.produced, found.stored, found.in_flight) == (10, 2, 0)
 
@@ -108,17 +108,17 @@ def test_of_what_the_agent_dropped_counts_what_is_a_gap(
 def test_what_the_agent_still_has_is_in_flight_and_reaches_to_the_last_where_open(
     held: list[tuple[int, int]], in_flight: int, missing: list[tuple[int, int]], produced: int
 ) -> None:
-    found = settle(book(held=held), [chunk(stored=[1, 10])])
+    found = account_of(book(held=held), [chunk(stored=[1, 10])])
     assert (found.in_flight, runs(found.missing), found.produced) == (in_flight, missing, produced)
 
 
 def test_the_last_number_of_an_ended_life_is_the_agents_word() -> None:
-    found = settle(book(ended=5), [chunk(stored=[1, 3])])
+    found = account_of(book(ended=5), [chunk(stored=[1, 3])])
     assert (found.produced, runs(found.missing)) == (5, [(2, 2), (4, 5)])
 
 
 def test_the_last_number_dropped_counts_as_made() -> None:
-    found = settle(book(dropped=[(4, 6, "full")]), [chunk(stored=[1, 3])])
+    found = account_of(book(dropped=[(4, 6, "full")]), [chunk(stored=[1, 3])])
     assert (found.produced, found.dropped, runs(found.missing)) == (6, Counter(full=3), [(2, 2)])
 
 
@@ -126,18 +126,18 @@ def test_each_number_counts_as_one_thing() -> None:
     """Stored before dead, dead before waiting here, both before what the agent says."""
     held, dead = [1, 2, 3], {"schema": [2, 4], "decode": [1, 4]}
     said: Dropped = [(1, 6, "full")]
-    found = settle(book(dropped=said, held=[(6, 8)]), [chunk(stored=[1], held=held, dead=dead)])
+    found = account_of(book(dropped=said, held=[(6, 8)]), [chunk(stored=[1], held=held, dead=dead)])
     assert found.dropped == Counter({"dead_letter_decode": 1, "dead_letter_schema": 1, "full": 2})
     assert (found.stored, found.in_flight, found.produced, found.missing) == (1, 3, 8, [])
 
 
 def test_a_number_that_is_dead_for_several_reasons_is_dead_for_the_first_by_name() -> None:
     dead = {why: [1] for why in ("type", "schema", "decode", "topic", "state", "key", "time")}
-    assert settle(book(), [chunk(dead=dead)]).dropped == Counter(dead_letter_decode=1)
+    assert account_of(book(), [chunk(dead=dead)]).dropped == Counter(dead_letter_decode=1)
 
 
 def test_a_chunk_without_a_reason_has_none_that_is_dead() -> None:
-    found = settle(book(), [chunk(0, range(2, 513), dead={"schema": [1]}), chunk(1, [514])])
+    found = account_of(book(), [chunk(0, range(2, 513), dead={"schema": [1]}), chunk(1, [514])])
     assert (found.dropped, runs(found.missing)) == (Counter(dead_letter_schema=1), [(513, 513)])
 
 
@@ -147,23 +147,23 @@ def test_a_chunk_without_a_reason_has_none_that_is_dead() -> None:
 def test_without_a_message_the_last_number_said_is_what_there_is(
     known_from: int, ended: int, missing: list[tuple[int, int]]
 ) -> None:
-    found = settle(book(known_from, ended=ended), [])
+    found = account_of(book(known_from, ended=ended), [])
     assert (runs(found.missing), found.produced) == (missing, len(missing))
 
 
 def test_a_life_of_which_no_message_came_has_nothing_missing() -> None:
-    found = settle(book(0, held=[(5, 9)], dropped=[(1, 4, "full")], ended=9), [])
+    found = account_of(book(0, held=[(5, 9)], dropped=[(1, 4, "full")], ended=9), [])
     assert (found.produced, found.in_flight, found.dropped, found.missing) == (0, 0, Counter(), [])
 
 
 def test_a_life_known_from_its_first_number_of_which_no_message_came_is_missing_or_accounted_for() -> None:
-    found = settle(book(1, held=[(5, 9)], dropped=[(2, 3, "full")], ended=9), [])
+    found = account_of(book(1, held=[(5, 9)], dropped=[(2, 3, "full")], ended=9), [])
     assert (found.produced, found.in_flight, found.dropped) == (9, 5, Counter(full=2))
     assert runs(found.missing) == [(1, 1), (4, 4)]
 
 
 def test_what_is_told_beside_the_sums() -> None:
-    found = settle(book(duplicates=7), [chunk(stored=[1])])
+    found = account_of(book(duplicates=7), [chunk(stored=[1])])
     assert (found.key, found.seen_ms, found.duplicates) == (KEY, 20, 7)
 
 
@@ -187,14 +187,14 @@ def test_a_gap_is_told_with_the_times_of_what_is_around_it(
     chunks: list[Chunk], missing: tuple[int, int, int, int]
 ) -> None:
     """Those of the chunk it lies in, else those of its neighbours; earlier first, also where a clock was set back."""
-    [run] = settle(book(), chunks).missing
+    [run] = account_of(book(), chunks).missing
     assert (run.first, run.last, run.from_ms, run.to_ms) == missing
 
 
 def test_a_gap_at_the_end_has_no_time_to_which() -> None:
-    [run] = settle(book(ended=2000), [full(0, 2, times=(1, 2))]).missing
+    [run] = account_of(book(ended=2000), [full(0, 2, times=(1, 2))]).missing
     assert run == Missing(1025, 2000, 2, 0)
-    [run] = settle(book(ended=9), [chunk(0, [1, 2], times=(1, 2))]).missing
+    [run] = account_of(book(ended=9), [chunk(0, [1, 2], times=(1, 2))]).missing
     assert run == Missing(3, 9, 1, 0)
 
 
@@ -207,17 +207,17 @@ def test_a_row_of_chunks_that_another_collector_has_in_part_is_stored_once_and_n
     one = book(duplicates=3), [full(0, 3)]
     other = book(duplicates=4), [chunk(1, [513, 514]), chunk(3, [1537])]
     for pair in ((one, other), (other, one)):
-        found = settle(*merge(*pair))
+        found = account_of(*merge(*pair))
         assert (found.stored, found.produced, found.duplicates, found.missing) == (1537, 1537, 9, [])
 
 
 def test_a_long_row_is_cut_where_the_other_has_a_chunk() -> None:
-    found = settle(*merge((book(), [full(1, 99)]), (book(), [full(0, 1), chunk(40, [40 * CHUNK + 1])])))
+    found = account_of(*merge((book(), [full(1, 99)]), (book(), [full(0, 1), chunk(40, [40 * CHUNK + 1])])))
     assert (found.stored, found.duplicates, found.missing) == (100 * CHUNK, 1, [])
 
 
 def test_rows_of_chunks_that_overlap_are_stored_once() -> None:
-    found = settle(*merge((book(), [full(0, 3)]), (book(), [full(1, 4)])))
+    found = account_of(*merge((book(), [full(0, 3)]), (book(), [full(1, 4)])))
     assert (found.stored, found.duplicates, found.missing) == (5 * CHUNK, 2 * CHUNK, [])
 
 
@@ -227,13 +227,13 @@ def test_what_one_collector_has_stored_is_neither_dead_nor_waiting_at_another() 
     third = book(), [chunk(dead={"schema": [6], "decode": [7]}, times=(7, 9))]
     for pages in ((one, other, third), (third, other, one)):
         merged = merge(merge(pages[0], pages[1]), pages[2])
-        found = settle(*merged)
+        found = account_of(*merged)
         assert (found.stored, found.in_flight, runs(found.missing)) == (2, 1, [(1, 1)])
         assert found.dropped == Counter(dead_letter_schema=2, dead_letter_decode=1)
         assert [(each.first_ms, each.last_ms) for each in merged[1]] == [(4, 9)]
     # Each says of itself what it said before.
-    assert settle(*other).dropped == Counter(dead_letter_schema=2)
-    assert settle(*one).stored == 2
+    assert account_of(*other).dropped == Counter(dead_letter_schema=2)
+    assert account_of(*one).stored == 2
 
 
 def test_of_two_books_the_newer_says_what_the_agent_has_and_both_say_what_is_over() -> None:

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from collector.cli import main
-from collector.ledger.account import settle
-from collector.ledger.book import CHUNK, Entry, Key, Statement
+from collector.ledger.account import account_of
+from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement
 from collector.ledger.file import STEADY_S, LedgerFile
 from collector.ledger.tables import decode_page, encode_page, read_page
 from collector.ledger.watch import LedgerWatch
@@ -25,7 +25,7 @@ from tests.rackflow.outbox.test_outbox_disk import files_no_larger_than
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
-KEY = Key("cas1", "gw-3", "01JD5Z")
+KEY = EpochKey("cas1", "gw-3", "01JD5Z")
 WALL_S = 1_795_468_800.0
 PAGE, INDEX_LEAF = 4096, 10
 """Of SQLite's file format: the size of a page, and what the first byte of one that holds rows of a table without row ids is."""
@@ -40,19 +40,19 @@ def opened(folder: Path) -> LedgerFile:
 
 
 def stored_in(folder: Path) -> int:
-    [(book, chunks)] = read_page(folder / "ledger.db").books
-    return settle(book, chunks).stored
+    [(book, chunks)] = read_page(folder / "ledger.db").epochs
+    return account_of(book, chunks).stored
 
 
 async def test_what_was_entered_is_there_after_a_restart_and_is_not_fresh_again(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    assert await ledger.enter(entries(1, 2 * CHUNK + 100))
-    assert await ledger.enter(entries(2 * CHUNK + 201, 2 * CHUNK + 300))
+    assert await ledger.record(entries(1, 2 * CHUNK + 100))
+    assert await ledger.record(entries(2 * CHUNK + 201, 2 * CHUNK + 300))
     ledger.close()
     ledger = opened(tmp_path)
-    assert await ledger.fresh(entries(2 * CHUNK + 100, 2 * CHUNK + 101)) == [False, True]
-    assert await ledger.fresh(entries(5, 5)) == [False]
-    assert await ledger.enter(entries(2 * CHUNK + 101, 2 * CHUNK + 200))
+    assert await ledger.are_new(entries(2 * CHUNK + 100, 2 * CHUNK + 101)) == [False, True]
+    assert await ledger.are_new(entries(5, 5)) == [False]
+    assert await ledger.record(entries(2 * CHUNK + 101, 2 * CHUNK + 200))
     assert stored_in(tmp_path) == 2 * CHUNK + 300
     ledger.close()
 
@@ -63,11 +63,11 @@ async def test_what_a_new_life_says_of_an_earlier_one_is_told_at_once(tmp_path: 
     watch = LedgerWatch(ledger)
     now = int(WALL_S * 1000)
     held = Account(kind="memory", held=[Numbers(epoch=KEY.epoch, first=2, last=4)])
-    assert await ledger.enter([*entries(1, 1), *entries(5, 5), Statement(KEY, held, now)])
+    assert await ledger.record([*entries(1, 1), *entries(5, 5), Statement(KEY, held, now)])
     await watch.update()
     assert (watch.accounts()["cas1", "gw-3"].in_flight, watch.accounts()["cas1", "gw-3"].missing) == (3, 0)
     later = KEY._replace(epoch="01JD6A")
-    assert await ledger.enter([Statement(later, Account(kind="memory"), now)])
+    assert await ledger.record([Statement(later, Account(kind="memory"), now)])
     aside = ledger.path.rename(tmp_path / "away")
     await watch.update()
     assert watch.accounts()["cas1", "gw-3"].missing == 0
@@ -83,27 +83,27 @@ async def test_lives_that_are_forgotten_leave_the_order_of_others_over_a_restart
     ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S + now_s)
     lives = [KEY._replace(epoch=f"01JD5{letter}") for letter in "ABCDEF"]
     for at, key in enumerate(lives[:5]):
-        assert await ledger.enter([Entry(key, 1, 1, 1 if at < 3 else wall_ms)])
+        assert await ledger.record([Entry(key, 1, 1, 1 if at < 3 else wall_ms)])
     await ledger.sweep(now_s)
     now_s = STEADY_S
     await ledger.sweep(now_s)
-    assert await ledger.enter([Entry(lives[5], 1, 1, wall_ms)])
+    assert await ledger.record([Entry(lives[5], 1, 1, wall_ms)])
     ledger.close()
     ledger = opened(tmp_path)
-    assert list(ledger.ledger.books) == lives[3:]
+    assert list(ledger.ledger.epochs) == lives[3:]
     ledger.close()
 
 
 async def test_a_page_is_the_same_over_the_network(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=11, last=20, reason="full")])
-    assert await ledger.enter([*entries(1, 10), *entries(21, 30), Statement(KEY, account, 5)])
-    assert await ledger.hold(entries(31, 33))
+    assert await ledger.record([*entries(1, 10), *entries(21, 30), Statement(KEY, account, 5)])
+    assert await ledger.record_waiting(entries(31, 33))
     page = read_page(tmp_path / "ledger.db")
     again = decode_page(encode_page(page))
-    [(book, chunks)] = again.books
-    assert (again.ledger, book.key, chunks) == (page.ledger, KEY, page.books[0][1])
-    sums = settle(book, chunks)
+    [(book, chunks)] = again.epochs
+    assert (again.ledger, book.key, chunks) == (page.ledger, KEY, page.epochs[0][1])
+    sums = account_of(book, chunks)
     assert (sums.produced, sums.stored, sums.in_flight, dict(sums.dropped)) == (33, 20, 3, {"full": 10})
     assert sums.missing == []
     ledger.close()
@@ -111,9 +111,9 @@ async def test_a_page_is_the_same_over_the_network(tmp_path: Path) -> None:
 
 async def test_a_full_disk_holds_entries_up_and_loses_none(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    assert await ledger.enter(entries(1, 10))
+    assert await ledger.record(entries(1, 10))
     with files_no_larger_than(1024):
-        waiting = asyncio.create_task(ledger.enter(entries(11, 20)), name="entering")
+        waiting = asyncio.create_task(ledger.record(entries(11, 20)), name="entering")
         await until(lambda: ledger.fault is not None, "the fault is noticed")
         assert not waiting.done()
     async with asyncio.timeout(10):
@@ -128,9 +128,9 @@ async def test_a_damaged_file_is_set_aside_and_the_account_begins_anew(tmp_path:
     ledger = opened(tmp_path)
     assert ledger.failures["damaged"] == 1
     assert (tmp_path / "ledger.db.damaged").exists()
-    assert await ledger.enter(entries(501, 600))
-    [(book, chunks)] = read_page(tmp_path / "ledger.db").books
-    sums = settle(book, chunks)
+    assert await ledger.record(entries(501, 600))
+    [(book, chunks)] = read_page(tmp_path / "ledger.db").epochs
+    sums = account_of(book, chunks)
     assert (sums.known_from, sums.produced, sums.stored, sums.missing) == (501, 100, 100, [])
     ledger.close()
 
@@ -139,7 +139,7 @@ async def test_a_damaged_file_is_set_aside_and_the_account_begins_anew(tmp_path:
 async def test_a_page_that_is_damaged_is_found_when_the_file_is_opened(tmp_path: Path, damage: str) -> None:
     """One that was written to the wrong place makes sense when it is read."""
     ledger = opened(tmp_path)
-    assert await ledger.enter([each for seq in range(1, 200 * CHUNK, CHUNK) for each in entries(seq, seq)])
+    assert await ledger.record([each for seq in range(1, 200 * CHUNK, CHUNK) for each in entries(seq, seq)])
     ledger.close()
     path = tmp_path / "ledger.db"
     content = bytearray(path.read_bytes())
@@ -150,7 +150,7 @@ async def test_a_page_that_is_damaged_is_found_when_the_file_is_opened(tmp_path:
     path.write_bytes(content)
     ledger = opened(tmp_path)
     assert ledger.failures["damaged"] == 1
-    assert await ledger.enter(entries(1, 10))
+    assert await ledger.record(entries(1, 10))
     assert stored_in(tmp_path) == 10
     ledger.close()
 
@@ -159,13 +159,13 @@ async def test_a_page_that_is_damaged_is_found_when_the_file_is_opened(tmp_path:
 async def test_rows_that_mean_nothing_are_damage_too(tmp_path: Path, broken: str) -> None:
     """No restart ends in a traceback."""
     ledger = opened(tmp_path)
-    assert await ledger.enter(entries(1, CHUNK))
+    assert await ledger.record(entries(1, CHUNK))
     ledger.close()
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as db, db:
         db.execute(broken)
     ledger = opened(tmp_path)
     assert ledger.failures["damaged"] == 1
-    assert await ledger.enter(entries(1, 10))
+    assert await ledger.record(entries(1, 10))
     ledger.close()
 
 
@@ -173,14 +173,14 @@ async def test_a_damaged_file_that_cannot_be_set_aside_is_as_soon_as_it_can(tmp_
     """Until then nothing is acknowledged, and it is said why; no restart is needed."""
     ledger = opened(tmp_path)
     path, aside = ledger.path, tmp_path / "ledger.db.damaged"
-    assert await ledger.enter([each for seq in range(1, 20_000 * CHUNK, CHUNK) for each in entries(seq, seq)])
+    assert await ledger.record([each for seq in range(1, 20_000 * CHUNK, CHUNK) for each in entries(seq, seq)])
     ledger.close()
     ledger = opened(tmp_path)
     content = bytearray(path.read_bytes())
     content[PAGE:] = b"!" * (len(content) - PAGE)
     path.write_bytes(content)
     aside.mkdir()
-    entering = asyncio.create_task(ledger.enter(entries(2, 3)), name="entering")
+    entering = asyncio.create_task(ledger.record(entries(2, 3)), name="entering")
     await until(lambda: ledger.failures["write"] >= 2, "it was tried again")
     assert ledger.fault is not None
     assert not entering.done()
@@ -209,9 +209,9 @@ async def test_a_clock_that_jumps_ahead_forgets_nobody(tmp_path: Path) -> None:
         nonlocal now_s
         now_s += seconds
         await ledger.sweep(now_s)
-        return KEY in ledger.ledger.books
+        return KEY in ledger.ledger.epochs
 
-    assert await ledger.enter(entries(1, 1))
+    assert await ledger.record(entries(1, 1))
     assert await known_after(0.0)
     assert await known_after(STEADY_S)
     jump_s = 500 * 86_400.0
@@ -232,35 +232,35 @@ async def test_a_life_is_forgotten_when_it_was_silent_for_longer_than_the_days(
     now_s = 0.0
     ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S + now_s)
     heard_ms = round((WALL_S + STEADY_S) * 1000 - days * 86_400_000)
-    assert await ledger.enter([Entry(KEY, 1, heard_ms, heard_ms)])
+    assert await ledger.record([Entry(KEY, 1, heard_ms, heard_ms)])
     await ledger.sweep(now_s)
     now_s = STEADY_S
     await ledger.sweep(now_s)
-    assert (KEY in ledger.ledger.books) is is_known
+    assert (KEY in ledger.ledger.epochs) is is_known
     ledger.close()
 
 
 async def test_what_is_forgotten_while_the_disk_refuses_leaves_the_file_as_soon_as_it_can(tmp_path: Path) -> None:
     now_s, other = 0.0, KEY._replace(agent="gw-4")
     ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S + now_s)
-    assert await ledger.enter([Entry(KEY, 1, 1, 1)])
+    assert await ledger.record([Entry(KEY, 1, 1, 1)])
     await ledger.sweep(now_s)
     now_s = STEADY_S
     with files_no_larger_than(1024):
         await ledger.sweep(now_s)
     assert ledger.fault is not None
-    assert await ledger.enter([Entry(other, 1, 1, int(WALL_S * 1000))])
+    assert await ledger.record([Entry(other, 1, 1, int(WALL_S * 1000))])
     ledger.close()
     ledger = opened(tmp_path)
-    assert list(ledger.ledger.books) == [other]
+    assert list(ledger.ledger.epochs) == [other]
     ledger.close()
 
 
 async def test_who_is_stopped_while_the_disk_works_leaves_nothing_behind_that_uses_the_file(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    assert await ledger.enter(entries(1, 10))
+    assert await ledger.record(entries(1, 10))
     with ledger_locked(tmp_path / "ledger.db"):
-        entering = asyncio.create_task(ledger.enter(entries(11, 20)), name="entering")
+        entering = asyncio.create_task(ledger.record(entries(11, 20)), name="entering")
         await until(lambda: threading.active_count() > 1, "a thread is at work")
         await asyncio.sleep(0)
         entering.cancel()
@@ -269,7 +269,7 @@ async def test_who_is_stopped_while_the_disk_works_leaves_nothing_behind_that_us
         assert "ledger-file" not in {task.get_name() for task in asyncio.all_tasks()}
         ledger.close()
     ledger = opened(tmp_path)
-    assert await ledger.fresh([*entries(10, 10), *entries(11, 11)]) == [False, True]
+    assert await ledger.are_new([*entries(10, 10), *entries(11, 11)]) == [False, True]
     ledger.close()
 
 
@@ -293,13 +293,15 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
         await one.ready()
         await publish(client, *(batch(seq=seq) for seq in (1, 2, 5)))
         # The ledger, not the store: a message is entered after its points are stored.
-        await eventually(lambda: [settle(*row).stored for row in read_page(config.ledger_path).books] == [3], "entered")
+        await eventually(
+            lambda: [account_of(*row).stored for row in read_page(config.ledger_path).epochs] == [3], "entered"
+        )
         assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "json"]) == 1
         [epoch] = json.loads(capsys.readouterr().out)["epochs"]
         assert (epoch["produced"], epoch["stored"], epoch["missing"]) == (5, 3, 2)
         assert [(run["first"], run["last"]) for run in epoch["missing_ranges"]] == [(3, 4)]
         page = (await one.get("/ledger")).text
-        assert decode_page(page.encode()).books[0][0].key == KEY
+        assert decode_page(page.encode()).epochs[0][0].key == KEY
         # The agent says that it has dropped them.
         dropped = Account(kind="disk", dropped=[Numbers(epoch="01JD5Z", first=3, last=4, reason="full")])
         await publish(client, with_account(dropped))

@@ -5,31 +5,30 @@ from collections import Counter
 import pytest
 
 from agent.run import new_epoch
-from collector.ledger import MOST_RUNS, Ledger
-from collector.ledger.account import Sums, settle
-from collector.ledger.book import CHUNK, Chunk, Entry, Key, Statement
-from collector.ledger.epoch import born_ms
+from collector.ledger import MAX_RANGES, Ledger
+from collector.ledger.account import EpochAccount, account_of
+from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement, born_ms
 from rackflow.documents import Account, Numbers
 
 CREATED_MS = 1_795_468_800_000
 
 
-def life(born: int, agent: str = "gw-3", site: str = "cas1") -> Key:
-    return Key(site, agent, new_epoch(born, 1))
+def life(born: int, agent: str = "gw-3", site: str = "cas1") -> EpochKey:
+    return EpochKey(site, agent, new_epoch(born, 1))
 
 
 EARLIER, BEFORE, AFTER, LATER = (life(CREATED_MS + offset) for offset in (-2000, -1000, 1, 2000))
 
 
-def entry(key: Key, seq: int, dead: str = "") -> Entry:
+def entry(key: EpochKey, seq: int, dead: str = "") -> Entry:
     return Entry(key, seq, 1000 + seq, 2000 + seq, dead)
 
 
-def sums(ledger: Ledger, key: Key) -> Sums:
-    return settle(ledger.books[key], ledger.chunks(key))
+def sums(ledger: Ledger, key: EpochKey) -> EpochAccount:
+    return account_of(ledger.epochs[key], ledger.chunks(key))
 
 
-def missing(ledger: Ledger, key: Key) -> list[tuple[int, int]]:
+def missing(ledger: Ledger, key: EpochKey) -> list[tuple[int, int]]:
     return [(run.first, run.last) for run in sums(ledger, key).missing]
 
 
@@ -54,46 +53,46 @@ def test_an_epoch_tells_when_the_life_began_and_anything_else_does_not() -> None
         (LATER, AFTER, 50, []),  # a backlog of an older life
         (life(CREATED_MS - 5, "gw-4"), AFTER, 50, []),  # another agent's life
         (life(CREATED_MS - 5, site="cas2"), AFTER, 50, []),  # another site's agent
-        (EARLIER, Key("cas1", "gw-3", "ZZZ"), 50, []),  # an epoch that tells no time
+        (EARLIER, EpochKey("cas1", "gw-3", "ZZZ"), 50, []),  # an epoch that tells no time
     ],
 )
 def test_a_life_is_vouched_for_from_its_first_number_only_if_the_ledger_saw_it_begin(
-    before: Key | None, key: Key, first: int, expected: list[tuple[int, int]]
+    before: EpochKey | None, key: EpochKey, first: int, expected: list[tuple[int, int]]
 ) -> None:
     ledger = Ledger(CREATED_MS)
     if before is not None:
-        ledger.take(entry(before, 7))
-    ledger.take(entry(key, first))
-    ledger.take(entry(key, first + 2))
+        ledger.mark_stored(entry(before, 7))
+    ledger.mark_stored(entry(key, first))
+    ledger.mark_stored(entry(key, first + 2))
     assert missing(ledger, key) == [*expected, (first + 1, first + 1)]
 
 
 def test_a_statement_is_no_message_and_the_first_of_those_says_from_where_on() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.state(Statement(AFTER, Account(kind="disk", held=[said(AFTER.epoch, 3, 9)]), 1))
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk", held=[said(AFTER.epoch, 3, 9)]), 1))
     assert (sums(ledger, AFTER).produced, missing(ledger, AFTER)) == (0, [])
-    ledger.take(entry(AFTER, 20))
-    ledger.take(entry(AFTER, 22))
-    ledger.take(entry(AFTER, 10))
+    ledger.mark_stored(entry(AFTER, 20))
+    ledger.mark_stored(entry(AFTER, 22))
+    ledger.mark_stored(entry(AFTER, 10))
     assert sums(ledger, AFTER).known_from == 20
     assert (sums(ledger, AFTER).in_flight, sums(ledger, AFTER).produced) == (1, 4)
 
 
 def test_dead_and_waiting_messages_make_a_life_known_too() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.bury(entry(BEFORE, 20, "schema"))
-    ledger.hold(entry(BEFORE, 23))
+    ledger.mark_dead(entry(BEFORE, 20, "schema"))
+    ledger.mark_waiting(entry(BEFORE, 23))
     assert missing(ledger, BEFORE) == [(21, 22)]
 
 
 def test_chunks_filled_in_any_order_are_one_row_with_nothing_missing_and_the_times_of_all() -> None:
     """Chunks 3, 1, 0, 2, then 5: the row that is left is 0 to 3, and 5 by itself."""
     ledger = Ledger(CREATED_MS)
-    ledger.take(entry(EARLIER, 1))
+    ledger.mark_stored(entry(EARLIER, 1))
     disk: dict[int, int] = {}  # number of chunk: its span, as it would be written after each
     for number in (3, 1, 0, 2, 5):
         for seq in range(number * CHUNK + 1, (number + 1) * CHUNK + 1):
-            assert ledger.take(entry(AFTER, seq)) == "new"
+            assert ledger.mark_stored(entry(AFTER, seq)) == "new"
         changes = ledger.changes()
         for key, gone in changes.gone:
             assert key == AFTER
@@ -105,34 +104,34 @@ def test_chunks_filled_in_any_order_are_one_row_with_nothing_missing_and_the_tim
     assert missing(ledger, AFTER) == [(4 * CHUNK + 1, 5 * CHUNK)]
     assert disk == {0: 4, 5: 1}
     for seq in (1, CHUNK, CHUNK + 1, 4 * CHUNK, 6 * CHUNK):
-        assert ledger.stored(entry(AFTER, seq))
-        assert ledger.take(entry(AFTER, seq)) == "duplicate"
-    assert not ledger.stored(entry(AFTER, 4 * CHUNK + 1))
-    assert not ledger.stored(entry(AFTER, 6 * CHUNK + 1))
+        assert ledger.is_stored(entry(AFTER, seq))
+        assert ledger.mark_stored(entry(AFTER, seq)) == "duplicate"
+    assert not ledger.is_stored(entry(AFTER, 4 * CHUNK + 1))
+    assert not ledger.is_stored(entry(AFTER, 6 * CHUNK + 1))
     assert sums(ledger, AFTER).duplicates == 5
-    assert ledger.absent([entry(AFTER, seq) for seq in (1, CHUNK + 1, 6 * CHUNK)]) == set()
+    assert ledger.unloaded([entry(AFTER, seq) for seq in (1, CHUNK + 1, 6 * CHUNK)]) == set()
 
 
 def test_only_a_chunk_that_may_be_on_disk_is_absent() -> None:
     ledger = Ledger(CREATED_MS, limit=1)
     for seq in (1, CHUNK + 1, 3 * CHUNK + 1):
-        ledger.take(entry(BEFORE, seq))
+        ledger.mark_stored(entry(BEFORE, seq))
     ledger.trim()
-    assert ledger.absent([entry(BEFORE, 1)]) == set()  # not written yet
+    assert ledger.unloaded([entry(BEFORE, 1)]) == set()  # not written yet
     ledger.changes()
     ledger.trim()
     wanted = [entry(BEFORE, seq) for seq in (1, CHUNK, CHUNK + 1, 2 * CHUNK + 1, 3 * CHUNK + 1, 4 * CHUNK + 1)]
-    assert ledger.absent(wanted) == {(BEFORE, 0), (BEFORE, 1), (BEFORE, 2)}
-    ledger.put(BEFORE, Chunk(0, 1001, 1001, stored=1))
-    assert ledger.absent([entry(BEFORE, 2)]) == set()
-    assert ledger.take(entry(BEFORE, 1)) == "duplicate"
+    assert ledger.unloaded(wanted) == {(BEFORE, 0), (BEFORE, 1), (BEFORE, 2)}
+    ledger.add_chunk(BEFORE, Chunk(0, 1001, 1001, stored=1))
+    assert ledger.unloaded([entry(BEFORE, 2)]) == set()
+    assert ledger.mark_stored(entry(BEFORE, 1)) == "duplicate"
 
 
 def test_what_is_used_stays_in_memory_and_what_was_not_for_longest_goes() -> None:
     ledger = Ledger(CREATED_MS, limit=2)
     for seq in (1, CHUNK + 1, 2 * CHUNK + 1):
-        ledger.take(entry(BEFORE, seq))
-    ledger.take(entry(BEFORE, 2))
+        ledger.mark_stored(entry(BEFORE, seq))
+    ledger.mark_stored(entry(BEFORE, 2))
     ledger.changes()
     ledger.trim()
     assert [chunk.number for chunk in ledger.chunks(BEFORE)] == [0, 2]
@@ -140,54 +139,54 @@ def test_what_is_used_stays_in_memory_and_what_was_not_for_longest_goes() -> Non
 
 def test_a_message_stored_is_neither_waiting_nor_dead_any_more_and_stays_stored() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.hold(entry(BEFORE, 1))
-    assert ledger.waits(entry(BEFORE, 1))
-    assert not ledger.waits(entry(BEFORE, 2))
-    assert not ledger.stored(entry(BEFORE, 1))
-    ledger.bury(entry(BEFORE, 1, "schema"))
-    assert not ledger.waits(entry(BEFORE, 1))
-    ledger.bury(entry(BEFORE, 1, "store"))
-    ledger.bury(entry(BEFORE, 2, "store"))
+    ledger.mark_waiting(entry(BEFORE, 1))
+    assert ledger.is_waiting(entry(BEFORE, 1))
+    assert not ledger.is_waiting(entry(BEFORE, 2))
+    assert not ledger.is_stored(entry(BEFORE, 1))
+    ledger.mark_dead(entry(BEFORE, 1, "schema"))
+    assert not ledger.is_waiting(entry(BEFORE, 1))
+    ledger.mark_dead(entry(BEFORE, 1, "store"))
+    ledger.mark_dead(entry(BEFORE, 2, "store"))
     assert sums(ledger, BEFORE).dropped == Counter(dead_letter_schema=1, dead_letter_store=1)
-    assert not ledger.stored(entry(BEFORE, 1))
-    assert ledger.take(entry(BEFORE, 1)) == "new"
+    assert not ledger.is_stored(entry(BEFORE, 1))
+    assert ledger.mark_stored(entry(BEFORE, 1)) == "new"
     [chunk] = ledger.chunks(BEFORE)
     assert (chunk.stored, chunk.held, chunk.dead) == (1, 0, {"store": 2})
-    ledger.hold(entry(BEFORE, 1))
-    ledger.bury(entry(BEFORE, 1, "schema"))
+    ledger.mark_waiting(entry(BEFORE, 1))
+    ledger.mark_dead(entry(BEFORE, 1, "schema"))
     assert (chunk.stored, chunk.held, chunk.dead) == (1, 0, {"store": 2})
-    assert not ledger.waits(entry(AFTER, 1))
+    assert not ledger.is_waiting(entry(AFTER, 1))
 
 
 def test_a_life_speaks_of_itself_and_of_all_before_it_even_by_silence() -> None:
     ledger = Ledger(CREATED_MS)
     for key in (EARLIER, BEFORE, AFTER):
-        ledger.take(entry(key, 1))
-        ledger.take(entry(key, 10))
+        ledger.mark_stored(entry(key, 1))
+        ledger.mark_stored(entry(key, 10))
     every = [said(key.epoch, 2, 9) for key in (EARLIER, BEFORE, AFTER)]
-    ledger.state(Statement(AFTER, Account(kind="disk", held=every), 1))
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk", held=every), 1))
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[], [], []]
-    ledger.state(Statement(BEFORE, Account(kind="disk", held=[said(BEFORE.epoch, 2, 9)]), 2))
+    ledger.apply_statement(Statement(BEFORE, Account(kind="disk", held=[said(BEFORE.epoch, 2, 9)]), 2))
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[(2, 9)], [], []]
-    ledger.state(Statement(EARLIER, Account(kind="disk", held=[said(AFTER.epoch, 5, 9)]), 2))
+    ledger.apply_statement(Statement(EARLIER, Account(kind="disk", held=[said(AFTER.epoch, 5, 9)]), 2))
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[(2, 9)], [], [(2, 4)]]
 
 
 def test_what_is_held_is_open_ended_for_the_life_that_says_it_alone() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.take(entry(BEFORE, 1))
+    ledger.mark_stored(entry(BEFORE, 1))
     account = Account(kind="disk", held=[said(BEFORE.epoch, 2, 4), said(AFTER.epoch, 2, 4)])
-    ledger.state(Statement(AFTER, account, 1))
-    assert (ledger.books[BEFORE].held, ledger.books[AFTER].held) == ([(2, 4)], [(2, 0)])
+    ledger.apply_statement(Statement(AFTER, account, 1))
+    assert (ledger.epochs[BEFORE].held, ledger.epochs[AFTER].held) == ([(2, 4)], [(2, 0)])
 
 
 def test_drops_that_are_said_no_more_are_remembered_and_those_that_grew_replace_them() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.take(entry(BEFORE, 1))
+    ledger.mark_stored(entry(BEFORE, 1))
 
     def state(*dropped: Numbers) -> list[tuple[int, int, str]]:
-        ledger.state(Statement(BEFORE, Account(kind="disk", dropped=list(dropped)), 1))
-        return ledger.books[BEFORE].dropped
+        ledger.apply_statement(Statement(BEFORE, Account(kind="disk", dropped=list(dropped)), 1))
+        return ledger.epochs[BEFORE].dropped
 
     epoch = BEFORE.epoch
     first, second = said(epoch, 2, 3, "full"), said(epoch, 5, 6, "expired")
@@ -200,61 +199,61 @@ def test_drops_that_are_said_no_more_are_remembered_and_those_that_grew_replace_
 
 def test_as_many_runs_are_taken_as_there_may_be_and_the_newest_word_goes_first() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.take(entry(BEFORE, 1))
-    many = [said(BEFORE.epoch, at, at, "full") for at in range(2, 2 * MOST_RUNS + 4, 2)]
-    assert len(many) == MOST_RUNS + 1
-    ledger.state(Statement(BEFORE, Account(kind="disk", held=many, dropped=many), 1))
-    book = ledger.books[BEFORE]
-    assert (len(book.held), len(book.dropped)) == (MOST_RUNS, MOST_RUNS)
-    assert book.dropped[-1] == (2 * MOST_RUNS, 2 * MOST_RUNS, "full")
-    ledger.state(Statement(BEFORE, Account(kind="disk", dropped=[said(BEFORE.epoch, 9000, 9000, "full")]), 1))
-    assert len(book.dropped) == MOST_RUNS
+    ledger.mark_stored(entry(BEFORE, 1))
+    many = [said(BEFORE.epoch, at, at, "full") for at in range(2, 2 * MAX_RANGES + 4, 2)]
+    assert len(many) == MAX_RANGES + 1
+    ledger.apply_statement(Statement(BEFORE, Account(kind="disk", held=many, dropped=many), 1))
+    book = ledger.epochs[BEFORE]
+    assert (len(book.held), len(book.dropped)) == (MAX_RANGES, MAX_RANGES)
+    assert book.dropped[-1] == (2 * MAX_RANGES, 2 * MAX_RANGES, "full")
+    ledger.apply_statement(Statement(BEFORE, Account(kind="disk", dropped=[said(BEFORE.epoch, 9000, 9000, "full")]), 1))
+    assert len(book.dropped) == MAX_RANGES
     assert book.dropped[:2] == [(9000, 9000, "full"), (2, 2, "full")]
 
 
 def test_a_last_number_is_never_taken_back() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.take(entry(BEFORE, 1))
+    ledger.mark_stored(entry(BEFORE, 1))
     for last, expected in ((5, 5), (3, 5), (8, 8)):
-        ledger.state(Statement(AFTER, Account(kind="disk", ended=[said(BEFORE.epoch, 1, last)]), 1))
-        assert ledger.books[BEFORE].ended == expected
+        ledger.apply_statement(Statement(AFTER, Account(kind="disk", ended=[said(BEFORE.epoch, 1, last)]), 1))
+        assert ledger.epochs[BEFORE].ended == expected
 
 
 def test_a_life_was_heard_of_at_the_latest_of_its_messages_and_is_forgotten_by_that() -> None:
     ledger = Ledger(CREATED_MS)
     for wall_ms in (500, 900, 700):
-        ledger.take(Entry(BEFORE, wall_ms, 1, wall_ms))
-    assert (ledger.books[BEFORE].born_ms, ledger.books[BEFORE].seen_ms) == (500, 900)
+        ledger.mark_stored(Entry(BEFORE, wall_ms, 1, wall_ms))
+    assert (ledger.epochs[BEFORE].born_ms, ledger.epochs[BEFORE].seen_ms) == (500, 900)
     assert ledger.forget(900) == []
     assert ledger.forget(901) == [BEFORE]
-    assert ledger.books == {}
+    assert ledger.epochs == {}
     changes = ledger.changes()
-    assert (changes.forgotten, changes.books, changes.chunks, changes.gone) == ([BEFORE], [], [], [])
-    assert ledger.take(Entry(BEFORE, 600, 1, 950)) == "new"
+    assert (changes.forgotten, changes.epochs, changes.chunks, changes.gone) == ([BEFORE], [], [], [])
+    assert ledger.mark_stored(Entry(BEFORE, 600, 1, 950)) == "new"
 
 
 def test_a_life_that_is_forgotten_takes_nothing_of_another_with_it() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.take(Entry(BEFORE, 1, 1, 100))
-    ledger.take(Entry(AFTER, 1, 1, 200))
+    ledger.mark_stored(Entry(BEFORE, 1, 1, 100))
+    ledger.mark_stored(Entry(AFTER, 1, 1, 200))
     assert ledger.forget(150) == [BEFORE]
     changes = ledger.changes()
-    assert [book.key for book in changes.books] == [AFTER]
+    assert [book.key for book in changes.epochs] == [AFTER]
     assert [key for key, _ in changes.chunks] == [AFTER]
-    assert ledger.stored(Entry(AFTER, 1, 1, 1))
-    assert not ledger.stored(Entry(BEFORE, 1, 1, 1))
+    assert ledger.is_stored(Entry(AFTER, 1, 1, 1))
+    assert not ledger.is_stored(Entry(BEFORE, 1, 1, 1))
     # Changes that could not be written are changes still, forgotten ones too.
-    ledger.unsaved(changes)
+    ledger.put_back(changes)
     again = ledger.changes()
-    assert (again.forgotten, [book.key for book in again.books]) == ([BEFORE], [AFTER])
+    assert (again.forgotten, [book.key for book in again.epochs]) == ([BEFORE], [AFTER])
     assert [chunk.number for _, chunk in again.chunks] == [0]
 
 
 def test_a_chunk_that_changed_since_is_not_overwritten_by_what_could_not_be_written() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.take(entry(BEFORE, 1))
+    ledger.mark_stored(entry(BEFORE, 1))
     changes = ledger.changes()
-    ledger.take(entry(BEFORE, 2))
-    ledger.unsaved(changes)
+    ledger.mark_stored(entry(BEFORE, 2))
+    ledger.put_back(changes)
     [(key, chunk)] = ledger.changes().chunks
     assert (key, chunk.stored) == (BEFORE, 3)

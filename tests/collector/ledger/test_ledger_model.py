@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent.run import new_epoch
-from collector.ledger.account import settle
-from collector.ledger.book import CHUNK, Entry, Key, Statement
-from collector.ledger.epoch import born_ms
+from collector.ledger.account import account_of
+from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement, born_ms
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import create, load_books, load_chunk, load_chunks, save
+from collector.ledger.tables import create, load_chunk, load_chunks, load_epochs, save
 from rackflow.documents import Account, Numbers
 
 CREATED_MS = 1_795_468_750_000
 EPOCHS = [new_epoch(ms, 1) for ms in (CREATED_MS - 50_000, CREATED_MS + 50_000, CREATED_MS + 90_000)]
-KEYS = st.sampled_from([Key("cas1", agent, epoch) for agent in ("gw-3", "gw-4") for epoch in EPOCHS])
+KEYS = st.sampled_from([EpochKey("cas1", agent, epoch) for agent in ("gw-3", "gw-4") for epoch in EPOCHS])
 SEQ = st.integers(1, 3 * CHUNK)
 RUN = st.tuples(SEQ, st.sampled_from([1, 1, 1, 7, CHUNK, CHUNK + 1, 2 * CHUNK]))
 RANGES = st.lists(
@@ -68,9 +67,9 @@ class LedgerModel(RuleBasedStateMachine):
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         create(self.db, CREATED_MS)
         self.ledger = Ledger(CREATED_MS, 1)
-        self.lives: dict[Key, Life] = {}
+        self.lives: dict[EpochKey, Life] = {}
 
-    def life(self, key: Key, seq: int) -> Life:
+    def life(self, key: EpochKey, seq: int) -> Life:
         """`seq` is 0 where it is not a message that makes the life known."""
         if key not in self.lives:
             older = any(other[:2] == key[:2] and other.epoch < key.epoch for other in self.lives)
@@ -79,36 +78,36 @@ class LedgerModel(RuleBasedStateMachine):
         life.known_from = life.known_from or seq
         return life
 
-    def entries(self, key: Key, run: tuple[int, int], dead: str = "") -> Iterable[Entry]:
+    def entries(self, key: EpochKey, run: tuple[int, int], dead: str = "") -> Iterable[Entry]:
         """With their chunks in memory."""
         found = [Entry(key, seq, seq, seq, dead) for seq in range(run[0], run[0] + run[1])]
-        for place in self.ledger.absent(found):
-            self.ledger.put(place[0], load_chunk(self.db, *place))
+        for place in self.ledger.unloaded(found):
+            self.ledger.add_chunk(place[0], load_chunk(self.db, *place))
         return found
 
     @rule(key=KEYS, run=RUN)
-    def take(self, key: Key, run: tuple[int, int]) -> None:
+    def take(self, key: EpochKey, run: tuple[int, int]) -> None:
         for entry in self.entries(key, run):
             life = self.life(key, entry.seq)
-            assert self.ledger.stored(entry) == (entry.seq in life.stored)
-            assert self.ledger.take(entry) == ("duplicate" if entry.seq in life.stored else "new")
+            assert self.ledger.is_stored(entry) == (entry.seq in life.stored)
+            assert self.ledger.mark_stored(entry) == ("duplicate" if entry.seq in life.stored else "new")
             life.duplicates += entry.seq in life.stored
             life.stored.add(entry.seq)
             life.held.discard(entry.seq)
             life.dead.pop(entry.seq, None)
 
     @rule(key=KEYS, run=RUN)
-    def hold(self, key: Key, run: tuple[int, int]) -> None:
+    def hold(self, key: EpochKey, run: tuple[int, int]) -> None:
         for entry in self.entries(key, run):
             life = self.life(key, entry.seq)
-            self.ledger.hold(entry)
+            self.ledger.mark_waiting(entry)
             life.held |= {entry.seq} - life.stored
 
     @rule(key=KEYS, run=RUN, why=st.sampled_from(["schema", "store"]))
-    def bury(self, key: Key, run: tuple[int, int], why: str) -> None:
+    def bury(self, key: EpochKey, run: tuple[int, int], why: str) -> None:
         for entry in self.entries(key, run, why):
             life = self.life(key, entry.seq)
-            self.ledger.bury(entry)
+            self.ledger.mark_dead(entry)
             if entry.seq not in life.stored:
                 life.held.discard(entry.seq)
                 life.dead.setdefault(entry.seq, set()).add(why)
@@ -116,7 +115,7 @@ class LedgerModel(RuleBasedStateMachine):
     @rule(key=KEYS, held=RANGES, dropped=RANGES, ended=RANGES)
     def state(
         self,
-        key: Key,
+        key: EpochKey,
         held: list[tuple[str, int, int, str]],
         dropped: list[tuple[str, int, int, str]],
         ended: list[tuple[str, int, int, str]],
@@ -125,7 +124,9 @@ class LedgerModel(RuleBasedStateMachine):
             [Numbers(epoch=epoch, first=first, last=first + more, reason=why) for epoch, first, more, why in one]
             for one in (held, dropped, ended)
         ]
-        self.ledger.state(Statement(key, Account(kind="disk", held=said[0], dropped=said[1], ended=said[2]), 1))
+        self.ledger.apply_statement(
+            Statement(key, Account(kind="disk", held=said[0], dropped=said[1], ended=said[2]), 1)
+        )
         self.life(key, 0)
         order = list(self.lives)
         for other, life in self.lives.items():
@@ -146,19 +147,19 @@ class LedgerModel(RuleBasedStateMachine):
             save(self.db, changes)
             self.ledger.trim()
         else:
-            self.ledger.unsaved(changes)
+            self.ledger.put_back(changes)
 
     @rule()
     def restart(self) -> None:
         self.commit(works=True)
         self.ledger = Ledger(CREATED_MS, 1)
-        for book in load_books(self.db):
+        for book in load_epochs(self.db):
             self.ledger.restore(book)
-        assert list(self.ledger.books) == list(self.lives)
+        assert list(self.ledger.epochs) == list(self.lives)
 
     @rule(before=SEQ)
     def forget(self, before: int) -> None:
-        gone = {key for key, book in self.ledger.books.items() if book.seen_ms < before}
+        gone = {key for key, book in self.ledger.epochs.items() if book.seen_ms < before}
         assert set(self.ledger.forget(before)) == gone
         for key in gone:
             del self.lives[key]
@@ -168,12 +169,12 @@ class LedgerModel(RuleBasedStateMachine):
         if not hasattr(self, "db"):
             return
         self.commit(works=True)
-        for book in load_books(self.db):
-            found = settle(book, load_chunks(self.db, book.key))
+        for book in load_epochs(self.db):
+            found = account_of(book, load_chunks(self.db, book.key))
             missing = {seq for run in found.missing for seq in range(run.first, run.last + 1)}
             said = found.produced, found.stored, found.duplicates, found.in_flight, found.dropped, missing
             assert said == self.lives[book.key].sums(), book.key
-        assert {book.key for book in load_books(self.db)} == self.lives.keys()
+        assert {book.key for book in load_epochs(self.db)} == self.lives.keys()
 
     def teardown(self) -> None:
         if hasattr(self, "db"):

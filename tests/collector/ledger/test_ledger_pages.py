@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.run import new_epoch
-from collector.ledger.account import settle
-from collector.ledger.book import CHUNK, Book, Chunk, Entry, Key, Statement
+from collector.ledger.account import account_of
 from collector.ledger.cli import accounts, as_json, as_table, since_ms
+from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, EpochRecord, Statement
 from collector.ledger.file import LedgerFile
 from collector.ledger.tables import Page, decode_page, encode_page, read_page
 from collector.ledger.watch import LedgerWatch
@@ -19,14 +19,14 @@ from tests.collector.running import ledger_locked, until
 
 WALL_S = 1_795_468_800.0
 WALL_MS = int(WALL_S * 1000)
-KEY = Key("cas1", "gw-3", "01JD5Z")
+KEY = EpochKey("cas1", "gw-3", "01JD5Z")
 
 
 def opened(folder: Path, wall_s: float = WALL_S, name: str = "ledger.db") -> LedgerFile:
     return LedgerFile(folder / name, 400, lambda: wall_s)
 
 
-def entry(seq: int, key: Key = KEY, dead: str = "") -> Entry:
+def entry(seq: int, key: EpochKey = KEY, dead: str = "") -> Entry:
     return Entry(key, seq, WALL_MS + seq, WALL_MS + seq, dead)
 
 
@@ -38,21 +38,21 @@ async def test_all_that_is_known_of_a_life_is_there_after_a_restart(tmp_path: Pa
         dropped=[Numbers(epoch=KEY.epoch, first=7, last=8, reason="full")],
         ended=[Numbers(epoch=KEY.epoch, first=1, last=9999)],
     )
-    assert await ledger.enter([entry(seq) for seq in (5, 5, 6, *range(CHUNK + 1, 2 * CHUNK + 1))])
-    assert await ledger.enter([entry(10, dead="schema"), Statement(KEY, account, WALL_MS + 1)])
-    assert await ledger.hold([entry(11)])
-    [before] = ledger.ledger.books.values()
+    assert await ledger.record([entry(seq) for seq in (5, 5, 6, *range(CHUNK + 1, 2 * CHUNK + 1))])
+    assert await ledger.record([entry(10, dead="schema"), Statement(KEY, account, WALL_MS + 1)])
+    assert await ledger.record_waiting([entry(11)])
+    [before] = ledger.ledger.epochs.values()
     ledger.close()
     ledger = opened(tmp_path)
-    [after] = ledger.ledger.books.values()
+    [after] = ledger.ledger.epochs.values()
     assert (after.key, after.known_from, after.duplicates, after.ended) == (KEY, 5, 1, 9999)
-    assert (after.born_ms, after.seen_ms, after.place) == (before.born_ms, before.seen_ms, before.place)
+    assert (after.born_ms, after.seen_ms, after.order) == (before.born_ms, before.seen_ms, before.order)
     assert (after.held, after.dropped) == ([(9000, 0)], [(7, 8, "full")])
     assert [(chunk.number, chunk.span) for chunk in after.full] == [(1, 1)]
-    assert await ledger.fresh([entry(seq) for seq in (5, 7, 10, 11, CHUNK + 1, CHUNK + 1)]) == [
+    assert await ledger.are_new([entry(seq) for seq in (5, 7, 10, 11, CHUNK + 1, CHUNK + 1)]) == [
         *(False, True, True, True, False, False)
     ]
-    assert ledger.ledger.waits(entry(11))
+    assert ledger.ledger.is_waiting(entry(11))
     ledger.close()
 
 
@@ -60,7 +60,7 @@ async def test_a_message_twice_in_one_question_is_fresh_once(tmp_path: Path) -> 
     ledger = opened(tmp_path)
     other = KEY._replace(agent="gw-4")
     asked = [entry(1), entry(1), entry(1, other), entry(2)]
-    assert await ledger.fresh(asked) == [True, False, True, True]
+    assert await ledger.are_new(asked) == [True, False, True, True]
     ledger.close()
 
 
@@ -69,29 +69,29 @@ async def test_the_ledgers_own_age_is_that_of_its_first_start(tmp_path: Path) ->
     opened(tmp_path).close()
     ledger = opened(tmp_path, WALL_S + 5000)
     first, older, younger = (KEY._replace(epoch=new_epoch(WALL_MS + more, 1)) for more in (-2000, -1000, 1000))
-    assert await ledger.enter([entry(1, first), entry(4, older), entry(4, younger)])
+    assert await ledger.record([entry(1, first), entry(4, older), entry(4, younger)])
     ledger.close()
     page = read_page(tmp_path / "ledger.db")
     assert page.created_ms == WALL_MS
-    assert [settle(*pair).missing_messages for pair in page.books] == [0, 0, 3]
+    assert [account_of(*pair).missing_messages for pair in page.epochs] == [0, 0, 3]
 
 
 async def test_while_the_commit_is_held_up_entering_waits_and_then_it_is_on_disk(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    assert await ledger.enter([entry(1)])
+    assert await ledger.record([entry(1)])
     with ledger_locked(ledger.path):
-        entering = asyncio.create_task(ledger.enter([entry(2)]), name="entering")
-        holding = asyncio.create_task(ledger.hold([entry(CHUNK + 1)]), name="holding")
+        entering = asyncio.create_task(ledger.record([entry(2)]), name="entering")
+        holding = asyncio.create_task(ledger.record_waiting([entry(CHUNK + 1)]), name="holding")
         await until(lambda: ledger.failures["write"] > 0, "it was tried")
         assert not entering.done()
         assert not holding.done()
-        [pair] = read_page(ledger.path).books
-        assert settle(*pair).stored == 1
+        [pair] = read_page(ledger.path).epochs
+        assert account_of(*pair).stored == 1
     assert await entering
     assert await holding
     assert ledger.fault is None
-    [pair] = read_page(ledger.path).books
-    sums = settle(*pair)
+    [pair] = read_page(ledger.path).epochs
+    sums = account_of(*pair)
     assert (sums.stored, sums.in_flight, sums.duplicates, sums.missing_messages) == (2, 1, 0, CHUNK - 2)
     ledger.close()
 
@@ -100,9 +100,9 @@ async def test_who_is_stopped_is_told_that_it_is_not_on_disk(tmp_path: Path) -> 
     ledger = opened(tmp_path)
     with ledger_locked(ledger.path):
         ledger.stop()
-        assert not await ledger.enter([entry(1)])
-        assert not await ledger.hold([entry(2)])
-    assert read_page(ledger.path).books == []
+        assert not await ledger.record([entry(1)])
+        assert not await ledger.record_waiting([entry(2)])
+    assert read_page(ledger.path).epochs == []
     ledger.close()
 
 
@@ -111,8 +111,8 @@ async def test_pages_of_two_collectors_that_share_the_messages_are_complete_toge
     pages = []
     for at, name in enumerate(("a.db", "b.db")):
         ledger = opened(tmp_path, name=name)
-        assert await ledger.enter([entry(seq) for seq in range(1 + at, 2 * CHUNK + 1, 2)])
-        assert await ledger.enter([entry(9)])
+        assert await ledger.record([entry(seq) for seq in range(1 + at, 2 * CHUNK + 1, 2)])
+        assert await ledger.record([entry(9)])
         ledger.close()
         pages.append(decode_page(encode_page(read_page(tmp_path / name))))
     alone = accounts(pages[:1])
@@ -124,13 +124,13 @@ async def test_pages_of_two_collectors_that_share_the_messages_are_complete_toge
     assert accounts(pages)[0].known_from == 2
 
 
-def page(name: str, *books: tuple[Book, list[Chunk]]) -> Page:
+def page(name: str, *books: tuple[EpochRecord, list[Chunk]]) -> Page:
     return Page(name, 1, list(books))
 
 
-def book_of(agent: str, seen_ms: int, ended: int = 10) -> tuple[Book, list[Chunk]]:
+def book_of(agent: str, seen_ms: int, ended: int = 10) -> tuple[EpochRecord, list[Chunk]]:
     times = WALL_MS, WALL_MS + 5000
-    return Book(KEY._replace(agent=agent), 1, 1, seen_ms, ended=ended), [Chunk(0, *times, stored=0b100111)]
+    return EpochRecord(KEY._replace(agent=agent), 1, 1, seen_ms, ended=ended), [Chunk(0, *times, stored=0b100111)]
 
 
 def test_what_was_heard_of_since_is_told_and_what_is_missing_since() -> None:
@@ -147,12 +147,12 @@ def test_a_moment_is_a_time_ago_or_a_date() -> None:
     assert since_ms("2h", WALL_MS) == WALL_MS - 7_200_000
     assert [since_ms(f"1{unit}", WALL_MS) for unit in "mdw"] == [WALL_MS - each * 60_000 for each in (1, 1440, 10_080)]
     assert since_ms("2026-01-31T12:00", 0) == since_ms("2026-01-31T13:00+01:00", 0) == 1_769_860_800_000
-    with pytest.raises(ConfigError, match=r"--since: 'soon' is neither like 2h nor"):
+    with pytest.raises(ConfigError, match=r"--since: 'soon' is neither a time span like 2h nor"):
         since_ms("soon", 0)
 
 
 def test_the_table_tells_each_life_and_the_whole() -> None:
-    found = accounts([page("x", book_of("a", 5), (Book(KEY, 1, 1, 1), [Chunk(0, 1, 1, 0b11)]))])
+    found = accounts([page("x", book_of("a", 5), (EpochRecord(KEY, 1, 1, 1), [Chunk(0, 1, 1, 0b11)]))])
     text = as_table(found).splitlines()
     assert text[1].split() == ["cas1/a", "01JD5Z", "10", "4", "0", "0", "0", "6"]
     assert text[2] == "    missing 4-5, from 2026-11-23T21:20:00+00:00 to 2026-11-23T21:20:05+00:00"
@@ -166,11 +166,11 @@ async def test_the_watch_adds_up_the_lives_of_each_agent_and_forgets_who_is_gone
     watch = LedgerWatch(ledger)
     later, other = KEY._replace(epoch="01JD6A"), KEY._replace(agent="gw-4")
     dropped = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=2, last=3, reason="full")])
-    assert await ledger.enter([entry(1), entry(1), entry(5), Statement(KEY, dropped, WALL_MS)])
-    assert await ledger.enter([entry(7, other), entry(9, other)])
+    assert await ledger.record([entry(1), entry(1), entry(5), Statement(KEY, dropped, WALL_MS)])
+    assert await ledger.record([entry(7, other), entry(9, other)])
     await watch.update()
-    assert await ledger.enter([entry(1, later), entry(4, later, dead="schema")])
-    assert await ledger.hold([entry(3, later)])
+    assert await ledger.record([entry(1, later), entry(4, later, dead="schema")])
+    assert await ledger.record_waiting([entry(3, later)])
     await watch.update()
     mine = watch.accounts()["cas1", "gw-3"]
     assert (mine.produced, mine.stored, mine.duplicates, mine.in_flight, mine.missing) == (9, 3, 1, 1, 2)
@@ -188,5 +188,5 @@ def test_what_is_no_ledger_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database" * 500)
     with pytest.raises(RackflowError, match=r"ledger\.db: the ledger is damaged"):
         read_page(tmp_path / "ledger.db")
-    with pytest.raises(RackflowError, match="there is no ledger; a collector writes it"):
+    with pytest.raises(RackflowError, match="there is no ledger; a collector creates it"):
         read_page(tmp_path / "none.db")

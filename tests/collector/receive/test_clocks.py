@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from collector.latest.state import AgentState
-from collector.receive.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, MOST_PLACES, Places, can_be
-from collector.receive.clones import MOST_AGENTS, REMEMBERED_S, Clones
+from collector.receive.clocks import AHEAD_MS, DAY_MS, DRIFT_MS, EARLIEST_MS, MAX_DEVICES, ReceiptTimes, is_plausible
+from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
 from tests.collector.documents import batch, now_ms, status
 from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
 from tests.collector.stored import influx_store, points
@@ -33,16 +33,16 @@ WALL_MS = 1_795_468_800_000
     ],
 )
 def test_times_that_cannot_be_are_told_from_those_that_can(time_ms: int, believed: bool) -> None:  # noqa: FBT001 - the answer
-    assert can_be(time_ms, WALL_MS, oldest_days=30) is believed
+    assert is_plausible(time_ms, WALL_MS, oldest_days=30) is believed
 
 
 def test_a_collector_whose_own_clock_is_not_set_believes_every_time_but_those_before_2020() -> None:
-    assert not can_be(EARLIEST_MS - 1, 1000, oldest_days=30)
-    assert can_be(WALL_MS, 1000, oldest_days=30)
+    assert not is_plausible(EARLIEST_MS - 1, 1000, oldest_days=30)
+    assert is_plausible(WALL_MS, 1000, oldest_days=30)
 
 
 def test_no_two_messages_of_a_device_get_one_time() -> None:
-    places = Places()
+    places = ReceiptTimes()
     assert [places.next("one", WALL_MS) for _ in range(3)] == [WALL_MS, WALL_MS + 1, WALL_MS + 2]
     assert places.next("other", WALL_MS) == WALL_MS
     assert places.next("one", WALL_MS + 1) == WALL_MS + 3
@@ -67,27 +67,27 @@ def test_at_the_beginning_of_2020_clocks_begin_to_count(
     wall_ms: int,
     believed: bool,  # noqa: FBT001 - the answer
 ) -> None:
-    assert can_be(time_ms, wall_ms, oldest_days=30) is believed
+    assert is_plausible(time_ms, wall_ms, oldest_days=30) is believed
 
 
 def test_a_clock_set_back_by_less_than_a_minute_goes_on_from_the_last_time() -> None:
-    places = Places()
+    places = ReceiptTimes()
     assert places.next("one", WALL_MS) == WALL_MS
     assert places.next("one", WALL_MS - DRIFT_MS + 1) == WALL_MS + 1
     assert places.next("one", WALL_MS + 1 - DRIFT_MS) == WALL_MS + 1 - DRIFT_MS
 
 
 def test_places_of_devices_that_somebody_makes_up_do_not_add_up() -> None:
-    places = Places()
-    for device in range(MOST_PLACES):
+    places = ReceiptTimes()
+    for device in range(MAX_DEVICES):
         assert places.next(device, WALL_MS) == WALL_MS
-    assert places.next(MOST_PLACES - 1, WALL_MS) == WALL_MS + 1
-    assert places.next(MOST_PLACES - 1, WALL_MS) == WALL_MS + 2
+    assert places.next(MAX_DEVICES - 1, WALL_MS) == WALL_MS + 1
+    assert places.next(MAX_DEVICES - 1, WALL_MS) == WALL_MS + 2
     assert places.next(0, WALL_MS) == WALL_MS  # it was let go
 
 
 async def test_statuses_that_the_broker_sends_again_are_no_second_process(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    """An agent was restarted, and the broker too, before its two hellos were acknowledged."""
+    """An agent was restarted, and the broker too, before its two recent were acknowledged."""
     config = config_for(mosquitto.port, tmp_path)
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
@@ -192,7 +192,7 @@ def test_backlog_beside_what_is_live_stays_late() -> None:
 
 
 def hello(clones: Clones, epoch: str, now: float, hostname: str = "gw") -> bool:
-    clones.hear(msgspec.structs.replace(status(epoch=epoch), hostname=hostname), now)
+    clones.update(msgspec.structs.replace(status(epoch=epoch), hostname=hostname), now)
     return ("cas1", "gw-3") in clones.current(now)
 
 
@@ -231,15 +231,15 @@ def test_restarts_reconnects_and_wills_are_no_second_process() -> None:
     clones = Clones()
     for at, epoch in enumerate(["A", "A", "B", "B", "C", "D", "E", "F"]):
         assert not hello(clones, epoch, float(at))
-        clones.hear(status(epoch="A", online=False), float(at))
+        clones.update(status(epoch="A", online=False), float(at))
     assert clones.known() == {("cas1", "gw-3")}
 
 
 def test_names_that_somebody_makes_up_do_not_add_up() -> None:
     """Those heard of longest ago are let go."""
     clones = Clones()
-    for number in range(MOST_AGENTS + 10):
-        clones.hear(msgspec.structs.replace(status(), agent=f"gw-{number}"), 1.0)
-    assert len(clones.known()) == MOST_AGENTS
+    for number in range(MAX_AGENTS + 10):
+        clones.update(msgspec.structs.replace(status(), agent=f"gw-{number}"), 1.0)
+    assert len(clones.known()) == MAX_AGENTS
     assert ("cas1", "gw-9") not in clones.known()
     assert ("cas1", "gw-10") in clones.known()

@@ -21,103 +21,103 @@ def sums(counts: Counts, who: PolledDevice = PDU) -> list[float]:
 
 
 def test_all_that_is_expected_comes() -> None:
-    attendance = PollCounts()
-    attendance.count(poll(at) for at in range(0, 7200, 10))
-    attendance.expect(START_S + 7200, {})
-    counts = attendance.take()
+    poll_counts = PollCounts()
+    poll_counts.count(poll(at) for at in range(0, 7200, 10))
+    poll_counts.expect(START_S + 7200, {})
+    counts = poll_counts.take()
     assert [counts[500_000 + at][PDU] for at in (0, 1)] == [[360.0, 360.0, 0.0]] * 2
-    assert attendance.take() == {}
+    assert poll_counts.take() == {}
 
 
 def test_an_outage_is_expected_and_not_there_until_its_backlog_comes() -> None:
-    attendance = PollCounts()
-    attendance.count(poll(at) for at in range(0, 1200, 10))
-    attendance.expect(START_S + 7200, {})
-    assert sums(attendance.take()) == pytest.approx([720, 120, 0])
-    attendance.count(poll(at) for at in range(1200, 7200, 10))  # late, in the hours of their own time
-    counts = attendance.take()
+    poll_counts = PollCounts()
+    poll_counts.count(poll(at) for at in range(0, 1200, 10))
+    poll_counts.expect(START_S + 7200, {})
+    assert sums(poll_counts.take()) == pytest.approx([720, 120, 0])
+    poll_counts.count(poll(at) for at in range(1200, 7200, 10))  # late, in the hours of their own time
+    counts = poll_counts.take()
     assert [counts[500_000 + at][PDU][1] for at in (0, 1)] == [240, 360]
 
 
 def test_a_backlog_from_before_the_first_poll_was_expected_too() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(3600)])
-    attendance.count([poll(1800)])
-    attendance.expect(START_S + 3600, {})
-    assert sums(attendance.take()) == pytest.approx([180, 2, 0])
+    poll_counts = PollCounts()
+    poll_counts.count([poll(3600)])
+    poll_counts.count([poll(1800)])
+    poll_counts.expect(START_S + 3600, {})
+    assert sums(poll_counts.take()) == pytest.approx([180, 2, 0])
 
 
 def test_a_device_that_is_dead_is_asked_less_often_than_expected() -> None:
-    attendance = PollCounts()
+    poll_counts = PollCounts()
     classes = (("fast", 5.0), ("normal", 10.0))
-    attendance.count(poll(0, name=name, interval_s=interval_s) for name, interval_s in classes)
-    attendance.count([poll(5, up=False, interval_s=5.0, name="fast")])
-    attendance.count(poll(at, up=False, interval_s=60.0, name="fast") for at in range(10, 3600, 60))
-    attendance.expect(START_S + 3610, {})
-    expected, answered, unanswered = sums(attendance.take())
+    poll_counts.count(poll(0, name=name, interval_s=interval_s) for name, interval_s in classes)
+    poll_counts.count([poll(5, up=False, interval_s=5.0, name="fast")])
+    poll_counts.count(poll(at, up=False, interval_s=60.0, name="fast") for at in range(10, 3600, 60))
+    poll_counts.expect(START_S + 3610, {})
+    expected, answered, unanswered = sums(poll_counts.take())
     assert expected == pytest.approx(3610 * 0.3)
     assert answered == 2
     assert unanswered == pytest.approx(1 + 60 * 60 * 0.3)
 
 
 def test_a_device_that_never_answered_is_expected_as_often_as_it_was_asked_at_first() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0, up=False), *(poll(at, up=False, interval_s=60.0) for at in range(30, 3600, 60))])
-    attendance.expect(START_S + 3600, {})
-    assert sums(attendance.take())[:2] == pytest.approx([360, 0])
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0, up=False), *(poll(at, up=False, interval_s=60.0) for at in range(30, 3600, 60))])
+    poll_counts.expect(START_S + 3600, {})
+    assert sums(poll_counts.take())[:2] == pytest.approx([360, 0])
 
 
 def test_what_an_agent_says_of_its_intervals_counts() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0), poll(0, name="fast", interval_s=5.0)])
-    attendance.learn(PDU, {"normal": 20.0})
-    attendance.learn(PolledDevice("s", "gw", "other"), {"normal": 20.0})
-    attendance.expect(START_S + 3600, {})
-    assert sums(attendance.take())[0] == pytest.approx(180)
-    assert set(attendance.enrolled) == {PDU}
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), poll(0, name="fast", interval_s=5.0)])
+    poll_counts.set_intervals(PDU, {"normal": 20.0})
+    poll_counts.set_intervals(PolledDevice("s", "gw", "other"), {"normal": 20.0})
+    poll_counts.expect(START_S + 3600, {})
+    assert sums(poll_counts.take())[0] == pytest.approx(180)
+    assert set(poll_counts.enrolled) == {PDU}
 
 
 def test_a_device_that_is_no_longer_configured_is_not_expected() -> None:
-    attendance = PollCounts()
+    poll_counts = PollCounts()
     agent = PolledDevice("s", "gw", "gw")
-    attendance.count([poll(0), poll(0, who=agent)])
-    attendance.expect(START_S + 60, {("s", "gw"): frozenset({"pdu-1"})})
-    assert set(attendance.enrolled) == {PDU, agent}
-    attendance.expect(START_S + 120, {("s", "gw"): frozenset({"pdu-2"}), ("s", "other"): frozenset()})
-    attendance.expect(START_S + 3600, {})
-    counts = attendance.take()
+    poll_counts.count([poll(0), poll(0, who=agent)])
+    poll_counts.expect(START_S + 60, {("s", "gw"): frozenset({"pdu-1"})})
+    assert set(poll_counts.enrolled) == {PDU, agent}
+    poll_counts.expect(START_S + 120, {("s", "gw"): frozenset({"pdu-2"}), ("s", "other"): frozenset()})
+    poll_counts.expect(START_S + 3600, {})
+    counts = poll_counts.take()
     assert sums(counts)[0] == pytest.approx(12)
     assert sums(counts, agent)[0] == pytest.approx(360)
 
 
 def test_what_is_silent_for_a_month_is_let_go() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0)])
-    attendance.expect(START_S + LONGEST_SILENCE_S, {})
-    assert PDU in attendance.enrolled
-    attendance.expect(START_S + LONGEST_SILENCE_S + 1, {})
-    assert not attendance.enrolled
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0)])
+    poll_counts.expect(START_S + LONGEST_SILENCE_S, {})
+    assert PDU in poll_counts.enrolled
+    poll_counts.expect(START_S + LONGEST_SILENCE_S + 1, {})
+    assert not poll_counts.enrolled
 
 
 def test_a_restart_is_expected_through() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0)])
-    attendance.expect(START_S + 600, {})
-    later = PollCounts(attendance.enrolled)
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0)])
+    poll_counts.expect(START_S + 600, {})
+    later = PollCounts(poll_counts.enrolled)
     later.expect(START_S + 3600, {})
-    assert sums(attendance.take())[0] + sums(later.take())[0] == pytest.approx(360)
+    assert sums(poll_counts.take())[0] + sums(later.take())[0] == pytest.approx(360)
 
 
 @given(st.lists(st.floats(0, 40_000), min_size=1, max_size=30), st.sets(st.floats(0, 50_000), max_size=5))
 def test_expected_is_the_time_since_the_first_poll_whatever_the_order(times: list[float], asked: set[float]) -> None:
-    attendance = PollCounts()
+    poll_counts = PollCounts()
     for at in sorted(asked):
-        attendance.expect(START_S + at, {})
-    attendance.count(poll(at) for at in times)
-    attendance.expect(START_S + 60_000, {})
-    counts = attendance.take()
+        poll_counts.expect(START_S + at, {})
+    poll_counts.count(poll(at) for at in times)
+    poll_counts.expect(START_S + 60_000, {})
+    counts = poll_counts.take()
     expected, answered, _ = sums(counts)
     assert expected == pytest.approx((60_000 - min(times)) / 10)
     assert answered == len(times)
-    attendance.give_back(counts)
-    assert attendance.take() == counts
+    poll_counts.give_back(counts)
+    assert poll_counts.take() == counts

@@ -17,15 +17,15 @@ def poll(
 
 def known(*polls: Polled) -> ExpectedDevice:
     """What is known of the device after these polls."""
-    attendance = PollCounts()
-    attendance.count(polls)
-    return attendance.enrolled[PDU]
+    poll_counts = PollCounts()
+    poll_counts.count(polls)
+    return poll_counts.enrolled[PDU]
 
 
-def row(attendance: PollCounts) -> list[float]:
+def row(poll_counts: PollCounts) -> list[float]:
     """Expected, answered, unanswered over all hours."""
     found = [0.0, 0.0, 0.0]
-    for rows in attendance.counts.values():
+    for rows in poll_counts.counts.values():
         add(found, rows[PDU])
     return found
 
@@ -72,23 +72,23 @@ def test_the_class_is_the_latest_and_the_last_poll_is_that_of_the_latest_time() 
     ("before_s", "is_expected"), [(MONTH_S - 1, True), (MONTH_S, False), (MONTH_S + 1, False), (0.0, False)]
 )
 def test_a_backlog_of_less_than_a_month_was_expected_too(before_s: float, is_expected: bool) -> None:  # noqa: FBT001 - a case
-    attendance = PollCounts()
-    attendance.count([poll(0, 100.0), poll(-before_s, 100.0)])
-    assert row(attendance) == pytest.approx([before_s / 100 if is_expected else 0.0, 2, 0])
-    assert attendance.enrolled[PDU].since_s == START_S - (before_s if is_expected else 0.0)
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0, 100.0), poll(-before_s, 100.0)])
+    assert row(poll_counts) == pytest.approx([before_s / 100 if is_expected else 0.0, 2, 0])
+    assert poll_counts.enrolled[PDU].since_s == START_S - (before_s if is_expected else 0.0)
 
 
 def test_a_backlog_is_expected_once_however_it_comes() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0), poll(-100), poll(-50), poll(-100)])
-    assert row(attendance) == pytest.approx([10, 4, 0])
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), poll(-100), poll(-50), poll(-100)])
+    assert row(poll_counts) == pytest.approx([10, 4, 0])
 
 
 def test_a_late_poll_is_counted_in_its_own_hour() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(3600), poll(3599.9), poll(7199, up=False)])
-    assert attendance.counts[500_000][PDU] == pytest.approx([0.01, 1, 0])
-    assert attendance.counts[500_001][PDU] == [0, 1, 1]
+    poll_counts = PollCounts()
+    poll_counts.count([poll(3600), poll(3599.9), poll(7199, up=False)])
+    assert poll_counts.counts[500_000][PDU] == pytest.approx([0.01, 1, 0])
+    assert poll_counts.counts[500_001][PDU] == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -103,69 +103,69 @@ def test_a_late_poll_is_counted_in_its_own_hour() -> None:
 def test_a_poll_that_was_not_answered_stands_for_those_of_its_pause(
     polls: tuple[Polled, ...], unanswered: float
 ) -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0), *polls])
-    assert row(attendance) == pytest.approx([0, 1, unanswered])
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), *polls])
+    assert row(poll_counts) == pytest.approx([0, 1, unanswered])
 
 
 def test_what_an_agent_says_of_its_intervals_takes_the_place_of_what_was_seen() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0), poll(0, name="fast")])
-    attendance.learn(PDU, {})
-    assert attendance.enrolled[PDU].intervals == {"normal": 10.0, "fast": 10.0}
-    attendance.learn(PDU, {"slow": 300.0})
-    assert (attendance.enrolled[PDU].intervals, attendance.enrolled[PDU].sure) == ({"slow": 300.0}, {"slow"})
-    attendance.count([poll(10, 60, up=False, name="slow")])
-    assert attendance.enrolled[PDU].intervals == {"slow": 300.0}  # said by the agent: no poll changes it downwards
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), poll(0, name="fast")])
+    poll_counts.set_intervals(PDU, {})
+    assert poll_counts.enrolled[PDU].intervals == {"normal": 10.0, "fast": 10.0}
+    poll_counts.set_intervals(PDU, {"slow": 300.0})
+    assert (poll_counts.enrolled[PDU].intervals, poll_counts.enrolled[PDU].sure) == ({"slow": 300.0}, {"slow"})
+    poll_counts.count([poll(10, 60, up=False, name="slow")])
+    assert poll_counts.enrolled[PDU].intervals == {"slow": 300.0}  # said by the agent: no poll changes it downwards
 
 
 def test_what_was_expected_is_shared_out_by_the_hour_and_never_twice() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(1800, 10)])
-    attendance.expect(START_S + 9000, {})
-    attendance.expect(START_S + 9000, {})
-    attendance.expect(START_S + 8000, {})  # a clock that was set back
-    assert {hour: rows[PDU][0] for hour, rows in attendance.counts.items()} == pytest.approx(
+    poll_counts = PollCounts()
+    poll_counts.count([poll(1800, 10)])
+    poll_counts.expect(START_S + 9000, {})
+    poll_counts.expect(START_S + 9000, {})
+    poll_counts.expect(START_S + 8000, {})  # a clock that was set back
+    assert {hour: rows[PDU][0] for hour, rows in poll_counts.counts.items()} == pytest.approx(
         {500_000: 180, 500_001: 360, 500_002: 180}
     )
-    assert attendance.enrolled[PDU].until_s == START_S + 9000
-    attendance.expect(START_S + 9010, {})
-    assert row(attendance)[0] == pytest.approx(721)
+    assert poll_counts.enrolled[PDU].until_s == START_S + 9000
+    poll_counts.expect(START_S + 9010, {})
+    assert row(poll_counts)[0] == pytest.approx(721)
 
 
 def test_a_device_goes_when_its_own_agent_names_it_no_more_and_counts_until_then() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0)])
-    attendance.expect(START_S + 100, {("s", "other"): frozenset(), ("other", "gw"): frozenset()})
-    assert PDU in attendance.enrolled
-    attendance.expect(START_S + 200, {("s", "gw"): frozenset({"pdu-2"})})
-    assert PDU not in attendance.enrolled
-    assert row(attendance)[0] == pytest.approx(20)
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0)])
+    poll_counts.expect(START_S + 100, {("s", "other"): frozenset(), ("other", "gw"): frozenset()})
+    assert PDU in poll_counts.enrolled
+    poll_counts.expect(START_S + 200, {("s", "gw"): frozenset({"pdu-2"})})
+    assert PDU not in poll_counts.enrolled
+    assert row(poll_counts)[0] == pytest.approx(20)
 
 
 def test_silence_is_counted_from_the_last_poll() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0), poll(1000), poll(500)])
-    attendance.expect(START_S + 1000 + MONTH_S, {})
-    assert PDU in attendance.enrolled
-    attendance.expect(START_S + 1000.5 + MONTH_S, {})
-    assert attendance.enrolled == {}
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), poll(1000), poll(500)])
+    poll_counts.expect(START_S + 1000 + MONTH_S, {})
+    assert PDU in poll_counts.enrolled
+    poll_counts.expect(START_S + 1000.5 + MONTH_S, {})
+    assert poll_counts.enrolled == {}
 
 
 def test_counts_that_could_not_be_kept_are_added_to_those_that_came_since() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0), poll(10, up=False)])
-    counts = attendance.take()
-    assert attendance.counts == {}
-    attendance.count([poll(20), poll(3600)])
-    attendance.give_back(counts)
-    assert attendance.take() == {500_000: {PDU: [0, 2, 1]}, 500_001: {PDU: [0, 1, 0]}}
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), poll(10, up=False)])
+    counts = poll_counts.take()
+    assert poll_counts.counts == {}
+    poll_counts.count([poll(20), poll(3600)])
+    poll_counts.give_back(counts)
+    assert poll_counts.take() == {500_000: {PDU: [0, 2, 1]}, 500_001: {PDU: [0, 1, 0]}}
 
 
 def test_a_restart_takes_over_who_is_expected_and_leaves_the_file_alone() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0)])
-    kept = attendance.enrolled
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0)])
+    kept = poll_counts.enrolled
     later = PollCounts(kept)
     later.expect(START_S + 2 * MONTH_S, {})
     assert later.enrolled == {}
@@ -173,8 +173,8 @@ def test_a_restart_takes_over_who_is_expected_and_leaves_the_file_alone() -> Non
 
 
 def test_of_a_device_with_two_classes_a_poll_at_its_usual_interval_stands_for_itself() -> None:
-    attendance = PollCounts()
-    attendance.count([poll(0), poll(0, 2.0, name="fast"), poll(10, up=False)])
-    assert row(attendance) == pytest.approx([0, 2, 1])
-    attendance.count([poll(20, 60, up=False)])  # in a pause it is asked in no class at all
-    assert row(attendance) == pytest.approx([0, 2, 1 + 60 * 0.6])
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), poll(0, 2.0, name="fast"), poll(10, up=False)])
+    assert row(poll_counts) == pytest.approx([0, 2, 1])
+    poll_counts.count([poll(20, 60, up=False)])  # in a pause it is asked in no class at all
+    assert row(poll_counts) == pytest.approx([0, 2, 1 + 60 * 0.6])

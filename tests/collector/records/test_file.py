@@ -33,10 +33,10 @@ HOUR = Hour({"facility:m": 1.5e8}, {"facility:m": 3599.5}, {"facility:m": 12.25}
 
 
 def snapshot(hours: dict[int, Hour] | None = None, answered: int = 0) -> Snapshot:
-    attendance = PollCounts()
-    attendance.count(Polled(PDU, "pdu", "fast", 5.0, NOW_S + at, up=True) for at in range(answered))
+    poll_counts = PollCounts()
+    poll_counts.count(Polled(PDU, "pdu", "fast", 5.0, NOW_S + at, up=True) for at in range(answered))
     books = SiteRecords(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), hours or {})
-    return Snapshot({"s": books}, attendance.take(), attendance.enrolled)
+    return Snapshot({"s": books}, poll_counts.take(), poll_counts.enrolled)
 
 
 @pytest.fixture

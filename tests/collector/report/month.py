@@ -69,20 +69,20 @@ class Site:
         engine = SiteFigures("edge", parse_site(text, "edge"), Settings(hourly=dict(self.hourly)))
         if (kept := file.sites.get("edge")) is not None:
             engine.books.restore(kept.head, kept.hours)
-        attendance = PollCounts(file.enrolled)
+        poll_counts = PollCounts(file.enrolled)
         for at in range(round(start_h * 3600 / STEP_S), round((start_h + hours) * 3600 / STEP_S) + 1):
             at_h = at * STEP_S / 3600
             self.now_s = START_S + at * STEP_S
             self.energy_j = {meter: 1e9 + energy_j(role, at_h) for meter, role in METERS.items()}
-            self._poll(latest, keys, attendance, at_h)
+            self._poll(latest, keys, poll_counts, at_h)
             engine.cycle(latest, at * STEP_S, self.now_s)
             if at % 4 == 0:
-                attendance.expect(self.now_s, {})
+                poll_counts.expect(self.now_s, {})
                 books = SiteRecords(engine.books.head(), engine.books.changed())
-                file.save(Snapshot({"edge": books}, attendance.take(), attendance.enrolled))
+                file.save(Snapshot({"edge": books}, poll_counts.take(), poll_counts.enrolled))
         file.close(ended=True)
 
-    def _poll(self, latest: Latest, keys: SeriesKeys, attendance: PollCounts, at_h: float) -> None:
+    def _poll(self, latest: Latest, keys: SeriesKeys, poll_counts: PollCounts, at_h: float) -> None:
         for number, device in enumerate(DEVICES):
             if any(each.covers(device, at_h) for each in self.silences):
                 continue
@@ -106,7 +106,7 @@ class Site:
             )
             latest.apply_batch("edge", batch, resolve(batch, keys), at_h * 3600, self.now_s)
             who = PolledDevice("edge", "gw", device)
-            attendance.count([Polled(who, batch.device_class, "slow", STEP_S, self.now_s, up=True)])
+            poll_counts.count([Polled(who, batch.device_class, "slow", STEP_S, self.now_s, up=True)])
 
 
 def energy_j(role: str, until_h: float) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from collector.counters import Counters, Histogram
 from collector.flow.prepared import PreparedMessage
-from collector.ledger.book import Entry, Key, Statement
+from collector.ledger.epochs import Entry, EpochKey, Statement
 from collector.receive.dead_letters import DeadLetters
 from collector.store import Store
 from collector.store import persistence as writing
@@ -112,7 +112,10 @@ async def test_what_fails_is_tried_again_until_it_works_and_both_are_told_once(
             assert one.fault is None
             assert await one.store(lines(1), set()) == "stored"
     assert (tally.write_failures["retryable"], tally.points_stored) == (3, 4)
-    assert [record.getMessage() for record in caplog.records] == ["store fails error=busy", "store works again"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "store unavailable, retrying; messages wait on disk or at the broker: error=busy",
+        "store available again",
+    ]
 
 
 async def test_while_it_fails_the_reason_is_told(tmp_path: Path) -> None:
@@ -172,15 +175,15 @@ async def test_waiting_ends_with_the_event_or_with_the_time() -> None:
 
 
 def test_a_message_is_dead_if_every_point_of_it_was_refused() -> None:
-    entry = Entry(Key("cas1", "gw-3", "E"), 1, 5, 6)
+    entry = Entry(EpochKey("cas1", "gw-3", "E"), 1, 5, 6)
     taken = PreparedMessage(["a", "b"], entry)
-    assert taken.judged(set()) is entry
-    assert taken.judged({"a", "c"}) is entry
-    assert taken.judged({"a", "b", "c"}) == Entry(entry.key, 1, 5, 6, "store")
-    assert PreparedMessage([], entry).judged({"a"}) is entry
+    assert taken.ledger_note(set()) is entry
+    assert taken.ledger_note({"a", "c"}) is entry
+    assert taken.ledger_note({"a", "b", "c"}) == Entry(entry.key, 1, 5, 6, "store")
+    assert PreparedMessage([], entry).ledger_note({"a"}) is entry
     statement = Statement(entry.key, Account(kind="disk"), 1)
-    assert PreparedMessage(["a"], statement).judged({"a"}) is statement
-    assert PreparedMessage(["a"]).judged({"a"}) is None
+    assert PreparedMessage(["a"], statement).ledger_note({"a"}) is statement
+    assert PreparedMessage(["a"]).ledger_note({"a"}) is None
 
 
 def test_an_observation_on_a_bound_belongs_to_it_and_what_is_beyond_all_is_counted_too() -> None:

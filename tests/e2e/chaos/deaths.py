@@ -21,12 +21,12 @@ def broker_killed(site: ChaosSite, times: int, chance: random.Random) -> None:
         if at % 2 == 0:
             site.collector.stop()
         time.sleep(chance.uniform(*HELD_S))
-        again = site.agent.said("messages again")
+        again = site.agent.said("republishing")
         site.broker.kill()
         site.broker.start()
         if at % 2 == 0:
             site.collector.start()
-        wait_until(lambda: site.agent.said("messages again") > again, "the agent says it again", SAID_AGAIN_S)  # noqa: B023 - asked at once
+        wait_until(lambda: site.agent.said("republishing") > again, "the agent says it again", SAID_AGAIN_S)  # noqa: B023 - asked at once
         site.wait_for_polls()
 
 

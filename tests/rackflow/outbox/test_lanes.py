@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from rackflow.outbox import Message
-from rackflow.outbox.lanes import MOST_LIVE, Lanes, Pace
+from rackflow.outbox.lanes import MAX_LIVE, Lanes, TokenBucket
 
 UNBOUNDED_PER_S = 1e9
 
@@ -30,7 +30,7 @@ async def take(lanes: Lanes, count: int) -> list[int]:
 
 
 def test_a_pace_gives_a_tenth_of_a_second_at_once_and_then_one_by_one() -> None:
-    pace = Pace(20)
+    pace = TokenBucket(20)
     assert [pace.take(100.0) for _ in range(3)] == [0, 0, pytest.approx(0.05)]
     assert pace.take(100.03125) == pytest.approx(0.01875)
     assert pace.take(100.0625) == 0
@@ -38,13 +38,13 @@ def test_a_pace_gives_a_tenth_of_a_second_at_once_and_then_one_by_one() -> None:
 
 
 def test_what_a_pace_saves_up_is_bounded() -> None:
-    pace = Pace(20)
+    pace = TokenBucket(20)
     assert [pace.take(100.0) for _ in range(2)] == [0, 0]
     assert [pace.take(500.0) for _ in range(3)] == [0, 0, pytest.approx(0.05)]
 
 
 def test_a_slow_pace_still_gives_one_at_once() -> None:
-    pace = Pace(0.5)
+    pace = TokenBucket(0.5)
     assert pace.take(7.0) == 0
     assert pace.take(7.0) == pytest.approx(2.0)
     assert pace.take(8.0) == pytest.approx(1.0)
@@ -52,7 +52,7 @@ def test_a_slow_pace_still_gives_one_at_once() -> None:
 
 
 def test_a_clock_that_goes_back_gives_nothing_and_takes_nothing() -> None:
-    pace = Pace(10)
+    pace = TokenBucket(10)
     assert pace.take(5.0) == 0
     assert pace.take(4.0) == pytest.approx(0.1)
 
@@ -103,10 +103,10 @@ async def test_a_pause_that_is_over_is_enough_for_backlog_to_go_on() -> None:
 
 def test_one_too_many_that_is_live_pushes_the_oldest_out() -> None:
     lanes = Lanes(1.0, lambda: None)
-    for key in range(1, MOST_LIVE + 1):
+    for key in range(1, MAX_LIVE + 1):
         assert lanes.push(message(key)) is None
-    assert lanes.push(message(MOST_LIVE + 1)) == message(1)
-    assert len(lanes.live) == MOST_LIVE
+    assert lanes.push(message(MAX_LIVE + 1)) == message(1)
+    assert len(lanes.live) == MAX_LIVE
     assert 1 not in lanes
     assert 2 in lanes
 

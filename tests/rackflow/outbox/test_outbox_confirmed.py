@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rackflow.documents import Numbers
-from rackflow.outbox.confirmed import MOST_REPEATS, SETTLE_S, Confirmed
+from rackflow.outbox.confirmed import MAX_KEEP_FACTOR, SETTLE_S, Confirmed
 from rackflow.outbox.disk import DiskOutbox
 from tests.rackflow.outbox.test_outbox import AnyOutbox, Make, fill, in_memory, on_disk, take
 
@@ -41,7 +41,7 @@ def test_nothing_is_kept_where_nothing_is_to_be_kept() -> None:
     assert confirmed.add(1, 5.0) == [1]
     confirmed.interrupt()
     assert confirmed.first is None
-    assert confirmed.repeat(100.0) == []
+    assert confirmed.take_repeats(100.0) == []
 
 
 def test_what_was_confirmed_long_enough_ago_is_forgotten() -> None:
@@ -58,10 +58,10 @@ def test_after_a_break_it_is_said_again_once_the_connection_has_settled_and_noth
     confirmed.interrupt()
     assert confirmed.first == 1
     assert confirmed.add(3, 1000.0) == []
-    assert confirmed.repeat(1000.0 + SETTLE_S - 1) == []
-    assert confirmed.repeat(1000.0 + SETTLE_S) == [2, 1, 3]
+    assert confirmed.take_repeats(1000.0 + SETTLE_S - 1) == []
+    assert confirmed.take_repeats(1000.0 + SETTLE_S) == [2, 1, 3]
     assert len(confirmed) == 0
-    assert confirmed.repeat(2000.0) == []
+    assert confirmed.take_repeats(2000.0) == []
 
 
 def test_a_connection_that_breaks_for_ever_does_not_make_a_message_last_for_ever() -> None:
@@ -70,22 +70,22 @@ def test_a_connection_that_breaks_for_ever_does_not_make_a_message_last_for_ever
     while confirmed.add(1, now_s) == []:
         confirmed.interrupt()
         now_s += SETTLE_S
-        assert confirmed.repeat(now_s) == []
+        assert confirmed.take_repeats(now_s) == []
         confirmed.add(2, now_s)
         now_s += SETTLE_S
-        assert 1 in confirmed.repeat(now_s)
+        assert 1 in confirmed.take_repeats(now_s)
         kept_for += 1
-    assert kept_for == MOST_REPEATS * KEEP_S / (2 * SETTLE_S)
+    assert kept_for == MAX_KEEP_FACTOR * KEEP_S / (2 * SETTLE_S)
 
 
 def test_where_it_is_kept_for_less_than_a_connection_takes_to_settle_that_is_enough() -> None:
     confirmed = Confirmed(3.0)
     confirmed.add(1, 0.0)
     confirmed.interrupt()
-    assert confirmed.repeat(9.0) == []  # no connection works yet
+    assert confirmed.take_repeats(9.0) == []  # no connection works yet
     confirmed.add(2, 10.0)
-    assert confirmed.repeat(12.5) == []
-    assert confirmed.repeat(13.0) == [1, 2]
+    assert confirmed.take_repeats(12.5) == []
+    assert confirmed.take_repeats(13.0) == [1, 2]
     # What is said again and confirmed again is kept again.
     assert confirmed.add(1, 14.0) == []
     assert 1 in confirmed
@@ -98,7 +98,7 @@ def test_a_break_with_nothing_kept_brings_nothing_and_forgetting_goes_on() -> No
     confirmed.interrupt()
     assert confirmed.first is None
     assert confirmed.add(1, 0.0) == []
-    assert confirmed.repeat(100.0) == []
+    assert confirmed.take_repeats(100.0) == []
     assert confirmed.add(2, 3.0) == [1]
 
 
@@ -110,19 +110,19 @@ def test_a_second_break_before_the_connection_settled_starts_the_time_anew() -> 
     confirmed.interrupt()
     assert confirmed.first == 5
     confirmed.add(7, 200.0)
-    assert confirmed.repeat(200.0 + SETTLE_S - 1) == []
-    assert confirmed.repeat(200.0 + SETTLE_S) == [5, 6, 7]
+    assert confirmed.take_repeats(200.0 + SETTLE_S - 1) == []
+    assert confirmed.take_repeats(200.0 + SETTLE_S) == [5, 6, 7]
     assert confirmed.first is None
 
 
 def test_the_time_of_a_message_ends_to_the_second() -> None:
-    longest_s = MOST_REPEATS * KEEP_S
+    longest_s = MAX_KEEP_FACTOR * KEEP_S
     for later_s, forgotten in ((longest_s - 1, []), (longest_s, [1])):
         confirmed = Confirmed(KEEP_S)
         confirmed.add(1, 0.0)
         confirmed.interrupt()
         confirmed.add(2, 1.0)
-        assert confirmed.repeat(1.0 + SETTLE_S) == [1, 2]
+        assert confirmed.take_repeats(1.0 + SETTLE_S) == [1, 2]
         assert confirmed.add(1, later_s) == forgotten
         assert list(confirmed) == ([] if forgotten else [1])
 
@@ -135,7 +135,7 @@ def test_letting_go_gives_all_keys_and_ends_the_wait() -> None:
     assert confirmed.clear() == [2, 1]
     assert (len(confirmed), confirmed.first) == (0, None)
     confirmed.add(3, 1.0)
-    assert confirmed.repeat(100.0) == []
+    assert confirmed.take_repeats(100.0) == []
 
 
 async def test_a_break_brings_back_what_was_confirmed_shortly_before(make: Make) -> None:

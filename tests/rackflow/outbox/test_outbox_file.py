@@ -8,7 +8,7 @@ import pytest
 
 from rackflow.outbox import Message
 from rackflow.outbox.file import LONGEST_REST_MS, RUNS_KEPT, Limits, OutboxFile
-from rackflow.outbox.mark import Run
+from rackflow.outbox.numbers import Run
 
 AGE_S = 60.0
 ROOMY = 100_000_000

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rackflow.documents import Numbers
-from rackflow.outbox.mark import Mark, MarkFile, Run, gaps, numbers, ranges
+from rackflow.outbox.mark import Mark, MarkFile
+from rackflow.outbox.numbers import Run, gaps, numbers_of_keys, ranges
 
 
 def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path) -> None:
@@ -41,6 +42,6 @@ def test_keys_as_numbers_of_the_lives_they_are_of() -> None:
         Numbers(epoch="E3", first=1, last=5, reason="full"),
         Numbers(epoch="E4", first=1, last=1, reason="full"),
     ]
-    assert numbers(lives, 9, 16, "full") == expected
-    assert numbers(lives, 10, 10) == [Numbers(epoch="E1", first=10, last=10)]
-    assert numbers(lives, 11, 11) == [Numbers(epoch="E3", first=1, last=1)]
+    assert numbers_of_keys(lives, 9, 16, "full") == expected
+    assert numbers_of_keys(lives, 10, 10) == [Numbers(epoch="E1", first=10, last=10)]
+    assert numbers_of_keys(lives, 11, 11) == [Numbers(epoch="E3", first=1, last=1)]

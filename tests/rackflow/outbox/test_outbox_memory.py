@@ -3,7 +3,7 @@
 import asyncio
 
 from rackflow.documents import Numbers
-from rackflow.outbox.lanes import MOST_LIVE
+from rackflow.outbox.lanes import MAX_LIVE
 from rackflow.outbox.memory import MemoryOutbox
 from tests.rackflow.outbox.test_outbox import fill, take
 
@@ -85,11 +85,11 @@ async def test_the_oldest_is_the_oldest_of_all_that_wait_or_are_in_flight() -> N
 
 async def test_what_is_no_longer_live_is_told_as_backlog_and_goes_after_it() -> None:
     outbox = MemoryOutbox("E1", 10_000_000)
-    fill(outbox, MOST_LIVE)
+    fill(outbox, MAX_LIVE)
     assert held(outbox) == []
     fill(outbox, 2)
     assert held(outbox) == [(1, 2)]
-    assert (await take(outbox, MOST_LIVE + 2))[-2:] == [1, 2]
+    assert (await take(outbox, MAX_LIVE + 2))[-2:] == [1, 2]
 
 
 async def test_what_was_confirmed_stays_up_to_half_of_the_limit() -> None:

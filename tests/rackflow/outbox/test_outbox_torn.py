@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.outbox.mark import Mark, MarkFile, Run
+from rackflow.documents import Numbers
+from rackflow.outbox.mark import Mark, MarkFile
+from rackflow.outbox.numbers import Run
 from tests.rackflow.outbox.test_outbox_file import NOBODY, keys, lost, messages, opened, opened_and_closed
 
 
@@ -56,3 +58,26 @@ def test_a_payload_that_is_not_what_was_written_is_torn_and_no_one_else(tmp_path
     file = opened(tmp_path, "E3")
     assert (lost(file), file.totals.damaged) == ([("E1", 3, 4, "torn")], 0)
     file.close()
+
+
+def test_a_commit_that_finds_damage_still_does_all_that_it_was_to_do(tmp_path: Path) -> None:
+    before = opened(tmp_path, "E1")
+    before.commit(messages(1, 400, 20_000), [], NOBODY)
+    before.close()
+    file = opened(tmp_path, "E2")
+    path = tmp_path / "outbox.db"
+    with path.open("r+b") as raw:
+        raw.seek(path.stat().st_size // 2)
+        raw.write(b"\xff" * 400_000)
+    file.lost = [Numbers(epoch="E2", first=3, last=4, reason="disk")]
+    file.commit(messages(5, 6), list(range(-399, -9)), NOBODY)
+    assert file.totals.damaged == 1
+    # What was confirmed is deleted, what was dropped before it reached the disk is recorded, what was put is there.
+    assert keys(file) == [*range(-9, 1), 5, 6]
+    assert ("E2", 3, 4, "disk") in lost(file)
+    file.close()
+    # The next epoch's keys follow: its first message is not taken for one that is there.
+    again = opened(tmp_path, "E3")
+    again.commit(messages(1, 1), [], NOBODY)
+    assert keys(again) == [*range(-15, -5), -1, 0, 1]
+    again.close()

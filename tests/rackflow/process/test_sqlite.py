@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.process.sqlite import SENSELESS, code, senseless, translated
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption
 
 
 def fault_of(path: Path, *statements: str) -> OSError:
@@ -15,7 +15,7 @@ def fault_of(path: Path, *statements: str) -> OSError:
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
         for statement in statements[:-1]:
             db.execute(statement)
-        with pytest.raises(OSError) as raised, translated():  # noqa: PT011 - its number is asked for
+        with pytest.raises(OSError) as raised, as_os_error():  # noqa: PT011 - its number is asked for
             db.execute(statements[-1])
     return raised.value
 
@@ -39,8 +39,8 @@ def test_what_is_no_database_is_senseless_and_a_busy_one_is_not(tmp_path: Path) 
     path.write_bytes(b"no database" * 500)
     with closing(sqlite3.connect(path)) as db, pytest.raises(sqlite3.DatabaseError) as raised:
         db.execute("SELECT * FROM sqlite_master")
-    assert code(raised.value) in SENSELESS
-    assert code(senseless("why")) in SENSELESS
+    assert code(raised.value) in CORRUPT
+    assert code(corruption("why")) in CORRUPT
     other = tmp_path / "b.db"
     with (
         closing(sqlite3.connect(other, isolation_level=None)) as one,
@@ -50,7 +50,7 @@ def test_what_is_no_database_is_senseless_and_a_busy_one_is_not(tmp_path: Path) 
         with pytest.raises(sqlite3.OperationalError) as busy:
             two.execute("CREATE TABLE t (x)")
     assert code(busy.value) == sqlite3.SQLITE_BUSY
-    assert code(busy.value) not in SENSELESS
+    assert code(busy.value) not in CORRUPT
 
 
 def test_of_an_extended_code_the_primary_one_counts() -> None:

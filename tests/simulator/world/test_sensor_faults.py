@@ -150,5 +150,5 @@ def test_faults_that_nothing_can_have(fault: dict[str, object], expected: str) -
 
 
 def test_every_fault_is_documented() -> None:
-    page = (SITES.parent.parent / "docs" / "simulator.md").read_text(encoding="utf-8")
+    page = (SITES.parent.parent / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
     assert not [kind for kind in sorted(KINDS) if f"`{kind}`" not in page]
