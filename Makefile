@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check bench chaos truth mutants fmt
+.PHONY: help demo test test-latest test-newest soak-tests check docs bench chaos truth mutants fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -12,8 +12,9 @@ help:
 	@echo "make test-latest  the same with the newest libraries that pyproject.toml allows, in an environment of its own"
 	@echo "make test-newest  the quick half of the tests on the newest Python of this machine, found on PATH or in pyenv"
 	@echo "make soak-tests   every test 20 times under load; ARGS=3 for three times"
-	@echo "make check  format, lint, imports, types, generated files, rules, wheel"
-	@echo "make bench  the figures in the README"
+	@echo "make check  format, lint, imports, types, generated files, rules, documentation, wheel"
+	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
+	@echo "make bench  the figures in docs/explanation/cost.md"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make mutants  small breaks of the code, each of which must fail a test; ARGS=named for those named by people, ARGS=sample for 40"
@@ -37,6 +38,10 @@ soak-tests:
 
 check:
 	@scripts/check
+
+docs:
+	@scripts/docs
+	@echo "build/docs/index.html"
 
 bench:
 	@scripts/bench $(ARGS)

@@ -18,7 +18,7 @@ from agent.lab import add_lab, read_device, render, replay_modbus, replay_snmp
 from agent.poll import PollerFactory, check_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
-from rackflow.errors import ConfigError, ProfileError, RackflowError
+from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
 from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -40,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, ProfileError) as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
+    except DeviceError as error:
+        # The same word as in a failed batch, which is what the troubleshooting page is ordered by.
+        print(f"rackflow-agent: {error.kind}: {error}", file=sys.stderr)
+        return EXIT_FAILED
     except RackflowError as error:
         print(f"rackflow-agent: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -87,6 +91,7 @@ def _add_read(command: argparse.ArgumentParser) -> None:
     command.add_argument("device", help="with --config the id of a device, otherwise a host name or address")
     command.add_argument("--config", type=Path, help="configuration that describes the device and its credential")
     command.add_argument("--profile", default="auto")
+    command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
     command.add_argument("--port", type=int)
     command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
@@ -170,7 +175,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
         "devices": [described],
     }
     config = check_config(whole, AgentConfig, "arguments")
-    profiles = load_profiles()
+    profiles = load_profiles(arguments.profiles)
     check_profile(profiles, config.devices[0])
     return config, profiles, config.devices[0]
 

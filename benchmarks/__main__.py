@@ -1,4 +1,4 @@
-"""`make bench`: runs the benchmarks and prints their figures; ratios against a peer are taken in the same run."""
+"""`make bench`: runs the benchmarks and prints their figures. Ratios to another program are measured in the same run."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from benchmarks import deriving, footprint, lab, ledger, outbox, peer, polling
 
 
 def main() -> int:
-    """Run what is asked for."""
+    """Run the chosen benchmarks."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument(
         "what",

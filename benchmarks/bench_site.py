@@ -1,4 +1,4 @@
-"""The site of the polling benchmark: one net-snmp agent, 20 objects, and the configurations of Rackflow and of snmp_exporter."""
+"""The site of the polling benchmark: one net-snmp agent with 20 objects, and the configurations of Rackflow and snmp_exporter."""
 
 from pathlib import Path
 

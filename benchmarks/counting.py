@@ -1,4 +1,4 @@
-"""Devices that number each poll and somebody who counts what arrives: what was polled, what came, what came twice."""
+"""Devices that number each poll, and a subscriber that counts what arrives: polls sent, messages received, and duplicates."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ class CountingDevices:
         return count
 
     def mute(self) -> None:
-        """Answer nothing any more: what was polled is final."""
+        """Stop answering, so that the count of polls is final."""
         for device in self._devices:
             device.mute = True
 
@@ -93,14 +93,14 @@ class Recorder:
             answer_limits(client, message.topic)
             return
         for number in self._numbers(json.loads(message.payload)):
-            # What the broker itself sends again after a reconnect is not the gateway's doing.
+            # Messages that the broker itself sends again after a reconnect are not duplicates of the gateway.
             if number in self.arrived and not message.dup:
                 self.twice += 1
             self.arrived.add(number)
             self._new.append(number)
 
     def new(self) -> list[Number]:
-        """What arrived since this was asked last."""
+        """Polls that arrived since the last call."""
         new, self._new = self._new, []
         return new
 
@@ -111,7 +111,7 @@ class Recorder:
 
 
 def answer_limits(client: paho.Client, topic: str) -> None:
-    """Be the ThingsBoard server that a gateway asks for its limits when it connects: there are none."""
+    """Answers like the ThingsBoard server that a gateway asks for its limits when it connects: no limits."""
     none = {"messages": "0:0", "telemetryMessages": "0:0", "telemetryDataPoints": "0:0"}
     limits = {"maxPayloadSize": 1 << 20, "maxInflightMessages": 100, "rateLimits": none, "gatewayRateLimits": none}
     client.publish(f"v1/devices/me/rpc/response/{topic.rpartition('/')[2]}", json.dumps(limits), 1)

@@ -1,4 +1,4 @@
-"""What derived figures cost: CPU of one cycle over the latest readings of a site with thousands of devices."""
+"""Measures derived figures: CPU time of one cycle over the latest readings of a site with thousands of devices."""
 
 import time
 from collections.abc import Iterator

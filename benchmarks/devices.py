@@ -1,4 +1,4 @@
-"""A process of simulated devices: `python -m benchmarks.devices 48` serves the shipped recordings and prints their ports as JSON."""
+"""A process of simulated devices: `python -m benchmarks.devices 48` serves the shipped recordings and prints its ports as JSON."""
 
 import asyncio
 import json

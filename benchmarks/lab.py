@@ -1,4 +1,4 @@
-"""What the profiles cost: CPU to load all of them at start, and to replay the largest recordings of real devices."""
+"""Measures profiles: CPU time to load all of them at start, and to replay the largest recordings of real devices."""
 
 import asyncio
 import contextlib

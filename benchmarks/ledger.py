@@ -1,4 +1,4 @@
-"""What the ledger costs the collector: CPU and wall seconds for messages asked about and entered, a group per commit."""
+"""Measures the ledger in the collector: CPU and wall time to look up and enter messages, with one commit per group."""
 
 import asyncio
 import random

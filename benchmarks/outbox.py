@@ -1,4 +1,4 @@
-"""What the outbox costs the event loop: a driver puts 1000 messages a second, on this disk and on one whose fsync takes 0.3 s."""
+"""Measures how the outbox delays the event loop at 1,000 messages a second: on this disk, and on one whose fsync takes 0.3 s."""
 
 import asyncio
 import shutil
@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def run(folder: Path, seconds: float) -> list[str]:
-    """The lines of the result. The slow disk is strace's doing; without strace it is left out, and that is said."""
+    """The lines of the result. strace delays fsync to make a slow disk; without strace that part is skipped with a note."""
     lines = [f"outbox, {RATE_PER_S} messages a second, {seconds:g} s: longest time the event loop was held"]
     lines.append(f"  this disk             {_measured([], folder / 'plain.db', seconds)}")
     if (strace := shutil.which("strace")) is None:
@@ -45,7 +45,7 @@ def _measured(prefix: list[str], path: Path, seconds: float) -> str:
 
 
 async def drive(path: Path, seconds: float) -> str:
-    """Put, take and confirm; a ticker sees how late the loop comes round."""
+    """Put, take and confirm messages while a ticker measures how late the event loop runs it."""
     outbox = DiskOutbox(path, "E", Limits(2**30, 3600, 90), 1e6)
     await outbox.open()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The same blows for Rackflow's agent and for a peer: how many of the polls that devices answered reached the broker."""
+"""Exposes Rackflow's agent and another gateway to the same failures, and counts which polled readings reached the broker."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rackf
 
 @dataclass(slots=True)
 class Bench:
-    """One gateway, its devices, its broker and who counts."""
+    """One gateway with its devices, its broker and the counting subscriber."""
 
     side: Side
     devices: CountingDevices
@@ -38,14 +38,14 @@ class Bench:
         self.side.start()
 
     def works(self) -> None:
-        """Wait until each device has been polled anew, and something of that has arrived."""
+        """Wait until each device was polled again and some of these polls arrived."""
         before = self.devices.polls.copy()
         names = list(self.devices.ports)
         wait_until(lambda: min(self.devices.polls[name] - before[name] for name in names) >= WORKS, "polls", START_S)
         wait_until(lambda: any(number > before[name] for name, number in self.recorder.new()), "deliveries", START_S)
 
     def drain(self) -> None:
-        """No more polls, and everything that is going to arrive has arrived: nothing came for fifteen seconds."""
+        """Stop polling, and wait until nothing has arrived for fifteen seconds."""
         self.devices.mute()
         seen, since = -1, time.monotonic()
         while time.monotonic() - since < SILENCE_S:
@@ -102,7 +102,7 @@ def stopped_with_backlog(bench: Bench, times: int, chance: random.Random) -> Non
 
 
 def torn(bench: Bench, times: int, chance: random.Random) -> None:
-    """Its database is cut at a random place after a kill; what it holds is lost then, what comes later must not be."""
+    """Cut its database at a random place after a kill. The contents may be lost, but no later message."""
     for _ in range(times):
         bench.broker.stop()
         time.sleep(chance.uniform(*LIFE_S))
@@ -115,7 +115,7 @@ def torn(bench: Bench, times: int, chance: random.Random) -> None:
 
 
 def disk_full(bench: Bench, seconds: int, _: random.Random) -> None:
-    """Not a byte is free, and the broker is away for the first half."""
+    """The disk is full, and the broker is down for the first half of the time."""
     with filled(bench.side.storage):
         bench.broker.stop()
         time.sleep(seconds / 2)
@@ -176,7 +176,7 @@ def play(side: Side, name: str, harm: Callable[[Bench, int, random.Random], None
 
 
 def install() -> Path:
-    """The peer in an environment of its own, which is kept. Raises RuntimeError where it cannot be installed."""
+    """Install the peer in its own environment, which is kept. Raises RuntimeError if that fails."""
     venv = CACHE / PEER.replace("==", "-")
     if not (venv / "bin" / "thingsboard-gateway").exists():
         for command in (

@@ -1,4 +1,4 @@
-"""Two gateways that poll the same kind of devices: Rackflow's agent, and ThingsBoard's IoT Gateway with its SQLite storage."""
+"""The two gateways of the comparison: Rackflow's agent, and ThingsBoard's IoT Gateway with its SQLite storage."""
 
 import json
 import os
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 INTERVAL_S = 0.2
 PEER = "thingsboard-gateway==3.8.5"
 PEER_NEEDS = "puresnmp==2.0.1"
-"""What its SNMP connector would install by itself when it starts."""
+"""Packages that its SNMP connector would otherwise install when it starts."""
 DEVICE = {"credential": "lab", "profile": "counting", "outlets": True}
 METRIC = "dcim_pdu_outlet_energy_joules_total{outlet=1}"
 STOP_S = 20.0
@@ -49,7 +49,7 @@ class Side(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """What starts it."""
+        """The command that starts it."""
 
     @staticmethod
     @abstractmethod
@@ -62,7 +62,7 @@ class Side(ABC):
         """The SQLite file."""
 
     def environment(self) -> dict[str, str]:
-        """Beside what is there."""
+        """Additional environment variables."""
         return {}
 
     def start(self) -> None:
@@ -113,7 +113,7 @@ class Rackflow(Side):
         return [sys.executable, "-m", "agent", "run", str(self.folder / "agent.yaml")]
 
     def environment(self) -> dict[str, str]:
-        """It is started in another folder."""
+        """The module path, because it is started in another folder."""
         return {"PYTHONPATH": str(REPOSITORY)}
 
     def configure(self, broker_port: int, devices: Mapping[str, int]) -> None:
@@ -155,7 +155,7 @@ class Rackflow(Side):
 
     @staticmethod
     def numbers(message: Mapping[str, object]) -> list[Number]:
-        """A batch holds one."""
+        """A batch contains one poll."""
         values = message.get("values")
         if not isinstance(values, dict) or METRIC not in values:
             return []
@@ -186,7 +186,7 @@ class ThingsBoard(Side):
         return {"TB_GW_CONFIG_DIR": str(self.folder / "config")}
 
     def configure(self, broker_port: int, devices: Mapping[str, int]) -> None:
-        """Its own defaults but for what the class says."""
+        """Its own defaults except for what the class docstring says."""
         config = self.folder / "config"
         config.mkdir()
         (self.folder / "logs").mkdir()
@@ -209,7 +209,7 @@ class ThingsBoard(Side):
         found = self._venv.glob("lib/python3*/site-packages/thingsboard_gateway/config/logs.json")
         (config / "logs.json").write_bytes(next(found).read_bytes())
         (config / "tb_gateway.json").write_text(json.dumps(gateway), encoding="utf-8")
-        # Its connector looks for what is due every 0.2 s, so that a shorter period means: each time.
+        # Its connector checks every 0.2 s what is due, so a shorter period means every time.
         common = {"ip": "127.0.0.1", "pollPeriod": 100, "community": "public", "version": "v2c", "deviceType": "snmp"}
         point = {"key": "n", "method": "get", "oid": OID, "timeout": 1}
         snmp = [

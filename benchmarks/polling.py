@@ -1,4 +1,4 @@
-"""Polls of 20 objects per CPU second: Rackflow from schedule to PUBACK, beside snmp_exporter scraping the same objects."""
+"""Measures polls of 20 objects per CPU second: Rackflow from schedule to PUBACK, and snmp_exporter scraping the same objects."""
 
 import http.client
 import json
@@ -69,7 +69,7 @@ class Reports:
         self.count += 1
 
     def next(self) -> Report:
-        """The report after this moment."""
+        """The first report after this moment."""
         before = self.count
         wait_until(lambda: self.count > before, "the agent's report", 20)
         return self.last
@@ -82,7 +82,7 @@ class Reports:
 
 @contextmanager
 def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, ended on the way out."""
+    """A process that is ended at the end of the block."""
     with log.open("ab") as output:
         child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:
@@ -141,7 +141,7 @@ def run(folder: Path, rounds: int, seconds: float, devices: int, interval_s: flo
         reports = Reports(broker.port)
         stack.callback(reports.close)
         for _ in range(rounds):
-            # Each starts anew and rests while the others are measured, so that none pays for another.
+            # Each is started anew and stopped while the others are measured, so that none takes CPU time from another.
             for rates, on_disk in ((memory, False), (disk, True)):
                 config = write_agent(folder, broker.port, snmpd.port, devices, interval_s, on_disk=on_disk)
                 with process([sys.executable, "-m", "agent", "run", str(config)], folder / "agent.log") as agent:

@@ -1,4 +1,4 @@
-"""What a process has cost: CPU seconds and resident memory, read from /proc; and somebody who listens."""
+"""Reads CPU seconds and resident memory of a process from /proc; also a subscriber that receives everything."""
 
 import os
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that is really there now."""
+    """Resident memory now, in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
 
 
 @contextmanager
 def a_listener(port: int) -> Iterator[None]:
-    """Somebody who subscribes to everything: an agent keeps what nobody hears."""
+    """A subscriber to everything: without one, an agent keeps its messages."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.subscribe("rackflow/#", qos=1)

@@ -1,4 +1,8 @@
-"""The command `rackflow-collector`: arguments in, exit status out (0 ok, 1 failed, 2 usage, 78 bad configuration)."""
+"""The command `rackflow-collector`.
+
+Exit statuses are contract: 0 success, 1 failure, 2 wrong usage, 78 wrong configuration (EX_CONFIG of sysexits.h). The systemd unit
+restarts the collector after a failure, but not after 78.
+"""
 
 import argparse
 import asyncio
@@ -21,16 +25,21 @@ EXIT_BAD_CONFIG = 78
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; the reference in docs/ is generated from it."""
-    root = argparse.ArgumentParser(prog="rackflow-collector", description="From MQTT to a store and to Prometheus.")
+    """The command line. The reference in docs/ is generated from it."""
+    root = argparse.ArgumentParser(
+        prog="rackflow-collector",
+        description="Collects readings of power and cooling devices from MQTT, stores them, and serves them to Prometheus.",
+    )
     root.add_argument("--version", action="version", version=installed_version())
     commands = root.add_subparsers(dest="command", required=True)
-    for name, text in (("run", "collect until SIGTERM"), ("check", "validate the configuration, offline")):
+    for name, text in (("run", "collect until SIGTERM"), ("check", "check the configuration, without a connection")):
         command = commands.add_parser(name, help=text)
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
-    ledger = commands.add_parser("ledger", help="the account of every message; exit status 1 if any is missing")
+    ledger = commands.add_parser("ledger", help="account for every message; exit status 1 if any is missing")
     ledger.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
-    ledger.add_argument("--since", metavar="TIME", help="like 2h, or a date and time (ISO 8601, UTC)")
+    ledger.add_argument(
+        "--since", metavar="TIME", help="only from this time on: 2h, or a date and time (ISO 8601, UTC)"
+    )
     ledger.add_argument(
         "--with",
         dest="others",
@@ -40,14 +49,14 @@ def parser() -> argparse.ArgumentParser:
         help="ledger of another collector behind the same shared subscription: its file, or http://HOST:9420/ledger",
     )
     ledger.add_argument("--output", choices=("table", "json"), default="table")
-    command = commands.add_parser("report", help="energy, carbon and availability of a month, as CSV and as a page")
+    command = commands.add_parser("report", help="report energy, carbon and availability of a month, as CSV and HTML")
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     add_report(command)
     return root
 
 
-def _told(config: CollectorConfig, arguments: argparse.Namespace) -> int:
-    """The commands that only read and print."""
+def _run_reading_command(config: CollectorConfig, arguments: argparse.Namespace) -> int:
+    """Run a command that only reads and prints; these may run beside a collector."""
     match arguments.command:
         case "ledger":
             return _ledger(config, arguments)
@@ -62,11 +71,13 @@ def _ledger(config: CollectorConfig, arguments: argparse.Namespace) -> int:
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
     found = accounts([read_page(config.ledger_path), *map(read_any, arguments.others)], since)
     sys.stdout.write((as_json(found) if arguments.output == "json" else as_table(found)) + "\n")
+    # The exit status makes it usable in a cron job or health check.
     return EXIT_FAILED if any(sums.missing for sums in found) else 0
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
+        # Imported here because only `run` needs it.
         import uvloop  # noqa: PLC0415 - optional, and absent on Windows
     except ImportError:
         return None
@@ -74,14 +85,15 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status of one command."""
+    """Run one command, and return its exit status."""
     arguments = parser().parse_args(argv)
     try:
         config = load_collector_config(arguments.config)
+        # Here and not only in `run`, so that `check` finds mistakes in the site file as well.
         if config.site_file is not None:
             load_site(config.site_file)
         if arguments.command != "run":
-            return _told(config, arguments)
+            return _run_reading_command(config, arguments)
         configure_logging(config.log_level)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(config))

@@ -1,4 +1,7 @@
-"""The collector's configuration file."""
+"""The collector's configuration file: its keys, defaults and checks.
+
+Field names are contract, and the docstrings below them become docs/reference/configuration-collector.md (scripts/generate).
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,14 +14,15 @@ from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
 from rackflow.process.config import Secret, StrictModel, load_config
 
+# The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 
 class Store(StrictModel):
-    """Where points go: a folder of files, or an engine that speaks InfluxDB's v2 write API."""
+    """Where points are stored: in a folder of files, or in an engine that accepts InfluxDB's v2 write API."""
 
     kind: Literal["file", "influxdb"]
-    """`file` writes line protocol to a folder, `influxdb` to an engine."""
+    """`file` writes line protocol to a folder; `influxdb` sends it to an engine."""
     path: Path | None = None
     """Folder to write to, with `kind: file`."""
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+")] | None = None
@@ -33,8 +37,10 @@ class Store(StrictModel):
     """`victoriametrics` writes states as numbers, because VictoriaMetrics drops strings."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
     """Seconds to wait for one write."""
+    # 5,000 lines is the batch size that InfluxDB recommends for writes.
     batch_lines: Annotated[int, Field(ge=1, le=50000)] = 5000
     """Most points in one write."""
+    # Chosen: at most five writes a second at low rates, while what a collector holds in memory is no older than this.
     flush_s: Annotated[float, Field(gt=0, le=60)] = 0.2
     """Seconds after which a smaller batch is written."""
 
@@ -54,55 +60,61 @@ class Store(StrictModel):
 
 
 class Outbox(StrictModel):
-    """Where messages wait on disk while the store is away."""
+    """Where messages wait on disk while the store is unavailable."""
 
     path: Path
     """File to keep messages in."""
+    # As much as the broker of deploy/mosquitto keeps: about 300,000 batches.
     limit_bytes: Annotated[int, Field(ge=65536)] = 1024 * 1024 * 1024
-    """Size beyond which nothing more is accepted; the broker then keeps what comes."""
+    """Size limit in bytes. A full file accepts no more, and the broker keeps further messages."""
+    # Chosen: empties an hour of outage at 100 messages a second in three minutes, and leaves the store room for live messages.
     backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 2000.0
-    """Most messages per second taken from it once the store works again."""
+    """Messages per second taken from the file at most, once the store is available again."""
 
 
 class CollectorConfig(StrictModel):
     """The collector's configuration file."""
 
     broker: Broker = Broker()
-    """MQTT broker to subscribe at."""
+    """The MQTT broker to subscribe to."""
     client_id: Name = "rackflow-collector"
-    """Name of the persistent session at the broker. Each collector has its own."""
+    """Name of the persistent session at the broker. Each collector needs its own."""
     sites: list[Name] | Literal["all"] = "all"
-    """`all`, or a list of sites to take."""
+    """`all`, or a list of the sites to collect."""
     shared: bool = False
-    """Share the subscription with other collectors (MQTT 5 shared subscription); each then gets a part of the messages."""
+    """Share the subscription with other collectors (MQTT 5 shared subscription); each then receives a part of the messages."""
     store: Store
-    """Where points go."""
+    """Where points are stored."""
     outbox: Outbox | None = None
-    """Where messages wait on disk while the store is away. Without it they wait at the broker."""
+    """Where messages wait on disk while the store is unavailable. Without it they wait at the broker."""
     dead_letter: Path
-    """File for messages and points that cannot be used, with the reason."""
+    """File for messages and points that cannot be used, each with the reason."""
     ledger: Path | None = None
     """File of the ledger; beside `dead_letter` when left out."""
+    # As long as hourly records are kept (400 days): thirteen months, so that a month can be compared with that of last year.
     ledger_days: Annotated[int, Field(ge=1, le=36500)] = 400
-    """Days that a silent agent run stays in the ledger."""
+    """Days that a run of an agent stays in the ledger after its last message."""
+    # An agent's outbox keeps a week by default. Much older than anything that can be waiting is a clock at its factory setting.
     oldest_days: Annotated[int, Field(ge=1, le=36500)] = 400
-    """A message that claims to be older has a wrong clock, and is stored under the time of its receipt."""
+    """Greatest believable age of a message. An older one has a wrong clock, and is stored with its time of receipt."""
     dead_letter_limit_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
-    """Size of the dead-letter file and its predecessor together."""
+    """Size limit in bytes of the dead-letter file and its predecessor together."""
     listen: str = "127.0.0.1:9420"
     """Address and port of /metrics and the status page."""
+    # Chosen: bounds memory against a device that invents labels without end. 10,000 series take 90 MB (docs/explanation/cost.md).
     series_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
-    """Most series on /metrics."""
+    """Series on /metrics at most; further ones are refused and counted."""
+    # At most 65,535: each waiting message holds one of MQTT's 16-bit packet identifiers, and the broker has no more to give.
     queue_limit: Annotated[int, Field(ge=1, le=65535)] = 10_000
-    """Most messages received and not yet stored."""
+    """Messages received and not yet stored at most."""
     site_file: Path | None = None
-    """Site file, relative to the folder of this file; needed for figures across devices."""
+    """Path of the site file, relative to the folder of this file. Needed for figures across devices."""
     derive: DeriveConfig = DeriveConfig()
     """Figures across devices."""
     carbon: CarbonConfig | None = None
     """Source of hourly carbon factors."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe level that is logged."""
+    """The least severe level that is logged."""
 
     @field_validator("sites", mode="before")
     @classmethod
@@ -114,6 +126,7 @@ class CollectorConfig(StrictModel):
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
+        # From the right, because an IPv6 address contains colons itself: [::1]:9420.
         host, colon, port = value.rpartition(":")
         if not host or not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
             raise ValueError("must be host:port, for example 127.0.0.1:9420")
@@ -121,24 +134,26 @@ class CollectorConfig(StrictModel):
 
     @property
     def ledger_path(self) -> Path:
-        """Where the ledger is; each collector has its own."""
+        """File of the ledger. The name contains `client_id`, because each collector needs its own."""
+        # A colon is valid in a client id, but not in file names on Windows.
         return self.ledger or self.dead_letter.with_name(f"ledger-{self.client_id.replace(':', '_')}.db")
 
     @property
-    def books_path(self) -> Path:
-        """Where the books are; each collector has its own."""
+    def records_path(self) -> Path:
+        """File of the hourly records; each collector needs its own. The prefix `books-` must stay: a renamed file starts empty."""
         return self.derive.state or self.dead_letter.with_name(f"books-{self.client_id.replace(':', '_')}.db")
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port to listen on; port 0 is any free one."""
+        """Host and port to listen on. Port 0 lets the system choose a free one."""
         host, _, port = self.listen.rpartition(":")
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def load_collector_config(path: Path) -> CollectorConfig:
-    """The checked configuration. Raises ConfigError naming file, key and remedy."""
+    """Read and check the configuration. Raises ConfigError, which names file, key and remedy."""
     config = load_config(path, CollectorConfig)
+    # Reads the certificates: a wrong path must fail `check`, not the first connection at night.
     try:
         config.broker.tls_context()
     except ConfigError as error:

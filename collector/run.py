@@ -1,4 +1,9 @@
-"""The whole collector: starts and stops everything from the broker to the store and /metrics."""
+"""Starts and stops the whole collector, from the broker to the store and /metrics.
+
+Two orderings protect data. Everything is closed in the reverse order of opening, so that a part that still writes is closed
+before what it writes to. And on a stop, intake ends first and the broker's connection last, because stored messages are
+acknowledged over it.
+"""
 
 import asyncio
 import logging
@@ -16,25 +21,28 @@ from collector.latest import Latest
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
 from collector.receive import Clones, DeadLetters, Filters, Subscriber
 from collector.records import RecordKeeper, RecordsFile
-from collector.self_metrics import Proof, SelfMetrics
+from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
 from collector.web import Moment, View, WebServer, render, render_page
 from rackflow import ConfigError, RackflowError
 from rackflow.site import Site, load_site
 
 log = logging.getLogger(__name__)
+# A stop must end within 10 s (the units' TimeoutStopSec is 15 s, then systemd kills). The last write gets half of that: its
+# messages are not lost if it fails, because they were not acknowledged and the broker sends them again.
 LAST_FLUSH_S = 5.0
+# Readings live at least 30 s, so expired ones hold their place under the series limit only a little longer.
 SWEEP_S = 5.0
 
 
 class Collector:
-    """One collector. `run` may be called once; `stop` makes it end within 10 s, the last flush included."""
+    """One collector. `run` may be called once; after `stop` it ends within 10 s, including the last write."""
 
     def __init__(self, config: CollectorConfig) -> None:
         self._config = config
         self._tally = Counters()
         self.latest = Latest(config.series_limit)
-        self._board = LatestFigures(config.derive.interval_s)
+        self._figures = LatestFigures(config.derive.interval_s)
         self._site: Site | None = None
         self._stop = asyncio.Event()
         self._subscriber: Subscriber | None = None
@@ -51,10 +59,11 @@ class Collector:
         )
 
     def stop(self) -> None:
+        """Ask `run` to end. It may be called from a signal handler, and more than once."""
         self._stop.set()
 
     def stats(self) -> CollectorStats:
-        """Figures at this moment."""
+        """Counts at this moment, for programs that run a collector (the demo, benchmarks, tests)."""
         now = time.monotonic()
         tally = self._tally
         up = {f"{each.site}/{each.device}": self.latest.is_up(each, now) for each in self.latest.devices()}
@@ -71,8 +80,9 @@ class Collector:
         )
 
     async def run(self, on_listening: Callable[[str], None] | None = None) -> None:
-        """Until `stop`. `on_listening` gets the URL. Raises ConfigError or RackflowError where it cannot start."""
+        """Run until `stop`. `on_listening` is called with the URL. Raises ConfigError or RackflowError if it cannot start."""
         config = self._config
+        # What a wrong configuration breaks comes first: nothing is opened or created before it was checked.
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
         host, port = config.address
@@ -84,6 +94,7 @@ class Collector:
             self._accounts = LedgerWatch(ledger)
             store = _open_store(config, self._tally)
             stack.push_async_callback(store.close)
+            # Before the outbox is opened and the broker connected: meanwhile /readyz answers "starting".
             web = WebServer(View(self._metrics, self._page, self._faults, self._ledger_page), host, port)
             url = await web.start()
             stack.push_async_callback(web.stop)
@@ -92,11 +103,12 @@ class Collector:
                 on_listening(url)
             if config.outbox is not None:
                 outbox = config.outbox
+                # The outbox numbers messages within an epoch; a random one cannot meet that of an earlier process.
                 epoch = secrets.token_hex(8)
                 self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
                 stack.push_async_callback(self._spill.close)
                 await self._spill.open()
-            keeper, deriver = self._deriving()
+            keeper, deriver = self._open_records()
             stack.push_async_callback(keeper.close)
             await self._flow(store, dead_letters, ledger, self._accounts, keeper, deriver)
 
@@ -109,6 +121,7 @@ class Collector:
         keeper: RecordKeeper,
         deriver: Deriver,
     ) -> None:
+        """Run all tasks until `stop`, then end them in order."""
         config, tally = self._config, self._tally
         sites = None if config.sites == "all" else list(config.sites)
         subscriber = self._subscriber = Subscriber(
@@ -126,7 +139,7 @@ class Collector:
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
-        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.hear_late)
+        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.update_late)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -139,30 +152,31 @@ class Collector:
             if spill is not None:
                 drain = spill.drain(persistence, ledger, ingest.reprocess, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
-            taking = group.create_task(_pass_on(subscriber, ingest, writer), name="collector-ingest")
+            taking = group.create_task(_ingest(subscriber, ingest, writer), name="collector-ingest")
             await self._stop.wait()
             taking.cancel()
             writer.stop()
-            # The connection stays until the last flush is acknowledged.
+            # The subscriber goes on until the last write is stored and acknowledged. Without the acknowledgement the broker
+            # would send these messages again, and the next start would count them as duplicates.
             await asyncio.wait([writing], timeout=LAST_FLUSH_S)
             for task in (writing, *others):
                 task.cancel()
 
-    def _deriving(self) -> tuple[RecordKeeper, Deriver]:
-        """Raises RackflowError where the records cannot be opened."""
+    def _open_records(self) -> tuple[RecordKeeper, Deriver]:
+        """Open the hourly records, and start deriving from what they hold. Raises RackflowError if they cannot be opened."""
         config, carbon = self._config, self._config.carbon
         try:
-            file = RecordsFile(config.books_path)
+            file = RecordsFile(config.records_path)
         except OSError as error:
-            what = f"derive: state: {config.books_path} cannot be used: {error.strerror}; choose another path"
+            what = f"derive: state: {config.records_path} cannot be used: {error.strerror}; choose another path"
             raise RackflowError(what) from error
         settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
-        deriver = Deriver(self.latest, self._board, self._site, settings, config.derive.interval_s, file.sites)
+        deriver = Deriver(self.latest, self._figures, self._site, settings, config.derive.interval_s, file.sites)
         return RecordKeeper(file, self.latest, deriver), deriver
 
     def _start_deriving(self, group: asyncio.TaskGroup, writer: Writer, deriver: Deriver) -> list[asyncio.Task[None]]:
         carbon = self._config.carbon
-        keep = writer.offer if self._config.derive.store else _keep_nothing
+        keep = writer.offer if self._config.derive.store else _discard
         tasks = [group.create_task(deriver.run(keep, self._config.client_id), name="collector-derive")]
         if carbon is not None:
             watching = deriver.watch_carbon(CarbonSource(carbon), carbon.interval_s)
@@ -170,7 +184,7 @@ class Collector:
         return tasks
 
     async def _sweep(self, ledger: LedgerFile) -> None:
-        """Expired series make room for others even where nobody scrapes; so do epochs of long ago."""
+        """Remove expired series and old ledger entries, so that they make room even if nobody scrapes."""
         while True:
             await ledger.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
@@ -183,14 +197,14 @@ class Collector:
         self._tally.failures["overflow"] += 1
 
     def _metrics(self) -> str:
-        text, series = render(self.latest, time.monotonic(), self._board)
-        return text + self._self_metrics.render(series, self._proof())
+        text, series = render(self.latest, time.monotonic(), self._figures)
+        return text + self._self_metrics.render(series, self._delivery_figures())
 
-    def _proof(self) -> Proof:
-        """What /metrics tells of the account."""
+    def _delivery_figures(self) -> DeliveryFigures:
+        # The web server starts before the outbox, and may be asked before there is one.
         ledger, accounts = self._ledger, self._accounts
         clones = self._clones.current(time.monotonic())
-        return Proof(
+        return DeliveryFigures(
             spool=self._spill.stats() if self._spill else None,
             accounts=accounts.accounts() if accounts else {},
             clones={key: key in clones for key in self._clones.known()},
@@ -203,20 +217,21 @@ class Collector:
 
     def _page(self, outlets_of: str) -> str:
         moment = Moment(time.monotonic(), time.time())
-        return render_page(self.latest, moment, self._faults(), outlets_of, self._board.current(moment.mono_s))
+        return render_page(self.latest, moment, self._faults(), outlets_of, self._figures.current(moment.mono_s))
 
     def _faults(self) -> dict[str, str]:
-        """What does not work, in words, by part; empty means ready."""
+        """Each part that does not work, with the reason; empty means ready."""
         parts = {"broker": self._subscriber, "store": self._persistence, "ledger": self._ledger}
         faults = {name: "starting" if part is None else part.fault for name, part in parts.items()}
         return {name: fault for name, fault in faults.items() if fault is not None}
 
 
-def _keep_nothing(_: Callable[[], Sequence[str]]) -> None:
-    """Takes the place of a store for figures that are not to be stored."""
+def _discard(_: Callable[[], Sequence[str]]) -> None:
+    """Stand-in for the writer if derived figures are not to be stored (`derive: store`)."""
 
 
-async def _pass_on(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:
+async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:
+    """Prepare each message and hand it to the writer, in the order of arrival. `put` waits while the writer is full."""
     while True:
         delivery = await subscriber.take()
         await writer.put(delivery, ingest.process(delivery))
@@ -225,11 +240,12 @@ async def _pass_on(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> No
 def _open_store(config: CollectorConfig, tally: Counters) -> Store:
     store = config.store
     if store.path is not None:
-
+        # Called if the last line of a file was cut off by a kill or power cut.
         def count_torn(_: int) -> None:
             tally.write_failures["torn"] += 1
 
         return FileStore(store.path, time.time, count_torn)
+    # The configuration has checked this; it is repeated for the type checker.
     if store.url is None or store.bucket is None:
         raise ConfigError("store: kind influxdb needs `url` and `bucket`; add them")
     token = store.token.get_secret_value() if store.token else ""

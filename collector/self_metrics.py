@@ -1,4 +1,7 @@
-"""The collector's own metrics as Prometheus text."""
+"""The collector's own metrics as Prometheus text.
+
+There are a few dozen series, so prometheus-client renders them; the many series of devices are written directly (collector.web).
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,15 +18,19 @@ from rackflow.outbox import OutboxStats
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What there is to tell of the ledger, of the collector's outbox (None where it has none) and of cloned agents."""
+class DeliveryFigures:
+    """State of message delivery at the time of one scrape. Keys of the mappings are (site, agent)."""
 
     spool: OutboxStats | None = None
+    """The collector's outbox; None if none is configured."""
     accounts: Mapping[tuple[str, str], AgentAccount] = field(default_factory=dict)
+    """The ledger's account of each agent."""
     clones: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether two processes run under the name of an agent."""
     failures: Mapping[str, int] = field(default_factory=dict)
+    """Failures of the ledger itself, by reason."""
     is_whole: bool = True
-    """Whether this collector hears every message; one of several behind a shared subscription cannot tell what is missing."""
+    """Whether this collector receives every message. Behind a shared subscription it cannot know what is missing."""
 
 
 class _OwnMetrics(Collector):
@@ -33,9 +40,10 @@ class _OwnMetrics(Collector):
         self._broker = broker
         self._store = store
         self.series_exposed = 0
-        self.proof = Proof()
+        self.delivery = DeliveryFigures()
 
     def collect(self) -> Iterator[Metric]:
+        """Called by prometheus-client at each scrape."""
         tally, latest = self._tally, self._latest
         yield _gauge("mqtt_connected", {(self._broker,): float(tally.mqtt_connected)}, "broker")
         yield _counter("messages_received_total", {(): tally.messages_received})
@@ -43,6 +51,7 @@ class _OwnMetrics(Collector):
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
         )
         latency = HistogramMetricFamily("dcim_collector_message_latency_seconds", _help("message_latency_seconds"))
+        # A histogram of our own (collector.counters): prometheus-client's would take a lock for every message.
         latency.add_metric([], tally.latency.buckets(), tally.latency.total)
         yield latency
         last: dict[tuple[str, ...], float] = {
@@ -50,29 +59,30 @@ class _OwnMetrics(Collector):
         }
         yield _gauge("last_message_timestamp_seconds", last, "site", "agent")
         yield _gauge("influx_queue_points", {(): tally.points_waiting})
-        yield from self._proof_metrics()
+        yield from self._delivery_metrics()
         yield _counter("points_written_total", {(self._store,): tally.points_stored}, "store")
         yield _counter("influx_write_failures_total", {(why,): n for why, n in tally.write_failures.items()}, "reason")
         yield _gauge("series", {(): self.series_exposed})
         yield _gauge("series_limit", {(): latest.limit})
         yield _counter("series_refused_total", {(): latest.refused})
 
-    def _proof_metrics(self) -> Iterator[Metric]:
-        proof, who = self.proof, ("site", "agent")
-        if (spool := proof.spool) is not None:
+    def _delivery_metrics(self) -> Iterator[Metric]:
+        delivery, who = self.delivery, ("site", "agent")
+        if (spool := delivery.spool) is not None:
             yield _gauge("spool_messages", {(): spool.messages})
             yield _gauge("spool_bytes", {(): spool.size_bytes})
             yield _gauge("spool_limit_bytes", {(): spool.limit_bytes})
             yield _gauge("spool_durable", {(): float(spool.durable)})
             yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
-        yield _counter("ledger_failures_total", {(why,): count for why, count in proof.failures.items()}, "reason")
-        yield _gauge("agent_clones", {key: float(twice) for key, twice in proof.clones.items()}, *who)
-        accounts = proof.accounts
+        yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")
+        yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
+        # Gauges, although they mostly grow: the ledger forgets old runs of agents, and then they fall.
+        accounts = delivery.accounts
         yield _gauge("ledger_produced_messages", {key: each.produced for key, each in accounts.items()}, *who)
         yield _gauge("ledger_stored_messages", {key: each.stored for key, each in accounts.items()}, *who)
         yield _gauge("ledger_duplicate_messages", {key: each.duplicates for key, each in accounts.items()}, *who)
         yield _gauge("ledger_in_flight_messages", {key: each.in_flight for key, each in accounts.items()}, *who)
-        if proof.is_whole:
+        if delivery.is_whole:
             yield _gauge("ledger_missing_messages", {key: each.missing for key, each in accounts.items()}, *who)
         dropped: dict[tuple[str, ...], float] = {}
         for key, each in accounts.items():
@@ -99,17 +109,19 @@ def _counter(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: s
 
 
 class SelfMetrics:
-    """Text of the process's own metrics."""
+    """Renders the collector's own metrics, and those of its process and garbage collector."""
 
     def __init__(self, tally: Counters, latest: Latest, broker: str, store: str) -> None:
+        # A registry of its own: the global one would make two collectors in one process (tests, the demo) collide.
         self._own = _OwnMetrics(tally, latest, broker, store)
         self._registry = CollectorRegistry()
+        # `registry=None` keeps them from adding themselves to the global registry; GCCollector has no such option.
         for register in (self._own, ProcessCollector(registry=None), PlatformCollector(registry=None)):
             self._registry.register(register)
         GCCollector(registry=self._registry)
 
-    def render(self, series: int, proof: Proof) -> str:
-        """`series` is how many device series go beside it."""
+    def render(self, series: int, delivery: DeliveryFigures) -> str:
+        """The metrics as text. `series` is the number of device series on the same page."""
         self._own.series_exposed = series
-        self._own.proof = proof
+        self._own.delivery = delivery
         return generate_latest(self._registry).decode()

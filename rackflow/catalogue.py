@@ -15,19 +15,25 @@ MetricType = Literal["gauge", "counter", "state", "info", "histogram"]
 PollClass = Literal["safety", "fast", "normal", "slow", "inventory"]
 
 POLL_SECONDS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "normal": 10.0, "slow": 60.0, "inventory": 3600.0}
-"""Default interval of each poll class, seconds."""
+"""Default interval of each poll class, seconds. A site changes them in the agent's `intervals`."""
+# safety (leaks; flow, pressure and temperature of CDUs): without flow a cold plate's chip throttles within about 20 s, and
+#   building management systems for liquid cooling ask for 1 to 2 s.
+# fast: state and power of UPSs and rack PDUs, which change within a failover. normal: all else that an operator watches live.
+# slow: counters and states that move over minutes. inventory: ratings and serial numbers.
 
+# Chosen well below the largest double (1.8e308), so that sums and conversions of accepted values stay finite: JSON has no
+# infinity. A chained comparison also refuses NaN.
 _LARGEST = 1e300
 
 BASE_LABELS = ("site", "room", "row", "rack", "device", "feed")
-"""Labels that a device has once, from configuration; a metric's own labels come on top."""
+"""Labels that a device has once, from configuration; a metric's own labels are added to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in it.
+    """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in that unit.
 
-    `derived` says who computes it, by `formula`, or "" for what a device reports.
+    `derived` names the process that computes the metric by `formula`; it is "" for a metric that devices report.
     """
 
     name: str
@@ -48,10 +54,11 @@ class Metric:
     field: str
 
     def plausible(self, value: float) -> bool:
-        """Whether `value` (base unit) lies in the metric's range; a metric without one takes any finite number."""
+        """Whether `value` (base unit) lies in one of the metric's ranges; without ranges any finite number does."""
         if not self.ranges:
             return -_LARGEST < value < _LARGEST
-        for low, high in self.ranges:  # noqa: SIM110 - any() with a generator costs twice as much, and this is the hot path
+        # Called for every reading: any() with a generator costs twice as much.
+        for low, high in self.ranges:  # noqa: SIM110
             if low <= value <= high:
                 return True
         return False
@@ -79,7 +86,10 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """`dcim_ups_output_power_watts` -> (`dcim_ups`, `output_power_watts`): InfluxDB's measurement and field."""
+    """Split `dcim_ups_output_power_watts` into InfluxDB's measurement `dcim_ups` and field `output_power_watts`.
+
+    Raises ContractError if the name is not `dcim_<class>_<quantity>`.
+    """
     parts = name.split("_", 2)
     if len(parts) != 3 or parts[0] != "dcim":  # noqa: PLR2004
         raise ContractError("metric", f"{name!r} is not dcim_<class>_<quantity>")
@@ -87,17 +97,20 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def _metric(name: str, entry: _Entry) -> Metric:
+    """Check one entry of the file. Unit suffix and `_total` follow the naming rules of Prometheus."""
     if bool(entry.states) != (entry.type == "state"):
-        raise ContractError("catalogue", f"{name}: states belong to metrics of type state, and only to those")
+        raise ContractError("catalogue", f"{name}: `states` must be given for type state, and only for it")
     if unknown := set(entry.label_values) - set(entry.labels):
-        raise ContractError("catalogue", f"{name}: label_values for labels it does not have: {sorted(unknown)}")
+        raise ContractError(
+            "catalogue", f"{name}: `label_values` for labels that are not in `labels`: {sorted(unknown)}"
+        )
     stem = name.removesuffix("_total")
     if entry.unit and not stem.endswith(f"_{entry.unit}"):
-        raise ContractError("catalogue", f"{name}: the name does not end in its unit {entry.unit}")
+        raise ContractError("catalogue", f"{name}: the name does not end in its unit, {entry.unit}")
     if (entry.type == "counter") != name.endswith("_total"):
-        raise ContractError("catalogue", f"{name}: counters end in _total, and only counters")
+        raise ContractError("catalogue", f"{name}: names of counters, and only those, must end in _total")
     if bool(entry.derived) != bool(entry.formula) or (entry.derived and not entry.source):
-        raise ContractError("catalogue", f"{name}: a derived figure has `derived`, `formula` and `source`")
+        raise ContractError("catalogue", f"{name}: a derived metric needs `derived`, `formula` and `source`")
     measurement, field = split_name(name)
     inf = float("inf")
     return Metric(
@@ -121,7 +134,7 @@ def _metric(name: str, entry: _Entry) -> Metric:
 
 
 def parse_catalogue(text: str, where: str = "catalogue.yaml") -> dict[str, Metric]:
-    """Metrics by name from the text of a catalogue file. Raises ContractError naming the metric."""
+    """Metrics by name, from the text of a catalogue file. Raises ContractError, which names the metric."""
     try:
         data = msgspec.convert(load_yaml_text(text, where), _File)
     except msgspec.ValidationError as error:
@@ -131,5 +144,5 @@ def parse_catalogue(text: str, where: str = "catalogue.yaml") -> dict[str, Metri
 
 @cache
 def catalogue() -> Mapping[str, Metric]:
-    """The shipped catalogue, read once per process."""
+    """The catalogue that is shipped, read once per process."""
     return parse_catalogue(files("rackflow").joinpath("catalogue.yaml").read_text(encoding="utf-8"))

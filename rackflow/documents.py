@@ -13,6 +13,8 @@ from rackflow.errors import ContractError
 from rackflow.topics import Topic
 
 SCHEMA = 1
+# Part of the contract. The largest real batch, every outlet of a large rack PDU, has about 20 kB. The limit bounds the memory
+# that one publisher can claim, and stays below the broker's max_packet_size (1 MiB in deploy/mosquitto).
 MAX_PAYLOAD_BYTES = 512 * 1024
 DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode"]
 
@@ -129,6 +131,7 @@ class Status(Document, frozen=True, kw_only=True):
 DOCUMENTS: dict[str, type[Document]] = {"batch": Batch, "event": Event, "device": DeviceDocument, "status": Status}
 
 D = TypeVar("D", bound=Document)
+# Built once: a decoder compiles its type, which costs more than decoding one message.
 _encoder = msgspec.json.Encoder()
 _decoders: dict[type[Document], msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in DOCUMENTS.values()
@@ -136,21 +139,27 @@ _decoders: dict[type[Document], msgspec.json.Decoder[Any]] = {
 
 
 def encode(document: Document) -> bytes:
-    """JSON of a document. Raises ContractError where a number is not finite, which JSON cannot say."""
+    """The document as JSON. Raises ContractError if a number is not finite."""
+    # JSON has no NaN or infinity, and msgspec writes null for them, which `decode` refuses: the whole batch would be lost.
     if isinstance(document, Batch) and not all(map(math.isfinite, document.values.values())):
-        raise ContractError("value", f"batch of {document.device} holds a number that is not finite")
+        raise ContractError("value", f"batch of {document.device} has a value that is not a finite number")
     return _encoder.encode(document)
 
 
 def decode(payload: bytes, kind: type[D]) -> D:
-    """A document from JSON. Raises ContractError with reason `size`, `decode` (no JSON) or `schema` (not this contract)."""
+    """Read a document from JSON.
+
+    Raises ContractError with reason `size` (too long), `decode` (not JSON) or `schema` (JSON, but not this contract).
+    """
+    # Before parsing: the limit also bounds the work that a hostile publisher can cause.
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise ContractError("size", f"{len(payload)} bytes, more than {MAX_PAYLOAD_BYTES}")
+        raise ContractError("size", f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are accepted")
     try:
         document: D = _decoders[kind].decode(payload)
     except msgspec.ValidationError as error:
         raise ContractError("schema", str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # msgspec leaves invalid UTF-8 and nesting deeper than the interpreter's stack to Python's own errors.
         raise ContractError("decode", str(error)) from error
     if isinstance(document, Batch):
         _check_batch(document)
@@ -158,13 +167,17 @@ def decode(payload: bytes, kind: type[D]) -> D:
 
 
 def _check_batch(batch: Batch) -> None:
-    # Numbers are finite: JSON has no word for others, and msgspec refuses what is too large for a float.
+    # Values need no check: JSON cannot express NaN or infinity, and msgspec refuses numbers too large for a float.
+    # seq starts at 1, so that 0 can mean "none yet"; an interval of 0 would give a reading no lifetime.
     if batch.seq < 1 or batch.time < 0 or batch.interval_s <= 0:
-        raise ContractError("schema", "seq, time or interval_s out of bounds")
+        raise ContractError("schema", "seq must be at least 1, time at least 0 and interval_s above 0")
 
 
 def check_topic(topic: Topic, document: Document) -> None:
-    """Raises ContractError with reason `topic` where the topic a document came on contradicts what it says."""
+    """Raise ContractError with reason `topic` if the topic names another site, agent or device than the document.
+
+    The broker's access list covers topics only: without this check an account could publish readings in the name of others.
+    """
     device = getattr(document, "device", "")
     site = document.site if isinstance(document, Status) else getattr(document, "labels", {}).get("site", topic.site)
     if (topic.agent, topic.device, topic.site) != (document.agent, device, site):

@@ -1,4 +1,7 @@
-"""The one tree of errors: what each part raises, and what a caller may catch."""
+"""The one tree of errors. Errors of third-party libraries are translated into these where the library is called.
+
+Only errors that were foreseen derive from RackflowError: a command prints them as one line, and anything else as a traceback.
+"""
 
 
 class RackflowError(Exception):
@@ -6,17 +9,17 @@ class RackflowError(Exception):
 
 
 class ConfigError(RackflowError):
-    """A configuration that cannot be used; the text names file, key and remedy."""
+    """The configuration cannot be used; the text names file, key and remedy."""
 
 
 class ProfileError(RackflowError):
-    """A device profile that is wrong, or none that fits; the text names the file and the place in it."""
+    """A device profile is wrong, or none fits the device; the text names the file and the line."""
 
 
 class ContractError(RackflowError):
     """A document, series key or topic that breaks the wire contract.
 
-    `reason` is a short stable word used as a metric label and in the dead-letter file.
+    `reason` is a short word that stays the same between versions: it is a metric label and stands in the dead-letter file.
     """
 
     def __init__(self, reason: str, text: str) -> None:
@@ -25,9 +28,9 @@ class ContractError(RackflowError):
 
 
 class StoreError(RackflowError):
-    """A store that could not take what it was given.
+    """A store did not accept a write.
 
-    `retryable` says whether the same write may succeed later; `retry_after_s` is the store's own advice.
+    `retryable` says whether the same write may succeed later; `retry_after_s` is the wait in seconds that the store asked for.
     """
 
     def __init__(self, text: str, *, retryable: bool, retry_after_s: float | None = None) -> None:
@@ -37,9 +40,9 @@ class StoreError(RackflowError):
 
 
 class DeviceError(RackflowError):
-    """A device that did not give what it was asked for.
+    """A device did not return what it was asked for.
 
-    `device` and `operation` say who and what; `kind` is the word that a failed batch carries in `error`.
+    `device` and `operation` say which device and which request; `kind` is the word in the field `error` of a failed batch.
     """
 
     kind = "protocol"
@@ -54,6 +57,7 @@ class DeviceError(RackflowError):
         return f"{where}: {self.args[0]}" if where else str(self.args[0])
 
 
+# Also the standard TimeoutError, so that a caller of a client can treat all deadlines alike.
 class DeviceTimeout(DeviceError, TimeoutError):
     """No answer within the time allowed."""
 
@@ -61,7 +65,7 @@ class DeviceTimeout(DeviceError, TimeoutError):
 
 
 class DeviceUnreachable(DeviceError):
-    """The network says that nobody is there: refused, no route, name unknown."""
+    """The network reported that the device cannot be reached: connection refused, no route, or unknown host name."""
 
     kind = "unreachable"
 
@@ -73,13 +77,16 @@ class DeviceAuthError(DeviceError):
 
 
 class DeviceProtocolError(DeviceError):
-    """An answer that breaks the protocol, or the device's own refusal of a request; `code` is Modbus's word for why, else 0."""
+    """An answer that breaks the protocol, or the device's refusal of a request.
+
+    `code` is the Modbus exception code, 0 if there is none.
+    """
 
     kind = "protocol"
     code = 0
 
 
 class DeviceDecodeError(DeviceError):
-    """An answer that keeps the protocol but whose contents cannot be read."""
+    """An answer that is valid in the protocol but whose contents cannot be read."""
 
     kind = "decode"

@@ -1,21 +1,32 @@
-"""Formulas of power and cooling in base units; None where a formula has no answer."""
+"""Formulas of power and cooling that agent and collector share, in base units.
+
+A formula returns None where its result would be noise or undefined: a missing figure is better than one that raises a false
+alert at low load.
+"""
 
 import math
 from collections.abc import Sequence
 
+# Chosen: 1 L/min of PG25 carries 500 W at a rise of about 7.5 K. Below that, flow and temperature difference are each near
+# the resolution of their sensors (0.1 L/min, 0.1 K), and a ratio to heat is mostly noise. CDUs carry tens of kilowatts.
 LEAST_HEAT_W = 500.0
-"""Below this, what is divided by heat is the quotient of two numbers near their resolution."""
+"""Ratios to heat are not computed for less heat than this."""
+# Chosen: rack PDUs report tenths of an ampere, so at 0.5 A a single step is a fifth of the current.
 LEAST_CURRENT_A = 0.5
-"""Below this mean current, unbalance is noise."""
+"""Unbalance is not computed for a lower mean current than this."""
+# Two class B probes (IEC 60751) near 30 degC may differ by 0.9 K: below 1 K the difference of the streams is not measured.
 _LEAST_SPAN_K = 1.0
+# Sonntag (1990), for dew point over water. Other published pairs (Alduchov and Eskridge: 17.625, 243.04) differ by less than
+# 0.02 K, and an error of 3 % relative humidity moves the dew point by almost 1 K.
 _MAGNUS_A, _MAGNUS_B_C = 17.62, 243.12
+# Where the coefficients are valid.
 _MAGNUS_SPAN_C = (-45.0, 60.0)
 
 
 def dew_point_celsius(celsius: float, humidity_ratio: float) -> float | None:
-    """Dew point of air, degC: g = ln(RH) + a T / (b + T); Td = b g / (a - g).
+    """Dew point of air in degC, by the Magnus formula: g = ln(RH) + a T / (b + T); Td = b g / (a - g).
 
-    Magnus formula over water with Sonntag's (1990) a = 17.62 and b = 243.12 degC, for -45..60 degC.
+    `humidity_ratio` is relative humidity from 0 (exclusive) to 1. None outside -45..60 degC, or for impossible humidity.
     """
     if not 0.0 < humidity_ratio <= 1.0 or not _MAGNUS_SPAN_C[0] <= celsius <= _MAGNUS_SPAN_C[1]:
         return None
@@ -24,17 +35,26 @@ def dew_point_celsius(celsius: float, humidity_ratio: float) -> float | None:
 
 
 def effectiveness_ratio(secondary_return_c: float, secondary_supply_c: float, primary_supply_c: float) -> float | None:
-    """What a heat exchanger does of what is possible: (Tsr - Tss) / (Tsr - Tps); falls with fouling."""
+    """Effectiveness of a heat exchanger, achieved over possible cooling: (Tsr - Tss) / (Tsr - Tps). Falls with fouling.
+
+    None if secondary return and primary supply are less than 1 K apart.
+    """
     span_k = secondary_return_c - primary_supply_c
     return (secondary_return_c - secondary_supply_c) / span_k if span_k >= _LEAST_SPAN_K else None
 
 
 def heat_imbalance_ratio(primary_w: float, secondary_w: float) -> float | None:
-    """(Qp - Qs) / Qs: beyond 0.10 to 0.15 a flow meter or a temperature probe is off."""
+    """Imbalance of heat between both sides of a heat exchanger: (Qp - Qs) / Qs. None below LEAST_HEAT_W.
+
+    Beyond 0.10 to 0.15 a flow meter or a temperature probe is wrong: more than the tolerances of both sides together.
+    """
     return (primary_w - secondary_w) / secondary_w if secondary_w >= LEAST_HEAT_W else None
 
 
 def unbalance_ratio(currents: Sequence[float]) -> float | None:
-    """Largest deviation from the mean over the mean, as NEMA MG-1 defines it; of three phases."""
+    """Phase unbalance as NEMA MG-1 defines it: largest deviation from the mean, over the mean. None at low current.
+
+    NEMA's simple form, applied to currents, because rack PDUs report no phase angles; the IEC form needs them.
+    """
     mean = sum(currents) / len(currents)
     return max(abs(each - mean) for each in currents) / mean if mean >= LEAST_CURRENT_A else None

@@ -1,4 +1,7 @@
-"""MQTT topics of wire contract version 1: built from names, and taken apart again."""
+"""Builds and parses the MQTT topics of wire contract version 1.
+
+Site and agent come before the kind, so that a broker's access list can give each agent one subtree.
+"""
 
 import re
 from dataclasses import dataclass
@@ -8,10 +11,13 @@ from rackflow.errors import ContractError
 
 Kind = Literal["batch", "event", "device", "status"]
 
+# The version is part of every topic, so that a later contract can be published beside this one.
 ROOT = "rackflow/v1"
+# Collectors with `shared: true` use this group; the broker gives each message to one of them.
 SHARED_GROUP = "rackflow"
+# Without `/`, `+`, `#` and `$`, which mean something in MQTT, and within what series.py allows in a label value.
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-"""What a site, agent or device may be called: it is a topic level and a label value."""
+"""Valid names of sites, agents and devices: each is a topic level and a label value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +31,22 @@ class Topic:
 
 
 def build_topic(topic: Topic) -> str:
-    """The topic's text. Raises ContractError where a name is not allowed."""
+    """The topic as text. Raises ContractError if a name is not allowed."""
     for name in (topic.site, topic.agent):
         if not NAME.fullmatch(name):
-            raise ContractError("topic", f"{name!r} cannot be a topic level")
+            raise ContractError("topic", f"{name!r} is not a valid site or agent name")
     prefix = f"{ROOT}/{topic.site}/{topic.agent}"
     if topic.kind == "status":
         if topic.device:
             raise ContractError("topic", "a status topic has no device")
         return f"{prefix}/status"
     if not NAME.fullmatch(topic.device):
-        raise ContractError("topic", f"{topic.device!r} cannot be a topic level")
+        raise ContractError("topic", f"{topic.device!r} is not a valid device name")
     return f"{prefix}/{topic.kind}/{topic.device}"
 
 
 def parse_topic(text: str) -> Topic:
-    """The inverse of `build_topic`. Raises ContractError."""
+    """The inverse of `build_topic`. Raises ContractError if the text is not such a topic."""
     levels = text.split("/")
     if len(levels) < 5 or "/".join(levels[:2]) != ROOT or not all(NAME.fullmatch(level) for level in levels[2:]):  # noqa: PLR2004
         raise ContractError("topic", f"{text[:200]!r} is not a topic of {ROOT}")
@@ -54,5 +60,5 @@ def parse_topic(text: str) -> Topic:
 
 
 def subscription(site: str = "+", kind: str = "+") -> str:
-    """The filter for one kind of device topic (`batch`, `event`, `device`) or for `status`, of one site or of all."""
+    """The subscription filter for one kind of topic (`batch`, `event`, `device`, `status`), of one site or of all."""
     return f"{ROOT}/{site}/+/status" if kind == "status" else f"{ROOT}/{site}/+/{kind}/+"

@@ -1,4 +1,8 @@
-"""Units on the wire and how they become base units: factor and offset."""
+"""Units that devices use, and how their values become base units.
+
+Factors are fractions: they are combined with a profile's scale exactly, and a reading is multiplied and divided by whole
+numbers. A float such as 1/60000 is not exact, and 150 L/min would come out as 149.99999.
+"""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -6,7 +10,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class WireUnit:
-    """`base = wire * factor + offset`, where `base` is a unit word of the catalogue."""
+    """`base value = wire value * factor + offset`; `base` is a unit word of the catalogue."""
 
     base: str
     factor: Fraction
@@ -17,6 +21,8 @@ def _unit(base: str, factor: str = "1", offset: str = "0") -> WireUnit:
     return WireUnit(base, Fraction(factor), Fraction(offset))
 
 
+# Sources: NIST SP 811 appendix B (psi, US gallon, degree Fahrenheit); SNMP TimeTicks are hundredths of a second (RFC 2578, 7.1.8).
+# A gallon is always the US one: imperial gallons have not been seen in any device's documentation.
 WIRE_UNITS: dict[str, WireUnit] = {
     "": _unit(""),
     "count": _unit(""),
@@ -37,12 +43,14 @@ WIRE_UNITS: dict[str, WireUnit] = {
     "ratio": _unit("ratio"),
     "percent": _unit("ratio", "1/100"),
     "celsius": _unit("celsius"),
+    # Offsets are added after the factor: 0 K is -273.15 degC, 0 degF is -160/9 degC.
     "kelvin": _unit("celsius", "1", "-273.15"),
     "fahrenheit": _unit("celsius", "5/9", "-160/9"),
     "second": _unit("seconds"),
     "timetick": _unit("seconds", "1/100"),
     "minute": _unit("seconds", "60"),
     "hour": _unit("seconds", "3600"),
+    # A point in time, not a duration: it must not be usable where `second` is expected.
     "unix_second": _unit("timestamp_seconds"),
     "pascal": _unit("pascals"),
     "kilopascal": _unit("pascals", "1000"),
@@ -64,4 +72,4 @@ WIRE_UNITS: dict[str, WireUnit] = {
     "siemens_per_meter": _unit("siemens_per_meter"),
     "microsiemens_per_centimeter": _unit("siemens_per_meter", "1/10000"),
 }
-"""Sources: NIST SP 811 appendix B (psi, US gallon); SNMP TimeTicks are hundredths of a second (RFC 2578 7.1.8)."""
+"""Units by the word that profiles use for them."""

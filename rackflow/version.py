@@ -8,4 +8,5 @@ def installed_version() -> str:
     try:
         return version("rackflow")
     except PackageNotFoundError:
+        # A valid version (PEP 440) that sorts before every release.
         return "0+source"

@@ -1,4 +1,4 @@
-"""The command `rackflow-sim`: simulates devices and whole sites until it is told to stop."""
+"""The command `rackflow-sim`: serves recordings, single simulated devices or whole simulated sites until it is stopped."""
 
 import argparse
 import asyncio
@@ -29,20 +29,24 @@ from simulator.snmp import SnmpDevice, parse_user
 
 log = logging.getLogger(__name__)
 
-EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78
+EXIT_OK, EXIT_FAILED, EXIT_CONFIG = (
+    0,
+    1,
+    78,
+)  # 78 is EX_CONFIG of sysexits.h, as in the other commands
 LAST_PORT = 65535
 LEVELS = ("debug", "info", "warning", "error")
 
 
 class ServeError(RackflowError):
-    """An address that cannot be served; the text says what, where and why."""
+    """An address cannot be served. The text says what was to be served, where, and why it failed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = parser().parse_args(argv)
     configure_logging(arguments.log_level)
-    logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it tells of itself, not of devices
+    logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it reports on its own internals only
     try:
         arguments.command(arguments)
     except ConfigError as error:
@@ -77,14 +81,14 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
         "recordings",
         nargs="*",
         metavar="FILE[=PORT]",
-        help=f"recordings, .snmprec or {SUFFIX}; without PORT the next one from --port on",
+        help=f"recordings, .snmprec or {SUFFIX}; without PORT they get ports from --port upwards",
     )
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     add(
         "--port",
         type=_port,
         default=1161,
-        help="first port for recordings without one (default 1161); 0: any free one",
+        help="first port for recordings without one (default 1161); 0 takes free ports",
     )
     add(
         "--community",
@@ -97,13 +101,14 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME:AUTH:KEY:PRIV:KEY",
-        help="SNMPv3, as in ops:sha256:KEY:aes128:KEY",
+        help="SNMPv3 user, as in ops:sha256:KEY:aes128:KEY",
     )
     add("--cdu", type=_port, metavar="PORT", help=f"serve a coolant distribution unit over Modbus TCP, unit {CDU_UNIT}")
     add("--meter", type=_port, metavar="PORT", help=f"serve an energy meter over Modbus TCP, unit {METER_UNIT}")
-    add("--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs move")
-    add("--frozen", action="store_true", help="serve sysUpTime as it was recorded; otherwise it goes on counting")
+    add("--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs vary")
+    add("--frozen", action="store_true", help="serve sysUpTime as recorded; otherwise it counts on")
     command.set_defaults(command=_run_server)
+    # Accepted after the subcommand as well. SUPPRESS keeps the value given before it where it is not repeated.
     add("--log-level", choices=LEVELS, default=argparse.SUPPRESS)
 
 
@@ -118,7 +123,7 @@ def _run_server(arguments: argparse.Namespace) -> None:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    """Raises ConfigError for what is wrong with the arguments, ServeError where a port cannot be used."""
+    """Serve until SIGINT or SIGTERM. Raises ConfigError for wrong arguments, ServeError where a port cannot be used."""
     if not arguments.recordings and arguments.cdu is None and arguments.meter is None:
         raise ConfigError("nothing to serve; name a recording, or give --cdu or --meter")
     stop = asyncio.Event()
@@ -141,12 +146,14 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
     next_port = arguments.port
     chosen: list[tuple[Path, int]] = []
     for text in arguments.recordings:
+        # From the right, and only before digits: a path may contain "=" itself.
         name, _, port = text.rpartition("=")
         if name and port.isdecimal():
             chosen.append((Path(name), _checked_port(text, int(port))))
         else:
             chosen.append((Path(text), _checked_port(text, next_port)))
             next_port += 1 if next_port else 0
+    # Every recording is read before any is served: a damaged file must not end a simulation that has begun to answer.
     registers = [(path, port, read_mbrec(path)) for path, port in chosen if path.suffix == SUFFIX]
     read = [(path, port, read_snmprec(path)) for path, port in chosen if path.suffix != SUFFIX]
     for path, port, recording in registers:
@@ -182,11 +189,12 @@ async def _start_models(arguments: argparse.Namespace, stack: AsyncExitStack) ->
 
 
 async def _start(server: SnmpDevice | ModbusServer, stack: AsyncExitStack, what: str) -> None:
-    """Start it, have it stopped, and print its line. Raises ServeError."""
+    """Start a server, let `stack` stop it, and print its line. Raises ServeError."""
     protocol = "snmp" if isinstance(server, SnmpDevice) else "modbus"
     try:
         await server.start()
     except OSError as error:
+        # getaddrinfo's errors have numbers below zero, for which strerror has no text.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise ServeError(f"cannot serve {what} on {server.host}:{server.port} ({protocol}): {reason}") from error
     stack.push_async_callback(server.stop)

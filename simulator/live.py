@@ -1,4 +1,4 @@
-"""Moves models and recordings with the clock of this process.
+"""Lets models and recordings follow the clock of this process.
 
 The models know no clock: they are told how much time has passed. This is the one place that reads it for single devices.
 """
@@ -10,26 +10,27 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from rackflow.recording import Record
-from simulator.models import Swing, overlay
+from simulator.models import LoadFactor, overlay
 from simulator.snmp import SnmpDevice
 
 RECORDINGS: Final = Path(__file__).parent / "recordings"
 """Recordings that come with the simulator: `apc-rpdu2`, `apc-ups` and `rfc1628-ups`, each with the suffix `.snmprec`."""
+# How often models advance; shorter than any polling interval.
 TICK_S: Final = 0.25
+# After the process was suspended, models go on from where they were instead of computing the whole pause at once.
 LONGEST_STEP_S: Final = 10.0
-"""After the process was stopped for longer, models go on from where they were."""
 
 
 class Model(Protocol):
-    """Whatever lets time pass."""
+    """A model of a device that changes with time."""
 
     def advance(self, dt_s: float) -> None:
-        """Let so much time pass."""
+        """Let `dt_s` seconds pass."""
         ...
 
 
 async def run_models(models: Sequence[Model]) -> None:
-    """Let time pass for models until cancelled."""
+    """Advance models in real time until cancelled."""
     before = time.monotonic()
     while True:
         await asyncio.sleep(TICK_S)
@@ -40,9 +41,9 @@ async def run_models(models: Sequence[Model]) -> None:
 
 
 def vary_load(device: SnmpDevice, records: Iterable[Record], seed: int = 0) -> int:
-    """Let load, currents, power and energy of a UPS or rack PDU move from now on; how many OIDs do."""
+    """Let load, currents, power and energy of a UPS or rack PDU vary from now on; returns the number of OIDs that do."""
     began = time.monotonic()
-    moving = overlay(records, Swing(seed))
+    moving = overlay(records, LoadFactor(seed))
     for oid, value in moving.items():
         device.set(oid, _since(began, value))
     return len(moving)

@@ -1,4 +1,4 @@
-"""PromQL against the catalogue: in goes an expression, out comes what it names that no page of a collector can have."""
+"""Checks PromQL against the catalogue: finds metrics and labels that no page of a collector can have."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -71,7 +71,7 @@ def _matchers(tokens: list[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def metrics_of(selector: Selector) -> list[Metric]:
-    """The catalogue's metrics that a selector can mean."""
+    """Metrics of the catalogue that a selector can match."""
     known = catalogue()
     names = [selector.name] if selector.name else []
     for label, operator, value in selector.matchers:
@@ -97,7 +97,7 @@ def labels_of(metric: Metric) -> frozenset[str]:
 
 
 def faults(text: str, recorded: Mapping[str, str]) -> list[str]:
-    """What the expression names that does not exist. `recorded` are the recording rules, name to expression."""
+    """Names in the expression that cannot exist. `recorded` are the recording rules by name."""
     found: list[str] = []
     expression = parse(text)
     allowed: set[str] = set()

@@ -33,8 +33,11 @@ class UnitBy(StrictModel):
     """The wire unit as a cell of the same row, or one instance, names it by code or text. Read when the device is planned."""
 
     column: Oid | None = None
+    """Column of the same row that holds the code."""
     oid: Oid | None = None
+    """Instance that holds the code for the whole device."""
     map: Annotated[dict[Code, str], Field(min_length=1)]
+    """From codes or texts to wire units."""
 
 
 class When(StrictModel):
@@ -45,13 +48,20 @@ class When(StrictModel):
     """
 
     column: Oid | None = None
+    """Column of the same row to look at."""
     oid: Oid | None = None
+    """Instance to look at."""
     # Chosen; the shipped families use the first to fourth and the last three parts.
     index: Annotated[int, Field(ge=-8, le=8)] | None = None
+    """Part of the row's index, counted from 1, or from the end when negative."""
     in_: Annotated[list[Code], Field(alias="in")] = []
+    """It is one of these codes or texts."""
     contains: list[str] = []
+    """It has one of these words in it, in any case of letters."""
     without: list[str] = []
+    """It has none of these words in it."""
     optional: bool = False
+    """It also holds where the device has no such cell."""
 
     @model_validator(mode="after")
     def _sound(self) -> "When":
@@ -70,29 +80,52 @@ class Source(StrictModel):
     """
 
     oid: Oid | None = None
+    """SNMP: the instance, with its final `.0`; in a table the column, without the index."""
     register_: Annotated[int | None, Field(alias="register", ge=0, le=65535)] = None
+    """Modbus: the wire address of the first register, counted from 0. Manuals that count from 1, 30001 or 40001 name a higher number."""
     table: RegisterTable | None = None
+    """Modbus: `holding` is read with function 3, `input` with 4, `coil` with 1, `discrete` with 2. Left out: the profile's."""
     type: NumberType | None = None
+    """Modbus: how the number is written in its registers; `uint16` when left out."""
     order: WordOrder | None = None
+    """Modbus: order of bytes ABCD in more than one register: `big` ABCD, `little` DCBA, `big-swapped` BADC,
+    `little-swapped` CDAB. Left out: the profile's.
+    """
     # For ascii, in registers; 125 is the most that one request can read.
     length: Annotated[int, Field(ge=1, le=125)] | None = None
+    """Modbus: number of registers of a text (`ascii`)."""
     unit: str = ""
+    """Unit on the wire, as in `kilowatt`; together with the metric's base unit it gives the conversion. Left out for what has none."""
     # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
     scale: Annotated[str, Field(coerce_numbers_to_str=True)] = "1"
+    """What the raw number is multiplied by to be in `unit`: 0.1 for tenths; fractions like 1/512 are exact."""
     shift: int = 0
+    """Added to the raw number before the scale."""
     # None means the profile's default sentinels, [] none at all.
     absent: list[int] | None = None
+    """Raw numbers that stand for "no reading". Left out: the profile's."""
     states: dict[int, str] = {}
+    """For metrics of type state: from codes to the metric's states."""
     numbers: dict[int, float] = {}
+    """From codes to values, as in `{1: 0, 2: 1}` for off and on."""
     bit: Annotated[int, Field(ge=0, le=63)] | None = None
+    """Take this bit, from 0 for the lowest: 0 or 1."""
     inverted: bool = False
+    """A set bit stands for 0, a clear one for 1."""
     decimals: Oid | None = None
+    """SNMP: column that holds the number of decimal places."""
     varscale: Oid | None = None
+    """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
     unit_by: UnitBy | None = None
+    """SNMP: a cell that names the unit."""
     text: Literal["number", "quantity"] | None = None
+    """`number`: take the number that a text begins with. `quantity`: a number with its unit, as in `21.5 C`."""
     words: dict[str, str | float] = {}
+    """From texts to states or values; `*` is any text."""
     expect: tuple[float, float] | None = None
+    """Lowest and highest value in the base unit; anything else is left to the next fallback."""
     absolute: bool = False
+    """Take the number without its sign."""
 
     @model_validator(mode="after")
     def _sound(self) -> "Source":
@@ -115,27 +148,34 @@ class FromColumn(StrictModel):
     """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values."""
 
     column: Oid
+    """The column."""
     map: dict[Code, str] = {}
+    """From codes or texts to label values; a row whose code is missing here has no such label and is left out."""
 
 
 class FromIndex(StrictModel):
     """A label whose value is one part of the row's index, counted from 1, or from the end when negative."""
 
     index: Annotated[int, Field(ge=-8, le=8)]
+    """Which part."""
     map: dict[int, str] = {}
+    """From numbers to label values; a row whose number is missing here is left out."""
 
 
 class FromDevice(StrictModel):
     """A label that the user gives the device in the configuration."""
 
     device: Literal["role"]
+    """Which key of the device's configuration."""
     default: str
+    """Value for a device that has none."""
 
 
 class Joined(StrictModel):
     """A label made of others, with a dot between."""
 
     join: Annotated[list[str | FromColumn | FromIndex | FromDevice], Field(min_length=2)]
+    """The parts."""
 
 
 LabelSource = str | FromColumn | FromIndex | FromDevice | Joined
@@ -148,23 +188,38 @@ class Gate(StrictModel):
     """
 
     oid: Oid | None = None
+    """Instance to look at."""
     column: Oid | None = None
+    """Column of the same row to look at."""
     in_: Annotated[list[int], Field(alias="in", min_length=1)]
+    """Codes with which it counts. With any other, the reading is rejected as `gated`."""
     missing: list[int] = []
+    """Codes with which the reading is left out without a reason."""
     optional: bool = False
+    """A device without the cell is read without the gate."""
 
 
 class Point(Source):
     """One metric of a device, read from its first source that gives a good value: itself, then each `fallback`."""
 
     metric: str
+    """Metric of the catalogue."""
     labels: dict[str, LabelSource] = {}
+    """Labels that the metric takes: fixed text, or where it stands (`{column: …}`, `{index: …}`, `{device: role,
+    default: …}`, `{join: […]}`).
+    """
     poll: PollClass | None = None
+    """Poll class, where it is not the metric's."""
     fallback: list[Source] = []
+    """Other places of the same value, tried in turn where the one before gives none."""
     gate: Gate | None = None
+    """A cell that says whether the value counts, looked at with each poll."""
     when: When | list[When] = []
+    """Whether the device has this point at all, looked at when it is planned."""
     bits: dict[Annotated[int, Field(ge=0, le=63)], dict[str, str]] = {}
+    """One series for each of these bits of one number, with its labels."""
     source: str = ""
+    """Where it is described, if that is not the profile's source."""
 
     def sources(self) -> list[Source]:
         """Itself and its fallbacks, best first."""
@@ -175,11 +230,17 @@ class Table(StrictModel):
     """An SNMP table: one set of points per row. In `points`, `oid` is the column without the index."""
 
     name: Word
+    """A name for messages."""
     rows: Oid | list[Oid]
+    """Column whose instances are the rows, or several of them."""
     labels: dict[str, LabelSource] = {}
+    """Labels of all its points."""
     gate: Gate | None = None
+    """A cell that says whether a row counts, looked at with each poll."""
     when: When | list[When] = []
+    """Whether a row is there at all, looked at when the device is planned."""
     points: Annotated[list[Point], Field(min_length=1)]
+    """What each row measures."""
 
     def row_columns(self) -> list[str]:
         """Columns whose instances are the rows."""
@@ -190,10 +251,15 @@ class RegisterProbe(StrictModel):
     """A register, or text in `words` of them, that only this family holds so: one of `in`, or text with one of `contains`."""
 
     register_: Annotated[int, Field(alias="register", ge=0, le=65535)]
+    """Wire address of the first register."""
     table: RegisterTable | None = None
+    """Left out: the profile's."""
     words: Annotated[int, Field(ge=1, le=64)] = 1
+    """Number of registers, for text."""
     in_: Annotated[list[int], Field(alias="in")] = []
+    """It holds one of these numbers."""
     contains: list[str] = []
+    """Its text has one of these words in it."""
 
     @model_validator(mode="after")
     def _sound(self) -> "RegisterProbe":
@@ -210,71 +276,116 @@ class Recognise(StrictModel):
     """
 
     sysobjectid: list[Oid] = []
+    """Prefixes of sysObjectID."""
     sysdescr: list[str] = []
+    """Words of sysDescr."""
     probes: list[Oid] = []
+    """Instances that only this family answers; any one is enough."""
     subtrees: list[Oid] = []
+    """Branches of which anything must be there."""
     refuse: list[Oid] = []
+    """Instances that this family does not have: a device that answers one is another."""
     registers: list[RegisterProbe] = []
+    """Modbus: registers that must all fit."""
     # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
+    """Added to the score where several families fit; below 0 for generic families, which are taken for want of better."""
 
 
 class IdentitySource(StrictModel):
     """Where one word of the identity comes from: fixed text, an instance, or registers; `after` takes the word behind a marker."""
 
     text: str | None = None
+    """Fixed text."""
     oid: Oid | None = None
+    """SNMP: instance that holds the text."""
     after: str | None = None
+    """Take the word behind this marker."""
     register_: Annotated[int | None, Field(alias="register", ge=0, le=65535)] = None
+    """Modbus: wire address of the first register."""
     table: RegisterTable | None = None
+    """Left out: the profile's."""
     words: Annotated[int, Field(ge=1, le=64)] = 8
+    """Number of registers."""
     type: NumberType = "ascii"
+    """How it is written; `ascii` has two characters to a register."""
 
 
 class Identify(StrictModel):
     """Sources of the device's identity, each the first that answers."""
 
     vendor: list[IdentitySource] = []
+    """Who made it."""
     model: list[IdentitySource] = []
+    """Which model it is."""
     serial: list[IdentitySource] = []
+    """Its serial number."""
     firmware: list[IdentitySource] = []
+    """Its firmware's version."""
 
 
 class ModbusLimits(StrictModel):
     """What one request may ask of the device, and how registers are numbered by default."""
 
     table: RegisterTable = "holding"
+    """Table of all registers that name none."""
     order: WordOrder = "big"
+    """Order of bytes of all registers that name none."""
     # The most that the specification allows (V1.1b3, 6.3): the answer has to fit a frame of 256 bytes.
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
+    """Most registers in one request."""
     # Reading 8 registers that nobody needs costs 16 bytes; another request costs 12 bytes and a round trip. Chosen value; devices that
     # refuse unmapped registers need 0 and say so in their profile.
     max_gap: Annotated[int, Field(ge=0, le=124)] = 8
+    """Registers that are not needed may be read along if there are no more than this between two that are; 0 for
+    devices that refuse to read others.
+    """
     pause_s: Annotated[float, Field(ge=0, le=5)] = 0.0
+    """Rest between two requests, s."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
+    """Usual unit, used where the configuration names none."""
 
 
 class Profile(StrictModel):
     """One device family. `marker` is an instance that it polls, whose change says that rows of its tables came or went."""
 
     version: Literal[1]
+    """Version of this format."""
     profile: Word
+    """Name of the family; the file is called the same."""
     extends: Word | None = None
+    """Profile whose points and tables are taken over behind its own."""
     class_: Annotated[DeviceClass, Field(alias="class")]
+    """What the device is; part of its metrics' names."""
     protocol: Literal["snmp", "modbus"]
+    """How it is asked."""
     title: str
+    """Vendor and models, for people."""
     source: str
+    """MIB and branch, or the manual with its edition."""
     evidence: Literal["recorded device", "published map", "unverified"]
+    """`recorded device`: a recording of a real one is tested. `published map`: a server that serves the published
+    map is. `unverified`: neither.
+    """
     recognise: Recognise = Recognise()
+    """How a device is known as one of this family."""
     identity: Identify = Identify()
+    """Where vendor, model, serial number and firmware stand."""
     modbus: ModbusLimits = ModbusLimits()
+    """Modbus: limits of one request, and defaults."""
     marker: Oid | None = None
+    """SNMP: instance that changes when rows of its tables come or go; the tables are then walked again."""
     coolant: dict[Literal["primary", "secondary"], str] = {}
+    """Coolant of each loop, where it is the same in all devices of the family."""
     absent: list[int] = []
+    """Raw numbers that stand for "no reading" wherever a point names none of its own."""
     # See SnmpTarget.max_varbinds. The answer to 100 objects is about 2 kB and fragmented already; a chosen limit.
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
+    """SNMP: most objects in one request."""
     points: list[Point] = []
+    """What is read once for a device."""
     tables: list[Table] = []
+    """SNMP: what is read for each row of a table."""
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":

@@ -1,4 +1,8 @@
-"""Reads hourly carbon factors from a file, or fetches them over HTTP. A source that fails leaves the factors known so far."""
+"""Reads hourly carbon factors from a file, or fetches them over HTTP.
+
+A source that fails must not take figures away: factors known so far stay, and yearly averages, marked as estimates, fill in. Only the
+first failure is logged, since the next comes every quarter of an hour.
+"""
 
 import logging
 from pathlib import Path
@@ -10,11 +14,12 @@ from collector.derive.energy import Factor, read_answer, read_csv
 from rackflow import ConfigError
 
 log = logging.getLogger(__name__)
+# An answer is one small JSON object. The bound keeps a wrong URL, such as that of a download, from filling memory.
 _LARGEST_ANSWER_BYTES = 1_000_000
 
 
 class CarbonSource:
-    """One source. What it cannot give is absent: the yearly average, marked as estimated, takes its place."""
+    """One source, a file or a URL. `fault` is the reason of the last failure, None while it works."""
 
     def __init__(self, config: CarbonConfig) -> None:
         self._config = config
@@ -22,21 +27,25 @@ class CarbonSource:
         self.fault: str | None = None
 
     async def latest(self) -> dict[int, Factor]:
-        """Factors by hour since 1970 that are new; empty where there are none, or the source fails."""
+        """New factors by hour since 1970; empty if there are none or the source fails."""
         config = self._config
         try:
             found = self._read(config.path) if config.path is not None else await self._fetch(str(config.url))
         except (OSError, TimeoutError, aiohttp.ClientError, ValueError, TypeError, KeyError, ConfigError) as error:
             if self.fault is None:
-                log.warning("carbon factors fail, yearly averages take their place error=%s", error)
+                # The URL is not logged: it may carry a key.
+                log.warning(
+                    "carbon factors cannot be read, yearly averages are used where none are known error=%s", error
+                )
             self.fault = f"{type(error).__name__}: {error}"
             return {}
         if self.fault is not None:
-            log.warning("carbon factors are back")
+            log.warning("carbon factors are read again")
         self.fault = None
         return found
 
     def _read(self, path: Path) -> dict[int, Factor]:
+        # In the loop's own thread: a year of hours is 8,760 rows, read only after the file has changed.
         changed_at = path.stat().st_mtime
         if changed_at == self._read_at:
             return {}

@@ -1,4 +1,7 @@
-"""The sections `derive` and `carbon` of the collector's configuration."""
+"""The sections `derive` and `carbon` of the collector's configuration.
+
+Attribute docstrings and defaults are shown in the reference of the configuration; after a change, generate it anew.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -34,6 +37,7 @@ class ThermalConfig(StrictModel):
 class DeriveConfig(StrictModel):
     """Figures across devices."""
 
+    # As often as the `fast` class is polled: more often would compute the same again.
     interval_s: Annotated[float, Field(ge=1, le=300)] = 5.0
     """Seconds between two calculations."""
     store: bool = True
@@ -68,6 +72,7 @@ class CarbonConfig(StrictModel):
     """Token for the source; `env:NAME` takes it from the environment."""
     token_header: str = "auth-token"  # noqa: S105 - the name of a header
     """HTTP header that carries the token."""
+    # Factors change by the hour; a quarter of an hour finds a new one early in its hour without straining the service.
     interval_s: Annotated[float, Field(ge=60, le=86400)] = 900.0
     """Seconds between two requests."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0

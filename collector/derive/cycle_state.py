@@ -1,9 +1,13 @@
-"""What figures need to remember from one cycle to the next: suspect sensors, clogging, highest power."""
+"""What figures need to remember from one cycle to the next: suspect sensors, clogging, losses, highest power.
+
+It outlives plans: a device that comes or goes must not make all others forget what they have learned. So memory is by name, never by
+slot, and `Watched` says for each plan which slots belong to which name.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from collector.derive.engine import Figure, Output, Planner, Values, output_of
+from collector.derive.engine import NO_SLOT, Figure, Output, Planner, Values, output_of
 from collector.derive.liquid import HEAT
 from collector.derive.power import RackPower, rack_labels
 from collector.derive.trust import (
@@ -11,10 +15,10 @@ from collector.derive.trust import (
     CduWatch,
     Clogging,
     Contradictions,
-    Level,
-    Meter,
+    FiveMinuteMean,
+    MeteredSide,
     Numbers,
-    Peak,
+    PeakPower,
     plan_air,
     plan_meters,
 )
@@ -22,43 +26,46 @@ from collector.latest import Latest
 from rackflow.site import Site
 
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
-_LEAST_FLOW = 1e-4
-_DERIVED = -1
-"""Slot of an output that no step computes."""
+# m3/s below which a filter's resistance is not judged: 6 L/min, where the square of the flow is mostly the meter's error.
+_MIN_FLOW_M3_PER_S = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter's slots and outputs."""
+    """Slots and outputs of one filter."""
 
     key: tuple[str, str]
-    drop: int
+    """CDU and name of the filter."""
+    pressure_drop: int
+    """Pa."""
     flow: int
+    """m3/s through the secondary side, and so through the filter."""
     running: int | None
-    ratio: Output
-    left: Output
+    """Running time, s; None if the unit does not count it."""
+    clogging: Output
+    time_to_limit: Output
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is remembered of one site's plan."""
+    """What to watch in one plan of a site."""
 
     cdus: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
-    """CDU -> the CDUs of its loop, and slots of the power of the racks that they cool."""
-    meters: Mapping[str, tuple[Meter, ...]]
+    """CDU -> all CDUs of its loop, and slots of the power of the racks that these cool together."""
+    meters: Mapping[str, tuple[MeteredSide, ...]]
     rooms: Mapping[str, tuple[AirSensor, ...]]
     suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
     filters: tuple[Filter, ...]
     losses: Mapping[str, tuple[int, int, Output]]
-    """UPS -> slots of what it takes and gives, and the output of what it loses."""
+    """UPS -> slots of its input and output power, and the output for the difference."""
     racks: Mapping[str, tuple[int, float, Output]]
-    """Rack -> slot of its power, W that its feeds may carry for hours, each alone, and the output of what is stranded."""
+    """Rack -> slot of its power, W that the weakest of its feeds may carry for hours, and the output for stranded power."""
 
 
 def plan_watched(
     planner: Planner, site: Site | None, classes: Mapping[str, str], racks: Mapping[str, RackPower]
 ) -> Watched:
-    """What to remember; `classes` are those of the devices."""
+    """Decide what to watch; `classes` are the device classes by device."""
     described = list(site.cdus) if site is not None else []
     cdus, ups = (sorted(name for name, each in classes.items() if each == wanted) for wanted in ("cdu", "ups"))
     every = dict.fromkeys([*described, *cdus])
@@ -80,7 +87,7 @@ def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:
 
 
 def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
-    """Of a UPS that measures both sides."""
+    """Slots of input and output power, if a UPS measures both."""
     sides = []
     for side in ("input", "output"):
         metrics = (f"dcim_ups_{side}_total_power_watts", f"dcim_ups_{side}_power_watts")
@@ -88,10 +95,11 @@ def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
         if not ways:
             return None
         sides.append(planner.first(*ways))
-    return sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), _DERIVED)
+    return sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), NO_SLOT)
 
 
 def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
+    """What each rack has been given: the continuous limit of its weakest feed, since each must be able to carry the rack alone."""
     volts, factor = site.electrical.volts, site.electrical.continuous_load_factor
     for rack, slots in racks.items():
         straight = [sum(site.path(rack, feed).breaker_a.values()) for feed in slots.current]
@@ -100,7 +108,7 @@ def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[s
         ]
         firm_w = factor * volts * (min(straight, default=0.0) + sum(switched))
         labels = (("site", site.id), *rack_labels(site, rack))
-        yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, _DERIVED))
+        yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, NO_SLOT))
 
 
 def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
@@ -112,25 +120,28 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
             drop,
             planner.reading(cdu, _FLOW, loop="secondary"),
             running.get(name),
-            output_of("dcim_cdu_filter_clogging_ratio", labels, _DERIVED),
-            output_of("dcim_cdu_filter_time_to_limit_seconds", labels, _DERIVED),
+            output_of("dcim_cdu_filter_clogging_ratio", labels, NO_SLOT),
+            output_of("dcim_cdu_filter_time_to_limit_seconds", labels, NO_SLOT),
         )
 
 
 @dataclass(slots=True)
-class Memory:
-    """Of one site, over all its plans."""
+class CycleState:
+    """The memory of one site, over all of its plans."""
 
     watches: dict[str, CduWatch] = field(default_factory=dict)
     filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
-    peaks: dict[str, Peak] = field(default_factory=dict)
-    losses: dict[str, Level] = field(default_factory=dict)
+    peaks: dict[str, PeakPower] = field(default_factory=dict)
+    losses: dict[str, FiveMinuteMean] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
 
-    def look(
+    def update(
         self, watched: Watched, latest: Latest, site: str, before: Values | None, now: float
     ) -> dict[tuple[str, str], str]:
-        """Series that are not to be trusted in this cycle, with the reason. `before` is the cycle before this one."""
+        """Judge the readings of this cycle; return the series that no figure may use, by device and key, with the reason.
+
+        `before` are the values of the previous cycle, from which the power of the racks is taken; None right after planning.
+        """
         held = {cdu: latest.held(site, cdu) for cdu in watched.cdus}
         distrusted: dict[tuple[str, str], str] = {}
 
@@ -141,30 +152,30 @@ class Memory:
 
         for cdu, (members, slots) in watched.cdus.items():
             watch = self.watches.setdefault(cdu, CduWatch())
-            watch.look(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
+            watch.update(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
             distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
 
         def life_s(device: str, key: str) -> float:
             reading = latest.held(site, device).get(key)
             return reading.life_s if reading is not None else 0.0
 
-        self.contradictions.look(watched.meters, watched.rooms, number, life_s, now)
+        self.contradictions.update(watched.meters, watched.rooms, number, life_s, now)
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
         return distrusted
 
     def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
-        """Suspects, clogging, stranded power."""
+        """Figures made of memory: suspects, clogging, losses, stranded power."""
         named = {(cdu, *each) for cdu in watched.cdus for each in self.watches[cdu].named.items()}
         named |= {(device, reading, "impossible") for device, reading in self.contradictions.named}
         for device, reading, reason in sorted(named):
             labels = (*watched.suspect_labels[device], ("reading", reading), ("reason", reason))
-            yield Figure(output_of("dcim_device_reading_suspect", labels, _DERIVED), 1.0, 0.0, 1.0)
+            yield Figure(output_of("dcim_device_reading_suspect", labels, NO_SLOT), 1.0, 0.0, 1.0)
         for each in watched.filters:
             yield from self._filter(each, values, wall_s)
         for ups, (taken, given, output) in watched.losses.items():
             yield self._loss(ups, values, (taken, given), output, wall_s)
         for rack, (slot, firm_w, output) in watched.racks.items():
-            peak = self.peaks.setdefault(rack, Peak())
+            peak = self.peaks.setdefault(rack, PeakPower())
             power = values.number(slot)
             if power is not None:
                 peak.add(power, wall_s)
@@ -176,10 +187,11 @@ class Memory:
 
     def _loss(self, ups: str, values: Values, sides: tuple[int, int], output: Output, wall_s: float) -> Figure:
         taken, given = (values.number(slot) for slot in sides)
-        level = self.losses.setdefault(ups, Level())
+        level = self.losses.setdefault(ups, FiveMinuteMean())
         if taken is None or given is None or taken <= 0:
-            self.losses[ups] = Level()
-            words = [word for slot in sides for word in values.rests_on(slot)[1]] or ["the UPS takes no power"]
+            # Anew after any gap: a mean over it would mix losses before and after a transfer to battery or bypass.
+            self.losses[ups] = FiveMinuteMean()
+            words = [word for slot in sides for word in values.coverage(slot)[1]] or ["the UPS takes no power"]
             return Figure(output, None, 0.0, 1.0, tuple(words))
         loss_w = level.add(taken - given, wall_s)
         if loss_w is None or not output.metric.plausible(loss_w):
@@ -189,22 +201,29 @@ class Memory:
 
     def _filter(self, each: Filter, values: Values, wall_s: float) -> Iterator[Figure]:
         clogging = self.filters.setdefault(each.key, Clogging())
-        drop, flow = values.number(each.drop), values.number(each.flow)
+        drop, flow = values.number(each.pressure_drop), values.number(each.flow)
         running = values.number(each.running) if each.running is not None else None
-        if drop is not None and flow is not None and flow >= _LEAST_FLOW:
+        if drop is not None and flow is not None and flow >= _MIN_FLOW_M3_PER_S:
             clogging.add(drop / flow**2, wall_s, running)
-        reasons = [reason for slot in (each.drop, each.flow) for reason in values.rests_on(slot)[1]]
-        for output, value, span in ((each.ratio, clogging.ratio(), "an hour"), (each.left, clogging.left_s(), "a day")):
+        reasons = [reason for slot in (each.pressure_drop, each.flow) for reason in values.coverage(slot)[1]]
+        for output, value, span in (
+            (each.clogging, clogging.ratio(), "an hour"),
+            (each.time_to_limit, clogging.time_to_limit_s(), "a day"),
+        ):
             if reasons or value is None:
                 yield Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",))
             else:
-                yield Figure(output, value, max(values.age_s[each.drop], values.age_s[each.flow]), 1.0)
+                yield Figure(output, value, max(values.age_s[each.pressure_drop], values.age_s[each.flow]), 1.0)
 
 
 def _part_of_power(
     cdu: str, members: Sequence[str], slots: Sequence[int], before: Values | None, number: Numbers
 ) -> float | None:
-    """W of the racks' power that a CDU should carry away: of several on a loop, as its heat is of theirs."""
+    """W of the racks' power that a CDU should remove; None if unknown.
+
+    Several CDUs on a loop share it in proportion to their heat. Which CDU cools which rack is not known, and a CDU that stands by has no
+    part in it.
+    """
     powers = [before.number(slot) for slot in slots] if before is not None else []
     known = [power for power in powers if power is not None]
     if not known or len(known) < len(slots):

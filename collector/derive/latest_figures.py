@@ -1,17 +1,26 @@
-"""The figures that hold now, for /metrics, the page and the store."""
+"""The latest figures of all sites, as /metrics, the page and the store show them.
+
+An unknown figure has no sample and no point: a missing value is never 0 or NaN. Instead, every figure and place has one sample that says
+whether all of its series are known, so that an alert can watch for it.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from collector.derive.engine import Figure, Label, labels_text, tags_of
 
-_LIFE_CYCLES = 3
-About = tuple[str, tuple[Label, ...]]
-"""A figure and its place."""
+# Figures expire like readings do, after three missed cycles: one may be late when the machine is busy, three mean that nobody derives
+# any more, and the last figures would stay on /metrics as if they were current.
+_SHELF_LIFE_CYCLES = 3
+FigureAtPlace = tuple[str, tuple[Label, ...]]
+"""Name of a figure without `dcim_`, and the labels of its place."""
 
 
-class RestsOn:
-    """What the series of one figure at one place rest on: the least share, the oldest input, whether all are known."""
+class InputSummary:
+    """The worst of all series of one figure at one place: lowest share of inputs, oldest input, 0 for known if one is not.
+
+    A summary of each series instead would multiply the number of series.
+    """
 
     __slots__ = ("known", "oldest_s", "share")
 
@@ -26,15 +35,15 @@ class RestsOn:
 
 
 class LatestFigures:
-    """The latest figures of each site. A cycle that is not repeated in time is taken down, like any series."""
+    """Holds the figures of the last cycle of each site until they expire."""
 
     def __init__(self, interval_s: float) -> None:
-        self._life_s = _LIFE_CYCLES * interval_s
+        self._life_s = _SHELF_LIFE_CYCLES * interval_s
         self._sites: dict[str, tuple[float, Sequence[Figure]]] = {}
-        self._labels: dict[About, tuple[str, str]] = {}
+        self._labels: dict[FigureAtPlace, tuple[str, str]] = {}
 
     def put(self, site: str, figures: Sequence[Figure], now: float) -> None:
-        """Replace a site's figures."""
+        """Replace the figures of a site; `now` is monotonic seconds."""
         self._sites[site] = now + self._life_s, figures
 
     def keep(self, sites: Iterable[str]) -> None:
@@ -43,57 +52,61 @@ class LatestFigures:
             del self._sites[gone]
 
     def current(self, now: float) -> list[Figure]:
-        """Every figure that still holds at `now`."""
+        """Every figure that has not expired at `now`."""
         return [figure for until, figures in self._sites.values() if now < until for figure in figures]
 
     def expose(self, families: dict[str, list[str]], now: float) -> None:
-        """Add the samples of every figure that is known, and what all of them rest on."""
+        """Add the samples of every known figure, and a summary of the inputs of all, to the lines of each metric."""
         figures = self.current(now)
         for figure in figures:
             if figure.value is not None:
                 name = figure.output.metric.name
                 families[name].append(f"{name}{{{figure.output.text}}} {figure.value!r}\n")
-        for about, rests in _rests_on(figures).items():
-            text = self._texts(about)[0]
-            families["dcim_figure_known"].append(f"dcim_figure_known{{{text}}} {rests.known}\n")
+        for place, summary in _input_summaries(figures).items():
+            text = self._texts(place)[0]
+            families["dcim_figure_known"].append(f"dcim_figure_known{{{text}}} {summary.known}\n")
             name = "dcim_figure_inputs_ratio"
-            families[name].append(f"{name}{{{text}}} {rests.share!r}\n")
-            if rests.known:
+            families[name].append(f"{name}{{{text}}} {summary.share!r}\n")
+            if summary.known:
                 name = "dcim_figure_oldest_input_seconds"
-                families[name].append(f"{name}{{{text}}} {rests.oldest_s!r}\n")
+                families[name].append(f"{name}{{{text}}} {summary.oldest_s!r}\n")
 
     def lines(self, figures: Sequence[Figure], agent: str, time_ms: int) -> list[str]:
-        """Points of one cycle; `agent` is who derived them. What a figure rests on is stored where something is missing."""
+        """Line protocol of one cycle at `time_ms` since 1970; `agent` becomes a tag.
+
+        Series with the same tags share a point. The summary of inputs is stored only where something is missing; the same "complete" in
+        every cycle would say nothing.
+        """
         points: dict[str, list[str]] = defaultdict(list)
         tag = tags_of([("agent", agent)])
         for figure in figures:
             if figure.value is not None:
                 metric = figure.output.metric
                 points[f"{metric.measurement}{tag}{figure.output.tags}"].append(f"{metric.field}={figure.value!r}")
-        lacking = (figure for figure in figures if figure.value is None or figure.share < 1)
-        for about, rests in _rests_on(lacking).items():
-            head = f"dcim_figure{tag}{self._texts(about)[1]}"
-            points[head] = [f"known={float(rests.known)!r},inputs_ratio={rests.share!r}"]
+        incomplete = (figure for figure in figures if figure.value is None or figure.share < 1)
+        for place, summary in _input_summaries(incomplete).items():
+            head = f"dcim_figure{tag}{self._texts(place)[1]}"
+            points[head] = [f"known={float(summary.known)!r},inputs_ratio={summary.share!r}"]
         return [f"{head} {','.join(fields)} {time_ms}" for head, fields in points.items()]
 
     def unknown(self, now: float) -> list[tuple[Figure, str]]:
-        """The figures that are unknown, each with the words for why."""
+        """The unknown figures, each with the reason in words."""
         return [(each, "; ".join(each.missing)) for each in self.current(now) if each.value is None]
 
-    def _texts(self, about: About) -> tuple[str, str]:
-        found = self._labels.get(about)
+    def _texts(self, place: FigureAtPlace) -> tuple[str, str]:
+        found = self._labels.get(place)
         if found is None:
-            labels = (*about[1], ("figure", about[0]))
-            found = self._labels[about] = labels_text(labels), tags_of(labels)
+            labels = (*place[1], ("figure", place[0]))
+            found = self._labels[place] = labels_text(labels), tags_of(labels)
         return found
 
 
-def _rests_on(figures: Iterable[Figure]) -> dict[About, RestsOn]:
-    found: dict[About, RestsOn] = {}
+def _input_summaries(figures: Iterable[Figure]) -> dict[FigureAtPlace, InputSummary]:
+    found: dict[FigureAtPlace, InputSummary] = {}
     for figure in figures:
-        about = (figure.output.metric.name.removeprefix("dcim_"), figure.output.about)
-        rests = found.get(about)
-        if rests is None:
-            rests = found[about] = RestsOn()
-        rests.add(figure)
+        place = (figure.output.metric.name.removeprefix("dcim_"), figure.output.place)
+        summary = found.get(place)
+        if summary is None:
+            summary = found[place] = InputSummary()
+        summary.add(figure)
     return found

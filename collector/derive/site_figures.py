@@ -1,11 +1,15 @@
-"""The figures of one site: plans them anew when a device shows a series it never had, and computes them each cycle."""
+"""The figures of one site: plans them when its devices or their series change, and computes the plan in each cycle.
+
+The order within a cycle matters: suspects are found first, so that no figure uses them; they judge by the powers of the cycle before,
+because those of this one are not computed yet.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.derive.cycle_state import Memory, Watched, plan_watched
+from collector.derive.cycle_state import CycleState, Watched, plan_watched
 from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts
-from collector.derive.engine import Figure, Leaf, Plan, Planner, Values, figures, fill, inputs_of
+from collector.derive.engine import Figure, Leaf, Plan, Planner, Values, compute_values, figures, inputs_of
 from collector.derive.liquid import Thermal, plan_cdus, plan_loops
 from collector.derive.power import RackPower, plan_feeds, plan_racks
 from collector.latest import Latest
@@ -13,29 +17,32 @@ from collector.readings import Series
 from rackflow.site import Battery, Site
 
 _SeriesByKey = dict[str, Series]
+# A plan of n outputs is not replaced before n / 2000 seconds. Planning takes 50 microseconds an output, and while a site starts, new series
+# arrive in every cycle: this keeps planning within a tenth of the time.
 _OUTPUTS_PER_S = 2000
-"""Planning takes 50 microseconds an output: this keeps it within a tenth of the time while a site starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the configuration says in place of the site file, or on top of it."""
+    """What the configuration says; it takes precedence over the site file."""
 
     batteries: Mapping[str, Battery] = field(default_factory=dict)
+    """By UPS."""
     pumps_required: Mapping[str, int] = field(default_factory=dict)
     """By CDU."""
     thermal: Thermal = field(default_factory=Thermal)
     hourly: dict[int, Factor] = field(default_factory=dict)
-    """Carbon factors by hour since 1970; grows as they come in."""
+    """Carbon factors by hour since 1970. Shared with whoever fetches them: it grows as they come in."""
     residual_grams_per_kwh: float | None = None
+    """For what contracts do not cover; None is the grid's factor."""
 
 
 _Counters = dict[str, list[tuple[str, list[str]]]]
-"""By device the quantities that its counters count, each with the series that are its sum."""
+"""By device: the quantities that its counters count, each with the series whose sum it is. To sort in late readings."""
 
 
 class SiteFigures:
-    """Derives the figures of one site. `site` is None where no site file describes it: then figures are per device."""
+    """Derives the figures of one site. Without a site file `site` is None, and figures cover single devices only."""
 
     def __init__(self, name: str, site: Site | None, settings: Settings) -> None:
         self.name = name
@@ -44,61 +51,67 @@ class SiteFigures:
         self._known: dict[str, _SeriesByKey] = {}
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
-        self.books = EnergyRecords(
+        self.energy_records = EnergyRecords(
             Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh)
         )
         self._accounts: Accounts | None = None
         self._counters: _Counters = {}
         self._watched: Watched | None = None
-        self._memory = Memory()
+        self._state = CycleState()
         self._before: Values | None = None
         self._plan: Plan | None = None
         self._seen = -1
         self._stale = False
         self._next_plan = 0.0
-        self._asked: set[str] = set()
+        self._metrics_used: set[str] = set()
 
     def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest, now)
-        distrusted = self._memory.look(self._watched, latest, self.name, self._before, now) if self._watched else {}
-        # Others take over what a device that died delivered: with its last word beside theirs, sums would count it twice.
+        distrusted = self._state.update(self._watched, latest, self.name, self._before, now) if self._watched else {}
+        # A device that failed two polls in a row, not one: other devices have taken over its load, and adding its last reading, which stays
+        # current for three polls, would count that load twice. The first failure is left to the shelf life, because single polls
+        # get lost on a healthy network.
         silent = {
             each.device
             for each in latest.devices_of(self.name)
-            if each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms  # not the first
+            if each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms
         }
-        values = fill(plan, lambda device: latest.held(self.name, device), distrusted, now, silent)
+        values = compute_values(plan, lambda device: latest.held(self.name, device), distrusted, now, silent)
         found = figures(plan, values)
         if self._watched is not None:
-            found += self._memory.figures(self._watched, values, wall_s)
+            found += self._state.figures(self._watched, values, wall_s)
         self._before = values
         if self._accounts is not None:
-            found += self.books.cycle(self._accounts, values, wall_s)
+            found += self.energy_records.cycle(self._accounts, values, wall_s)
         return found
 
-    def late(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
-        """Readings of a device that come after later ones, at seconds since 1970; False where it is too early for them."""
+    def refine(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
+        """Sort in counters of a device that come after later ones, at seconds since 1970; False if it is too early to.
+
+        A quantity summed over several devices is not sorted in: the readings of the others at that moment are not known.
+        """
         found = [
-            self.books.ledger.refine(quantity, sum(values[key] for key in keys), at_s)
+            self.energy_records.totals.refine(quantity, sum(values[key] for key in keys), at_s)
             for quantity, keys in self._counters.get(device, ())
             if all(key in values for key in keys)
         ]
         return bool(found) and all(found)
 
     def plan(self, latest: Latest, now: float) -> Plan:
-        """The present plan, made anew when a device came, or a series that matters; of a large site not at every cycle."""
+        """The present plan. A new one is made when a device comes or goes, or a series that figures use; see `_OUTPUTS_PER_S`."""
         if latest.changes != self._seen:
             self._stale = self._learn(latest) or self._stale
             self._seen = latest.changes
         if self._plan is None or (self._stale and now >= self._next_plan):
             self._plan = self._make()
-            self._before = None
+            self._before = None  # its slots are those of the former plan
             self._stale = False
             self._next_plan = now + len(self._plan.outputs) / _OUTPUTS_PER_S
         return self._plan
 
     def _learn(self, latest: Latest) -> bool:
+        """Note devices and series; return whether the plan must change."""
         present = {device.device: device for device in latest.devices_of(self.name)}
         gone = self._known.keys() - present.keys()
         for name in gone:
@@ -108,7 +121,7 @@ class SiteFigures:
             known = self._known.setdefault(device.device, {})
             for key in device.series.keys() - known.keys():
                 series = known[key] = device.series[key].series
-                found = found or series.metric.name in self._asked
+                found = found or series.metric.name in self._metrics_used
             if self._classes.get(device.device) != device.device_class:
                 self._classes[device.device] = device.device_class
                 self._places[device.device] = dict(device.labels)
@@ -116,6 +129,7 @@ class SiteFigures:
         return found
 
     def _make(self) -> Plan:
+        """Plan everything. Racks come before feeds, loops and accounts, which are computed from their slots."""
         planner = Planner(self.name, self._known, self._places | self._described())
         site, settings = self._site, self._settings
         plan_cdus(planner, site, self._of_class("cdu"), settings.pumps_required)
@@ -127,12 +141,13 @@ class SiteFigures:
             plan_loops(planner, site, racks, settings.thermal)
             self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
         self._watched = plan_watched(planner, site, self._classes, racks)
-        self._asked = planner.asked
+        self._metrics_used = planner.metrics_used
         plan = planner.plan()
         self._counters = _counters(plan, self._accounts) if self._accounts is not None else {}
         return plan
 
     def _described(self) -> dict[str, dict[str, str]]:
+        """Labels by device from the site file, which take precedence over those that agents send."""
         site = self._site
         return {device: site.labels(device) for device in site.devices} if site is not None else {}
 
@@ -141,6 +156,7 @@ class SiteFigures:
 
 
 def _counters(plan: Plan, accounts: Accounts) -> _Counters:
+    """The counters of single devices among the accounts' streams."""
     found: _Counters = {}
     for stream in accounts.streams:
         nodes = [plan.nodes[slot] for slot in inputs_of(stream.slot, plan.nodes)]

@@ -1,4 +1,7 @@
-"""The report's charts over days and hours, with the tables behind them."""
+"""The report's charts over days and hours, each with its table.
+
+A part of a day that was not metered is always hatched: a bar that is low because of a gap must not look like saved energy.
+"""
 
 from collections.abc import Sequence
 
@@ -7,6 +10,7 @@ from collector.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, axis, dot, draw
 from collector.report.tidy import Row, Rows
 from collector.report.words import NAMES, coverage, shown
 
+# In units of the drawing, which is 760 wide (svg.py) and scaled to the page.
 _HEIGHT = 230.0
 _FOOT = 34.0
 _INNER = WIDTH - LEFT - RIGHT
@@ -14,7 +18,7 @@ _STACK = (("energy_it", "c1", "IT"), ("energy_cooling", "c2", "cooling"), ("ener
 
 
 def energy_chart(rows: Rows, site: str) -> Chart | None:
-    """Energy by day, stacked."""
+    """Energy by day, stacked by use; None if there is none."""
     days = rows.of("energy_facility", "day", site)
     parts = [each for each in _STACK if any(row.value is not None for row in rows.of(each[0], "day", site))]
     if not days or not parts:
@@ -46,11 +50,13 @@ def energy_chart(rows: Rows, site: str) -> Chart | None:
 
 
 def pue_chart(rows: Rows, site: str) -> Chart | None:
-    """PUE by day over its coverage."""
+    """PUE by day, above its coverage; None if it is never known."""
     days = rows.of("pue", "day", site)
     values = [row.value for row in days if row.value is not None]
     if not values:
         return None
+    # The axis does not start at 0, or every day would look alike; at least 0.02 on each side keeps noise from filling the chart.
+    # PUE cannot be below 1, so the axis ends there unless meters disagree.
     margin = max(0.1 * (max(values) - min(values)), 0.02)
     lowest = min(values) if min(values) < 1 else max(1.0, min(values) - margin)
     scale = Scale(lowest, max(values) + margin, _HEIGHT - _FOOT, TOP)
@@ -65,6 +71,7 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
     spots = [(LEFT + (at + 0.5) * wide, scale.at(row.value)) for at, row in enumerate(days) if row.value is not None]
     run: list[tuple[float, float]] = []
     for spot in spots:
+        # The line is broken where a day is unknown: it must not suggest values that nobody measured.
         if run and spot[0] - run[-1][0] > 1.5 * wide:
             found.append(line(run, "l1"))
             run = []
@@ -81,13 +88,14 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
 
 
 def carbon_chart(rows: Rows, site: str) -> Chart | None:
-    """Emissions by the hour of the day, beside the grid's intensity."""
+    """Emissions by hour of the day, and the grid's carbon intensity; None if emissions are never known."""
     hours = rows.of("carbon_location", "hour_of_day", site)
     if not any(row.value is not None for row in hours):
         return None
     market = [rows.at("carbon_market", site, "hour_of_day", row.start) for row in hours]
     grid = [rows.at("carbon_intensity", site, "hour_of_day", row.start) for row in hours]
     scale = up_to(max(row.value for row in (*hours, *market) if row and row.value is not None), _HEIGHT - _FOOT, TOP)
+    # Two axes, because emissions follow both the load and the grid, and only side by side can a reader tell them apart.
     right = up_to(max((row.value for row in grid if row and row.value is not None), default=1.0), _HEIGHT - _FOOT, TOP)
     wide = (_INNER - 40) / len(hours)
     found = [axis(scale, "kg CO2e"), axis(right, "g/kWh", "right")]
@@ -127,7 +135,7 @@ def _days(days: Sequence[Row], wide: float) -> str:
 
 
 def _strip(days: Sequence[Row], wide: float, name: str) -> str:
-    """Below the days: how much of each is not there."""
+    """A strip below the days: the part of each that is not metered."""
     found = []
     for at, row in enumerate(days):
         lacking = 1 - (row.coverage or 0.0)

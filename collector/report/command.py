@@ -1,4 +1,4 @@
-"""The command `report`: a CSV file and a page for each site and month."""
+"""The command `report`: writes a CSV file and a page for each site, for one month."""
 
 import argparse
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from collector.ledger import accounts, read_page
 from collector.receive import HOUR_S
 from collector.report.energy import energy_rows
 from collector.report.period import Period, month
-from collector.report.read import SiteMonth, read_books, within_month
+from collector.report.read import SiteMonth, read_records, within_month
 from collector.report.sheet import render
 from collector.report.telemetry import telemetry_rows
 from collector.report.tidy import Rows, as_csv
@@ -17,26 +17,32 @@ from rackflow import RackflowError
 
 
 def add_report(command: argparse.ArgumentParser) -> None:
-    """Arguments beside the configuration."""
+    """Add the arguments of `report`, apart from the configuration."""
     command.add_argument(
-        "--month", required=True, metavar="YYYY-MM", help="like 2026-10; the present one is told so far"
+        "--month",
+        required=True,
+        metavar="YYYY-MM",
+        help="for example 2026-10; the present month is reported up to the last whole hour",
     )
     command.add_argument(
-        "--timezone", default="UTC", metavar="ZONE", help="of days and hours, like Africa/Casablanca (default UTC)"
+        "--timezone",
+        default="UTC",
+        metavar="ZONE",
+        help="time zone of days and hours, for example Africa/Casablanca (default UTC)",
     )
     command.add_argument(
-        "--output", type=Path, default=Path(), metavar="FOLDER", help="where the files go (default: here)"
+        "--output", type=Path, default=Path(), metavar="FOLDER", help="folder to write to (default: this one)"
     )
 
 
 def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float) -> list[Path]:
-    """Write the report of each site; returns the files. Raises ConfigError or RackflowError."""
+    """Write the report of each site, and return the paths. Raises ConfigError or RackflowError. `now_s` is since 1970."""
     period = month(arguments.month, arguments.timezone, now_s)
     if period.first * HOUR_S >= now_s:
         raise RackflowError(f"--month: {period.name} has not begun; name an earlier one")
     written = []
-    for books in read_books(config.books_path, period):
-        told = _with_ledger(books, config)
+    for site_month in read_records(config.records_path, period):
+        told = _with_ledger(site_month, config)
         rows = Rows([*energy_rows(told), *telemetry_rows(told)])
         stem = f"rackflow-{told.site}-{period.name}"
         title = f"{told.site}, {period.name}" + ("" if period.is_over else " so far")
@@ -46,14 +52,23 @@ def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float)
     return written
 
 
-def _with_ledger(books: SiteMonth, config: CollectorConfig) -> SiteMonth:
+def _with_ledger(site_month: SiteMonth, config: CollectorConfig) -> SiteMonth:
+    # Without a ledger there still is a report: its figures do not depend on it, and a notice says what is missing.
     fault, found = "", []
     try:
-        found = within_month(accounts([read_page(config.ledger_path)]), books)
+        found = within_month(accounts([read_page(config.ledger_path)]), site_month)
     except RackflowError as error:
         fault = str(error)
     return SiteMonth(
-        *(books.site, books.period, books.hours, books.polls, books.devices, books.saved_s, books.killed),
+        *(
+            site_month.site,
+            site_month.period,
+            site_month.hours,
+            site_month.polls,
+            site_month.devices,
+            site_month.saved_s,
+            site_month.killed,
+        ),
         accounts=found,
         ledger_fault=fault,
         is_shared=config.shared,
@@ -61,40 +76,41 @@ def _with_ledger(books: SiteMonth, config: CollectorConfig) -> SiteMonth:
 
 
 def about(period: Period, now_s: float) -> str:
-    """Which time the report covers, and when it was made."""
+    """One line on the page: the time that the report covers, and when it was made."""
     said = f"Energy, carbon and telemetry from {period.iso(period.first)} to {period.iso(period.until)}, times in {period.zone_name}"
     made = period.local(int(now_s // HOUR_S)).strftime("%Y-%m-%d")
     return f"{said}. {'' if period.is_over else 'The month is not over. '}Made on {made} by Rackflow."
 
 
-def _notices(books: SiteMonth) -> Iterator[str]:
-    """What a reader must know before the figures."""
-    period = books.period
-    last = int(books.saved_s // HOUR_S)
+def _notices(site_month: SiteMonth) -> Iterator[str]:
+    """What a reader must know before trusting the figures."""
+    period = site_month.period
+    last = int(site_month.saved_s // HOUR_S)
     if last < period.until - 1:
-        yield f"The collector kept its books until {period.iso(last)} only: what came later is unknown."
+        yield f"The collector's records end at {period.iso(last)}: everything later is unknown."
     if any(period.local(hour).minute for hour in (period.first, period.end)):
-        yield "The time zone's offset is no whole hour: an hour belongs to the day that it begins in."
-    spread = sum(bool(entry.spread_s) for hour, entry in books.hours.items() if hour < period.until)
+        yield "The time zone's offset is not a whole hour: each hour counts in the day in which it begins."
+    spread = sum(bool(entry.spread_s) for hour, entry in site_month.hours.items() if hour < period.until)
     if spread:
         yield (
-            f"In {spread} of {len(period.hours())} hours a counter was silent for more than a quarter of an hour: its energy is "
-            "right over the gap, and spread evenly over the hours in it."
+            f"In {spread} of {len(period.hours())} hours a counter gave no reading for more than a quarter of an hour. The energy of "
+            "the whole gap is right; it is spread evenly over the hours of the gap."
         )
-    if books.killed:
-        yield f"The collector was killed {len(books.killed)} times: counts of polls are too low by up to half a minute each."
-    if books.is_shared:
-        yield "The subscription is shared: availability of telemetry is unknown, and the account is this collector's alone."
-    if books.ledger_fault:
-        yield f"No account of messages: {books.ledger_fault}"
+    if site_month.killed:
+        yield f"The collector was killed {len(site_month.killed)} times. Each time up to half a minute of poll counts was lost."
+    if site_month.is_shared:
+        yield "The subscription is shared: availability of telemetry is unknown, and messages are accounted for this collector only."
+    if site_month.ledger_fault:
+        yield f"Messages cannot be accounted for: {site_month.ledger_fault}"
 
 
 def _write(path: Path, text: str) -> Path:
+    # Written beside and renamed, so that no reader, and no interrupted run, leaves half a report under its name.
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        raise RackflowError(f"--output: {path} cannot be written: {error.strerror}; name another folder") from error
+        raise RackflowError(f"--output: {path} cannot be written: {error.strerror}; choose another folder") from error
     return path

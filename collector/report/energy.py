@@ -1,41 +1,55 @@
-"""Energy, carbon, water and reuse of a month, by month, day, hour and hour of day."""
+"""Rows of energy, carbon, water and heat reuse: by month, day, hour and hour of the day.
+
+Every figure of a period rests on the same hours for all its inputs. A PUE whose facility energy covers more hours than its IT
+energy would be wrong in a way that no coverage figure shows.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector.derive import Hour
-from collector.report.hours import KWH_J, OPTIONAL, Known, known_of, quantities_of
+from collector.report.hours import KWH_J, OPTIONAL, HourValues, hour_values, quantities_of
 from collector.report.period import Period
 from collector.report.read import SiteMonth
 from collector.report.tidy import PeriodKind, Row
 
-LEAST_COVERAGE = 0.5
-"""A ratio of less than half of the period's hours is no figure of the period; sums say what they rest on."""
-DISAGREE = 0.01
+# Chosen: a PUE of fewer than half of the hours may be that of the nights only. Sums need no such limit, because they are the
+# energy of the hours that they name.
+MIN_COVERAGE = 0.5
+"""Share of a period's hours below which a ratio is unknown."""
+# Chosen: IT and cooling may exceed the facility by as much as a meter of class 1 (IEC 62053-21) is inaccurate.
+MAX_METER_DISAGREEMENT = 0.01
 Sums = Mapping[str, float]
 Span = tuple[PeriodKind, str, str, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure over hours in which all of `needs` are known: `formula` of their sums. `a ratio of too few hours is unknown."""
+    """One figure: `formula` of the sums of `required`, over the hours in which all of them are known.
+
+    A ratio (`is_ratio`) is unknown if it would rest on too few hours; a sum is not.
+    """
 
     name: str
     unit: str
-    needs: tuple[str, ...]
+    required: tuple[str, ...]
     formula: Callable[[Sums], float]
     is_ratio: bool = False
     periods: frozenset[str] = frozenset({"month", "day"})
 
 
 def _other(of: Sums) -> float:
-    """What is neither IT nor cooling. Of single hours it may be wrong where a counter was silent, not of their sum."""
-    if of["other"] < -DISAGREE * of["facility"]:
+    """Energy that is neither IT nor cooling. Raises ArithmeticError if it is negative beyond the meters' tolerance.
+
+    Within a gap of one counter single hours may be negative, because energy is spread evenly; their sum is right.
+    """
+    if of["other"] < -MAX_METER_DISAGREEMENT * of["facility"]:
         raise ArithmeticError("IT and cooling are more than the facility: meters disagree")
     return of["other"]
 
 
+# A month has 744 hours, so only figures that a chart needs, or that cannot be computed from others, have a row for each.
 _ALL = frozenset({"month", "day", "hour"})
 FIGURES = (
     Figure("energy_facility", "kWh", ("facility",), lambda of: of["facility"] / KWH_J, periods=_ALL),
@@ -68,12 +82,14 @@ FIGURES = (
         "cue", "kgCO2e/kWh", ("location", "it"), lambda of: of["location"] / 1000 / (of["it"] / KWH_J), is_ratio=True
     ),
     Figure("energy_contracted", "kWh", ("green",), lambda of: of["green"] / KWH_J),
+    # ISO/IEC 30134-3 limits REF to 1.
     Figure("ref", "ratio", ("green", "facility"), lambda of: min(1.0, of["green"] / of["facility"]), is_ratio=True),
     Figure("water", "m3", ("water",), lambda of: of["water"]),
     Figure("wue", "L/kWh", ("water", "it"), lambda of: 1000 * of["water"] / (of["it"] / KWH_J), is_ratio=True),
     Figure("heat_reused", "kWh", ("reuse",), lambda of: of["reuse"] / KWH_J),
     Figure("erf", "ratio", ("reuse", "facility"), lambda of: of["reuse"] / of["facility"], is_ratio=True),
 )
+# The meter role that each computed quantity comes from, where the names differ.
 _METERED = {
     "green": "contract",
     "location": "facility",
@@ -83,29 +99,32 @@ _METERED = {
 }
 
 
-def energy_rows(books: SiteMonth) -> Iterator[Row]:
-    """All rows of a site."""
-    period = books.period
-    known = {hour: known_of(books.hours[hour]) for hour in period.hours() if hour in books.hours}
-    metered = {quantity.partition(":")[0] for entry in books.hours.values() for quantity in quantities_of(entry)}
-    if any(entry.terms is not None and entry.terms.profile_j is not None for entry in books.hours.values()):
+def energy_rows(site_month: SiteMonth) -> Iterator[Row]:
+    """All energy rows of a site. Figures of which the site meters nothing are left out, rather than told as unknown."""
+    period = site_month.period
+    known = {hour: hour_values(site_month.hours[hour]) for hour in period.hours() if hour in site_month.hours}
+    # What was metered at any time of the month counts as metered: its figures are then unknown in other hours, not left out.
+    metered = {quantity.partition(":")[0] for entry in site_month.hours.values() for quantity in quantities_of(entry)}
+    if any(entry.terms is not None and entry.terms.profile_j is not None for entry in site_month.hours.values()):
+        # A contract may also be a fixed profile of the site file, which has no meter.
         metered.add("contract")
     for figure in FIGURES:
-        if any(need in OPTIONAL and _METERED.get(need, need) not in metered for need in figure.needs):
+        if any(need in OPTIONAL and _METERED.get(need, need) not in metered for need in figure.required):
             continue
         for span in spans(period):
             if span[0] in figure.periods:
-                yield _row(books, figure, span, known)
-    yield from _category(books)
+                yield _row(site_month, figure, span, known)
+    yield from _category(site_month)
 
 
 def spans(period: Period) -> Iterator[Span]:
-    """The month, its days, its hours, and the hours of the day, each with its hours that are over."""
+    """The periods of the report: the month, its days, its hours, the hours of the day; each with those of its hours that are over."""
     yield "month", period.iso(period.first), period.iso(period.end), period.hours()
     for _, hours in period.days():
         yield "day", period.iso(hours[0]), period.iso(hours[-1] + 1), hours
     for hour in period.hours():
         yield "hour", period.iso(hour), period.iso(hour + 1), [hour]
+    # By the hour on the clock, as people read it: on a day when clocks are set back one hour counts twice.
     of_day: dict[int, list[int]] = {}
     for hour in period.hours():
         of_day.setdefault(period.local(hour).hour, []).append(hour)
@@ -113,31 +132,32 @@ def spans(period: Period) -> Iterator[Span]:
         yield "hour_of_day", f"{each:02}:00", f"{(each + 1) % 24:02}:00", of_day[each]
 
 
-def _row(books: SiteMonth, figure: Figure, span: Span, known: Mapping[int, Known]) -> Row:
+def _row(site_month: SiteMonth, figure: Figure, span: Span, known: Mapping[int, HourValues]) -> Row:
     kind, start, end, hours = span
-    whole = [hour for hour in hours if hour in known and all(need in known[hour].values for need in figure.needs)]
+    whole = [hour for hour in hours if hour in known and all(need in known[hour].values for need in figure.required)]
     coverage = len(whole) / len(hours) if hours else 0.0
-    least = LEAST_COVERAGE if figure.is_ratio else 0.0
+    least = MIN_COVERAGE if figure.is_ratio else 0.0
     value, why = None, ""
     if whole and coverage >= least:
-        sums = {need: sum(known[hour].values[need] for hour in whole) for need in figure.needs}
+        sums = {need: sum(known[hour].values[need] for hour in whole) for need in figure.required}
         try:
             value = figure.formula(sums | {"hours": float(len(whole))})
         except ZeroDivisionError:
             why = "no energy was used"
         except ArithmeticError as error:
             why = str(error)
+    # One row per hour would repeat the names of all meters 744 times; only what is particular to the hour is told.
     if value is None:
         rests = why or _lacking(figure, hours, frozenset(whole), known)
     elif kind == "hour":
-        rests = _source(books.hours[hours[0]], figure)
+        rests = _source(site_month.hours[hours[0]], figure)
     else:
-        rests = _basis(figure, [books.hours[hour] for hour in whole], len(hours))
-    return Row(figure.name, books.site, kind, start, end, value, figure.unit, coverage, rests)
+        rests = _basis(figure, [site_month.hours[hour] for hour in whole], len(hours))
+    return Row(figure.name, site_month.site, kind, start, end, value, figure.unit, coverage, rests)
 
 
 def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
-    """Meters, hours, and what is an estimate."""
+    """What a known value rests on: its meters, its hours, and which part is an estimate."""
     own = _own(figure, entries)
     kinds = {each.partition(":")[0] for each in own}
     names = sorted(each.partition(":")[2] for each in own)
@@ -155,8 +175,8 @@ def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
 
 
 def _kinds(figure: Figure) -> set[str]:
-    """Meters that a figure is of."""
-    kinds = {_METERED.get(need, need) for need in figure.needs}
+    """Roles of the meters that a figure depends on."""
+    kinds = {_METERED.get(need, need) for need in figure.required}
     if "other" in kinds:
         kinds |= {"facility", "it", "cooling"}
     if figure.name.startswith(("carbon", "cue")):
@@ -184,15 +204,15 @@ def _source(entry: Hour, figure: Figure) -> str:
     return "; ".join([*(word.removesuffix(" 1 h") for word in words), *(["spread evenly over a gap"] if gaps else [])])
 
 
-def _lacking(figure: Figure, hours: Sequence[int], whole: frozenset[int], known: Mapping[int, Known]) -> str:
-    """What is missing, the most frequent first."""
+def _lacking(figure: Figure, hours: Sequence[int], whole: frozenset[int], known: Mapping[int, HourValues]) -> str:
+    """Why a value is unknown: the reasons of the hours that do not count, the most frequent first."""
     why: Counter[str] = Counter()
     for hour in hours:
         if hour in whole:
             continue
         found = known.get(hour)
-        lacks = [found.missing.get(need, "") for need in figure.needs] if found else ["nothing is in the books"]
-        why.update({each for each in lacks if each} or {"not accounted yet"})
+        lacks = [found.missing.get(need, "") for need in figure.required] if found else ["no record of the hour"]
+        why.update({each for each in lacks if each} or {"not recorded yet"})
     if len(hours) == 1:
         return "; ".join(why)
     named = [f"{what} ({count} h)" for what, count in why.most_common(3)]
@@ -200,16 +220,16 @@ def _lacking(figure: Figure, hours: Sequence[int], whole: frozenset[int], known:
     return "; ".join([f"{len(whole)} of {len(hours)} h", *named, *more])
 
 
-def _category(books: SiteMonth) -> Iterator[Row]:
-    """Hours by the place where IT is metered."""
-    period = books.period
-    found = Counter(entry.terms.category for entry in books.hours.values() if entry.terms is not None)
+def _category(site_month: SiteMonth) -> Iterator[Row]:
+    """One row per PUE category: the hours in which IT was metered at that place."""
+    period = site_month.period
+    found = Counter(entry.terms.category for entry in site_month.hours.values() if entry.terms is not None)
     for category, hours in sorted(found.items()):
         share = hours / len(period.hours()) if period.hours() else 0.0
         what = {"1": "basic: UPS output", "2": "intermediate: PDU output", "3": "advanced: input of the IT equipment"}
         yield Row(
             "pue_category",
-            books.site,
+            site_month.site,
             "month",
             period.iso(period.first),
             period.iso(period.end),

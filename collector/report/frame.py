@@ -1,4 +1,7 @@
-"""What charts share: labels, legends, and the tables behind them."""
+"""Parts that all charts share: day labels, legends, and the table behind each chart.
+
+Each chart has a table because colours and bars cannot be read by everyone, and cannot be copied.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from collector.report.words import NAMES, coverage, shown
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture, what it shows, and its table."""
+    """One chart: title, a note on what it shows, the SVG, and the table with the same values, as HTML."""
 
     title: str
     note: str
@@ -20,25 +23,26 @@ class Chart:
 
 
 def day_names(days: Sequence[str], wide: float, y: float, left: float = LEFT) -> str:
-    """Days of the month below their columns."""
-    every = 1 if wide >= 16 else 2  # noqa: PLR2004 - two digits take 14
+    """Labels of the days below their columns; every other one where columns are narrow."""
+    every = 1 if wide >= 16 else 2  # noqa: PLR2004 - two digits are 14 wide
     return "".join(
         text(left + (at + 0.5) * wide, y, day[8:10].lstrip("0")) for at, day in enumerate(days) if not at % every
     )
 
 
 def legend(entries: Sequence[tuple[str, str]], y: float) -> str:
-    """Boxes with their meaning; what begins with `url` is a pattern."""
+    """A legend of pairs (style, meaning). A style is a CSS class, or a pattern that begins with `url`."""
     found, x = [], float(LEFT)
     for css, word in entries:
         fill = f'fill="{css}"' if css.startswith("url") else f'class="{css}"'
         found += [rect(x, y - 9, 10, 10, fill), text(x + 14, y, word, "start")]
+        # The width of text is not known without drawing it: 6.6 is a wide average of the 11 px font.
         x += 28 + 6.6 * len(word)
     return "".join(found)
 
 
 def day_table(rows: Rows, site: str, figures: Sequence[str], along: Sequence[Row], kind: PeriodKind = "day") -> str:
-    """One line a day or hour, with its coverage."""
+    """A table with one line per day or hour, and its coverage."""
     heads = "".join(f"<th>{escape(NAMES[name])}</th>" for name in figures)
     body = []
     for each in along:
@@ -51,7 +55,7 @@ def day_table(rows: Rows, site: str, figures: Sequence[str], along: Sequence[Row
 
 
 def grid(corner: str, columns: Sequence[str], lines: Sequence[tuple[str, Sequence[Sequence[Row]]]]) -> str:
-    """A table of percentages."""
+    """A table of percentages: days as columns, places or hours as lines. Two rows in one cell are separated by `/`."""
     heads = "".join(f"<th>{escape(each[8:10])}</th>" for each in columns)
     body = []
     for name, cells in lines:

@@ -1,4 +1,8 @@
-"""One hour of a site: what is known of it, and why the rest is not."""
+"""Evaluates one recorded hour of a site: which quantities are known, and why the others are not.
+
+A quantity is known only if every meter of its role was read for (almost) the whole hour: a sum over some of the meters would
+look like a saving.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,20 +11,20 @@ from collector.derive import Hour
 
 KWH_J = 3.6e6
 OPTIONAL = frozenset({"cooling", "water", "reuse", "green"})
-"""What a site need not meter: then its figures are left out."""
+"""Quantities that a site need not meter. Their figures are left out if it does not."""
 _KINDS = ("facility", "it", "cooling", "water", "reuse")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """One hour: what is known of it, J, m3 and g, and what is missing, by need."""
+class HourValues:
+    """Quantities of one hour (J, m3, g; `estimated` 0 or 1), and the reasons for those that are unknown."""
 
     values: Mapping[str, float]
     missing: Mapping[str, str]
 
 
-def known_of(entry: Hour) -> Known:
-    """What one hour says."""
+def hour_values(entry: Hour) -> HourValues:
+    """Evaluate one recorded hour."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     for kind in _KINDS:
@@ -40,7 +44,7 @@ def known_of(entry: Hour) -> Known:
         values["other"] = values["facility"] - values["it"]
     else:
         missing["other"] = "; ".join(missing[kind] for kind in ("facility", "it", "cooling") if kind in missing)
-    return Known(values, missing)
+    return HourValues(values, missing)
 
 
 def _meter(entry: Hour, kind: str, values: dict[str, float], missing: dict[str, str]) -> None:
@@ -64,20 +68,23 @@ def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> N
     if factor is None:
         missing.update(dict.fromkeys(carbon, "no carbon factor of the grid"))
         return
+    # GHG Protocol Scope 2: location-based counts all energy at the grid's factor. Market-based counts what no contract covers in
+    # the same hour, at the residual mix, or at the grid's factor where no residual mix is known.
     load, green = values["facility"], values.get("green", 0.0)
     residual = entry.terms.residual if entry.terms is not None else None
     values["location"] = load / KWH_J * factor.grams_per_kwh
     values["market"] = max(load - green, 0.0) / KWH_J * (factor.grams_per_kwh if residual is None else residual)
     values["estimated"] = float(factor.estimated)
     if factor.carbon_free_ratio is None:
-        missing["free"] = "the grid's share that is free of carbon is not known"
+        missing["free"] = "the grid's share of carbon-free energy is unknown"
     else:
+        # Contracted energy beyond the load of the same hour does not count: that is the point of hourly matching.
         used = min(green, load)
         values["free"] = used + (load - used) * factor.carbon_free_ratio
 
 
 def quantities_of(entry: Hour) -> Sequence[str]:
-    """What the hour is accounted by."""
+    """Names (`role:meter`) of the quantities that the hour was recorded with."""
     return entry.terms.quantities if entry.terms is not None else ()
 
 

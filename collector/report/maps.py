@@ -1,4 +1,4 @@
-"""The report's colour maps of hours and days, with the tables behind them."""
+"""The report's colour maps, hours or places by days, each with its table."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,17 @@ from collector.report.telemetry import OF_AGENT
 from collector.report.tidy import Row, Rows
 from collector.report.words import shown
 
+# Chosen so that the map fits on one printed page with the site and its agents; all devices are in the CSV file.
 WORST = 30
+# Lower bounds of the colours, with their words. Availability is told apart close to 1, where it matters: 99.9 % of polls in a
+# month are 43 min without, 99 % are 7 h. "none" (exactly 0) is a colour of its own.
 _AVAILABLE = ((0.999, "99.9 %"), (0.99, "99 %"), (0.95, "95 %"), (0.8, "80 %"), (1e-12, "less"), (0.0, "none"))
 _FREE = ((0.8, "80 %"), (0.6, "60 %"), (0.4, "40 %"), (0.2, "20 %"), (0.0, "less"))
 _NAME, _TOP = 200.0, 6.0
 
 
-def free_chart(rows: Rows, site: str) -> Chart | None:
-    """Carbon-free energy by hour and day."""
+def carbon_free_map(rows: Rows, site: str) -> Chart | None:
+    """Carbon-free energy by hour and day; None if it is never known."""
     hours = rows.of("carbon_free_energy", "hour", site)
     if not any(row.value is not None for row in hours):
         return None
@@ -26,7 +29,7 @@ def free_chart(rows: Rows, site: str) -> Chart | None:
         twice.setdefault((row.start[:10], int(row.start[11:13])), []).append(row)
     found = [text(LEFT - 6, _TOP + each * high + 9, f"{each:02}", "end") for each in range(0, 24, 3)]
     for (day, hour), each in twice.items():
-        # Where clocks are set back, one hour of the clock is two.
+        # When clocks are set back, two hours have the same name: both are drawn, each half as wide.
         for part, row in enumerate(each):
             x, own = LEFT + days.index(day) * wide + part * wide / len(each), wide / len(each)
             css, said = _step(row, _FREE, "q", "free"), f"{row.start}: {shown(row)}"
@@ -34,13 +37,13 @@ def free_chart(rows: Rows, site: str) -> Chart | None:
     foot = _TOP + 24 * high
     found += [day_names(days, wide, foot + 14), _steps(_FREE, "q", "free", foot + 30)]
     title = "Carbon-free energy by hour"
-    note = "Hours of the day downwards, days to the right. Contracted energy counts in its own hour only; the rest is the grid's."
+    note = "Hours of the day run downwards, days to the right. Contracted energy counts only in its own hour, the rest as the grid."
     table = grid("hour", days, [(f"{hour:02}:00", [twice.get((day, hour), []) for day in days]) for hour in range(24)])
     return Chart(title, note, drawing("free", title, note, foot + 40, found), table)
 
 
-def available_chart(rows: Rows, site: str) -> Chart | None:
-    """Telemetry by day, of the site, its agents and its worst devices."""
+def availability_map(rows: Rows, site: str) -> Chart | None:
+    """Availability of telemetry by day: the site, its agents and its worst devices. None if it is unknown."""
     month = [row for row in rows.of("telemetry_available", "month") if row.value is not None]
     if not month:
         return None
@@ -67,7 +70,7 @@ def available_chart(rows: Rows, site: str) -> Chart | None:
     found += [day_names([day[:10] for day in days], wide, foot + 14, _NAME), _steps(_AVAILABLE, "a", "tele", foot + 30)]
     title = "Telemetry by day"
     shown_of = f"{min(WORST, len(devices))} of {len(devices)} devices, the worst first"
-    note = f"Polls that were answered and are stored, of those expected. The site, its agents, and {shown_of}."
+    note = f"Share of the expected polls that were answered and stored: the site, its agents, and {shown_of}."
     return Chart(
         title,
         note,

@@ -1,4 +1,7 @@
-"""The period of a report: a month in a time zone as hours since 1970, and their days."""
+"""The period of a report: a month in a time zone as hours since 1970, and its days.
+
+Records are kept by hours of UTC, so that they do not depend on a time zone; only the report turns them into local days.
+"""
 
 import math
 import re
@@ -15,7 +18,7 @@ _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Hours `first` up to, not with, `end`; those before `until` are over. An hour belongs to the day that it begins in."""
+    """Hours from `first` up to, but without, `end`; those before `until` are over. An hour belongs to the day in which it begins."""
 
     name: str
     zone: tzinfo
@@ -30,19 +33,19 @@ class Period:
         return self.until >= self.end
 
     def hours(self) -> range:
-        """Those that are over."""
+        """The hours of the period that are over."""
         return range(self.first, self.until)
 
     def local(self, hour: int) -> datetime:
-        """When an hour begins."""
+        """The beginning of an hour, as local time."""
         return datetime.fromtimestamp(hour * HOUR_S, UTC).astimezone(self.zone)
 
     def iso(self, hour: int) -> str:
-        """When an hour begins, with the offset to UTC."""
+        """The beginning of an hour in ISO 8601, with the offset to UTC."""
         return self.local(hour).isoformat(timespec="minutes")
 
     def days(self) -> list[tuple[str, range]]:
-        """Each day that has begun, and its hours that are over: 23 or 25 where clocks are changed."""
+        """Each day that has begun, with those of its hours that are over. Days on which clocks change have 23 or 25 hours."""
         found = []
         for day, hours in groupby(self.hours(), key=lambda hour: self.local(hour).date().isoformat()):
             own = list(hours)
@@ -51,19 +54,22 @@ class Period:
 
 
 def month(text: str, zone_name: str, now_s: float) -> Period:
-    """A month like 2026-10, as far as it is over. Raises ConfigError."""
+    """The period of a month such as 2026-10 in a time zone. Raises ConfigError. `now_s` is since 1970."""
     found = _MONTH.fullmatch(text)
     if found is None:
-        raise ConfigError(f"--month: {text!r} is no month like 2026-10; correct it")
+        raise ConfigError(f"--month: {text!r} is not a month; write it like 2026-10")
     try:
+        # UTC also works on systems without a time zone database.
         zone: tzinfo = UTC if zone_name == "UTC" else ZoneInfo(zone_name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f"--timezone: {zone_name!r} is no time zone like Africa/Casablanca; correct it") from error
+        raise ConfigError(f"--timezone: {zone_name!r} is not a time zone; write it like Africa/Casablanca") from error
     try:
         start = datetime(int(found[1]), int(found[2]), 1, tzinfo=zone)
+        # 32 days after the first is always in the next month.
         after = (start.replace(tzinfo=None) + timedelta(days=32)).replace(day=1, tzinfo=zone)
+        # Rounded up: where a zone's offset is not a whole hour, the hour across midnight belongs to the month before.
         first, end = (math.ceil(each.timestamp() / HOUR_S) for each in (start, after))
     except (ValueError, OverflowError) as error:
-        raise ConfigError(f"--month: {text!r} cannot be reported; correct it") from error
+        raise ConfigError(f"--month: {text!r} is outside the years that can be reported; choose another") from error
     until = max(first, min(end, int(now_s // HOUR_S)))
     return Period(text, zone, zone_name, first, end, until)

@@ -1,4 +1,4 @@
-"""Reads records and ledger beside a running collector, one month of each site."""
+"""Reads one month of each site from the hourly records, and selects what the ledger says of it."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from rackflow.process.sqlite import CORRUPT, code
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that polls were expected of."""
+    """A device that was expected to answer polls."""
 
     agent: str
     name: str
@@ -27,13 +27,17 @@ class Device:
 
     @property
     def place(self) -> str:
-        """How it is named in the report."""
+        """Its name in the report."""
         return f"{self.agent}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class SiteMonth:
-    """One site in one month. `killed` are spans, in seconds since 1970, of which the last counts were lost."""
+    """One site in one month.
+
+    `hours` and `polls` are by hour since 1970. `killed` are pairs (last save, next start), in seconds since 1970, between which a
+    killed collector lost its counts.
+    """
 
     site: str
     period: Period
@@ -47,22 +51,25 @@ class SiteMonth:
     is_shared: bool = False
 
 
-def read_books(path: Path, period: Period) -> list[SiteMonth]:
-    """All sites of which the books say anything in the period. Raises RackflowError."""
+def read_records(path: Path, period: Period) -> list[SiteMonth]:
+    """Read all sites that have records in the period. Raises RackflowError if there are none, or they cannot be read."""
     if not path.exists():
-        raise RackflowError(f"{path}: there are no books; a collector writes them as soon as it runs")
+        raise RackflowError(f"{path}: no such file; the collector creates its records when it first runs")
     try:
+        # Read-only: a report must not create the file, or upgrade it under a running collector. A save takes some 45 ms, so
+        # 5 s is more than enough to wait for its lock.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+            # One transaction: the collector may save between two statements, and hours and polls must be of one moment.
             db.execute("BEGIN")
             found = _read(db, period)
             span = db.execute("SELECT min(hour), max(hour) FROM (SELECT hour FROM hour UNION SELECT hour FROM polls)")
             first, last = span.fetchone()
     except sqlite3.Error as error:
         what = "are damaged" if code(error) in CORRUPT else "cannot be read"
-        raise RackflowError(f"{path}: the books {what}: {error}") from error
+        raise RackflowError(f"{path}: the records {what}: {error}") from error
     if not found:
-        has = f"they have {period.iso(first)} to {period.iso(last + 1)}" if first is not None else "they are empty"
-        raise RackflowError(f"{path}: the books have no whole hour of {period.name}; {has}")
+        has = f"they cover {period.iso(first)} to {period.iso(last + 1)}" if first is not None else "they are empty"
+        raise RackflowError(f"{path}: the records have no whole hour of {period.name}; {has}")
     return found
 
 
@@ -79,6 +86,7 @@ def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
         devices.setdefault(site, {})[number] = Device(*names)
     lives = db.execute("SELECT started_s, saved_s, ended FROM life ORDER BY started_s").fetchall()
     saved_s = max((saved_s for _, saved_s, _ in lives), default=0.0)
+    # A run of the collector that did not mark its end was killed; what it counted after its last save is lost.
     killed = [
         (saved, after)
         for (_, saved, ended), (after, _, _) in pairwise(lives)
@@ -90,10 +98,13 @@ def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
     ]
 
 
-def within_month(found: Iterable[EpochAccount], books: SiteMonth) -> list[EpochAccount]:
-    """The account of a site's agents: epochs that were alive in the month, and of what is missing that of the month."""
-    first_ms, until_ms = books.period.first * HOUR_S * 1000, books.period.until * HOUR_S * 1000
-    chosen = [sums for sums in found if sums.key.site == books.site and sums.seen_ms >= first_ms]
+def within_month(found: Iterable[EpochAccount], site_month: SiteMonth) -> list[EpochAccount]:
+    """The accounts of a site's agents: epochs heard of since the month began, with those missing messages that fall into it.
+
+    Missing messages whose times are unknown (0) count, too: leaving them out would hide a loss.
+    """
+    first_ms, until_ms = site_month.period.first * HOUR_S * 1000, site_month.period.until * HOUR_S * 1000
+    chosen = [sums for sums in found if sums.key.site == site_month.site and sums.seen_ms >= first_ms]
     for sums in chosen:
         sums.missing[:] = [
             run for run in sums.missing if (not run.to_ms or run.to_ms >= first_ms) and run.from_ms < until_ms

@@ -1,4 +1,7 @@
-"""The report's page: one HTML file that needs nothing else, no script, font or network."""
+"""Renders the report's page: one HTML file without scripts, fonts or network, so that it can be archived and printed.
+
+It shows rows and computes nothing, so that page and CSV file cannot contradict each other.
+"""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -7,11 +10,12 @@ from string import Template
 
 from collector.report.charts import carbon_chart, energy_chart, pue_chart
 from collector.report.frame import Chart
-from collector.report.maps import available_chart, free_chart
+from collector.report.maps import availability_map, carbon_free_map
 from collector.report.telemetry import OF_AGENT
 from collector.report.tidy import Row, Rows
 from collector.report.words import NAMES, coverage, shown
 
+# Chosen to keep the page printable; all rows are in the CSV file.
 DEVICES_SHOWN = 50
 EPOCHS_SHOWN = 50
 _TILES = (
@@ -19,11 +23,11 @@ _TILES = (
     *("wue", "erf", "ref", "telemetry_available"),
 )
 _POLLS = ("polls_expected", "polls_answered", "polls_unanswered", "polls_not_received")
-_CHARTS = (energy_chart, pue_chart, carbon_chart, free_chart, available_chart)
+_CHARTS = (energy_chart, pue_chart, carbon_chart, carbon_free_map, availability_map)
 
 
 def render(rows: Rows, site: str, title: str, about: str, notices: Sequence[str], csv_name: str) -> str:
-    """The page. Every figure on it is that of a row."""
+    """The page as HTML. `notices` stand above the figures; `csv_name` is the file that has all rows."""
     month = [row for row in rows.rows if row.period == "month" and row.place == site]
     by_name = {row.figure: row for row in month}
     charts = [chart for make in _CHARTS if (chart := make(rows, site)) is not None]
@@ -42,7 +46,7 @@ def render(rows: Rows, site: str, title: str, about: str, notices: Sequence[str]
         else "",
         tiles="".join(_tile(by_name[name]) for name in _TILES if name in by_name),
         sections="".join(sections),
-        foot=f"Every figure of this page is in {escape(csv_name)}, unrounded, with what it rests on.",
+        foot=f"Every figure of this page is in {escape(csv_name)}, unrounded, with the inputs it rests on.",
     )
 
 
@@ -59,6 +63,7 @@ def _value(row: Row) -> str:
 
 def _name(row: Row) -> str:
     if row.figure == "pue":
+        # ISO/IEC 30134-2: a PUE over less than a year is interim, and must name the category of the IT meter.
         category = next((word for word in row.rests_on.split("; ") if word.startswith("category ")), "")
         return f"Interim PUE, {category}" if category else "Interim PUE"
     return NAMES.get(row.figure, row.figure.replace("_", " "))
@@ -95,12 +100,12 @@ def _devices(rows: Rows, site: str) -> str:
         body.append(
             f"<tr><th>{escape(row.place)} <small>{escape(row.rests_on)}</small></th><td>{shown(row)}</td>{polls}</tr>"
         )
-    heads = "".join(f"<th>{each}</th>" for each in ("answered", "expected", "answered", "not answered", "not there"))
+    heads = "".join(f"<th>{each}</th>" for each in ("answered", "expected", "answered", "not answered", "not received"))
     left = len(devices) - DEVICES_SHOWN
-    more = f'<p class="note">and {left} devices that are better, in the CSV file</p>' if left > 0 else ""
+    more = f'<p class="note">and {left} devices with better values, in the CSV file</p>' if left > 0 else ""
     return (
         '<section class="long"><h2>Polls by device</h2><p class="note">The site, its agents, and its devices, the worst first. '
-        "<i>Not answered</i>: the device was asked and gave no answer; <i>not there</i>: nothing of the poll is stored.</p>"
+        "<i>Not answered</i>: the device was polled and did not answer. <i>Not received</i>: nothing of the poll is stored.</p>"
         f"<table><thead><tr><th>place</th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>{more}</section>"
     )
 
@@ -114,6 +119,7 @@ def _account(rows: Rows) -> str:
         return ""
     body = []
     latest = sorted(epochs.items(), key=lambda item: item[1][0].end, reverse=True)
+    # The latest first: they are what somebody asks about.
     for place, own in latest[:EPOCHS_SHOWN]:
         of = {row.figure.removeprefix("messages_"): row for row in own}
         cells = "".join(
@@ -135,10 +141,10 @@ def _account(rows: Rows) -> str:
     )
     more = len(latest) - EPOCHS_SHOWN
     return (
-        '<section class="long"><h2>Account of messages</h2><p class="note">Of every life of an agent that was heard of in the '
-        "month, over that whole life; times in UTC. Missing are those of the month that nobody accounts for.</p>"
-        f"<table><thead><tr><th>agent/life</th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-        + (f'<p class="note">and {more} older lives, in the CSV file</p>' if more > 0 else "")
+        '<section class="long"><h2>Account of messages</h2><p class="note">One line per run (epoch) of an agent that sent anything '
+        "since the month began. Counts cover the whole run; times are in UTC. Missing: neither stored nor dropped with a reason.</p>"
+        f"<table><thead><tr><th>agent/epoch</th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        + (f'<p class="note">and {more} older runs, in the CSV file</p>' if more > 0 else "")
         + (f"<ul>{gaps}</ul>" if gaps else "")
         + "</section>"
     )

@@ -1,10 +1,11 @@
-"""Pieces of inline SVG that take their colours from the page's style."""
+"""Builds inline SVG. Colours are CSS classes of the page, so that light mode, dark mode and print need one drawing."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+# Units of the viewBox; the page scales the drawing. 760 is the width of the text column, so that font sizes look alike.
 WIDTH = 760
 LEFT, RIGHT, TOP = 62, 14, 24
 HATCH = (
@@ -15,7 +16,7 @@ HATCH = (
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to places on the page: `low` is at `start`, `high` at `end`."""
+    """A linear scale from values to positions: `low` is drawn at `start`, `high` at `end`."""
 
     low: float
     high: float
@@ -23,7 +24,7 @@ class Scale:
     end: float
 
     def at(self, value: float) -> float:
-        """Where a value is."""
+        """The position of a value."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
@@ -34,25 +35,26 @@ class Scale:
 
 
 def nice(step: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
+    """Round up to 1, 2 or 5 times a power of ten."""
+    # The small factor keeps a rounding error of the logarithm from doubling the step.
     power = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
     return next(power * each for each in (1, 2, 5, 10) if power * each >= step * (1 - 1e-9))
 
 
 def up_to(highest: float, start: float, end: float) -> Scale:
-    """A scale from 0 to a round value that holds `highest`."""
+    """A scale from 0 to a round value that is at least `highest`."""
     step = nice(highest / 5) if highest > 0 else 1.0
     return Scale(0.0, step * max(1, math.ceil(highest / step - 1e-9)), start, end)
 
 
 def rect(x: float, y: float, width: float, height: float, css: str, title: str = "") -> str:
-    """A box, with what is said when the pointer rests on it."""
+    """A rectangle; `title` is shown when the pointer rests on it."""
     inside = f"<title>{escape(title)}</title>" if title else ""
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {css}>{inside}</rect>'
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle", css: str = "t") -> str:
-    """A label."""
+    """A text label."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{css}">{escape(words)}</text>'
 
 
@@ -62,12 +64,12 @@ def line(points: Sequence[tuple[float, float]], css: str) -> str:
 
 
 def dot(x: float, y: float, css: str, title: str) -> str:
-    """A point, with what is said when the pointer rests on it."""
+    """A point; `title` is shown when the pointer rests on it."""
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" class="{css}"><title>{escape(title)}</title></circle>'
 
 
 def axis(scale: Scale, unit: str, side: str = "left") -> str:
-    """Values of a vertical axis; the left one has lines across."""
+    """A vertical axis with its values; the left one has grid lines."""
     is_left = side == "left"
     x, anchor = (LEFT - 6, "end") if is_left else (WIDTH - RIGHT - 36, "start")
     ticks = scale.ticks()
@@ -78,7 +80,7 @@ def axis(scale: Scale, unit: str, side: str = "left") -> str:
 
 
 def drawing(name: str, title: str, description: str, height: float, parts: Sequence[str]) -> str:
-    """One picture, told in words to those who cannot see it. `name` is unique on the page."""
+    """A complete drawing with title and description for screen readers. `name` must be unique on the page."""
     head = f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>'
     return (
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{name}-t {name}-d">'

@@ -1,4 +1,7 @@
-"""Availability of telemetry: polls and messages by site, agent, device and gap."""
+"""Rows on availability of telemetry: polls by site, agent and device, and the account of messages.
+
+Availability is answered polls over expected polls, never over received ones: a lost message must lower it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,37 +14,40 @@ from collector.report.read import SiteMonth
 from collector.report.tidy import PeriodKind, Row
 
 OF_AGENT = "/*"
-"""Behind an agent's name: all of its devices."""
+"""Appended to an agent's name: all of its devices."""
 _PERIODS = ("month", "day")
 Polls = dict[str, list[float]]
 """By place: polls expected, answered and unanswered, and hours in which any were expected."""
 
 
-def telemetry_rows(books: SiteMonth) -> Iterator[Row]:
-    """All rows of a site."""
-    if books.is_shared:
-        why = "the subscription is shared: this collector sees only a part of the polls"
-        month = books.period.iso(books.period.first), books.period.iso(books.period.end)
-        yield Row("telemetry_available", books.site, "month", *month, None, "ratio", 0.0, why)
+def telemetry_rows(site_month: SiteMonth) -> Iterator[Row]:
+    """All telemetry rows of a site."""
+    if site_month.is_shared:
+        why = "the subscription is shared: this collector receives only a part of the polls"
+        month = site_month.period.iso(site_month.period.first), site_month.period.iso(site_month.period.end)
+        yield Row("telemetry_available", site_month.site, "month", *month, None, "ratio", 0.0, why)
     else:
-        places = _places(books)
-        for kind, start, end, hours in spans(books.period):
+        places = _places(site_month)
+        for kind, start, end, hours in spans(site_month.period):
             if kind in _PERIODS:
-                found = _polls(books, hours, places)
-                yield from _rows(books, (kind, start, end), found, len(hours))
-    yield from account_rows(books.site, books.accounts, books.period)
+                found = _polls(site_month, hours, places)
+                yield from _rows(site_month, (kind, start, end), found, len(hours))
+    yield from account_rows(site_month.site, site_month.accounts, site_month.period)
 
 
-def _places(books: SiteMonth) -> Mapping[int, tuple[str, ...]]:
-    """Of each device the places that its polls count in."""
-    return {number: (books.site, f"{device.agent}{OF_AGENT}", device.place) for number, device in books.devices.items()}
+def _places(site_month: SiteMonth) -> Mapping[int, tuple[str, ...]]:
+    """The places in which each device's polls count: the site, its agent, and the device itself."""
+    return {
+        number: (site_month.site, f"{device.agent}{OF_AGENT}", device.place)
+        for number, device in site_month.devices.items()
+    }
 
 
-def _polls(books: SiteMonth, hours: Sequence[int], places: Mapping[int, tuple[str, ...]]) -> Polls:
+def _polls(site_month: SiteMonth, hours: Sequence[int], places: Mapping[int, tuple[str, ...]]) -> Polls:
     found: Polls = {}
     for hour in hours:
         seen = set[str]()
-        for number, row in books.polls.get(hour, {}).items():
+        for number, row in site_month.polls.get(hour, {}).items():
             for place in places[number]:
                 add(found.setdefault(place, [0.0, 0.0, 0.0, 0.0]), row)
                 if row[0] > 0:
@@ -51,18 +57,20 @@ def _polls(books: SiteMonth, hours: Sequence[int], places: Mapping[int, tuple[st
     return found
 
 
-def _rows(books: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls, hours: int) -> Iterator[Row]:
-    classes = {device.place: device.device_class for device in books.devices.values()}
+def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls, hours: int) -> Iterator[Row]:
+    classes = {device.place: device.device_class for device in site_month.devices.values()}
     kind, start, end = span
     for place, (expected, answered, unanswered, counted) in sorted(found.items()):
+        # A device that was not expected to answer in this period, for example because it was added later, has no availability.
         if not expected:
             continue
         coverage = counted / hours if hours else 0.0
-        lost = _lost(books) if kind == "month" else ""
+        lost = _lost(site_month) if kind == "month" else ""
         rests = "; ".join(each for each in (classes.get(place, ""), lost) if each)
         share = min(1.0, answered / expected)
         yield Row("telemetry_available", place, kind, start, end, share, "ratio", coverage, rests)
         if kind == "month":
+            # More answers than expected are possible after a restart of an agent, which polls at once.
             missing = max(0.0, expected - answered)
             silent = min(unanswered, missing)
             for name, count in (
@@ -74,17 +82,17 @@ def _rows(books: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls, hou
                 yield Row(name, place, kind, start, end, count, "polls", coverage, rests)
 
 
-def _lost(books: SiteMonth) -> str:
-    """What makes counts too low."""
-    if not books.killed:
+def _lost(site_month: SiteMonth) -> str:
+    """A note on counts that are too low because the collector was killed, or nothing."""
+    if not site_month.killed:
         return ""
-    times = ", ".join(_iso(int(saved_s * 1000)) for saved_s, _ in books.killed[:3])
-    more = f" and {len(books.killed) - 3} more times" if len(books.killed) > 3 else ""  # noqa: PLR2004 - as above
+    times = ", ".join(_iso(int(saved_s * 1000)) for saved_s, _ in site_month.killed[:3])
+    more = f" and {len(site_month.killed) - 3} more times" if len(site_month.killed) > 3 else ""  # noqa: PLR2004 - as above
     return f"at least: counts of half a minute are lost where the collector was killed, after {times}{more}"
 
 
 def account_rows(site: str, accounts: Sequence[EpochAccount], period: Period) -> Iterator[Row]:
-    """What became of each agent's messages, by epoch, and of what is missing each run with its times."""
+    """Rows on what became of each agent's messages, by epoch, and one row per run of missing messages."""
     for sums in accounts:
         agent, epoch = sums.key.agent, sums.key.epoch
         start, end = _iso(born_ms(epoch)), _iso(sums.seen_ms)
@@ -97,7 +105,9 @@ def account_rows(site: str, accounts: Sequence[EpochAccount], period: Period) ->
             **{f"dropped_{reason}": count for reason, count in sorted(sums.dropped.items())},
         }
         rests = f"site {site}, epoch {epoch}, from message {sums.known_from}"
+        # Counts cover the whole epoch: the ledger keeps ranges of numbers, not the time of each message.
         for name, count in counts.items():
+            # Without these three a reader could not tell "none" from "not counted".
             if count or name in {"produced", "stored", "missing"}:
                 place = f"{agent}/{epoch}"
                 yield Row(f"messages_{name}", place, "epoch", start, end, float(count), "messages", None, rests)

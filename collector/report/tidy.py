@@ -1,4 +1,7 @@
-"""The report's figures as rows of a table, one per figure, place and period; also as CSV."""
+"""The report's table: one row per figure, place and period ("tidy data"), and its CSV form.
+
+Columns and names of figures are contract: people feed the CSV file to other programs.
+"""
 
 import csv
 import io
@@ -11,9 +14,9 @@ PeriodKind = Literal["month", "day", "hour", "hour_of_day", "epoch", "gap"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure of one place over one period. `value` None is unknown, and `rests_on` says what is missing.
+    """One figure of one place over one period. If `value` is None, it is unknown and `rests_on` says what is missing.
 
-    `coverage` is the part of the period's hours that the value rests on.
+    `coverage` is the share of the period's hours that the value rests on.
     """
 
     figure: str
@@ -27,11 +30,12 @@ class Row:
     rests_on: str = ""
 
 
+# `from` is a keyword in Python, so the fields have other names than the columns.
 COLUMNS = tuple({"start": "from", "end": "to"}.get(each.name, each.name) for each in fields(Row))
 
 
 class Rows:
-    """All rows in order, and found by figure, place, period and start."""
+    """All rows in order, with look-up by figure, place, period and start."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = list(rows)
@@ -41,16 +45,16 @@ class Rows:
             self._of.setdefault((row.figure, row.period), []).append(row)
 
     def of(self, figure: str, period: PeriodKind, place: str = "") -> Sequence[Row]:
-        """Rows of a figure; of one place where it is named."""
+        """Rows of a figure over one kind of period; of one place only, if it is given."""
         return [row for row in self._of.get((figure, period), ()) if not place or row.place == place]
 
     def at(self, figure: str, place: str, period: PeriodKind, start: str) -> Row | None:
-        """One row."""
+        """One row, or None."""
         return self._by.get((figure, place, period, start))
 
 
 def from_csv(text: str) -> list[Row]:
-    """The rows of a CSV file, as it has them."""
+    """Read rows back from CSV text."""
     found = []
     for line in csv.DictReader(io.StringIO(text)):
         value, share = (float(line[key]) if line[key] else None for key in ("value", "coverage"))
@@ -61,7 +65,7 @@ def from_csv(text: str) -> list[Row]:
 
 
 def as_csv(rows: Iterable[Row]) -> str:
-    """A heading and one line a row; an unknown value is empty."""
+    """Rows as CSV with a heading; an unknown value is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -71,8 +75,9 @@ def as_csv(rows: Iterable[Row]) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float | int):
+        # Ten digits: more than any meter has, and few enough that rounding errors do not show.
         return f"{value:.10g}"
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")):
-        # A spreadsheet would take it for a formula.
+        # A spreadsheet would run it as a formula; names come from devices and must not do that (CSV injection, OWASP).
         return f"'{value}"
     return "" if value is None else str(value)

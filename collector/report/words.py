@@ -1,4 +1,4 @@
-"""A report's figures in words: name, value and unit as the page shows them."""
+"""Names, values and units of figures as the report's page shows them. The CSV file has the unrounded values."""
 
 from typing import Final
 
@@ -27,15 +27,15 @@ NAMES: Final = {
     "polls_expected": "Polls expected",
     "polls_answered": "Polls answered",
     "polls_unanswered": "Polls that the device did not answer",
-    "polls_not_received": "Polls that are not there",
+    "polls_not_received": "Polls not received",
 }
-_PERCENT = {"ratio"}
+# PUE is compared to a hundredth, so it has one more; 99.999 % of polls must not read as 100 %.
 _DECIMALS = {"pue": 3, "cue": 4, "wue": 3, "telemetry_available": 3}
 _WHOLE = 1000
 
 
 def shown(row: Row | None, *, unit: bool = True) -> str:
-    """The value as people read it, or `unknown`; `-` where there is no such figure."""
+    """The value for display, `unknown`, or `-` if there is no such row."""
     if row is None:
         return "-"
     if row.value is None:
@@ -49,7 +49,7 @@ def shown(row: Row | None, *, unit: bool = True) -> str:
 
 
 def _floor(row: Row) -> str:
-    """Percent. What is not all of it is never rounded up to 100."""
+    """Percent. A share below 1 is never rounded up to 100, which would hide the one poll that is missing."""
     decimals = _DECIMALS.get(row.figure, 1)
     percent = 100 * (row.value or 0.0)
     text = f"{percent:.{decimals}f}"
@@ -59,5 +59,5 @@ def _floor(row: Row) -> str:
 
 
 def coverage(row: Row | None) -> str:
-    """Part of the hours that a row rests on."""
+    """Share of the hours that a row rests on, in percent."""
     return "-" if row is None or row.coverage is None else f"{row.coverage:.1%}".replace(".0%", "%")

@@ -1,4 +1,4 @@
-"""What people and Prometheus read over HTTP: /metrics, the status page, health and the ledger."""
+"""What people and Prometheus read over HTTP: /metrics, the status page, health checks and the ledger. Read-only."""
 
 from collector.web.exposition import render
 from collector.web.page import Moment, render_page

@@ -1,7 +1,11 @@
-"""What an operator must see first, in words, from the latest readings of a device."""
+"""Finds active alarms of a device in its latest readings and words them for the status page.
+
+Only states that need someone to act are listed. A new state or flag in the catalogue does not appear here by itself.
+"""
 
 from collector.latest import DeviceState, LatestValue
 
+# Per metric, the states that are alarms. "unknown" is never one: a device that stopped answering is shown as down instead.
 _STATES = {
     "dcim_ups_output_source": {"battery": "on battery", "bypass": "on bypass", "none": "no output"},
     "dcim_ups_battery_state": {"low": "battery low", "depleted": "battery depleted", "fault": "battery fault"},
@@ -11,6 +15,7 @@ _STATES = {
     "dcim_cdu_reservoir_level_state": {"low": "reservoir low", "critical": "reservoir critical"},
     "dcim_device_state": {"failed": "device failed", "degraded": "device degraded"},
 }
+# Metrics that are 1 while something is wrong.
 _FLAGS = {
     "dcim_leak_detected": "leak",
     "dcim_cdu_leak_detected": "leak",
@@ -25,7 +30,10 @@ _FLAGS = {
 
 
 def alarms_of(device: DeviceState, now: float) -> list[str]:
-    """Active alarms by the readings that still hold at `now`, with the labels that say where."""
+    """Active alarms, sorted, each with the labels that say where. Readings that have expired by `now` count no more.
+
+    The set removes repetitions: several leak flags of one place are one alarm.
+    """
     found = {word for held in device.series.values() if now < held.expires_at and (word := _alarm(held))}
     return sorted(found)
 

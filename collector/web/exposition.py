@@ -1,6 +1,8 @@
-"""Prometheus text 0.0.4 of devices and agents, without timestamps.
+"""Renders devices, agents and derived figures as Prometheus text 0.0.4.
 
-Written directly: building prometheus-client's sample objects for 10,000 series costs several times as much.
+The text is written directly: building prometheus-client's sample objects for 10,000 series costs several times as much. Samples
+carry no timestamps: Prometheus does not mark series with explicit timestamps as stale, and would go on showing the last value of a
+silent device for five minutes. Expired readings are left out instead.
 """
 
 from collections import defaultdict
@@ -12,27 +14,29 @@ from rackflow.catalogue import BASE_LABELS
 from rackflow.escape import escape_label
 
 _LOCATION = tuple(label for label in BASE_LABELS if label not in ("site", "device"))
+# An SNMP DisplayString has at most 255 characters (RFC 2579); a longer identity is garbage and would only swell the page.
 LABEL_LIMIT = 256
-"""Characters of free text in a label; an identity longer than that is not one."""
+"""Characters kept of free text in a label."""
 Families = dict[str, list[str]]
 
 
 def labels_text(*pairs: tuple[str, str]) -> str:
-    """`name="value",...` with the values escaped; the empty ones are left out, which means the same."""
+    """Format `name="value",...` with values escaped. Empty values are left out: Prometheus treats both alike."""
     return ",".join(f'{name}="{escape_label(value[:LABEL_LIMIT])}"' for name, value in pairs if value)
 
 
-def render(latest: Latest, now: float, board: LatestFigures | None = None) -> tuple[str, int]:
-    """The text, and how many series it has. `now` is monotonic seconds; the board holds the derived figures."""
+def render(latest: Latest, now: float, figures: LatestFigures | None = None) -> tuple[str, int]:
+    """The text and its number of series. `now` is monotonic seconds; `figures` are the derived ones, if there are any."""
     latest.expire(now)
     families: Families = defaultdict(list)
     for device in latest.devices():
         _device(families, latest, device, now)
     for agent in latest.agents():
         _agent(families, agent)
-    if board is not None:
-        board.expose(families, now)
+    if figures is not None:
+        figures.expose(families, now)
     known = catalogue()
+    # All lines of a metric must stand together below its HELP and TYPE, so they are collected by name first.
     parts: list[str] = []
     for name in sorted(families):
         metric = known[name]
@@ -59,6 +63,7 @@ def _device(families: Families, latest: Latest, device: DeviceState, now: float)
         name = "dcim_device_last_success_timestamp_seconds"
         families[name].append(f"{name}{{{base}}} {device.last_success_ms / 1000!r}\n")
     if device.poll_duration_s is not None and now < device.fresh_until():
+        # These describe one poll and are too old with it; last success and `up` keep their meaning while a device is silent.
         name = "dcim_device_poll_duration_seconds"
         families[name].append(f"{name}{{{base}}} {device.poll_duration_s!r}\n")
         name = "dcim_device_rejected_readings"
@@ -71,6 +76,7 @@ def _device(families: Families, latest: Latest, device: DeviceState, now: float)
 
 
 def _series(families: Families, series: dict[str, LatestValue], base: str) -> None:
+    # `text` of a series is its labels, formatted once when it was first seen rather than at every scrape.
     for held in series.values():
         metric = held.series.metric
         name = metric.name

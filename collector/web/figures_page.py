@@ -1,20 +1,23 @@
-"""The status page's part for derived figures: the site's answers, and what is unknown and why."""
+"""The status page's part for derived figures: known ones with their values, unknown ones with what is missing."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from collector.derive import Figure
-from collector.web.humanise import quantity, span
+from collector.web.humanise import duration, quantity
 
+# Chosen so that the section fits on one screen; the rest is counted and linked. One missing meter makes many figures unknown,
+# mostly for the same reason, so more of them would tell nothing new.
 UNKNOWN_SHOWN = 30
+# A site with more known figures than this has them per rack and device; the page then shows only those of the whole site.
 ALL_SHOWN = 12
+# Ratios that are spoken of as numbers (a PUE of 1.25), not in percent.
 MULTIPLES = ("_performance_ratio", "pue_ratio")
-"""Ratios that nobody tells in percent."""
 _DETAIL = frozenset({"device", "rack"})
 
 
 def figures_card(figures: Sequence[Figure]) -> str:
-    """A section: answers, of single devices and racks only while they are few, then the unknown ones with what is missing."""
+    """HTML of the known figures, then of the unknown ones. Figures of single devices and racks are shown while they are few."""
     known = [figure for figure in figures if figure.value is not None]
     unknown = [figure for figure in figures if figure.value is None]
     answers = known if len(known) <= ALL_SHOWN else [figure for figure in known if not _detailed(figure)]
@@ -42,12 +45,12 @@ def _detailed(figure: Figure) -> bool:
 def _known(figure: Figure) -> str:
     if figure.value is None:
         return "unknown"
-    rests = f"oldest input {span(round(figure.oldest_s))}"
+    inputs = f"oldest input {duration(round(figure.oldest_s))}"
     if figure.share < 1:
-        rests += f", {figure.share:.0%} of inputs"
+        inputs += f", {figure.share:.0%} of inputs"
     metric = figure.output.metric
     is_multiple = metric.name.endswith(MULTIPLES)
-    return f"{f'{figure.value:.2f}' if is_multiple else quantity(figure.value, metric.unit)} ({rests})"
+    return f"{f'{figure.value:.2f}' if is_multiple else quantity(figure.value, metric.unit)} ({inputs})"
 
 
 def _row(figure: Figure, text: str) -> str:

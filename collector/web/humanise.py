@@ -1,7 +1,8 @@
-"""Readings for people: text in the units that operators use."""
+"""Formats readings in the units that operators use. For display only: /metrics and the store keep base units."""
 
 from datetime import UTC, datetime
 
+# Factor from the base unit to the unit shown. 1 L/min/kW is 1/60,000,000 m³/J.
 _SCALED = {
     "volts": (1.0, "V"),
     "amperes": (1.0, "A"),
@@ -25,36 +26,39 @@ _SCALED = {
     "siemens_per_meter": (1e4, "µS/cm"),
     "bytes": (1e-6, "MB"),
 }
-"""Factor from the base unit and the unit shown. 1 L/min/kW is 1/60,000,000 m³/J."""
 
+# Units for less than a thousand: 350 W of an outlet reads better than 0.35 kW.
 _SMALL = {"watts": "W", "voltamperes": "VA", "vars": "var", "pascals": "Pa"}
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
+_YEAR_2100_S = 4_102_444_800
 
 
 def quantity(value: float, unit: str) -> str:
-    """`value` in base unit `unit` with three or four significant digits and the unit that is shown."""
+    """Format `value`, given in base unit `unit`, with three or four significant digits and the unit shown."""
     if unit == "timestamp_seconds":
-        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M} UTC" if 0 <= value < 4102444800 else "-"  # noqa: PLR2004 - year 2100
+        # Devices report dates such as 0xFFFFFFFF for "never"; fromtimestamp() raises for those beyond the year 9999.
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M} UTC" if 0 <= value < _YEAR_2100_S else "-"
     if unit == "seconds":
-        return span(value)
-    if unit in _SMALL and abs(value) < 1000:  # noqa: PLR2004 - an outlet's power is said in watts
+        return duration(value)
+    if unit in _SMALL and abs(value) < 1000:  # noqa: PLR2004 - see _SMALL
         return f"{_digits(value)} {_SMALL[unit]}"
     factor, shown = _SCALED.get(unit, (1.0, unit.replace("_", " ")))
     return f"{_digits(value * factor)} {shown}".rstrip()
 
 
-def span(seconds: float) -> str:
-    """A length of time in its largest sensible unit."""
+def duration(seconds: float) -> str:
+    """Format a length of time in the largest unit that gives at least 2: 90 s stay seconds, 120 s are 2 min."""
     for unit_s, word in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
         if abs(seconds) >= 2 * unit_s:
             return f"{seconds / unit_s:.0f} {word}"
-    return f"{seconds:.0f} s" if abs(seconds) >= 10 or seconds == int(seconds) else f"{seconds:.2f} s"  # noqa: PLR2004 - where decimals stop to matter
+    return f"{seconds:.0f} s" if abs(seconds) >= 10 or seconds == int(seconds) else f"{seconds:.2f} s"  # noqa: PLR2004 - beyond 10 s decimals do not matter
 
 
 def _digits(value: float) -> str:
-    value = float(f"{value:.9g}")  # 3.6e6 J times its factor is a whole kWh but for the last bits
-    if value == int(value) and abs(value) < 1e6:  # noqa: PLR2004 - beyond it digits are grouped
+    # Removes rounding errors of the factor: 3.6e6 J must read as 1 kWh, not 1.000.
+    value = float(f"{value:.9g}")
+    if value == int(value) and abs(value) < 1e6:  # noqa: PLR2004 - larger numbers are rounded below
         return f"{value:,.0f}"
     magnitude = abs(value)
     for bound, decimals in ((0.1, 4), (1.0, 3), (10.0, 2), (1000.0, 1)):

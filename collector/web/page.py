@@ -1,4 +1,8 @@
-"""The status page: one self-contained HTML page without scripts."""
+"""Renders the status page: one self-contained HTML page without scripts.
+
+It is meant for the moment when nothing else works: no script, font or network is needed, and it is made anew for each request.
+Device names, identities and errors are free text of devices; every one of them must pass through `escape`.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,16 +17,18 @@ from collector.derive import Figure
 from collector.latest import DeviceState, Latest, LatestValue
 from collector.web.alarms import alarms_of
 from collector.web.figures_page import figures_card
-from collector.web.humanise import quantity, span
+from collector.web.humanise import duration, quantity
 
 _PLACE = ("room", "row", "rack", "feed")
+# A reading lives for three poll intervals (collector.latest). In the last of them at least one poll was missed: shown as stale.
 _OLD_INTERVALS = 3
+# The range of a metric that is 0 or 1.
 _FLAG = ((0.0, 1.0),)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The time on both clocks: monotonic, and seconds since 1970."""
+    """One moment on both clocks: monotonic seconds, for ages, and seconds since 1970, for what people read."""
 
     mono_s: float
     wall_s: float
@@ -31,9 +37,9 @@ class Moment:
 def render_page(
     latest: Latest, moment: Moment, faults: Mapping[str, str], outlets_of: str = "", figures: Sequence[Figure] = ()
 ) -> str:
-    """The page; `faults` says in words what of the collector itself does not work.
+    """The page as HTML. `faults` maps a part of the collector to what is wrong with it.
 
-    Outlets are shown of the device `outlets_of` (`site/device`) only: a rack PDU has dozens.
+    Outlets are shown only for the device `outlets_of` (`site/device`), because a rack PDU has dozens.
     """
     latest.expire(moment.mono_s)
     devices = list(latest.devices())
@@ -56,7 +62,7 @@ def render_page(
     return page.substitute(
         tiles="".join(tiles),
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
-        devices="".join(cards) or "<p>No device has been heard of yet.</p>",
+        devices="".join(cards) or "<p>No message about any device has arrived yet.</p>",
         now=escape(quantity(moment.wall_s, "timestamp_seconds")),
         title_mark="" if not (active or faults or len(up) < len(devices)) else "! ",
     )
@@ -100,7 +106,7 @@ def _is_outlet(held: LatestValue) -> bool:
 
 
 def _rows(held: Sequence[LatestValue], moment: Moment) -> str:
-    """A row a reading; flags that are not raised share one, so that the one that is stands out."""
+    """One table row per reading. Flags at 0 share one row per metric, so that a raised one stands out."""
     rows = []
     for metric, group in groupby(held, key=lambda each: each.series.metric):
         found = list(group)
@@ -115,19 +121,20 @@ def _rows(held: Sequence[LatestValue], moment: Moment) -> str:
 
 
 def _in_order(key: str) -> list[str]:
-    """Sorts outlet 2 before outlet 10."""
+    """Sort key of a series that puts outlet 2 before outlet 10."""
     return [part.zfill(8) for part in re.split(r"(\d+)", key)]
 
 
 def _age(device: DeviceState, moment: Moment, *, up: bool) -> str:
     if device.up is None:
         return "never polled since this collector started"
-    age = f"latest batch {span(round(moment.mono_s - device.received_at))} ago"
+    age = f"latest batch {duration(round(moment.mono_s - device.received_at))} ago"
     if up or not device.up:
         for_s = max(0, round(moment.wall_s - device.since_ms / 1000))
         reason = f" ({escape(device.error)})" if device.error else ""
-        return f"{'up' if up else 'down'} for {span(for_s)}{reason} · {age}"
-    return f"silent, or its agent is gone · {age}"
+        return f"{'up' if up else 'down'} for {duration(for_s)}{reason} · {age}"
+    # The last poll succeeded, and then messages stopped: that may be the agent, its network or the broker.
+    return f"no recent message, its agent may be down · {age}"
 
 
 def _reading(held: LatestValue, moment: Moment) -> str:
@@ -136,7 +143,6 @@ def _reading(held: LatestValue, moment: Moment) -> str:
     where = " ".join(f"{value}" for _, value in held.series.labels)
     value = held.value if isinstance(held.value, str) else quantity(held.value, metric.unit)
     life_s = held.expires_at - moment.mono_s
-    # An entry lives for three intervals: in the last of them it has missed at least one poll.
     stale = ' class="stale"' if life_s < held.life_s / _OLD_INTERVALS else ""
     return (
         f'<tr{stale} title="{escape(metric.name)}"><th>{escape(name.replace("_", " "))} <i>{escape(where)}</i></th>'

@@ -1,4 +1,4 @@
-"""The HTTP server: /metrics, /healthz, /readyz, /ledger and the status page. Read-only."""
+"""The HTTP server: /metrics, /healthz, /readyz, /ledger and the status page. It answers GET only and has no accounts."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,16 +10,23 @@ from rackflow import RackflowError
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE_HEADERS = {
+    # A second line of defence behind escaping: the page has no script, so the browser is told to run none.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
+    # An old page must never pass for the present one.
     "Cache-Control": "no-store",
 }
+# Answers take milliseconds; only a client that does not read takes longer. Chosen so that it uses little of the 10 s in which
+# the collector must stop (aiohttp's default is 60 s).
 STOP_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is served. `faults` says in words what does not work; none means ready. `ledger` reads a file: it blocks."""
+    """What is served. `faults` maps a part to what is wrong with it; empty means ready.
+
+    `ledger` reads a file and blocks, so it runs in a thread. The others run in the event loop.
+    """
 
     metrics: Callable[[], str]
     page: Callable[[str], str]
@@ -28,13 +35,14 @@ class View:
 
 
 def make_app(view: View) -> web.Application:
-    """The routes."""
+    """The application with its routes."""
 
     async def metrics(_: web.Request) -> web.Response:
         response = web.Response(body=view.metrics().encode(), headers={"Content-Type": METRICS_TYPE})
         response.enable_compression()
         return response
 
+    # Says only that the process serves: restarting it would not cure a broker or store that is away. That is for /readyz.
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
@@ -49,6 +57,7 @@ def make_app(view: View) -> web.Application:
         )
 
     async def ledger(_: web.Request) -> web.Response:
+        # Reading a large ledger takes up to seconds, and the same loop acknowledges messages.
         try:
             body = await asyncio.to_thread(view.ledger)
         except RackflowError as error:
@@ -65,7 +74,7 @@ def make_app(view: View) -> web.Application:
 
 
 class WebServer:
-    """Serves a view on one address."""
+    """Serves a view on one address and port."""
 
     def __init__(self, view: View, host: str, port: int) -> None:
         self._runner = web.AppRunner(make_app(view), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
@@ -73,7 +82,7 @@ class WebServer:
         self._port = port
 
     async def start(self) -> str:
-        """Listen; returns the URL. Raises RackflowError where the address is taken or not ours."""
+        """Listen, and return the URL. Raises RackflowError if the address is in use or not one of this host."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
@@ -81,7 +90,7 @@ class WebServer:
             await self._runner.cleanup()
             where = f"{self._host}:{self._port}"
             raise RackflowError(
-                f"listen: {where} cannot be used: {error.strerror}; free it or choose another"
+                f"listen: {where} cannot be used: {error.strerror}; stop what uses it, or choose another address"
             ) from error
         port = self._runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host

@@ -1,4 +1,4 @@
-"""Recordings of devices, as text: `.snmprec` for SNMP (snmpsim's format) and `.mbrec` for Modbus."""
+"""Recordings of devices as text files: `.snmprec` for SNMP (snmpsim's format) and `.mbrec` for Modbus (Rackflow's own)."""
 
 from rackflow.recording.mbrec import BITS, SUFFIX, Place, RegisterRecording, RegisterTable, dump_mbrec, read_mbrec
 from rackflow.recording.snmprec import (

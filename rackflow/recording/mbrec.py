@@ -1,7 +1,9 @@
 """Recordings of Modbus devices: lines `unit|function|address|value`.
 
 `function` is the Modbus function that reads the table: 1 coils, 2 discrete inputs, 3 holding, 4 input registers. `address` is the
-one on the wire, from 0. A register holds 0-65535, a coil or discrete input 0 or 1. The device refuses what is not listed.
+one on the wire, from 0. A register holds 0-65535, a coil or discrete input 0 or 1. What is not listed does not exist: the
+recorded device refused it, or was not asked. One line for each register rather than blocks, so that a person can read and correct
+a recording and a diff shows single registers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,29 +22,30 @@ FUNCTIONS: Final[dict[RegisterTable, int]] = {"coil": 1, "discrete": 2, "holding
 BITS: Final = ("coil", "discrete")
 _TABLES: Final = {function: table for table, function in FUNCTIONS.items()}
 _FIELDS: Final = 4
+# The unit identifier of Modbus TCP is one octet. Serial lines end at 247, but TCP devices answer at 255 (and 0) as well.
 _LAST_UNIT: Final = 255
 _LAST: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterRecording:
-    """What a device, or those behind one gateway, have in their registers."""
+    """The registers of a device, or of all devices behind one gateway."""
 
     values: Mapping[Place, int]
 
     @property
     def units(self) -> list[int]:
-        """The units, in order."""
+        """Unit numbers, in order."""
         return sorted({unit for unit, _, _ in self.values})
 
     def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int] | None:
-        """So many registers in a row, or None where one of them is not there."""
+        """`count` registers from `address` on; None where one of them does not exist, as a real device refuses the whole read."""
         found = [self.values.get((unit, table, at)) for at in range(address, address + count)]
         return None if None in found else [value or 0 for value in found]
 
 
 def read_mbrec(path: Path) -> RegisterRecording:
-    """The registers of a file. Raises ConfigError naming file and line."""
+    """Read a recording. Raises ConfigError that names file and line."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -53,7 +56,7 @@ def read_mbrec(path: Path) -> RegisterRecording:
 
 
 def parse_mbrec(text: str, where: str) -> RegisterRecording:
-    """The registers of a recording. `#` starts a comment line. Raises ConfigError as `where:line: what`."""
+    """The registers of a recording's text. `#` starts a comment line. Raises ConfigError as `where:line: what`."""
     values: dict[Place, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -62,15 +65,16 @@ def parse_mbrec(text: str, where: str) -> RegisterRecording:
             place, value = _parse_line(line)
         except ValueError as error:
             raise ConfigError(f"{where}:{number}: {error}") from error
+        # The same line twice is harmless (two recordings put together); different values would leave it to chance which one counts.
         if values.setdefault(place, value) != value:
-            raise ConfigError(f"{where}:{number}: this register was given before, with another value")
+            raise ConfigError(f"{where}:{number}: this register is given twice with different values; remove one line")
     if not values:
-        raise ConfigError(f"{where}: holds no registers")
+        raise ConfigError(f"{where}: the recording has no registers")
     return RegisterRecording(values)
 
 
 def dump_mbrec(values: Mapping[Place, int], notes: Iterable[str] = ()) -> str:
-    """The lines of these registers, below comments."""
+    """The text of a recording with these registers, below `notes` as comments, sorted so that two recordings can be compared."""
     lines = [f"# {note}" for note in notes]
     for unit, table, address in sorted(values, key=lambda place: (place[0], FUNCTIONS[place[1]], place[2])):
         lines.append(f"{unit}|{FUNCTIONS[table]}|{address}|{values[unit, table, address]}")
@@ -80,12 +84,13 @@ def dump_mbrec(values: Mapping[Place, int], notes: Iterable[str] = ()) -> str:
 def _parse_line(line: str) -> tuple[Place, int]:
     """Raises ValueError with what is wrong."""
     fields = [field.strip() for field in line.split("|")]
+    # isdecimal() alone accepts the digits of other scripts, which int() would then read.
     if len(fields) != _FIELDS or not all(field.isascii() and field.isdecimal() for field in fields):
         raise ValueError("not unit|function|address|value, four decimal numbers")
     unit, function, address, value = map(int, fields)
     table = _TABLES.get(function)
     if table is None:
-        raise ValueError(f"function {function} reads nothing; known are 1, 2, 3 and 4")
+        raise ValueError(f"function {function} does not read registers; known are 1, 2, 3 and 4")
     for name, number, last in (
         ("unit", unit, _LAST_UNIT),
         ("address", address, _LAST),

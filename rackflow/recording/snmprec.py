@@ -1,4 +1,8 @@
-"""Recordings of SNMP devices in snmpsim's format: lines `OID|tag|value` in the order of a walk."""
+"""Recordings of SNMP devices in snmpsim's format: lines `OID|tag|value` in the order of a walk.
+
+The format is snmpsim's because many recordings of real devices exist in it, those of LibreNMS among them. Values that such
+recordings contain must be read as they are, however odd, because odd devices are what recordings are for.
+"""
 
 import ipaddress
 import re
@@ -13,6 +17,7 @@ from rackflow.errors import ConfigError
 RecordValue = int | float | bytes | str | None
 """INTEGER, Counter, Gauge, TimeTicks: int. OCTET STRING and Opaque: bytes, an Opaque float: float. OID, IpAddress: str. NULL: None."""
 
+# The format writes the BER tag of each type as a decimal number (RFC 2578, 7.1 and RFC 1155 for the application types from 64 on).
 INTEGER: Final = "2"
 OCTET_STRING: Final = "4"
 NULL: Final = "5"
@@ -25,7 +30,7 @@ OPAQUE: Final = "68"
 COUNTER64: Final = "70"
 
 RANGES: Final = {
-    # INTEGER is 32 bits with a sign; recordings of devices that send more exist.
+    # INTEGER is 32 bits with a sign (RFC 2578, 7.1.1), but there are recordings of devices that send unsigned values in it.
     INTEGER: (-(2**31), 2**32 - 1),
     COUNTER32: (0, 2**32 - 1),
     GAUGE32: (0, 2**32 - 1),
@@ -33,20 +38,23 @@ RANGES: Final = {
     COUNTER64: (0, 2**64 - 1),
 }
 OPAQUE_FLOAT: Final = b"\x9f\x78\x04"
-"""How an Opaque that wraps a 32-bit float starts (net-snmp's extension)."""
+"""First octets of an Opaque that wraps a 32-bit float (net-snmp's extension)."""
 
+# Numbers are bounded in digits before they are converted: int() of a very long line would take long, and beyond 4,300 digits it
+# raises an error of its own.
 _OID = re.compile(rb"\d{1,10}(?:\.\d{1,10})+")
 _TAG = re.compile(rb"(\d+)([xe]?)(?::(\w+))?")
 _DECIMAL = re.compile(rb"\s*[+-]?\d{1,40}\s*")
 _ESCAPE = re.compile(rb"\\(?:[abfnrtv\\'\"]|x[0-9A-Fa-f]{2}|[0-3]?[0-7]{1,2})")
+# LibreNMS replaces IP addresses by this text before it publishes a recording.
 _REDACTED = b"<private>"
-"""What LibreNMS writes over addresses before it publishes a recording."""
+# RFC 2578, 7.1.3: an arc is at most 2^32 - 1.
 _MAX_ARC = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One object instance; `oid` has no leading dot, `tag` is the number of its ASN.1 type as text."""
+    """One object instance. `oid` has no leading dot; `tag` is one of the type tags above."""
 
     oid: str
     tag: str
@@ -54,12 +62,12 @@ class Record:
 
     @property
     def key(self) -> tuple[int, ...]:
-        """The OID as numbers, the order of a walk."""
+        """The OID as numbers. Sorting by it gives the order of a walk; sorting by text would not (1.10 before 1.9)."""
         return tuple(map(int, self.oid.split(".")))
 
 
 def read_snmprec(path: Path) -> tuple[Record, ...]:
-    """The records of a file, in the order of a walk. Raises ConfigError naming file and line."""
+    """Read a recording; its records are in the order of a walk. Raises ConfigError that names file and line."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -72,8 +80,10 @@ def read_snmprec(path: Path) -> tuple[Record, ...]:
 def parse_snmprec(content: bytes, where: str) -> tuple[Record, ...]:
     """The records of a recording's content, in the order of a walk. Raises ConfigError as `where:line: what`.
 
-    Lines may come in any order and end in LF or CRLF; `#` starts a comment. Of an OID given twice the last value counts, as in snmpsim.
+    Lines may come in any order and end in LF or CRLF; `#` starts a comment. Where an OID is given twice the last value counts, as
+    in snmpsim.
     """
+    # Bytes, not text: values may hold any octets, and splitlines() would also split at the control characters among them.
     found: dict[tuple[int, ...], Record] = {}
     for number, line in enumerate(content.split(b"\n"), start=1):
         text = line.removesuffix(b"\r")
@@ -85,12 +95,12 @@ def parse_snmprec(content: bytes, where: str) -> tuple[Record, ...]:
         except ValueError as error:
             raise ConfigError(f"{where}:{number}: {error}") from error
     if not found:
-        raise ConfigError(f"{where}: holds no records")
+        raise ConfigError(f"{where}: the recording has no records")
     return tuple(found[key] for key in sorted(found))
 
 
 def dump_snmprec(records: Iterable[Record]) -> bytes:
-    """The lines of these records, each ended by LF; text that is not plain ASCII is written in hex."""
+    """The content of a recording with these records. Lines end in LF; octets that are not printable ASCII are written in hex."""
     return b"".join(b"|".join((record.oid.encode(), *_render(record))) + b"\n" for record in records)
 
 
@@ -103,6 +113,7 @@ def _key(record: Record) -> tuple[int, ...]:
 
 def _parse_line(line: bytes) -> Record:
     """Raises ValueError with what is wrong."""
+    # At most two splits: a value may contain the separator.
     fields = line.split(b"|", 2)
     if len(fields) < 3:  # noqa: PLR2004 - OID, tag, value
         raise ValueError("not OID|tag|value")
@@ -126,7 +137,10 @@ def _parse_line(line: bytes) -> Record:
 
 
 def _start_of_variation(module: bytes, options: bytes) -> bytes:
-    """The value that snmpsim's variation modules begin with: `value=…` or `initial=…`."""
+    """The initial value of a line with a variation module of snmpsim, from its option `value=…` or `initial=…`.
+
+    The module itself (a value that changes with time) is not supported: a recording stands for one moment.
+    """
     if options.startswith(b"value="):
         return options.removeprefix(b"value=")
     for option in options.split(b","):
@@ -174,6 +188,7 @@ def _object_identifier(raw: bytes) -> str:
 
 def _ip_address(raw: bytes) -> str:
     text = raw.strip()
+    # A redacted address is kept as an object, because whether an object exists can decide how a device is recognised.
     if text == _REDACTED:
         return "0.0.0.0"  # noqa: S104 - a value, not an address to bind to
     try:
@@ -197,12 +212,14 @@ def _unhex(raw: bytes) -> bytes:
 
 
 def _unescape(raw: bytes) -> bytes:
+    # Checked first: the codec "unicode_escape" would accept more than snmpsim does (\N{...}, \u...), and warn about the rest.
     if b"\\" in _ESCAPE.sub(b"", raw):
         raise ValueError(f"{_show(raw)} has an escape that is not known")
     return raw.decode("unicode_escape").encode("latin-1")
 
 
 def _show(raw: bytes) -> str:
+    # The start is enough to find the place, and a damaged recording may have lines of megabytes.
     return repr(raw[:60].decode("utf-8", "replace"))
 
 

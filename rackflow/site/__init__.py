@@ -1,6 +1,7 @@
-"""The site file: which feed reaches which rack, what cools it, what each meter counts.
+"""The site file: which feed supplies which rack, what cools it, and what each meter counts.
 
-One YAML file becomes a frozen `Site` with lookups. Agent, collector and simulator share it.
+One YAML file becomes a `Site` with lookups that never changes. Agent, collector and simulator share it, so that all three agree
+on the place, feed and loop of every device.
 """
 
 from rackflow.site.cooling import AirUnit, Cdu, Loop

@@ -1,4 +1,7 @@
-"""What must hold between the sections of a site file; every fault is told with its place."""
+"""Checks what must hold between the sections of a site file, and reports every problem with its place in the file.
+
+Everything behind this module relies on it: `Site` and the simulator assume ids that exist, no cycles, and one feed per UPS.
+"""
 
 import difflib
 from collections import Counter
@@ -9,8 +12,8 @@ from rackflow.site.file import SiteFile
 from rackflow.site.power import Panel, Ups
 from rackflow.site.section import PHASES, Placed
 
-Fault = tuple[tuple[str | int, ...], str]
-"""Path of keys and positions to the value at fault, and what is wrong with it and the remedy."""
+Problem = tuple[tuple[str | int, ...], str]
+"""Path of keys and positions to the wrong value, and what is wrong with it and the remedy."""
 
 
 class _Named(Protocol):
@@ -19,51 +22,61 @@ class _Named(Protocol):
 
 
 class _Ids:
-    """The ids of each section, and what may be named where."""
+    """The ids that each section defines."""
 
     def __init__(self, file: SiteFile) -> None:
         self.of = {name: {entry.id for entry in entries} for name, entries in sections(file).items()}
 
     def among(self, *names: str) -> set[str]:
+        """The ids of several sections together."""
         return set[str]().union(*(self.of[name] for name in names))
 
 
 def sections(file: SiteFile) -> Mapping[str, Sequence[_Named]]:
-    """The sections that are lists, by key."""
+    """The sections that are lists, by their key in the file."""
     return {name: value for name in type(file).model_fields if isinstance(value := getattr(file, name), list)}
 
 
-def faults(file: SiteFile) -> Iterator[Fault]:
-    """Everything that is wrong, in the order of the file's sections; what can only follow from another fault is left out."""
+def problems(file: SiteFile) -> Iterator[Problem]:
+    """Everything that is wrong, in the order of the file's sections.
+
+    Checks that walk the power path run only on paths that exist and have no cycle: one wrong name would otherwise be reported
+    again by every check that follows it, and a cycle would never end.
+    """
     ids = _Ids(file)
-    yield from _twice(file)
-    broken = list(_dangling(file, ids))
+    yield from _duplicate_ids(file)
+    broken = list(_unknown_ids(file, ids))
     yield from broken
     if not broken:
+        # Feeds upstream can only be followed where there is no cycle.
         cycles = list(_cycles(file))
         yield from cycles or _mixed_feeds(file)
         if not cycles:
             yield from _switches(file)
             yield from _racks(file)
+    # Cooling and sensors do not depend on the power path, so that their problems are reported even where it is broken.
     yield from _loops(file)
     yield from _cooled_racks(file)
     yield from _sensors(file)
 
 
-def _twice(file: SiteFile) -> Iterator[Fault]:
-    """Places are unique by kind; all that can be fed, measured or polled has one name space."""
+def _duplicate_ids(file: SiteFile) -> Iterator[Problem]:
+    """Ids given twice. Places and contracts are unique within their section.
+
+    Everything that can be fed, measured or polled shares one name space, because `from` and `measures` name across sections.
+    """
     devices: dict[str, str] = {}
     for name, entries in sections(file).items():
         seen = {} if name in {"rooms", "rows", "racks", "contracts"} else devices
         for index, entry in enumerate(entries):
             if entry.id in seen:
                 first = seen[entry.id]
-                where = f"in {first} already" if first != name else "already"
-                yield (name, index, "id"), f"{entry.id!r} is given {where}; ids must be unique"
+                where = f" in {first}" if first != name else ""
+                yield (name, index, "id"), f"id {entry.id!r} is already used{where}; ids must be unique"
             seen[entry.id] = name
 
 
-def _dangling(file: SiteFile, ids: _Ids) -> Iterator[Fault]:
+def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
     power = ids.among("feeds", "ups", "panels")
     switches = ids.of["transfer_switches"]
     measured = power | switches | ids.among("pdus", "cdus", "air_units", "racks", "loops")
@@ -89,6 +102,7 @@ def _dangling(file: SiteFile, ids: _Ids) -> Iterator[Fault]:
         ),
         ("contracts", "meter", "meter of role pv or other", {m.id for m in file.meters if m.role in {"pv", "other"}}),
     ):
+        # The field is named `fed_by`, because `from` is a Python keyword; errors name the key that the file has.
         for index, entry in enumerate(sections(file)[name]):
             yield from _unknown((name, index, "from" if key == "fed_by" else key), getattr(entry, key), what, known)
     for index, switch in enumerate(file.transfer_switches):
@@ -101,17 +115,18 @@ def _dangling(file: SiteFile, ids: _Ids) -> Iterator[Fault]:
                     yield from _unknown((name, index, key), getattr(entry, key), key, ids.of[f"{key}s"])
 
 
-def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Fault]:
+def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Problem]:
     each: Sequence[object] = named if isinstance(named, list) else [named]
     for position, name in enumerate(each):
         if isinstance(name, str) and name not in known:
+            # Most unknown ids are slips of the pen, and the closest known one is what the reader was looking for.
             close = difflib.get_close_matches(name, known, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else "add it, or correct the name"
-            yield (*path, position) if isinstance(named, list) else path, f"{name!r} is no {what}; {remedy}"
+            yield (*path, position) if isinstance(named, list) else path, f"unknown {what} {name!r}; {remedy}"
 
 
 def _sources(file: SiteFile) -> dict[str, Sequence[str]]:
-    """What feeds each UPS, panel and PDU."""
+    """What supplies each UPS, panel, transfer switch and PDU directly."""
     found: dict[str, Sequence[str]] = {pdu.id: [pdu.fed_by] for pdu in file.pdus}
     found |= {switch.id: switch.fed_by for switch in file.transfer_switches}
     return found | {ups.id: ups.fed_by for ups in file.ups} | {panel.id: panel.fed_by for panel in file.panels}
@@ -122,19 +137,21 @@ def _distribution(file: SiteFile) -> Iterator[tuple[str, int, Ups | Panel]]:
     yield from (("panels", index, panel) for index, panel in enumerate(file.panels))
 
 
-def _cycles(file: SiteFile) -> Iterator[Fault]:
-    """Of each cycle, the member that comes first in the file."""
+def _cycles(file: SiteFile) -> Iterator[Problem]:
+    """Cycles in the power path. Each is reported once, at the member that comes first in the file."""
     sources = _sources(file)
-    told: set[str] = set()
+    reported: set[str] = set()
     for name, index, entry in _distribution(file):
-        cycle = _way_back(entry.id, sources)
-        if cycle and not told.intersection(cycle):
-            told.update(cycle)
-            yield (name, index, "from"), f"feeds itself: {' from '.join([*cycle, entry.id])}; break the cycle"
+        cycle = _path_to_itself(entry.id, sources)
+        if cycle and not reported.intersection(cycle):
+            reported.update(cycle)
+            path = " from ".join([*cycle, entry.id])
+            yield (name, index, "from"), f"{entry.id!r} supplies itself: {path}; break the cycle"
 
 
-def _way_back(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
-    """A way from a node upstream to itself; empty where there is none."""
+def _path_to_itself(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
+    """The shortest path from a node upstream to itself; empty where there is none."""
+    # Breadth first, so that the cycle that is reported is as short as possible. `ways` grows while it is walked.
     ways, seen = [[start]], {start}
     for way in ways:
         for source in sources.get(way[-1], ()):
@@ -147,14 +164,19 @@ def _way_back(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def feeds_upstream(node: str, sources: Mapping[str, Sequence[str]]) -> set[str]:
-    """The feeds that a node hangs from; `sources` has no cycle."""
+    """The feeds that supply a node, directly or through others. `sources` must have no cycle."""
     above = sources.get(node)
     if above is None:
         return {node}
     return set[str]().union(*(feeds_upstream(source, sources) for source in above))
 
 
-def _mixed_feeds(file: SiteFile) -> Iterator[Fault]:
+def _mixed_feeds(file: SiteFile) -> Iterator[Problem]:
+    """UPSs and panels supplied by several feeds.
+
+    The loss of a feed is judged by what it supplies; something on two feeds would belong to neither. A member of a mixed chain
+    is reported where the feeds meet, not again downstream.
+    """
     sources = _sources(file)
     for name, index, entry in _distribution(file):
         each = [feeds_upstream(source, sources) for source in entry.fed_by]
@@ -162,37 +184,41 @@ def _mixed_feeds(file: SiteFile) -> Iterator[Fault]:
             named = " and ".join(sorted(set[str]().union(*each)))
             yield (
                 (name, index, "from"),
-                f"{entry.id!r} hangs from feeds {named}; a UPS or panel belongs to one feed",
+                f"{entry.id!r} is supplied by feeds {named}; a UPS or panel must have one feed",
             )
 
 
-def _switches(file: SiteFile) -> Iterator[Fault]:
+def _switches(file: SiteFile) -> Iterator[Problem]:
+    """Transfer switches with both inputs on one feed, and PDUs on phases that their switch does not have."""
     sources = _sources(file)
     phases = {switch.id: PHASES[: len(switch.a.phases)] for switch in file.transfer_switches}
     for index, switch in enumerate(file.transfer_switches):
         both = feeds_upstream(switch.a.fed_by, sources) & feeds_upstream(switch.b.fed_by, sources)
         if both:
-            what = f"both inputs of {switch.id!r} hang from feed {', '.join(sorted(both))}; take another feed for one"
+            named = ", ".join(sorted(both))
+            what = f"both inputs of {switch.id!r} are supplied by feed {named}; connect one to another feed"
             yield ("transfer_switches", index, "b", "from"), what
     for index, pdu in enumerate(file.pdus):
         if pdu.fed_by in phases and not set(pdu.phases) <= set(phases[pdu.fed_by]):
             has = " ".join(phases[pdu.fed_by])
-            yield ("pdus", index, "phases"), f"{pdu.fed_by!r} has {has} at its output; name those that the PDU is on"
+            yield ("pdus", index, "phases"), f"{pdu.fed_by!r} has {has} at its output; name the phases of these"
 
 
-def _racks(file: SiteFile) -> Iterator[Fault]:
+def _racks(file: SiteFile) -> Iterator[Problem]:
+    """Racks with too many or too few PDUs on a feed, or with none at all. PDUs behind transfer switches do not count."""
     sources = _sources(file)
     fed: dict[tuple[str, str], list[str]] = {}
     counts = {rack.id: rack.pdus_per_feed for rack in file.racks}
     switches = {switch.id for switch in file.transfer_switches}
     switched = {pdu.rack for pdu in file.pdus if pdu.fed_by in switches}
     for index, pdu in enumerate(file.pdus):
+        # A PDU behind a transfer switch has two feeds and belongs to none: it adds no redundancy that could be counted.
         for feed in feeds_upstream(pdu.id, sources) if pdu.fed_by not in switches else ():
             already = fed.setdefault((pdu.rack, feed), [])
             if len(already) == counts[pdu.rack]:
                 others = ", ".join(already)
-                what = f"rack {pdu.rack!r} is fed by feed {feed} already, through {others}"
-                yield ("pdus", index, "from"), f"{what}; take another feed, or set the rack's pdus_per_feed"
+                what = f"rack {pdu.rack!r} is already supplied by feed {feed} through {others}"
+                yield ("pdus", index, "from"), f"{what}; use another feed, or set the rack's pdus_per_feed"
             else:
                 already.append(pdu.id)
     for index, rack in enumerate(file.racks):
@@ -208,7 +234,8 @@ def _racks(file: SiteFile) -> Iterator[Fault]:
                 )
 
 
-def _loops(file: SiteFile) -> Iterator[Fault]:
+def _loops(file: SiteFile) -> Iterator[Problem]:
+    """Units on a loop of the wrong kind, limits on the wrong kind of loop, and secondary loops with too few CDUs."""
     kinds = {loop.id: loop.kind for loop in file.loops}
     supplied: Counter[str] = Counter()
     units = (("cdus", "primary", file.cdus), ("cdus", "secondary", file.cdus), ("air_units", "primary", file.air_units))
@@ -216,42 +243,47 @@ def _loops(file: SiteFile) -> Iterator[Fault]:
         for index, unit in enumerate(entries):
             loop = getattr(unit, key)
             supplied[loop] += 1
+            # An unknown loop is reported elsewhere, so that it counts as the right kind here.
             if kinds.get(loop, key) != key:
-                yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} one"
+                yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} loop"
     for index, each in enumerate(file.loops):
         if each.kind == "primary" and each.max_supply_celsius is not None:
-            what = "is the limit of a loop through racks; remove it, or correct the kind"
+            what = "only a secondary loop has this limit; remove it, or correct the kind"
             yield ("loops", index, "max_supply_celsius"), what
         has = supplied[each.id]
         if each.kind == "secondary" and has < each.cdus_required:
-            what = f"loop {each.id!r} has {has} of {each.cdus_required} CDUs"
+            what = f"loop {each.id!r} has {has} of {each.cdus_required} required CDUs"
             yield ("loops", index, "cdus_required"), f"{what}; add a CDU, or correct the number"
 
 
-def _cooled_racks(file: SiteFile) -> Iterator[Fault]:
+def _cooled_racks(file: SiteFile) -> Iterator[Problem]:
+    """Racks on a primary loop, on two loops, or with heat for a liquid loop that they are not on."""
     cooled: dict[str, str] = {}
     for index, loop in enumerate(file.loops):
         if loop.kind == "primary" and loop.racks:
-            yield ("loops", index, "racks"), "racks hang on secondary loops; remove them, or correct the kind"
+            yield ("loops", index, "racks"), "only a secondary loop cools racks; remove them, or correct the kind"
             continue
         for position, name in enumerate(loop.racks):
             if name in cooled:
-                what = f"rack {name!r} hangs on loop {cooled[name]!r} already"
-                yield ("loops", index, "racks", position), f"{what}; a rack has one loop"
+                what = f"rack {name!r} is already cooled by loop {cooled[name]!r}"
+                yield ("loops", index, "racks", position), f"{what}; a rack can have one loop"
             cooled[name] = loop.id
     for index, rack in enumerate(file.racks):
         if rack.liquid_share > 0 and rack.id not in cooled:
-            what = f"rack {rack.id!r} gives heat to liquid and hangs on no loop"
+            what = f"rack {rack.id!r} has a liquid share but no loop cools it"
             yield ("racks", index, "liquid_share"), f"{what}; add it to a loop's racks, or remove liquid_share"
 
 
-def _sensors(file: SiteFile) -> Iterator[Fault]:
+def _sensors(file: SiteFile) -> Iterator[Problem]:
+    """Sensors of one device with the same label: their readings could not be told apart."""
     seen: dict[tuple[str, str | None], str] = {}
     for index, sensor in enumerate(file.sensors):
         for key in ("sensor", "humidity_sensor"):
+            # Without `device` the sensor is a device of its own. None as its label means all of the device's sensors.
             named = (sensor.device or sensor.id, getattr(sensor, key))
             if key == "humidity_sensor" and sensor.humidity_sensor is None:
                 continue
             if named in seen:
-                yield ("sensors", index, key), f"is the same as {seen[named]!r}; name each sensor of a device once"
+                what = f"is the same sensor of the device as {seen[named]!r}"
+                yield ("sensors", index, key), f"{what}; name each sensor of a device once"
             seen[named] = sensor.id

@@ -1,4 +1,7 @@
-"""Sections of the site file for cooling: loops, CDUs, air units."""
+"""Sections of the site file for cooling: loops, CDUs and air units.
+
+The docstrings of fields are also the field descriptions of the JSON schema and of docs/reference/site-file.md.
+"""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,7 @@
-"""The site file as strict models. What must hold between sections is in `check`."""
+"""The site file as strict models. What must hold between sections is in `check`.
+
+The docstrings of fields are also the field descriptions of the JSON schema and of docs/reference/site-file.md.
+"""
 
 from typing import Annotated, Literal
 
@@ -66,7 +69,7 @@ class Rack(Section):
             name for name in type(self).model_fields if name.startswith("chip_") and getattr(self, name) is not None
         ]
         if given and not self.liquid_share:
-            raise ValueError(f"{given[0]} belongs to a rack with liquid_share; remove it, or add liquid_share")
+            raise ValueError(f"{given[0]} needs liquid_share; remove it, or add liquid_share")
         return self
 
 
@@ -82,12 +85,13 @@ class Meter(Placed):
 
     @model_validator(mode="after")
     def _category_of_it(self) -> "Meter":
+        # PUE is only comparable between sites if it says where the IT energy was measured (ISO/IEC 30134-2, categories 1 to 3).
         if self.role == "it" and self.category is None:
             raise ValueError(
                 "a meter of role it needs category: 1 (UPS output), 2 (PDU output) or 3 (IT input); add it"
             )
         if self.role != "it" and self.category is not None:
-            raise ValueError("category belongs to role it; remove it")
+            raise ValueError("only a meter of role it has a category; remove it")
         return self
 
 
@@ -111,13 +115,14 @@ class Sensor(Placed):
 
     @model_validator(mode="after")
     def _has_place(self) -> "Sensor":
+        # Other devices may stand nowhere in particular; a sensor's reading means nothing without its place.
         if self.room is None and self.row is None and self.rack is None:
             raise ValueError("has no place; give its rack, row or room")
         if self.position != "ambient" and self.rack is None:
-            raise ValueError(f"position {self.position} is a place at a rack; give the rack, or position: ambient")
+            raise ValueError(f"position {self.position} needs a rack; give the rack, or position: ambient")
         if self.humidity_sensor is not None and (self.sensor is None or self.measures != "air"):
             raise ValueError(
-                "humidity_sensor stands beside the sensor of a temperature of air; name sensor, or remove it"
+                "humidity_sensor needs the temperature sensor that it is paired with; name it as sensor, or remove it"
             )
         return self
 
@@ -138,8 +143,9 @@ class Grid(Section):
 
     @model_validator(mode="after")
     def _sourced(self) -> "Grid":
+        # Figures made from them are published with the label `source`, as reports on emissions require.
         if (self.carbon_grams_per_kwh is not None or self.carbon_free_ratio is not None) and self.source is None:
-            raise ValueError("factors need a source; say who published them")
+            raise ValueError("the factors have no source; say who published them")
         return self
 
 
@@ -155,8 +161,9 @@ class Contract(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Contract":
+        # Both would count the same energy twice, none would promise energy that nobody can check.
         if (self.meter is None) == (self.hourly_w is None):
-            raise ValueError("give either the meter that counts it or hourly_w, 24 mean powers")
+            raise ValueError("needs either meter (which counts it) or hourly_w (24 mean powers); give one of them")
         return self
 
 

@@ -1,28 +1,29 @@
-"""Reads a site file into a `Site`, or one line per fault with file, line, key and remedy."""
+"""Reads a site file into a `Site`, or reports every problem in one line with file, line, key and remedy."""
 
 from pathlib import Path
 
 from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
-from rackflow.site.check import faults
+from rackflow.site.check import problems
 from rackflow.site.file import SiteFile
 from rackflow.site.topology import Site
 
 
 def load_site(path: Path) -> Site:
-    """The site of a file. Raises ConfigError with one line `file:line: key: what is wrong; remedy` per fault."""
+    """Read a site file. Raises ConfigError with one line `file:line: key: what is wrong; remedy` for each problem."""
     return parse_site(read_text_file(path), str(path))
 
 
 def parse_site(text: str, where: str) -> Site:
-    """The site of a file's text; see `load_site` for the errors."""
+    """The site of a site file's text. `where` stands for the file in errors; see `load_site` for them."""
     data = load_yaml_text(text, where)
     if data is None:
         raise ConfigError(f"{where}: the file is empty")
+    # Two stages: the relations between sections can only be checked once each section is well formed.
     file = check_config(data, SiteFile, where, text)
     lines = []
-    for path, what in faults(file):
+    for path, what in problems(file):
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
         lines.append(f"{where}:{line_of(text, path)}: {key}: {what}")
     if lines:

@@ -11,10 +11,11 @@ Phase = Literal["L1", "L2", "L3"]
 
 def _once(phases: list[Phase]) -> list[Phase]:
     if len(set(phases)) < len(phases):
-        raise ValueError("has one phase twice; remove it")
+        raise ValueError("names a phase twice; remove one of them")
     return phases
 
 
+# Upper limits keep out slips of units (kW for W, mA for A); nothing at a site comes near them.
 Phases = Annotated[list[Phase], Field(min_length=1, max_length=3), AfterValidator(_once)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Watts = Annotated[float, Field(gt=0, le=1e9)]
@@ -24,7 +25,7 @@ PHASES: tuple[Phase, ...] = ("L1", "L2", "L3")
 
 
 class Section(StrictModel):
-    """Base of the sections: what stands under an attribute is its description in the schema and in the documentation."""
+    """Base of the sections. The docstring under a field is its description in the schema and in the documentation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=False)
 

@@ -1,4 +1,7 @@
-"""A site as lookups: paths of power and liquid, places and labels. Built only from a file that passed `check`."""
+"""A site as lookups: paths of power and liquid, places and labels.
+
+Built only from a file that passed `check`: the walks here rely on known ids and on a power path without cycles.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +13,13 @@ from rackflow.site.file import Contract, Meter, MeterRole, Monitor, Position, Ra
 from rackflow.site.power import Feed, Panel, Pdu, TransferSwitch, Ups
 from rackflow.site.section import Phase, Placed
 
+# Stands for the feed of PDUs behind a transfer switch, which have two. Parentheses cannot occur in a feed's id.
 _SWITCHED = "(switched)"
-"""In place of the feed of PDUs that hang from two."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedPath:
-    """How one feed reaches one rack. Panels are listed from the feed to the rack; UPSs in parallel are all there."""
+    """How one feed supplies one rack. Panels are listed from the feed to the rack; UPSs in parallel are all listed."""
 
     rack: str
     feed: str
@@ -33,10 +36,10 @@ class FeedPath:
 
 
 class Site:
-    """One site. Every section is a mapping by id, in the file's order; nothing in it changes."""
+    """One site. Every section is a read-only mapping by id, in the file's order. A site never changes; a new file is a new site."""
 
     def __init__(self, file: SiteFile) -> None:
-        """`file` must be free of faults (`rackflow.site.check`)."""
+        """`file` must have no problems (`rackflow.site.check`)."""
         self.id = file.site
         self.electrical = file.electrical
         self.grid = file.grid
@@ -57,6 +60,7 @@ class Site:
         self.monitors: Mapping[str, Monitor] = MappingProxyType({each.id: each for each in file.monitors})
         self.sensors: Mapping[str, Sensor] = MappingProxyType({each.id: each for each in file.sensors})
         self.contracts: Mapping[str, Contract] = MappingProxyType({each.id: each for each in file.contracts})
+        # Lookups that are walked for every figure of every batch are prepared once here.
         powered = (self.ups, self.panels, self.transfer_switches, self.cdus, self.air_units)
         self._sources: dict[str, tuple[str, ...]] = {
             each.id: tuple(each.fed_by) for section in powered for each in section.values()
@@ -77,7 +81,7 @@ class Site:
     # Power
 
     def sources(self, device: str) -> tuple[str, ...]:
-        """What feeds a UPS, panel, switch, PDU, CDU or air unit directly; empty for a feed, and for what is not in the file."""
+        """What supplies a UPS, panel, switch, PDU, CDU or air unit directly; empty for a feed and for unknown devices."""
         return self._sources.get(device, ())
 
     def fed_from(self, node: str) -> tuple[str, ...]:
@@ -85,7 +89,7 @@ class Site:
         return tuple(self._fed.get(node, ()))
 
     def downstream(self, node: str) -> frozenset[str]:
-        """Every device that hangs from a feed, UPS or panel, directly or through others."""
+        """Every device that a feed, UPS or panel supplies, directly or through others."""
         found: set[str] = set()
         waiting = [node]
         while waiting:
@@ -96,37 +100,37 @@ class Site:
         return frozenset(found)
 
     def feed_of(self, device: str) -> str | None:
-        """The feed itself, that of a UPS, panel or PDU, or of what hangs from one feed only; else None."""
+        """The only feed that supplies a device (a feed is its own); None where there are several or none."""
         feeds = feeds_upstream(device, self._sources) if device in self.feeds or self._sources.get(device) else set()
         return feeds.pop() if len(feeds) == 1 else None
 
     def feeds_of(self, rack: str) -> tuple[str, ...]:
-        """The feeds that reach a rack by PDUs of their own, in the file's order. Raises KeyError where there is no such rack."""
-        self.racks[rack]
+        """The feeds with PDUs of their own in a rack, in the file's order. Raises KeyError where there is no such rack."""
+        self.racks[rack]  # so that an unknown rack is an error and not a rack without feeds
         return tuple(feed for feed in self.feeds if (rack, feed) in self._pdus)
 
     def pdus_of(self, rack: str, feed: str | None = None) -> tuple[Pdu, ...]:
-        """The PDUs of a rack: on one feed, or all, those behind transfer switches last."""
+        """The PDUs of a rack on one feed; without `feed` all of them, those behind transfer switches last."""
         feeds = (*self.feeds_of(rack), _SWITCHED) if feed is None else (feed,)
         return tuple(pdu for each in feeds for pdu in self._pdus.get((rack, each), ()))
 
     def switches_of(self, rack: str) -> tuple[TransferSwitch, ...]:
-        """The transfer switches that PDUs of a rack hang from."""
+        """The transfer switches that supply PDUs of a rack."""
         behind = dict.fromkeys(pdu.fed_by for pdu in self._pdus.get((rack, _SWITCHED), ()))
         return tuple(self.transfer_switches[each] for each in behind)
 
     def above(self, *nodes: str) -> tuple[str, ...]:
-        """These UPSs, panels and switches and all that they hang from, feeds left out, from the load to the feed."""
+        """These UPSs, panels and switches and everything that supplies them except the feeds, from the load to the feed."""
         above: list[str] = []
         waiting = [*nodes]
-        for node in waiting:
+        for node in waiting:  # grows while it is walked: breadth first, so that the order is from the load upwards
             if node not in above and node not in self.feeds:
                 above.append(node)
                 waiting.extend(self._sources[node])
         return tuple(above)
 
     def path(self, rack: str, feed: str) -> FeedPath:
-        """How the feed reaches the rack by PDUs of its own. Raises KeyError where it does not."""
+        """How a feed supplies a rack through PDUs of its own. Raises KeyError where it does not."""
         pdus = self._pdus[rack, feed]
         above = self.above(*(pdu.fed_by for pdu in pdus))
         breakers: dict[Phase, float] = {}
@@ -145,7 +149,7 @@ class Site:
     # Cooling
 
     def loop_of(self, rack: str) -> Loop | None:
-        """The secondary loop that cools a rack."""
+        """The secondary loop that cools a rack; None for an air-cooled rack."""
         return self._loop_of.get(rack)
 
     # Places, meters, sensors
@@ -158,7 +162,7 @@ class Site:
         return self._place(placed.room, placed.row, placed.rack) if placed else {}
 
     def labels(self, device: str) -> dict[str, str]:
-        """All base labels that the file gives a device; empty where it does not know it."""
+        """All base labels that the file gives a device; empty for a device that is not in the file."""
         if device not in self._placed_devices and device not in self.pdus:
             return {}
         feed = self.feed_of(device) if device in {*self.ups, *self.panels, *self.pdus} else None
@@ -166,7 +170,7 @@ class Site:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """Ids of everything that may be polled."""
+        """Ids of everything that may be polled. A sensor is a device of its own unless it is read from another one."""
         sensors = [sensor.id for sensor in self.sensors.values() if sensor.device is None]
         power = (self.ups, self.panels, self.transfer_switches, self.pdus)
         sections = (*power, self.cdus, self.air_units, self.meters, self.monitors, sensors)

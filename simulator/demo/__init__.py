@@ -1,1 +1,1 @@
-"""The demo: simulated devices, an embedded broker, a real agent and a real collector, on loopback."""
+"""The demo: simulated devices, an embedded broker, and the real agent and collector, all on loopback."""

@@ -1,6 +1,6 @@
 """The demo's MQTT broker: iotcore (rumqttd in a wheel) in a child process, on a free port of loopback.
 
-Its defaults listen on every interface, do not speak MQTT 5 and cut large payloads, so the configuration is written here.
+A wheel instead of a broker to be installed: the demo must run after `pip install` alone.
 """
 
 import socket
@@ -8,7 +8,9 @@ from pathlib import Path
 
 from iotcore import Broker
 
-# The library's defaults know no MQTT 5, listen on every interface and cut payloads above 20 kB.
+# iotcore 0.4's own defaults listen on every interface, do not speak MQTT 5, and refuse payloads above 20 kB, which a batch of a
+# large PDU exceeds; hence a configuration of our own. A payload may have 2 MB; the agent's batches stay far below. Segments of
+# 100 MB are rumqttd's example value: the demo never fills one.
 _CONFIG = """id = 0
 [router]
 id = 0
@@ -29,7 +31,11 @@ next_connection_delay_ms = 1
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on now."""
+    """A TCP port of the loopback interface on which nobody listens now.
+
+    Another process could take it before the broker does. The broker cannot be told to choose a port itself and report it, and on
+    loopback the risk is small: starting then fails with a clear error.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -37,7 +43,7 @@ def free_port() -> int:
 
 
 def start_broker(folder: Path) -> tuple[Broker, int]:
-    """A running broker and its port; `Broker.stop()` ends it, and so does the end of this process. Raises OSError."""
+    """Start a broker; returns it and its port. `Broker.stop()` or the end of this process ends it. Raises OSError."""
     port = free_port()
     config = folder / "broker.toml"
     config.write_text(_CONFIG.format(port=port), encoding="utf-8")

@@ -1,7 +1,8 @@
-"""Runs a module as `python -m` does, and ends it when the process that started it is gone, killed or not.
+"""Runs a module as `python -m` does, and ends it when its parent process is gone, even if that was killed.
 
-The child reads a pipe whose other end only the parent holds: the kernel closes it when the parent dies, which no signal handler
-of a killed parent could do.
+The child reads a pipe whose other end only the parent holds. The kernel closes it when the parent dies, SIGKILL included, where
+no handler of the parent could run. A pipe rather than prctl(PR_SET_PDEATHSIG), because it works on every system. Before this,
+agents and collectors were found running long after their demo had been killed.
 """
 
 import os
@@ -12,24 +13,26 @@ import threading
 import time
 from typing import Final
 
-LAST_WORDS_S: Final = 12.0
-"""How long an orderly end may take before it is cut short."""
+# How long an orderly stop may take before the process is ended at once; as long as the demo itself waits for its children.
+STOP_GRACE_S: Final = 12.0
 
 
-def leashed(module: str, *arguments: str) -> list[str]:
-    """The command line; it is to be started with a pipe as standard input that is held open and never written to."""
+def die_with_parent_command(module: str, *arguments: str) -> list[str]:
+    """The command line. Start it with a pipe as standard input, keep that open, and never write to it."""
     return [sys.executable, "-m", "simulator.demo.die_with_parent", module, *arguments]
 
 
 def _watch() -> None:
+    # An empty read is the end of the pipe: the parent is gone. SIGTERM lets the module stop in order, as if a person had asked.
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(LAST_WORDS_S)
+    time.sleep(STOP_GRACE_S)
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_watch, name="leash", daemon=True).start()
+    # A thread, not a task: the module may have any loop or none, and a hung loop must not outlive its parent either.
+    threading.Thread(target=_watch, name="watch-parent", daemon=True).start()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

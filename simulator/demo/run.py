@@ -1,6 +1,7 @@
-"""The command `rackflow-demo`: simulated devices, an embedded broker, a real agent and a real collector, on loopback only.
+"""The command `rackflow-demo`: simulated devices, an embedded broker, and the real agent and collector, on loopback only.
 
-Agent and collector are child processes that end with this one, however it ends.
+Agent and collector are child processes, configured and started as at a site, so that the demo shows what a site would see. They
+end with this process, however it ends.
 """
 
 import argparse
@@ -22,16 +23,21 @@ import yaml
 from rackflow.errors import RackflowError
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
-from simulator.demo.die_with_parent import leashed
+from simulator.demo.die_with_parent import die_with_parent_command
 from simulator.demo.site import DemoDevice, agent_config, collector_config, start_devices
 from simulator.demo.summary import Page, fetch, summarise
 
+# How long the collector may take until it is ready: two seconds on a laptop, much longer on a loaded CI machine.
 START_TIMEOUT_S = 60.0
+# How long a child may take to stop in order before it is killed. The agent publishes what it still holds for up to 5 s and gives its
+# tasks and connections some seconds more.
 STOP_TIMEOUT_S = 12.0
+# How much of a child's log is printed when it ends unexpectedly: the last lines with their traceback.
+LOG_TAIL_CHARS = 2000
 
 
 class DemoError(RackflowError):
-    """The demo cannot go on; the text says why."""
+    """The demo cannot go on. The text says why, and what to do."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def seconds(text: str) -> float:
-    """`40`, `40s`, `2m` or `1h` as seconds."""
+    """Parse a duration such as `40`, `40s`, `2m` or `1h`; returns seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text)
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write it like 40s or 2m")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write it as in 40s or 2m")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
 
@@ -65,11 +71,11 @@ def parser() -> argparse.ArgumentParser:
         dest="duration",
         type=seconds,
         metavar="40s",
-        help="end by itself after this time; default: until Ctrl-C",
+        help="stop after this time (default: run until Ctrl-C)",
     )
     root.add_argument("--port", type=int, default=8080, help="port of the status page and of /metrics (default 8080)")
     root.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="keep configuration, stored points and logs in this folder"
+        "--keep", type=Path, metavar="FOLDER", help="keep configurations, stored points and logs in this folder"
     )
     return root
 
@@ -93,10 +99,11 @@ async def _demo(arguments: argparse.Namespace) -> int:
             devices = await start_devices(stack)
             page = Page("127.0.0.1", arguments.port)
             collector = await stack.enter_async_context(_collector(folder, broker_port, arguments.port))
-            # A broker keeps nothing for a subscriber whom it does not know yet, so the agent starts second.
+            # The order matters: a broker keeps nothing for a subscriber that it does not know yet, so the collector must have
+            # subscribed before the agent publishes its first batch.
             await _wait_until_ready(page, [collector], stop)
             agent = await stack.enter_async_context(_agent(folder, broker_port, devices))
-            _say_where(page, devices, folder if arguments.keep else None, time.monotonic() - started)
+            _print_addresses(page, devices, folder if arguments.keep else None, time.monotonic() - started)
             await _wait(stop, arguments.duration, [collector, agent])
             metrics = await fetch(page, "/metrics")
         summary = summarise(metrics, [device.id for device in devices])
@@ -108,7 +115,9 @@ async def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _check_port(port: int) -> None:
+    """Fail now, in one line, instead of after START_TIMEOUT_S with the log of a collector that could not listen."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As the collector's own server does: without it, connections of an earlier demo in TIME_WAIT would block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -136,13 +145,17 @@ async def _collector(folder: Path, broker_port: int, port: int) -> AsyncIterator
 
 @asynccontextmanager
 async def _child(package: str, config: Path, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m package run config`, in a session of its own so that Ctrl-C reaches it through us, in order.
+    """Run `python -m package run config` as a child that ends with this process.
 
-    It ends when this process does, however that happens.
+    It has a session of its own, so that Ctrl-C reaches only this process, which then stops agent and collector in order.
     """
     with (folder / f"{package}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *leashed(package, "run", str(config)), stdin=PIPE, stdout=log, stderr=log, start_new_session=True
+            *die_with_parent_command(package, "run", str(config)),
+            stdin=PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             yield process
@@ -156,8 +169,10 @@ async def _child(package: str, config: Path, folder: Path) -> AsyncIterator[asyn
                     process.kill()
                     await process.wait()
             if process.returncode not in {0, -signal.SIGTERM}:
-                print(f"{package} ended with status {process.returncode}:", file=sys.stderr)
-                print((folder / f"{package}.log").read_text(errors="replace")[-2000:], file=sys.stderr)
+                print(
+                    f"rackflow-{package} ended with status {process.returncode}; the end of its log:", file=sys.stderr
+                )
+                print((folder / f"{package}.log").read_text(errors="replace")[-LOG_TAIL_CHARS:], file=sys.stderr)
 
 
 async def _wait_until_ready(page: Page, children: Sequence[asyncio.subprocess.Process], stop: asyncio.Event) -> None:
@@ -168,14 +183,16 @@ async def _wait_until_ready(page: Page, children: Sequence[asyncio.subprocess.Pr
             await fetch(page, "/readyz")
         except OSError as error:
             if time.monotonic() > deadline:
-                raise DemoError(f"the collector is not ready on {page.url}: {error}") from error
+                raise DemoError(
+                    f"the collector was not ready on {page.url} after {START_TIMEOUT_S:g} s: {error}"
+                ) from error
         else:
             return
         await _wait(stop, 0.1, children)
 
 
 async def _wait(stop: asyncio.Event, duration_s: float | None, children: Sequence[asyncio.subprocess.Process]) -> None:
-    """Until `stop`, or for the time given; ends early where a child has died."""
+    """Wait until `stop`, or for `duration_s`. Raises DemoError as soon as a child has ended."""
     end = None if duration_s is None else time.monotonic() + duration_s
     while not stop.is_set() and (end is None or time.monotonic() < end):
         _check_children(children)
@@ -189,10 +206,10 @@ async def _wait(stop: asyncio.Event, duration_s: float | None, children: Sequenc
 
 def _check_children(children: Sequence[asyncio.subprocess.Process]) -> None:
     if any(child.returncode is not None for child in children):
-        raise DemoError("a part of it ended by itself")
+        raise DemoError("the agent or the collector ended by itself; its log is printed above")
 
 
-def _say_where(page: Page, devices: Sequence[DemoDevice], folder: Path | None, took_s: float) -> None:
+def _print_addresses(page: Page, devices: Sequence[DemoDevice], folder: Path | None, took_s: float) -> None:
     print(f"Rackflow demo, up after {took_s:.1f} s. {len(devices)} simulated devices:")
     for device in devices:
         print(f"  {device.id:<10} {device.what}")
@@ -200,4 +217,4 @@ def _say_where(page: Page, devices: Sequence[DemoDevice], folder: Path | None, t
     print(f"Prometheus    {page.url}/metrics")
     if folder:
         print(f"Files         {folder} (configuration, stored points, logs)")
-    print("Ctrl-C ends it and leaves nothing behind.", flush=True)
+    print("Ctrl-C stops everything and leaves nothing behind.", flush=True)

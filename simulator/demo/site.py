@@ -1,4 +1,4 @@
-"""The demo's small site: its simulated devices, and the configurations of the agent and the collector that watch it."""
+"""The demo's small site: its simulated devices, and the configurations of the agent and the collector."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ CDU_UNIT, METER_UNIT = 12, 1
 
 @dataclass(frozen=True, slots=True)
 class DemoDevice:
-    """One simulated device: its name, what it is, and its entry in the agent's configuration."""
+    """One simulated device: its id, a description with its address, and its entry in the agent's configuration."""
 
     id: str
     what: str
@@ -42,13 +42,14 @@ _RECORDED = (
 
 
 async def start_devices(stack: AsyncExitStack) -> list[DemoDevice]:
-    """Start every simulated device; `stack` stops them."""
+    """Start every simulated device. `stack` stops them."""
     found = [await _start_recorded(stack, recorded) for recorded in _RECORDED]
     cdu, meter = CduModel(seed=7), MeterModel(seed=7)
+    # Both on one port with different units, as behind a real gateway.
     gateway = ModbusServer({CDU_UNIT: cdu_registers(cdu), METER_UNIT: meter_registers(meter)})
     port = await gateway.start()
     stack.push_async_callback(gateway.stop)
-    # Left last in, first out: the models are cancelled before their group waits for them.
+    # The stack unwinds in reverse order: the task is cancelled first, then the group, which waits for it, is left.
     group = await stack.enter_async_context(asyncio.TaskGroup())
     stack.callback(group.create_task(run_models([cdu, meter]), name="models").cancel)
     shared = {"protocol": "modbus", "host": "127.0.0.1", "port": port}
@@ -65,6 +66,7 @@ async def start_devices(stack: AsyncExitStack) -> list[DemoDevice]:
 async def _start_recorded(stack: AsyncExitStack, recorded: _Recorded) -> DemoDevice:
     records = read_snmprec(RECORDINGS / f"{recorded.recording}.snmprec")
     device = SnmpDevice(records, uptime=True)
+    # A seed from the id, so that two devices with the same recording do not move alike.
     vary_load(device, records, seed=len(recorded.id) + ord(recorded.id[-1]))
     port = await device.start()
     stack.push_async_callback(device.stop)
@@ -86,7 +88,7 @@ def agent_config(broker_port: int, devices: Sequence[DemoDevice], folder: Path) 
         "labels": {"site": "demo", "room": "hall-1"},
         "broker": {"host": "127.0.0.1", "port": broker_port},
         "outbox": {"mode": "disk", "path": str(folder / "agent-outbox.db")},
-        # The agent's own report comes with the class normal; a short demo wants it sooner.
+        # The agent reports on itself once in an interval of the class normal (10 s by default). A short demo shows it sooner.
         "intervals": {"normal": 5},
         "credentials": {"lab": {"version": "2c", "community": "public"}},
         "devices": [device.config for device in devices],

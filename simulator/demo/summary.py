@@ -1,4 +1,4 @@
-"""Reads the demo's collector from outside, through /metrics, for the summary line."""
+"""Makes the demo's summary line from the collector's /metrics, as any Prometheus would read it."""
 
 import asyncio
 import re
@@ -12,28 +12,29 @@ _DEVICE = re.compile(r'(?:^|,)device="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where the collector listens."""
+    """The address on which the collector listens."""
 
     host: str
     port: int
 
     @property
     def url(self) -> str:
-        """Address of the status page, without a slash at its end."""
+        """Address of the status page, without a slash at the end."""
         return f"http://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The last line of the demo; `complete` is whether telemetry of every device arrived."""
+    """The last line that the demo prints. `complete` says whether telemetry of every device has arrived."""
 
     line: str
     complete: bool
 
 
 async def fetch(page: Page, path: str) -> str:
-    """The text of one page. Raises OSError."""
+    """Fetch one page as text. Raises OSError."""
 
+    # urllib in a thread: one request at the end needs no HTTP client as a dependency.
     def get() -> str:
         with urllib.request.urlopen(page.url + path, timeout=10) as answer:  # noqa: S310 - http on loopback, never a file
             text: str = answer.read().decode("utf-8")
@@ -43,12 +44,13 @@ async def fetch(page: Page, path: str) -> str:
 
 
 def summarise(metrics: str, devices: Sequence[str]) -> Summary:
-    """What the whole path has done, read from what Prometheus would read."""
+    """Summarise what the whole data path has done, from the text of /metrics."""
     totals: dict[str, float] = {}
     values: dict[str, int] = dict.fromkeys(devices, 0)
     for name, labels, value in _SAMPLE.findall(metrics):
         totals[name] = totals.get(name, 0.0) + float(value)
         found = _DEVICE.search(labels)
+        # dcim_device_* say that a device is known or unreachable; only other series are telemetry.
         if found and found[1] in values and not name.startswith("dcim_device_"):
             values[found[1]] += 1
     silent = [device for device, count in values.items() if not count]
@@ -61,8 +63,8 @@ def summarise(metrics: str, devices: Sequence[str]) -> Summary:
         f"{totals.get('dcim_collector_points_written_total', 0):.0f} points stored, "
         f"{totals.get('dcim_collector_series', 0):.0f} series exposed, "
         f"{errors:.0f} errors; "
-        f"{len(devices) - len(silent)} of {len(devices)} devices heard"
+        f"telemetry from {len(devices) - len(silent)} of {len(devices)} devices"
     )
     if silent:
-        line += f"; nothing from {', '.join(silent)}"
+        line += f"; none from {', '.join(silent)}"
     return Summary(line, complete=not silent)

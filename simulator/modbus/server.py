@@ -1,4 +1,7 @@
-"""A Modbus TCP server that answers for simulated units. Nothing can be written: every write is refused."""
+"""A Modbus TCP server that answers for simulated units. It is read-only: every write is refused.
+
+pymodbus does framing and decoding; this module takes the place of its data store.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -24,8 +27,8 @@ _BITS: Final = ("coil", "discrete")
 class ModbusServer:
     """Units on one TCP port; port 0 takes a free one. `framer="rtu"` is serial framing carried over TCP.
 
-    An unknown unit is answered as a gateway does, with exception 11. While `mute` is true nothing is answered at all;
-    `delay_s` is how long each read waits for its answer.
+    Requests for an unknown unit get exception 11 (gateway target device failed to respond), as from a gateway. While `mute` is
+    true nothing is answered at all; `delay_s` is how long each read waits before it is answered.
     """
 
     def __init__(
@@ -41,17 +44,18 @@ class ModbusServer:
         self._server: _Server | None = None
 
     async def start(self) -> int:
-        """Serve, and return the port. Raises OSError if the address cannot be used."""
-        # pymodbus 3.16.1 wants a device of its own; it is replaced before anybody can ask for it.
+        """Start to serve; returns the port. Raises OSError if the address cannot be used."""
+        # pymodbus 3.16.1 insists on a device of its own simulator, which holds fixed values. It is replaced below, before the
+        # server listens, by this object: its registers are computed for each request.
         placeholder = SimDevice(id=1, simdata=[SimData(0, datatype=DataType.REGISTERS)])
         server = _Server(
             placeholder,
             framer=self._framer,
             address=(self.host, self.port),
-            ignore_missing_devices=True,
+            ignore_missing_devices=True,  # what makes a NoSuchIdException silence instead of an exception response
             custom_pdu=[_Identify],
         )
-        server.context = self  # type: ignore[assignment]  # its protocol: the three methods below
+        server.context = self  # type: ignore[assignment]  # it calls device_ids, async_getValues and async_setValues only
         await server.serve_forever(background=True)
         self._server = server
         self.port = server.bound_port
@@ -64,18 +68,20 @@ class ModbusServer:
             await server.shutdown()  # type: ignore[no-untyped-call]
 
     def device_ids(self) -> list[int]:
-        """Called by pymodbus."""
+        """Unit numbers. Called by pymodbus."""
         return list(self._units)
 
     async def async_getValues(  # noqa: N802 - pymodbus's name
         self, device_id: int, func_code: int, address: int, count: int = 1
     ) -> list[int] | list[bool] | ExcCodes:
-        """Called by pymodbus for every read."""
+        """Registers or bits, or the exception code of a refusal. Called by pymodbus for every read."""
         self.requests += 1
         if self.delay_s > 0:
             await asyncio.sleep(self.delay_s)
+        # After the delay: a device that loses power while a request waits does not answer it. Raising is the only way to make
+        # pymodbus answer nothing (`ignore_missing_devices`).
         if self.mute:
-            raise NoSuchIdException("mute")  # which the server is told not to answer
+            raise NoSuchIdException("mute")
         unit, table = self._units.get(device_id), _TABLES.get(func_code)
         if unit is None:
             return ExcCodes.GATEWAY_NO_RESPONSE
@@ -94,7 +100,7 @@ class ModbusServer:
         address: int,  # noqa: ARG002
         values: Sequence[int] | Sequence[bool],  # noqa: ARG002
     ) -> ExcCodes:
-        """Called by pymodbus for every write."""
+        """The exception code of the refusal. Called by pymodbus for every write."""
         self.requests += 1
         if self.mute:
             raise NoSuchIdException("mute")
@@ -102,33 +108,35 @@ class ModbusServer:
 
 
 class _Identify(ModbusPDU):
-    """Read Device Identification, which no device here knows.
+    """Refuses Read Device Identification (function 43).
 
-    pymodbus 3.16.1 would answer for all of them alike, from one identity a process:
-    https://github.com/pymodbus-dev/pymodbus/issues/1058.
+    None of the simulated devices supports it. Without this PDU pymodbus 3.16.1 answers for every unit with one
+    identity for the whole process (https://github.com/pymodbus-dev/pymodbus/issues/1058), and discovery would find the same
+    product everywhere.
     """
 
     function_code = 0x2B
 
     def decode(self, data: bytes) -> None:
-        """Called by pymodbus."""
+        """Ignore the content: the function itself is refused. Called by pymodbus."""
 
     async def datastore_update(self, context: ModbusServer, device_id: int) -> ModbusPDU:  # type: ignore[override]
-        """Called by pymodbus."""
+        """The refusal. Called by pymodbus."""
         refusal = await context.async_setValues(device_id, self.function_code, 0, [])
         return ExceptionResponse(self.function_code, refusal)
 
 
 class _Server(ModbusTcpServer):
-    """Lets the reason through why a port cannot be used.
+    """A server that raises the OSError of a port that cannot be used.
 
-    pymodbus 3.16.1 logs it and goes on: https://github.com/pymodbus-dev/pymodbus/issues/2693.
+    pymodbus 3.16.1 only logs it and goes on, so that a taken port would go unnoticed:
+    https://github.com/pymodbus-dev/pymodbus/issues/2693.
     """
 
     bound_port = 0
 
     async def listen(self) -> bool:
-        """See `ModbusProtocol.listen`."""
+        """Listen, like `ModbusProtocol.listen`, but let the OSError through and keep the port that was bound."""
         self.is_closing = False
         self.is_listener = True
         listening = await self.call_create()

@@ -2,7 +2,7 @@
 
 from simulator.models.cdu import LEAK_BITS, CduModel
 from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
-from simulator.models.load_overlay import Swing, overlay
+from simulator.models.load_overlay import LoadFactor, overlay
 from simulator.models.meter import METER_UNIT, MeterModel, meter_registers
 from simulator.models.registers import IllegalAddress, RecordedRegisters, RegisterSource
 
@@ -12,10 +12,10 @@ __all__ = [
     "METER_UNIT",
     "CduModel",
     "IllegalAddress",
+    "LoadFactor",
     "MeterModel",
     "RecordedRegisters",
     "RegisterSource",
-    "Swing",
     "cdu_registers",
     "meter_registers",
     "overlay",

@@ -10,24 +10,49 @@ from typing import Final
 
 from rackflow.fluids import FLUIDS
 
+# Typical values of one air-assisted unit of about 100 kW, chosen; not from one product. This model stands alone: unlike
+# `simulator.world` it needs no site, and it covers the unit's own heat exchanger to air.
 PUMPS: Final = (1, 2, 3)
+# With 80 kW of heat this flow of PG25 warms by 8 K.
 TARGET_FLOW_LPM: Final = 150.0
 SUPPLY_SETPOINT_C: Final = 32.0
+# Pump speed over the highest one at which two pumps give the target flow.
 RATED_DUTY: Final = 0.70
-"""Pump speed, as part of the highest, at which two pumps give the target flow."""
-SHARE: Final = (0.0, 0.65, 1.0, 1.2)
-"""Flow through one and the same loop with 0-3 pumps in parallel, relative to two."""
+# Flow through the same loop with 0 to 3 pumps in parallel, over the flow with two. Less than in proportion, because the loop's
+# resistance rises with the square of the flow.
+FLOW_BY_PUMPS: Final = (0.0, 0.65, 1.0, 1.2)
 MAX_RPM: Final = 6000
+# Time constants: speed control, coolant in the pipes, and cold plates with what sits on them.
+DUTY_LAG_S: Final = 5.0
 FLOW_LAG_S: Final = 2.0
 HEAT_LAG_S: Final = 20.0
+# How long the standby pump takes to replace a failed one: detection and start-up.
 TAKEOVER_S: Final = 8.0
-"""How long the standby pump takes to replace a failed one."""
+# Longest step; well below every time constant that matters for what is polled.
 STEP_S: Final = 1.0
-HOTTEST_C: Final = 75.0
-"""The IT shuts itself off before the coolant gets hotter."""
+# The IT equipment shuts itself off before the coolant gets hotter. Without this limit the return temperature would go to
+# infinity with the flow going to zero.
+MAX_RETURN_C: Final = 75.0
+# How long one level of computing load lasts.
 JOB_S: Final = 900
-"""How long one level of computing load lasts."""
 DAY_S: Final = 86400
+# Pressure drop over the racks and over the filter at the target flow, and pressure at the inlet with a full and a low reservoir.
+RATED_PRESSURE_DROP_PA: Final = 200e3
+RATED_FILTER_PA: Final = 12e3
+RETURN_PRESSURE_PA: Final = 60e3
+LOW_RESERVOIR_LOSS_PA: Final = 25e3
+# Power of the controller and its fans, and hydraulic over electrical power of the pumps (motors and inverters included).
+CONTROLLER_W: Final = 90.0
+PUMP_EFFICIENCY: Final = 0.4
+# Heat at which the heat exchanger's fans run at full speed, and heat above which the supply temperature can no longer be held:
+# it then rises by 1 K for each OVERLOAD_W_PER_K.
+FULL_FAN_HEAT_W: Final = 120e3
+HOLDABLE_HEAT_W: Final = 110e3
+OVERLOAD_W_PER_K: Final = 20e3
+# The fans' flow of air at full speed, and the density and heat capacity of air at about 30 degC.
+FULL_AIR_M3_S: Final = 7.0
+AIR_KG_PER_M3: Final = 1.15
+AIR_J_PER_KG_K: Final = 1006.0
 
 LEAK_BITS: Final = {
     "it-chassis-0": 0,
@@ -47,7 +72,7 @@ LEAK_BITS: Final = {
 class CduModel:
     """Three pumps of which two run, a loop through the racks, and a heat exchanger to air.
 
-    The unit's outlet supplies the racks and its inlet takes the return. Same seed and same steps, same values.
+    The unit's outlet supplies the racks and its inlet takes the return. The same seed and steps give the same values.
     """
 
     seed: int = 0
@@ -71,15 +96,15 @@ class CduModel:
         self.return_c = self._steady_return_c()
 
     def advance(self, dt_s: float) -> None:
-        """Let time pass, in steps of at most a second."""
+        """Let time pass, in steps of at most STEP_S."""
         while dt_s > 0:
             step = min(dt_s, STEP_S)
             self._step(step)
             dt_s -= step
 
     def leak(self, detector: str, *, wet: bool = True) -> None:
-        """Wet or dry a leak detector of LEAK_BITS; the unit remembers the wet ones. Raises KeyError."""
-        LEAK_BITS[detector]
+        """Make a leak detector of LEAK_BITS wet or dry. The unit remembers detectors that were wet. Raises KeyError."""
+        LEAK_BITS[detector]  # so that a wrong name is an error at once
         if wet:
             self.leaks.add(detector)
             self.leaks_seen.add(detector)
@@ -87,12 +112,12 @@ class CduModel:
             self.leaks.discard(detector)
 
     def fail_pump(self, pump: int) -> None:
-        """Stop a pump for good; the standby takes over after a while if there is one left."""
+        """Let a pump fail. A standby pump, if there is one left, takes over after TAKEOVER_S."""
         self.failed_pumps.add(pump)
         self._running.discard(pump)
 
     def repair_pump(self, pump: int) -> None:
-        """Make a failed pump ready again; it runs if two are needed."""
+        """Make a failed pump available again. It starts when fewer than two run."""
         self.failed_pumps.discard(pump)
 
     @property
@@ -102,56 +127,56 @@ class CduModel:
 
     @property
     def pressure_drop_pa(self) -> float:
-        """Over the loop through the racks; it goes with the square of the flow."""
-        return 200e3 * (self.flow_lpm / TARGET_FLOW_LPM) ** 2
+        """Pressure drop over the racks, which follows the square of the flow, Pa."""
+        return RATED_PRESSURE_DROP_PA * (self.flow_lpm / TARGET_FLOW_LPM) ** 2
 
     @property
     def return_pressure_pa(self) -> float:
-        """At the unit's inlet, over ambient."""
-        return 60e3 - (25e3 if self.reservoir_low else 0.0)
+        """Pressure at the unit's inlet, Pa over ambient."""
+        return RETURN_PRESSURE_PA - (LOW_RESERVOIR_LOSS_PA if self.reservoir_low else 0.0)
 
     @property
     def target_flow_lpm(self) -> float:
-        """What the unit is told to hold."""
+        """Set point of the flow, L/min."""
         return TARGET_FLOW_LPM
 
     @property
     def supply_pressure_pa(self) -> float:
-        """At the unit's outlet, over ambient."""
+        """Pressure at the unit's outlet, Pa over ambient."""
         return self.return_pressure_pa + self.pressure_drop_pa
 
     @property
     def filter_pa(self) -> float:
-        """Over the filter."""
-        return 12e3 * (self.flow_lpm / TARGET_FLOW_LPM) ** 2
+        """Pressure drop over the filter, Pa."""
+        return RATED_FILTER_PA * (self.flow_lpm / TARGET_FLOW_LPM) ** 2
 
     @property
     def pump_power_w(self) -> float:
-        """Of the whole pump unit: hydraulic power over an efficiency of 0.4, and 90 W for its controller and fans."""
-        return 90.0 + self.pressure_drop_pa * self.flow_lpm / 60_000 / 0.4
+        """Electrical power of the pump unit with its controller, W."""
+        return CONTROLLER_W + self.pressure_drop_pa * self.flow_lpm / 60_000 / PUMP_EFFICIENCY
 
     @property
     def fan_duty(self) -> float:
         """Speed of the heat exchanger's fans, 0.2-1."""
-        return min(1.0, max(0.2, self.heat_w / 120e3))
+        return min(1.0, max(0.2, self.heat_w / FULL_FAN_HEAT_W))
 
     @property
     def fan_power_w(self) -> float:
-        """Of the heat exchanger's fans together."""
+        """Electrical power of all fans of the heat exchanger, W; it follows the cube of their speed."""
         return 60.0 + 1500.0 * self.fan_duty**3
 
     @property
     def air_inlet_c(self) -> float:
-        """Room air; a degree warmer in the afternoon."""
+        """Temperature of the room's air, a degree warmer in the afternoon, degC."""
         return 24.0 + math.sin(2 * math.pi * (self.time_s / DAY_S - 0.4)) + 0.2 * self._ripple(97.0)
 
     @property
     def air_outlet_c(self) -> float:
-        """7 m3/s of air at full speed carry the heat away."""
-        return self.air_inlet_c + self.heat_w / (7.0 * self.fan_duty * 1.15 * 1006.0)
+        """Temperature of the air that carries the heat away, degC."""
+        return self.air_inlet_c + self.heat_w / (FULL_AIR_M3_S * self.fan_duty * AIR_KG_PER_M3 * AIR_J_PER_KG_K)
 
     def pump_rpm(self, pump: int) -> int:
-        """0 unless it turns."""
+        """Speed of a pump, rpm; 0 where it does not turn."""
         return round(MAX_RPM * self.duty * (1 + 0.004 * self._ripple(5.0 + pump))) if pump in self._running else 0
 
     def _step(self, dt_s: float) -> None:
@@ -159,18 +184,18 @@ class CduModel:
         self._start_standby(dt_s)
         for pump in self._running:
             self.pump_hours_s[pump] += dt_s
-        wanted = RATED_DUTY / max(SHARE[len(self._running)], 0.01)
-        self.duty = _approach(self.duty, min(1.0, wanted), dt_s, 5.0)
-        attainable = TARGET_FLOW_LPM * SHARE[len(self._running)] * self.duty / RATED_DUTY
+        wanted = RATED_DUTY / max(FLOW_BY_PUMPS[len(self._running)], 0.01)
+        self.duty = _approach(self.duty, min(1.0, wanted), dt_s, DUTY_LAG_S)
+        attainable = TARGET_FLOW_LPM * FLOW_BY_PUMPS[len(self._running)] * self.duty / RATED_DUTY
         self.flow_lpm = _approach(self.flow_lpm, attainable * (1 + 0.003 * self._ripple(13.0)), dt_s, FLOW_LAG_S)
         self.heat_w = _approach(self.heat_w, self._load_w(), dt_s, HEAT_LAG_S)
-        overload = max(0.0, self.heat_w - 110e3) / 20e3
-        self.supply_c = SUPPLY_SETPOINT_C + 0.2 * self._ripple(61.0) + overload
+        overload_k = max(0.0, self.heat_w - HOLDABLE_HEAT_W) / OVERLOAD_W_PER_K
+        self.supply_c = SUPPLY_SETPOINT_C + 0.2 * self._ripple(61.0) + overload_k
         self.return_c = _approach(self.return_c, self._steady_return_c(), dt_s, FLOW_LAG_S)
 
     def _start_standby(self, dt_s: float) -> None:
         ready = [pump for pump in PUMPS if pump not in self.failed_pumps and pump not in self._running]
-        if len(self._running) >= 2 or not ready:  # noqa: PLR2004 - two pumps carry the load
+        if len(self._running) >= 2 or not ready:  # noqa: PLR2004 - two pumps carry the rated heat
             self._short_of_pumps_s = 0.0
             return
         self._short_of_pumps_s += dt_s
@@ -178,22 +203,25 @@ class CduModel:
             self._running.add(ready[0])
 
     def _load_w(self) -> float:
-        """Heat of the IT, 40-120 kW: a curve over the day and a level for each job."""
+        """Heat of the IT equipment, 40 to 120 kW: a curve over the day, a level for each job, and a ripple."""
         day = 15e3 * math.sin(2 * math.pi * (self.time_s / DAY_S - 0.25))
         job = random.Random(f"{self.seed}/{int(self.time_s // JOB_S)}").uniform(-22e3, 22e3)  # noqa: S311 - not a secret
         return min(120e3, max(40e3, 80e3 + day + job + 600 * self._ripple(29.0)))
 
     def _steady_return_c(self) -> float:
-        """Where flow * density * heat capacity * (return - supply) is the heat, the properties taken at the mean temperature."""
+        """Return temperature at which the coolant carries exactly the heat, with its properties at the mean temperature, degC.
+
+        The properties depend on the result, so it is found by iteration; they change so little that 8 rounds reach rounding.
+        """
         flow = self.flow_lpm / 60_000
         found = self.supply_c
         for _ in range(8):
             capacity = FLUIDS["pg25"].volumetric_heat_capacity((self.supply_c + found) / 2)
-            found = self.supply_c + min(HOTTEST_C - self.supply_c, self.heat_w / max(flow * capacity, 1.0))
+            found = self.supply_c + min(MAX_RETURN_C - self.supply_c, self.heat_w / max(flow * capacity, 1.0))
         return found
 
     def _ripple(self, period_s: float) -> float:
-        """-1 to 1; stands for what sensors and valves never stop doing."""
+        """A wave from -1 to 1, for the small movements of sensors and valves. A series that stood still would look frozen."""
         return math.sin(2 * math.pi * self.time_s / period_s + self.seed + period_s)
 
 

@@ -1,4 +1,8 @@
-"""The register map of the reservoir-and-pump unit, as published for Open Rack v3."""
+"""The register map of the reservoir-and-pump unit of Open Rack v3's air-assisted liquid cooling.
+
+Source: OpenBMC rackmon's register map `orv3_rpu`. Every address that the map names exists, even where the models have no value
+for it; all others are refused, as by the real unit.
+"""
 
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -6,10 +10,20 @@ from typing import Final, Protocol
 from simulator.models.cdu import LEAK_BITS, PUMPS, RATED_DUTY, SUPPLY_SETPOINT_C
 from simulator.models.registers import SENSOR_FAILED, MappedRegisters, scaled, text, words
 
+# Modbus unit of the pump unit in the published map.
 CDU_UNIT: Final = 12
-_STOPPED, _STANDBY, _RUNNING, _ABNORMAL = 0, 1, 2, 4
+# Pump status registers: 0 disabled, 1 redundant, 2 enabled, 3 maintenance, 4 abnormal.
+_STANDBY, _RUNNING, _ABNORMAL = 1, 2, 4
+# Fixed values for registers that no model drives.
+_SUPPLY_VOLTS: Final = 50.2
+_FAN_VOLTS: Final = 50
+_CONTROLLER_FAN_RPM: Final = (3600, 3580)
+_MAX_FAN_RPM: Final = 9000
+# Limits at which the unit raises its alarms, chosen: the published map does not give them.
+_SUPPLY_ALARM_ABOVE_SETPOINT_K: Final = 5
+_RETURN_ALARM_C: Final = 60
 _BLOCKS: Final = ((0x19A1, 12), (0x9000, 0x1A), (0x9030, 8), (0x9100, 0x17), (0x91FF, 5), (0x9400, 5), (0xA034, 1))
-"""First address and length of what exists even where the model says nothing about it."""
+"""First address and length of the blocks whose registers exist even where no model drives them; those read as 0."""
 _IDENTITY: Final = {
     0x19C4: ("SIM-0001", 8),  # FBPN
     0x19CC: ("RPU-SIM-120", 8),  # model
@@ -33,11 +47,11 @@ _STICKY_LEAKS: Final = (
     "rack-pan",
     "rack-floor",
 )
-"""From 0x19A1 on, in this order; they stay set once the detector is dry again."""
+"""Detectors of the registers from 0x19A1 on, in this order. They stay set when the detector is dry again."""
 
 
 class CduState(Protocol):
-    """What the registers show. Temperatures in degC, pressures in Pa over ambient, flow in L/min."""
+    """The state that the registers show. Temperatures in degC, pressures in Pa over ambient, flows in L/min."""
 
     leaks_seen: set[str]
 
@@ -88,7 +102,7 @@ class CduState(Protocol):
 
 
 def cdu_registers(model: CduState) -> MappedRegisters:
-    """What the unit answers at this moment; undefined addresses are refused."""
+    """The unit's registers, computed from `model` for each request."""
     blocks = {at: 0 for first, length in _BLOCKS for at in range(first, first + length)}
     for first, (value, length) in _IDENTITY.items():
         blocks |= _at(first, text(value, length))
@@ -112,13 +126,15 @@ def _pump_unit(model: CduState) -> dict[int, int]:
         0x9003: scaled(model.supply_pressure_pa / 1000, 0.1),
         0x9004: scaled(model.return_pressure_pa / 1000, 0.1),
         0x9005: scaled(model.pump_power_w, 0.1),
+        # The two published maps disagree on the total; this is what its name says.
         0x9006: scaled(model.pump_power_w + model.fan_power_w, 0.1),
-        0x9007: scaled(50.2, 0.1),
+        0x9007: scaled(_SUPPLY_VOLTS, 0.1),
         0x9008: scaled(model.air_inlet_c, 0.1),
         0x9009: scaled(100 * model.duty) if model.running_pumps else 0,
-        0x900E: 0b11,
-        0x900F: 3600,
-        0x9010: 3580,
+        0x900E: 0b11,  # not read by the profile; a plausible constant
+        0x900F: _CONTROLLER_FAN_RPM[0],
+        0x9010: _CONTROLLER_FAN_RPM[1],
+        # The heat needs 32 bits; the map has its high word at an address of its own, far from the low one.
         0x9011: capacity[1],
         0xA034: capacity[0],
         0x9017: _leds(model),
@@ -146,9 +162,10 @@ def _heat_exchanger(model: CduState) -> dict[int, int]:
     return {
         0x9100: scaled(100 * model.fan_duty),
         0x9101: scaled(model.fan_power_w, 0.1),
-        0x9102: 50,
-        0x9103: scaled(model.fan_power_w / 50),
-        **{0x9104 + fan: round(9000 * model.fan_duty) + 7 * fan for fan in range(10)},
+        0x9102: _FAN_VOLTS,
+        0x9103: scaled(model.fan_power_w / _FAN_VOLTS),
+        # Ten fans never turn at exactly the same speed; equal values would hide a mapping that mixes them up.
+        **{0x9104 + fan: round(_MAX_FAN_RPM * model.fan_duty) + 7 * fan for fan in range(10)},
         0x910E: scaled(outlet, 0.1),
         0x910F: scaled(outlet + 0.3, 0.1),
         0x9110: scaled(inlet, 0.1),
@@ -162,8 +179,8 @@ def _heat_exchanger(model: CduState) -> dict[int, int]:
 def _alarms(model: CduState) -> dict[int, int]:
     status = (
         int(model.reservoir_low)
-        | (model.supply_c > SUPPLY_SETPOINT_C + 5) << 1
-        | (model.return_c > 60) << 2  # noqa: PLR2004 - the unit's limit, degC
+        | (model.supply_c > SUPPLY_SETPOINT_C + _SUPPLY_ALARM_ABOVE_SETPOINT_K) << 1
+        | (model.return_c > _RETURN_ALARM_C) << 2
         | bool(model.failed_pumps) << 6
     )
     leaks = sum(1 << LEAK_BITS[detector] for detector in model.leaks)

@@ -1,4 +1,7 @@
-"""Brings recordings of UPSs and rack PDUs to life: loads and energies that move together, laid over recorded values."""
+"""Makes recordings of UPSs and rack PDUs vary: loads, runtimes and energies move together around the recorded values.
+
+All of one device follow a single load factor, so that powers, currents and energies stay consistent with each other.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -36,12 +39,15 @@ ENERGIES: Final[Mapping[str, tuple[str, float, float]]] = {
 """Counters: the power column of the same index, its unit in watts, and the counter's own in kilowatt-hours."""
 
 UNKNOWN: Final = frozenset({2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1})
-"""What devices put where they have no value; it stays as it is."""
+"""What devices send for "no value"; such values do not move."""
 
 
 @dataclass(frozen=True, slots=True)
-class Swing:
-    """The load over time relative to the recorded one: one slow and one quick wave around 1."""
+class LoadFactor:
+    """The load over time, over the recorded one: a slow and a quick wave around 1.
+
+    The amplitudes are chosen so that a graph visibly moves within a minute while no recorded load leaves its plausible range.
+    """
 
     seed: int = 0
     slow: float = 0.12
@@ -50,11 +56,14 @@ class Swing:
     quick_s: float = 31.0
 
     def at(self, time_s: float) -> float:
-        """Factor of the load."""
+        """Load factor at a time."""
         return 1 + self.slow * math.sin(self._slow_angle(time_s)) + self.quick * math.sin(self._quick_angle(time_s))
 
     def integral(self, time_s: float) -> float:
-        """Of the factor from 0 on, in seconds."""
+        """Integral of the load factor from 0 to a time, s.
+
+        In closed form, so that a counter's value depends on the time alone and not on how often it is read.
+        """
         slow = (
             self.slow
             * self.slow_s
@@ -76,24 +85,26 @@ class Swing:
         return 2 * math.pi * time_s / self.quick_s + 2 * self.seed
 
 
-def overlay(records: Iterable[Record], swing: Swing) -> dict[str, Callable[[float], int]]:
-    """What each OID that follows the load holds, by elapsed seconds; OIDs of other kinds are left out."""
+def overlay(records: Iterable[Record], load_factor: LoadFactor) -> dict[str, Callable[[float], int]]:
+    """For each OID that follows the load, its value by elapsed seconds. All other OIDs are left out."""
     numbers = {record.oid: record.value for record in records if isinstance(record.value, int)}
     found: dict[str, Callable[[float], int]] = {}
     for oid, value in numbers.items():
         column, index = _split(oid, (*LOADS, *RUNTIMES, *TEMPERATURES, *ENERGIES))
+        # Zero stays zero: an outlet that is off must not draw current because its PDU's load moves.
         if value <= 0 or value in UNKNOWN or column is None:
             continue
         if column in ENERGIES:
+            # The counter follows the same row's power, so that the energy counted agrees with the power read.
             power, watts, kwh = ENERGIES[column]
             rate = numbers.get(power + index, 0) * watts / (kwh * _JOULES_PER_KWH)
-            found[oid] = _counter(value, rate, swing)
+            found[oid] = _counter(value, rate, load_factor)
         elif column in LOADS:
-            found[oid] = _following(value, swing)
+            found[oid] = _following(value, load_factor)
         elif column in RUNTIMES:
-            found[oid] = _shrinking(value, swing)
+            found[oid] = _shrinking(value, load_factor)
         else:
-            found[oid] = _drifting(value, swing)
+            found[oid] = _drifting(value, load_factor)
     return found
 
 
@@ -104,18 +115,19 @@ def _split(oid: str, columns: Iterable[str]) -> tuple[str | None, str]:
     return None, ""
 
 
-def _following(value: int, swing: Swing) -> Callable[[float], int]:
-    return lambda time_s: round(value * swing.at(time_s))
+def _following(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
+    return lambda time_s: round(value * load_factor.at(time_s))
 
 
-def _shrinking(value: int, swing: Swing) -> Callable[[float], int]:
-    return lambda time_s: round(value / swing.at(time_s))
+def _shrinking(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
+    return lambda time_s: round(value / load_factor.at(time_s))
 
 
-def _drifting(value: int, swing: Swing) -> Callable[[float], int]:
-    return lambda time_s: value + round(20 * (swing.at(time_s) - 1))
+def _drifting(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
+    # 20 tenths of a degree for the whole load: with the default swing of 15 % a few tenths, as in a real inlet.
+    return lambda time_s: value + round(20 * (load_factor.at(time_s) - 1))
 
 
-def _counter(value: int, rate: float, swing: Swing) -> Callable[[float], int]:
-    """It starts over where 32 bits end."""
-    return lambda time_s: (value + int(rate * swing.integral(time_s))) % 2**32
+def _counter(value: int, rate: float, load_factor: LoadFactor) -> Callable[[float], int]:
+    """A 32-bit counter, which wraps."""
+    return lambda time_s: (value + int(rate * load_factor.integral(time_s))) % 2**32

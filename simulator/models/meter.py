@@ -1,4 +1,4 @@
-"""A three-phase energy meter and the registers of Schneider's iEM3000 series."""
+"""A three-phase energy meter and its registers, in the layout of Schneider's iEM3000 series."""
 
 import math
 from dataclasses import dataclass
@@ -6,61 +6,63 @@ from typing import Final, Protocol
 
 from simulator.models.registers import MappedRegisters, text, words
 
-METER_UNIT: Final = 1
+METER_UNIT: Final = 1  # the meter's factory setting
+# Slightly unequal phases, as in a real row of racks: equal ones would hide a mapping that mixes them up.
 _PHASE_SHARE: Final = (0.35, 0.33, 0.32)
 _JOULES_PER_WH: Final = 3600.0
 
 
 @dataclass(slots=True)
 class MeterModel:
-    """The feed of a row of racks; power swings by a tenth around `mean_kw`. Same seed and same steps, same values."""
+    """The meter of a row of racks. Its power swings by a tenth around `mean_kw`. The same seed and steps give the same values."""
 
     seed: int = 0
     mean_kw: float = 96.0
     power_factor: float = 0.96
     time_s: float = 0.0
+    # A meter that has run for years. Far from zero, so that a wrong word order or type gives an absurd value.
     energy_wh: float = 184_000_000.0
 
     def advance(self, dt_s: float) -> None:
-        """Let time pass; the energy is integrated by the trapezoid rule."""
+        """Let time pass. The energy is integrated by the trapezoid rule, so that it agrees with the power that is read."""
         before = self.total_kw
         self.time_s += dt_s
         self.energy_wh += (before + self.total_kw) / 2 * 1000 * dt_s / _JOULES_PER_WH
 
     @property
     def total_kw(self) -> float:
-        """Of all phases."""
+        """Power of all phases, kW."""
         slow = math.sin(2 * math.pi * self.time_s / 1800 + self.seed)
         fast = math.sin(2 * math.pi * self.time_s / 47 + 2 * self.seed)
         return self.mean_kw * (1 + 0.08 * slow + 0.02 * fast)
 
     @property
     def phase_kw(self) -> tuple[float, ...]:
-        """L1, L2, L3."""
+        """Power of L1, L2 and L3, kW."""
         return tuple(self.total_kw * share for share in _PHASE_SHARE)
 
     @property
     def phase_v(self) -> tuple[float, ...]:
-        """To neutral."""
+        """Voltages to neutral, V."""
         return tuple(
             231.0 + 1.2 * math.sin(2 * math.pi * self.time_s / (300 + 40 * phase) + phase) for phase in range(3)
         )
 
     @property
     def phase_a(self) -> tuple[float, ...]:
-        """From power, voltage and power factor."""
+        """Currents, from power, voltage and power factor, A."""
         return tuple(
             1000 * kw / (volts * self.power_factor) for kw, volts in zip(self.phase_kw, self.phase_v, strict=True)
         )
 
     @property
     def frequency_hz(self) -> float:
-        """Of the grid."""
+        """Frequency of the grid, Hz."""
         return 50.0 + 0.02 * math.sin(2 * math.pi * self.time_s / 113)
 
 
 class MeterState(Protocol):
-    """What the registers show."""
+    """The state that the registers show."""
 
     power_factor: float
 
@@ -79,7 +81,7 @@ class MeterState(Protocol):
 
 
 def meter_registers(model: MeterState) -> MappedRegisters:
-    """Holding registers by wire address, which is the documented register - 1; reserved ones read as 0."""
+    """The meter's holding registers. Addresses on the wire are the documented register numbers less 1; reserved ones read as 0."""
     identity = {30: "Row feed", 50: "iEM3255", 70: "Schneider Electric"}
     fixed = {register - 1 + at: word for register, name in identity.items() for at, word in enumerate(text(name, 20))}
     fixed |= {
@@ -102,6 +104,7 @@ def meter_registers(model: MeterState) -> MappedRegisters:
 
 def _phases(model: MeterState) -> dict[int, float]:
     volts = model.phase_v
+    # Law of cosines for phases 120 degrees apart.
     between = [math.sqrt(a * a + b * b + a * b) for a, b in zip(volts, (*volts[1:], volts[0]), strict=True)]
     found: dict[int, float] = {}
     for index in range(3):

@@ -1,4 +1,4 @@
-"""Where simulated Modbus devices keep their registers: tables, addresses, and the error for an address that is not there."""
+"""Register tables of simulated Modbus devices, and how values are packed into registers."""
 
 import math
 import struct
@@ -9,7 +9,7 @@ from rackflow.recording import RegisterRecording, RegisterTable
 
 LAST_ADDRESS = 0xFFFF
 SENSOR_FAILED = 0xFFFF
-"""What many devices put into a register whose sensor they cannot read."""
+"""What many devices, the reservoir-and-pump unit among them, put into the register of a sensor that they cannot read."""
 
 
 class IllegalAddress(Exception):
@@ -17,7 +17,7 @@ class IllegalAddress(Exception):
 
 
 class RegisterSource(Protocol):
-    """What a device has in its tables at this moment."""
+    """The registers of one unit at this moment."""
 
     def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
         """`count` registers (0-65535) or bits (0, 1) from wire address `address`. Raises IllegalAddress."""
@@ -25,9 +25,10 @@ class RegisterSource(Protocol):
 
 
 class MappedRegisters:
-    """Registers computed by address: `snapshot` gives the current ones of one table, all others do not exist.
+    """Registers of one table, computed for each read: `snapshot` returns all that exist, by address.
 
-    With `zeros` a read that meets at least one existing register yields 0 for those that do not exist, as some devices do.
+    One snapshot serves a whole read, so that the two words of a number always belong together. With `zeros`, a read that covers
+    at least one existing register yields 0 for the others, as some devices do.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class MappedRegisters:
             raise IllegalAddress(f"{table} {address}+{count}")
         registers = self._snapshot()
         found = [registers.get(at) for at in range(address, address + count)]
+        # A read that covers nothing that exists is refused even by devices that fill gaps with zeros.
         missing = found.count(None)
         if missing and (not self._zeros or missing == count):
             raise IllegalAddress(f"{table} {address}+{count}")
@@ -50,7 +52,7 @@ class MappedRegisters:
 
 
 class RecordedRegisters:
-    """One unit of a recording; what was not recorded does not exist."""
+    """The registers of one unit of a recording. Registers that were not recorded do not exist."""
 
     def __init__(self, recording: RegisterRecording, unit: int) -> None:
         self._recording = recording
@@ -65,7 +67,11 @@ class RecordedRegisters:
 
 
 def scaled(value: float, scale: float = 1.0) -> int:
-    """A 16-bit register that holds `value` in steps of `scale`, negative ones as two's complement, kept within the type."""
+    """A 16-bit register that holds `value` in units of `scale`.
+
+    Negative values are two's complement. Values out of range stay at its end, because a real device's firmware would not crash
+    either; what is not finite becomes SENSOR_FAILED.
+    """
     if not math.isfinite(value):
         return SENSOR_FAILED
     return max(-0x8000, min(0xFFFF, round(value / scale))) & 0xFFFF

@@ -1,4 +1,4 @@
-"""A whole simulated site as a process: its fleet of devices, faults by scenario or by command, and its data sheet."""
+"""A whole simulated site as a process: its devices on the network, and faults by scenario or by command."""
 
 from simulator.site.cli import add_site_commands
 

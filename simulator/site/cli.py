@@ -1,4 +1,4 @@
-"""The commands that simulate a site: run one, give orders to a running one, print site files."""
+"""The commands that simulate a site, control a running simulation, and print site files."""
 
 import argparse
 import asyncio
@@ -25,58 +25,69 @@ from simulator.snmp import parse_user
 
 log = logging.getLogger(__name__)
 SHIPPED: Final = ("edge", "ai-hall")
+# In the current folder, so that two simulations in different folders do not meet.
 SOCKET: Final = Path("rackflow-sim.sock")
+# Racks of a campus: the size for which docs/reference/simulator.md gives times and memory.
 RACKS: Final = 512
+# An hour in a second; no machine computes a site faster, so a larger number is a mistake.
 FASTEST: Final = 3600.0
 
 
 def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does not name this type
-    """`run`, `site`, and the orders to a simulation that runs."""
+    """Add `run`, `site`, and the commands that control a running simulation."""
     _add_run(commands.add_parser("run", help="simulate a site: every device answers over SNMP or Modbus"))
     command = commands.add_parser("site", help="print a site file: edge, ai-hall, or a campus of any size")
     command.add_argument("name", choices=(*SHIPPED, "campus"))
-    command.add_argument("--racks", type=int, default=RACKS, help=f"of a campus (default {RACKS})")
+    command.add_argument("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
     command.set_defaults(command=_site)
-    command = _order(commands, "fault", "let something fail", _fault)
-    command.add_argument("fault", help="its kind, as in mains_loss; docs/reference/simulator.md lists them")
+    command = _control(commands, "fault", "begin a fault", _fault)
+    command.add_argument("fault", help="kind of fault, as in mains_loss; docs/reference/simulator.md lists them")
     command.add_argument("target", help="what fails: a feed, device, rack or loop of the site")
-    command.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="mend it after so long")
-    command.add_argument("--value", type=float, help="how bad it is")
-    command.add_argument("--phase", choices=("L1", "L2", "L3"))
-    command.add_argument("--pump", type=int, choices=(1, 2, 3))
-    command.add_argument("--point", help="series key of a sensor's reading")
-    command.add_argument("--other", help="series key of the reading that it is swapped with")
-    command = _order(commands, "clear", "mend a fault", _clear)
-    command.add_argument("number", type=int, help="as `fault` printed it")
-    _order(commands, "faults", "list the faults that are there", _plain)
-    command = _order(commands, "truth", "print the figures that derived ones should show", _truth)
+    command.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="end the fault after this time")
+    command.add_argument("--value", type=float, help="severity; its meaning and default depend on the kind of fault")
+    command.add_argument("--phase", choices=("L1", "L2", "L3"), help="phase that is lost")
+    command.add_argument("--pump", type=int, choices=(1, 2, 3), help="pump that fails")
+    command.add_argument("--point", help="series key of the sensor's reading")
+    command.add_argument("--other", help="series key of the reading to swap it with")
+    command = _control(commands, "clear", "end a fault", _clear)
+    command.add_argument("number", type=int, help="number that `fault` printed")
+    _control(commands, "faults", "list the active faults", _plain)
+    command = _control(commands, "truth", "print the true values of the derived figures", _truth)
     command.add_argument(
-        "--what-if", action="store_true", help="also what the loss of a feed or of pumps would lead to"
+        "--what-if", action="store_true", help="also the consequences of losing each feed, and pumps and cooling"
     )
-    command = _order(commands, "readings", "print what the instruments of a device show, unrounded", _readings)
-    command.add_argument("device")
-    _order(commands, "status", "print time, and address of each device", _plain)
+    command = _control(commands, "readings", "print a device's readings before it rounds them", _readings)
+    command.add_argument("device", help="id of the device in the site file")
+    _control(commands, "status", "print the simulated time, and each device's port", _plain)
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("site", help="a site file, or one that is shipped: edge, ai-hall, campus")
-    add("--racks", type=int, default=RACKS, help=f"of a campus (default {RACKS})")
-    add("--scenario", type=Path, help="a file of faults and their times")
-    add("--seed", type=int, default=0)
-    add("--speed", type=_speed, default=1.0, help="the world's seconds in one of ours (default 1)")
+    add("site", help="path of a site file, or the name of a shipped one: edge, ai-hall, campus")
+    add("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
+    add("--scenario", type=Path, help="file of faults and the times at which they begin")
+    add("--seed", type=int, default=0, help="seed of loads and noise; the same one gives the same values (default 0)")
+    add("--speed", type=_speed, default=1.0, help="simulated seconds per second (default 1)")
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    add("--port", type=int, default=0, help="port of the first device, the others follow (default: any free ones)")
-    add("--user", action="append", default=[], metavar="NAME:AUTH:KEY:PRIV:KEY", help="SNMPv3, beside community public")
-    add("--socket", type=Path, default=SOCKET, help=f"where orders are taken (default {SOCKET})")
-    add("--agent-config", type=Path, metavar="FILE", help="write an agent's configuration that polls all of it")
+    add("--port", type=int, default=0, help="port of the first device, the others follow (default: free ports)")
+    add(
+        "--user",
+        action="append",
+        default=[],
+        metavar="NAME:AUTH:KEY:PRIV:KEY",
+        help="SNMPv3 user, beside community public",
+    )
+    add("--socket", type=Path, default=SOCKET, help=f"control socket to create (default {SOCKET})")
+    add("--agent-config", type=Path, metavar="FILE", help="write an agent's configuration that polls every device")
     command.set_defaults(command=_run)
 
 
-def _order(commands: Any, name: str, text: str, obey: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - as above
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text + ", in a simulation that runs")
-    command.add_argument("--socket", type=Path, default=SOCKET, help=f"of the simulation (default {SOCKET})")
-    command.set_defaults(command=obey, order=name)
+def _control(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - as above
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text + " (running simulation)")
+    command.add_argument(
+        "--socket", type=Path, default=SOCKET, help=f"control socket of the simulation (default {SOCKET})"
+    )
+    command.set_defaults(command=run, order=name)
     return command
 
 
@@ -86,12 +97,12 @@ def _speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not 0 < speed <= FASTEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed; it is above 0 and at most {FASTEST:g}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; give a number above 0 and up to {FASTEST:g}")
     return speed
 
 
 def shipped_or_file(name: str, racks: int = RACKS) -> tuple[Site, str]:
-    """A site, and its text; a campus has so many racks. Raises ConfigError."""
+    """The site of a shipped name or of a file, and the text of its site file. `racks` is the size of a campus. Raises ConfigError."""
     if name == "campus":
         if racks < 1:
             raise ConfigError("--racks: a campus has at least one rack")
@@ -128,7 +139,8 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             raise ConfigError(
                 f"--port: {arguments.host}: {os.strerror(error.errno or 0)}; name another port"
             ) from error
-        await listen(arguments.socket, simulation.obey, stack)
+        # After the devices: whoever can connect to the socket finds all of them answering.
+        await listen(arguments.socket, simulation.execute, stack)
         if arguments.agent_config:
             _write_agent_config(arguments.agent_config, simulation, text)
         _show(simulation, arguments)
@@ -136,11 +148,15 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             running = group.create_task(simulation.run(), name="simulation")
             await stop.wait()
             running.cancel()
-        log.info("stopping after %.0f simulated seconds, %d ticks late", simulation.world.time_s, simulation.behind)
+        log.info(
+            "stopping simulated_s=%.0f late_ticks=%d (a late tick means that the machine could not keep the speed)",
+            simulation.world.time_s,
+            simulation.late_ticks,
+        )
 
 
 def _write_agent_config(path: Path, simulation: Simulation, text: str) -> None:
-    """The site file goes beside it, so that both can be taken elsewhere."""
+    """Write the configuration and, beside it, the site file that it names, so that both can be moved together."""
     site_file = path.with_name(f"{simulation.world.site.id}-site.yaml")
     site_file.write_text(text, encoding="utf-8")
     path.write_text(yaml.safe_dump(simulation.fleet.agent_config(site_file.name), sort_keys=False), encoding="utf-8")
@@ -150,7 +166,7 @@ def _show(simulation: Simulation, arguments: argparse.Namespace) -> None:
     for device in simulation.fleet.devices.values():
         protocol = "modbus" if device.layout is None else "snmp"
         print(f"{protocol} {device.server.host}:{device.server.port} {device.id} ({device.family})")
-    print(f"{len(simulation.fleet.devices)} devices; orders are taken at {arguments.socket}", flush=True)
+    print(f"{len(simulation.fleet.devices)} devices; control socket {arguments.socket}", flush=True)
 
 
 def _fault(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,7 @@
-"""Orders to a running simulation: lines of JSON over a local socket that only its user can open."""
+"""The control socket of a running simulation: one JSON object per line over a Unix socket that only its user can open.
+
+A request is `{"order": …}`, an answer `{"result": …}` or `{"error": …}`. One connection carries one request.
+"""
 
 import asyncio
 import json
@@ -10,30 +13,33 @@ from typing import Any, Final
 
 from rackflow.errors import ConfigError, RackflowError
 
-Order = dict[str, Any]
-Obey = Callable[[Order], Awaitable[object]]
-"""Does what it is told. Raises RackflowError, whose text goes back."""
+Message = dict[str, Any]
+Handler = Callable[[Message], Awaitable[object]]
+"""Executes a request and returns its result. The text of a RackflowError is sent back as the error."""
+# The figures of a campus with the consequences of failures take about a megabyte; asyncio's default of 64 KiB would cut them.
 LONGEST_LINE: Final = 2**26
+# `truth --what-if` simulates every failure in turn, which takes long on a large site.
 TIMEOUT_S: Final = 120.0
 
 
-async def listen(path: Path, obey: Obey, stack: AsyncExitStack) -> None:
-    """Take orders at a socket that only this user can open; `stack` closes and removes it. Raises ConfigError."""
+async def listen(path: Path, handler: Handler, stack: AsyncExitStack) -> None:
+    """Serve requests at a socket that only this user can open. `stack` closes and removes it. Raises ConfigError."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                answer = await _answer(await reader.readline(), obey)
+                answer = await _answer(await reader.readline(), handler)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError):
-            pass  # whoever asked is gone
+            pass  # the client is gone or sends nothing; there is nobody to tell
         finally:
             writer.close()
 
-    if await _lives(path):
+    if await _is_served(path):
         raise ConfigError(f"--socket: {path}: another simulation listens there; name another path")
     _remove_dead(path)
+    # The mask gives the socket its permissions at creation; a chmod afterwards would leave a moment in which others can connect.
     before = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(serve, path, limit=LONGEST_LINE)
@@ -46,13 +52,14 @@ async def listen(path: Path, obey: Obey, stack: AsyncExitStack) -> None:
 
 
 def _remove_dead(path: Path) -> None:
-    """The socket of a simulation that was killed. Raises ConfigError where something else is in the way."""
+    """Remove the socket left by a simulation that was killed. Raises ConfigError where the path is something else."""
     if path.exists() and not path.is_socket():
-        raise ConfigError(f"--socket: {path} exists and is no socket; name another path")
+        raise ConfigError(f"--socket: {path} exists and is not a socket; name another path")
     path.unlink(missing_ok=True)
 
 
-async def _lives(path: Path) -> bool:
+async def _is_served(path: Path) -> bool:
+    # The file alone proves nothing: a killed simulation leaves it behind. Only a connection tells.
     try:
         _, writer = await asyncio.open_unix_connection(path)
     except OSError:
@@ -61,25 +68,25 @@ async def _lives(path: Path) -> bool:
     return True
 
 
-async def _answer(line: bytes, obey: Obey) -> Order:
+async def _answer(line: bytes, handler: Handler) -> Message:
     try:
-        order = json.loads(line)
+        request = json.loads(line)
     except ValueError as error:
-        return {"error": f"not JSON: {error}"}
-    if not isinstance(order, dict):
-        return {"error": "not an object"}
+        return {"error": f"the request is not JSON: {error}"}
+    if not isinstance(request, dict):
+        return {"error": "the request is not a JSON object"}
     try:
-        return {"result": await obey(order)}
+        return {"result": await handler(request)}
     except RackflowError as error:
         return {"error": str(error)}
 
 
-async def ask(path: Path, order: Order) -> Any:  # noqa: ANN401 - whatever the order yields
-    """The result of an order. Raises ConfigError where it is refused, or where nobody listens."""
+async def ask(path: Path, request: Message) -> Any:  # noqa: ANN401 - each command has a result of its own
+    """Send a request; returns its result. Raises ConfigError where it is refused, or where no simulation answers."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE)
-            writer.write(json.dumps(order).encode() + b"\n")
+            writer.write(json.dumps(request).encode() + b"\n")
             answer = json.loads(await reader.readline())
             writer.close()
     except (OSError, TimeoutError, ValueError) as error:

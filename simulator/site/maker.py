@@ -7,16 +7,32 @@ from typing import Any, Final
 import yaml
 
 Data = dict[str, Any]
+# Sizes typical of AI halls in 2025, chosen; not from one site.
 FEEDS: Final = ("a", "b")
 CDU_W: Final = 450_000
 UPS_W: Final = 1_500_000
+AIR_UNIT_W: Final = 200_000
 RACKS_PER_ROW: Final = 8
 RACKS_PER_ROOM: Final = 64
+# Rack-scale systems put 80 to 90 % of their heat into liquid.
 LIQUID_SHARE: Final = 0.85
+# UPS capacity over the racks' power: losses on the way, and the cooling units that hang on the same panels.
+UPS_MARGIN_PERCENT: Final = 108
+# Cooling capacity of the air units over the air-cooled heat, before the redundant unit is added.
+AIR_MARGIN: Final = 1.1
+# Above this, two PDUs on breakers of 160 A a feed do not carry the rack: at 80 % continuous load, 240 V and three phases one
+# carries 92 kW.
+FOUR_PDUS_FROM_W: Final = 180_000
+# Volumes of coolant: 0.4 L per kilowatt of a row; for primary loops 2.5 and 1 L per kilowatt of the hall.
+SECONDARY_M3_PER_W: Final = 0.4e-6
+WARM_W_PER_M3: Final = 4e5
+CHILLED_W_PER_M3: Final = 1e6
 INSTALLED: Final = date(2025, 9, 1)
+# Runtime of a UPS's battery by load: the curve of a VRLA string, in whole ten seconds.
 RUNTIMES_S: Final = {0.1: 5280, 0.25: 2040, 0.5: 920, 0.75: 570, 1.0: 410}
-"""Of a UPS's battery, by load."""
+# The limits of the simulator's own physics (`simulator.world.loop`), written down as a site's data sheet would.
 CHIPS: Final = {"chip_limit_celsius": 75, "chip_rise_kelvin": 17, "chip_heat_capacity_seconds_per_kelvin": 0.5}
+# Yearly averages for the grid of Morocco, as published by Electricity Maps for 2024: a grid with much carbon shows in the figures.
 MOROCCO: Final = {
     "zone": "MA",
     "carbon_grams_per_kwh": 619.71,
@@ -31,7 +47,10 @@ def ai_hall() -> Data:
 
 
 def campus(racks: int = 512) -> Data:
-    """As many racks as asked for, in halls of 64, three rows in four of 132 kW, the fourth of 250 kW."""
+    """A campus of `racks` racks in halls of 64. Three rows in four have racks of 132 kW, the fourth racks of 250 kW.
+
+    132 kW is about what rack-scale AI systems took in 2025; 250 kW stands for the generation after them.
+    """
     rooms: dict[str, list[int]] = {}
     for number in range(racks):
         watts = 250_000 if number // RACKS_PER_ROW % 4 == 3 else 132_000  # noqa: PLR2004 - every fourth row
@@ -70,7 +89,7 @@ def halls(site: str, rooms: Mapping[str, list[int]]) -> Data:
 def _add_hall(data: Data, hall: str, watts: list[int]) -> None:
     power, chilled, warm = f"{hall}-power", f"{hall}-chw", f"{hall}-fws"
     data["rooms"] += [{"id": hall}, {"id": power}]
-    modules = -(-sum(watts) * 108 // 100 // UPS_W) + 1
+    modules = -(-sum(watts) * UPS_MARGIN_PERCENT // 100 // UPS_W) + 1  # N+1 on each feed
     for feed in FEEDS:
         names = [f"{hall}-ups-{feed}{number}" for number in range(1, modules + 1)]
         data["ups"] += [
@@ -79,15 +98,15 @@ def _add_hall(data: Data, hall: str, watts: list[int]) -> None:
         ]
         data["panels"].append({"id": f"{hall}-main-{feed}", "from": names, "room": power})
     data["loops"] += [
-        {"id": warm, "kind": "primary", "coolant": "water", "volume_m3": round(sum(watts) / 4e5, 1)},
-        {"id": chilled, "kind": "primary", "coolant": "water", "volume_m3": round(sum(watts) / 1e6, 1)},
+        {"id": warm, "kind": "primary", "coolant": "water", "volume_m3": round(sum(watts) / WARM_W_PER_M3, 1)},
+        {"id": chilled, "kind": "primary", "coolant": "water", "volume_m3": round(sum(watts) / CHILLED_W_PER_M3, 1)},
     ]
     for at in range(0, len(watts), RACKS_PER_ROW):
         _add_row(data, hall, f"{hall}-{chr(ord('a') + at // RACKS_PER_ROW)}", watts[at : at + RACKS_PER_ROW])
-    air_w = sum(watts) * (1 - LIQUID_SHARE) * 1.1
-    for number in range(1, -(-int(air_w) // 200_000) + 2):
+    air_w = sum(watts) * (1 - LIQUID_SHARE) * AIR_MARGIN
+    for number in range(1, -(-int(air_w) // AIR_UNIT_W) + 2):  # N+1
         source = f"{hall}-main-{FEEDS[number % 2]}"
-        unit = {"id": f"{hall}-crah-{number}", "rated_cooling_w": 200_000, "primary": chilled}
+        unit = {"id": f"{hall}-crah-{number}", "rated_cooling_w": AIR_UNIT_W, "primary": chilled}
         data["air_units"].append(unit | {"from": [source], "room": hall})
 
 
@@ -97,7 +116,7 @@ def _add_row(data: Data, hall: str, row: str, watts: list[int]) -> None:
     for feed in FEEDS:
         data["panels"].append({"id": f"{row}-bus-{feed}", "from": [f"{hall}-main-{feed}"], "row": row})
     for rack, power in racks.items():
-        count = 4 if power > 180_000 else 2  # noqa: PLR2004 - what two breakers of 125 A do not carry
+        count = 4 if power > FOUR_PDUS_FROM_W else 2
         section = {
             "id": rack,
             "row": row,
@@ -124,7 +143,7 @@ def _cool_row(data: Data, hall: str, row: str, racks: Mapping[str, int]) -> None
             "id": loop,
             "kind": "secondary",
             "coolant": "pg25",
-            "volume_m3": round(watts * 0.4e-6, 3),
+            "volume_m3": round(watts * SECONDARY_M3_PER_W, 3),
             "racks": [*racks],
             "cdus_required": required,
             "max_supply_celsius": 45,
@@ -152,13 +171,13 @@ def _battery() -> Data:
 
 
 def _cooling(data: Data) -> list[str]:
-    """Everything that only cools: CDUs, air units, and the plants of the primary loops."""
+    """Everything that serves cooling: CDUs, air units, and the plants of the primary loops."""
     plants = [loop["id"] for loop in data["loops"] if loop["kind"] == "primary"]
     return [unit["id"] for unit in (*data["cdus"], *data["air_units"])] + plants
 
 
 def site_yaml(data: Data) -> str:
-    """The text of a site file, one line an entry."""
+    """The text of a site file, one line for each entry."""
     lines = ["# Written by simulator/site/maker.py."]
     for section, value in data.items():
         if isinstance(value, list) and value:

@@ -11,23 +11,23 @@ from simulator.world.faults import Fault
 
 
 class Scenario(StrictModel):
-    """A scenario file. Times count from the start of the simulation."""
+    """A scenario file. Times are simulated seconds from the start of the simulation."""
 
     faults: list[Fault]
 
 
 def load_scenario(path: Path) -> Scenario:
-    """The scenario of a file. Raises ConfigError naming file, line, key and remedy."""
+    """Read a scenario file. Raises ConfigError that names file, line, key and remedy."""
     text = read_text_file(path)
     data = load_yaml_text(text, str(path))
     if data is None:
-        raise ConfigError(f"{path}: the file is empty")
+        raise ConfigError(f"{path}: the file is empty; add a list of faults")
     return check_config(data, Scenario, str(path), text)
 
 
 @dataclass(frozen=True, slots=True)
-class Active:
-    """A fault that is there, with the number by which it is ended, and the time when it ends by itself."""
+class ActiveFault:
+    """A fault in progress: the number by which it is ended, and the time at which it ends by itself, if any."""
 
     number: int
     fault: Fault
@@ -36,28 +36,31 @@ class Active:
 
 @dataclass(slots=True)
 class Timeline:
-    """What is to come, and what is there."""
+    """Faults that are planned, and faults in progress."""
 
     waiting: list[Fault] = field(default_factory=list)
-    active: dict[int, Active] = field(default_factory=dict)
+    active: dict[int, ActiveFault] = field(default_factory=dict)
     _last: int = 0
 
     def plan(self, faults: Iterable[Fault]) -> None:
-        """Let these come at their times."""
+        """Add planned faults."""
+        # A stable sort: faults of the same moment begin in the order of the file.
         self.waiting = sorted([*self.waiting, *faults], key=lambda fault: fault.at_s)
 
-    def begin(self, fault: Fault, now_s: float) -> Active:
-        """Note a fault that begins now."""
+    def begin(self, fault: Fault, now_s: float) -> ActiveFault:
+        """Record a fault that begins now."""
+        # Numbers are never used again, so that a late `clear` cannot end another fault.
         self._last += 1
-        active = Active(self._last, fault, None if fault.for_s is None else now_s + fault.for_s)
+        active = ActiveFault(self._last, fault, None if fault.for_s is None else now_s + fault.for_s)
         self.active[active.number] = active
         return active
 
-    def due(self, now_s: float) -> tuple[list[Fault], list[Active]]:
-        """The faults that begin now, and those that end; they are no longer waiting, and no longer active."""
+    def due(self, now_s: float) -> tuple[list[Fault], list[ActiveFault]]:
+        """Take out the faults that begin by now, and those that end by now."""
         begin = [fault for fault in self.waiting if fault.at_s <= now_s]
         self.waiting = self.waiting[len(begin) :]
         end = [active for active in self.active.values() if active.until_s is not None and active.until_s <= now_s]
+        # Collected first: the dictionary must not change while it is walked.
         for active in end:
             del self.active[active.number]
         return begin, end

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
 from rackflow.site import Site
-from simulator.site.scenario import Active, Timeline
+from simulator.site.scenario import ActiveFault, Timeline
 from simulator.snmp import SnmpUser
 from simulator.wire.faults import WireFaults
 from simulator.wire.fleet import Fleet
@@ -20,16 +20,18 @@ from simulator.world import World
 from simulator.world.faults import WIRE_FAULTS, Fault, Faults
 from simulator.world.instruments import Instruments
 from simulator.world.truth import truth
-from simulator.world.what_if import truth_if
+from simulator.world.what_if import what_if_truth
 
 log = logging.getLogger(__name__)
+# How often the world is brought up to date. Shorter than any polling interval, so that a poll never sees values older than this.
 TICK_S: Final = 0.25
+# After the process was suspended (a laptop asleep, a debugger) the world goes on from where it was, instead of computing hours
+# at once during which no device would answer.
 LONGEST_TICK_S: Final = 10.0
-"""After the process was stopped for longer, the world goes on from where it was."""
 
 
 class Simulation:
-    """World, instruments, devices and faults together. `speed` is how many of the world's seconds pass in one of ours."""
+    """World, instruments, devices and faults together. `speed` is in simulated seconds per second."""
 
     def __init__(
         self,
@@ -46,21 +48,22 @@ class Simulation:
         self.timeline = Timeline()
         self._faults = Faults(self.world, self.instruments)
         self._wire = WireFaults(self.fleet)
-        self.behind = 0
-        """Ticks that came too late to keep the speed."""
+        self.late_ticks = 0
+        """Ticks that took longer than TICK_S to compute: the machine cannot keep the speed."""
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
-        """Serve every device. Raises OSError."""
+        """Serve every device, on ports from `first_port` on or on free ones. `stack` stops them. Raises OSError."""
         await self.fleet.start(stack, first_port)
 
     def plan(self, faults: list[Fault]) -> None:
-        """Let these come at their times. Raises ConfigError."""
+        """Plan faults for their times. Raises ConfigError where one cannot happen at this site."""
+        # All are checked before any is planned, so that a mistake shows at the start and not hours into the scenario.
         for fault in faults:
             self._check(fault)
         self.timeline.plan(faults)
 
     async def advance(self, dt_s: float) -> None:
-        """Let time pass for the world, and faults come and go in time."""
+        """Let `dt_s` simulated seconds pass, with faults beginning and ending at their times."""
         end = self.world.time_s + dt_s
         while self.world.time_s < end - 1e-9:
             begin, over = self.timeline.due(self.world.time_s)
@@ -69,11 +72,12 @@ class Simulation:
             for active in over:
                 await self._end(active)
             self.world.advance(min(1.0, end - self.world.time_s))
-            await asyncio.sleep(0)  # devices answer meanwhile
+            # A high speed makes one tick many steps; requests that arrived meanwhile are answered between them.
+            await asyncio.sleep(0)
         self.fleet.follow_power()
 
     async def run(self) -> None:
-        """Let time pass until cancelled."""
+        """Let time pass in real time, times `speed`, until cancelled."""
         before = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
@@ -81,21 +85,21 @@ class Simulation:
             passed = min(now - before, LONGEST_TICK_S)
             before = now
             await self.advance(passed * self.speed)
-            self.behind += time.monotonic() - now > TICK_S
+            self.late_ticks += time.monotonic() - now > TICK_S
 
-    async def begin(self, fault: Fault) -> Active:
-        """Let a fault happen now. Raises ConfigError."""
+    async def begin(self, fault: Fault) -> ActiveFault:
+        """Begin a fault now. Raises ConfigError where it cannot happen."""
         self._check(fault)
         if fault.fault in WIRE_FAULTS:
             await self._wire.begin(fault)
         else:
             self._faults.begin(fault)
         active = self.timeline.begin(fault, self.world.time_s)
-        log.info("fault=%s target=%s number=%d begins", fault.fault, fault.target, active.number)
+        log.info("fault=%s target=%s number=%d began", fault.fault, fault.target, active.number)
         return active
 
-    async def obey(self, order: dict[str, Any]) -> object:
-        """An order of the control socket: fault, clear, faults, truth, readings, status. Raises ConfigError."""
+    async def execute(self, order: dict[str, Any]) -> object:
+        """Execute a request of the control socket: fault, clear, faults, truth, readings or status. Raises ConfigError."""
         match order.get("order"):
             case "fault":
                 fault = check_config(order.get("fault"), Fault, "fault")
@@ -114,19 +118,19 @@ class Simulation:
                     for each in self.timeline.active.values()
                 ]
             case "truth":
-                return truth(self.world) | (truth_if(self.world) if order.get("what_if") else {})
+                return truth(self.world) | (what_if_truth(self.world) if order.get("what_if") else {})
             case "readings":
                 return dict(self.instruments.read(self._device(order)))
             case "status":
                 return self._status()
         raise ConfigError(
-            f"{order.get('order')!r} is no order; known are fault, clear, faults, truth, readings, status"
+            f"unknown order {order.get('order')!r}; known are fault, clear, faults, truth, readings, status"
         )
 
     def _device(self, order: dict[str, Any]) -> str:
         device = str(order.get("device"))
         if device not in self.world.site.devices:
-            raise ConfigError(f"readings: {device!r} is no device of the site; correct the name")
+            raise ConfigError(f"readings: the site has no device {device!r}; correct the name")
         return device
 
     def _status(self) -> dict[str, Any]:
@@ -134,7 +138,7 @@ class Simulation:
             name: {"family": each.family, "port": each.server.port, "answers": not each.server.mute}
             for name, each in self.fleet.devices.items()
         }
-        return {"time_s": self.world.time_s, "speed": self.speed, "behind": self.behind, "devices": devices}
+        return {"time_s": self.world.time_s, "speed": self.speed, "behind": self.late_ticks, "devices": devices}
 
     def _check(self, fault: Fault) -> None:
         if fault.fault in WIRE_FAULTS:
@@ -142,10 +146,10 @@ class Simulation:
         else:
             self._faults.check(fault)
 
-    async def _end(self, active: Active) -> None:
+    async def _end(self, active: ActiveFault) -> None:
         fault = active.fault
         if fault.fault in WIRE_FAULTS:
             await self._wire.end(fault)
         else:
             self._faults.end(fault)
-        log.info("fault=%s target=%s number=%d ends", fault.fault, fault.target, active.number)
+        log.info("fault=%s target=%s number=%d ended", fault.fault, fault.target, active.number)

@@ -16,13 +16,15 @@ GET, NEXT, RESPONSE, SET, BULK = 0xA0, 0xA1, 0xA2, 0xA3, 0xA5
 _REQUESTS: Final = (GET, NEXT, SET, BULK)
 _INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE = 2, 4, 5, 6, 0x30
 _ABSENT: Final = {Absent.NO_SUCH_OBJECT: 0x80, Absent.NO_SUCH_INSTANCE: 0x81, Absent.END_OF_MIB_VIEW: 0x82}
-_SHORT: Final = 0x80
+# X.690, 8.1.3: the top bit of the length octet marks the long form. In an OID the same bit says that more octets follow.
+_MORE: Final = 0x80
+# X.690, 8.19.4: the first two arcs share one number, 40 times the first plus the second.
 _SECOND_ARC: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; of GETBULK, `first` and `second` are non-repeaters and max-repetitions."""
+    """One request. `first` and `second` are error-status and error-index, or GETBULK's non-repeaters and max-repetitions."""
 
     version: int
     community: bytes
@@ -32,11 +34,11 @@ class Request:
     second: int
     keys: tuple[Key, ...]
     bindings: bytes
-    """The variable bindings as they came."""
+    """The variable bindings as they came: SNMP v1 wants them back unchanged in an error (RFC 1157, 4.1.2)."""
 
 
 def decode_request(data: bytes) -> Request:
-    """Raises ValueError for what is no request of SNMP v1 or v2c."""
+    """Decode a message. Raises ValueError for anything that is not a request of SNMP v1 or v2c."""
     try:
         (message,) = _each(data, _SEQUENCE)
         (version_tag, version), (community_tag, community), (kind, pdu) = _parts(message)
@@ -47,6 +49,7 @@ def decode_request(data: bytes) -> Request:
             if oid_tag != _OID:
                 raise ValueError("a variable has no OID")
             keys.append(_decode_oid(oid))
+    # Truncated messages end in an IndexError; wrong counts of values end in a ValueError by unpacking.
     except (IndexError, struct.error) as error:
         raise ValueError(str(error)) from error
     found = int.from_bytes(version, "big")
@@ -69,20 +72,21 @@ def _signed(octets: bytes) -> int:
 
 
 def encode_response(request: Request, bindings: bytes, error: int = 0, index: int = 0) -> bytes:
-    """The response to a request, with these variable bindings."""
+    """The response to a request with these variable bindings; `error` and `index` are error-status and error-index."""
     head = _integer(request.number) + _integer(error) + _integer(index)
     pdu = _wrapped(RESPONSE, head + _wrapped(_SEQUENCE, bindings))
     return _wrapped(_SEQUENCE, _integer(request.version) + _wrapped(_OCTETS, request.community) + pdu)
 
 
 def encode_bindings(bindings: Iterable[Binding]) -> bytes:
-    """Variable bindings, without the sequence around them."""
+    """The variable bindings in BER, without the sequence around them."""
     return b"".join(_wrapped(_SEQUENCE, _wrapped(_OID, _encode_oid(key)) + _value(answer)) for key, answer in bindings)
 
 
 def _value(answer: Record | Absent) -> bytes:
     if isinstance(answer, Absent):
         return _wrapped(_ABSENT[answer], b"")
+    # A recording's tag is the BER tag in decimal, so that most types need no table.
     tag, value = int(answer.tag), answer.value
     if answer.tag == NULL:
         return _wrapped(_NULL, b"")
@@ -102,18 +106,19 @@ def _integer(value: int, tag: int = _INTEGER) -> bytes:
 
 def _wrapped(tag: int, content: bytes) -> bytes:
     size = len(content)
-    if size < _SHORT:
+    if size < _MORE:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, _SHORT | len(length))) + length + content
+    return bytes((tag, _MORE | len(length))) + length + content
 
 
 def _encode_oid(key: Key) -> bytes:
+    # X.690, 8.19.2: base 128, most significant group first.
     octets = bytearray()
     for arc in (key[0] * _SECOND_ARC + key[1], *key[2:]):
         part = [arc & 0x7F]
         while arc := arc >> 7:
-            part.append(arc & 0x7F | _SHORT)
+            part.append(arc & 0x7F | _MORE)
         octets += bytes(reversed(part))
     return bytes(octets)
 
@@ -122,20 +127,21 @@ def _decode_oid(content: bytes) -> Key:
     arcs, arc = [], 0
     for octet in content:
         arc = arc << 7 | octet & 0x7F
-        if not octet & _SHORT:
+        if not octet & _MORE:
             arcs.append(arc)
             arc = 0
+    # The first arc is at most 2, and only below 2 is the second limited to 39.
     first = min(arcs[0] // _SECOND_ARC, 2)
     return (first, arcs[0] - _SECOND_ARC * first, *arcs[1:])
 
 
 def _parts(data: bytes) -> list[tuple[int, bytes]]:
-    """Tag and content of each value in a row. Raises ValueError where the lengths do not add up."""
+    """Tag and content of each of a sequence of values. Raises ValueError where the lengths do not add up."""
     found, at = [], 0
     while at < len(data):
         tag, size = data[at], data[at + 1]
         at += 2
-        if size & _SHORT:
+        if size & _MORE:
             octets = size & 0x7F
             size = int.from_bytes(data[at : at + octets], "big")
             at += octets

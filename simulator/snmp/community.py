@@ -1,4 +1,4 @@
-"""Answers SNMP v1 and v2c for a device that has no SNMPv3 users; thousands of them fit into one process."""
+"""Answers SNMP v1 and v2c for a device without SNMPv3 users. Thousands of such devices fit into one process."""
 
 import logging
 from collections.abc import Sequence
@@ -6,19 +6,20 @@ from typing import Any, Final
 
 from rackflow.recording import COUNTER64
 from simulator.snmp.ber import BULK, GET, NEXT, Request, decode_request, encode_bindings, encode_response
-from simulator.snmp.link import Link, Spoken
+from simulator.snmp.link import Link, LinkedDevice
 from simulator.snmp.objects import Absent, Binding, TooBigError
 
 log = logging.getLogger(__name__)
+# Room kept for everything but the variable bindings and the community: version, PDU header and the lengths around them take
+# 32 octets at most with the four-octet request ids in use; twice that is on the safe side.
 HEADER_BYTES: Final = 64
-"""Room kept for all but the variable bindings and the community."""
 _TOO_BIG, _NO_SUCH_NAME, _NOT_WRITABLE = 1, 2, 17
 
 
 class CommunityLink(Link):
-    """Socket and answers of one device."""
+    """The socket of one device, and its answers."""
 
-    def __init__(self, device: Spoken, communities: Sequence[str], max_message_bytes: int) -> None:
+    def __init__(self, device: LinkedDevice, communities: Sequence[str], max_message_bytes: int) -> None:
         super().__init__(device)
         self._communities = {community.encode() for community in communities}
         self._room = max_message_bytes - HEADER_BYTES - max(map(len, communities), default=0)
@@ -38,6 +39,7 @@ class CommunityLink(Link):
             return
         if request.community not in self._communities:
             self._bad_communities += 1
+        # SNMP v1 knows no GETBULK; such a request is malformed and gets no answer.
         elif self.transport and (request.version or request.kind != BULK):
             self.device.requests += 1
             self.transport.sendto(self._answer(request), addr)
@@ -52,6 +54,7 @@ class CommunityLink(Link):
             elif request.kind == BULK:
                 found = objects.get_bulk(request.keys, request.first, request.second, self._room)
             else:
+                # Nothing can be written. SNMP v1 has no error of its own for that (RFC 3584, 4.4 maps it to noSuchName).
                 error = _NOT_WRITABLE if request.version else _NO_SUCH_NAME
                 return encode_response(request, request.bindings, error, 1)
         except TooBigError:

@@ -1,4 +1,8 @@
-"""Answers SNMP v1, v2c and v3 with pysnmp's engine, for devices that have users."""
+"""Answers SNMP v1, v2c and v3 with pysnmp's engine, for devices that have SNMPv3 users.
+
+pysnmp's own command responder and dispatcher are not used: the objects come from `SnmpObjects`, and the socket is this package's,
+so that a port in use is an OSError and no background task is left behind.
+"""
 
 import logging
 import struct
@@ -30,14 +34,15 @@ from rackflow.recording import (
     OPAQUE_FLOAT,
     TIMETICKS,
 )
-from simulator.snmp.link import Link, Spoken
+from simulator.snmp.link import Link, LinkedDevice
 from simulator.snmp.objects import Absent, Binding, TooBigError
 from simulator.snmp.users import SnmpUser
 
 log = logging.getLogger(__name__)
 
+# Room kept for everything but the variable bindings: the header of SNMPv3 with an engine id of 13 octets (twice), a user name of
+# 32, authentication of 48 (SHA-512), privacy parameters of 8, padding of 16, and lengths and integers around them: 218 octets.
 HEADER_BYTES: Final = 224
-"""Room kept for all but the variable bindings: the longest header of SNMPv3."""
 
 _AUTH: Final[dict[str, Any]] = {
     "": config.USM_AUTH_NONE,
@@ -75,16 +80,17 @@ _ABSENT: Final = {
 _GET, _NEXT = rfc1905.GetRequestPDU.tagSet, rfc1905.GetNextRequestPDU.tagSet
 _BULK, _SET = rfc1905.GetBulkRequestPDU.tagSet, rfc1905.SetRequestPDU.tagSet
 _TOO_BIG, _NOT_WRITABLE = 1, 17
+# What pysnmp 7.1.30 raises when it reads octets that are not SNMP; its decoder lets these built-in errors through. They are caught
+# only around decoding, never around the answer, where they would hide faults of our own.
 _GARBAGE = (PySnmpError, PyAsn1Error, AttributeError, LookupError, TypeError, ValueError)
-"""What pysnmp 7.1.30 raises when it reads octets that are not SNMP."""
 
 
 class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # pysnmp has no types
-    """Socket and engine of one device. It takes the place of pysnmp's dispatcher: no task, and a port in use is an OSError."""
+    """The socket and engine of one device, in place of pysnmp's transport dispatcher."""
 
     def __init__(
         self,
-        device: Spoken,
+        device: LinkedDevice,
         engine_id: bytes,
         max_message_bytes: int,
         communities: Sequence[str],
@@ -95,7 +101,8 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
         self.set_timer_resolution(1.0)
         self._request: tuple[Any, ...] | None = None
         self._max_message_bytes = max_message_bytes
-        self._engine: Any = SnmpEngine()  # our own limit is kept in `_answer`
+        # Without an argument: the engine's own message size limit stays at its maximum, ours is applied in `_answer`.
+        self._engine: Any = SnmpEngine()
         self._open_engine(engine_id, communities, users)
 
     @property
@@ -105,7 +112,8 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
     def _open_engine(self, engine_id: bytes, communities: Sequence[str], users: Sequence[SnmpUser]) -> None:
         engine = self._engine
         engine.transport_dispatcher = self
-        # Given to the constructor of pysnmp 7.1.30, the identifier would leave a file with the boots under /tmp.
+        # pysnmp 7.1.30 keeps the boots of an engine whose identifier is given to its constructor in a directory under /tmp. Set
+        # afterwards, nothing is written, and `set_boots` counts instead.
         identifier = self._internal("__SNMP-FRAMEWORK-MIB", "snmpEngineID")
         identifier.syntax = engine.snmpEngineID = identifier.syntax.clone(engine_id)
         for number, community in enumerate(communities):
@@ -114,16 +122,17 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
             config.add_v3_user(
                 engine, user.name, _AUTH[user.auth], user.auth_key or None, _PRIV[user.priv], user.priv_key or None
             )
-        engine.message_dispatcher.register_context_engine_id(b"", (_GET, _NEXT, _BULK, _SET), self._keep)
+        engine.message_dispatcher.register_context_engine_id(b"", (_GET, _NEXT, _BULK, _SET), self._receive_pdu)
 
     def set_boots(self, boots: int) -> None:
-        """Engine time starts again from zero."""
+        """Set the engine boots; engine time starts again from zero, because pysnmp counts it from this moment."""
         for name, value in (("snmpEngineBoots", boots), ("snmpEngineTime", int(time.time()))):
             found = self._internal("__SNMP-FRAMEWORK-MIB", name)
             found.syntax = found.syntax.clone(value)
 
     def receive(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """See `Link.receive`."""
+        # The engine's caches expire by timer ticks, which pysnmp's own dispatcher would send from a task.
         self.handle_timer_tick(time.time())
         address = udp.UdpTransportAddress(addr)
         try:
@@ -135,7 +144,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
             self._process(*request)
 
     def send_message(self, outgoingMessage: bytes, transportDomain: Any, transportAddress: Any) -> None:  # noqa: ANN401, ARG002, N803 - pysnmp's signature
-        """Called by the engine."""
+        """Send a message. Called by the engine, synchronously: no queue, so that answers leave in the order of requests."""
         if self.transport:
             self.transport.sendto(outgoingMessage, transportAddress)
 
@@ -144,12 +153,12 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
         (found,) = self._engine.get_mib_builder().import_symbols(module, name)
         return found
 
-    def _keep(self, *request: Any) -> None:  # noqa: ANN401 - pysnmp has no types
-        """Called by the engine with a request that it has authenticated. It is answered where no error is taken for garbage."""
+    def _receive_pdu(self, *request: Any) -> None:  # noqa: ANN401 - pysnmp has no types
+        """Called by the engine with a request that it has authenticated. `receive` answers it once decoding is over (`_GARBAGE`)."""
         self._request = request
 
     def _process(self, engine: Any, *request: Any) -> None:  # noqa: ANN401 - pysnmp has no types
-        """Answer a request; what it consists of is in RFC 3412, 4.2.2.1."""
+        """Answer a request, given with the parameters of processPdu (RFC 3412, 4.2.2.1)."""
         *sender, pdu, room, state = request
         version = int(sender[0])
         self.device.requests += 1
@@ -162,7 +171,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
             log.warning("port=%d cannot answer: %s", self.device.port, error)
 
     def _answer(self, request: Any, version: int, size: int) -> Any:  # noqa: ANN401 - pysnmp has no types
-        """The response to a request, both of SMIv2."""
+        """The response PDU to a request PDU, both in the form of SNMPv2."""
         objects, room = self.device.objects, min(size, self._max_message_bytes) - HEADER_BYTES
         keys = [tuple(name) for name, _ in v2c.apiPDU.get_varbinds(request)]
         response = v2c.apiPDU.get_response(request)

@@ -1,4 +1,4 @@
-"""The interface between a simulated device and the socket that speaks for it."""
+"""The interface between a simulated device and its socket."""
 
 import asyncio
 from typing import Any, Protocol
@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from simulator.snmp.objects import SnmpObjects
 
 
-class Spoken(Protocol):
-    """A device as its link sees it."""
+class LinkedDevice(Protocol):
+    """The part of a device that its link uses."""
 
     port: int
     mute: bool
@@ -17,28 +17,29 @@ class Spoken(Protocol):
 
 
 class Link(asyncio.DatagramProtocol):
-    """A device's socket. What arrives waits for the device's delay, and is dropped while it is mute."""
+    """A device's socket. Messages wait for the device's delay and are dropped while it is mute."""
 
-    def __init__(self, device: Spoken) -> None:
+    def __init__(self, device: LinkedDevice) -> None:
         self.device = device
         self.transport: asyncio.DatagramTransport | None = None
         self._closed = asyncio.Event()
 
     @property
     def bad_communities(self) -> int:
-        """Requests with a community that is not ours."""
+        """Requests with an unknown community."""
         raise NotImplementedError
 
     def set_boots(self, boots: int) -> None:
-        """The device has booted once more."""
+        """Called when the device boots. Only SNMPv3 has boots, so this does nothing unless overridden."""
 
     def receive(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Answer a message."""
         raise NotImplementedError
 
     async def close(self) -> None:
-        """Free the port."""
+        """Close the socket and wait until the port is free."""
         if self.transport:
+            # asyncio closes the socket only in the loop's next turn; a restart on the same port must wait for it.
             self.transport.close()
             await self._closed.wait()
 
@@ -54,5 +55,6 @@ class Link(asyncio.DatagramProtocol):
             self._receive(data, addr)
 
     def _receive(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        # Checked after the delay, not before: a device that loses power drops what is waiting as well.
         if not self.device.mute and not self._closed.is_set():
             self.receive(data, addr)

@@ -8,11 +8,11 @@ from rackflow.recording import COUNTER64, Record, RecordValue
 
 Key = tuple[int, ...]
 LiveValue = RecordValue | Callable[[], RecordValue]
-"""A value, or what computes it each time that it is asked for."""
+"""A value, or a function that computes it for each request."""
 
 
 class Absent(enum.Enum):
-    """Why there is no value (RFC 3416)."""
+    """Why there is no value: the exceptions of RFC 3416, 3."""
 
     NO_SUCH_OBJECT = enum.auto()
     NO_SUCH_INSTANCE = enum.auto()
@@ -27,19 +27,21 @@ class TooBigError(Exception):
 
 
 class SnmpObjects:
-    """Objects of one device: a recording, under values that may change while it is served.
+    """The objects of one device: records, some of them replaced by live values.
 
-    While `circular` is true the end of each column is followed by its beginning: a walk that trusts the device never ends.
+    While `circular` is true, the last object of each column is followed by its first one, as some broken devices do: a walk that
+    does not check that OIDs increase never ends.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
+        # A sorted list beside the dictionary makes GETNEXT a bisection. Keys rarely change, so insertion may be linear.
         self.circular = False
         self._records = {record.key: record for record in records}
         self._live: dict[Key, Callable[[], RecordValue]] = {}
         self._keys = sorted(self._records)
 
     def set(self, oid: str, value: LiveValue, tag: str | None = None) -> None:
-        """Serve this value from now on. Raises KeyError for an OID that the device has not, unless `tag` gives its type."""
+        """Serve this value from now on. Raises KeyError for an OID that the device does not have, unless `tag` gives its type."""
         key = parse_oid(oid)
         known = self._records.get(key)
         if known is None:
@@ -54,14 +56,14 @@ class SnmpObjects:
         self._records[key] = Record(oid, kind, value)
 
     def remove(self, oid: str) -> None:
-        """Take an object away, as a device does with the row of a sensor that was unplugged. Raises KeyError."""
+        """Remove an object, as a device removes the row of an unplugged sensor. Raises KeyError where there is none."""
         key = parse_oid(oid)
         del self._records[key]
         self._live.pop(key, None)
         self._keys.remove(key)
 
     def value(self, oid: str) -> RecordValue:
-        """What a GET would find now. Raises KeyError."""
+        """The value that a GET would return now. Raises KeyError where there is none."""
         return self._current(parse_oid(oid)).value
 
     def __contains__(self, oid: str) -> bool:
@@ -72,7 +74,10 @@ class SnmpObjects:
         return _fitting([(key, self._find(key)) for key in keys], room)
 
     def get_next(self, keys: Sequence[Key], room: int, *, counter64: bool = True) -> list[Binding]:
-        """Answer to GETNEXT in at most `room` octets; SNMPv1 cannot carry `counter64`. Raises TooBigError."""
+        """Answer to GETNEXT in at most `room` octets. Raises TooBigError.
+
+        Without `counter64` such objects are skipped: SNMPv1 cannot carry them (RFC 3584, 4.2).
+        """
         return _fitting([self._after(key, counter64=counter64) for key in keys], room)
 
     def get_bulk(self, keys: Sequence[Key], non_repeaters: int, max_repetitions: int, room: int) -> list[Binding]:
@@ -81,6 +86,7 @@ class SnmpObjects:
         found = _fitting([self._after(key) for key in keys[:once]], room)
         room -= sum(map(binding_size, found))
         row = list(keys[once:])
+        # The requester's max-repetitions may be huge; the loop ends with the room, or when every column has ended.
         for _ in range(max_repetitions):
             bindings = [self._after(key) for key in row]
             for binding in bindings:
@@ -101,6 +107,7 @@ class SnmpObjects:
     def _find(self, key: Key) -> Record | Absent:
         if key in self._records:
             return self._current(key)
+        # A sibling in the same column means that the object exists but not this instance.
         parent = key[:-1]
         at = bisect_left(self._keys, parent)
         siblings = at < len(self._keys) and self._keys[at][: len(parent)] == parent
@@ -127,7 +134,11 @@ def parse_oid(oid: str) -> Key:
 
 
 def binding_size(binding: Binding) -> int:
-    """Octets of one variable binding in BER; at times a few more than needed, never fewer."""
+    """Octets of one variable binding in BER.
+
+    An upper bound that needs no encoding: lengths above 127 count as three octets even where two are enough. A few octets less
+    in an answer do no harm, one too many would break the device's limit.
+    """
     key, answer = binding
     value = None if isinstance(answer, Absent) else answer.value
     return _wrapped(_wrapped(_oid_size(key)) + _wrapped(_value_size(value)))
@@ -146,7 +157,7 @@ def _value_size(value: RecordValue) -> int:
         return len(value)
     if isinstance(value, str):
         return _oid_size(parse_oid(value))
-    return 0 if value is None else 7  # an Opaque float
+    return 0 if value is None else 7  # an Opaque float: tag, length and four octets within three of its own
 
 
 def _oid_size(key: Key) -> int:
@@ -154,5 +165,5 @@ def _oid_size(key: Key) -> int:
 
 
 def _wrapped(size: int) -> int:
-    """With tag and length before it."""
+    """The size with tag and length octets in front."""
     return size + (2 if size < 128 else 4)  # noqa: PLR2004 - the longest content whose length takes one octet

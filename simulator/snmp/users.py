@@ -7,13 +7,13 @@ from rackflow.errors import ConfigError
 
 AUTH: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 PRIV: Final = ("des", "aes128", "aes192", "aes256")
+# RFC 3414, 11.2 requires passwords of at least 8 octets, and net-snmp's tools refuse shorter ones.
 SHORTEST_KEY: Final = 8
-"""RFC 3414, 11.2; net-snmp's tools refuse less."""
 
 
 @dataclass(frozen=True, slots=True)
 class SnmpUser:
-    """Without `auth` there is no password, without `priv` no encryption. Raises ConfigError."""
+    """A user. Without `auth` it has no password, without `priv` its messages are not encrypted. Raises ConfigError."""
 
     name: str
     auth: str = ""
@@ -29,15 +29,16 @@ class SnmpUser:
             ("encryption", self.priv, PRIV, self.priv_key),
         ):
             if protocol and protocol not in known:
-                raise ConfigError(f"user {self.name}: {what} {protocol!r} is not known; known are {', '.join(known)}")
+                raise ConfigError(f"user {self.name}: unknown {what} {protocol!r}; known are {', '.join(known)}")
             if protocol and len(key) < SHORTEST_KEY:
-                raise ConfigError(f"user {self.name}: the key for {what} needs {SHORTEST_KEY} characters or more")
+                raise ConfigError(f"user {self.name}: the key for {what} needs at least {SHORTEST_KEY} characters")
         if self.priv and not self.auth:
-            raise ConfigError(f"user {self.name}: there is no encryption without authentication")
+            raise ConfigError(f"user {self.name}: encryption needs authentication; add a protocol and a key for it")
 
 
 def parse_user(text: str) -> SnmpUser:
-    """A user as given on the command line: `name`, `name:auth:key` or `name:auth:key:priv:key`. Raises ConfigError."""
+    """Parse a user of the command line: `name`, `name:auth:key` or `name:auth:key:priv:key`. Raises ConfigError."""
+    # Colons cannot occur in a name or key of this syntax; for simulated devices that is no loss.
     fields = text.split(":")
     if len(fields) not in {1, 3, 5}:
         raise ConfigError(f"user {fields[0]!r}: write it as name, name:auth:key or name:auth:key:priv:key")

@@ -1,4 +1,4 @@
-"""What devices send for what their instruments show: one module for each family's layout.
+"""Device layouts: how each family of devices sends its instruments' readings over SNMP or Modbus.
 
 Rounding and missing objects belong here, so that the world stays exact and the agent sees what it would see of real devices.
 """

@@ -1,4 +1,4 @@
-"""Transfer switches as PowerNet-MIB's automaticXferSwitch."""
+"""Transfer switches in the layout of PowerNet-MIB's automaticXferSwitch subtree."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
@@ -12,15 +12,15 @@ _SOURCES: Final = {"a": 1, "b": 2}
 
 
 def apc_ats(name: str, phases: int, preferred: Literal["a", "b"]) -> Layout:
-    """A rack transfer switch of the AP4400 series; whole volts and hertz, tenths of amperes."""
+    """A rack transfer switch of APC's AP4400 series: whole volts and hertz, tenths of amperes."""
     about: dict[str, int | str] = {
         f"{_ATS}.1.2.0": "4.1.9",
         f"{_ATS}.1.5.0": "AP4423-SIM",
         f"{_ATS}.1.6.0": "SIM000000006",
         f"{_ATS}.4.2.0": _SOURCES[preferred],
-        f"{_ATS}.5.1.1.0": 2,  # the card hears its switch
-        f"{_ATS}.5.1.10.0": 2,  # ok
-        f"{_ATS}.5.1.14.0": 1,  # in phase
+        f"{_ATS}.5.1.1.0": 2,  # commsEstablished: the card reaches its switch
+        f"{_ATS}.5.1.10.0": 2,  # switch ok
+        f"{_ATS}.5.1.14.0": 1,  # sources in phase
     }
     descr = "APC Web/SNMP Management Card (simulated)"
     return Layout(tuple(_cells(phases)), (*system(descr, "1.3.6.1.4.1.318.1.3.32", name), *fixed(about)))
@@ -28,6 +28,7 @@ def apc_ats(name: str, phases: int, preferred: Literal["a", "b"]) -> Layout:
 
 def _cells(phases: int) -> Iterator[Cell]:
     yield Cell(f"{_ATS}.5.1.2.0", key("ats_selected_source"), codes=_SOURCES)
+    # Two-valued objects of this MIB count from 1: false or "fail" is 1, true or "ok" is 2. Overload is the other way round.
     yield Cell(f"{_ATS}.5.1.3.0", key("ats_redundant"), offset=1)
     yield Cell(f"{_ATS}.5.1.4.0", key("ats_overload"), -1, offset=2)
     yield Cell(f"{_ATS}.5.4.2.1.4.1", key("ats_output_frequency_hertz"))

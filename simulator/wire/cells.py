@@ -1,4 +1,4 @@
-"""Cells of an SNMP device: how a shown value becomes the number that the device sends, rounded as the device rounds."""
+"""Cells of an SNMP device: how a reading becomes the number that the device sends, rounded as the device rounds."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,30 +6,32 @@ from dataclasses import dataclass
 from typing import Final
 
 from rackflow.recording import COUNTER32, GAUGE32, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, TIMETICKS, Record
-from simulator.world.instruments import Shown
+from simulator.world.instruments import Readings
 
 SYSTEM: Final = "1.3.6.1.2.1.1"
+# What APC and other devices send where they have no reading; their MIBs say "-1 if not supported".
 NOT_AVAILABLE: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One object that follows an instrument: a count of `step` base units, from `offset` on, or the code of a state.
-
-    `reads_as` is the series key under which an agent publishes it, where this is not the instrument's own.
-    """
+    """One object that follows a reading: the value in units of `step`, plus `offset`, or the code of a state."""
 
     oid: str
     key: str
+    """Series key of the reading."""
     step: float = 1.0
+    """The object's unit, in base units."""
     tag: str = INTEGER
     codes: Mapping[str, int] | None = None
+    """The number of each state, for readings that are states."""
     reads_as: str = ""
+    """Series key under which an agent publishes the object, where it differs from `key`."""
     offset: int = 0
 
-    def count(self, shown: Shown) -> int:
-        """What is on the wire now; -1 where there is no reading."""
-        value = shown.get(self.key)
+    def wire_value(self, readings: Readings) -> int:
+        """The number that the device sends now; -1 where there is no reading."""
+        value = readings.get(self.key)
         if value is None:
             return NOT_AVAILABLE
         if isinstance(value, str):
@@ -37,28 +39,32 @@ class Cell:
         if not math.isfinite(value):
             return NOT_AVAILABLE
         counts = round(value / self.step) + self.offset
+        # Out-of-range values must not break the encoding: integers and gauges stay at the end of their range (RFC 2578, 7.1.7),
+        # counters wrap.
         if self.tag == INTEGER:
             return max(-(2**31), min(2**31 - 1, counts))
         return counts % 2**32 if self.tag == COUNTER32 else max(0, min(2**32 - 1, counts))
 
-    def reading(self, shown: Shown) -> float | str | None:
-        """What a faultless agent makes of it, in base units."""
-        value = shown.get(self.key)
-        return value if value is None or isinstance(value, str) else (self.count(shown) - self.offset) * self.step
+    def reading(self, readings: Readings) -> float | str | None:
+        """The value that an agent should make of the object, in base units."""
+        value = readings.get(self.key)
+        return (
+            value if value is None or isinstance(value, str) else (self.wire_value(readings) - self.offset) * self.step
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All that an SNMP device has: cells that move, and records that do not."""
+    """All objects of an SNMP device: cells that follow readings, and records that never change."""
 
     cells: tuple[Cell, ...]
     fixed: tuple[Record, ...]
-    aside: tuple[Cell, ...] = ()
-    """Cells that the family's own profile does not read."""
+    unread_cells: tuple[Cell, ...] = ()
+    """Cells that the family's own profile does not read; they are left out of the expected readings."""
 
 
 def system(descr: str, object_id: str, name: str) -> list[Record]:
-    """The system group; sysUpTime counts on from 0."""
+    """The system group; the device counts sysUpTime on from 0."""
     return [
         Record(f"{SYSTEM}.1.0", OCTET_STRING, descr.encode()),
         Record(f"{SYSTEM}.2.0", OBJECT_IDENTIFIER, object_id),
@@ -68,7 +74,7 @@ def system(descr: str, object_id: str, name: str) -> list[Record]:
 
 
 def fixed(values: Mapping[str, int | str]) -> Iterable[Record]:
-    """Records of what does not move; numbers are INTEGERs, text is an OCTET STRING."""
+    """Records of constant objects: numbers become INTEGER, text becomes OCTET STRING."""
     for oid, value in values.items():
         if isinstance(value, str):
             yield Record(oid, OCTET_STRING, value.encode())

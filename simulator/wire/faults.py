@@ -6,29 +6,35 @@ from typing import Final
 from rackflow.errors import ConfigError
 from simulator.modbus import ModbusServer
 from simulator.snmp import SnmpDevice
-from simulator.wire.fleet import Fleet, Served
+from simulator.wire.fleet import Fleet, SimulatedDevice
 from simulator.world.faults import Fault
 
 log = logging.getLogger(__name__)
+# Default delay of a slow device. Between the agent's default timeouts of 1 s (Modbus) and 2 s (SNMP): an SNMP device is late but
+# answers, a Modbus device answers too late.
 SLOW_S: Final = 1.5
 
 
 class WireFaults:
-    """Lets devices of a fleet reboot, be silent or slow, lie about their tables, and move to another address."""
+    """Makes devices of a fleet reboot, stay silent, answer late, serve endless tables, or move to another port."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
 
     def check(self, fault: Fault) -> None:
-        """Raises ConfigError where there is no such device, or where it cannot fail like that."""
+        """Raises ConfigError where there is no such device, or where the fault does not exist for its protocol."""
         device = self.fleet.devices.get(fault.target)
         if device is None:
-            raise ConfigError(f"{fault.fault}: {fault.target!r} is no device on the network; correct the name")
+            raise ConfigError(
+                f"{fault.fault}: the site has no device {fault.target!r} on the network; correct the name"
+            )
         if fault.fault == "lying_table" and isinstance(device.server, ModbusServer):
-            raise ConfigError(f"lying_table: {fault.target!r} speaks Modbus, which has no tables; take an SNMP device")
+            raise ConfigError(
+                f"lying_table: device {fault.target!r} speaks Modbus, which has no tables; name an SNMP device"
+            )
 
     async def begin(self, fault: Fault) -> None:
-        """Let it happen. Raises ConfigError, and OSError where a new address cannot be used."""
+        """Begin a fault. Raises ConfigError, and OSError where a new port cannot be used."""
         self.check(fault)
         device = self.fleet.devices[fault.target]
         if fault.fault == "timeout":
@@ -44,7 +50,7 @@ class WireFaults:
         self.fleet.follow_power()
 
     async def end(self, fault: Fault) -> None:
-        """Mend it; a device that has moved stays where it is."""
+        """End a fault. A device that has moved stays at its new port, as it would with a new lease."""
         device = self.fleet.devices[fault.target]
         if fault.fault in {"timeout", "reboot"}:
             device.silenced = False
@@ -54,17 +60,19 @@ class WireFaults:
             device.server.objects.circular = False
         self.fleet.follow_power()
 
-    async def _reboot(self, device: Served, fault: Fault) -> None:
-        """With `for_s` it is silent for as long; engine boots, engine time and sysUpTime start anew."""
+    async def _reboot(self, device: SimulatedDevice, fault: Fault) -> None:
+        """Restart a device: engine boots, engine time and sysUpTime start anew; with `for_s` it stays silent for that time."""
         if isinstance(device.server, SnmpDevice):
             device.server.reboot()
         else:
+            # Closing every connection is all that a Modbus client sees of a reboot.
             await device.server.stop()
             await device.server.start()
         device.silenced = fault.for_s is not None
 
-    async def _move(self, device: Served) -> None:
-        """As after a new lease: the old address is dead, a new one answers."""
+    async def _move(self, device: SimulatedDevice) -> None:
+        """Move a device to a free port, as after a new DHCP lease: the old address no longer answers."""
+        # The old port is freed first and not taken again: a poller that stays there must see a dead address.
         before = device.server.port
         await device.server.stop()
         device.server.port = 0

@@ -13,7 +13,7 @@ from simulator.models import CDU_UNIT, METER_UNIT, cdu_registers, meter_register
 from simulator.snmp import SnmpDevice, SnmpUser
 from simulator.wire.ats import apc_ats
 from simulator.wire.cells import Cell, Layout
-from simulator.wire.modbus import ShownCdu, ShownMeter
+from simulator.wire.modbus import CduFromReadings, MeterFromReadings
 from simulator.wire.monitor import ste2, wld
 from simulator.wire.pdu import apc_rpdu2, raritan_pdu2
 from simulator.wire.ups import apc_ups, ups_mib
@@ -31,30 +31,31 @@ Family = Literal[
     "aalc-rpu",
     "schneider-iem3000",
 ]
+# Rating up to which a UPS is simulated as an APC Smart-UPS (that series ends at 20 kW); larger ones are three-phase UPSs that
+# speak the standard UPS-MIB.
 SMART_UPS_W: Final = 20_000.0
-"""Up to here a UPS is a Smart-UPS, above a three-phase UPS that speaks UPS-MIB."""
 COMMUNITY: Final = "public"
 
 
 @dataclass(slots=True)
-class Served:
-    """One device on the network; `layout` of those that speak SNMP."""
+class SimulatedDevice:
+    """One device on the network. Only SNMP devices have a `layout`."""
 
     id: str
     family: Family
     server: SnmpDevice | ModbusServer
     layout: Layout | None = None
     silenced: bool = False
-    """By a fault; a device without power is silent as well."""
+    """Silent because of a fault. A device without power is silent as well, and must stay so when the fault ends."""
 
     @property
     def unit(self) -> int:
-        """Modbus unit."""
+        """Modbus unit number."""
         return METER_UNIT if self.family == "schneider-iem3000" else CDU_UNIT
 
 
 class Fleet:
-    """All devices of a site that can be polled. A device whose supply is dead does not answer."""
+    """All devices of a site that can be polled. A device without power does not answer."""
 
     def __init__(
         self,
@@ -64,15 +65,13 @@ class Fleet:
         users: Sequence[SnmpUser] = (),
         only: Collection[str] = (),
     ) -> None:
-        """With `only`, these devices alone are served."""
+        """Build every device of the site, or those named by `only`."""
         self.world = world
         self.instruments = instruments
         self.host = host
         self.users = users
-        self.devices: dict[str, Served] = {
-            device: self._served(device, family)
-            for device, family in families(world.site)
-            if not only or device in only
+        self.devices: dict[str, SimulatedDevice] = {
+            device: self._build(device, family) for device, family in families(world.site) if not only or device in only
         }
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
@@ -83,14 +82,15 @@ class Fleet:
             stack.push_async_callback(device.server.stop)
 
     def follow_power(self) -> None:
-        """Silence what has no power, let answer what has it again; call it when time has passed."""
+        """Silence devices without power, and let those answer that have it again. To be called whenever time has passed."""
         for device in self.devices.values():
             device.server.mute = device.silenced or not self.powered(device.id)
 
     def powered(self, device: str) -> bool:
-        """Whether the device's own electronics live."""
+        """Whether the device's own electronics have power."""
         network = self.world.network
         if device in network.ups:
+            # The card lives from the battery as well: an outage is reported until the battery is empty.
             ups = network.ups[device]
             return max(ups.input_volts) > 0 or not ups.battery.empty
         if device in network.switches:
@@ -99,34 +99,38 @@ class Fleet:
             return any(network.pdus[device].live)
         return network.consumers[device].live if device in network.consumers else True
 
-    def _served(self, device: str, family: Family) -> Served:
+    def _build(self, device: str, family: Family) -> SimulatedDevice:
         if family in {"aalc-rpu", "schneider-iem3000"}:
             cdu = family == "aalc-rpu"
             registers = (
-                cdu_registers(ShownCdu(self.instruments, device))
+                cdu_registers(CduFromReadings(self.instruments, device))
                 if cdu
-                else meter_registers(ShownMeter(self.instruments, device))
+                else meter_registers(MeterFromReadings(self.instruments, device))
             )
-            return Served(device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host))
+            return SimulatedDevice(
+                device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host)
+            )
         layout = snmp_layout(self.world.site, device, family)
         server = SnmpDevice(layout.fixed, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)
-        for cell in (*layout.cells, *layout.aside):
+        # Values are computed when they are polled, not in every step: most objects of thousands of devices are never asked for.
+        for cell in (*layout.cells, *layout.unread_cells):
             server.set(cell.oid, partial(self._count, cell, device), cell.tag)
-        return Served(device, family, server, layout)
+        return SimulatedDevice(device, family, server, layout)
 
     def _count(self, cell: Cell, device: str) -> int:
-        return cell.count(self.instruments.read(device))
+        return cell.wire_value(self.instruments.read(device))
 
     def expected(self, device: str) -> Mapping[str, float | str]:
-        """What an agent reads off the device's cells if nothing is wrong between them: by series key, rounded as on the wire."""
+        """What an agent should publish for the device: values by series key, rounded as on the wire."""
         layout = self.devices[device].layout
-        shown = self.instruments.read(device)
+        readings = self.instruments.read(device)
         cells = layout.cells if layout else ()
-        readings = {cell.reads_as or cell.key: cell.reading(shown) for cell in cells}  # the finer object comes last
-        return {series: value for series, value in readings.items() if value is not None}
+        # Several objects may carry one reading; layouts list the finer one last, and it wins here as it does in the profiles.
+        found = {cell.reads_as or cell.key: cell.reading(readings) for cell in cells}
+        return {series: value for series, value in found.items() if value is not None}
 
     def agent_config(self, site_file: str, broker_port: int = 1883) -> dict[str, Any]:
-        """An agent's configuration that polls all of it."""
+        """An agent's configuration that polls every device of the fleet."""
         return {
             "agent": "sim-agent",
             "site_file": site_file,
@@ -135,7 +139,7 @@ class Fleet:
             "devices": [self._entry(device) for device in self.devices.values()],
         }
 
-    def _entry(self, device: Served) -> dict[str, Any]:
+    def _entry(self, device: SimulatedDevice) -> dict[str, Any]:
         entry = {"id": device.id, "host": device.server.host, "port": device.server.port, "profile": device.family}
         if isinstance(device.server, ModbusServer):
             return entry | {"protocol": "modbus", "unit": device.unit}
@@ -143,7 +147,7 @@ class Fleet:
 
 
 def families(site: Site) -> Iterator[tuple[str, Family]]:
-    """What each device of the site is. PDUs are APC's on the first feed and Raritan's on others."""
+    """The family of each device. PDUs are APC's on the first feed and Raritan's on others, so that every site has both."""
     for ups in site.ups.values():
         yield ups.id, "apc-ups" if ups.rated_power_w <= SMART_UPS_W else "rfc1628-ups"
     yield from ((switch, "apc-ats") for switch in site.transfer_switches)

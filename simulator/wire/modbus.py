@@ -1,4 +1,4 @@
-"""CDUs and meters as the states that their register maps show."""
+"""Connects the world's readings of CDUs and meters to the register maps of `simulator.models`."""
 
 import math
 from typing import Final
@@ -7,12 +7,16 @@ from simulator.models import LEAK_BITS
 from simulator.world.cdu import PUMPS
 from simulator.world.instruments import LINES, Instruments, key
 
+# The world knows active power only; this power factor gives the meter its currents. Chosen, typical of corrected power supplies.
 METER_POWER_FACTOR: Final = 0.97
+# One volumetric heat capacity for all temperatures, as a simple controller computes heat, J/(m3 K). PG25 has 3.9e6 to 4.0e6, so
+# the unit's own heat figure differs slightly from the one that the collector derives; real units behave alike.
+CONTROLLER_HEAT_CAPACITY: Final = 4.0e6
 _SECONDARY: Final = ("loop", "secondary")
 
 
-class _Shown:
-    """Numbers and states of one device, by series key; NaN and "" where there is none."""
+class _FromReadings:
+    """Readings of one device: NaN for a missing number, "" for a missing state."""
 
     def __init__(self, instruments: Instruments, device: str) -> None:
         self._instruments = instruments
@@ -27,8 +31,8 @@ class _Shown:
         return found if isinstance(found, str) else ""
 
 
-class ShownCdu(_Shown):
-    """A liquid-to-liquid unit on the register map of the reservoir-and-pump unit, which has no place for the primary side."""
+class CduFromReadings(_FromReadings):
+    """A liquid-to-liquid CDU on the register map of the reservoir-and-pump unit, which has no registers for the primary side."""
 
     fan_power_w = 0.0
     fan_duty = 0.0
@@ -39,139 +43,140 @@ class ShownCdu(_Shown):
 
     @property
     def time_s(self) -> float:
-        """Since the start of the world."""
+        """Time since the start of the world, s."""
         return self._instruments.world.time_s
 
     @property
     def target_flow_lpm(self) -> float:
-        """What the unit is told to hold."""
+        """Set point of the secondary flow, L/min."""
         return 60_000 * self._number("cdu_flow_setpoint_cubic_meters_per_second", *_SECONDARY)
 
     @property
     def flow_meter_failed(self) -> bool:
-        """There is no number."""
+        """Whether the flow has no usable value, as with a saturated sensor."""
         return not math.isfinite(self.flow_lpm)
 
     @property
     def flow_lpm(self) -> float:
-        """Of the secondary side."""
+        """Secondary flow, L/min."""
         return 60_000 * self._number("cdu_flow_cubic_meters_per_second", *_SECONDARY)
 
     @property
     def duty(self) -> float:
-        """Of the pumps."""
+        """Speed of the pumps, 0-1."""
         return self._number("cdu_pump_speed_ratio")
 
     @property
     def supply_c(self) -> float:
-        """To the racks."""
+        """Temperature to the racks, degC."""
         return self._number("cdu_supply_temperature_celsius", *_SECONDARY)
 
     @property
     def return_c(self) -> float:
-        """From the racks."""
+        """Temperature from the racks, degC."""
         return self._number("cdu_return_temperature_celsius", *_SECONDARY)
 
     @property
     def supply_pressure_pa(self) -> float:
-        """To the racks."""
+        """Pressure to the racks, Pa over ambient."""
         return self._number("cdu_supply_pressure_pascals", *_SECONDARY)
 
     @property
     def return_pressure_pa(self) -> float:
-        """From the racks."""
+        """Pressure from the racks, Pa over ambient."""
         return self._number("cdu_return_pressure_pascals", *_SECONDARY)
 
     @property
     def filter_pa(self) -> float:
-        """Over the filter."""
+        """Pressure drop over the filter, Pa."""
         return self._number("cdu_filter_differential_pressure_pascals")
 
     @property
     def heat_w(self) -> float:
-        """What the unit's controller makes of its own readings, with one heat capacity for all temperatures."""
-        heat = self.flow_lpm / 60_000 * 4.0e6 * (self.return_c - self.supply_c)
-        return max(0.0, heat) if math.isfinite(heat) else 0.0  # its register has no sign
+        """Heat that the unit's controller computes from its own readings, W."""
+        heat = self.flow_lpm / 60_000 * CONTROLLER_HEAT_CAPACITY * (self.return_c - self.supply_c)
+        # The register is unsigned. Swapped or saturated probes give negative or infinite heat, and the unit must answer on.
+        return max(0.0, heat) if math.isfinite(heat) else 0.0
 
     @property
     def pump_power_w(self) -> float:
-        """Of the unit."""
+        """Power of the whole unit, W."""
         return self._number("cdu_power_watts")
 
     @property
     def air_inlet_c(self) -> float:
-        """Of the room."""
+        """Air temperature of the room, degC."""
         return self._number("cdu_ambient_temperature_celsius")
 
     @property
     def air_outlet_c(self) -> float:
-        """No fan moves air here."""
+        """The same as the inlet's: a liquid-to-liquid unit moves no air, degC."""
         return self.air_inlet_c
 
     @property
     def reservoir_low(self) -> bool:
-        """The float switch."""
+        """Whether the float switch reports a low level."""
         return self._word("cdu_reservoir_level_state") == "low"
 
     @property
     def running_pumps(self) -> frozenset[int]:
-        """Those that turn."""
+        """Pumps that turn."""
         return frozenset(pump for pump in PUMPS if self._word("cdu_pump_state", "pump", str(pump)) == "running")
 
     @property
     def failed_pumps(self) -> set[int]:
-        """Those that will not."""
+        """Pumps that have failed."""
         return {pump for pump in PUMPS if self._word("cdu_pump_state", "pump", str(pump)) == "failed"}
 
     @property
     def pump_hours_s(self) -> dict[int, float]:
-        """Seconds that each has run."""
+        """Running time of each pump, s."""
         return {pump: self._number("cdu_pump_running_seconds_total", "pump", str(pump)) for pump in PUMPS}
 
     @property
     def leaks(self) -> set[str]:
-        """A leak in the loop shows under the racks and in the unit's own pan."""
+        """Detectors that are wet: a leak in the loop is seen under the racks and in the unit's own pan."""
         wet = set(LEAK_BITS) & {"internal", "rack-floor"} if self._number("cdu_leak_detected") else set[str]()
         self.leaks_seen |= wet
         return wet
 
     def pump_rpm(self, pump: int) -> int:
-        """0 unless it turns."""
+        """Speed of a pump, rpm; 0 where it does not turn."""
         return round(self._number("cdu_pump_speed_rpm", "pump", str(pump)))
 
 
-class ShownMeter(_Shown):
+class MeterFromReadings(_FromReadings):
     """A three-phase energy meter."""
 
     power_factor = METER_POWER_FACTOR
 
     @property
     def energy_wh(self) -> float:
-        """Since the start."""
+        """Energy since the start, Wh."""
         return self._number("meter_energy_joules_total") / 3600
 
     @property
     def total_kw(self) -> float:
-        """Of all phases."""
+        """Power of all phases, kW."""
         return self._number("meter_power_watts") / 1000
 
     @property
     def phase_kw(self) -> tuple[float, ...]:
-        """L1, L2, L3."""
+        """Power of L1, L2 and L3, kW."""
         return tuple(self._number("meter_phase_power_watts", "phase", line) / 1000 for line in LINES)
 
     @property
     def phase_v(self) -> tuple[float, ...]:
-        """To neutral."""
+        """Voltages to neutral, V."""
         return tuple(self._number("meter_voltage_volts", "phase", line) for line in LINES)
 
     @property
     def phase_a(self) -> tuple[float, ...]:
-        """From power, voltage and power factor."""
+        """Currents, from power, voltage and power factor, A."""
         pairs = zip(self.phase_kw, self.phase_v, strict=True)
         return tuple(1000 * kw / (volts * self.power_factor) if volts else 0.0 for kw, volts in pairs)
 
     @property
     def frequency_hz(self) -> float:
-        """Of the mains."""
+        """Frequency of the mains, Hz."""
         return self._number("meter_frequency_hertz")

@@ -1,4 +1,4 @@
-"""Environment monitors: HW group STE2 for air, WLD for leak cables."""
+"""Environment monitors: HW group's STE2 for air and WLD2 for sensing cables."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,11 +10,14 @@ from simulator.world.instruments import key, label_of
 
 _STE2: Final = "1.3.6.1.4.1.21796.4.9"
 _WLD: Final = "1.3.6.1.4.1.21796.4.5"
-_CELSIUS, _PERCENT = 1, 4
+_CELSIUS, _PERCENT = 1, 4  # sensUnit of STE-MIB
 
 
 def ste2(name: str, sensors: Sequence[Sensor]) -> Layout:
-    """A thermometer and hygrometer, in tenths. Sensor `N.title` is row N for temperature; humidity its `humidity_sensor`, or row N + 1."""
+    """A thermometer and hygrometer, in tenths of a unit.
+
+    The temperature of sensor `N.title` is row N of the table. Its humidity is the row named by `humidity_sensor`, else row N + 1.
+    """
     cells: list[Cell] = []
     about: dict[str, int | str] = {}
     for sensor in sensors:
@@ -36,7 +39,7 @@ def ste2(name: str, sensors: Sequence[Sensor]) -> Layout:
 
 
 def wld(name: str, sensors: Sequence[Sensor]) -> Layout:
-    """A leak detector; the sensing cable of a sensor `N.title` is row N."""
+    """A leak detector. The sensing cable of sensor `N.title` is row N of the table."""
     cells: list[Cell] = []
     about: dict[str, int | str] = {}
     for sensor in sensors:
@@ -49,5 +52,5 @@ def wld(name: str, sensors: Sequence[Sensor]) -> Layout:
 def _row_and_title(sensor: str, label: str) -> tuple[int, str]:
     row, dot, title = label.partition(".")
     if not row.isdecimal() or not dot or not title:
-        raise ConfigError(f"sensor {sensor!r}: of this monitor a sensor is named row.title, as in 1.{sensor}")
+        raise ConfigError(f"sensor {sensor!r}: name this monitor's sensors row.title, as in 1.{sensor}")
     return int(row), title

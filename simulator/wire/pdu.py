@@ -1,4 +1,4 @@
-"""Rack PDUs: APC's rPDU2 (PowerNet-MIB) and Raritan's PDU2-MIB."""
+"""Rack PDUs in the layouts of APC's rPDU2 subtree (PowerNet-MIB) and of Raritan's PDU2-MIB."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,14 +16,14 @@ _LOAD_STATES: Final = {"low": 1, "normal": 2, "near_overload": 3, "overload": 4}
 
 
 def _with(series: str, **labels: str) -> str:
-    """A series key with these labels more."""
+    """The series key with further labels, sorted as series keys are."""
     metric, _, rest = series.partition("{")
     given = [f"{label}={value}" for label, value in labels.items()]
     return f"{metric}{{{','.join(sorted([*rest.rstrip('}').split(','), *given] if rest else given))}}}"
 
 
 def apc_rpdu2(name: str, poles: int, rated_a: float, sensors: Sequence[Sensor]) -> Layout:
-    """A rack PDU of the second generation, without outlets: device, phase and sensor tables of rPDU2."""
+    """An APC rack PDU of the second generation without outlets: device, phase and sensor tables of rPDU2."""
     cells = [
         _inlet("4.3.1.5.1", "pdu_input_power_watts", 10),
         _inlet("4.3.1.9.1", "pdu_input_energy_joules_total", 0.1 * _JOULES_PER_KWH),
@@ -66,7 +66,7 @@ def apc_rpdu2(name: str, poles: int, rated_a: float, sensors: Sequence[Sensor]) 
 
 def _apc_sensor(row: int, sensor: Sensor) -> list[Cell]:
     if sensor.humidity_sensor is not None:
-        what = "on this family humidity has the label of its temperature; remove humidity_sensor"
+        what = "on this family of PDUs humidity has the same label as its temperature; remove humidity_sensor"
         raise ConfigError(f"sensor {sensor.id!r}: {what}")
     return [
         Cell(f"{_APC}.10.2.2.1.{column}.{row}", key(metric, "sensor", label_of(sensor)), step)
@@ -87,7 +87,7 @@ _INLET: Final = (
     (8, "pdu_input_energy_joules_total", 0),
     (23, "pdu_input_frequency_hertz", 1),
 )
-"""Sensor types of an inlet, what they measure, and digits behind the point."""
+"""Inlet sensors: SensorTypeEnumeration of PDU2-MIB, metric, and decimal digits that the device states."""
 _POLE: Final = (
     (1, "pdu_phase_current_amperes", 2),
     (25, "pdu_phase_voltage_volts", 0),
@@ -96,10 +96,13 @@ _POLE: Final = (
     (7, "pdu_phase_power_factor_ratio", 2),
 )
 _POWER_FACTOR, _ENERGY = 7, 8
+# Columns of the measurement tables: the value, and the signed value of sensors that can be negative. The power factor is in both;
+# the profile reads the signed column first and falls back to the other.
+_VALUE, _SIGNED_VALUE = 4, 6
 
 
 def raritan_pdu2(name: str, poles: int, sensors: Sequence[Sensor]) -> Layout:
-    """A PX3 without outlets: inlet, poles and external sensors of PDU2-MIB. Energy is in Wh."""
+    """A Raritan PX3 without outlets: inlet, poles and external sensors of PDU2-MIB. Energy is in Wh."""
     cells: list[Cell] = []
     about: dict[str, int | str] = {
         f"{_RARITAN}.3.2.1.1.2.1": "Raritan",
@@ -110,15 +113,15 @@ def raritan_pdu2(name: str, poles: int, sensors: Sequence[Sensor]) -> Layout:
     inlet = "1.1"
     for kind, metric, digits in _INLET:
         about |= {f"{_RARITAN}.3.3.4.1.7.1.1.{kind}": digits, f"{_RARITAN}.5.2.3.1.2.1.1.{kind}": 1}
-        step = (3600.0 if kind == _ENERGY else 1.0) * 10.0**-digits
-        for column in (4, 6) if kind == _POWER_FACTOR else (4,):
+        step = (3600.0 if kind == _ENERGY else 1.0) * 10.0**-digits  # Wh in joules
+        for column in (_VALUE, _SIGNED_VALUE) if kind == _POWER_FACTOR else (_VALUE,):
             oid = f"{_RARITAN}.5.2.3.1.{column}.1.1.{kind}"
             cells.append(Cell(oid, key(metric), step, reads_as=key(metric, "inlet", inlet)))
     for pole in range(1, poles + 1 if poles > 1 else 1):
         for kind, metric, digits in _POLE:
             about |= {f"{_RARITAN}.3.3.6.1.7.1.1.{pole}.{kind}": digits, f"{_RARITAN}.5.2.4.1.2.1.1.{pole}.{kind}": 1}
             series = key(metric, "phase", LINES[pole - 1])
-            for column in (4, 6) if kind == _POWER_FACTOR else (4,):
+            for column in (_VALUE, _SIGNED_VALUE) if kind == _POWER_FACTOR else (_VALUE,):
                 oid = f"{_RARITAN}.5.2.4.1.{column}.1.1.{pole}.{kind}"
                 cells.append(Cell(oid, series, 10.0**-digits, reads_as=_with(series, inlet=inlet)))
     for sensor in sensors:
@@ -128,7 +131,10 @@ def raritan_pdu2(name: str, poles: int, sensors: Sequence[Sensor]) -> Layout:
 
 
 def _add_raritan_sensor(sensor: Sensor, cells: list[Cell], about: dict[str, int | str]) -> None:
-    """A sensor `1.N` of the site file is external sensor N for temperature; humidity is its `humidity_sensor`, or N + 1."""
+    """Add the objects of an air sensor: its temperature is external sensor N of label `1.N`, its humidity `humidity_sensor` or N + 1.
+
+    Temperature and humidity are separate external sensors on this family, each with a type and decimal digits of its own.
+    """
     first = _external(sensor, label_of(sensor))
     second = _external(sensor, sensor.humidity_sensor) if sensor.humidity_sensor else first + 1
     for row, metric, kind, unit, digits in (
@@ -155,5 +161,5 @@ def _external(sensor: Sensor, label: str) -> int:
 
 def _number(sensor: Sensor, text: str, example: str) -> int:
     if not text.isdecimal():
-        raise ConfigError(f"sensor {sensor.id!r}: on this family of PDUs a sensor is named as in {example}")
+        raise ConfigError(f"sensor {sensor.id!r}: name the sensors of this family of PDUs as in {example}")
     return int(text)

@@ -1,4 +1,4 @@
-"""UPSs: APC's PowerNet-MIB and the standard UPS-MIB (RFC 1628)."""
+"""UPSs in the layouts of APC's PowerNet-MIB and of the standard UPS-MIB (RFC 1628)."""
 
 from typing import Final
 
@@ -11,10 +11,12 @@ _JOULES_PER_KWH: Final = 3.6e6
 
 
 def _total(oid: str, metric: str, step: float = 1.0, tag: str = GAUGE32) -> Cell:
-    """An object of a single-phase UPS, which agents publish as that of L1."""
+    """An object that a single-phase UPS has once and that the profile publishes with the label phase=L1."""
     return Cell(f"{_APC}.{oid}", key(metric), step, tag, reads_as=key(metric, "phase", "L1"))
 
 
+# Most readings are there twice: in the old objects (whole units) and in the "high precision" ones (tenths) of newer cards. Real
+# cards have both, and which one the agent takes is part of what is tested.
 _APC_CELLS: Final = (
     Cell(f"{_APC}.4.1.1.0", key("ups_output_source"), codes={"normal": 2, "battery": 3, "bypass": 9, "none": 7}),
     Cell(f"{_APC}.2.1.1.0", key("ups_battery_state"), codes={"normal": 2, "low": 3, "depleted": 3}),
@@ -73,11 +75,11 @@ _RFC_PHASES: Final = (
 )
 """Columns of the input and the output table, one row a phase."""
 _THREE_PHASE: Final = ("ups_input_current_amperes", "ups_input_power_watts")
-"""Columns that a single-phase UPS leaves out here: its instruments do not have them as totals."""
+"""Columns left out for a single-phase UPS, for which the instruments have no total."""
 
 
 def apc_ups(name: str, rated_w: float) -> Layout:
-    """A single-phase Smart-UPS with a network management card, which speaks PowerNet-MIB and UPS-MIB, as the real one does."""
+    """A single-phase Smart-UPS with a network management card. Like the real card it answers both PowerNet-MIB and UPS-MIB."""
     about: dict[str, int | str] = {
         f"{_APC}.1.1.1.0": f"Smart-UPS SRT {rated_w:.0f}",
         f"{_APC}.1.1.2.0": name,
@@ -95,7 +97,7 @@ def apc_ups(name: str, rated_w: float) -> Layout:
     ]
     descr = "APC Web/SNMP Management Card (simulated)"
     about_all = (*system(descr, "1.3.6.1.4.1.318.1.3.27", name), *fixed(about))
-    return Layout(_APC_CELLS, about_all, aside=(*_RFC_CELLS, *line))
+    return Layout(_APC_CELLS, about_all, unread_cells=(*_RFC_CELLS, *line))
 
 
 def ups_mib(name: str) -> Layout:

@@ -6,32 +6,55 @@ from typing import Final
 from rackflow.fluids import FLUIDS
 from rackflow.site import Cdu as CduSection
 from simulator.world.exchanger import effectiveness, transfer
-from simulator.world.hydraulics import MOTOR_EFFICIENCY, PUMP_EFFICIENCY, PUMPS_AT_WORK, SHUT_OFF, Branch
+from simulator.world.hydraulics import MOTOR_EFFICIENCY, PUMP_EFFICIENCY, PUMPS_REQUIRED, SHUT_OFF_HEAD_RATIO, Branch
 
+# Typical values of units for direct-to-chip cooling, chosen; none is from one product unless a source is named.
 PUMPS: Final = (1, 2, 3)
+# 10 K of rise at the rated heat means 1.5 L/min of PG25 per kilowatt, the usual rule for sizing cold-plate loops.
 DESIGN_RISE_K: Final = 10.0
+# Pressure over racks, manifolds and quick couplings at design flow. The pumps' speed is controlled to hold it.
 DESIGN_PRESSURE_PA: Final = 200e3
+# Temperature difference between coolant supplied and facility water coming in, at the rated heat. Data sheets of
+# liquid-to-liquid units rate their capacity at 3 to 6 K.
 DESIGN_APPROACH_K: Final = 4.0
 PRIMARY_RISE_K: Final = 9.0
+# The valve, fully open, lets through more than the rated heat needs. Without this reserve it would stand open at full load
+# and could not answer a disturbance, and a fouled exchanger would show in the supply temperature at once.
+PRIMARY_FLOW_RESERVE: Final = 1.5
+# Pressure drops at design flow, over the design pressure: clean filter, and secondary side of the exchanger.
 FILTER_SHARE: Final = 0.12
-"""Of the design pressure, over the clean filter at design flow."""
 EXCHANGER_SHARE: Final = 0.18
+# Pump curve: the pressure falls from SHUT_OFF_HEAD_RATIO * HEAD_RESERVE (without flow) by CURVE_DROP (at design flow), all over
+# the design pressure. With the drops inside the unit this leaves the design pressure over the racks at 89 % of full speed
+# (computed), so that the control has room in both directions.
+HEAD_RESERVE: Final = 1.3
+CURVE_DROP: Final = 0.35
+# Centrifugal pumps lose their head quickly when they take in gas; at a quarter of the volume they move nothing.
+HEAD_LOSS_PER_GAS_FRACTION: Final = 4.0
+# Time from the failure of a pump until the standby one runs: detection plus start-up. The flow dips meanwhile, as in reality.
 TAKEOVER_S: Final = 8.0
-"""How long the standby pump takes to replace a failed one."""
 CONTROLLER_W: Final = 90.0
+# Speed control: change per second and relative pressure error, and its limit. Slow enough that pumps which share a loop do not
+# hunt against each other, quick enough to follow the takeover of a pump within seconds. Chosen values.
+SPEED_GAIN: Final = 0.2
 SLEW: Final = 0.04
-"""Highest change of the pumps' speed, 1/s."""
-VALVE_SLEW: Final = 0.03
+# Variable-speed drives keep pumps above a minimum speed, below which motors and bearings are not cooled.
+MIN_SPEED: Final = 0.25
+# Integral control of the primary valve: stroke per second and kelvin, limited to a motor that needs 33 s for its whole stroke.
+# Integral action alone has no lasting error; the small gain keeps it from oscillating with the exchanger's delay.
 VALVE_GAIN: Final = 0.012
-"""Of the stroke, per kelvin and second."""
-LEAST_SPEED: Final = 0.25
+VALVE_SLEW: Final = 0.03
+# Pumps stop where the returning coolant would damage seals and hoses, and restart once it is clearly cooler; without the gap
+# between both they would start and stop at the limit. Chosen: data sheets give limits from 60 to 90 degC.
 CUT_OUT_C: Final = 80.0
 CUT_IN_C: Final = 60.0
+# Running time of the pumps at the start: a year, 360 days, and 100 days of the standby one. Only that they differ matters.
+INITIAL_RUNNING_S: Final = {1: 31_536_000.0, 2: 31_104_000.0, 3: 8_640_000.0}
 
 
 @dataclass(slots=True)
 class Cdu:
-    """One unit. Temperatures in degC; `supply_c` is that of the coolant it holds on its cold side."""
+    """One unit. Flows are m3/s; `supply_c` is the temperature of the coolant in its cold side, degC."""
 
     section: CduSection
     fluid: str
@@ -44,44 +67,48 @@ class Cdu:
     flow: float = 0.0
     primary_flow: float = 0.0
     heat_w: float = 0.0
-    """Given to the primary side."""
+    """Heat given to the primary side."""
     shaft_w: float = 0.0
-    """That the pumps put into the coolant."""
+    """Mechanical power of the pumps, all of which ends as heat in the coolant."""
     power_w: float = 0.0
     failed_pumps: set[int] = field(default_factory=set)
     running: set[int] = field(init=False)
-    pump_s: dict[int, float] = field(default_factory=lambda: {1: 31_536_000.0, 2: 31_104_000.0, 3: 8_640_000.0})
-    clog: float = 1.0
+    pump_s: dict[int, float] = field(default_factory=lambda: dict(INITIAL_RUNNING_S))
+    filter_resistance_ratio: float = 1.0
     """Resistance of the filter, relative to a clean one."""
-    fouling: float = 1.0
+    fouling_ratio: float = 1.0
     """Resistance of the exchanger to heat, relative to a clean one."""
     valve_stuck: bool = False
     cut_out: bool = False
     _short_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self.running = set(PUMPS[: self.pumps_at_work])
+        self.running = set(PUMPS[: self.pumps_required])
 
     @property
-    def pumps_at_work(self) -> int:
-        """How many of its pumps carry it."""
-        return min(len(PUMPS), self.section.pumps_required or PUMPS_AT_WORK)
+    def pumps_required(self) -> int:
+        """Pumps that must run at the rated heat; the others are on standby."""
+        return min(len(PUMPS), self.section.pumps_required or PUMPS_REQUIRED)
 
     @property
     def design_flow(self) -> float:
-        """m3/s at which its rated heat warms the coolant by DESIGN_RISE_K."""
+        """Flow at which the rated heat warms the coolant by DESIGN_RISE_K, m3/s."""
         return self.section.rated_cooling_w / (FLUIDS[self.fluid].volumetric_heat_capacity(40.0) * DESIGN_RISE_K)
 
     @property
     def design_primary_flow(self) -> float:
-        """m3/s through the open valve; half as much again as the rated heat needs."""
-        return 1.5 * self.section.rated_cooling_w / (FLUIDS["water"].volumetric_heat_capacity(35.0) * PRIMARY_RISE_K)
+        """Flow through the fully open valve, m3/s."""
+        needed = self.section.rated_cooling_w / (FLUIDS["water"].volumetric_heat_capacity(35.0) * PRIMARY_RISE_K)
+        return PRIMARY_FLOW_RESERVE * needed
 
     @property
     def design_transfer(self) -> float:
-        """W/K: the rated heat with DESIGN_APPROACH_K between the cold ends, at design flows of which the primary's is 1.5 as large."""
+        """Conductance of the exchanger, W/K, that moves the rated heat at DESIGN_APPROACH_K with the valve fully open.
+
+        There is no closed form for the conductance, so it is found by bisection; callers keep the result.
+        """
         hot = self.section.rated_cooling_w / DESIGN_RISE_K
-        cold = hot * DESIGN_RISE_K / PRIMARY_RISE_K * 1.5
+        cold = hot * DESIGN_RISE_K / PRIMARY_RISE_K * PRIMARY_FLOW_RESERVE
         wanted = DESIGN_RISE_K / (DESIGN_RISE_K + DESIGN_APPROACH_K)
         low, high = 0.0, 100 * cold
         for _ in range(50):
@@ -90,34 +117,41 @@ class Cdu:
         return high
 
     def control_pumps(self, pressure_pa: float, return_c: float, dt_s: float, *, live: bool) -> None:
-        """Let the standby take over, and follow the pressure over the racks; all stop where the coolant is too hot for them."""
+        """Start the standby pump where one is missing, and control the speed to the pressure over the racks.
+
+        All pumps stop without power, and where the returning coolant is too hot for them.
+        """
         self.cut_out = return_c > CUT_OUT_C or (self.cut_out and return_c > CUT_IN_C)
         healthy = [pump for pump in PUMPS if pump not in self.failed_pumps]
         self.running -= self.failed_pumps
         if not live or self.cut_out:
-            self.running, self.speed, self._short_s = set(), LEAST_SPEED, TAKEOVER_S
+            # The next start needs no detection time, so the pumps run again in the first step with power.
+            self.running, self.speed, self._short_s = set(), MIN_SPEED, TAKEOVER_S
             return
         spare = [pump for pump in healthy if pump not in self.running]
-        missing = len(self.running) < self.pumps_at_work and bool(spare)
+        missing = len(self.running) < self.pumps_required and bool(spare)
         self._short_s = self._short_s + dt_s if missing else 0.0
         if self._short_s >= TAKEOVER_S:
-            self.running.update(spare[: self.pumps_at_work - len(self.running)])
+            self.running.update(spare[: self.pumps_required - len(self.running)])
         error = (DESIGN_PRESSURE_PA - pressure_pa) / DESIGN_PRESSURE_PA
-        change = max(-SLEW, min(SLEW, 0.2 * error)) * dt_s
-        self.speed = max(LEAST_SPEED, min(1.0, self.speed + change))
+        change = max(-SLEW, min(SLEW, SPEED_GAIN * error)) * dt_s
+        self.speed = max(MIN_SPEED, min(1.0, self.speed + change))
         for pump in self.running:
             self.pump_s[pump] += dt_s
 
-    def branch(self, gas: float) -> Branch:
-        """The unit as its loop sees it; `gas` is the part of the coolant's volume that is air, which pumps do not move."""
+    def branch(self, gas_fraction: float) -> Branch:
+        """The unit as a branch of its loop; `gas_fraction` is the part of the coolant's volume that is air."""
         design = self.design_flow
-        head = SHUT_OFF * DESIGN_PRESSURE_PA * 1.3 * self.speed**2 * max(0.0, 1 - 4 * gas) if self.running else 0.0
-        bend = 0.35 * DESIGN_PRESSURE_PA / design**2 * (self.pumps_at_work / max(1, len(self.running))) ** 2
-        inside = FILTER_SHARE * self.clog + EXCHANGER_SHARE
+        pumping = max(0.0, 1 - HEAD_LOSS_PER_GAS_FRACTION * gas_fraction) if self.running else 0.0
+        # Affinity laws: the head follows the square of the speed.
+        head = SHUT_OFF_HEAD_RATIO * HEAD_RESERVE * DESIGN_PRESSURE_PA * self.speed**2 * pumping
+        # Pumps in parallel share the flow, so each of fewer pumps carries more and moves further down its curve.
+        bend = CURVE_DROP * DESIGN_PRESSURE_PA / design**2 * (self.pumps_required / max(1, len(self.running))) ** 2
+        inside = FILTER_SHARE * self.filter_resistance_ratio + EXCHANGER_SHARE
         return Branch(head, bend, inside * DESIGN_PRESSURE_PA / design**2)
 
     def move(self, flow: float, pressure_pa: float) -> None:
-        """Take the flow that the loop has found, and the power that it costs."""
+        """Set the flow that the loop's solution gives this unit, and the power that its pumps need for it."""
         self.flow = flow
         hydraulic_w = flow * (pressure_pa + (self.filter_pa + self.exchanger_pa))
         self.shaft_w = hydraulic_w / PUMP_EFFICIENCY
@@ -125,30 +159,34 @@ class Cdu:
 
     @property
     def filter_pa(self) -> float:
-        """Over the filter."""
-        return FILTER_SHARE * self.clog * DESIGN_PRESSURE_PA * (self.flow / self.design_flow) ** 2
+        """Pressure drop over the filter, Pa."""
+        return FILTER_SHARE * self.filter_resistance_ratio * DESIGN_PRESSURE_PA * (self.flow / self.design_flow) ** 2
 
     @property
     def exchanger_pa(self) -> float:
-        """Over the secondary side of the exchanger."""
+        """Pressure drop over the secondary side of the exchanger, Pa."""
         return EXCHANGER_SHARE * DESIGN_PRESSURE_PA * (self.flow / self.design_flow) ** 2
 
     def control_valve(self, dt_s: float, *, live: bool) -> None:
-        """Follow the supply temperature; without power, and when it is stuck, the valve stays."""
+        """Control the supply temperature. Without power, or stuck, the valve keeps its position."""
         if self.valve_stuck or not live:
             return
         change = max(-VALVE_SLEW, min(VALVE_SLEW, VALVE_GAIN * (self.supply_c - self.setpoint_c))) * dt_s
         self.valve = max(0.0, min(1.0, self.valve + change))
 
     def exchange(self, hot_c: float, cold_c: float, primary_capacity: float, transfer_w_per_k: float) -> float:
-        """Heat given to the primary side, W: coolant comes at `hot_c`, the primary side at `cold_c`.
+        """Move heat to the primary side for this step; returns it, W.
 
-        `primary_capacity` is J/(m3 K) of what flows there, `transfer_w_per_k` the design's conductance.
+        Args:
+            hot_c: Coolant coming in on the secondary side, degC.
+            cold_c: Water (or air) coming in on the primary side, degC.
+            primary_capacity: Volumetric heat capacity of what flows on the primary side, J/(m3 K).
+            transfer_w_per_k: Conductance of the clean exchanger at design flows, W/K (`design_transfer`).
         """
         self.primary_flow = self.design_primary_flow * self.valve
         hot = self.flow * FLUIDS[self.fluid].volumetric_heat_capacity((hot_c + self.supply_c) / 2)
         cold = self.primary_flow * primary_capacity
-        conductance = transfer(transfer_w_per_k, self.flow / self.design_flow, self.valve) / self.fouling
+        conductance = transfer(transfer_w_per_k, self.flow / self.design_flow, self.valve) / self.fouling_ratio
         self.heat_w = effectiveness(conductance, min(hot, cold), max(hot, cold)) * min(hot, cold) * (hot_c - cold_c)
         self.primary_return_c = cold_c + (self.heat_w / cold if cold > 0 else 0.0)
         return self.heat_w

@@ -2,25 +2,29 @@
 
 import math
 
-_ALIKE = 0.999
+# Above this ratio of the streams' capacity rates the general formula divides by almost nothing; the limit for equal streams,
+# NTU / (1 + NTU), is then closer than the general formula's rounding error.
+_EQUAL_STREAMS = 0.999
+# A film's conductance follows the flow to the power of 0.8 (Dittus-Boelter, turbulent flow in channels).
+_FILM_EXPONENT = 0.8
 
 
 def effectiveness(transfer_w_per_k: float, least: float, most: float) -> float:
-    """Of what is possible, from the number of transfer units; `least` and `most` are the streams' capacity rates, W/K."""
+    """Heat moved over the most that could be moved, 0-1; `least` and `most` are the streams' capacity rates, W/K."""
     if least <= 0:
         return 0.0
     units, ratio = transfer_w_per_k / least, least / most
-    if ratio > _ALIKE:
+    if ratio > _EQUAL_STREAMS:
         return units / (1 + units)
     decay = math.exp(-units * (1 - ratio))
     return (1 - decay) / (1 - ratio * decay)
 
 
 def transfer(design_w_per_k: float, hot: float, cold: float) -> float:
-    """Conductance at other flows than those of the design: each side's film goes with its flow to the power of 0.8.
+    """Conductance (W/K) at flows other than those of the design; `hot` and `cold` are the flows relative to the design.
 
-    `hot` and `cold` are the flows relative to the design.
+    At design flows both films resist alike, and the wall between them not at all: both are simplifications.
     """
     if hot <= 0 or cold <= 0:
         return 0.0
-    return design_w_per_k / (0.5 / math.pow(hot, 0.8) + 0.5 / math.pow(cold, 0.8))
+    return design_w_per_k / (0.5 / math.pow(hot, _FILM_EXPONENT) + 0.5 / math.pow(cold, _FILM_EXPONENT))

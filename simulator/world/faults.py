@@ -1,4 +1,8 @@
-"""Faults of power, cooling and sensors: each kind says what it changes in the world, and how that is undone."""
+"""Faults of power, cooling and sensors: for each kind, what it changes and how it is undone.
+
+A fault only ever changes the world's causes (a pump, a breaker, a resistance) and never its readings, so that its effects are
+those of the physics. Sensor faults are the opposite: they change readings and nothing else.
+"""
 
 import difflib
 import math
@@ -22,17 +26,38 @@ SENSOR_FAULTS: Final = frozenset(
 )
 WIRE_FAULTS: Final = frozenset({"reboot", "timeout", "slow", "lying_table", "address_change"})
 LITRES_PER_MINUTE: Final = 1 / 60_000
-FEW: Final = 30
-"""Names that are worth listing."""
+# More known names than this do not help in an error message; their number does.
+MAX_LISTED_NAMES: Final = 30
+# What faults do where no `value` is given; chosen so that the effect is seen within minutes. docs/reference/simulator.md lists them,
+# and docs/explanation/faults.md shows how soon each one is seen.
+DRIFT_PER_S: Final = 0.01
+NOISE_RATIO: Final = 0.05
+UNIT_FACTOR: Final = 10.0
+FAILING_BATTERY_HEALTH: Final = 0.15
+OVERLOAD_FACTOR: Final = 1.5
+FILTER_RESISTANCE: Final = 8.0
+FOULING: Final = 2.0
+PRIMARY_WARMER_K: Final = 10.0
+LEAK_LITRES_PER_MINUTE: Final = 0.5
+# A burst hose empties a row's reservoir within seconds.
+BURST_LITRES_PER_MINUTE: Final = 200.0
+GAS_FRACTION: Final = 0.08
 
 
-def known_or_close(name: str, what: str, known: Collection[str]) -> str:
-    """The name, if it is known. Raises ValueError with what it might have been."""
+def check_known(name: str, what: str, known: Collection[str]) -> str:
+    """Return the name if it is known. Raises ValueError that suggests the closest known name, or lists them all."""
     if name in known:
         return name
     close = difflib.get_close_matches(name, known, n=1)
-    few = f"known are {', '.join(sorted(known))}" if 0 < len(known) <= FEW else f"there are {len(known)}"
-    raise ValueError(f"{name!r} is no {what}; {f'did you mean {close[0]!r}?' if close else few}")
+    if close:
+        hint = f"did you mean {close[0]!r}?"
+    elif not known:
+        hint = "the site has none"
+    elif len(known) <= MAX_LISTED_NAMES:
+        hint = f"known are {', '.join(sorted(known))}"
+    else:
+        hint = f"none of the {len(known)} known names is similar"
+    raise ValueError(f"unknown {what} {name!r}; {hint}")
 
 
 class Fault(StrictModel):
@@ -51,7 +76,7 @@ class Fault(StrictModel):
     @field_validator("fault")
     @classmethod
     def _known(cls, fault: str) -> str:
-        return known_or_close(fault, "fault", KINDS)
+        return check_known(fault, "fault", KINDS)
 
     @model_validator(mode="after")
     def _complete(self) -> "Fault":
@@ -69,22 +94,23 @@ class Fault(StrictModel):
         return self
 
     def number(self, default: float) -> float:
-        """`value`, or what the fault has without one."""
+        """`value`, or the fault's default."""
         return default if self.value is None else self.value
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """What a fault does to its target, and how it is mended; `among` finds the targets in the world."""
+class _FaultKind:
+    """How a kind of fault changes its target, and how that is undone."""
 
-    what: str
-    among: Callable[[World], Mapping[str, object]]
+    target: str
+    """What can fail, in the words of an error message."""
+    targets: Callable[[World], Mapping[str, object]]
     begin: Callable[..., None]
     end: Callable[..., None]
 
 
 class Faults:
-    """The faults of a world. The same fault may be there once for each target and point."""
+    """Begins and ends the faults of a world. The same fault may be active once for each target and point."""
 
     def __init__(self, world: World, instruments: Instruments) -> None:
         self.world = world
@@ -92,72 +118,79 @@ class Faults:
         self._distortions: dict[Fault, Distortion] = {}
 
     def check(self, fault: Fault) -> None:
-        """Raises ConfigError where there is nothing of the kind that could fail."""
+        """Raises ConfigError where the site has no such target, or the target no such reading."""
         if fault.fault in WIRE_FAULTS:
             return
         if fault.fault in SENSOR_FAULTS:
-            shown = self.instruments.true(fault.target) if fault.target in self.world.site.devices else None
-            if shown is None:
-                raise ConfigError(f"{fault.fault}: {fault.target!r} is no device of the site; correct the name")
+            readings = (
+                self.instruments.read_without_faults(fault.target) if fault.target in self.world.site.devices else None
+            )
+            if readings is None:
+                raise ConfigError(f"{fault.fault}: the site has no device {fault.target!r}; correct the name")
             for point in filter(None, (fault.point, fault.other)):
-                if not isinstance(shown.get(point), float):
-                    points = ", ".join(series for series, value in shown.items() if isinstance(value, float))
-                    raise ConfigError(f"{fault.fault}: {fault.target!r} has no {point!r}; it has {points}")
+                if not isinstance(readings.get(point), float):
+                    points = ", ".join(series for series, value in readings.items() if isinstance(value, float))
+                    raise ConfigError(
+                        f"{fault.fault}: device {fault.target!r} has no reading {point!r}; it has {points}"
+                    )
             return
         kind = WORLD_FAULTS[fault.fault]
-        targets = kind.among(self.world)
+        targets = kind.targets(self.world)
         try:
-            known_or_close(fault.target, kind.what, targets)
+            check_known(fault.target, kind.target, targets)
         except ValueError as error:
             raise ConfigError(f"{fault.fault}: {error}") from error
 
     def begin(self, fault: Fault) -> None:
-        """Let it happen. Raises ConfigError."""
+        """Begin a fault. Raises ConfigError where it cannot happen."""
         self.check(fault)
         if fault.fault in SENSOR_FAULTS:
             distortion = self._distortions[fault] = distortion_of(fault, self.world.seed)
-            distortion(self.instruments.true(fault.target), self.world.time_s)  # which notes where it begins
+            distortion(
+                self.instruments.read_without_faults(fault.target), self.world.time_s
+            )  # which notes where it begins
             self.instruments.distortions.setdefault(fault.target, []).append(distortion)
-            self.instruments.forget()
+            self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
             kind = WORLD_FAULTS[fault.fault]
-            kind.begin(kind.among(self.world)[fault.target], fault)
+            kind.begin(kind.targets(self.world)[fault.target], fault)
 
     def end(self, fault: Fault) -> None:
-        """Mend it."""
+        """End a fault and undo what it changed."""
         if fault.fault in SENSOR_FAULTS:
             self.instruments.distortions[fault.target].remove(self._distortions.pop(fault))
-            self.instruments.forget()
+            self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
             kind = WORLD_FAULTS[fault.fault]
-            kind.end(kind.among(self.world)[fault.target], fault)
+            kind.end(kind.targets(self.world)[fault.target], fault)
 
 
 def distortion_of(fault: Fault, seed: int) -> Distortion:
-    """What a sensor's fault does to what its device shows."""
+    """The function by which a sensor fault changes its device's readings."""
     point, other = fault.point or "", fault.other or ""
     first: list[float] = []
 
-    def distort(shown: dict[str, float | str], time_s: float) -> None:
-        value = shown.get(point)
+    def distort(readings: dict[str, float | str], time_s: float) -> None:
+        value = readings.get(point)
         if not isinstance(value, float):
             return
         first[:] = first or [value, time_s]
         if fault.fault == "sensor_stuck":
-            shown[point] = first[0]
+            readings[point] = first[0]
         elif fault.fault == "sensor_drift":
-            shown[point] = value + fault.number(0.01) * (time_s - first[1])
+            readings[point] = value + fault.number(DRIFT_PER_S) * (time_s - first[1])
         elif fault.fault == "sensor_noise":
             chance = Random(f"{seed}/{fault.target}/{point}/{time_s}")  # noqa: S311 - the same noise for the same seed
-            shown[point] = value + chance.gauss(0.0, fault.number(abs(value) * 0.05))
+            readings[point] = value + chance.gauss(0.0, fault.number(abs(value) * NOISE_RATIO))
         elif fault.fault == "sensor_swapped":
-            shown[point], shown[other] = shown[other], value
+            readings[point], readings[other] = readings[other], value
         elif fault.fault == "sensor_saturated":
-            shown[point] = fault.number(math.inf)
+            # Infinity stands for "beyond the scale": the wire turns it into what the device sends for no reading.
+            readings[point] = fault.number(math.inf)
         elif "celsius" in point and fault.value is None:
-            shown[point] = value * 1.8 + 32
+            readings[point] = value * 1.8 + 32  # a sensor set to degF, the usual mistake with temperatures
         else:
-            shown[point] = value * fault.number(10.0)
+            readings[point] = value * fault.number(UNIT_FACTOR)
 
     return distort
 
@@ -169,7 +202,7 @@ def _set(name: str, value: object) -> Callable[..., None]:
     return change
 
 
-def _give(name: str, default: float, scale: float = 1.0) -> Callable[..., None]:
+def _set_to_value(name: str, default: float, scale: float = 1.0) -> Callable[..., None]:
     def change(target: object, fault: Fault) -> None:
         setattr(target, name, fault.number(default) * scale)
 
@@ -180,7 +213,7 @@ def _feeds(world: World) -> Mapping[str, object]:
     return world.network.feeds
 
 
-def _phased(world: World) -> Mapping[str, object]:
+def _with_phases(world: World) -> Mapping[str, object]:
     return world.network.feeds | world.network.panels | world.network.pdus
 
 
@@ -198,18 +231,19 @@ def _phase(fault: Fault) -> int:
     return int((fault.phase or "L1")[1]) - 1
 
 
-def _fill(loop: SecondaryLoop, _: Fault) -> None:
+def _repair_leak(loop: SecondaryLoop, _: Fault) -> None:
+    # Repairing includes refilling, as a technician would do; otherwise the loop stayed dry after every leak.
     loop.leak_m3_s = 0.0
     loop.lost_m3 = 0.0
 
 
-def _stick(cdu: Cdu, fault: Fault) -> None:
+def _make_valve_stick(cdu: Cdu, fault: Fault) -> None:
     cdu.valve_stuck = True
     cdu.valve = fault.number(cdu.valve)
 
 
-class _Racks:
-    """The load factor of one rack."""
+class _RackLoad:
+    """The load factor of one rack, as a target. The world keeps it in a mapping, so there is no object to change otherwise."""
 
     def __init__(self, world: World, rack: str) -> None:
         self._world, self._rack = world, rack
@@ -219,7 +253,7 @@ class _Racks:
 
 
 def _racks(world: World) -> Mapping[str, object]:
-    return {rack: _Racks(world, rack) for rack in world.loads}
+    return {rack: _RackLoad(world, rack) for rack in world.loads}
 
 
 def _batteries(world: World) -> Mapping[str, object]:
@@ -227,7 +261,7 @@ def _batteries(world: World) -> Mapping[str, object]:
 
 
 class _AirUnit:
-    """One air unit in its room."""
+    """One air unit as a target; its room keeps the set of failed units."""
 
     def __init__(self, failed: set[str], name: str) -> None:
         self.failed, self.name = failed, name
@@ -246,48 +280,70 @@ def _secondary(world: World) -> Mapping[str, object]:
     return world.loops
 
 
-WORLD_FAULTS: Final[Mapping[str, _Kind]] = {
-    "mains_loss": _Kind("feed", _feeds, _set("mains", value=False), _set("mains", value=True)),
-    "feed_loss": _Kind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
-    "phase_loss": _Kind(
+WORLD_FAULTS: Final[Mapping[str, _FaultKind]] = {
+    "mains_loss": _FaultKind("feed", _feeds, _set("mains", value=False), _set("mains", value=True)),
+    "feed_loss": _FaultKind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
+    "phase_loss": _FaultKind(
         "feed, panel or PDU",
-        _phased,
+        _with_phases,
         lambda part, fault: part.phases_lost.add(_phase(fault)),
         lambda part, fault: part.phases_lost.discard(_phase(fault)),
     ),
-    "battery_failing": _Kind(
-        "UPS", _batteries, _give("health", 0.15), lambda battery, _: setattr(battery, "health", battery.healthy)
+    # The battery's first health is kept apart, so that the end of the fault restores it and not a perfect battery.
+    "battery_failing": _FaultKind(
+        "UPS",
+        _batteries,
+        _set_to_value("health", FAILING_BATTERY_HEALTH),
+        lambda battery, _: setattr(battery, "health", battery.initial_health),
     ),
-    "ups_bypass": _Kind(
+    "ups_bypass": _FaultKind(
         "UPS", lambda world: world.network.ups, _set("forced_bypass", value=True), _set("forced_bypass", value=False)
     ),
-    "switch_stuck": _Kind(
+    "switch_stuck": _FaultKind(
         "transfer switch", lambda world: world.network.switches, _set("stuck", value=True), _set("stuck", value=False)
     ),
-    "breaker_trip": _Kind(
+    "breaker_trip": _FaultKind(
         "PDU, panel with a breaker, or input of a transfer switch",
         _breakers,
         _set("tripped", value=True),
         lambda b, _: b.reset(),
     ),
-    "overload": _Kind("rack", _racks, lambda rack, fault: rack.set(fault.number(1.5)), lambda rack, _: rack.set(1.0)),
-    "pump_failure": _Kind(
+    "overload": _FaultKind(
+        "rack", _racks, lambda rack, fault: rack.set(fault.number(OVERLOAD_FACTOR)), lambda rack, _: rack.set(1.0)
+    ),
+    "pump_failure": _FaultKind(
         "CDU",
         _cdus,
         lambda cdu, fault: cdu.failed_pumps.add(fault.pump),
         lambda cdu, fault: cdu.failed_pumps.discard(fault.pump),
     ),
-    "all_pumps_failure": _Kind(
+    "all_pumps_failure": _FaultKind(
         "CDU", _cdus, lambda cdu, _: cdu.failed_pumps.update(PUMPS), lambda cdu, _: cdu.failed_pumps.clear()
     ),
-    "filter_blocked": _Kind("CDU", _cdus, _give("clog", 8.0), _set("clog", 1.0)),
-    "exchanger_fouled": _Kind("CDU", _cdus, _give("fouling", 2.0), _set("fouling", 1.0)),
-    "valve_stuck": _Kind("CDU", _cdus, _stick, _set("valve_stuck", value=False)),
-    "primary_warm": _Kind("primary loop", lambda world: world.primaries, _give("warm_k", 10.0), _set("warm_k", 0.0)),
-    "leak": _Kind("secondary loop", _secondary, _give("leak_m3_s", 0.5, LITRES_PER_MINUTE), _fill),
-    "burst": _Kind("secondary loop", _secondary, _give("leak_m3_s", 200.0, LITRES_PER_MINUTE), _fill),
-    "air_in_loop": _Kind("secondary loop", _secondary, _give("gas", 0.08), _set("gas", 0.0)),
-    "air_unit_failure": _Kind(
+    "filter_blocked": _FaultKind(
+        "CDU", _cdus, _set_to_value("filter_resistance_ratio", FILTER_RESISTANCE), _set("filter_resistance_ratio", 1.0)
+    ),
+    "exchanger_fouled": _FaultKind("CDU", _cdus, _set_to_value("fouling_ratio", FOULING), _set("fouling_ratio", 1.0)),
+    "valve_stuck": _FaultKind("CDU", _cdus, _make_valve_stick, _set("valve_stuck", value=False)),
+    "primary_warm": _FaultKind(
+        "primary loop", lambda world: world.primaries, _set_to_value("warm_k", PRIMARY_WARMER_K), _set("warm_k", 0.0)
+    ),
+    "leak": _FaultKind(
+        "secondary loop",
+        _secondary,
+        _set_to_value("leak_m3_s", LEAK_LITRES_PER_MINUTE, LITRES_PER_MINUTE),
+        _repair_leak,
+    ),
+    "burst": _FaultKind(
+        "secondary loop",
+        _secondary,
+        _set_to_value("leak_m3_s", BURST_LITRES_PER_MINUTE, LITRES_PER_MINUTE),
+        _repair_leak,
+    ),
+    "air_in_loop": _FaultKind(
+        "secondary loop", _secondary, _set_to_value("gas_fraction", GAS_FRACTION), _set("gas_fraction", 0.0)
+    ),
+    "air_unit_failure": _FaultKind(
         "air unit",
         _air_units,
         lambda unit, _: unit.failed.add(unit.name),

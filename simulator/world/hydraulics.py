@@ -7,32 +7,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+# Typical values, chosen; not from one product.
 MAX_RPM: Final = 6000
-SHUT_OFF: Final = 1.6
-"""Pressure of a pump at full speed without flow, of the design pressure."""
-PUMPS_AT_WORK: Final = 2
-"""Two of three pumps carry a CDU, where the site file does not say it."""
+# Pressure of a pump at full speed without flow, over the design pressure.
+SHUT_OFF_HEAD_RATIO: Final = 1.6
+# Where the site file does not say how many pumps a CDU needs, two of its three carry it and the third is on standby.
+PUMPS_REQUIRED: Final = 2
+# Hydraulic over shaft power, and shaft over electrical power, of centrifugal pumps of a few kilowatts with inverter drives.
 PUMP_EFFICIENCY: Final = 0.62
 MOTOR_EFFICIENCY: Final = 0.9
+# Bisection: 50 halvings are far below a double's precision of the pressures here, so that flows agree to rounding.
 SOLVER_STEPS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One CDU as its loop sees it: a pump curve, head = shut-off * speed^2 - bend * flow^2, and what resists inside."""
+    """One CDU as a branch of its loop: a pump curve, pressure = head_pa - bend * flow^2, less its own resistance * flow^2."""
 
     head_pa: float
     bend: float
     resistance: float
 
     def flow(self, pressure_pa: float) -> float:
-        """Through the CDU, against this pressure; its check valve lets nothing back."""
+        """Flow through the CDU against this pressure, m3/s. A check valve lets nothing flow back."""
         spare = self.head_pa - pressure_pa
         return (spare / (self.bend + self.resistance)) ** 0.5 if spare > 0 else 0.0
 
 
 def solve(branches: Sequence[Branch], loop_resistance: float) -> tuple[float, list[float]]:
-    """Pressure over the racks and the flow of each CDU, so that the flows together meet the loop's own resistance."""
+    """Pressure over the racks (Pa) and the flow of each CDU (m3/s), at which the sum of flows meets the loop's resistance.
+
+    Bisection rather than Newton's method: a branch's flow has an infinite slope where its check valve closes.
+    """
     low, high = 0.0, max((branch.head_pa for branch in branches), default=0.0)
     for _ in range(SOLVER_STEPS):
         middle = (low + high) / 2

@@ -1,6 +1,7 @@
-"""What the instruments of each device show, by series key and in base units, before any rounding.
+"""The readings of each device's instruments, by series key and in base units, before the device rounds them.
 
-Sensor faults (stuck, drifting, offset) are applied here: the world itself does not know of them.
+Sensor faults (stuck, drifting, swapped) are applied here. The world does not know of them: a wrong reading must not change what
+really happens, or the truth could not be told from it.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Final
 from rackflow.physics import dew_point_celsius
 from rackflow.series import series_key
 from rackflow.site import Sensor
-from simulator.world.air import IDLE_AIR, RISE_K, moisture_c, relative_humidity
+from simulator.world.air import MIN_AIR_FLOW_RATIO, RISE_K, moisture_c, relative_humidity
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.hydraulics import MAX_RPM
 from simulator.world.loop import LOW_LEVEL, SecondaryLoop
@@ -21,17 +22,33 @@ from simulator.world.switch import Switch
 from simulator.world.ups import Ups
 from simulator.world.world import World
 
-Shown = Mapping[str, float | str]
+Readings = Mapping[str, float | str]
 Distortion = Callable[[dict[str, float | str], float], None]
-"""Changes what a device shows; the second argument is the world's time in seconds."""
+"""A sensor fault: changes a device's readings in place. The second argument is the world's time in seconds."""
 LINES: Final = ("L1", "L2", "L3")
-LEAST_LOAD: Final = 0.05
-"""Below this load, and on battery, a UPS shows no efficiency."""
+# Typical values, chosen; not from one product unless a source is named.
+# A UPS gives no efficiency below this load, where the ratio of two small powers says little, nor on battery.
+MIN_EFFICIENCY_LOAD: Final = 0.05
+# Remaining runtime from which a UPS reports a low battery; two minutes are the factory setting of APC's management cards.
 LOW_BATTERY_S: Final = 120.0
+# Power factor of the load on a UPS, of its own input (whose rectifier corrects it), and of its rating (W over VA).
 UPS_POWER_FACTOR: Final = 0.97
+UPS_INPUT_POWER_FACTOR: Final = 0.99
 RATED_POWER_FACTOR: Final = 0.9
+# Battery temperature at rest, and by how much an empty battery is warmer.
+BATTERY_C: Final = 25.0
+BATTERY_RISE_K: Final = 6.0
+# Load over the breaker's rating at which a PDU reports that it is near overload: the usual default of rack PDUs.
+NEAR_OVERLOAD: Final = 0.8
+# By how much warm air that comes around a rack warms its inlet at most: the worst of ten kinds of racks at design power.
 MIXING_K: Final = 1.2
-"""By how much warm air that comes around a rack can warm its inlet."""
+# Ambient probes hang higher than inlets, where a little warm air collects.
+AMBIENT_OFFSET_K: Final = 0.3
+# The mains frequency moves by this much: the standard range of the continental European grid is 50 mHz.
+FREQUENCY_SWING_HZ: Final = 0.02
+FREQUENCY_PERIOD_S: Final = 113.0
+# Air around a CDU without a room.
+DEFAULT_AIR_C: Final = 25.0
 
 
 @lru_cache(maxsize=4096)
@@ -41,61 +58,61 @@ def key(metric: str, label: str = "", value: str = "") -> str:
 
 
 class Instruments:
-    """Readings by device; worked out once a step of the world."""
+    """Readings by device. They are computed once for each step of the world, however many objects of a device are polled in it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.distortions: dict[str, list[Distortion]] = {}
-        self._shown: dict[str, tuple[int, Shown]] = {}
+        self._cache: dict[str, tuple[int, Readings]] = {}
         self._sensors = {device: world.site.sensors_of_device(device) for device in world.site.devices}
 
-    def read(self, device: str) -> Shown:
-        """What the device shows now. Raises KeyError where the site has no such device."""
+    def read(self, device: str) -> Readings:
+        """Readings of a device, sensor faults included. Raises KeyError where the site has no such device."""
         steps = self.world.steps
-        kept = self._shown.get(device)
+        kept = self._cache.get(device)
         if kept is None or kept[0] != steps:
-            shown = self.true(device)
+            readings = self.read_without_faults(device)
             for distort in self.distortions.get(device, ()):
-                distort(shown, self.world.time_s)
-            kept = self._shown[device] = (steps, shown)
+                distort(readings, self.world.time_s)
+            kept = self._cache[device] = (steps, readings)
         return kept[1]
 
-    def forget(self) -> None:
-        """Work everything out anew, because distortions have changed."""
-        self._shown.clear()
+    def clear_cache(self) -> None:
+        """Compute everything anew. Must be called when sensor faults have changed within a step."""
+        self._cache.clear()
 
-    def true(self, device: str) -> dict[str, float | str]:
-        """The same without distortions."""
-        world, shown = self.world, dict[str, float | str]()
+    def read_without_faults(self, device: str) -> dict[str, float | str]:
+        """Readings of a device as they would be with healthy sensors."""
+        world, readings = self.world, dict[str, float | str]()
         sensors = self._sensors[device]
         if device in world.network.ups:
-            shown |= _ups(world, world.network.ups[device])
+            readings |= _ups(world, world.network.ups[device])
         elif device in world.network.pdus:
-            shown |= _pdu(world, world.network.pdus[device])
+            readings |= _pdu(world, world.network.pdus[device])
         elif device in world.network.switches:
-            shown |= _switch(world, world.network.switches[device])
+            readings |= _switch(world, world.network.switches[device])
         elif device in world.cdus:
-            shown |= _cdu(world, world.cdus[device])
+            readings |= _cdu(world, world.cdus[device])
         elif device in world.site.meters:
-            shown |= _meter(world, device)
+            readings |= _meter(world, device)
         for sensor in sensors:
-            shown |= _sensor(world, sensor)
-        return shown
+            readings |= _sensor(world, sensor)
+        return readings
 
 
 def frequency_hertz(world: World, *, free: bool = False) -> float:
-    """Of the mains, or of an inverter that has no mains to follow."""
+    """Frequency of the mains, or (`free`) of an inverter that has no mains to follow and keeps the nominal one, Hz."""
     nominal = float(world.site.electrical.frequency_hertz)
-    return nominal if free else nominal + 0.02 * math.sin(2 * math.pi * world.time_s / 113)
+    return nominal if free else nominal + FREQUENCY_SWING_HZ * math.sin(2 * math.pi * world.time_s / FREQUENCY_PERIOD_S)
 
 
 def _ups(world: World, ups: Ups) -> dict[str, float | str]:
     battery, total = ups.battery, sum(ups.output_w)
-    left = battery.believed_s(ups.drawn_w)
+    left = battery.claimed_runtime_s(ups.battery_draw_w)
     low = "low" if ups.mode == "battery" and left < LOW_BATTERY_S else "normal"
     on = ups.mode != "none"
     current = [w / (v * UPS_POWER_FACTOR) if v else 0.0 for w, v in zip(ups.output_w, ups.output_volts, strict=True)]
-    shown: dict[str, float | str] = {
+    readings: dict[str, float | str] = {
         key("ups_output_source"): ups.mode,
         key("ups_battery_state"): "depleted" if battery.empty else low,
         key("ups_on_battery_seconds"): ups.on_battery_s,
@@ -103,7 +120,7 @@ def _ups(world: World, ups: Ups) -> dict[str, float | str]:
         key("ups_battery_charge_ratio"): battery.charge,
         key("ups_battery_voltage_volts"): battery.terminal_volts,
         key("ups_battery_current_amperes"): battery.current_a,
-        key("ups_battery_temperature_celsius"): 25.0 + 6.0 * (1 - battery.charge),
+        key("ups_battery_temperature_celsius"): BATTERY_C + BATTERY_RISE_K * (1 - battery.charge),
         key("ups_input_faults_total"): float(ups.input_faults),
         key("ups_output_frequency_hertz"): frequency_hertz(world, free=ups.mode == "battery") if on else 0.0,
         key("ups_output_power_watts"): total,
@@ -119,30 +136,32 @@ def _ups(world: World, ups: Ups) -> dict[str, float | str]:
         key("ups_low_battery_threshold_seconds"): LOW_BATTERY_S,
         key("device_alarms"): float(ups.mode != "normal") + float(low == "low"),
     }
-    if ups.mode in {"normal", "bypass"} and ups.load > LEAST_LOAD:
-        shown[key("ups_efficiency_ratio")] = total / sum(ups.input_w)
-    return shown | _ups_phases(world, ups, current)
+    if ups.mode in {"normal", "bypass"} and ups.load > MIN_EFFICIENCY_LOAD:
+        readings[key("ups_efficiency_ratio")] = total / sum(ups.input_w)
+    return readings | _ups_phases(world, ups, current)
 
 
 def _ups_phases(world: World, ups: Ups, current: list[float]) -> dict[str, float | str]:
-    shown: dict[str, float | str] = {}
+    readings: dict[str, float | str] = {}
     for phase, line in enumerate(LINES):
         volts, watts = ups.input_volts[phase], ups.input_w[phase]
-        shown[key("ups_input_frequency_hertz", "phase", line)] = frequency_hertz(world) if volts else 0.0
-        shown[key("ups_input_voltage_volts", "phase", line)] = volts
-        shown[key("ups_input_current_amperes", "phase", line)] = watts / (volts * 0.99) if volts else 0.0
-        shown[key("ups_input_power_watts", "phase", line)] = watts
-        shown[key("ups_output_voltage_volts", "phase", line)] = ups.output_volts[phase]
-        shown[key("ups_output_current_amperes", "phase", line)] = current[phase]
-        shown[key("ups_output_power_watts", "phase", line)] = ups.output_w[phase]
-        shown[key("ups_output_load_ratio", "phase", line)] = ups.output_w[phase] / (ups.rated_w / 3)
-    return shown
+        readings[key("ups_input_frequency_hertz", "phase", line)] = frequency_hertz(world) if volts else 0.0
+        readings[key("ups_input_voltage_volts", "phase", line)] = volts
+        readings[key("ups_input_current_amperes", "phase", line)] = (
+            watts / (volts * UPS_INPUT_POWER_FACTOR) if volts else 0.0
+        )
+        readings[key("ups_input_power_watts", "phase", line)] = watts
+        readings[key("ups_output_voltage_volts", "phase", line)] = ups.output_volts[phase]
+        readings[key("ups_output_current_amperes", "phase", line)] = current[phase]
+        readings[key("ups_output_power_watts", "phase", line)] = ups.output_w[phase]
+        readings[key("ups_output_load_ratio", "phase", line)] = ups.output_w[phase] / (ups.rated_w / 3)
+    return readings
 
 
 def _pdu(world: World, pdu: Pdu) -> dict[str, float | str]:
     watts, apparent = sum(pdu.power_w), sum(pdu.apparent_va)
     worst = max(pdu.amperes) / pdu.section.breaker_a
-    shown: dict[str, float | str] = {
+    readings: dict[str, float | str] = {
         key("pdu_input_power_watts"): watts,
         key("pdu_input_apparent_power_voltamperes"): apparent,
         key("pdu_input_current_amperes"): max(pdu.amperes),
@@ -156,18 +175,18 @@ def _pdu(world: World, pdu: Pdu) -> dict[str, float | str]:
     }
     for pole in range(len(pdu.phases)):
         line = LINES[pole]
-        shown[key("pdu_phase_current_amperes", "phase", line)] = pdu.amperes[pole]
-        shown[key("pdu_phase_voltage_volts", "phase", line)] = pdu.volts[pole]
-        shown[key("pdu_phase_power_watts", "phase", line)] = pdu.power_w[pole]
-        shown[key("pdu_phase_apparent_power_voltamperes", "phase", line)] = pdu.apparent_va[pole]
-        shown[key("pdu_phase_power_factor_ratio", "phase", line)] = pdu.power_factor[pole]
-        shown[key("pdu_phase_load_state", "phase", line)] = _load_state(pdu.amperes[pole] / pdu.section.breaker_a)
-    return shown
+        readings[key("pdu_phase_current_amperes", "phase", line)] = pdu.amperes[pole]
+        readings[key("pdu_phase_voltage_volts", "phase", line)] = pdu.volts[pole]
+        readings[key("pdu_phase_power_watts", "phase", line)] = pdu.power_w[pole]
+        readings[key("pdu_phase_apparent_power_voltamperes", "phase", line)] = pdu.apparent_va[pole]
+        readings[key("pdu_phase_power_factor_ratio", "phase", line)] = pdu.power_factor[pole]
+        readings[key("pdu_phase_load_state", "phase", line)] = _load_state(pdu.amperes[pole] / pdu.section.breaker_a)
+    return readings
 
 
 def _switch(world: World, switch: Switch) -> dict[str, float | str]:
     rated_a = min(breaker.rating_a for breaker in switch.breakers.values())
-    shown: dict[str, float | str] = {
+    readings: dict[str, float | str] = {
         key("ats_selected_source"): switch.selected,
         key("ats_preferred_source"): switch.section.preferred,
         key("ats_redundant"): float(switch.usable("a") and switch.usable("b")),
@@ -175,35 +194,35 @@ def _switch(world: World, switch: Switch) -> dict[str, float | str]:
         key("ats_output_frequency_hertz"): frequency_hertz(world) if max(switch.volts) else 0.0,
     }
     for source, volts in switch.source_volts.items():
-        shown[key("ats_source_usable", "source", source)] = float(switch.usable(source))
-        shown[key("ats_source_frequency_hertz", "source", source)] = frequency_hertz(world) if max(volts) else 0.0
+        readings[key("ats_source_usable", "source", source)] = float(switch.usable(source))
+        readings[key("ats_source_frequency_hertz", "source", source)] = frequency_hertz(world) if max(volts) else 0.0
     for phase, line in enumerate(LINES[: switch.phases]):
         for source, volts in switch.source_volts.items():
             labels = {"source": source, "phase": line}
-            shown[series_key("dcim_ats_source_voltage_volts", labels)] = volts[phase]
+            readings[series_key("dcim_ats_source_voltage_volts", labels)] = volts[phase]
         apparent = switch.volts[phase] * switch.amperes[phase]
-        shown[key("ats_output_voltage_volts", "phase", line)] = switch.volts[phase]
-        shown[key("ats_output_current_amperes", "phase", line)] = switch.amperes[phase]
-        shown[key("ats_output_apparent_power_voltamperes", "phase", line)] = apparent
-        shown[key("ats_output_load_ratio", "phase", line)] = switch.amperes[phase] / rated_a
-    return shown
+        readings[key("ats_output_voltage_volts", "phase", line)] = switch.volts[phase]
+        readings[key("ats_output_current_amperes", "phase", line)] = switch.amperes[phase]
+        readings[key("ats_output_apparent_power_voltamperes", "phase", line)] = apparent
+        readings[key("ats_output_load_ratio", "phase", line)] = switch.amperes[phase] / rated_a
+    return readings
 
 
 def _between_lines(volts: list[float]) -> float:
-    """Between the lines of a three-phase inlet, to neutral of a single-phase one."""
+    """Voltage that a PDU shows for its inlet: between lines where it has several phases, else to neutral, V."""
     return math.sqrt(3) * sum(volts) / len(volts) if len(volts) > 1 else volts[0]
 
 
 def _load_state(load: float) -> str:
-    return "overload" if load >= 1 else "near_overload" if load >= 0.8 else "normal"  # noqa: PLR2004 - as the devices ship
+    return "overload" if load >= 1 else "near_overload" if load >= NEAR_OVERLOAD else "normal"
 
 
 def _cdu(world: World, cdu: Cdu) -> dict[str, float | str]:
     loop = world.loops[cdu.section.secondary]
     room = world.airs.get(world.room_of[cdu.section.id])
-    air_c = room.cold_c if room else 25.0
+    air_c = room.cold_c if room else DEFAULT_AIR_C
     secondary = ("loop", "secondary")
-    shown: dict[str, float | str] = {
+    readings: dict[str, float | str] = {
         key("cdu_flow_cubic_meters_per_second", *secondary): cdu.flow,
         key("cdu_flow_setpoint_cubic_meters_per_second", *secondary): loop.design_flow / len(loop.cdus),
         key("cdu_supply_temperature_celsius", *secondary): cdu.supply_c,
@@ -217,16 +236,16 @@ def _cdu(world: World, cdu: Cdu) -> dict[str, float | str]:
         key("cdu_reservoir_level_state"): "ok" if loop.level >= LOW_LEVEL else "low",
         key("cdu_reservoir_level_ratio"): loop.level,
         key("cdu_pump_speed_ratio"): cdu.speed if cdu.running else 0.0,
-        key("cdu_leak_detected"): float(loop.wet),
+        key("cdu_leak_detected"): float(loop.leak_detected),
         **_primary(world, cdu),
     }
     for pump in PUMPS:
         running = pump in cdu.running
         state = "failed" if pump in cdu.failed_pumps else "running" if running else "standby"
-        shown[key("cdu_pump_state", "pump", str(pump))] = state
-        shown[key("cdu_pump_speed_rpm", "pump", str(pump))] = MAX_RPM * cdu.speed if running else 0.0
-        shown[key("cdu_pump_running_seconds_total", "pump", str(pump))] = cdu.pump_s[pump]
-    return shown
+        readings[key("cdu_pump_state", "pump", str(pump))] = state
+        readings[key("cdu_pump_speed_rpm", "pump", str(pump))] = MAX_RPM * cdu.speed if running else 0.0
+        readings[key("cdu_pump_running_seconds_total", "pump", str(pump))] = cdu.pump_s[pump]
+    return readings
 
 
 def _primary(world: World, cdu: Cdu) -> dict[str, float]:
@@ -246,26 +265,26 @@ def _meter(world: World, meter: str) -> dict[str, float | str]:
     network = world.network
     measured = [each for each in world.site.meters[meter].measures if each in network.sources or each in network.pdus]
     volts = [max(phase) for phase in zip(*map(network.volts_of, measured or network.feeds), strict=True)]
-    shown: dict[str, float | str] = {
+    readings: dict[str, float | str] = {
         key("meter_power_watts"): sum(watts),
         key("meter_energy_joules_total"): world.meters_j[meter],
         key("meter_frequency_hertz"): frequency_hertz(world),
     }
     for phase, line in enumerate(LINES):
-        shown[key("meter_phase_power_watts", "phase", line)] = watts[phase]
-        shown[key("meter_voltage_volts", "phase", line)] = volts[phase]
-    return shown
+        readings[key("meter_phase_power_watts", "phase", line)] = watts[phase]
+        readings[key("meter_voltage_volts", "phase", line)] = volts[phase]
+    return readings
 
 
 def label_of(sensor: Sensor) -> str:
-    """Its label `sensor`."""
+    """Value of the sensor's label `sensor`; a device's only sensor is named 1."""
     return sensor.sensor or "1"
 
 
 def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
     label = ("sensor", label_of(sensor))
     if sensor.measures == "leak":
-        return {key("leak_detected", *label): float(any(loop.wet for loop in _loops_near(world, sensor)))}
+        return {key("leak_detected", *label): float(any(loop.leak_detected for loop in _loops_near(world, sensor)))}
     celsius = air_celsius(world, sensor)
     dew = moisture_c(world.time_s)
     humidity = relative_humidity(celsius, dew)
@@ -277,7 +296,7 @@ def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
 
 
 def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
-    """Loops that have a rack where the rope lies: in its rack, its row, or its room."""
+    """Loops with a rack where the rope lies: the same rack, row or room."""
     site, found = world.site, []
     for loop in world.loops.values():
         racks = [site.racks[rack] for rack in loop.plates]
@@ -288,12 +307,13 @@ def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
 
 
 def air_celsius(world: World, sensor: Sensor) -> float:
-    """Where the sensor hangs: some of a rack's warm air comes round to its inlet, more for some racks than for others."""
+    """Air temperature where the sensor hangs, degC. Some of a rack's warm air reaches its inlet, more for some racks than others."""
     air = world.airs[world.site.place(sensor.id)["room"]]
     if sensor.rack is None or sensor.position == "ambient":
-        return air.cold_c + 0.3
+        return air.cold_c + AMBIENT_OFFSET_K
     supply = world.network.racks[sensor.rack]
-    load = supply.got_w / world.site.racks[sensor.rack].design_power_w
+    load = supply.supplied_w / world.site.racks[sensor.rack].design_power_w
+    # A number from the rack's name instead of a random one, so that a rack keeps its place in the room whatever the seed.
     spot = (sum(map(ord, sensor.rack)) % 10) / 10
     inlet = air.cold_c + MIXING_K * spot * load
-    return inlet + (RISE_K * min(1.0, load / IDLE_AIR) if sensor.position == "outlet" else 0.0)
+    return inlet + (RISE_K * min(1.0, load / MIN_AIR_FLOW_RATIO) if sensor.position == "outlet" else 0.0)

@@ -5,41 +5,44 @@ import random
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+# The shape of synchronous training, with chosen values: all accelerators of a job compute, then wait for each other or for a
+# checkpoint, so that their power steps together within seconds. That is the hardest load for a CDU's control and for figures
+# that combine values polled at different moments, which is why it is exaggerated here rather than smoothed.
 DAY_S: Final = 86_400.0
+# Real jobs last days. Twenty minutes let a test meet starts, pauses and different levels.
 JOB_S: Final = 1200.0
-"""How long one training job lasts."""
+# Pause between two jobs, while data is loaded.
 PAUSE_S: Final = 45.0
-"""Between two jobs, while data is loaded."""
+# Power of waiting accelerators and of their hosts, over design power.
 IDLE: Final = 0.22
-"""Of design power: accelerators that wait."""
+# Duration of a step of the load. Well below the polling interval, as it would be in reality.
 EDGE_S: Final = 2.0
-"""How long a step of the load takes."""
+# Power in a dip (waiting, checkpoint), over the job's level.
 DIP: Final = 0.5
-"""Of the job's level: while all accelerators wait for each other, or a checkpoint is written."""
 
 
 class Load(Protocol):
-    """What a rack asks for."""
+    """The power that a rack's equipment demands over time."""
 
     def watts(self, time_s: float) -> float:
-        """At a moment, W."""
+        """Demand at a time of the simulated world, W."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class HeldLoad:
-    """The same for ever."""
+class ConstantLoad:
+    """A load that never changes."""
 
-    asked_w: float
+    demand_w: float
 
     def watts(self, time_s: float) -> float:  # noqa: ARG002 - as `Load.watts`
         """See `Load.watts`."""
-        return self.asked_w
+        return self.demand_w
 
 
 @dataclass(slots=True)
 class SteadyLoad:
-    """General computing: a curve over the day, with slow waves of its own."""
+    """General computing: a curve over the day, with slow waves that differ from rack to rack."""
 
     design_w: float
     seed: str
@@ -48,6 +51,8 @@ class SteadyLoad:
         """See `Load.watts`."""
         start = _chance(self.seed).random()
         day = 0.16 * math.sin(2 * math.pi * (time_s / DAY_S - 0.375))  # highest at 15 h
+        # Two waves of periods without a common multiple stand for everything else that moves a load; a sum of sines costs
+        # little and has a value at any time, so that any step length gives the same load.
         own = 0.05 * math.sin(2 * math.pi * (time_s / 1400 + start)) + 0.02 * math.sin(
             2 * math.pi * (time_s / 97 + start)
         )
@@ -56,7 +61,7 @@ class SteadyLoad:
 
 @dataclass(slots=True)
 class TrainingLoad:
-    """Accelerators in one training job: all racks of a `group` step together, by half of their power within seconds."""
+    """Accelerators in one training job: all racks of a `group` step together, by half of their power within two seconds."""
 
     design_w: float
     group: str
@@ -82,7 +87,11 @@ class TrainingLoad:
         return self.design_w * (IDLE + (level * high - IDLE) * ramp)
 
     def _job_of(self, number: int) -> tuple[float, float, float]:
-        """Level, seconds from one step to the next, and how long a dip lasts."""
+        """Level of a job (over design power), period of its dips (s), and duration of a dip (s).
+
+        Seeded by the job's number instead of drawn in sequence, so that the load depends only on the time. The last job is
+        kept, because a seeded generator for each step of each rack would cost more than the rest of the load.
+        """
         if self._job[0] != number:
             job = _chance(f"{self.group}/{number}")
             level = job.uniform(0.72, 0.95) + _chance(self.seed).uniform(-0.02, 0.02)

@@ -14,32 +14,50 @@ from rackflow.site import Loop as LoopSection
 from simulator.world.cdu import DESIGN_PRESSURE_PA, DESIGN_RISE_K, Cdu
 from simulator.world.hydraulics import solve
 
+# Typical values, chosen; not from one product.
+# Pressure over ambient at the pumps' inlet, with a full and with an empty reservoir. Loops are pre-charged so that pumps do not
+# cavitate and a leak goes outwards; the charge is lost with the coolant.
 STATIC_PA: Final = 120e3
-"""At the pumps' inlet, with a full reservoir."""
+EMPTY_STATIC_RATIO: Final = 0.15
+# Volume of the reservoir over the volume of the loop.
 RESERVOIR_SHARE: Final = 0.12
-"""Of the loop's volume, that the reservoir holds."""
+# Level of the float switch that warns, and level below which the pumps draw air. The warning comes long before the damage.
 LOW_LEVEL: Final = 0.3
 DRY_LEVEL: Final = 0.05
-"""Below this level pumps draw air."""
-PLATE_J_PER_K_W: Final = 0.5
-"""Heat capacity of cold plates and what sits on them, of design liquid heat: 500 J/K for a kilowatt."""
-PLATE_RISE_K: Final = 17.0
-"""How much hotter than the coolant supplied the plates are at design heat and flow; half of the coolant's own rise is part of it."""
-LEAST_PLATE_K: Final = 1.0
-THROTTLE_C: Final = 75.0
-"""What the site file says of its racks' chips goes before these."""
-STOP_K: Final = 13.0
-"""So much above, the equipment is off; between, it slows down."""
-LOW_FLOW: Final = 0.2
-"""Of the design flow, below which coolant is as warm as the return all along the plates."""
-FILM: Final = (0.02, 1.5, 0.6)
-"""Least and highest flow that counts for the heat from plates to coolant, of the design flow, and the exponent."""
-LOW_FLOW_FILM: Final = FILM[0] ** FILM[2]
+# Once they draw air, the gas in the loop grows by this much of its volume a second, up to the fraction at which pumps move
+# nothing (`cdu.HEAD_LOSS_PER_GAS_FRACTION`): the flow collapses within about ten seconds.
+GAS_INTAKE_PER_S: Final = 0.02
+MAX_GAS_FRACTION: Final = 0.25
+# A deaerator removes trapped air with this time constant.
 DEAERATION_S: Final = 600.0
+# The site file's `chip_` keys take precedence over the next three.
+# Heat capacity of cold plates, chips and lids, per watt of design heat into liquid: 500 J/K for a kilowatt, about 1.3 kg of
+# copper. Without coolant the chips warm by 2 K a second at full load, which is why ride-through without pumps is short.
+PLATE_J_PER_K_W: Final = 0.5
+# How much hotter the plates are than the coolant supplied, at design heat and flow; half of the coolant's own rise is included.
+PLATE_RISE_K: Final = 17.0
+# Temperature from which the equipment slows down to protect itself.
+THROTTLE_C: Final = 75.0
+# Slowing down is linear over this range, at whose end the equipment is off.
+STOP_K: Final = 13.0
+# A site file may give chips no rise above the coolant's own; the conductance must stay finite.
+MIN_PLATE_RISE_K: Final = 1.0
+# Below this fraction of the design flow the coolant along the plates takes on the temperature of the return.
+LOW_FLOW: Final = 0.2
+# Conductance from plates to coolant follows the flow to this power, between laminar (1/3) and turbulent (0.8) flow as in
+# microchannels. The lower limit stands for conduction and natural convection in standing coolant, the upper one keeps the
+# formula within the range in which it means anything.
+FILM_EXPONENT: Final = 0.6
+MIN_FILM_FLOW_RATIO: Final = 0.02
+MAX_FILM_FLOW_RATIO: Final = 1.5
+LOW_FLOW_FILM: Final = MIN_FILM_FLOW_RATIO**FILM_EXPONENT
+# Largest fraction of a control volume that may flow through it in one sub-step. The explicit scheme oscillates above 1 and
+# is unstable above 2; 0.3 keeps temperatures monotonic with some room at the cost of a few more steps in small volumes.
 STABLE: Final = 0.3
-"""Part of a volume that may flow through it in one step of the explicit scheme."""
-ROPE_WET_M3: Final = 2e-4
-"""What must have leaked before a rope is wet."""
+# Leaked volume at which a sensing rope reports a leak: a glass of coolant on the floor.
+LEAK_DETECTED_M3: Final = 2e-4
+# Fluid properties (`rackflow.fluids`) are valid from 0 to 90 degC, which faults can leave; clamped a degree inside of it.
+FLUID_RANGE_C: Final = (1.0, 89.0)
 
 
 @dataclass(slots=True)
@@ -52,17 +70,17 @@ class Plates:
     j_per_k_w: float = PLATE_J_PER_K_W
     celsius: float = 45.0
     heat_w: float = 0.0
-    """Into the coolant."""
+    """Heat into the coolant."""
 
     @property
     def throttle(self) -> float:
-        """1 as long as they are cool enough, 0 where the equipment has shut off."""
+        """Part of its demand that the equipment still takes: 1 while the plates are cool enough, 0 once it has shut off."""
         return max(0.0, min(1.0, 1 + (self.limit_c - self.celsius) / STOP_K))
 
     @property
     def conductance(self) -> float:
-        """To the coolant at design flow, W/K."""
-        return self.design_w / max(LEAST_PLATE_K, self.rise_k - DESIGN_RISE_K / 2)
+        """Conductance to the coolant at design flow, W/K."""
+        return self.design_w / max(MIN_PLATE_RISE_K, self.rise_k - DESIGN_RISE_K / 2)
 
 
 @dataclass(slots=True)
@@ -74,76 +92,84 @@ class SecondaryLoop:
     plates: dict[str, Plates]
     return_c: float = 40.0
     pressure_pa: float = DESIGN_PRESSURE_PA
-    """Over the racks."""
-    gas: float = 0.0
+    """Pressure over the racks."""
+    gas_fraction: float = 0.0
+    """Part of the coolant's volume that is air."""
     lost_m3: float = 0.0
     leak_m3_s: float = 0.0
     stored_j: float = 0.0
-    """Heat taken up by coolant and plates since the start."""
+    """Heat stored in coolant and plates since the start."""
 
     @property
     def flow(self) -> float:
-        """Through all racks, m3/s."""
+        """Flow through all racks, m3/s."""
         return sum(cdu.flow for cdu in self.cdus)
 
     @property
     def supply_c(self) -> float:
-        """What the racks get: the CDUs' coolant, mixed."""
+        """Temperature of the coolant that the racks get: the mixture of what the CDUs supply, degC."""
+        # Without flow there is no mixture; the plain mean is what a probe would show on average.
         if self.flow <= 0:
             return sum(cdu.supply_c for cdu in self.cdus) / len(self.cdus)
         return sum(cdu.flow * cdu.supply_c for cdu in self.cdus) / self.flow
 
     @property
     def level(self) -> float:
-        """Of the reservoir, 0-1."""
+        """Level of the reservoir, 0-1."""
         return max(0.0, 1 - self.lost_m3 / (RESERVOIR_SHARE * self.section.volume_m3))
 
     @property
     def static_pa(self) -> float:
-        """At the pumps' inlet, over ambient."""
-        return STATIC_PA * (0.15 + 0.85 * self.level)
+        """Pressure at the pumps' inlet over ambient, Pa."""
+        return STATIC_PA * (EMPTY_STATIC_RATIO + (1 - EMPTY_STATIC_RATIO) * self.level)
 
     @property
-    def wet(self) -> bool:
-        """Whether liquid lies where none should be."""
-        return self.lost_m3 > ROPE_WET_M3
+    def leak_detected(self) -> bool:
+        """Whether enough coolant has leaked for a sensing rope to report it."""
+        return self.lost_m3 > LEAK_DETECTED_M3
 
     def capacity(self, celsius: float) -> float:
-        """Of the coolant, J/(m3 K)."""
-        return FLUIDS[self.section.coolant].volumetric_heat_capacity(max(1.0, min(89.0, celsius)))
+        """Volumetric heat capacity of the coolant, J/(m3 K)."""
+        low, high = FLUID_RANGE_C
+        return FLUIDS[self.section.coolant].volumetric_heat_capacity(max(low, min(high, celsius)))
 
     def move(self, live: Mapping[str, bool], dt_s: float) -> None:
-        """Pumps, pressures and flows of this step."""
+        """Work out pumps, pressures and flows for this step; `live` says which CDUs have power."""
         self.lost_m3 += min(self.leak_m3_s * dt_s, max(0.0, self.section.volume_m3 - self.lost_m3))
         if self.level <= DRY_LEVEL:
-            self.gas = min(0.25, self.gas + 0.02 * dt_s)
+            self.gas_fraction = min(MAX_GAS_FRACTION, self.gas_fraction + GAS_INTAKE_PER_S * dt_s)
         else:
-            self.gas *= math.exp(-dt_s / DEAERATION_S)
+            self.gas_fraction *= math.exp(-dt_s / DEAERATION_S)
         for cdu in self.cdus:
             cdu.control_pumps(self.pressure_pa, self.return_c, dt_s, live=live[cdu.section.id])
-        self.pressure_pa, flows = solve([cdu.branch(self.gas) for cdu in self.cdus], self.resistance)
+        self.pressure_pa, flows = solve([cdu.branch(self.gas_fraction) for cdu in self.cdus], self.resistance)
         for cdu, flow in zip(self.cdus, flows, strict=True):
             cdu.move(flow, self.pressure_pa)
             cdu.control_valve(dt_s, live=live[cdu.section.id])
 
     @property
     def design_flow(self) -> float:
-        """That of the CDUs that the loop needs, m3/s."""
+        """Design flow of the CDUs that the loop needs, m3/s. The smallest count, so that any of them may be the spare."""
         return sum(sorted(cdu.design_flow for cdu in self.cdus)[: self.section.cdus_required])
 
     @property
     def resistance(self) -> float:
-        """Of all racks in parallel: design pressure at the flow that their design heat needs."""
+        """Hydraulic resistance of all racks in parallel, Pa/(m3/s)^2: design pressure at design flow."""
         return DESIGN_PRESSURE_PA / self.design_flow**2
 
     def warm(self, heat_w: Mapping[str, float], dt_s: float) -> None:
-        """Heat of the racks' liquid side into plates and coolant, and on to the primary side as the CDUs found it."""
+        """Move the racks' heat into plates and coolant, and out by what the CDUs give to the primary side.
+
+        `heat_w` is the liquid-cooled heat of each rack, W. The CDUs must have exchanged heat for this step before.
+        """
         mean = (self.supply_c + self.return_c) / 2
-        # Without flow plates face what they have warmed; else nothing would keep it from getting hotter than they are.
+        # Without flow the plates face the coolant that they have warmed themselves. With the mean instead, the return volume
+        # could become hotter than the plates that heat it.
         faced = self.return_c - (self.return_c - mean) * min(1.0, self.flow / (LOW_FLOW * self.design_flow))
         taken = sum(self._plate(plates, heat_w[rack], faced, dt_s) for rack, plates in self.plates.items())
         capacity = self.capacity(mean)
         returned = self._return_volume * capacity
+        # The volume that is flushed fastest limits the step; the others would allow longer ones.
         quickest = max(self.flow / self._return_volume, *(cdu.flow / cdu.volume_m3 for cdu in self.cdus))
         steps = math.ceil(dt_s * quickest / STABLE) or 1
         before = self._content(capacity)
@@ -157,8 +183,12 @@ class SecondaryLoop:
         self.stored_j += self._content(capacity) - before
 
     def _plate(self, plates: Plates, heat_w: float, coolant_c: float, dt_s: float) -> float:
-        """Heat of one rack into the coolant over a step, W; the plates keep the rest."""
-        film = max(FILM[0], min(FILM[1], self.flow / self.design_flow)) ** FILM[2]
+        """Heat of one rack into the coolant over a step, W; the plates store the rest.
+
+        Uses the exact solution for constant coolant temperature instead of an explicit step, because the plates' time constant
+        (6 s at design flow) is close to the step.
+        """
+        film = max(MIN_FILM_FLOW_RATIO, min(MAX_FILM_FLOW_RATIO, self.flow / self.design_flow)) ** FILM_EXPONENT
         conductance = plates.conductance * film
         mass = plates.design_w * plates.j_per_k_w
         target = coolant_c + heat_w / conductance
@@ -171,6 +201,7 @@ class SecondaryLoop:
 
     @property
     def _return_volume(self) -> float:
+        # The CDUs of a site file may hold more than the loop; a small rest keeps the return side from having no volume.
         return max(0.05 * self.section.volume_m3, self.section.volume_m3 - sum(cdu.volume_m3 for cdu in self.cdus))
 
     def _content(self, capacity: float) -> float:

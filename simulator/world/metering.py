@@ -1,4 +1,7 @@
-"""What passes through a meter, by its section of the site file."""
+"""The power that passes through each meter, by what its section of the site file says that it measures.
+
+Kept apart from `World` behind a protocol, so that meters need not know the world and the world can count their energy.
+"""
 
 import math
 from collections.abc import Mapping
@@ -8,10 +11,11 @@ from rackflow.site import Site
 from simulator.world.loop import SecondaryLoop
 from simulator.world.network import Network
 from simulator.world.plant import PrimaryLoop
-from simulator.world.supply import none
+from simulator.world.supply import three_zeros
 
+# Peak power of a contracted photovoltaic plant over the racks' design power; a chosen value. The plant is somewhere else in the
+# grid, so that its energy is not part of the site's balance.
 PV_SHARE: Final = 0.08
-"""Highest power of a photovoltaic plant, of the site's design. It is elsewhere, and no part of the site's balance."""
 DAY_S: Final = 86_400.0
 
 
@@ -31,12 +35,14 @@ class Metered(Protocol):
 
 
 def meter_w(world: Metered, meter: str) -> list[float]:
-    """Power through a meter on each phase, W."""
+    """Power through a meter on each of the three phases, W."""
     section = world.site.meters[meter]
     if section.role == "pv":
         design = sum(rack.design_power_w for rack in world.site.racks.values())
         sun = max(0.0, math.sin(2 * math.pi * (world.time_s / DAY_S - 0.25)))
         return [PV_SHARE * design * sun / 3] * 3
+    # A facility meter that names nothing measures the whole site. The outdoor plants hang directly on the mains, because site
+    # files do not say which panel supplies them.
     if section.role == "facility" and not section.measures:
         parts = [feed.power_w for feed in world.network.feeds.values()]
         parts += [_even(primary.power_w) for primary in world.primaries.values()]
@@ -56,7 +62,7 @@ def _through(world: Metered, name: str, *, into: bool) -> list[float]:
     if name in network.feeds or name in network.panels or name in network.switches:
         return (network.feeds.get(name) or network.panels.get(name) or network.switches[name]).power_w
     if name in network.pdus:
-        power = none()
+        power = three_zeros()
         for phase, watts in zip(network.pdus[name].phases, network.pdus[name].power_w, strict=True):
             power[phase] += watts
         return power
@@ -64,4 +70,4 @@ def _through(world: Metered, name: str, *, into: bool) -> list[float]:
         return _even(network.consumers[name].power_w if network.consumers[name].live else 0.0)
     if name in world.loops:
         return _even(sum(cdu.power_w for cdu in world.loops[name].cdus))
-    return _even(network.racks[name].got_w if name in network.racks else world.primaries[name].power_w)
+    return _even(network.racks[name].supplied_w if name in network.racks else world.primaries[name].power_w)

@@ -11,39 +11,46 @@ from rackflow.site import Site
 from rackflow.site import Ups as UpsSection
 from simulator.world.battery import Battery
 from simulator.world.breaker import Breaker
-from simulator.world.supply import Feed, Panel, Pdu, none
+from simulator.world.supply import Feed, Panel, Pdu, three_zeros
 from simulator.world.switch import Switch
-from simulator.world.ups import Ups, drawn_w
+from simulator.world.ups import Ups, battery_draw_w
 
-AUTONOMY_S = 420.0
-"""How long the battery of a UPS at its rating lasts, where the site file does not say it."""
-SINGLE_CORDED = 0.2
-"""Part of a rack's load behind its transfer switch, if it has PDUs of its own besides."""
+# Chosen values, typical of the field.
+# Runtime of a full battery at the UPS's rating where the site file has none: enough for a generator that starts, with a margin.
+DEFAULT_RUNTIME_S = 420.0
+# Part of a rack's load that has one power cord, and so hangs behind the transfer switch, where the rack has PDUs of its own.
+SINGLE_CORDED_SHARE = 0.2
+# Single-phase UPSs have strings of 16 blocks of 12 V, large three-phase ones of 40.
 SMALL_UPS_W = 20_000.0
-"""Up to here a UPS has a battery of 192 V, above 480 V."""
+SMALL_BATTERY_V = 192.0
+LARGE_BATTERY_V = 480.0
+# How unevenly real racks load their supply: deviation of the three groups of power supplies from a third each, and of the two
+# feeds from a half each. Power supplies never share exactly.
+GROUP_SPREAD = 0.02
+FEED_SPREAD = 0.03
 
 
 @dataclass(slots=True)
 class RackSupply:
-    """How a rack's power supplies hang on its PDUs: three groups, each with the part of the load that it serves."""
+    """How a rack's power supplies are connected to its PDUs: three groups, one for each pole, each with its part of the load."""
 
     shares: list[float]
-    corded: list[tuple[Pdu, float]]
-    """With the weight of each: half of the supplies on each of two feeds, by rating within a feed."""
-    single: list[tuple[Pdu, float]] = field(default_factory=list)
+    dual_corded: list[tuple[Pdu, float]]
+    """PDUs that share the load, with their weights: equal between feeds, by rating within a feed."""
+    single_corded: list[tuple[Pdu, float]] = field(default_factory=list)
     """PDUs behind transfer switches, with the part of the rack's load that each serves alone."""
-    asked_w: float = 0.0
-    got_w: float = 0.0
+    demand_w: float = 0.0
+    supplied_w: float = 0.0
 
     @property
     def pdus(self) -> list[tuple[Pdu, float]]:
-        """All of them."""
-        return [*self.corded, *self.single]
+        """All PDUs of the rack."""
+        return [*self.dual_corded, *self.single_corded]
 
 
 @dataclass(slots=True)
 class Consumer:
-    """A cooling unit: three phases alike, from all of its sources that live."""
+    """A cooling unit. It draws the same power from each phase, in equal parts from all of its sources that have voltage."""
 
     id: str
     sources: Sequence[str]
@@ -54,42 +61,45 @@ class Consumer:
 
 @dataclass(slots=True)
 class Network:
-    """All of it, by id."""
+    """Every part of the power network, by id of the site file."""
 
     feeds: dict[str, Feed] = field(default_factory=dict)
     ups: dict[str, Ups] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
     switches: dict[str, Switch] = field(default_factory=dict)
-    behind: dict[str, list[Pdu]] = field(default_factory=dict)
-    """By switch."""
+    pdus_behind: dict[str, list[Pdu]] = field(default_factory=dict)
+    """PDUs behind each transfer switch."""
     pdus: dict[str, Pdu] = field(default_factory=dict)
     racks: dict[str, RackSupply] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
     sources: dict[str, Sequence[str]] = field(default_factory=dict)
+    """Direct sources of each UPS and panel."""
     order: list[str] = field(default_factory=list)
-    """UPSs and panels, each after what feeds it."""
+    """UPSs and panels, each after everything that feeds it."""
     loads: dict[str, list[float]] = field(default_factory=dict)
+    """Power taken from each node on each of the supply's phases in this step, W."""
 
     def volts_of(self, node: str) -> list[float]:
-        """Voltages that a feed, UPS, panel, switch or PDU puts out, by the supply's phases."""
+        """Output voltages of a feed, UPS, panel, switch or PDU, by the supply's phases, V."""
         if node in self.ups:
             return self.ups[node].output_volts
         if node in self.switches:
             return self.switches[node].volts
         if node in self.pdus:
-            volts = none()
+            volts = three_zeros()
             for phase, each in zip(self.pdus[node].phases, self.pdus[node].source_volts, strict=True):
                 volts[phase] = each
             return volts
         return self.panels[node].volts if node in self.panels else self.feeds[node].volts
 
     def energise(self, time_s: float, dt_s: float) -> None:
-        """Voltages from the feeds down."""
+        """Work out the voltages of this step, from the feeds down. Must run before `carry`: loads depend on what has voltage."""
         for feed in self.feeds.values():
             feed.advance(time_s, dt_s)
         for node in self.order:
             above = [self.volts_of(source) for source in self.sources[node]]
             if node in self.ups:
+                # A UPS takes one source as a whole: the one whose weakest phase is strongest.
                 self.ups[node].supply(max(above, key=min), dt_s)
             else:
                 self.panels[node].supply(above)
@@ -101,14 +111,18 @@ class Network:
         for consumer in self.consumers.values():
             consumer.live = any(min(self.volts_of(source)) > 0 for source in consumer.sources)
 
-    def carry(self, asked_w: Mapping[str, float], dt_s: float) -> None:
-        """Loads from the racks up; `asked_w` by rack, the consumers' `power_w` as set."""
-        self.loads = {node: none() for node in (*self.feeds, *self.order, *self.switches)}
+    def carry(self, demand_w: Mapping[str, float], dt_s: float) -> None:
+        """Work out the loads of this step, from the racks up.
+
+        `demand_w` is the racks' demand; the consumers' `power_w` must be set. Each stage needs the complete load of the stage
+        below, so the order is fixed: consumers and racks, PDUs, switches, UPSs and panels (from the racks towards the feeds).
+        """
+        self.loads = {node: three_zeros() for node in (*self.feeds, *self.order, *self.switches)}
         on_pdu = {name: [0.0] * len(pdu.phases) for name, pdu in self.pdus.items()}
         for consumer in self.consumers.values():
             self._consume(consumer, on_pdu, dt_s)
         for name, rack in self.racks.items():
-            rack.asked_w = asked_w[name]
+            rack.demand_w = demand_w[name]
             self._share(rack, on_pdu)
         for name, pdu in self.pdus.items():
             self._add(pdu.section.fed_by, pdu.carry(on_pdu[name], dt_s))
@@ -122,28 +136,32 @@ class Network:
             feed.carry(self.loads[name], dt_s)
 
     def _amperes_behind(self, switch: str) -> list[float]:
-        amperes = none()
-        for pdu in self.behind[switch]:
+        amperes = three_zeros()
+        for pdu in self.pdus_behind[switch]:
             for phase, each in zip(pdu.phases, pdu.amperes, strict=True):
                 amperes[phase] += each
         return amperes
 
     def _share(self, rack: RackSupply, on_pdu: Mapping[str, list[float]]) -> None:
-        """Of each group of power supplies, the ones that live carry all; what has one cord lives with its PDU."""
-        rack.got_w = 0.0
-        corded_w = rack.asked_w * (1 - sum(part for _, part in rack.single))
+        """Spread a rack's load over its PDUs.
+
+        Within each group of power supplies, those with voltage carry the whole group. Equipment with one cord is on only while
+        its PDU has voltage.
+        """
+        rack.supplied_w = 0.0
+        corded_w = rack.demand_w * (1 - sum(part for _, part in rack.single_corded))
         for group, share in enumerate(rack.shares):
-            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.corded]
+            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.dual_corded]
             live = [(pdu, pole, weight) for pdu, pole, weight in poles if pdu.live[pole]]
             whole = sum(weight for *_, weight in live)
             for pdu, pole, weight in live:
                 on_pdu[pdu.id][pole] += corded_w * share * weight / whole
-            rack.got_w += corded_w * share if live else 0.0
-            for pdu, part in rack.single:
+            rack.supplied_w += corded_w * share if live else 0.0
+            for pdu, part in rack.single_corded:
                 pole = group % len(pdu.phases)
                 if pdu.live[pole]:
-                    on_pdu[pdu.id][pole] += rack.asked_w * share * part
-                    rack.got_w += rack.asked_w * share * part
+                    on_pdu[pdu.id][pole] += rack.demand_w * share * part
+                    rack.supplied_w += rack.demand_w * share * part
 
     def _consume(self, consumer: Consumer, on_pdu: Mapping[str, list[float]], dt_s: float) -> None:
         live = [source for source in consumer.sources if min(self.volts_of(source)) > 0]
@@ -157,7 +175,7 @@ class Network:
                 self._add(source, [part / 3] * 3)
 
     def _divide(self, node: str, taken: list[float]) -> None:
-        """Among the sources of a UPS or panel: UPSs in parallel by rating, those that are on."""
+        """Divide what a UPS or panel takes among its sources that have voltage; UPSs in parallel share by rating."""
         sources = [source for source in self.sources[node] if max(self.volts_of(source)) > 0]
         weights = [self.ups[source].rated_w if source in self.ups else 1.0 for source in sources]
         for source, weight in zip(sources, weights, strict=True):
@@ -168,7 +186,7 @@ class Network:
 
 
 def build_network(site: Site, seed: int) -> Network:
-    """The network of a site, everything on."""
+    """The power network of a site, with everything switched on. The same seed gives the same spread of loads."""
     volts = site.electrical.volts
     network = Network(order=_order(site))
     network.sources = {name: site.sources(name) for name in network.order}
@@ -178,29 +196,32 @@ def build_network(site: Site, seed: int) -> Network:
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
     network.switches = {each.id: Switch(each, volts) for each in site.transfer_switches.values()}
     network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
-    network.behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
+    network.pdus_behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
     for rack in site.racks:
         network.racks[rack] = _rack_supply(site, network, rack, seed)
+    # A cooling unit without `from` in the site file is taken to have all feeds: not to know is no reason to let it fail.
     for unit in (*site.cdus, *site.air_units):
         network.consumers[unit] = Consumer(unit, site.sources(unit) or [*site.feeds])
     return network
 
 
 def new_ups(section: UpsSection, volts: float) -> Ups:
-    """A UPS as it is delivered, its battery full."""
+    """A UPS in normal mode with a full battery."""
     return Ups(section.id, section.rated_power_w, volts, _battery(section))
 
 
 def _battery(ups: UpsSection) -> Battery:
     rated_w = ups.rated_power_w
-    cells = 192.0 if rated_w <= SMALL_UPS_W else 480.0
+    volts = SMALL_BATTERY_V if rated_w <= SMALL_UPS_W else LARGE_BATTERY_V
     if ups.battery is None:
-        return Battery(rated_w, {rated_w: AUTONOMY_S}, cells)
-    runtimes = {drawn_w(load_w, rated_w): seconds for load_w, seconds in ups.battery.runtimes.items()}
-    return Battery(rated_w, runtimes, cells, ups.battery.health)
+        return Battery(rated_w, {rated_w: DEFAULT_RUNTIME_S}, volts)
+    # Data sheets give runtimes by load; the battery model counts at the cells, so the inverter's losses are added.
+    runtimes = {battery_draw_w(load_w, rated_w): seconds for load_w, seconds in ups.battery.runtimes.items()}
+    return Battery(rated_w, runtimes, volts, ups.battery.health)
 
 
 def _order(site: Site) -> list[str]:
+    """UPSs and panels, each after everything that feeds it. The site file's checks guarantee that there is no cycle."""
     order: list[str] = []
     waiting = [*site.ups, *site.panels]
     while waiting:
@@ -212,13 +233,13 @@ def _order(site: Site) -> list[str]:
 
 def _rack_supply(site: Site, network: Network, rack: str, seed: int) -> RackSupply:
     chance = Random(f"{seed}/{rack}")  # noqa: S311 - the same seed must give the same site
-    shares = [1 / 3 + chance.uniform(-0.02, 0.02) for _ in range(3)]
+    shares = [1 / 3 + chance.uniform(-GROUP_SPREAD, GROUP_SPREAD) for _ in range(3)]
     weighted = []
     for feed in site.feeds_of(rack):
         pdus = site.pdus_of(rack, feed)
         whole = sum(pdu.breaker_a for pdu in pdus)
-        tilt = 1 + chance.uniform(-0.03, 0.03)  # supplies never share exactly alike
+        tilt = 1 + chance.uniform(-FEED_SPREAD, FEED_SPREAD)
         weighted += [(network.pdus[pdu.id], tilt * pdu.breaker_a / whole) for pdu in pdus]
-    behind = [network.pdus[pdu.id] for pdu in site.pdus_of(rack) if pdu.fed_by in network.switches]
-    part = (SINGLE_CORDED if weighted else 1.0) / max(1, len(behind))
-    return RackSupply([share / sum(shares) for share in shares], weighted, [(pdu, part) for pdu in behind])
+    pdus_behind = [network.pdus[pdu.id] for pdu in site.pdus_of(rack) if pdu.fed_by in network.switches]
+    part = (SINGLE_CORDED_SHARE if weighted else 1.0) / max(1, len(pdus_behind))
+    return RackSupply([share / sum(shares) for share in shares], weighted, [(pdu, part) for pdu in pdus_behind])

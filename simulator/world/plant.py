@@ -7,30 +7,38 @@ from typing import Final
 
 from rackflow.fluids import FLUIDS
 from rackflow.site import Loop as LoopSection
-from simulator.world.loop import STABLE
+from simulator.world.loop import FLUID_RANGE_C, STABLE
 
+# Typical values, chosen; not from one product.
+# Facility water to CDUs, from dry coolers: below the 32 degC of ASHRAE class W32, and above the dew point of any room.
 WARM_C: Final = 26.0
-"""Supply to CDUs, from dry coolers."""
+# Chilled water to air units, from chillers.
 CHILLED_C: Final = 14.0
-"""Supply to air units, from chillers."""
+# Rise of the water in the first moment, before the loop has found its own.
+INITIAL_RISE_K: Final = 6.0
+# Time in which the plant corrects a deviation of the supply temperature.
 SETTLE_S: Final = 60.0
 PUMP_PA: Final = 150e3
+# Hydraulic over electrical power of the loop's pumps, motor included.
 PUMP_EFFICIENCY: Final = 0.55
+# Electrical power over heat rejected: a coefficient of performance of 5 for water chillers; fans alone for dry coolers.
+CHILLER_POWER_RATIO: Final = 0.2
+DRY_COOLER_POWER_RATIO: Final = 0.02
 
 
 @dataclass(slots=True)
 class PrimaryLoop:
-    """Supply and return, each half of the volume."""
+    """One primary loop: a supply and a return volume, each half of the coolant."""
 
     section: LoopSection
     capacity_w: float
     chilled: bool
     supply_c: float = WARM_C
-    return_c: float = WARM_C + 6
+    return_c: float = WARM_C + INITIAL_RISE_K
     warm_k: float = 0.0
-    """By how much the plant misses its target."""
+    """By how much the plant misses its target, K; set by faults."""
     heat_w: float = 0.0
-    """Rejected outdoors."""
+    """Heat rejected outdoors."""
     power_w: float = 0.0
     energy_j: float = 0.0
     stored_j: float = 0.0
@@ -38,16 +46,20 @@ class PrimaryLoop:
 
     def __post_init__(self) -> None:
         if self.chilled:
-            self.supply_c, self.return_c = CHILLED_C, CHILLED_C + 6
+            self.supply_c, self.return_c = CHILLED_C, CHILLED_C + INITIAL_RISE_K
 
     @property
     def capacity(self) -> float:
-        """Of what flows in it, J/(m3 K)."""
-        mean = max(1.0, min(89.0, (self.supply_c + self.return_c) / 2))
+        """Volumetric heat capacity of the water, J/(m3 K)."""
+        low, high = FLUID_RANGE_C
+        mean = max(low, min(high, (self.supply_c + self.return_c) / 2))
         return FLUIDS[self.section.coolant].volumetric_heat_capacity(mean)
 
     def advance(self, units: Iterable[tuple[float, float]], dt_s: float, *, live: bool) -> None:
-        """Flow (m3/s) and heat (W) of each unit on it. Without power the plant rejects nothing."""
+        """Let `units` give their heat to the water for a step: flow (m3/s) and heat (W) of each.
+
+        Without power (`live`) the plant rejects nothing. Its pumps are taken to run on: the units' flows are given.
+        """
         flows_and_heats = list(units)
         self.flow = sum(flow for flow, _ in flows_and_heats)
         heat = sum(heat for _, heat in flows_and_heats)
@@ -68,5 +80,6 @@ class PrimaryLoop:
             rejected += out / steps
         self.heat_w = rejected
         pump = self.flow * PUMP_PA / PUMP_EFFICIENCY
-        self.power_w = (pump + rejected * (0.2 if self.chilled else 0.02)) if live else 0.0
+        ratio = CHILLER_POWER_RATIO if self.chilled else DRY_COOLER_POWER_RATIO
+        self.power_w = (pump + rejected * ratio) if live else 0.0
         self.energy_j += self.power_w * dt_s

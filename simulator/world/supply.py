@@ -8,95 +8,108 @@ from rackflow.site import Feed as FeedSection
 from rackflow.site import Pdu as PduSection
 from simulator.world.breaker import Breaker
 
+# Typical values, chosen; not from one product.
+# Power of a rack PDU's own controller and relays.
 PDU_OWN_W: Final = 9.0
-"""What the controller and the relays of a rack PDU take."""
+# Voltage lost between panel and rack PDU at the breaker's rating, over nominal. Far below the 5 % that IEC 60364-5-52 (annex G)
+# recommends as the limit for a whole installation: taps of a busway are a few metres long.
 CABLE_DROP: Final = 0.006
-"""Of the nominal voltage, lost at the breaker's rating between panel and rack PDU."""
+# Loss in a panel's bars and contacts, over the power that passes through it.
 PANEL_LOSS: Final = 0.0015
-"""Of what passes through a panel."""
+# Amplitude of the mains voltage's slow movement, over nominal. Well within the 10 % of EN 50160, but more than a PDU's
+# resolution of 1 V, so that a voltage that stands still is recognisably stuck.
 SAG: Final = 0.007
-"""By how much the mains wander around the nominal voltage."""
+# Power factor at which a panel's current is estimated for its breaker: loads behind it are corrected power supplies.
+PANEL_POWER_FACTOR: Final = 0.97
+# Power factor of power supplies with active correction under load, and what it loses without load. 80 PLUS requires 0.95 or
+# more for its upper grades; below a third of the load the correction gets worse.
+POWER_FACTOR: Final = 0.99
+POWER_FACTOR_LOSS_AT_IDLE: Final = 0.09
 
 
-def none() -> list[float]:
-    """Nothing on any phase."""
+def three_zeros() -> list[float]:
+    """A fresh list of nothing on each of the supply's three phases."""
     return [0.0, 0.0, 0.0]
 
 
 @dataclass(slots=True)
 class Feed:
-    """A supply from outside, with the generator behind it where there is one."""
+    """A supply from outside: the mains, and a generator where the site file gives its start time."""
 
     section: FeedSection
     nominal_volts: float
     seed: int
     mains: bool = True
     lost: bool = False
-    """Mains and generator: the line itself is open."""
+    """By a fault: neither mains nor generator reaches the site."""
     phases_lost: set[int] = field(default_factory=set)
-    volts: list[float] = field(default_factory=none)
-    power_w: list[float] = field(default_factory=none)
+    volts: list[float] = field(default_factory=three_zeros)
+    power_w: list[float] = field(default_factory=three_zeros)
     energy_j: float = 0.0
     without_mains_s: float = 0.0
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """Its name in the site file."""
         return self.section.id
 
     def advance(self, time_s: float, dt_s: float) -> list[float]:
-        """Its voltages now."""
+        """Let a step pass; returns the voltages of its phases, V."""
         self.without_mains_s = 0.0 if self.mains else self.without_mains_s + dt_s
         start = self.section.backup_start_s
         generator = not self.mains and start is not None and self.without_mains_s > start
         if self.lost or not (self.mains or generator):
-            self.volts = none()
+            self.volts = three_zeros()
         else:
             self.volts = [0.0 if phase in self.phases_lost else self._volts(phase, time_s) for phase in range(3)]
         return self.volts
 
     def carry(self, power_w: list[float], dt_s: float) -> None:
-        """Deliver for a step."""
+        """Deliver `power_w` on each phase for a step."""
         self.power_w = power_w
         self.energy_j += sum(power_w) * dt_s
 
     def _volts(self, phase: int, time_s: float) -> float:
+        # Phases and feeds have periods and offsets of their own, so that two feeds never look like copies of each other.
         angle = 2 * math.pi * time_s / (300 + 40 * phase) + phase + self.seed
         return self.nominal_volts * (1 + SAG * math.sin(angle))
 
 
 @dataclass(slots=True)
 class Panel:
-    """A panel or busway: volts of the best of its sources."""
+    """A panel or busway. Its voltage is that of the best of its sources, phase by phase."""
 
     id: str
     breaker: Breaker | None
     phases_lost: set[int] = field(default_factory=set)
-    volts: list[float] = field(default_factory=none)
-    power_w: list[float] = field(default_factory=none)
+    volts: list[float] = field(default_factory=three_zeros)
+    power_w: list[float] = field(default_factory=three_zeros)
     loss_w: float = 0.0
 
     def supply(self, sources: list[list[float]]) -> list[float]:
-        """Its voltages, from those of its sources."""
+        """Take the sources' voltages; returns its own, V."""
         open_ = self.breaker is not None and self.breaker.tripped
         best = [max(phase) for phase in zip(*sources, strict=True)]
-        self.volts = none() if open_ else [0.0 if i in self.phases_lost else best[i] for i in range(3)]
+        self.volts = three_zeros() if open_ else [0.0 if i in self.phases_lost else best[i] for i in range(3)]
         return self.volts
 
     def carry(self, power_w: list[float], dt_s: float) -> list[float]:
-        """Deliver for a step; returns what it takes."""
+        """Deliver `power_w` on each phase for a step; returns the power that it takes from its sources, W."""
         self.power_w = power_w
         taken = [each * (1 + PANEL_LOSS) for each in power_w]
         self.loss_w = sum(taken) - sum(power_w)
         if self.breaker:
-            volts = max(*self.volts, 1.0)
-            self.breaker.advance(max(taken) / volts / 0.97, dt_s)
+            volts = max(*self.volts, 1.0)  # a dead panel carries nothing; 1 V only avoids the division by zero
+            self.breaker.advance(max(taken) / volts / PANEL_POWER_FACTOR, dt_s)
         return taken
 
 
 @dataclass(slots=True)
 class Pdu:
-    """A rack PDU with the breaker before it. Its lists are in the order of its own poles; `phases` are the supply's."""
+    """A rack PDU with the breaker in front of it.
+
+    Lists are in the order of its own poles; `phases` holds the index of the supply's phase that each pole is connected to.
+    """
 
     section: PduSection
     nominal_volts: float
@@ -120,29 +133,31 @@ class Pdu:
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """Its name in the site file."""
         return self.section.id
 
     def supply(self, volts: list[float]) -> None:
-        """The voltages before its breaker."""
+        """Take the voltages in front of its breaker, by the supply's phases."""
         self.source_volts = [
             0.0 if self.breaker.tripped or phase in self.phases_lost else volts[phase] for phase in self.phases
         ]
 
     @property
     def live(self) -> list[bool]:
-        """Which poles have voltage."""
+        """Whether each pole has voltage."""
         return [volts > 0 for volts in self.source_volts]
 
     def carry(self, power_w: list[float], dt_s: float) -> list[float]:
-        """Deliver so much on each pole; returns what the source has to give on each of its three phases."""
+        """Deliver `power_w` on each pole for a step; returns the power taken from each of the source's three phases, W."""
         own = PDU_OWN_W / max(1, sum(self.live))
         self.power_w = [each + own if live else 0.0 for each, live in zip(power_w, self.live, strict=True)]
         ohms = CABLE_DROP * self.nominal_volts / self.section.breaker_a
-        taken = none()
+        taken = three_zeros()
         self.cable_loss_w = 0.0
         for pole, (power, source) in enumerate(zip(self.power_w, self.source_volts, strict=True)):
             factor = _power_factor(power / (self.nominal_volts * self.section.breaker_a))
+            # The voltage at the PDU solves volts * (source - volts) / ohms = power / factor; the larger root is the stable one.
+            # Where no root exists, the load is more than the cable can carry: the voltage is then kept at half.
             volts = (source + math.sqrt(max(0.0, source * source - 4 * ohms * power / factor))) / 2
             amperes = power / (volts * factor) if volts > 0 else 0.0
             self.volts[pole], self.amperes[pole], self.power_factor[pole] = volts, amperes, factor
@@ -154,10 +169,10 @@ class Pdu:
 
     @property
     def apparent_va(self) -> list[float]:
-        """Volts times amperes of each pole."""
+        """Apparent power of each pole, VA."""
         return [volts * amperes for volts, amperes in zip(self.volts, self.amperes, strict=True)]
 
 
 def _power_factor(load: float) -> float:
-    """Of power supplies with correction: near 1 under load, worse when idle."""
-    return 0.99 - 0.09 * max(0.0, 1 - 3 * load) ** 2
+    """Power factor of corrected power supplies at a load relative to the breaker's rating."""
+    return POWER_FACTOR - POWER_FACTOR_LOSS_AT_IDLE * max(0.0, 1 - 3 * load) ** 2

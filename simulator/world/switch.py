@@ -5,50 +5,51 @@ from typing import Final, Literal
 
 from rackflow.site import TransferSwitch as SwitchSection
 from simulator.world.breaker import Breaker
-from simulator.world.supply import none
+from simulator.world.supply import three_zeros
 
 Source = Literal["a", "b"]
-LEAST_VOLTS: Final = 0.85
-"""Of nominal, below which a source is not used."""
+# Voltage over nominal below which a source counts as bad. Data sheets of rack transfer switches have windows from 8 to 20 %.
+MIN_VOLTAGE_RATIO: Final = 0.85
+# How long the preferred source must be good before the switch returns to it. A bad source is left at once; returning can wait,
+# and a source that comes and goes must not drag the load along. Chosen value.
 RETURN_S: Final = 30.0
-"""How long the preferred source must be good before the switch goes back to it. It leaves a bad one within a step."""
 
 
 @dataclass(slots=True)
 class Switch:
-    """Lists are by the phases of its output; it loses next to nothing."""
+    """One switch. Lists are by the phases of its output. Its own losses are small and left out."""
 
     section: SwitchSection
     nominal_volts: float
     stuck: bool = False
-    """By a fault: it stays where it is, and does not know."""
+    """By a fault: the switch stays on its source and reports nothing."""
     selected: Source = field(init=False)
     transfers: int = 0
     source_volts: dict[Source, list[float]] = field(init=False)
     breakers: dict[Source, Breaker] = field(init=False)
-    volts: list[float] = field(default_factory=none)
-    amperes: list[float] = field(default_factory=none)
-    power_w: list[float] = field(default_factory=none)
+    volts: list[float] = field(default_factory=three_zeros)
+    amperes: list[float] = field(default_factory=three_zeros)
+    power_w: list[float] = field(default_factory=three_zeros)
     _good_s: float = RETURN_S
 
     def __post_init__(self) -> None:
         self.selected = self.section.preferred
-        self.source_volts = {"a": none(), "b": none()}
+        self.source_volts = {"a": three_zeros(), "b": three_zeros()}
         self.breakers = {"a": Breaker(self.section.a.breaker_a), "b": Breaker(self.section.b.breaker_a)}
 
     @property
     def phases(self) -> int:
-        """How many it has."""
+        """Number of phases."""
         return len(self.section.a.phases)
 
     def usable(self, source: Source) -> bool:
-        """Whether a source could carry the load."""
-        return min(self.source_volts[source][: self.phases]) >= LEAST_VOLTS * self.nominal_volts
+        """Whether a source is good enough to carry the load."""
+        return min(self.source_volts[source][: self.phases]) >= MIN_VOLTAGE_RATIO * self.nominal_volts
 
     def supply(self, source_volts: dict[Source, list[float]], dt_s: float) -> None:
-        """Take the voltages before its breakers, by the supplies' phases, and choose."""
+        """Take the voltages in front of its breakers, by the supplies' phases, and choose the source for this step."""
         for source, volts in source_volts.items():
-            own = none()
+            own = three_zeros()
             if not self.breakers[source].tripped:
                 for at, name in enumerate(self.section.inputs[source].phases):
                     own[at] = volts[int(name[1]) - 1]
@@ -63,10 +64,10 @@ class Switch:
         self.volts = self.source_volts[self.selected]
 
     def carry(self, power_w: list[float], amperes: list[float], dt_s: float) -> list[float]:
-        """Deliver for a step; returns what the selected source gives, by its supply's phases."""
+        """Deliver for a step; returns the power taken from the selected source, by the supply's phases, W."""
         self.power_w, self.amperes = power_w, amperes
         self.breakers[self.selected].advance(max(amperes), dt_s)
-        taken = none()
+        taken = three_zeros()
         for at, name in enumerate(self.section.inputs[self.selected].phases):
             taken[int(name[1]) - 1] = power_w[at]
         return taken

@@ -1,4 +1,7 @@
-"""What would follow from a failure, found by letting it happen to a copy of the world."""
+"""The consequences of failures, found by letting them happen to a copy of the world.
+
+A simulation instead of a formula, because these values judge the collector's formulas: both must not share a mistake.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
@@ -6,75 +9,82 @@ from typing import Final, Literal
 from rackflow.site import Site
 from simulator.world.cdu import PUMPS
 from simulator.world.instruments import LINES
-from simulator.world.load import HeldLoad
+from simulator.world.load import ConstantLoad
 from simulator.world.loop import SecondaryLoop
 from simulator.world.switch import Switch
-from simulator.world.truth import name_of, parallel_ups, put
+from simulator.world.truth import add_figure, name_of, parallel_ups
 from simulator.world.world import World
 
 Failure = Literal["pumps", "primary_flow", "heat_rejection"]
 FAILURES: Final[tuple[Failure, ...]] = ("pumps", "primary_flow", "heat_rejection")
-LONGEST_S: Final = 900.0
-"""How long a question of the kind 'how long until' is followed up."""
+# How far ahead a ride-through is searched. Beyond a quarter of an hour operators have other means, and each search simulates the
+# whole site second by second.
+MAX_SEARCH_S: Final = 900.0
+# Highest supply temperature of a secondary loop where the site file has none; the same default as the collector's.
 SUPPLY_LIMIT_C: Final = 45.0
-"""Of the secondary supply, as collectors have it unless the site file says else."""
-_FAR_OFF_K: Final = 1000.0
+# A plant that misses its target by so much rejects nothing: any heat rejection would stop far below it.
+_NO_REJECTION_K: Final = 1000.0
+# Time after the loss of a feed at which loads have settled on the other one: transfer switches and power supplies act within a
+# step, the loads that follow from it are complete one step later.
+_SETTLE_S: Final = 2.0
+# A rack counts as supplied if this much of its demand is; the rest is what rounding leaves.
+_SUPPLIED_RATIO: Final = 0.999
 
 
-def truth_if(world: World) -> dict[str, float]:
-    """What would follow, at the present load, from the loss of each feed, and of pumps, flow and cold of each loop."""
+def what_if_truth(world: World) -> dict[str, float]:
+    """Consequences, at the present load, of losing each feed, and of losing pumps, primary flow and heat rejection of each loop."""
     found: dict[str, float] = {}
     for feed in world.network.feeds:
-        other = held(world)
+        other = copy_with_constant_load(world)
         other.network.feeds[feed].lost = True
         for ups in other.network.ups.values():
             if feed == other.site.feed_of(ups.id):
                 ups.forced_bypass = True  # the battery does not count: what remains is the other feed
-        other.advance(2.0)
+        other.advance(_SETTLE_S)
         _put_feed_loss(found, other, feed)
     for loop in world.loops.values():
         for failure in FAILURES:
             if failure == "pumps" or all(cdu.section.primary for cdu in loop.cdus):
-                lasts_s = rides_through_s(world, loop.section.id, failure)
-                put(found, "loop_ride_through_seconds", lasts_s, loop=loop.section.id, failure=failure)
+                lasts_s = ride_through_s(world, loop.section.id, failure)
+                add_figure(found, "loop_ride_through_seconds", lasts_s, loop=loop.section.id, failure=failure)
     return found
 
 
-def held(world: World) -> World:
-    """A copy whose racks go on asking for what they ask for now: a step of the load must not pass for an effect."""
+def copy_with_constant_load(world: World) -> World:
+    """A copy of the world whose racks keep their present demand, so that a step of the load is not taken for a consequence."""
     other = world.copy()
-    other.loads = {rack: HeldLoad(load.watts(world.time_s)) for rack, load in world.loads.items()}
+    other.loads = {rack: ConstantLoad(load.watts(world.time_s)) for rack, load in world.loads.items()}
     return other
 
 
-def rides_through_s(world: World, loop: str, failure: Failure, longest_s: float = LONGEST_S) -> float:
-    """Until the first rack's plates are so hot that it slows down, or the supply is at its limit."""
-    other = held(world)
+def ride_through_s(world: World, loop: str, failure: Failure, max_s: float = MAX_SEARCH_S) -> float:
+    """Seconds until the first rack slows down (failure of pumps) or the supply reaches its limit (the other failures)."""
+    other = copy_with_constant_load(world)
     mine = other.loops[loop]
     if failure == "pumps":
         for cdu in mine.cdus:
             cdu.failed_pumps.update(PUMPS)
-        return _until(other, lambda: max(each.celsius - each.limit_c for each in mine.plates.values()), 0.0, longest_s)
+        return _until(other, lambda: max(each.celsius - each.limit_c for each in mine.plates.values()), 0.0, max_s)
     if failure == "primary_flow":
         for cdu in mine.cdus:
             cdu.valve, cdu.valve_stuck = 0.0, True
     else:
         for name in {cdu.section.primary for cdu in mine.cdus if cdu.section.primary}:
-            other.primaries[name].warm_k = _FAR_OFF_K
+            other.primaries[name].warm_k = _NO_REJECTION_K
     limit_c = mine.section.max_supply_celsius
-    return _until(other, lambda: _supply_c(mine), SUPPLY_LIMIT_C if limit_c is None else limit_c, longest_s)
+    return _until(other, lambda: _supply_c(mine), SUPPLY_LIMIT_C if limit_c is None else limit_c, max_s)
 
 
 def _supply_c(loop: SecondaryLoop) -> float:
     return max(cdu.supply_c for cdu in loop.cdus)
 
 
-def _until(world: World, celsius: Callable[[], float], limit_c: float, longest_s: float) -> float:
-    """Seconds, between two steps in proportion."""
+def _until(world: World, celsius: Callable[[], float], limit_c: float, max_s: float) -> float:
+    """Seconds until `celsius` reaches the limit, interpolated within the step in which it does; at most `max_s`."""
     began, now = world.time_s, celsius()
     while now < limit_c:
-        if world.time_s - began >= longest_s:
-            return longest_s
+        if world.time_s - began >= max_s:
+            return max_s
         before, last_s = now, world.time_s
         world.advance(1.0)
         now = celsius()
@@ -83,15 +93,15 @@ def _until(world: World, celsius: Callable[[], float], limit_c: float, longest_s
     return world.time_s - began
 
 
-def carries_on_s(world: World, ups: str, longest_s: float) -> float:
-    """Until a UPS whose feed is lost, generator and all, drops its load."""
-    other = held(world)
+def ups_holdup_s(world: World, ups: str, max_s: float) -> float:
+    """Seconds until a UPS drops its load after its feed is lost, mains and generator."""
+    other = copy_with_constant_load(world)
     feed = other.site.feed_of(ups)
     if feed is not None:
         other.network.feeds[feed].lost = True
     began = other.time_s
     other.advance(1.0)
-    while other.network.ups[ups].mode == "battery" and other.time_s - began < longest_s:
+    while other.network.ups[ups].mode == "battery" and other.time_s - began < max_s:
         other.advance(1.0)
     return other.time_s - began
 
@@ -102,33 +112,33 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
     lost = set[str]()
     for rack, supply in network.racks.items():
         by_phase = [(0.0, 0.0)] * 3
-        for pdu, _ in supply.corded:
+        for pdu, _ in supply.dual_corded:
             for phase, amperes, live in zip(pdu.phases, pdu.amperes, pdu.live, strict=True):
                 if live:
                     sum_a, rated = by_phase[phase]
                     by_phase[phase] = (sum_a + amperes, rated + pdu.section.breaker_a)
-        fed = supply.got_w >= 0.999 * supply.asked_w
+        fed = supply.supplied_w >= _SUPPLIED_RATIO * supply.demand_w
         dark += not fed
         loads = {line: amperes / rated for line, (amperes, rated) in zip(LINES, by_phase, strict=True) if rated}
-        for switch in {pdu.section.fed_by for pdu, _ in supply.single}:
+        for switch in {pdu.section.fed_by for pdu, _ in supply.single_corded}:
             _add_switched(loads, network.switches[switch], feed, world.site)
         for line, share in loads.items():
             load = share / limit
-            put(found, "rack_feed_loss_load_ratio", load, rack=rack, feed=feed, phase=line)
-            put(found, "rack_survives_feed_loss", float(fed and load <= 1), rack=rack, feed=feed, phase=line)
+            add_figure(found, "rack_feed_loss_load_ratio", load, rack=rack, feed=feed, phase=line)
+            add_figure(found, "rack_survives_feed_loss", float(fed and load <= 1), rack=rack, feed=feed, phase=line)
         lost |= set() if fed and all(share <= limit for share in loads.values()) else {rack}
-    put(found, "site_racks_dark_on_feed_loss", float(dark), feed=feed)
-    put(found, "site_racks_lost_on_feed_loss", float(len(lost)), feed=feed)
+    add_figure(found, "site_racks_dark_on_feed_loss", float(dark), feed=feed)
+    add_figure(found, "site_racks_lost_on_feed_loss", float(len(lost)), feed=feed)
     above = {**_ups_loads(world, feed), **_panel_loads(world, feed)}
     for (metric, kind, name, of_phase), load in above.items():
         labels = {kind: name, "feed": feed} | ({"phase": of_phase} if of_phase else {})
-        put(found, metric, load, **labels)
+        add_figure(found, metric, load, **labels)
     survives = not lost and all(load <= 1 for load in above.values())
-    put(found, "site_survives_feed_loss", float(survives), feed=feed)
+    add_figure(found, "site_survives_feed_loss", float(survives), feed=feed)
 
 
 def _add_switched(loads: dict[str, float], switch: Switch, feed: str, site: Site) -> None:
-    """By the phases of the input that is lost, what the breaker of the other one carries."""
+    """Raise `loads` to what the breaker of a switch's other input carries, by the phases of the input that is lost."""
     for source, section in switch.section.inputs.items():
         if site.feed_of(section.fed_by) == feed:
             for amperes, line in zip(switch.amperes, section.phases, strict=False):
@@ -137,7 +147,7 @@ def _add_switched(loads: dict[str, float], switch: Switch, feed: str, site: Site
 
 
 _Load = Mapping[tuple[str, str, str, str], float]
-"""By metric, label, its value, and phase."""
+"""Load ratio by metric, label, the label's value, and phase."""
 
 
 def _ups_loads(world: World, feed: str) -> _Load:
@@ -151,7 +161,7 @@ def _ups_loads(world: World, feed: str) -> _Load:
 
 
 def _panel_loads(world: World, feed: str) -> _Load:
-    """The currents of the rack PDUs below a panel, over what its breaker may carry for hours."""
+    """Currents of the rack PDUs below each panel, over what the panel's breaker may carry continuously."""
     site, found = world.site, dict[tuple[str, str, str, str], float]()
     for panel in site.panels.values():
         if panel.breaker_a is None or site.feed_of(panel.id) == feed:
@@ -163,7 +173,10 @@ def _panel_loads(world: World, feed: str) -> _Load:
 
 
 def _amperes_below(world: World, panel: str) -> list[float]:
-    """By the supply's phases, of rack PDUs; those behind a transfer switch only where that takes its load from this panel."""
+    """Currents of the rack PDUs below a panel, by the supply's phases, A.
+
+    PDUs behind a transfer switch count only while the switch takes its load from this panel.
+    """
     site, network = world.site, world.network
     amperes = [0.0] * len(LINES)
     below = site.downstream(panel)

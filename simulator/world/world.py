@@ -16,29 +16,41 @@ from simulator.world.metering import meter_w
 from simulator.world.network import Network, build_network
 from simulator.world.plant import PrimaryLoop
 
+# Longest step. Instruments are polled every few seconds and load steps take two, so a second resolves both. A campus of 512 racks
+# takes a sixth of a core at this step (docs/reference/simulator.md); half the step would take twice as much.
 STEP_S: Final = 1.0
+# Chosen values, typical of the field.
+# Capacity of the outdoor plant over the rated cooling of the units that it serves.
 SPARE_PLANT: Final = 1.25
-"""Capacity of the outdoor plant, of what its units are rated for."""
+# Part of a loop's coolant that is in the CDUs and the supply pipes; the rest is in racks and return pipes.
 COLD_SHARE: Final = 0.3
-"""Of a loop's coolant, in the CDUs and the supply pipes."""
+# Rise of chilled water through an air unit, and the least part of its flow that the unit's valve lets through.
 UNIT_WATER_RISE_K: Final = 6.0
+MIN_WATER_FLOW_RATIO: Final = 0.2
+# A CDU without primary loop rejects its heat to the room by air. Its fans move half as much again as the rated heat needs at
+# RISE_K. Without a room it gets air of 25 degC.
+HEAT_EXCHANGER_AIR_RESERVE: Final = 1.5
+DEFAULT_ROOM_C: Final = 25.0
+# Losses of UPSs at full load that their room's air must be sized for, over rated power; the sum of `ups.py`'s three.
+UPS_HEAT_SHARE: Final = 0.04
+MIN_ROOM_DESIGN_W: Final = 1000.0
+# Place of devices to which the site file gives no room. Their heat goes outdoors at once.
 ELSEWHERE: Final = "(elsewhere)"
-"""The place of what the site file gives no room; its heat is outdoors at once."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Energy since the start, J. What came in is what went out and what is stored, to the last rounding."""
+    """Energy since the start, J. What was taken equals what was rejected plus what is stored, to rounding."""
 
     taken_j: float = 0.0
-    """From the feeds, and by the outdoor plant."""
+    """Energy from the feeds, and of the outdoor plants."""
     equipment_j: float = 0.0
     rejected_j: float = 0.0
     """Heat that has left the site."""
 
 
 class World:
-    """One site. Same site, same seed, same steps and same faults give the same values."""
+    """One site. The same site file, seed, steps and faults give the same values."""
 
     def __init__(self, site: Site, seed: int = 0) -> None:
         self.site = site
@@ -58,14 +70,15 @@ class World:
         self._transfer = {name: cdu.design_transfer for name, cdu in self.cdus.items()}
         self.meters_j = dict.fromkeys(site.meters, 0.0)
         self.ledger = Ledger()
+        # One step, so that voltages, flows and readings exist before anybody looks.
         self.advance(STEP_S)
 
     def copy(self) -> "World":
-        """Another world that is the same now; the site, which never changes, is shared."""
+        """An independent copy. Only the site is shared, because it never changes."""
         return copy.deepcopy(self, {id(self.site): self.site})
 
     def advance(self, dt_s: float) -> None:
-        """Let time pass, in steps of at most a second."""
+        """Let time pass, in steps of at most STEP_S."""
         while dt_s > 1e-9:  # noqa: PLR2004 - what rounding leaves
             step = min(dt_s, STEP_S)
             self._step(step)
@@ -75,13 +88,17 @@ class World:
         self.time_s += dt_s
         self.steps += 1
         network = self.network
+        # 1. Voltages decide which consumers run.
         network.energise(self.time_s, dt_s)
         live = {name: consumer.live for name, consumer in network.consumers.items()}
         for loop in self.loops.values():
             loop.move(live, dt_s)
+        # 2. Loads, which need the pumps' power of this step and the air units' of the last one. The lag of one step is the
+        # price for not solving power and air together; the energy account uses the same values and so still closes.
         for name, consumer in network.consumers.items():
             consumer.power_w = self._unit_power_w(name)
-        network.carry({rack: self._asked_w(rack) for rack in self.loads}, dt_s)
+        network.carry({rack: self._demand_w(rack) for rack in self.loads}, dt_s)
+        # 3. Heat, from what each part really took: into liquid, into the rooms, and outdoors.
         heat = self._cool_liquid(dt_s)
         self._heat_of_losses(heat)
         for room, air in self.airs.items():
@@ -89,7 +106,7 @@ class World:
         self._cool_primary(dt_s)
         self._account(heat.get(ELSEWHERE, 0.0), dt_s)
 
-    def _asked_w(self, rack: str) -> float:
+    def _demand_w(self, rack: str) -> float:
         loop = self.loop_of.get(rack)
         throttle = loop.plates[rack].throttle if loop else 1.0
         return self.loads[rack].watts(self.time_s) * self.load_factor[rack] * throttle
@@ -101,14 +118,14 @@ class World:
         return self.airs[unit_room].unit_power_w(unit) if (unit_room := self.room_of[name]) in self.airs else 0.0
 
     def _cool_liquid(self, dt_s: float) -> dict[str, float]:
-        """Move the racks' heat into liquid; returns what goes into the air of each room, W."""
+        """Move the racks' liquid share into their loops; returns the heat that goes into the air of each room, W."""
         heat: dict[str, float] = {}
         liquid: dict[str, float] = {}
         for rack, supply in self.network.racks.items():
             share = self.site.racks[rack].liquid_share if rack in self.loop_of else 0.0
-            liquid[rack] = supply.got_w * share
+            liquid[rack] = supply.supplied_w * share
             room = self.rack_room[rack]
-            heat[room] = heat.get(room, 0.0) + supply.got_w * (1 - share)
+            heat[room] = heat.get(room, 0.0) + supply.supplied_w * (1 - share)
         for loop in self.loops.values():
             for cdu in loop.cdus:
                 name, primary = cdu.section.id, cdu.section.primary
@@ -117,8 +134,10 @@ class World:
                     source = self.primaries[primary]
                     cdu.exchange(loop.return_c, source.supply_c, source.capacity, self._transfer[name])
                 else:
-                    cold_c = self.airs[room].cold_c if room in self.airs else 25.0
-                    air = 1.5 * cdu.section.rated_cooling_w / RISE_K / cdu.design_primary_flow
+                    cold_c = self.airs[room].cold_c if room in self.airs else DEFAULT_ROOM_C
+                    # `exchange` counts with the volume flow of the water valve; this is the heat capacity that gives the air
+                    # stream of a rated unit at that flow.
+                    air = HEAT_EXCHANGER_AIR_RESERVE * cdu.section.rated_cooling_w / RISE_K / cdu.design_primary_flow
                     heat[room] = heat.get(room, 0.0) + cdu.exchange(loop.return_c, cold_c, air, self._transfer[name])
                 if self.network.consumers[name].live:
                     heat[room] = heat.get(room, 0.0) + cdu.power_w - cdu.shaft_w
@@ -137,13 +156,14 @@ class World:
         for pdu in self.network.pdus.values():
             room = self.rack_room[pdu.section.rack]
             heat[room] = heat.get(room, 0.0) + pdu.cable_loss_w + sum(pdu.power_w)
-        for rack, supply in self.network.racks.items():  # which came out of the PDUs' power
-            heat[self.rack_room[rack]] -= supply.got_w
+        # The PDUs' power includes that of the racks, whose heat `_cool_liquid` has counted already.
+        for rack, supply in self.network.racks.items():
+            heat[self.rack_room[rack]] -= supply.supplied_w
         for consumer in self.network.consumers.values():
-            self._give_back(consumer.id, heat)
+            self._subtract_consumer(consumer.id, heat)
 
-    def _give_back(self, consumer: str, heat: dict[str, float]) -> None:
-        """A unit that hangs on rack PDUs took part of their power along."""
+    def _subtract_consumer(self, consumer: str, heat: dict[str, float]) -> None:
+        """Subtract the power of a cooling unit from the rack PDUs that supply it; its heat is counted where the unit is."""
         sources = [source for source in self.site.sources(consumer) if min(self.network.volts_of(source)) > 0]
         for source in sources:
             if source in self.network.pdus:
@@ -158,7 +178,7 @@ class World:
                 for unit in air.units:
                     removed = air.removed_w.get(unit.id, 0.0)
                     if unit.primary == name and removed > 0:
-                        part = max(0.2, removed / unit.rated_cooling_w)
+                        part = max(MIN_WATER_FLOW_RATIO, removed / unit.rated_cooling_w)
                         flow = unit.rated_cooling_w / (primary.capacity * UNIT_WATER_RISE_K) * part
                         units.append((flow, removed))
             primary.advance(units, dt_s, live=live)
@@ -167,7 +187,7 @@ class World:
         ledger, network = self.ledger, self.network
         plant = sum(primary.power_w for primary in self.primaries.values())
         ledger.taken_j += (sum(sum(feed.power_w) for feed in network.feeds.values()) + plant) * dt_s
-        ledger.equipment_j += sum(rack.got_w for rack in network.racks.values()) * dt_s
+        ledger.equipment_j += sum(rack.supplied_w for rack in network.racks.values()) * dt_s
         rejected = plant + elsewhere_w + sum(primary.heat_w for primary in self.primaries.values())
         for name, unit in self.site.air_units.items():
             rejected += network.consumers[name].power_w if network.consumers[name].live else 0.0
@@ -180,7 +200,7 @@ class World:
 
     @property
     def stored_j(self) -> float:
-        """Energy in batteries, coolant, cold plates and air, beyond what was there at the start."""
+        """Energy in batteries, coolant, cold plates and air relative to the start, J."""
         liquid = sum(loop.stored_j for loop in self.loops.values())
         water = sum(primary.stored_j for primary in self.primaries.values())
         air = sum(each.stored_j for each in self.airs.values())
@@ -234,4 +254,4 @@ def _air(site: Site, room: str) -> Air:
     racks = [rack for rack in site.racks.values() if site.rows[rack.row].room == room]
     design = sum(rack.design_power_w * (1 - rack.liquid_share) for rack in racks)
     rated = sum(ups.rated_power_w for ups in site.ups.values() if site.place(ups.id).get("room") == room)
-    return Air(room, units, max(1000.0, design + 0.04 * rated))
+    return Air(room, units, max(MIN_ROOM_DESIGN_W, design + UPS_HEAT_SHARE * rated))

@@ -34,7 +34,7 @@ class Snmpd(plain.Snmpd):
         """See `Server.command`."""
         lines = [
             f"[snmp] persistentDir {self.folder}/state",
-            # Without this it parses the MIB files it finds and fills the log with what it dislikes in them.
+            # Otherwise it parses all MIB files that it finds, and fills the log with complaints.
             "[snmp] mibs :",
             "[snmpd]",
             f"agentAddress udp:127.0.0.1:{self.port}",
@@ -61,7 +61,7 @@ class Snmpd(plain.Snmpd):
 
     @property
     def state(self) -> Path:
-        """File of what it keeps over restarts: engine id, engine boots, keys."""
+        """The file in which it keeps engine id, engine boots and keys over restarts."""
         return self.folder / "state" / "snmpd.conf"
 
     def ready(self) -> bool:

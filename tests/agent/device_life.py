@@ -1,4 +1,4 @@
-"""One device and its loop without a broker: the device answers by a script, and what is said of it is heard at the outbox."""
+"""One device and its polling loop without a broker: the device answers by a script, and its messages are read from the outbox."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ IDENTIFIED = Identified("memory", "ups", Identity("Test", "Memory 1", "S1", "F1"
 
 @dataclass
 class ScriptedDevice:
-    """A device that answers each opening and each poll with the next line of its script, and the last one ever after."""
+    """A device that answers each opening and each poll with the next line of its script; the last line repeats."""
 
     polls: list[Readings | DeviceError]
     opens: list[Identified | DeviceError] = field(default_factory=lambda: [IDENTIFIED])
@@ -55,7 +55,7 @@ class ScriptedDevice:
 
 @dataclass
 class Life:
-    """What one device has said so far."""
+    """Messages of one device so far."""
 
     loop: DeviceLoop
     outbox: MemoryOutbox
@@ -64,7 +64,7 @@ class Life:
     documents: list[DeviceDocument] = field(default_factory=list)
 
     async def hear(self, batches: int) -> None:
-        """Listen until so many batches have come altogether."""
+        """Wait until this many batches have come in total."""
         async with asyncio.timeout(20):
             while len(self.batches()) < batches:
                 message = await self.outbox.take()

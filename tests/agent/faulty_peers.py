@@ -1,4 +1,4 @@
-"""Peers that misbehave on purpose, on loopback: an SNMP agent and a Modbus server that answer whatever bytes a test wants."""
+"""Faulty devices on loopback: an SNMP agent and a Modbus server that answer whatever bytes a test wants."""
 
 import asyncio
 import socket
@@ -127,7 +127,7 @@ class FaultyAgent(asyncio.DatagramProtocol):
             self.own_socket.sendto(answer, addr)
 
     def good(self, request: Request) -> list[bytes]:
-        """What an agent that keeps the protocol answers."""
+        """The answer of an agent that follows the protocol."""
         oids = request.oids
         failing = next((index for index, oid in enumerate(oids, 1) if oid in self.failing), 0)
         if failing:
@@ -184,11 +184,11 @@ SNMP_FAULTS: dict[str, tuple[Behaviour, type[DeviceError]]] = {
     "other version": (lambda request: [replace(request, version=0).answer()], DeviceProtocolError),
     "endless wrong ids": (lambda request: [request.answer(request_id=b"\x01")] * 50, DeviceTimeout),
 }
-"""What a device does in place of answering, and the error that it is."""
+"""What a device does instead of answering, and the error that this must raise."""
 
 
 Reply = Callable[[bytes], list[bytes | float | None]]
-"""Request frame to what follows, in order: bytes to send, seconds to wait, None to hang up."""
+"""From a request frame to a list of actions: bytes to send, seconds to wait, None to close the connection."""
 
 
 @dataclass

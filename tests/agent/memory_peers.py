@@ -1,4 +1,4 @@
-"""Clients that answer from memory and note what they are asked."""
+"""Clients that answer from memory and record what they are asked."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Agents under test: devices that answer from memory, a listener at the broker, and an agent that runs while a block does."""
+"""Agents under test: devices that answer from memory, a subscriber, and an agent that runs for the length of a `with` block."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ STEP_S = 0.02
 
 @dataclass
 class MemoryDevice:
-    """A device, for as long as its agent has it: what it answers can be changed at any time."""
+    """A simulated device. Its answers can be changed at any time."""
 
     readings: Readings = field(default_factory=lambda: Readings(values={"dcim_ups_battery_charge_ratio": 0.5}))
     classes: frozenset[PollClass] = frozenset({"safety"})
@@ -80,7 +80,7 @@ def config_for(broker: Mosquitto, *devices: str, **more: object) -> AgentConfig:
 
 @dataclass
 class Listener:
-    """Everything that came below `rackflow/v1`, in order."""
+    """All messages received below `rackflow/v1`, in order."""
 
     messages: list[aiomqtt.Message] = field(default_factory=list)
     connected: asyncio.Event = field(default_factory=asyncio.Event)
@@ -101,11 +101,11 @@ class Listener:
         return [decode(each, Status) for each in self.payloads("status")]
 
     def documents(self, device: str) -> list[DeviceDocument | None]:
-        """What was retained about a device, one after the other; None where it was cleared."""
+        """Retained identities of a device in order; None where it was cleared."""
         return [decode(each, DeviceDocument) if each else None for each in self.payloads("device", device)]
 
     def seqs(self) -> list[int]:
-        """Numbers of all batches and events, in the order in which they came, each once."""
+        """Numbers of all batches and events in order of arrival, without repetitions."""
         found = [decode(each, Batch).seq for each in self.payloads("batch")]
         found += [decode(each, Event).seq for each in self.payloads("event")]
         return sorted(set(found))
@@ -115,7 +115,7 @@ class Listener:
 async def listening(
     broker: Mosquitto, username: str | None = None, password: str | None = None
 ) -> AsyncIterator[Listener]:
-    """A listener whose session survives the broker's clean restart."""
+    """A subscriber whose session survives a clean restart of the broker."""
     listener = Listener()
 
     async def listen() -> None:
@@ -151,7 +151,7 @@ async def listening(
 async def running(
     config: AgentConfig, devices: MakePoller, load: Callable[[], AgentConfig] | None = None
 ) -> AsyncIterator[Agent]:
-    """An agent that runs as long as the block does, and then stops as it does on SIGTERM."""
+    """An agent that runs during the block and then stops as on SIGTERM."""
     agent = Agent(config, devices, load)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(agent.run(), name="agent")

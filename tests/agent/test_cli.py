@@ -1,11 +1,14 @@
 """The commands: what they print, their exit statuses, and one clear line for every mistake."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main
+from simulator.modbus.server import ModbusServer
+from simulator.models.registers import MappedRegisters
 from tests.servers.ports import free_port
 from tests.servers.snmpd import Snmpd
 
@@ -22,6 +25,17 @@ RECORDING = b"""1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.318.1.3.27
 1.3.6.1.4.1.318.1.1.1.4.1.1.0|2|3
 1.3.6.1.4.1.318.1.1.1.2.3.1.0|66|985
 1.3.6.1.4.1.318.1.1.1.2.2.3.0|67|4294967295
+"""
+COOLER = """
+version: 1
+profile: my-cooler
+class: crah
+protocol: modbus
+title: my cooler
+source: manual 1.2
+evidence: unverified
+modbus: {table: input}
+points: [{metric: dcim_crah_fan_speed_ratio, labels: {fan: all}, register: 450, unit: percent}]
 """
 
 
@@ -105,7 +119,25 @@ def test_read_of_a_live_agent_that_no_profile_fits(snmpd: Snmpd, capsys: pytest.
 def test_read_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     port = str(free_port())
     assert main(["read", "127.0.0.1", "--protocol", "modbus", "--profile", "aalc-rpu", "--port", port]) == 1
-    assert f"127.0.0.1:{port}" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert printed.startswith("rackflow-agent: unreachable: ")
+    assert f"127.0.0.1:{port}" in printed
+
+
+async def test_read_takes_a_profile_from_a_folder_of_ones_own(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my-cooler.yaml").write_text(COOLER, encoding="utf-8")
+    server = ModbusServer({1: MappedRegisters(lambda: {450: 64}, "input", zeros=False)})
+    port = str(await server.start())
+    device = ["read", "127.0.0.1", "--protocol", "modbus", "--port", port, "--profile", "my-cooler", "--output", "json"]
+    try:
+        assert await asyncio.to_thread(main, [*device, "--profiles", str(tmp_path)]) == 0
+        assert json.loads(capfd.readouterr().out)["values"] == {"dcim_crah_fan_speed_ratio{fan=all}": 0.64}
+        assert await asyncio.to_thread(main, device) == 78
+        assert "profile: 'my-cooler' is not known" in capfd.readouterr().err
+    finally:
+        await server.stop()
 
 
 def test_read_of_a_device_that_the_configuration_lacks(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,16 +11,16 @@ import pytest
 from collector.records.file import RecordsFile
 
 
-class OpenBooks(Protocol):
-    """Opens a books file, with a clock of its own if need be."""
+class OpenRecords(Protocol):
+    """Opens a records file, with a clock of its own if need be."""
 
     def __call__(self, path: Path, wall_s: Callable[[], float] = time.time) -> RecordsFile:
         """The file, opened."""
 
 
 @pytest.fixture
-def open_books() -> Iterator[OpenBooks]:
-    """Opens books files. A test that does not close one leaves it as a killed collector does.
+def open_records() -> Iterator[OpenRecords]:
+    """Opens records files. A test that does not close one leaves it as a killed collector does.
 
     Their connections are closed at the end of the test: Python 3.13 warns of each that is not.
     """
@@ -28,7 +28,7 @@ def open_books() -> Iterator[OpenBooks]:
 
         def opened(path: Path, wall_s: Callable[[], float] = time.time) -> RecordsFile:
             file = RecordsFile(path, wall_s)
-            # Not `BooksFile.close`, which writes into the file that this life ended.
+            # Not `RecordsFile.close`, which writes into the file that this life ended.
             left.callback(lambda: file._db.close())  # noqa: SLF001, PLW0108 - a damaged file gets another one
             return file
 

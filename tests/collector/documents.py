@@ -47,7 +47,7 @@ def batch(
 
 
 def agent_batch(values: Mapping[str, float]) -> Batch:
-    """What an agent says of itself."""
+    """An agent's report on itself."""
     return Batch(
         agent="gw-3",
         epoch="01JD5Z",
@@ -81,7 +81,7 @@ def document(device: str = "cdu-07", **identity: str) -> DeviceDocument:
 
 
 def status(*devices: str, online: bool = True, epoch: str = "01JD5Z") -> Status:
-    """What an agent says when it comes or goes."""
+    """An agent's status."""
     return Status(
         agent="gw-3",
         site="cas1",

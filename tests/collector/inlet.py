@@ -1,4 +1,4 @@
-"""An `Ingest` with all that hangs from it, and a document of each kind to hand it."""
+"""An `Ingest` with all its dependencies, and one document of each kind to pass to it."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ PREFIX = "rackflow/v1/cas1/gw-3"
 
 
 class Inlet:
-    """An `Ingest` with all that hangs from it."""
+    """An `Ingest` with all its dependencies."""
 
     def __init__(self, folder: Path, sites: frozenset[str] | None = None) -> None:
         self.folder = folder

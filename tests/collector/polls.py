@@ -1,4 +1,4 @@
-"""Polls of several agents at several sites, handed to one `Latest`, for tests of what /metrics may show."""
+"""Polls of several agents at several sites, applied to one `Latest`, for tests of /metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ def wall_ms(after_s: float) -> int:
 
 
 def hello(agent: str, *devices: str, site: str = "cas1", online: bool = True, epoch: str = "e") -> Status:
-    """What an agent says when it comes or goes."""
+    """An agent's status."""
     return msgspec.structs.replace(status(*devices, online=online, epoch=epoch), agent=agent, site=site)
 
 

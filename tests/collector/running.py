@@ -1,4 +1,4 @@
-"""A collector in this very loop, and an MQTT client beside it, for tests."""
+"""A collector in the test's own event loop, and an MQTT client beside it."""
 
 import asyncio
 import json
@@ -63,16 +63,16 @@ class Running:
         await eventually(named, f"not ready because of {word}")
 
     async def sample(self, series: str) -> str:
-        """The value of one series on /metrics, empty if it is absent."""
+        """The value of one series on /metrics as text; empty if it is absent."""
         return await asyncio.to_thread(self.sample_now, series)
 
     def sample_now(self, series: str) -> str:
-        """See `sample`; for a thread beside the collector's loop."""
+        """Like `sample`, for use in a thread outside the collector's loop."""
         lines = request(f"{self.url}/metrics").text.splitlines()
         return next((line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == series), "")
 
     async def reaches(self, series: str, check: Callable[[float], bool], timeout_s: float = 20.0) -> None:
-        """Wait until a series on /metrics has a value of a kind."""
+        """Wait until a series on /metrics has a value that satisfies a condition."""
 
         def reached() -> bool:
             lines = request(f"{self.url}/metrics").text.splitlines()
@@ -84,7 +84,7 @@ class Running:
 
 @asynccontextmanager
 async def running(config: CollectorConfig) -> AsyncIterator[Running]:
-    """The collector, listening on the way in, cleanly stopped on the way out."""
+    """A collector that listens inside the block and is cleanly stopped at its end."""
     collector = Collector(config)
     urls: list[str] = []
     task = asyncio.create_task(collector.run(urls.append), name="collector-under-test")
@@ -101,7 +101,7 @@ async def running(config: CollectorConfig) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def killable(config: CollectorConfig, folder: Path) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """The collector as a process that has subscribed; what is given kills it with SIGKILL."""
+    """The collector as a process that has subscribed. Yields a function that kills it with SIGKILL."""
     file = folder / "collector.yaml"
     data = config.model_dump(mode="json", exclude_unset=True) | {"listen": f"127.0.0.1:{free_port()}"}
     if isinstance(config.store.token, SecretStr):
@@ -124,7 +124,7 @@ async def killable(config: CollectorConfig, folder: Path) -> AsyncIterator[Calla
 
 @contextmanager
 def ledger_locked(path: Path) -> Iterator[None]:
-    """Somebody else writes to the ledger, and takes long."""
+    """Another process holds the ledger's write lock for a long time."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         db.execute("BEGIN IMMEDIATE")
@@ -134,7 +134,7 @@ def ledger_locked(path: Path) -> Iterator[None]:
 
 
 async def until(check: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
-    """Wait in this loop until a question about an object of this loop is true."""
+    """Wait, without blocking the loop, until a condition on an object of this loop is true."""
     deadline = time.monotonic() + timeout_s
     while not check():
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
@@ -142,7 +142,7 @@ async def until(check: Callable[[], bool], what: str, timeout_s: float = PATIENC
 
 
 def topic_of(document: Batch | Event | DeviceDocument | Status, site: str = "cas1") -> str:
-    """Where an agent of a site publishes a document."""
+    """The topic on which an agent of a site publishes a document."""
     match document:
         case Status():
             return build_topic(Topic(site, document.agent, "status"))
@@ -162,12 +162,12 @@ async def publisher(port: int) -> AsyncIterator[aiomqtt.Client]:
 
 
 async def publish(client: aiomqtt.Client, *documents: Batch | Event | DeviceDocument | Status) -> None:
-    """Publish as an agent of site cas1 does: QoS 1; identity and status retained."""
+    """Publish as an agent of site cas1: QoS 1, identity and status retained."""
     await publish_to("cas1", client, *documents)
 
 
 async def publish_to(site: str, client: aiomqtt.Client, *documents: Batch | Event | DeviceDocument | Status) -> None:
-    """Publish as an agent of a site does."""
+    """Publish as an agent of a site."""
     for document in documents:
         retain = isinstance(document, DeviceDocument | Status)
         await client.publish(topic_of(document, site), encode(document), qos=1, retain=retain)

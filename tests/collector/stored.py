@@ -1,4 +1,4 @@
-"""What a collector under test has made durable, read back from its folder, and the section that names an engine."""
+"""Reads back what a collector under test has stored in its folder; also the configuration section of each engine."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def points(folder: Path) -> list[str]:
 
 
 class DeadLetter(TypedDict):
-    """What the tests read of an entry."""
+    """The parts of an entry that tests read."""
 
     time: int
     topic: str

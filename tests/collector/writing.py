@@ -1,4 +1,4 @@
-"""A writer with a real store and a real ledger, for tests: what it did, and what was on disk by then."""
+"""A writer with a real store and a real ledger, which records what it did and what was on disk at each step."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ def delivery(mid: int) -> Delivery:
 
 
 def taken(seq: int, lines: int = 1, dead: str = "") -> PreparedMessage:
-    """What message number `seq` came to; its points have times of their own."""
+    """The prepared message number `seq`; its points have distinct times."""
     note = Entry(KEY, seq, WALL_MS + seq, WALL_MS, dead)
     polled = Polled(PolledDevice("cas1", "gw-3", "cdu-07"), "cdu", "safety", 1.0, float(seq), True)  # noqa: FBT003 - up
     return PreparedMessage([line(seq * 100 + at) for at in range(lines)], note, None, None if dead else polled)
@@ -44,7 +44,7 @@ def taken(seq: int, lines: int = 1, dead: str = "") -> PreparedMessage:
 
 @dataclass
 class Rig:
-    """A writer with a real store and ledger, and what it did; at each acknowledgement what was on disk by then."""
+    """A writer with a real store and ledger. It records each step, and at each acknowledgement what was on disk by then."""
 
     folder: Path
     tally: Counters
@@ -53,7 +53,7 @@ class Rig:
     persistence: Persistence
     acknowledged: list[int] = field(default_factory=list)
     on_disk: list[tuple[int, int]] = field(default_factory=list)
-    """Messages that the ledger's file said were stored, and points that were in the store's."""
+    """Messages that were stored according to the ledger's file, and points that were in the store's file."""
     counted: list[float] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
     kept_ms: list[int] = field(default_factory=list)
@@ -75,7 +75,7 @@ def settle_nothing() -> EpochAccount:
 async def rig(
     folder: Path, flush: Flush | None = None, store: Store | None = None, *, keeps: bool | None = None
 ) -> AsyncIterator[Rig]:
-    """`keeps` is whether the disk takes what the store does not; None for no disk."""
+    """`keeps` is whether the outbox on disk accepts what the store refuses; None means that there is no outbox."""
     async with AsyncExitStack() as stack:
         tally, letters = Counters(), DeadLetters(folder / "dead.jsonl", 1 << 20)
         stack.callback(letters.close)

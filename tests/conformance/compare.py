@@ -1,4 +1,4 @@
-"""Recordings of real devices beside what another project reads from them: `python -m tests.conformance.compare [GLOB...]`.
+"""Compares readings of recorded real devices with those of another project: `python -m tests.conformance.compare [GLOB...]`.
 
 A sensor counts as read where some reading of the same quantity has the same value: within half a unit of the last place
 that the other project keeps, or one part in a thousand. What is not read is no measurement (excuses.yaml), a measurement
@@ -46,11 +46,11 @@ UNITS: dict[str, dict[str, float]] = {
     "fanspeed": {"rpm": 1, "ratio": 0.01},
     "airflow": {"cubic_meters_per_second": 1 / 2118.88},
 }
-"""Classes of the other project that the catalogue covers: base units, and what one of its units is in each."""
+"""Sensor classes of the other project that the catalogue covers, with the factor from its unit to each base unit."""
 
 
 SENTINELS = frozenset({-1, 32767, -32768, 65535, 655350, 2147483647, -2147483648, 4294967295, None})
-"""Numbers that the other project takes for readings although they stand for none."""
+"""Sentinel values that the other project reports as readings."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Result:
 
     @property
     def measured(self) -> int:
-        """Sensors that stand for a measurement."""
+        """Sensors that report a measurement."""
         return self.expected - len(self.excused)
 
     @property
@@ -150,7 +150,7 @@ class Reasons:
 
 
 def load_reasons() -> Reasons:
-    """Both files of reasons."""
+    """Reads both files of reasons."""
     folder = Path(__file__).parent
     return Reasons(
         *(yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in ("excuses", "unread"))
@@ -178,7 +178,7 @@ async def compare_all(globs: Iterable[str]) -> list[Result]:
 
 
 def main() -> None:
-    """Print every recording with what is missed, and the sum."""
+    """Print the missed sensors of every recording, and totals."""
     globs = [f"{each}*" for each in sys.argv[1:]] or [f"{folder}/*" for folder in FOLDERS]
     results = asyncio.run(compare_all(globs))
     for result in results:

@@ -1,4 +1,4 @@
-"""What three recordings of real devices stand for, worked out by hand from their raw numbers and the MIBs."""
+"""The true readings of three recordings of real devices, worked out by hand from raw numbers and MIBs."""
 
 from dataclasses import dataclass, field
 

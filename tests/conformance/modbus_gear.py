@@ -1,4 +1,4 @@
-"""Served Modbus maps of cooling, rack power units and meters; see modbus_maps."""
+"""Modbus maps of cooling units, rack power units and meters, served to the agent; see modbus_maps."""
 
 from tests.conformance.modbus_maps import PHASES, Served
 

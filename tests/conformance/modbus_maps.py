@@ -1,4 +1,4 @@
-"""Served Modbus maps of power gear: what stands in the registers, written down from the published maps, and what it means."""
+"""Modbus maps of power devices, served to the agent: register contents written down from published maps, and their meaning."""
 
 import struct
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ PHASES = ("L1", "L2", "L3")
 
 @dataclass(slots=True)
 class Served:
-    """Registers of one device by wire address, and the series that a poll must yield of them."""
+    """Registers of one device by wire address, and the series that a poll of them must give."""
 
     table: RegisterTable = "holding"
     unit: int = 1
@@ -39,7 +39,7 @@ class Served:
             self.gauge(address + index * step, layout, raw, metric.replace("%", phase), raw * scale)
 
     def alarms(self, address: int, names: Mapping[int, str], severity: str, layout: str = "H") -> None:
-        """A word of alarms, of which the lowest and every second one after it is raised."""
+        """A register of alarm bits, of which every second one is set, starting with the lowest."""
         raised = sorted(names)[::2]
         at = address + (1 if layout == "I" and max(names) < 16 else 0)
         wide = layout == "I" and at == address

@@ -1,8 +1,8 @@
-"""Readings of one device beside each other: in go values by series key, out comes what contradicts the laws of electricity.
+"""Finds readings of one device that contradict each other by the laws of electricity.
 
-Every reading stands for an interval: half the step in which its metric counts on this device (the largest power of ten that
-all its values are multiples of, up to a hundred), and `RELATIVE` more, as meters are no better and walks are not atomic. Two figures agree
-where their intervals meet, or both are below `FLOOR`, where a meter measures nothing.
+Every reading stands for an interval: plus or minus half the step of its metric on this device (the largest power of ten, up to a
+hundred, that divides all its values), widened by `RELATIVE`, because meters are no better and the values of a walk are read one
+after another. Two readings agree if their intervals overlap, or if both are below `FLOOR`, where a meter measures nothing.
 """
 
 import math
@@ -19,9 +19,9 @@ FLOOR = 25.0
 COARSEST = 2
 """Zeros at the end of a number that may be the step it counts in: hundreds of watts."""
 LEAST_FACTOR = 0.5
-"""Power factor below which a load is not believed; idle power supplies with their filters have less and are explained one by one."""
+"""Power factor below which a load is implausible. Idle power supplies with input filters are below it; each is excused with a reason."""
 LINE_RELATIVE = 0.03
-"""Between a voltage of two lines and the root of three times that to neutral; unbalanced feeds are off by as much."""
+"""Allowed difference between a line-to-line voltage and the square root of 3 times that to neutral; unbalanced feeds differ by as much."""
 LOAD_ABSOLUTE = 0.03
 """Between a load and power over rating, both as shares."""
 
@@ -37,7 +37,7 @@ VA, VAR, FACTOR, LOAD = "apparent_power_voltamperes", "reactive_power_vars", "po
 
 @dataclass(frozen=True)
 class Span:
-    """What a reading may stand for."""
+    """The interval of true values that a reading may represent."""
 
     low: float
     high: float
@@ -50,17 +50,17 @@ class Span:
         return Span(self.low + other.low, self.high + other.high)
 
     def wider(self, relative: float) -> "Span":
-        """A share more on both sides."""
+        """The interval widened by a share on both sides."""
         return Span(self.low - abs(self.low) * relative, self.high + abs(self.high) * relative)
 
     def meets(self, other: "Span") -> bool:
-        """Whether both may stand for the same."""
+        """Whether both intervals overlap."""
         return self.low <= other.high and other.low <= self.high
 
 
 @dataclass
 class Component:
-    """An inlet, phase, bank, outlet or the like, and what is read of it."""
+    """One component (inlet, phase, bank, outlet, ...) and its readings."""
 
     name: str
     labels: dict[str, str]
@@ -68,11 +68,11 @@ class Component:
 
     @property
     def level(self) -> str:
-        """Where in the power path it is."""
+        """Its place in the power path."""
         return self.name.partition(",")[0]
 
     def has(self, *quantities: str) -> bool:
-        """Whether all of them are read."""
+        """Whether all of these are read."""
         return all(quantity in self.spans for quantity in quantities)
 
 
@@ -194,7 +194,7 @@ def _loads(values: Mapping[str, float], found: Mapping[str, Component]) -> Itera
 
 
 def _outlets(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
-    """Outlets and banks together take no more than the inlets."""
+    """Outlets and banks together carry no more than the inlets."""
     inlets = [each for each in found.values() if each.level == "pdu" and "phase" not in each.labels]
     for level in ("pdu_outlet", "pdu_bank"):
         parts = [each for each in found.values() if each.level == level and WATTS in each.spans]
@@ -211,7 +211,7 @@ def _outlets(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
 
 
 def _through(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
-    """What a UPS gives, it takes: an input without current beside a load is no reading."""
+    """A UPS takes what it delivers: an input current of 0 beside a load is not a reading."""
     given = [each.spans[WATTS].low for each in found.values() if each.level == "ups_output" and WATTS in each.spans]
     given += [
         (each.spans[VOLTS] * each.spans[AMPERES]).low
@@ -237,7 +237,7 @@ def _phases_of(component: Component, found: Mapping[str, Component]) -> list[Com
 
 
 def contradictions(values: Mapping[str, float]) -> dict[str, str]:
-    """What contradicts: by component and law, the figures."""
+    """Contradictions: for each component and law, the readings concerned."""
     found = components(values)
     faults: list[tuple[str, str]] = [*_loads(values, found), *_outlets(found), *_through(found)]
     for component in found.values():

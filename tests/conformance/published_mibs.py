@@ -1,4 +1,4 @@
-"""What the published MIBs of SNMP families without a recording say that a device answers, and the readings that it stands for."""
+"""SNMP families without a recording: answers written down from their published MIBs, and the readings that these stand for."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ ATS, EPDU, AIR = "1.3.6.1.4.1.534.10.2", "1.3.6.1.4.1.534.6.6.6", "1.3.6.1.4.1.4
 
 @dataclass(frozen=True)
 class Published:
-    """Instances below `root` by the MIB's units and enumerations, and the readings that they stand for."""
+    """Instances below `root` in the MIB's units and enumerations, and the readings that they represent."""
 
     root: str
     answers: dict[str, SnmpValue]

@@ -1,4 +1,4 @@
-"""An agent as its users run it: a process of its own, with a configuration file."""
+"""An agent as its users run it: a separate process with a configuration file."""
 
 import subprocess
 import sys

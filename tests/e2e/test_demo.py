@@ -51,7 +51,7 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
     assert f"http://127.0.0.1:{port}/" in done.stdout
     summary = done.stdout.strip().splitlines()[-1]
     match = re.fullmatch(
-        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; 6 of 6 devices heard",
+        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 6 of 6 devices",
         summary,
     )
     assert match, summary

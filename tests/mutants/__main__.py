@@ -1,4 +1,4 @@
-"""`make mutants`: small breaks of promise-bearing code, and whether a test notices each of them."""
+"""`make mutants`: breaks promise-bearing code in small ways, and reports whether a test notices."""
 
 import argparse
 import sys

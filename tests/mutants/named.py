@@ -1,4 +1,4 @@
-"""Breaks that somebody named: each is applied to a copy of the tree, and a test must fail.
+"""Breaks that were chosen by hand: each is applied to a copy of the tree, and a test must fail.
 
 They are kept in `named/*.yaml`, one file an area, by what a user would see. The generated mutants are in `score.py`.
 """

@@ -1,4 +1,4 @@
-"""What a run of pytest tells about its tests: outcome, duration, the lines of one module that each test reaches."""
+"""A pytest plugin that records outcome, duration, and the lines of one module that each test reaches."""
 
 import contextlib
 import sys

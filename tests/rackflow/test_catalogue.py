@@ -33,9 +33,12 @@ def test_a_name_that_is_not_the_fields_is_refused(name: str) -> None:
     ("entry", "message"),
     [
         ("type: gauge\n    unit: watts\n    help: h", "does not end in its unit"),
-        ("type: counter\n    help: h", "counters end in _total"),
-        ("type: state\n    help: h", "states belong to metrics of type state"),
-        ("type: gauge\n    help: h\n    label_values: {phase: [L1]}", "labels it does not have"),
+        ("type: counter\n    help: h", "names of counters, and only those, must end in _total"),
+        ("type: state\n    help: h", "`states` must be given for type state, and only for it"),
+        (
+            "type: gauge\n    help: h\n    label_values: {phase: [L1]}",
+            "`label_values` for labels that are not in `labels`",
+        ),
         ("type: gauge\n    help: h\n    colour: red", "unknown field `colour`"),
     ],
 )

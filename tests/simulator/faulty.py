@@ -1,4 +1,4 @@
-"""A simulated world that has settled, and its faults."""
+"""A simulated world in steady state, and its faults."""
 
 from functools import cache
 
@@ -42,7 +42,7 @@ class Site:
 
     def all_served(self) -> bool:
         """Whether every rack gets what it asks for."""
-        return all(rack.got_w == pytest.approx(rack.asked_w) for rack in self.world.network.racks.values())
+        return all(rack.supplied_w == pytest.approx(rack.demand_w) for rack in self.world.network.racks.values())
 
     def balanced(self) -> bool:
         """Whether energy is kept, whatever has failed."""

@@ -94,7 +94,7 @@ def test_a_port_in_use_is_one_line_and_status_1() -> None:
         (["missing.snmprec"], "missing.snmprec: no such file"),
         (["{bad}=0"], "{bad}:2: 'nine' is not a decimal number"),
         ([f"{UPS}=70000"], f"{UPS}=70000: port 70000 is above 65535"),
-        ([str(UPS), "--user", "ops:sha9:authauthauth"], "user ops: authentication 'sha9' is not known"),
+        ([str(UPS), "--user", "ops:sha9:authauthauth"], "user ops: unknown authentication 'sha9'"),
     ],
 )
 def test_what_cannot_be_served_is_one_line_and_status_78(

@@ -119,7 +119,7 @@ def test_a_missing_and_an_empty_recording_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         read_snmprec(tmp_path / "missing.snmprec")
     (tmp_path / "empty.snmprec").write_bytes(b"\n\n")
-    with pytest.raises(ConfigError, match="holds no records"):
+    with pytest.raises(ConfigError, match="the recording has no records"):
         read_snmprec(tmp_path / "empty.snmprec")
 
 

@@ -1,4 +1,4 @@
-"""`make truth`: what agent and collector derive, beside what is true; exit status 1 where anything is beyond what is stated."""
+"""`make truth`: compares what agent and collector derive with the truth. Exit status 1 if an error exceeds the stated tolerance."""
 
 import argparse
 import statistics
@@ -25,7 +25,7 @@ CASES = (
 
 @dataclass(slots=True)
 class Report:
-    """Everything that was found."""
+    """All results of a run."""
 
     rows: list[Row] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Report:
 
     @property
     def beyond(self) -> list[str]:
-        """What is beyond what is stated."""
+        """Names of figures, stages and cases whose error exceeds the stated tolerance."""
         kinds = [kind for kind in KINDS if kind in {case.kind for case in self.cases}]
         return [
             *(row.metric for row in self.rows if row.beyond),
@@ -48,7 +48,7 @@ def _too_long(kind: Kind, cases: Sequence[Case]) -> bool:
 
 
 def quick(seed: int) -> Report:
-    """Ten air-cooled racks, four liquid-cooled ones, an hour of both, 20 failures."""
+    """A short run: ten air-cooled racks, four liquid-cooled ones, an hour of both, 20 failures."""
     comparisons = [
         run_leaping(moments("edge", 2, 30.0, both_sides=False)),
         run_leaping(moments(row_of_racks(), 2, 40.0, both_sides=True)),
@@ -59,7 +59,7 @@ def quick(seed: int) -> Report:
 
 
 def full(seed: int) -> Report:
-    """The same with the hall of 32 racks, what it takes and gives over some minutes, and 200 failures."""
+    """The full run: also the hall of 32 racks, its energy balance over some minutes, and 200 failures."""
     stages, losses = run_leaping(conserve("ai-hall", 700.0))
     comparisons = [
         losses,
@@ -72,12 +72,12 @@ def full(seed: int) -> Report:
 
 
 def failures(sites: int, seed: int) -> list[Case]:
-    """Four of each of so many sites, and what UPSs say of themselves besides."""
+    """Four failures on each of so many random sites, and the runtimes that their UPSs report."""
     return [case for number in range(sites) for case in play(seed * 1000 + number)]
 
 
 def lines(report: Report) -> Iterator[str]:
-    """The tables."""
+    """The tables as Markdown."""
     if report.rows:
         yield from _table(FIGURES, (row.cells() for row in report.rows if row.at_once))
         yield ""
@@ -109,7 +109,7 @@ def _distribution(kind: Kind, cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def summary(report: Report) -> str:
-    """The last line."""
+    """The closing line."""
     rows = [row for row in report.rows if row.at_once]
     worst = max((abs(row.worst.share) for row in rows), default=0.0)
     ours = [abs(case.error) for case in report.cases if KINDS[case.kind].ours]
@@ -147,7 +147,7 @@ def main() -> int:
 
 
 def faults() -> int:
-    """Every fault beside its twin; exit status."""
+    """Play every fault beside its twin; returns the exit status."""
     started = time.perf_counter()
     played = faults_report.play(seen=lambda each: print(f"{each.row.title}: {each.ok}", file=sys.stderr))
     for line in faults_report.lines(played):

@@ -1,7 +1,7 @@
-"""Random cases of ride-through: in goes a seed, out come predictions of the moment of failure and what then happens.
+"""Random cases of ride-through: compares the predictions at the moment of a failure with what then happens.
 
-Load, its last step, age and history of the batteries, volume of coolant and temperature of facility water are drawn. A site
-is polled as ever until something fails; what the collector shows at that moment is compared with the simulator's future.
+Drawn at random are the load and its last step, age and history of the batteries, volume of coolant, and temperature of facility
+water. The site is polled normally until something fails. What the collector predicts then is compared with the simulator's future.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from rackflow.site import Site
 from simulator.site.data_sheet import data_sheet
 from simulator.site.simulation import Simulation
-from simulator.world.what_if import FAILURES, carries_on_s, rides_through_s
+from simulator.world.what_if import FAILURES, ride_through_s, ups_holdup_s
 from simulator.world.world import World
 from tests.truth.harness import truth_site
 from tests.truth.leap import run_leaping
@@ -20,7 +20,7 @@ from tests.truth.leap import run_leaping
 WARM_S: Final = 600.0
 LONGEST_S: Final = 7200.0
 POLLED_ONCE_S: Final = 12.0
-"""By then every reading that matters is newer than a step of the load: ten seconds, and a cycle of the world and a poll."""
+"""Seconds after a load step until every reading that matters is newer: ten, plus a simulation step and a poll."""
 Kind = Literal["battery", "claim", "pumps", "primary_flow", "heat_rejection"]
 
 
@@ -44,7 +44,7 @@ KINDS: Final[Mapping[Kind, About]] = {
 
 @dataclass(frozen=True, slots=True)
 class SteppedLoad:
-    """One level until a moment, another from then on."""
+    """A load that is constant until a moment, and has another constant value from then on."""
 
     before_w: float
     after_w: float
@@ -57,23 +57,23 @@ class SteppedLoad:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One failure. `predicted_s` is None where the collector did not know."""
+    """One failure. `predicted_s` is None if the collector's prediction was unknown."""
 
     seed: int
     kind: Kind
     predicted_s: float | None
     actual_s: float
     unseen: bool
-    """The load had stepped so shortly before that not everything had been polled since."""
+    """Whether the load stepped so shortly before the failure that not everything was polled afterwards."""
 
     @property
     def error(self) -> float:
-        """Relative; above 0 the prediction was too long."""
+        """Relative error; above 0 the prediction was too long."""
         return self.predicted_s / self.actual_s - 1 if self.predicted_s is not None else -1.0
 
 
 def play(seed: int) -> list[Case]:
-    """Both batteries of one site, and two ways to lose its cooling; the word of a UPS itself comes on top."""
+    """Both batteries of one site and two kinds of lost cooling; in addition the runtime that each UPS reports itself."""
     return run_leaping(_play(seed, random.Random(f"ride-through/{seed}")))  # noqa: S311 - the same cases for the same seed
 
 
@@ -90,19 +90,19 @@ async def _play(seed: int, chance: random.Random) -> list[Case]:
         world, shown = found.simulation.world, {key: each.value for key, each in found.known().items()}
         cases, unseen = [], prepared.stepped_s > found.now_s - POLLED_ONCE_S
         for ups in ages:
-            actual_s = carries_on_s(world, ups, LONGEST_S)
+            actual_s = ups_holdup_s(world, ups, LONGEST_S)
             said = found.readings(ups).get("dcim_ups_battery_runtime_seconds")
             ours = _of(shown, "ups_modelled_runtime_seconds", f"device={ups}")
             cases.append(Case(seed, "battery", ours, actual_s, unseen))
             cases.append(Case(seed, "claim", said if isinstance(said, float) else None, actual_s, unseen))
         for failure in sorted(chance.sample(FAILURES, 2)):
             predicted = _of(shown, "loop_ride_through_seconds", f"failure={failure}")
-            cases.append(Case(seed, failure, predicted, rides_through_s(world, "tcs", failure, LONGEST_S), unseen))
+            cases.append(Case(seed, failure, predicted, ride_through_s(world, "tcs", failure, LONGEST_S), unseen))
     return cases
 
 
 def _tested(site: Site, ages: Mapping[str, float]) -> dict[str, Any]:
-    """The data sheets, and what discharge tests have found of each battery."""
+    """The data sheets, and the result of a discharge test for each battery."""
     found = data_sheet(site)
     for ups, health in ages.items():
         found["batteries"][ups]["health"] = health
@@ -115,7 +115,7 @@ def _of(shown: Mapping[str, float | None], metric: str, label: str) -> float | N
 
 
 class _Prepared:
-    """Brings a world to where the agent begins to look at it."""
+    """Brings a simulation to the state in which the agent starts to poll."""
 
     def __init__(self, chance: random.Random, ages: Mapping[str, float], fails_at_s: float) -> None:
         self._chance = chance
@@ -123,7 +123,7 @@ class _Prepared:
         self.stepped_s = fails_at_s - chance.uniform(0.0, 120.0)
 
     def __call__(self, simulation: Simulation) -> None:
-        """Loads, ages, temperature of facility water, and perhaps an outage before."""
+        """Draws loads, ages, temperature of facility water, and perhaps an earlier outage."""
         world, chance = simulation.world, self._chance
         levels = chance.uniform(0.3, 0.9), chance.uniform(0.3, 0.9)
         for rack in world.loads:
@@ -139,16 +139,16 @@ class _Prepared:
 
 
 def _outage(world: World, chance: random.Random) -> None:
-    """Some minutes ago a feed was away for a while; its battery is being charged again."""
+    """A feed was lost some minutes ago for a while, so that its battery is still charging."""
     feed = world.network.feeds[chance.choice(["A", "B"])]
     ups = next(each for each in world.network.ups.values() if world.site.feed_of(each.id) == feed.id)
     feed.lost = True
-    world.advance(min(240.0, chance.uniform(0.05, 0.6) * carries_on_s(world, ups.id, LONGEST_S)))
+    world.advance(min(240.0, chance.uniform(0.05, 0.6) * ups_holdup_s(world, ups.id, LONGEST_S)))
     feed.lost = False
 
 
 def site_data(chance: random.Random) -> dict[str, Any]:
-    """A row of liquid-cooled racks on two feeds, as a site file has it."""
+    """A row of liquid-cooled racks on two feeds, as data of a site file."""
     watts = [chance.randrange(40_000, 132_000, 1000) for _ in range(chance.randint(2, 4))]
     racks = {f"r{at}": each for at, each in enumerate(watts, 1)}
     share, row = round(chance.uniform(0.7, 0.9), 2), {"row": "a"}

@@ -1,4 +1,4 @@
-"""Derived figures beside the truth: in go both by series, out come the errors of each figure, relative to what is stated; pure."""
+"""Compares derived figures with the simulator's truth, and computes the error of each relative to its stated tolerance."""
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from rackflow.site import Site
 from simulator.world.truth import name_of, parallel_ups
 
 Reference = Callable[[Site, Mapping[str, str], float], float]
-"""What an error is a share of: in go the site, the labels of the series, and the truth."""
+"""The value that an error is relative to, from the site, the labels of the series, and the truth."""
 
 
 def _truth(_: Site, __: Mapping[str, str], true: float) -> float:
@@ -49,7 +49,7 @@ OF: Final[Mapping[str, Reference]] = {
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """How far a figure may be off: too low, and too high, as a share of `of`. `why` where it is much."""
+    """Tolerated error of a figure, too low and too high, as a share of `of`. `why` explains a large one."""
 
     of: str
     low: float
@@ -58,7 +58,7 @@ class Within:
 
 
 def within(share: float, of: str = "truth", *, high: float | None = None, why: str = "") -> Within:
-    """The same both ways, unless `high` is given."""
+    """A tolerance that is the same in both directions unless `high` is given."""
     return Within(of, share, share if high is None else high, why)
 
 
@@ -107,7 +107,7 @@ TOLERANCES: Final[Mapping[str, Within]] = {
     "site_carbon_free_energy_ratio": within(0.005),
     "carbon_emissions_grams_total": within(0.005),
 }
-"""Of each figure, without the prefix `dcim_`."""
+"""Tolerance of each figure, by its name without the prefix `dcim_`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,13 @@ class Error:
     share: float
 
     def beyond(self, limits: Within) -> bool:
-        """Whether it is more than is stated; what rounding of floats adds is not."""
+        """Whether it exceeds the tolerance by more than rounding of floats."""
         return not -limits.low - 1e-9 <= self.share <= limits.high + 1e-9
 
 
 @dataclass(slots=True)
 class Row:
-    """One figure: all of its errors at moments at which everything was read, and as polled."""
+    """All errors of one figure: at moments when everything was read at once, and in normal polling."""
 
     metric: str
     at_once: list[Error] = field(default_factory=list)
@@ -135,21 +135,21 @@ class Row:
 
     @property
     def limits(self) -> Within:
-        """What is stated."""
+        """The stated tolerance."""
         return TOLERANCES[self.metric]
 
     @property
     def worst(self) -> Error:
-        """The largest."""
+        """The largest error."""
         return max(self.at_once, key=lambda error: abs(error.share))
 
     @property
     def beyond(self) -> bool:
-        """Whether any is beyond what is stated, or nothing could be compared."""
+        """Whether any error exceeds the tolerance, or nothing could be compared."""
         return not self.at_once or any(each.beyond(self.limits) for each in self.at_once)
 
     def cells(self) -> tuple[str, ...]:
-        """As the table has them."""
+        """The cells of its row in the table."""
         worst, limits = self.worst, self.limits
         allowed = (
             percent(limits.high) if limits.low == limits.high else f"-{percent(limits.low)} +{percent(limits.high)}"
@@ -163,7 +163,7 @@ class Row:
 
 
 def percent(share: float) -> str:
-    """With as many digits as it takes to see it."""
+    """A number with as many digits as it needs to differ from 0."""
     return f"{100 * share:.3g} %"
 
 
@@ -175,7 +175,7 @@ class Comparison:
         self.rows: dict[str, Row] = {}
 
     def add(self, true: Mapping[str, float], derived: Mapping[str, float | None], *, at_once: bool) -> None:
-        """One moment. What is not known at a moment at which everything was read is noted."""
+        """Compare one moment. A figure that is unknown although everything was read is noted."""
         for metric, error in self._errors(true, derived):
             row = self.rows.setdefault(metric, Row(metric))
             if isinstance(error, str):

@@ -1,6 +1,6 @@
-"""Energy in and out of each stage of a hall without faults, from what was polled over a run: in goes a site, out come balances.
+"""Energy balances of each stage of a hall without faults, computed from what was polled during a run.
 
-Counters are read at two moments at which the world stands still; what has none is the sum of its polled power.
+Counters are read at two moments while the simulation is paused. Where there is no counter, polled power is summed.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from tests.truth.harness import TruthSite, truth_site
 from tests.truth.moments import Losses
 
 SETTLE_S: Final = 70.0
-"""Every class of poll has come once more."""
+"""Seconds after which every poll class has been polled again."""
 MEGAJOULE: Final = 1e6
 LOOPS: Final = ("primary", "secondary")
 Sums = defaultdict[str, float]
@@ -26,7 +26,7 @@ Sums = defaultdict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One balance, J. `stated` is what is lost, or stored, on the way."""
+    """One balance in J. `stated` is the energy lost or stored on the way."""
 
     name: str
     taken: float
@@ -36,22 +36,22 @@ class Stage:
 
     @property
     def gap(self) -> float:
-        """What is not accounted for, of what came in."""
+        """Unaccounted energy as a share of the input."""
         return (self.taken - self.given - self.stated) / self.taken
 
     @property
     def beyond(self) -> bool:
-        """Whether it does not close."""
+        """Whether the balance does not close."""
         return abs(self.gap) > self.limit
 
     def cells(self) -> tuple[str, ...]:
-        """As the table has them."""
+        """The cells of its row in the table."""
         joules = (f"{each / MEGAJOULE:.1f} MJ" for each in (self.taken, self.given, self.stated))
         return self.name, *joules, f"{100 * self.gap:+.2f} %", f"{100 * self.limit:g} %"
 
 
 async def conserve(name: str | Mapping[str, Any], seconds: float) -> tuple[list[Stage], Comparison]:
-    """Every stage over a run; and the losses of UPSs, which are means of five minutes."""
+    """Balances of every stage over a run, and the losses of UPSs, which are means over five minutes."""
     async with truth_site(name, both_sides=True) as site:
         await site.hold(SETTLE_S)
         run = _Run(site)
@@ -89,7 +89,7 @@ class _Run:
         ]
 
     def add(self, truth: TruthSite) -> None:
-        """One cycle of the collector."""
+        """Add one cycle of the collector."""
         span_s, self._until_s = truth.now_s - self._until_s, truth.now_s
         for name, ups in self.site.ups.items():
             taken = sum(self._numbers(name, "ups_input_power_watts"))
@@ -112,7 +112,7 @@ class _Run:
             self.summed[what] += each * span_s
 
     def counters(self) -> Sums:
-        """What has been counted so far, J."""
+        """Energy counted so far, in J."""
         found = Sums(float)
         for name, meter in self.site.meters.items():
             found[f"meter {meter.role}"] += sum(self._numbers(name, "meter_energy_joules_total"))
@@ -123,7 +123,7 @@ class _Run:
         return found
 
     def stored(self) -> float:
-        """In the coolant of secondary loops and in cold plates, by temperatures and heat as polled, J."""
+        """Energy stored in coolant of secondary loops and in cold plates, from polled temperatures and heat, in J."""
         whole = 0.0
         for loop in self.site.loops.values():
             cdus = [cdu.id for cdu in self.site.cdus.values() if cdu.secondary == loop.id]
@@ -141,7 +141,7 @@ class _Run:
         return whole
 
     def stages(self, stored: float) -> Iterator[Stage]:
-        """Every stage."""
+        """Balances of every stage."""
         summed, counted = self.summed, self.counted
         panels = 2 * PANEL_LOSS * summed["ups out"]
         own = PDU_OWN_W * sum(self._shares[pdu.rack] for pdu in self.site.pdus.values()) * self.span_s

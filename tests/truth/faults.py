@@ -1,6 +1,6 @@
-"""Faults one by one: in go rows of what must move and how soon, out comes what did, and whether everything else stayed.
+"""Plays faults one by one, and checks what changed, how soon, and that everything else stayed the same.
 
-A fault is played on a site beside its twin: same site, same seed, same seconds, no fault. What differs is the fault's work.
+Each fault is played on a site beside a twin with the same seed and duration but no fault, so every difference is its effect.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ DERIVE: Final = {
 }
 CYCLE_S: Final = 5.0
 ALSO: Final = ("* device_boot_timestamp_seconds", "* *_total", "* *_total{*")
-"""Boot times come from the clock of the machine that simulates, which does not leap; counters go on from what they are."""
+"""Not compared: boot times come from this machine's clock, which does not leap, and counters keep what they have counted."""
 TOLERANCES: Final = (
     ("runtime_seconds", 0.03, 61.0),
     ("runtime_margin_seconds", 0.03, 61.0),
@@ -57,10 +57,10 @@ class Move:
     how: str
     within_s: float
     from_s: float = 0.0
-    """Before this it does not count: for what comes back."""
+    """Seconds before which a change does not count, for figures that recover."""
 
     def holds(self, value: Value, twin: Value, missing: str) -> bool:
-        """Whether it has moved. `missing` is what an unknown figure lacks."""
+        """Whether it has changed as expected. `missing` are the missing inputs of an unknown figure."""
         sign, _, bound = self.how.partition(" ")
         if sign == "unknown":
             return value is None and twin is not None and bound in missing
@@ -82,23 +82,23 @@ class Row:
     moves: tuple[Move, ...]
     may: tuple[str, ...] = ()
     stays: tuple[str, ...] = ()
-    """Patterns of what must not move that are worth naming; each is to be found among all else."""
+    """Patterns of series that must not change and are worth naming in the table; each must match something."""
     skew_s: float = 0.0
-    """For so long sums may be off: the devices that they are of are not polled in one moment."""
+    """Seconds for which sums may be wrong, because their devices are not polled at the same moment."""
     right_or_unknown: tuple[str, ...] = ()
     """Patterns of what may become unknown, but must not be wrong once `skew_s` is over."""
     lasts_s: float = 60.0
     settled_s: float = 60.0
-    """From the agent's first poll to the fault."""
+    """Seconds from the agent's first poll to the fault."""
     interval_s: float = 0.0
-    """Of every poll and of the figures, for faults that take hours; 0 is what an agent does."""
+    """Interval of all polls and figures, for faults that take hours; 0 means an agent's own intervals."""
     quick: bool = False
     note: str = ""
 
 
 @dataclass(slots=True)
 class Played:
-    """What came of a row: after how many seconds each series had moved, and what else did."""
+    """The result of one row: after how many seconds each series changed, and what else changed."""
 
     row: Row
     moved_s: list[float | None]
@@ -212,7 +212,7 @@ def compare(row: Row, shots: Sequence[Shot], twins: Sequence[Shot]) -> Played:
 
 
 def alike(name: str, value: Value, twin: Value) -> bool:
-    """Whether both show the same, but for what rounding does."""
+    """Whether both are equal except for rounding."""
     if value == twin:
         return True
     if not isinstance(value, float | int) or not isinstance(twin, float | int):

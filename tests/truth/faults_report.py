@@ -1,4 +1,4 @@
-"""The table of faults: in go rows, out come what moved after how many seconds and what held, as Markdown."""
+"""Prints the table of faults as Markdown: what changed, after how many seconds, and what did not."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ _FEW: Final = 3
 
 
 def play(rows: Iterable[Row] = ROWS, seen: Callable[[Played], None] = lambda _: None) -> list[Played]:
-    """Each row beside its twin; `seen` is told of each as it ends."""
+    """Play each row beside its twin, and call `seen` with each result."""
     player, found = Player(), []
     for row in rows:
         found.append(player.play(row))
@@ -22,18 +22,18 @@ def play(rows: Iterable[Row] = ROWS, seen: Callable[[Played], None] = lambda _: 
 
 
 def lines(played: Sequence[Played]) -> Iterator[str]:
-    """The table, and what is to be said to single rows."""
+    """The table, and notes on single rows."""
     for cells in (HEAD, ("---",) * len(HEAD), *map(_cells, played)):
         yield f"| {' | '.join(cells)} |"
 
 
 def beyond(played: Iterable[Played]) -> list[str]:
-    """Faults of which something did not move in time, or something moved that must not."""
+    """Faults for which something did not change in time, or something changed that must not."""
     return [f"{each.row.title}: {'; '.join(_wrong(each))}" for each in played if not each.ok]
 
 
 def summary(played: Sequence[Played]) -> str:
-    """The last line."""
+    """The closing line."""
     moves = sum(len(each.row.moves) for each in played)
     series = sum(each.stayed for each in played)
     good = sum(each.ok for each in played)

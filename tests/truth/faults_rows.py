@@ -1,4 +1,4 @@
-"""What each fault must move, how soon, and what else may follow: physics and the collector's promises, one row a fault.
+"""For each fault of the site: what must change, how soon, and what else may follow, from physics and the collector's promises.
 
 Power and cooling; sensors and what is between a device and its agent are in `tests.truth.faults_told`.
 """
@@ -18,7 +18,7 @@ STALE_S: Final = 45.0
 RACK_A1: Final = ("pdu-a1-*", "*device=pdu-a1-*", "*rack=a1*")
 RACK_B1: Final = ("pdu-b1-*", "*device=pdu-b1-*", "*rack=b1*")
 ABOVE: Final = ("ups-*", "*device=ups-*", "ups_*", "panel_*", "meter-*")
-"""What carries or measures the racks' power."""
+"""Series of devices that carry or measure the racks' power."""
 SUMS: Final = ("panel_*", "ups_feed_loss_load_ratio*")
 LOOP_1: Final = ("cdu-1 *", "*device=cdu-1*", "*loop=tcs-1*", "loop_ride_through_seconds{failure=heat_rejection,*")
 """The loops share facility water: how long that lasts is one answer for both."""
@@ -30,7 +30,7 @@ OTHER_LOOP: Final = ("*loop=tcs-2*", "cdu-2 *", "cdu_pumps_spare{device=cdu-3}")
 
 
 def order(fault: str, target: str, **more: object) -> Order:
-    """As `rackflow-sim fault` takes it."""
+    """A fault in the syntax of `rackflow-sim fault`."""
     return {"fault": fault, "target": target, **more}
 
 

@@ -1,4 +1,4 @@
-"""Faults of what is told, not of what is: sensors, and what is between a device and its agent; one row a fault."""
+"""Faults of measurement instead of the site: sensors, and the path between a device and its agent."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ from tests.truth.faults_rows import (
 )
 
 LASTING_S: Final = 75.0
-"""A minute without a break, a poll and a cycle."""
+"""Seconds until a contradiction is reported: a minute without interruption, a poll and a cycle."""
 SETTLED_S, LASTS_S, INTERVAL_S = 4200.0, 4500.0, 20.0
 """More than an hour in which levels are learned, and as much in which the fault lasts."""
 FLOW, SUPPLY, BACK = (
@@ -32,7 +32,7 @@ _SITE: Final = ("site_survives_feed_loss*", "site_racks_lost*")
 
 
 def suspect(device: str, reading: str, reason: str, within_s: float, place: str = "") -> Move:
-    """It must be told by name."""
+    """The reading must be named as suspect."""
     return Move(f"device_reading_suspect{{device={device},{place}reading={reading},reason={reason}}}", "= 1", within_s)
 
 
@@ -152,7 +152,7 @@ SENSORS: Final = (
     ),
 )
 NO_STEP_S: Final = 90.0
-"""The racks' load does not step while the fault lasts: a device that is silent shifts the polls of others by a moment."""
+"""The racks' load stays constant during the fault, because a silent device shifts the polls of others slightly."""
 WIRE: Final = (
     Row(
         "pdu-a1-a reboots, silent for 20 s",

@@ -1,7 +1,7 @@
-"""A simulated site under the real agent and collector in one process: in go a site, faults and seconds, out come figures and truth.
+"""A simulated site with the real agent and collector in one process.
 
-Devices answer over real sockets on loopback; the agent's own loops poll them on their schedule; what they say is encoded,
-decoded and derived from as ever. The clock leaps (`tests.truth.leap`): an hour of a small site takes seconds.
+Devices answer over real sockets on loopback, and the agent's own loops poll them on schedule. Messages are encoded, decoded and
+derived from as in production; only the broker is left out. The clock leaps (`tests.truth.leap`), so that an hour takes seconds.
 """
 
 import asyncio
@@ -40,16 +40,16 @@ from rackflow.site import Site, parse_site
 from rackflow.topics import parse_topic
 from simulator.site.cli import shipped_or_file
 from simulator.site.data_sheet import data_sheet
-from simulator.site.scenario import Active
+from simulator.site.scenario import ActiveFault
 from simulator.site.simulation import Simulation
 from simulator.world.faults import Fault
 from simulator.world.truth import truth
-from simulator.world.what_if import truth_if
+from simulator.world.what_if import what_if_truth
 from tests.truth.leap import LeapingLoop
 from tests.truth.two_sided import PROFILE, PROFILES, show_both_sides
 
 MIDNIGHT_S: Final = 1_795_046_400.0
-"""Seconds since 1970 when the world's time is 0: a midnight, because the world begins at one."""
+"""Seconds since 1970 at simulated time 0. A midnight, because the simulation starts at midnight."""
 LIMIT: Final = 1_000_000
 STEP_S: Final = 1.0
 START_SPREAD_S: Final = 2.0
@@ -57,7 +57,7 @@ PROFILES_READ: Final = load_profiles(PROFILES)
 
 
 class Asking:
-    """A client of either protocol that knows whether it waits for an answer: then the clock must not leap at once."""
+    """Wraps a client of either protocol and counts its open requests: while one is open the clock must not leap."""
 
     def __init__(self, client: Any, site: "TruthSite") -> None:  # noqa: ANN401 - of either protocol
         self._client = client
@@ -80,14 +80,14 @@ class Asking:
 
 @dataclass(slots=True)
 class TruthSite:
-    """One site. All times are the world's; nothing happens but within `run`."""
+    """One site. All times are simulated; nothing happens outside `run`."""
 
     simulation: Simulation
     engine: SiteFigures
     derive_s: float
     latest: Latest = field(default_factory=lambda: Latest(LIMIT))
     figures: list[Figure] = field(default_factory=list)
-    """Of the last cycle."""
+    """Figures of the last cycle."""
     asked: int = 0
     batches: int = 0
     each: list[Callable[["TruthSite"], None]] = field(default_factory=list)
@@ -97,22 +97,22 @@ class TruthSite:
 
     @property
     def now_s(self) -> float:
-        """The world's time."""
+        """Simulated time in seconds."""
         return self.simulation.world.time_s
 
     @property
     def wall_s(self) -> float:
-        """The same as a clock on the wall shows it, seconds since 1970."""
+        """Simulated time as wall time, seconds since 1970."""
         return MIDNIGHT_S + asyncio.get_running_loop().time()
 
     async def run(self, seconds: float) -> None:
-        """Let time pass: the world moves, the agent polls, the collector derives."""
+        """Let time pass: the simulation advances, the agent polls, the collector derives."""
         until = self.now_s + seconds
         while self.now_s < until:  # noqa: ASYNC110 - time itself is what is waited for
             await asyncio.sleep(max(until - asyncio.get_running_loop().time(), STEP_S / 100))
 
     def cycle(self) -> dict[str, Figure]:
-        """One cycle of the collector now; its figures by series key."""
+        """Run one cycle of the collector now; returns its figures by series key."""
         self.figures = self.engine.cycle(self.latest, asyncio.get_running_loop().time(), self.wall_s)
         return self.known()
 
@@ -121,33 +121,33 @@ class TruthSite:
         return {series_key(each.output.metric.name, dict(each.output.labels)): each for each in self.figures}
 
     def readings(self, device: str) -> dict[str, float | str]:
-        """What is held of a device and current."""
+        """Current readings of a device at the collector."""
         now = asyncio.get_running_loop().time()
         held = self.latest.held(self.engine.name, device)
         return {key: each.value for key, each in held.items() if now < each.expires_at}
 
     def truth(self, *, what_if: bool = False) -> dict[str, float]:
         """The world's own figures now, by series key."""
-        return truth(self.simulation.world) | (truth_if(self.simulation.world) if what_if else {})
+        return truth(self.simulation.world) | (what_if_truth(self.simulation.world) if what_if else {})
 
     async def hold(self, seconds: float = 11.0) -> None:
-        """Let the agent go on polling while the world stands still: then all readings are of one moment."""
+        """Let the agent poll while the simulation is paused, so that all readings are of one moment."""
         self._stands = True
         await asyncio.sleep(seconds)
         self._stands = False
 
-    async def begin(self, fault: str, target: str, **more: object) -> Active:
+    async def begin(self, fault: str, target: str, **more: object) -> ActiveFault:
         """Let a fault happen now, as `rackflow-sim fault` does. Raises ConfigError."""
         return await self.simulation.begin(
             check_config({"fault": fault, "target": target, **more}, Fault, "fault"),
         )
 
-    async def end(self, active: Active) -> None:
+    async def end(self, active: ActiveFault) -> None:
         """Mend it."""
-        await self.simulation.obey({"order": "clear", "number": active.number})
+        await self.simulation.execute({"order": "clear", "number": active.number})
 
     def take(self, message: Message) -> None:
-        """The collector's side of one message, as its subscriber has it."""
+        """Process one message as the collector does."""
         topic = parse_topic(message.topic)
         if topic.kind == "batch":
             batch = decode(message.payload, Batch)
@@ -251,7 +251,7 @@ def _tasks(site: TruthSite, agent_yaml: Path, chance: random.Random) -> list["as
     def modbus(client: ModbusClient) -> ModbusClient:
         return Asking(client, site)
 
-    # The world goes first: of two timers of one moment the one that was set first is first.
+    # The simulation must come first: of two timers for the same moment, asyncio runs the one that was set first.
     works = [site._pass(), site._derive(), site._receive(outbox)]  # noqa: SLF001 - its own other half
     for name, each in enabled_devices(config).items():
         poller = factory(config, each.device, wrap_snmp=snmp, wrap_modbus=modbus)

@@ -1,4 +1,4 @@
-"""A loop whose clock leaps: sockets are real, but where everybody only waits for the time, it is that time at once."""
+"""An event loop whose clock leaps: sockets are real, but when every task only waits for a time, that time comes at once."""
 
 import asyncio
 import selectors
@@ -7,17 +7,17 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 GRACE_S: Final = 0.02
-"""Of real time, that an answer on loopback may take before it counts as none."""
+"""Seconds of real time that an answer on loopback may take before it counts as missing."""
 
 
 class Leaping(selectors.DefaultSelector):
-    """Reports what sockets have for us; else lets the clock leap to the next timer instead of waiting for it."""
+    """Reports ready sockets. If there are none, the clock leaps to the next timer instead of waiting for it."""
 
     def __init__(self, begins_s: float) -> None:
         super().__init__()
         self.now_s = begins_s
         self.asked: Callable[[], bool] = lambda: False
-        """Whether somebody waits for an answer."""
+        """Whether a request is waiting for its answer."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """See `selectors.BaseSelector.select`. Devices are in this process: what is not here at once will not come."""
@@ -32,18 +32,18 @@ class Leaping(selectors.DefaultSelector):
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop on that clock."""
+    """An event loop with this clock."""
 
     def __init__(self, leaping: Leaping) -> None:
         self.leaping = leaping
         super().__init__(leaping)
 
     def time(self) -> float:
-        """Seconds of the clock that leaps."""
+        """Seconds of the leaping clock."""
         return self.leaping.now_s
 
 
 def run_leaping(work: Coroutine[object, object, T], begins_s: float = 0.0) -> T:
-    """Run to the end on a loop of its own, which begins at `begins_s`."""
+    """Run a coroutine to its end on a new loop whose clock starts at `begins_s`."""
     with asyncio.Runner(loop_factory=lambda: LeapingLoop(Leaping(begins_s))) as runner:
         return runner.run(work)

@@ -1,4 +1,4 @@
-"""Moments and hours of simulated sites: in goes a site's name, out come the errors of all that is derived from it."""
+"""Compares everything derived from simulated sites with the truth, at single moments and over hours."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,7 +9,7 @@ from rackflow.site import Site
 from simulator.site.data_sheet import data_sheet
 from simulator.site.maker import halls
 from simulator.site.simulation import Simulation
-from simulator.world.truth import put
+from simulator.world.truth import add_figure
 from simulator.world.world import World
 from tests.truth.compare import TOLERANCES, Comparison
 from tests.truth.harness import TruthSite, truth_site
@@ -25,12 +25,12 @@ _AGENTS: Final = tuple(
 
 
 def row_of_racks() -> dict[str, Any]:
-    """Four liquid-cooled racks of 132 kW with all that a hall has."""
+    """Four liquid-cooled racks of 132 kW with the infrastructure of a hall."""
     return halls("row", {"hall-1": [132_000] * 4})
 
 
 def derived(site: TruthSite) -> dict[str, float | None]:
-    """What agent and collector have derived and what is current."""
+    """Figures derived by agent and collector that are current."""
     found = {key: each.value for key, each in site.known().items()}
     for device in site.simulation.fleet.devices:
         for key, value in site.readings(device).items():
@@ -41,7 +41,7 @@ def derived(site: TruthSite) -> dict[str, float | None]:
 
 
 async def moments(name: str | Mapping[str, Any], number: int, apart_s: float, *, both_sides: bool) -> Comparison:
-    """As polled all the time; and at some moments everything at once, with what would follow from failures."""
+    """Compares normal polling, and moments at which everything is read at once, including the consequences of failures."""
     async with truth_site(name, both_sides=both_sides) as site:
         found = Comparison(site.simulation.world.site)
         await site.run(60.0)
@@ -89,12 +89,12 @@ class Losses:
         self._block = -1
 
     def compare(self, found: Comparison) -> None:
-        """Once after each cycle."""
+        """Called after each cycle."""
         if true := self._ended():
             found.add(true, derived(self._site), at_once=True)
 
     def _ended(self) -> dict[str, float]:
-        """By series key; empty but after the end of a block."""
+        """Losses by series key; empty except at the end of a block."""
         block = int(self._site.wall_s // BLOCK_S)
         if block == self._block:
             return {}
@@ -109,7 +109,7 @@ class Losses:
 
 
 def _energy(world: World) -> dict[str, float]:
-    """Of the whole site, of IT as category 1 has it, of contracts, and of each loop's racks and pumps, J."""
+    """Energy of the site, of IT by category 1, of contracts, and of each loop's racks and pumps, in J."""
     network = world.network
     found = {
         "facility": sum(feed.energy_j for feed in network.feeds.values())
@@ -126,21 +126,23 @@ def _energy(world: World) -> dict[str, float]:
 
 
 def _statement(site: Site, used: Mapping[str, float], hour_of_day: int) -> dict[str, float]:
-    """What follows from the energy of one hour."""
+    """Figures that follow from the energy of one hour."""
     facility, found = used["facility"], dict[str, float]()
     green = sum(joules for what, joules in used.items() if what.startswith("contract:"))
     green += sum(each.hourly_w[hour_of_day] * HOUR_S for each in site.contracts.values() if each.hourly_w)
-    put(found, "site_interim_pue_ratio", facility / used["it"], window="hour")
+    add_figure(found, "site_interim_pue_ratio", facility / used["it"], window="hour")
     for name in site.loops:
         if racks := used.get(f"racks:{name}"):
-            put(found, "loop_interim_ppue_ratio", (racks + used[f"pumps:{name}"]) / racks, loop=name, window="hour")
+            add_figure(
+                found, "loop_interim_ppue_ratio", (racks + used[f"pumps:{name}"]) / racks, loop=name, window="hour"
+            )
     grid = site.grid
     if grid is not None and grid.carbon_grams_per_kwh is not None:
         grams = facility / KWH_J * grid.carbon_grams_per_kwh
         contracted = min(green, facility)
         free = contracted + (facility - contracted) * (grid.carbon_free_ratio or 0.0)
-        put(found, "site_ref_ratio", min(1.0, green / facility), window="hour")
-        put(found, "site_cue_kilograms_per_kilowatt_hour", grams / 1000 / (used["it"] / KWH_J), window="hour")
-        put(found, "site_carbon_free_energy_ratio", free / facility, window="hour")
-        put(found, "carbon_emissions_grams_total", grams, scope_method="location")
+        add_figure(found, "site_ref_ratio", min(1.0, green / facility), window="hour")
+        add_figure(found, "site_cue_kilograms_per_kilowatt_hour", grams / 1000 / (used["it"] / KWH_J), window="hour")
+        add_figure(found, "site_carbon_free_energy_ratio", free / facility, window="hour")
+        add_figure(found, "carbon_emissions_grams_total", grams, scope_method="location")
     return found

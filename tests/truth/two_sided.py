@@ -1,6 +1,6 @@
-"""CDUs that show their primary side, too: in goes a simulation, out come its CDUs on a register map with both sides.
+"""CDUs that also report their primary side, on a register map with both sides.
 
-No published map that the simulator serves has the facility water; without it approach and effectiveness could not be checked.
+No published map that the simulator serves contains the facility water, without which approach and effectiveness cannot be checked.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.models.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled
 from simulator.site.simulation import Simulation
-from simulator.wire.modbus import ShownCdu
+from simulator.wire.modbus import CduFromReadings
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 PROFILE: Final = "two-sided-cdu"
@@ -34,10 +34,10 @@ class _Either:
 
 
 def show_both_sides(simulation: Simulation) -> set[str]:
-    """Before the simulation starts; returns the units, which are to be polled by `PROFILE`."""
+    """Call before the simulation starts. Returns the units, which must be polled with `PROFILE`."""
     served = {name: simulation.fleet.devices[name] for name in simulation.world.cdus}
     for name, device in served.items():
-        registers = _Either(cdu_registers(ShownCdu(simulation.instruments, name)), _primary(simulation, name))
+        registers = _Either(cdu_registers(CduFromReadings(simulation.instruments, name)), _primary(simulation, name))
         device.server = ModbusServer({CDU_UNIT: registers}, device.server.host)
     return set(served)
 

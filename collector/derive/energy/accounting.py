@@ -1,25 +1,31 @@
-"""Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours."""
+"""Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours.
+
+No energy may be counted twice, nor as the wrong kind. Meters below meters, CDU pumps on rack PDUs and meters of the whole site beside
+those of its feeds are sorted out in `plan_accounts`; after that, everything is a sum. Each figure rests on the hours in which all of its
+quantities were counted, and states their share of the window.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.derive.energy.carbon import Factors
-from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, Ledger, total
-from collector.derive.engine import Figure, Label, Planner, Values, output_of
+from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
+from collector.derive.engine import NO_SLOT, Figure, Label, Planner, Values, output_of
 from collector.derive.power import RackPower
 from rackflow.site import Meter, Site
 
-KWH_J = 3.6e6
+KWH_J = 3.6e6  # exact
 CDU_POWER = "dcim_cdu_power_watts"
 PASSING = ("racks:", "pumps:")
-"""Quantities of loops, which are kept for a day."""
-_LEAST_COVERAGE = 0.5
+"""Quantities of loops, kept for a day: a large site has hundreds of loops, and a year of their hours would be most of the file."""
+# Share of a window's hours that a ratio must rest on. A chosen value: with less than half, the missing hours may be all nights.
+_MIN_COVERAGE = 0.5
 Formula = Callable[[Sequence[Hour]], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A slot that is accounted for: a counter's (of the unit that is counted), or a power's in W."""
+    """A slot that is accounted for as a quantity: a counter in J or m3, or a power in W that is integrated."""
 
     quantity: str
     slot: int
@@ -28,23 +34,26 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What a site accounts for. `category` is where IT energy is metered; profiles are contracted W by hour of the day, UTC."""
+    """What a site accounts for."""
 
     site: str
     streams: tuple[Stream, ...]
     category: str
+    """Where IT energy is metered, ISO/IEC 30134-2: 1 UPS output, 2 PDU output, 3 IT equipment."""
     loops: tuple[str, ...]
     contracts: tuple[str, ...]
+    """Quantities of the contracts that have a meter."""
     profile_w: tuple[float, ...]
+    """Contracted power without a meter by hour of the day in UTC, 24 values; empty if there is none."""
     zone: str
     quantities: frozenset[str] = field(default_factory=frozenset)
 
 
 def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], meters: Sequence[str]) -> Accounts:
-    """Which slots are accounted for as what. IT energy is that of its meters, else that of the rack PDUs: category 2."""
+    """Decide which slots are accounted for as what. Without meters of the role `it`, the rack PDUs are IT: category 2."""
     it_meters = without_overlap(site, site.meters_of("it"))
     facility = site.meters_of("facility")
-    # One that measures the whole site is enough; more of them would count it twice.
+    # A meter that lists nothing measures the whole site: one of these is enough, and more would count the site twice.
     facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
     roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
     streams = [_metered(planner, each.id, f"{role}:{each.id}") for role, found in roles.items() for each in found]
@@ -65,6 +74,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     metered = [contract for contract in site.contracts.values() if contract.meter]
     streams += [_metered(planner, str(contract.meter), f"contract:{contract.id}") for contract in metered]
     profiles = [contract.hourly_w for contract in site.contracts.values() if contract.hourly_w is not None]
+    # Several IT meters at different places are as good as the worst of them: the lowest category.
     return Accounts(
         site=site.id,
         streams=tuple(streams),
@@ -78,7 +88,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
 
 
 def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], of: Iterable[str]) -> int:
-    """Slot of what these racks take, without the CDUs that their PDUs feed: pumps are cooling, not IT."""
+    """Slot of the power of these racks, W, without the CDUs that their PDUs feed: pumps are cooling, not IT."""
     names = [*of]
     pdus = {pdu.id for rack in names for pdu in site.pdus_of(rack)}
     pumps = [planner.reading(cdu.id, CDU_POWER) for cdu in site.cdus.values() if not pdus.isdisjoint(cdu.fed_by)]
@@ -87,13 +97,15 @@ def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], o
 
 
 def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
-    """Those meters whose energy does not pass through another one of them, too."""
+    """The meters that are not below another one of them, so that no energy is in the sum twice."""
 
     def nodes(meter: Meter) -> set[str]:
+        """What a meter measures, racks as their PDUs: one meter may name the rack and another its PDUs."""
         inside = {pdu.id for name in meter.measures if name in site.racks for pdu in site.pdus_of(name)}
         return inside | {name for name in meter.measures if name not in site.racks}
 
     def within(meter: Meter, other: Meter) -> bool:
+        """Whether all that `meter` measures passes through `other`. Of two that measure the same, the first by name stays."""
         below = set().union(*(site.downstream(node) | {node} for node in nodes(other)))
         return bool(nodes(meter)) and nodes(meter) <= below and (nodes(meter) != nodes(other) or meter.id > other.id)
 
@@ -111,7 +123,7 @@ def _water_and_reuse(planner: Planner, meters: Sequence[str]) -> Iterator[Stream
 
 
 def _metered(planner: Planner, meter: str, quantity: str) -> Stream:
-    """The meter's energy counter, else its power."""
+    """The meter's energy counter, or its power if it has none. Exported energy is left out: it was not used here."""
     counter, power = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
     if planner.has(meter, counter):
         exported = planner.each(meter, counter, direction="export")
@@ -121,28 +133,28 @@ def _metered(planner: Planner, meter: str, quantity: str) -> Stream:
     return Stream(quantity, planner.reading(meter, power), counter=False)
 
 
-def observe(accounts: Accounts, ledger: Ledger, values: Values, wall_s: float) -> None:
-    """Take one cycle into the ledger."""
+def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: float) -> None:
+    """Add one cycle to the totals."""
     for stream in accounts.streams:
         value = values.number(stream.slot)
-        (ledger.count if stream.counter else ledger.integrate)(stream.quantity, value, wall_s)
+        (totals.count if stream.counter else totals.integrate)(stream.quantity, value, wall_s)
     passing = (each for each in accounts.quantities if each.startswith(PASSING))
-    ledger.forget(int(wall_s // HOUR_S), passing)
+    totals.forget(int(wall_s // HOUR_S), passing)
 
 
 class Statement:
-    """The figures of one site's ledger at one hour."""
+    """The figures of one site's totals at one hour."""
 
-    def __init__(self, accounts: Accounts, ledger: Ledger, factors: Factors, hour: int) -> None:
+    def __init__(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, hour: int) -> None:
         self._accounts = accounts
-        self._ledger = ledger
+        self._totals = totals
         self._factors = factors
         self._hour = hour
         of = {kind: sorted(each for each in accounts.quantities if each.startswith(f"{kind}:")) for kind in _KINDS}
         self._facility, self._it, self._water, self._reuse = (of[kind] for kind in _KINDS)
 
     def figures(self) -> Iterator[Figure]:
-        """Every figure that the site meters enough for, over every window."""
+        """Every figure that the site has the meters for, over every window."""
         facility, it_meters, site = self._facility, self._it, ("site", self._accounts.site)
         both = [*facility, *it_meters]
         for window, length in WINDOWS_H.items():
@@ -185,6 +197,8 @@ class Statement:
             grams += load / KWH_J * factor.grams_per_kwh
             guessed += factor.estimated
             it_j += it_used
+            # Contracted energy beyond the load of its hour counts for nothing: hourly matching carries none to another hour
+            # ("24/7 CFE: Methodologies and Metrics", Google 2021).
             used = min(green, load)
             free_known = free_known and factor.carbon_free_ratio is not None
             free_j += used + (load - used) * (factor.carbon_free_ratio or 0.0)
@@ -192,16 +206,16 @@ class Statement:
         yield _figure("dcim_site_cue_kilograms_per_kilowatt_hour", labels, cue, share)
         load_j = sum(load for load, _, _ in known.values())
         score = free_j / load_j if load_j and free_known else None
-        why = "" if free_known else "the grid's share that is free of carbon is not known"
+        why = "" if free_known else "the carbon-free share of the grid is not known"
         yield _figure("dcim_site_carbon_free_energy_ratio", labels, score, share, why)
         yield _figure("dcim_site_carbon_estimated_ratio", labels, guessed / len(known) if known else None, share)
 
     def _known_hours(self, length: int) -> dict[int, tuple[float, float, float]]:
-        """Energy of the facility, contracted energy, IT energy of each hour that is metered, J."""
+        """Facility, contracted and IT energy in J of each hour in which all of them were metered."""
         found = {}
         needs = [*self._facility, *self._it, *self._accounts.contracts]
         for hour in range(self._hour - length, self._hour):
-            entry = self._ledger.hours.get(hour)
+            entry = self._totals.hours.get(hour)
             if entry is not None and all(entry.has(each) for each in needs):
                 found[hour] = _of_hour(entry, hour, self._facility, self._it, self._accounts)
         return found
@@ -215,23 +229,24 @@ class Statement:
     def _over(
         self, metric: str, labels: tuple[Label, ...], length: int, needs: Sequence[str], formula: Formula
     ) -> Figure:
-        hours = self._ledger.window(length, self._hour, needs)
+        hours = self._totals.window(length, self._hour, needs)
         share = len(hours) / length
         try:
-            value = formula(hours) if share >= _LEAST_COVERAGE else None
+            value = formula(hours) if share >= _MIN_COVERAGE else None
         except ZeroDivisionError:
-            return Figure(output_of(metric, labels, -1), None, 0.0, share, ("no energy was used",))
+            return Figure(output_of(metric, labels, NO_SLOT), None, 0.0, share, ("no energy was used",))
         return _figure(metric, labels, value, share)
 
 
 _LOOP_WINDOWS = ("hour", "day")
-"""A large site has hundreds of loops: of them a year of hours is not kept."""
+"""Windows of loops' figures; their hours are kept for a day, see `PASSING`."""
 _KINDS = ("facility", "it", "water", "reuse")
 
 
 def _of_hour(
     entry: Hour, hour: int, facility: Sequence[str], it_meters: Sequence[str], accounts: Accounts
 ) -> tuple[float, float, float]:
+    """Facility, contracted and IT energy of one hour, J."""
     green = sum(entry.amount[each] for each in accounts.contracts)
     if accounts.profile_w:
         green += accounts.profile_w[hour % 24] * HOUR_S
@@ -240,27 +255,36 @@ def _of_hour(
 
 
 def _figure(metric: str, labels: tuple[Label, ...], value: float | None, share: float, why: str = "") -> Figure:
-    output = output_of(metric, labels, -1)
-    if value is None or share < _LEAST_COVERAGE or not output.metric.plausible(value):
-        reasons = [why] if why and share >= _LEAST_COVERAGE else [f"{share:.0%} of the window's hours are metered"]
-        if value is not None and share >= _LEAST_COVERAGE:
+    """A figure, unknown if too few hours were metered or the result is not plausible; `why` explains a None with enough hours."""
+    output = output_of(metric, labels, NO_SLOT)
+    if value is None or share < _MIN_COVERAGE or not output.metric.plausible(value):
+        reasons = [why] if why and share >= _MIN_COVERAGE else [f"{share:.0%} of the window's hours are metered"]
+        if value is not None and share >= _MIN_COVERAGE:
             reasons = [f"result {value:.4g} is not plausible"]
         return Figure(output, None, 0.0, share, tuple(reasons))
     return Figure(output, value, 0.0, share)
 
 
 class Emissions:
-    """Grams emitted since counting began, by complete hours, each counted once."""
+    """Grams of CO2e emitted since counting began.
+
+    A counter must never go back, so each complete hour is added once, as it is known when it ends. What arrives later changes the report
+    and not this.
+    """
 
     def __init__(self, location_g: float = 0.0, market_g: float = 0.0, until_hour: int = 0) -> None:
         self.location_g, self.market_g, self.until_hour = location_g, market_g, until_hour
 
-    def advance(self, accounts: Accounts, ledger: Ledger, factors: Factors, now_hour: int) -> None:
-        """Take over the hours that are complete by now. What no contract covers has the residual factor, else the grid's."""
+    def advance(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, now_hour: int) -> None:
+        """Add the hours that are complete by now.
+
+        Location-based: all energy with the grid's factor. Market-based (GHG Protocol Scope 2): what no contract covers, hour by hour, with
+        the residual factor, or the grid's if there is none.
+        """
         facility = sorted(each for each in accounts.quantities if each.startswith("facility:"))
         needs = [*facility, *accounts.contracts]
         for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
-            entry, factor = ledger.hours.get(hour), factors.at(hour)
+            entry, factor = totals.hours.get(hour), factors.at(hour)
             if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):
                 load, green, _ = _of_hour(entry, hour, facility, (), accounts)
                 residual = factor.grams_per_kwh if factors.residual is None else factors.residual
@@ -269,17 +293,19 @@ class Emissions:
         self.until_hour = max(self.until_hour, now_hour)
 
     def figures(self, accounts: Accounts) -> Iterator[Figure]:
-        """Both totals."""
+        """Both totals, g."""
         for method, grams in (("location", self.location_g), ("market", self.market_g)):
             labels = (("site", accounts.site), ("scope_method", method))
-            yield Figure(output_of("dcim_carbon_emissions_grams_total", labels, -1), grams, 0.0, 1.0)
+            yield Figure(output_of("dcim_carbon_emissions_grams_total", labels, NO_SLOT), grams, 0.0, 1.0)
 
 
 def intensity(accounts: Accounts, factors: Factors, hour: int) -> Iterator[Figure]:
-    """The factor of the present hour, with its source and whether it is an estimate."""
+    """The grid's factor of the present hour, with its source and whether it is an estimate."""
     factor = factors.at(hour)
     if factor is not None and accounts.zone:
         quality = "estimated" if factor.estimated else "measured"
         labels = (("zone", accounts.zone), ("basis", factor.basis), ("source", factor.source), ("quality", quality))
-        output = output_of("dcim_grid_carbon_intensity_grams_per_kilowatt_hour", (("site", accounts.site), *labels), -1)
+        output = output_of(
+            "dcim_grid_carbon_intensity_grams_per_kilowatt_hour", (("site", accounts.site), *labels), NO_SLOT
+        )
         yield Figure(output, factor.grams_per_kwh, 0.0, 1.0)

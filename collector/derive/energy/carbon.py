@@ -1,4 +1,7 @@
-"""Carbon factors by the hour, and the yearly factors that stand in for them, which are always marked as estimates."""
+"""Carbon factors of the grid by the hour, and the yearly averages that stand in for them.
+
+A yearly average is always marked as an estimate, so that a figure made of it says so. A file or an HTTP source gives hourly ones.
+"""
 
 import csv
 import json
@@ -15,13 +18,17 @@ HOUR_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """Of one hour: g CO2e per kWh, the share free of carbon where it is known, and whether it was measured."""
+    """The factor of one hour."""
 
     grams_per_kwh: float
+    """g CO2e per kWh."""
     carbon_free_ratio: float | None
+    """Share of the grid's energy that is free of carbon, 0 to 1; None if unknown."""
     estimated: bool
+    """Modelled or averaged instead of measured."""
     source: str
     basis: str = "lifecycle"
+    """`lifecycle` or `direct`: with or without the emissions of building and fuelling the plants."""
 
 
 _ELECTRICITY_MAPS = "electricity-maps-2024"
@@ -37,13 +44,14 @@ YEARLY: Mapping[str, Factor] = MappingProxyType(
         "ZA": Factor(708.0, None, estimated=True, source=_OWID),
     }
 )
-"""Yearly averages: Morocco from Electricity Maps (config/zones/MA.yaml: lifecycle 2024; 2024 mix), the others 2023 from Our World
-in Data (mlco2/codecarbon, global_energy_mix.json)."""
+"""Yearly averages by zone. Morocco: Electricity Maps, config/zones/MA.yaml (lifecycle 2024, carbon-free share of the 2024 mix); it has no
+live parser there, so hourly figures of Morocco are modelled in any case. The others: Our World in Data, 2023, as in
+mlco2/codecarbon's global_energy_mix.json."""
 
 
 @dataclass(slots=True)
 class Factors:
-    """Hourly factors where there are any, else the site file's yearly one, else the zone's."""
+    """The factors that apply: hourly ones, where missing the site file's yearly one, and without that the zone's."""
 
     grid: Grid | None = None
     hourly: dict[int, Factor] = field(default_factory=dict)
@@ -51,11 +59,11 @@ class Factors:
     """g CO2e/kWh of what no contract covers, for the market-based method; None is the grid's own factor."""
 
     def at(self, hour: int) -> Factor | None:
-        """The factor of an hour since 1970; None where nothing is known of the zone."""
+        """The factor of an hour, numbered since 1970; None if nothing is known of the zone."""
         return self.hourly.get(hour) or self.yearly()
 
     def yearly(self) -> Factor | None:
-        """What takes the place of an hourly factor."""
+        """The factor that stands in for an hourly one."""
         grid = self.grid
         if grid is None:
             return None
@@ -72,7 +80,10 @@ class Factors:
 
 
 def read_csv(text: str, where: str, basis: str) -> dict[int, Factor]:
-    """Factors by hour. Columns: time (ISO 8601), grams_per_kwh; also carbon_free_ratio, estimated, source. Raises ConfigError."""
+    """Factors by hour since 1970 from CSV. Raises ConfigError, which names `where` and the row.
+
+    Columns: `time` (ISO 8601, UTC without an offset) and `grams_per_kwh`; optional `carbon_free_ratio`, `estimated`, `source`.
+    """
     found: dict[int, Factor] = {}
     rows = csv.DictReader(text.splitlines())
     if not {"time", "grams_per_kwh"} <= set(rows.fieldnames or ()):
@@ -95,17 +106,18 @@ def read_csv(text: str, where: str, basis: str) -> dict[int, Factor]:
 
 
 def read_answer(text: str | bytes, basis: str) -> dict[int, Factor]:
-    """Factor of one hour from an answer in the form of Electricity Maps: carbonIntensity, datetime, isEstimated. Raises ValueError.
+    """The factor of one hour from a JSON answer of Electricity Maps: `carbonIntensity`, `datetime`, `isEstimated`.
 
-    `fossilFreePercentage`, where the answer has it, gives the share that is free of carbon.
+    `fossilFreePercentage`, if the answer has it, gives the carbon-free share. Raises ValueError, TypeError or KeyError.
     """
     answer = json.loads(text)
     if not isinstance(answer, dict):
-        raise TypeError("the answer is no object")
+        raise TypeError("the answer is not a JSON object")
     share = answer.get("fossilFreePercentage")
     factor = Factor(
         grams_per_kwh=float(answer["carbonIntensity"]),
         carbon_free_ratio=None if share is None else float(share) / 100,
+        # Without the field the value is taken for an estimate: claiming a measurement would be the worse error.
         estimated=bool(answer.get("isEstimated", True)),
         source="http",
         basis=basis,

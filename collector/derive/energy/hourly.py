@@ -1,4 +1,9 @@
-"""Energy by the hour from counters and powers: complete hours, gaps spread and marked, late readings sorted in."""
+"""Energy by the hour, from counters and from powers.
+
+Only complete hours count anywhere, so each hour remembers for how many seconds every quantity was counted. A joule may be counted once:
+what a counter says over a gap is spread over the gap's hours, and a late reading from inside the gap takes that out before it parts the
+gap in two. Times are wall-clock seconds since 1970, hours are numbered from there in UTC.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,30 +13,43 @@ from collector.derive.energy.carbon import Factor
 
 HOUR_S = 3600
 WINDOWS_H: Mapping[str, int] = {"hour": 1, "day": 24, "month": 30 * 24, "year": 365 * 24}
+# Two powers further apart than this are not integrated over: a load may have been off in between, and unlike a counter a power does not
+# tell. A minute is six polls at the default 10 s, so single lost polls do no harm.
 LONGEST_POWER_GAP_S = 60.0
+# A counter that was silent for longer is not trusted to be the same meter with the same base. A chosen value: a week covers an agent that
+# fails before a holiday.
 _LONGEST_COUNTER_GAP_S = 7 * 86_400.0
+# Between two readings of a counter further apart than this, how its energy is distributed over the hours is an estimate, and marked as
+# one. A quarter of an hour is how utilities bill, and well above the 60 s at which counters are polled.
 SPREAD_GAP_S = 900.0
-"""Between two readings of a counter that lie further apart, how the energy fell to the hours is not known."""
-_GAPS = 100
-"""Of one quantity, that late readings may still fill."""
+# Gaps of one quantity that late readings may still divide. A backlog fills a handful; the bound keeps the gaps of a link that breaks
+# every quarter of an hour from adding up. The oldest are dropped and stay spread evenly.
+_MAX_GAPS = 100
+# Seconds that are left over by adding and subtracting floats when a gap is taken out again.
 _ROUNDING_S = 1e-3
-_WHOLE = 0.98
-"""Part of an hour that must be covered for the hour to count."""
+# Share of an hour that must be covered for it to count. 2 % are 72 s, so the restart of a collector or an agent does not cost the hour;
+# of a power without a counter, the energy of those seconds is missing.
+_MIN_HOUR_SHARE = 0.98
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an hour is accounted by: its quantities, where IT is metered, contracted J by profile, and carbon factors."""
+    """The rules by which an hour is accounted. Kept with the hour, because the site file and the factors may change later."""
 
     quantities: tuple[str, ...]
+    """What was to be metered then: without it, a meter that was added later would be missing in every hour before."""
     category: str
+    """Where IT energy is metered, ISO/IEC 30134-2 category 1 to 3."""
     profile_j: float | None
+    """Contracted energy without a meter, from its profile by hour of the day."""
     factor: Factor | None
+    """Carbon factor of the grid; None if nothing is known of it."""
     residual: float | None
+    """g CO2e/kWh of what no contract covers; None is the grid's own factor."""
 
 
 class Gap(NamedTuple):
-    """Two readings of a counter, with nothing known between them."""
+    """Two readings of a counter, wall-clock seconds and counter's unit, with nothing known in between."""
 
     start_s: float
     start: float
@@ -40,37 +58,46 @@ class Gap(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """Whether how the energy fell to the hours is not known."""
+        """Whether the energy of single hours in it is an estimate."""
         return self.end_s - self.start_s > SPREAD_GAP_S
 
 
 @dataclass(slots=True)
 class Hour:
-    """What was counted in one hour, by quantity, for how many seconds of it, and for how many of these evenly over a gap."""
+    """What was counted in one hour, by quantity, such as `facility:meter-main`. The field names are the format on disk."""
 
     amount: dict[str, float] = field(default_factory=dict)
+    """J, or m3 of water."""
     covered_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of the hour that were counted."""
     spread_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of these in which a long gap was spread evenly; a quantity without any has no entry."""
     terms: Terms | None = None
 
     def has(self, quantity: str) -> bool:
-        """Whether the whole hour was counted."""
-        return self.covered_s.get(quantity, 0.0) >= _WHOLE * HOUR_S
+        """Whether practically the whole hour was counted."""
+        return self.covered_s.get(quantity, 0.0) >= _MIN_HOUR_SHARE * HOUR_S
 
 
-class Ledger:
-    """Hours of one site, by number since 1970; those older than a year are forgotten."""
+class HourlyTotals:
+    """The hours of one site. Those older than a year are forgotten here; the records on disk keep them for 400 days."""
 
     def __init__(self) -> None:
         self.hours: dict[int, Hour] = {}
+        """By number since 1970."""
         self.changed: set[int] = set()
+        """Hours that are not saved as they are now."""
         self.last: dict[str, tuple[float, float]] = {}
-        """Of each quantity the last time and reading: what passes over a restart is a gap like any other."""
+        """Last time and reading of each quantity. Saved too, so that a restart of the collector is a gap like any other."""
         self.gaps: dict[str, list[Gap]] = {}
+        """Long gaps that a late reading may still divide."""
         self._forgotten = 0
 
     def count(self, quantity: str, value: float | None, wall_s: float) -> None:
-        """A counter's reading. A gap is spread evenly; after a reset, or a gap of a week, counting begins anew."""
+        """Take a counter's reading, None if it is unknown. After a reset, or a gap of more than a week, counting begins anew.
+
+        A reset shows as a lower reading. What was counted between the last reading and the reset is lost: nobody knows how much it was.
+        """
         if value is None:
             return
         before = self.last.get(quantity)
@@ -81,7 +108,8 @@ class Ledger:
                 self._fill(quantity, Gap(*before, wall_s, value))
 
     def integrate(self, quantity: str, watts: float | None, wall_s: float) -> None:
-        """A power, from which energy follows by the trapezoid between two readings that are close enough."""
+        """Take a power, W or None if it is unknown; energy is the trapezoid between two readings that are close enough."""
+        # Removed first: while the power is unknown, nothing may be integrated across the pause.
         before = self.last.pop(quantity, None)
         if watts is None:
             return
@@ -91,15 +119,17 @@ class Ledger:
             self._spread(quantity, Gap(before[0], 0.0, wall_s, energy_j))
 
     def refine(self, quantity: str, value: float, at_s: float) -> bool:
-        """A counter's reading that comes after later ones: within a gap that was spread evenly, it parts the gap in two.
+        """Take a counter's reading that comes after later ones: inside a gap that was spread evenly, it divides the gap in two.
 
-        False while the gap is still open, and later readings are yet to come.
+        Return False while the gap is still open, that is before a reading after `at_s` is known: try again later. A reading outside of
+        every gap, or not between the counts at its ends, changes nothing.
         """
         if quantity not in self.last or self.last[quantity][0] < at_s:
             return False
         gaps = self.gaps.get(quantity, [])
         for gap in gaps:
             if gap.start_s < at_s < gap.end_s and gap.start <= value <= gap.end:
+                # Out first, then both halves in: what is inside may never be counted twice.
                 gaps.remove(gap)
                 self._spread(quantity, gap, sign=-1)
                 self._fill(quantity, Gap(gap.start_s, gap.start, at_s, value))
@@ -108,7 +138,7 @@ class Ledger:
         return True
 
     def forget(self, hour: int, passing: Iterable[str]) -> None:
-        """Let go of the hours that no window before `hour` reaches, and after a day of the quantities that are passing."""
+        """Forget hours that no window before `hour` reaches, and the `passing` quantities after a day. Works once an hour."""
         if hour == self._forgotten:
             return
         self._forgotten = hour
@@ -123,18 +153,18 @@ class Ledger:
                     self.changed.add(number)
 
     def window(self, hours: int, now_hour: int, quantities: Iterable[str]) -> list[Hour]:
-        """The hours of a window that ends with the last complete hour, in which all these quantities were counted."""
+        """Hours of the window that ends with the last complete hour, if all these quantities were counted in them."""
         wanted = tuple(quantities)
         found = (self.hours.get(hour) for hour in range(now_hour - hours, now_hour))
         return [hour for hour in found if hour is not None and all(hour.has(each) for each in wanted)]
 
-    def unsettled(self) -> list[int]:
-        """Hours of late that have no terms yet."""
+    def without_terms(self) -> list[int]:
+        """Changed hours that have no terms yet, such as those that a gap was spread over."""
         hours = self.hours
         return [number for number in self.changed if number in hours and hours[number].terms is None]
 
-    def settle(self, hour: int, terms: Terms) -> None:
-        """An hour that something was counted in is accounted by these terms."""
+    def set_terms(self, hour: int, terms: Terms) -> None:
+        """Account an hour by these terms, if anything was counted in it."""
         entry = self.hours.get(hour)
         if entry is not None and entry.terms != terms:
             entry.terms = terms
@@ -145,10 +175,10 @@ class Ledger:
         if gap.is_long:
             gaps = self.gaps.setdefault(quantity, [])
             gaps.append(gap)
-            del gaps[:-_GAPS]
+            del gaps[:-_MAX_GAPS]
 
     def _spread(self, quantity: str, gap: Gap, sign: int = 1) -> None:
-        """Put what was counted over a gap into its hours, by the time in each; with `sign` -1, take it out again."""
+        """Add what was counted over a gap to its hours, in proportion to the time in each; `sign` -1 takes it out again."""
         at = gap.start_s
         while at < gap.end_s:
             number = int(at // HOUR_S)
@@ -167,5 +197,5 @@ class Ledger:
 
 
 def total(hours: Iterable[Hour], quantity: str) -> float:
-    """Sum of one quantity."""
+    """Sum of one quantity over hours."""
     return sum(hour.amount.get(quantity, 0.0) for hour in hours)

@@ -1,27 +1,33 @@
-"""Energy and carbon records of one site, carried over a restart."""
+"""Energy and carbon records of one site: hourly totals, emissions, and the figures made of them.
 
+All of it survives a restart. `Head` and `Hour` are what is kept on disk, their field names included; a new field needs a default.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from collector.derive.energy.accounting import PASSING, Accounts, Emissions, Statement, intensity, observe
 from collector.derive.energy.carbon import Factors
-from collector.derive.energy.hourly import HOUR_S, Hour, Ledger, Terms
+from collector.derive.energy.hourly import HOUR_S, Hour, HourlyTotals, Terms
 from collector.derive.engine import Figure, Values
 
 
 class Head(msgspec.Struct):
-    """What is kept of one site beside its hours: emissions, and the last reading of each quantity."""
+    """What is kept of one site in addition to its hours."""
 
     location_g: float = 0.0
     market_g: float = 0.0
     until_hour: int = 0
+    """Emissions are those of the hours before this one."""
     last: dict[str, tuple[float, float]] = {}
+    """Last time and reading of each quantity."""
 
 
 @dataclass(slots=True)
 class SiteRecords:
-    """What is kept of one site over a restart: its head, and its hours by their number since 1970."""
+    """What is kept of one site: its head, and its hours by number since 1970."""
 
     head: Head = field(default_factory=Head)
     hours: dict[int, Hour] = field(default_factory=dict)
@@ -29,62 +35,69 @@ class SiteRecords:
 
 @dataclass(slots=True)
 class EnergyRecords:
-    """Ledger, emissions and the figures that were stated last; they change with the hour."""
+    """Counts one site's energy and states its figures, which change once an hour and are computed then only."""
 
     factors: Factors
-    ledger: Ledger = field(default_factory=Ledger)
+    totals: HourlyTotals = field(default_factory=HourlyTotals)
     emissions: Emissions = field(default_factory=Emissions)
     _stated: tuple[object, list[Figure]] = (None, [])
     _terms: Terms | None = None
 
     def cycle(self, accounts: Accounts, values: Values, wall_s: float) -> list[Figure]:
-        """Count this cycle, and state what the complete hours say."""
-        observe(accounts, self.ledger, values, wall_s)
+        """Count this cycle; return all figures over complete hours, and the present ones."""
+        observe(accounts, self.totals, values, wall_s)
         hour = int(wall_s // HOUR_S)
         about = (hour, accounts)
         if self._stated[0] != about:
+            # Factors first: the emissions of the hour that has just ended are counted once, with what is known now.
             self._terms = terms_of(accounts, self.factors, hour)
             self._learn_factors()
-            self.emissions.advance(accounts, self.ledger, self.factors, hour)
-            figures = list(Statement(accounts, self.ledger, self.factors, hour).figures())
+            self.emissions.advance(accounts, self.totals, self.factors, hour)
+            figures = list(Statement(accounts, self.totals, self.factors, hour).figures())
             self._stated = about, figures
         if self._terms is not None:
-            self.ledger.settle(hour, self._terms)
-        for number in self.ledger.unsettled():  # hours that a counter was silent in
-            self.ledger.settle(number, terms_of(accounts, self.factors, number))
+            self.totals.set_terms(hour, self._terms)
+        for number in self.totals.without_terms():  # hours over which a gap was spread
+            self.totals.set_terms(number, terms_of(accounts, self.factors, number))
         now = [*self.emissions.figures(accounts), *intensity(accounts, self.factors, hour)]
         return [*self._stated[1], *now]
 
     def _learn_factors(self) -> None:
-        """A factor that comes after its hour takes the place of what the hour was accounted by."""
+        """A carbon factor that arrives after its hour replaces the one by which the hour was accounted."""
         for hour, factor in self.factors.hourly.items():
-            entry = self.ledger.hours.get(hour)
+            entry = self.totals.hours.get(hour)
             if entry is not None and entry.terms is not None and entry.terms.factor != factor:
-                self.ledger.settle(hour, replace(entry.terms, factor=factor))
+                self.totals.set_terms(hour, replace(entry.terms, factor=factor))
 
     def head(self) -> Head:
-        """What must survive a restart beside the hours."""
+        """What must survive a restart in addition to the hours."""
         emissions = self.emissions
-        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, dict(self.ledger.last))
+        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, dict(self.totals.last))
 
-    def changed(self) -> dict[int, Hour]:
-        """Hours that are not what was asked for last; `unsaved` takes it back."""
-        numbers, self.ledger.changed = self.ledger.changed, set()
-        return {number: self.ledger.hours[number] for number in numbers if number in self.ledger.hours}
+    def take_changed(self) -> dict[int, Hour]:
+        """Take the hours that changed since the last call. If they could not be saved, `give_back` them."""
+        numbers, self.totals.changed = self.totals.changed, set()
+        return {number: self.totals.hours[number] for number in numbers if number in self.totals.hours}
+
+    def give_back(self, numbers: Iterable[int]) -> None:
+        """Hours whose saving failed: they count as changed again, and the next save has them as they are then."""
+        self.totals.changed.update(numbers)
 
     def restore(self, head: Head, hours: dict[int, Hour]) -> None:
-        """Go on from what was kept. Hourly factors that applied then are known again."""
-        self.ledger.hours = hours
-        self.ledger.last = dict(head.last)
+        """Continue from what was kept."""
+        self.totals.hours = hours
+        self.totals.last = dict(head.last)
         self.emissions = Emissions(head.location_g, head.market_g, head.until_hour)
         yearly = self.factors.yearly()
+        # Hourly factors are in the hours' terms, so they need no file of their own. One that equals the yearly factor is not an hourly one:
+        # taken for one, it would outlive a change of the yearly factor.
         for hour, entry in hours.items():
             if entry.terms is not None and entry.terms.factor not in (None, yearly):
                 self.factors.hourly.setdefault(hour, entry.terms.factor)
 
 
 def terms_of(accounts: Accounts, factors: Factors, hour: int) -> Terms:
-    """What an hour is accounted by, as far as it is known now."""
+    """The terms of an hour, as far as they are known now."""
     profile = accounts.profile_w
     return Terms(
         tuple(sorted(each for each in accounts.quantities if not each.startswith(PASSING))),

@@ -1,6 +1,7 @@
 """Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
 
 from collector.derive.engine.graph import (
+    NO_SLOT,
     Compute,
     Figure,
     Label,
@@ -8,11 +9,12 @@ from collector.derive.engine.graph import (
     Output,
     Plan,
     Reading,
+    Result,
     Unknown,
     Value,
     Values,
+    compute_values,
     figures,
-    fill,
     labels_text,
     output_of,
     tags_of,
@@ -20,6 +22,7 @@ from collector.derive.engine.graph import (
 from collector.derive.engine.planner import Planner, inputs_of
 
 __all__ = [
+    "NO_SLOT",
     "Compute",
     "Figure",
     "Label",
@@ -28,11 +31,12 @@ __all__ = [
     "Plan",
     "Planner",
     "Reading",
+    "Result",
     "Unknown",
     "Value",
     "Values",
+    "compute_values",
     "figures",
-    "fill",
     "inputs_of",
     "labels_text",
     "output_of",

@@ -1,6 +1,7 @@
-"""The graph that all derived figures are computed on: readings are leaves, steps compute, outputs are published.
+"""The graph on which all derived figures are computed: readings are leaves, steps compute, outputs are published.
 
-Every figure carries the age of its oldest input and the share of inputs that were there, or what was missing.
+Everything has a slot, an index into lists. A step uses only slots made before it, so one pass in order computes a site. An input that
+is missing makes the steps on it unknown without their being called; why is worked out afterwards, and only for the figures that need it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -14,22 +15,29 @@ from rackflow.catalogue import BASE_LABELS, Metric
 from rackflow.escape import escape_label, escape_tag
 
 Label = tuple[str, str]
-WORDS = 8
-"""Missing inputs that are named; the others are counted."""
+# Missing inputs that a figure names; it counts the others. A dead agent takes hundreds of devices along, and the status page must
+# stay readable then: eight fit on about two lines of it. A chosen value.
+MAX_NAMED_INPUTS = 8
 _PLACE = frozenset({*BASE_LABELS, "loop"})
+NO_SLOT = -1
+"""Slot of an output that no step computes: its figure is made outside of the graph, from what was learned or recorded."""
 Value = float | str
-Compute = Callable[..., Value]
-"""Takes the inputs in order, all there; returns the value, or `Unknown` where they do not allow one."""
 
 
-class Unknown(str):
-    """Why inputs that are all there do not give a figure; takes the place of a value."""
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Returned in place of a value when all inputs are there but do not allow one, such as a ratio to zero; says why."""
 
-    __slots__ = ()
+    reason: str
+
+
+Result = Value | Unknown
+Compute = Callable[..., Result]
+"""Takes the values of all required inputs in order, then, if the step has optional ones, the list of those that are there."""
 
 
 class Reading(Protocol):
-    """One latest reading. It is current before `expires_at` and was received `life_s` before that, seconds."""
+    """One latest reading. It is current before `expires_at`, monotonic seconds, and was received `life_s` before that."""
 
     value: float | str
     expires_at: float
@@ -47,157 +55,175 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is computed into `slot`: `compute` of all of `need`, and of those of `some` that are there as a list.
-
-    Of `some`, at least the share `least` must be there. `lacks` is what the configuration would have to say first.
-    """
+    """Computes one slot from others. It is unknown while a required input is."""
 
     slot: int
-    need: tuple[int, ...]
+    required: tuple[int, ...]
     compute: Compute
-    some: tuple[int, ...] = ()
-    least: float = 1.0
-    lacks: str = ""
-    first: bool = False
-    """Take the first of `need` that is there, instead of computing."""
+    optional: tuple[int, ...] = ()
+    """Inputs of which some may be missing: those that are there are passed as one list, the last argument."""
+    min_share: float = 1.0
+    """Share of `optional` that must be there, 0 to 1; at least one always must."""
+    missing_config: str = ""
+    """What the site file or configuration lacks; a step with such a text is always unknown, and this is the reason it gives."""
+    is_choice: bool = False
+    """Take the first of `required` that is known, instead of computing: a device's own total before the sum of its phases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A step that is published as a metric with labels, which `tags` and `text` are as line protocol and for Prometheus.
-
-    `about` is the rack, the device or the loop: what a figure rests on is told once for all its series there.
-    """
+    """A slot that is published as a metric with labels. Texts and limits are prepared here once, not in every cycle."""
 
     metric: Metric
     labels: tuple[Label, ...]
     slot: int
     tags: str
+    """Labels as line protocol: `,tag=value...`."""
     text: str
-    about: tuple[Label, ...]
+    """Labels as Prometheus text: `name="value",...`."""
+    place: tuple[Label, ...]
+    """The rack, device or loop; whether a figure is known is published once for all its series there."""
     low: float
     high: float
+    """Plausible range of the metric, from the catalogue."""
 
 
 class Figure(msgspec.Struct, frozen=True, gc=False):
-    """One derived figure. `value` is None when it is unknown, and then `missing` says why.
+    """One derived figure; `value` is None when it is unknown.
 
-    `oldest_s` is the age of its oldest input, `share` the part of its inputs that were there.
+    A msgspec struct without garbage collection instead of a dataclass: a large site makes 50,000 of them in each cycle.
     """
 
     output: Output
     value: float | None
     oldest_s: float
+    """Age of its oldest input, seconds."""
     share: float
+    """Share of its inputs that were there, 0 to 1."""
     missing: tuple[str, ...] = ()
+    """Why it is unknown, or which of its optional inputs are missing, in words for the status page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compute for one site. `leaves` are by device; steps use only what comes before them.
-
-    `nodes` are leaves and steps by slot. `partial` are the outputs' slots that may be known with inputs missing, each with
-    the readings, or choices of readings, that it comes from.
-    """
+    """What to compute for one site."""
 
     site: str
     leaves: Mapping[str, tuple[Leaf, ...]]
+    """By device."""
     steps: tuple[Step, ...]
+    """In an order in which each uses only slots before its own."""
     outputs: tuple[Output, ...]
     nodes: tuple[Leaf | Step, ...]
+    """Leaves and steps by slot."""
     partial: Mapping[int, tuple[int, ...]]
+    """Slots of outputs that may be known with inputs missing, each with the readings, or choices of readings, that it comes from.
+
+    These must state their share in every cycle. Collecting their inputs at planning instead of walking the graph is what made 5,000
+    devices possible within 200 ms.
+    """
 
 
 class Values:
-    """Everything computed in one cycle, by slot: None is unknown."""
+    """Everything computed in one cycle: plain lists by slot, in which None is unknown."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.now: list[Value | None] = [None] * len(plan.nodes)
+        self.current: list[Value | None] = [None] * len(plan.nodes)
         self.age_s: list[float] = [0.0] * len(plan.nodes)
-        self.why: dict[int, str] = {}
-        """Of leaves and steps that are unknown for a reason of their own."""
+        self.reasons: dict[int, str] = {}
+        """Why a slot is unknown, if the reason is its own and not that of an input."""
 
     def number(self, slot: int) -> float | None:
-        """The number in a slot."""
-        value = self.now[slot]
+        """The number in a slot; None when it is unknown or a state."""
+        value = self.current[slot]
         return value if isinstance(value, float | int) else None
 
-    def rests_on(self, slot: int) -> tuple[float, tuple[str, ...]]:
-        """Share of a slot's inputs that are there, and words for those that are not."""
+    def coverage(self, slot: int) -> tuple[float, tuple[str, ...]]:
+        """Share of the readings below a slot that are there, 0 to 1, and words for those that are not."""
         if (inputs := self._plan.partial.get(slot)) is not None:
-            lacking = [each for each in inputs if self.now[each] is None]
-            own = [self.why[slot]] if slot in self.why and self.now[slot] is None else []
-            return 1.0 - len(lacking) / len(inputs), (*own, *self._names(lacking))
+            absent = [each for each in inputs if self.current[each] is None]
+            own = [self.reasons[slot]] if slot in self.reasons and self.current[slot] is None else []
+            return 1.0 - len(absent) / len(inputs), (*own, *self._names(absent))
         wanted, reasons = 0, list[str]()
         missing: list[int] = []
-        now, nodes = self.now, self._plan.nodes
+        current, nodes = self.current, self._plan.nodes
         waiting, seen = [slot], {slot}
         for at in waiting:
             node = nodes[at]
             if isinstance(node, Leaf):
                 wanted += 1
-                if now[at] is None:
+                if current[at] is None:
                     missing.append(at)
                 continue
-            if now[at] is None and at in self.why:
-                reasons.append(self.why[at])
-            needs: Sequence[int] = (*node.need, *node.some)
-            if node.first:
-                needs = [each for each in needs if now[each] is not None][:1] or needs[:1]
-            waiting += [each for each in needs if each not in seen]
-            seen.update(needs)
+            if current[at] is None and at in self.reasons:
+                reasons.append(self.reasons[at])
+            inputs_below: Sequence[int] = (*node.required, *node.optional)
+            if node.is_choice:
+                # Only the chosen input counts; if none is known, the preferred one is what is missing.
+                inputs_below = [each for each in inputs_below if current[each] is not None][:1] or inputs_below[:1]
+            waiting += [each for each in inputs_below if each not in seen]
+            seen.update(inputs_below)
         words = (*dict.fromkeys(reasons), *self._names(missing))
         return 1.0 - len(missing) / wanted if wanted else 1.0, words
 
     def _names(self, missing: Sequence[int]) -> list[str]:
-        words = [self._name(each) for each in missing[:WORDS]]
-        return [*words, f"and {len(missing) - WORDS} more"] if len(missing) > WORDS else words
+        words = [self._name(each) for each in missing[:MAX_NAMED_INPUTS]]
+        return [*words, f"and {len(missing) - MAX_NAMED_INPUTS} more"] if len(missing) > MAX_NAMED_INPUTS else words
 
     def _name(self, slot: int) -> str:
+        """Words for a missing slot: those of the reading that it would prefer."""
         leaf = self._plan.nodes[slot]
         while not isinstance(leaf, Leaf):
-            if slot in self.why or not leaf.need:
-                return self.why.get(slot, "unknown")
-            slot = leaf.need[0]
+            if slot in self.reasons or not leaf.required:
+                return self.reasons.get(slot, "unknown")
+            slot = leaf.required[0]
             leaf = self._plan.nodes[slot]
-        return f"{leaf.device} {leaf.key.removeprefix('dcim_')}: {self.why.get(slot, 'stale')}"
+        return f"{leaf.device} {leaf.key.removeprefix('dcim_')}: {self.reasons.get(slot, 'stale')}"
 
 
-def fill(
+def compute_values(
     plan: Plan,
     readings: Callable[[str], Mapping[str, Reading]],
     distrusted: Mapping[tuple[str, str], str],
     now: float,
     silent: Collection[str] = (),
 ) -> Values:
-    """Take over every reading that is current at `now`, trusted, and of no `silent` device, then compute every step."""
+    """Compute every slot at `now`, monotonic seconds.
+
+    A reading counts only if it is current, if its device and key are not in `distrusted` (which gives the reason), and if its
+    device is not `silent`.
+    """
     values = Values(plan)
     for device, leaves in plan.leaves.items():
         if device in silent:
-            values.why.update((leaf.slot, "does not answer") for leaf in leaves)
+            values.reasons.update((leaf.slot, "does not answer") for leaf in leaves)
         else:
-            _take_over(device, leaves, readings(device), distrusted, now, values)
-    present, age_s, why = values.now, values.age_s, values.why
+            _read(device, leaves, readings(device), distrusted, now, values)
+    current, age_s, reasons = values.current, values.age_s, values.reasons
     for step in plan.steps:
-        # Most steps are plain, and there are tens of thousands of them: they are done here.
-        if step.some or step.first or step.lacks:
-            _take(step, values)
+        # Nine in ten steps are plain, and a site of 5,000 devices has 62,000. They are computed here and not in a function of their
+        # own: a call for each makes this function 20 % slower (122 instead of 100 ms of CPU).
+        if step.optional or step.is_choice or step.missing_config:
+            _compute_special(step, values)
             continue
-        need = step.need
-        inputs = [present[slot] for slot in need]
+        required = step.required
+        inputs = [current[slot] for slot in required]
         if None in inputs:
             continue
         result = step.compute(*inputs)
-        if result.__class__ is Unknown:
-            why[step.slot] = str(result)
+        if isinstance(result, Unknown):
+            reasons[step.slot] = result.reason
         else:
-            present[step.slot] = result
-            age_s[step.slot] = age_s[need[0]] if len(need) == 1 else max([age_s[slot] for slot in need], default=0.0)
+            current[step.slot] = result
+            oldest_s = (
+                age_s[required[0]] if len(required) == 1 else max([age_s[slot] for slot in required], default=0.0)
+            )
+            age_s[step.slot] = oldest_s
     return values
 
 
-def _take_over(
+def _read(
     device: str,
     leaves: Iterable[Leaf],
     held: Mapping[str, Reading],
@@ -205,94 +231,78 @@ def _take_over(
     now: float,
     values: Values,
 ) -> None:
-    present, age_s, why = values.now, values.age_s, values.why
+    current, age_s, reasons = values.current, values.age_s, values.reasons
     for leaf in leaves:
         reading = held.get(leaf.key)
         if reading is None:
-            why[leaf.slot] = "not received"
+            reasons[leaf.slot] = "not received"
         elif now >= reading.expires_at:
-            why[leaf.slot] = "stale"
+            reasons[leaf.slot] = "stale"
         elif distrusted and (device, leaf.key) in distrusted:
-            why[leaf.slot] = f"suspect, {distrusted[device, leaf.key]}"
+            reasons[leaf.slot] = f"suspect, {distrusted[device, leaf.key]}"
         else:
-            present[leaf.slot] = reading.value
+            current[leaf.slot] = reading.value
             age_s[leaf.slot] = now - reading.expires_at + reading.life_s
 
 
-def _put(slot: int, result: Value, oldest_s: float, values: Values) -> None:
-    if result.__class__ is Unknown:
-        values.why[slot] = str(result)
-    else:
-        values.now[slot], values.age_s[slot] = result, oldest_s
-
-
-def _take(step: Step, values: Values) -> None:
-    """A step with a choice of inputs, or one that cannot be taken."""
-    present, age_s = values.now, values.age_s
-    need = step.need
-    if step.first:
-        for slot in need:
-            if present[slot] is not None:
-                present[step.slot], age_s[step.slot] = present[slot], age_s[slot]
+def _compute_special(step: Step, values: Values) -> None:
+    """A step that chooses among its inputs, has optional ones, or lacks configuration."""
+    current, age_s = values.current, values.age_s
+    if step.is_choice:
+        for slot in step.required:
+            if current[slot] is not None:
+                current[step.slot], age_s[step.slot] = current[slot], age_s[slot]
                 return
         return
-    if step.lacks:
-        values.why[step.slot] = step.lacks
+    if step.missing_config:
+        values.reasons[step.slot] = step.missing_config
         return
-    inputs = [present[slot] for slot in need]
-    if None in inputs:
+    inputs = [current[slot] for slot in step.required]
+    there = [slot for slot in step.optional if current[slot] is not None]
+    if None in inputs or not there or len(there) < step.min_share * len(step.optional):
         return
-    there = [slot for slot in step.some if present[slot] is not None]
-    if there and len(there) >= step.least * len(step.some):
-        oldest_s = max(age_s[slot] for slot in (*need, *there))
-        _put(step.slot, step.compute(*inputs, [present[slot] for slot in there]), oldest_s, values)
+    result = step.compute(*inputs, [current[slot] for slot in there])
+    if isinstance(result, Unknown):
+        values.reasons[step.slot] = result.reason
+    else:
+        current[step.slot] = result
+        age_s[step.slot] = max(age_s[slot] for slot in (*step.required, *there))
 
 
 def figures(plan: Plan, values: Values) -> list[Figure]:
-    """Every output of a plan; an implausible result is unknown, too."""
-    partial = plan.partial
-    now, age_s = values.now, values.age_s
+    """Every output of a plan. A result outside of its metric's plausible range is unknown."""
+    current, age_s, partial = values.current, values.age_s, plan.partial
     found: list[Figure] = []
     for output in plan.outputs:
         slot = output.slot
-        value = now[slot]
-        if value is None or slot in partial or not output.low <= value <= output.high:  # type: ignore[operator]
-            found.append(figure(output, values, partial=slot in partial))
-        else:
-            found.append(Figure(output, value, age_s[slot], 1.0))  # type: ignore[arg-type]
+        value, share = current[slot], 1.0
+        missing: tuple[str, ...] = ()
+        if value is None or slot in partial:
+            share, missing = values.coverage(slot)
+        if isinstance(value, str):
+            value = None
+        elif value is not None and not output.low <= value <= output.high:
+            value, share, missing = None, 1.0, (f"result {value:.4g} is not plausible",)
+        found.append(Figure(output, value, age_s[slot], share, missing))
     return found
 
 
-def figure(output: Output, values: Values, *, partial: bool = True) -> Figure:
-    """One output; `partial` says that it may be known with inputs missing."""
-    value = values.number(output.slot)
-    oldest_s = values.age_s[output.slot]
-    if value is None:
-        share, missing = values.rests_on(output.slot)
-        return Figure(output, None, oldest_s, share, missing)
-    if not output.low <= value <= output.high:
-        return Figure(output, None, oldest_s, 1.0, (f"result {value:.4g} is not plausible",))
-    if partial:
-        share, missing = values.rests_on(output.slot)
-        return Figure(output, value, oldest_s, share, missing)
-    return Figure(output, value, oldest_s, 1.0)
-
-
 def output_of(name: str, labels: Sequence[Label], slot: int) -> Output:
-    """An output of a metric of the catalogue, with its labels."""
+    """An output of a metric of the catalogue. Raises KeyError for a metric that the catalogue does not have."""
     metric = catalogue()[name]
+    # A rack's figures are stated for the whole rack: its PDUs and feeds would give several series that say the same.
     of_rack = any(label == "rack" for label, _ in labels)
     dropped = {"device", "feed"} if of_rack else set()
-    about = tuple((label, value) for label, value in labels if label in _PLACE - dropped)
+    place = tuple((label, value) for label, value in labels if label in _PLACE - dropped)
     low, high = metric.ranges[0][0], metric.ranges[-1][1]
-    return Output(metric, tuple(labels), slot, tags_of(labels), labels_text(labels), about, low, high)
+    return Output(metric, tuple(labels), slot, tags_of(labels), labels_text(labels), place, low, high)
 
 
 def tags_of(labels: Iterable[Label]) -> str:
-    """`,tag=value...` in order."""
+    """Labels as line protocol, `,tag=value...`, sorted: InfluxDB indexes sorted tags fastest."""
     return "".join(f",{label}={escape_tag(value)}" for label, value in sorted(labels))
 
 
 def labels_text(labels: Iterable[Label]) -> str:
-    """`name="value",...`."""
+    """Labels as Prometheus text, `name="value",...`."""
     return ",".join(f'{label}="{escape_label(value)}"' for label, value in labels)

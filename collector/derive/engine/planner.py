@@ -1,4 +1,8 @@
-"""Builds the graph of a site: finds the series that devices have and adds the steps computed from them."""
+"""Builds the graph of a site: finds the series that devices have and adds the steps computed from them.
+
+Planning happens once per change of a site, computing in every cycle, so whatever can be decided here is. A plan asks for series by
+device, metric and labels; one that a device has not sent yet gets a slot all the same and is missing until it comes.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -7,7 +11,7 @@ from collector.readings import Series
 from rackflow import series_key
 
 Known = Mapping[str, Mapping[str, Series]]
-"""Device -> series key -> series: all that was ever received of it, so that what falls silent is missed."""
+"""Device -> series key -> series: all that was ever received of it. A series that falls silent stays in the plan, so it is missed."""
 
 
 def _sum(*values: Value) -> Value:
@@ -15,26 +19,29 @@ def _sum(*values: Value) -> Value:
 
 
 def inputs_of(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
-    """The readings, choices of readings and steps that nothing was found for, from which a slot comes; each once."""
+    """Slots that decide whether a slot has all of its inputs: readings, choices of readings, and steps that lack configuration.
+
+    A choice counts as one input: of a device's own total and its phases, one is enough.
+    """
     waiting, seen = [slot], {slot}
     for at in waiting:
         node = nodes[at]
-        if isinstance(node, Leaf) or node.first or node.lacks:
+        if isinstance(node, Leaf) or node.is_choice or node.missing_config:
             yield at
         else:
-            waiting += [each for each in (*node.need, *node.some) if each not in seen]
-            seen.update(node.need, node.some)
+            waiting += [each for each in (*node.required, *node.optional) if each not in seen]
+            seen.update(node.required, node.optional)
 
 
 class Planner:
-    """Collects slots. A series that nobody has sent yet gets one, too: it is missing until it comes."""
+    """Collects the slots of one plan; `plan` returns it."""
 
     def __init__(self, site: str, known: Known, places: Mapping[str, Mapping[str, str]]) -> None:
         self.site = site
         self.places = places
         """Base labels of each device, without `site` and `device`."""
-        self.asked: set[str] = set()
-        """Metrics that this plan is made of: a series of another one that comes new changes nothing."""
+        self.metrics_used: set[str] = set()
+        """Metrics that the plan has asked for. A new series of any other metric cannot change it and needs no planning."""
         self._size = 0
         self._leaves: dict[tuple[str, str], Leaf] = {}
         self._steps: list[Step] = []
@@ -43,11 +50,12 @@ class Planner:
         for device, series in known.items():
             for key, each in series.items():
                 self._index.setdefault((device, each.metric.name), []).append((key, dict(each.labels)))
+        # Sorted, so that sums and words do not depend on the order in which devices were heard first.
         for found in self._index.values():
             found.sort(key=lambda pair: pair[0])
 
     def plan(self) -> Plan:
-        """What was collected."""
+        """The finished plan."""
         by_device: dict[str, list[Leaf]] = {}
         for leaf in self._leaves.values():
             by_device.setdefault(leaf.device, []).append(leaf)
@@ -58,9 +66,10 @@ class Planner:
         )
 
     def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:
+        # Steps stand in the order of their slots, so one pass carries partial inputs through to the outputs.
         partial: set[int] = set()
         for step in self._steps:
-            if step.some or not partial.isdisjoint(step.need) or not partial.isdisjoint(step.some):
+            if step.optional or not partial.isdisjoint(step.required) or not partial.isdisjoint(step.optional):
                 partial.add(step.slot)
         for output in self._outputs:
             if output.slot in partial:
@@ -71,22 +80,22 @@ class Planner:
         return any(True for _ in self._matching(device, metric, labels))
 
     def series(self, device: str, metric: str, **labels: str) -> list[tuple[str, Mapping[str, str]]]:
-        """Keys and labels of the device's series of a metric that have these labels; no slots."""
+        """Keys and labels of the device's series of a metric that have these labels, without making slots."""
         return [*self._matching(device, metric, labels)]
 
     def values_of(self, device: str, metric: str, label: str) -> list[str]:
-        """The values of a label that the device's series of a metric have."""
+        """The values of a label among the device's series of a metric, sorted."""
         return sorted({found[label] for _, found in self._matching(device, metric, {}) if label in found})
 
     def reading(self, device: str, metric: str, **labels: str) -> int:
-        """Slot of the one series that has these labels."""
+        """Slot of the one series that has these labels. Several are unknown, and say so: which one is meant cannot be decided here."""
         slots = self.each(device, metric, **labels)
         if len(slots) > 1:
-            return self.step((), _sum, lacks=f"{device} has {len(slots)} series {series_key(metric, labels)}")
+            return self.step((), _sum, missing_config=f"{device} has {len(slots)} series {series_key(metric, labels)}")
         return slots[0] if slots else self._leaf(device, series_key(metric, labels))
 
     def sum_of(self, device: str, metric: str, **labels: str) -> int:
-        """Slot of the sum of all series with these labels: of several inlets, of all phases."""
+        """Slot of the sum of all series with these labels, such as several inlets or all phases."""
         return self.total(self.each(device, metric, **labels) or [self.reading(device, metric, **labels)])
 
     def each(self, device: str, metric: str, **labels: str) -> list[int]:
@@ -100,44 +109,44 @@ class Planner:
         }
 
     def total(self, slots: Iterable[int]) -> int:
-        """Slot of a sum; unknown where one is."""
+        """Slot of a sum; unknown when one of the slots is."""
         found = tuple(slots)
         return found[0] if len(found) == 1 else self.step(found, _sum)
 
     def first(self, *slots: int) -> int:
-        """Slot of the first that is there."""
+        """Slot of the first that is known."""
         if len(slots) == 1:
             return slots[0]
-        return self._add(Step(self._size, slots, _sum, first=True))
+        return self._add(Step(self._size, slots, _sum, is_choice=True))
 
     def step(
         self,
-        need: Iterable[int],
+        required: Iterable[int],
         compute: Compute,
         *,
-        some: Iterable[int] = (),
-        least: float = 1.0,
-        lacks: str = "",
+        optional: Iterable[int] = (),
+        min_share: float = 1.0,
+        missing_config: str = "",
     ) -> int:
-        """Slot of what is computed; see `Step`."""
-        return self._add(Step(self._size, tuple(need), compute, tuple(some), least, lacks))
+        """Slot of a new step; see `Step` for the parameters."""
+        return self._add(Step(self._size, tuple(required), compute, tuple(optional), min_share, missing_config))
 
     def publish(self, metric: str, slot: int, *labels: Label) -> None:
-        """Make a slot a figure of the site, a place in it, a loop: `labels` on top of the site."""
+        """Publish a slot as a figure of the site, or of a place in it; `labels` come on top of the site's."""
         self._outputs.append(output_of(metric, (("site", self.site), *labels), slot))
 
     def publish_of(self, metric: str, device: str, slot: int, *labels: Label) -> None:
-        """Make a slot a figure of a device, with the device's place."""
+        """Publish a slot as a figure of a device, with the labels of its place."""
         self.publish(metric, slot, *self.labels_of(device)[1:], *labels)
 
     def labels_of(self, device: str) -> tuple[Label, ...]:
-        """Site, place and device."""
+        """Labels of a device: site, place and device."""
         place = self.places.get(device, {})
         base = ((label, place[label]) for label in ("room", "row", "rack", "feed") if label in place)
         return (("site", self.site), *base, ("device", device))
 
     def _matching(self, device: str, metric: str, labels: Mapping[str, str]) -> Iterable[tuple[str, dict[str, str]]]:
-        self.asked.add(metric)
+        self.metrics_used.add(metric)
         for key, found in self._index.get((device, metric), ()):
             if labels.items() <= found.items():
                 yield key, found

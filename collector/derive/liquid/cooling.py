@@ -1,8 +1,12 @@
-"""Figures of each CDU: dew-point margin, pump redundancy, load, and the heat it moves."""
+"""Figures of each CDU: dew-point margin, pump redundancy, load, and the heat it moves.
+
+A CDU has these figures with and without a site file. With one, rooms and their sensors, ratings and required pumps come from it and
+take precedence over what the unit says.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from collector.derive.engine import Planner, Unknown, Value
+from collector.derive.engine import Planner, Result, Unknown, Value
 from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.site import Site
 
@@ -10,12 +14,13 @@ SUPPLY = "dcim_cdu_supply_temperature_celsius"
 HEAT = "dcim_cdu_heat_removed_watts"
 _HEALTHY = ("running", "standby")
 _AIR = ("dcim_env_dew_point_celsius", "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio")
-_LEAST_SENSORS = 0.5
-"""Air of a room is mixed: the worst of half of its sensors still says something, and the share is told."""
+# The worst dew point may rest on half of the sensors of a room: air of a room is mixed, so one dead probe must not take away the
+# warning of condensation. The inputs ratio of the figure says how many there were.
+_MIN_SENSOR_SHARE = 0.5
 
 
 def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_required: Mapping[str, int]) -> None:
-    """Figures of every CDU that the site file or the readings know."""
+    """Plan the figures of every CDU in the site file or among the devices. `pumps_required` is by CDU and comes from the configuration."""
     described = site.cdus if site is not None else {}
     paired = plan_dew_points(planner, site) if site is not None else {}
     for cdu in dict.fromkeys([*described, *cdus]):
@@ -35,19 +40,19 @@ def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_re
 
 
 def healthy_pumps(planner: Planner, cdu: str) -> int:
-    """Slot of how many pumps run or stand by; unknown where one does not say."""
+    """Slot of how many pumps run or stand by; unknown when one pump's state is."""
     pumps = planner.each(cdu, "dcim_cdu_pump_state") or [planner.reading(cdu, "dcim_cdu_pump_state")]
     return planner.step(pumps, _count_healthy)
 
 
-def _count_healthy(*states: Value) -> Value:
+def _count_healthy(*states: Value) -> Result:
     if "unknown" in states:
         return Unknown("a pump's state is unknown")
     return float(sum(state in _HEALTHY for state in states))
 
 
 def _pumps(planner: Planner, cdu: str, configured: int | None) -> None:
-    """Healthy pumps beyond those that the configuration, or the unit itself, says that it needs."""
+    """Healthy pumps beyond the number needed, which the configuration or, without that, the unit itself gives."""
     healthy = healthy_pumps(planner, cdu)
     if configured is not None:
         spare = planner.step((healthy,), lambda count, needed=configured: count - needed)
@@ -58,7 +63,10 @@ def _pumps(planner: Planner, cdu: str, configured: int | None) -> None:
 
 
 def plan_dew_points(planner: Planner, site: Site) -> dict[str, int]:
-    """Dew points of the sensors whose humidity the site file names, because the device gives it as a sensor of its own; by sensor."""
+    """Slots of dew points by sensor, for devices that list temperature and humidity as two sensors; the site file pairs them.
+
+    Raritan PX3 and HW group STE2 do so. Only the site file can tell which two are in the same place.
+    """
     dew_point, *metrics = _AIR
     found: dict[str, int] = {}
     for sensor in site.sensors.values():
@@ -91,15 +99,17 @@ def _dew_point_margin(planner: Planner, site: Site | None, cdu: str, paired: Map
                     own = {"sensor": sensor.sensor} if sensor.sensor else {}
                     device = sensor.device or sensor.id
                     points += _dew_points(planner, device, _AIR, own)
+    # A sensor in both rooms counts once. Without any, the unit's own dew point is what is missing.
     points = list(dict.fromkeys(points)) or [planner.reading(cdu, "dcim_cdu_dew_point_celsius")]
-    margin = planner.step((supply,), lambda now, dew: now - max(dew), some=points, least=_LEAST_SENSORS)
+    margin = planner.step((supply,), lambda now, dew: now - max(dew), optional=points, min_share=_MIN_SENSOR_SHARE)
     planner.publish_of("dcim_cdu_dew_point_margin_celsius", cdu, margin)
 
 
 def _dew_points(planner: Planner, device: str, metrics: Sequence[str], labels: Mapping[str, str]) -> list[int]:
-    """Slots of the dew points that a device, or one sensor of it, tells; else by temperature and humidity of one sensor.
+    """Slots of the dew points of a device, or of those of its sensors with these labels.
 
-    A sensor that has never told humidity is none of dew point.
+    A dew point that the device states is preferred; otherwise it is computed from temperature and humidity of the same sensor, because
+    two places differ in temperature. A sensor that never had a humidity is not missing one.
     """
     dew_point, temperature, humidity = metrics
     if found := planner.each(device, dew_point, **labels):
@@ -116,16 +126,16 @@ def _by_magnus(planner: Planner, device: str, metrics: Sequence[str], labels: Ma
     return [planner.step([planner.reading(device, metric, **labels) for metric in metrics], _dew_point)]
 
 
-def _dew_point(celsius: float, humidity_ratio: float) -> Value:
+def _dew_point(celsius: float, humidity_ratio: float) -> Result:
     found = dew_point_celsius(celsius, humidity_ratio)
     return Unknown("temperature or humidity is outside of Magnus' formula") if found is None else found
 
 
-def _quotient(above: float, below: float) -> Value:
+def _quotient(above: float, below: float) -> Result:
     return above / below if below > 0 else Unknown("the rating is zero")
 
 
-def _cop(heat_w: float, power_w: float) -> Value:
+def _cop(heat_w: float, power_w: float) -> Result:
     if heat_w < LEAST_HEAT_W or power_w <= 0:
         return Unknown(f"less than {LEAST_HEAT_W:g} W of heat, or no power")
     return heat_w / power_w

@@ -1,8 +1,11 @@
-"""Figures of liquid loops: heat balance, capture and redundancy."""
+"""Figures of secondary loops, from CDUs to racks: heat balance, capture, redundancy and ride-through.
+
+A loop's heat is the sum over its CDUs and unknown when one of them is: a partial sum would look like a margin.
+"""
 
 from collections.abc import Mapping
 
-from collector.derive.engine import Planner, Unknown, Value
+from collector.derive.engine import Planner, Result, Unknown
 from collector.derive.liquid.cooling import HEAT, healthy_pumps
 from collector.derive.liquid.ride_through import RideThrough, Thermal
 from collector.derive.power import RackPower
@@ -11,7 +14,7 @@ from rackflow.site import Site
 
 
 def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], thermal: Thermal) -> dict[str, int]:
-    """Figures of every secondary loop; returns the slot of each loop's heat."""
+    """Plan the figures of every secondary loop; return the slot of each loop's heat, W."""
     found: dict[str, int] = {}
     for loop in site.loops.values():
         cdus = [cdu for cdu in site.cdus.values() if cdu.secondary == loop.id]
@@ -24,10 +27,12 @@ def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], the
         if all(cdu.primary for cdu in cdus):
             primary = planner.total(planner.reading(cdu.id, HEAT, loop="primary") for cdu in cdus)
             planner.publish("dcim_loop_heat_imbalance_ratio", planner.step((primary, heat), _imbalance), label)
+        # What is left with the largest CDU gone (N+1): the largest, because any of them may fail.
         rated = [cdu.rated_cooling_w for cdu in cdus]
         firm_w = sum(rated) - max(rated)
         margin = planner.step((heat,), lambda watts, firm=firm_w: firm - watts)
         planner.publish("dcim_loop_redundancy_margin_watts", margin, label)
+        # A CDU with one healthy pump counts: its pump redundancy is a figure of its own.
         healthy = [planner.step((healthy_pumps(planner, cdu.id),), lambda count: float(count > 0)) for cdu in cdus]
         spare = planner.step(healthy, lambda *up, needed=loop.cdus_required: sum(up) - needed)
         planner.publish("dcim_loop_cdus_spare", spare, label)
@@ -43,10 +48,11 @@ def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], the
     return found
 
 
-def _imbalance(primary_w: float, secondary_w: float) -> Value:
+def _imbalance(primary_w: float, secondary_w: float) -> Result:
     ratio = heat_imbalance_ratio(primary_w, secondary_w)
     return Unknown(f"less than {LEAST_HEAT_W:g} W of heat") if ratio is None else ratio
 
 
-def _capture(heat_w: float, power_w: float) -> Value:
+def _capture(heat_w: float, power_w: float) -> Result:
+    # The same limit as for heat: below, the ratio is one of two numbers near their resolution.
     return heat_w / power_w if power_w >= LEAST_HEAT_W else Unknown(f"less than {LEAST_HEAT_W:g} W of power")

@@ -1,18 +1,23 @@
-"""How long a battery lasts at a load, from the runtimes of its data sheet, its charge and its health."""
+"""Models how long a battery lasts at a load, from the runtimes of its data sheet, its charge and its health.
+
+A time that is too long is the dangerous error. Against 84 simulated discharges the median error is 0.3 % and the worst 2.3 % too long
+(docs/explanation/truth.md), if health is configured as a discharge test finds it.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from rackflow.site.power import PEUKERT
 
+# "A day or more": the power law has no data below the lowest load of the data sheet, and no load would give infinity.
 LONGEST_S = 86_400.0
 
 
 class Battery:
-    """Runtimes in seconds by load in watts, as the data sheet gives them for a new, full battery.
+    """A battery with runtimes in seconds by load in watts, as the data sheet gives them for a new, full one.
 
-    Between two loads, and beyond them, runtime follows a power law (Peukert): t = t1 * (P1 / P) ** k, with k from the two
-    points next to the load.
+    Between two loads, and beyond them, runtime follows a power law (Peukert): t = t1 * (P1 / P) ** k, with k from the two points next to
+    the load, or `peukert` if there is only one. A straight line between points would be too long: the law is convex.
     """
 
     def __init__(self, runtimes: Mapping[float, float], health: float = 1.0, peukert: float = PEUKERT) -> None:
@@ -23,9 +28,12 @@ class Battery:
     def runtime_s(self, load_w: float, charge: float, health: float | None = None, on_battery_s: float = 0.0) -> float:
         """Seconds that the battery carries `load_w` at a charge and health of 0 to 1; at most a day.
 
-        Charge counts from full, and what age has taken is missing at the end: of a new battery's capacity, charge - (1 -
-        health) is left. A battery with that part of the capacity lasts as a whole one at the load over that part. What the
-        load has taken at its rate in `on_battery_s` does not come back at once: it lasts no longer than from full, less that.
+        Charge counts down from full, and what age has taken is missing at the end: of a new battery's capacity, charge - (1 - health) is
+        left. A battery with that part of its capacity lasts as long as a whole one at the load divided by that part. Multiplying the
+        full runtime by the charge instead was too long by a quarter at 60 % charge.
+
+        `on_battery_s` is an upper bound: the time that it has been discharging is gone, whatever charge the UPS states. A UPS that derives
+        charge from voltage shows too much right after the load is taken over. `health` takes precedence over that of the constructor.
         """
         whole = min(self._health if health is None else health, 1.0)
         left = charge - (1.0 - whole)
@@ -38,6 +46,7 @@ class Battery:
 
     def _full_s(self, load_w: float) -> float:
         power_w, full_s, exponent = self._segment(load_w)
+        # Bounded before `exp`: at a load near zero a steep power law would overflow a float.
         log_s = math.log(full_s) + exponent * math.log(power_w / load_w)
         return math.exp(min(log_s, math.log(10 * LONGEST_S)))
 

@@ -1,10 +1,14 @@
-"""Power figures of UPSs, panels and feeds: redundancy, autonomy, and what happens when a feed is lost."""
+"""Power figures of UPSs, panels and feeds: redundancy, autonomy, and what happens when a feed is lost.
+
+On loss of a feed, everything above the racks inherits what the racks take from it: UPSs in watts, because their rating is in watts, and
+panels in amperes by phase, because their breakers are. A site survives if every rack, UPS group and panel does.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from collector.derive.engine import Compute, Planner, Unknown, Value
+from collector.derive.engine import Compute, Planner, Result, Unknown, Value
 from collector.derive.power.battery import Battery
 from collector.derive.power.electrical import RackPower, carriers
 from collector.derive.power.switches import SwitchedLoad
@@ -13,13 +17,13 @@ from rackflow.site import FeedPath, Site
 from rackflow.site.section import PHASES
 
 Paths = Mapping[tuple[str, str], FeedPath]
-"""By rack and feed."""
+"""The way from the feed to the rack, by rack and feed."""
 
 
 def plan_feeds(
     planner: Planner, site: Site, racks: Mapping[str, RackPower], batteries: Mapping[str, Sheet]
 ) -> dict[str, int]:
-    """Figures of the power path above the racks; returns the slot of each UPS's output power."""
+    """Plan the figures of the power path above the racks; return the slot of each UPS's output power, W. `batteries` is by UPS."""
     power = {ups: ups_power(planner, ups) for ups in site.ups}
     for ups in site.ups.values():
         _autonomy(planner, site, ups.id, power[ups.id], batteries.get(ups.id))
@@ -35,14 +39,14 @@ def plan_feeds(
 
 
 def ups_power(planner: Planner, ups: str) -> int:
-    """Slot of what a UPS delivers, W: its own total, else the sum of its phases."""
+    """Slot of what a UPS delivers, W: its own total, or the sum of its phases if it states none or that is not trusted."""
     metrics = ("dcim_ups_output_total_power_watts", "dcim_ups_output_power_watts")
     ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
     return planner.first(*ways) if ways else planner.reading(ups, metrics[0])
 
 
 def ups_groups(site: Site) -> Iterator[tuple[str, ...]]:
-    """UPSs in parallel: those that something lists together as its supply; a UPS that is alone is a group, too."""
+    """UPSs in parallel: those that a panel lists together as its supply. A UPS that stands alone is a group of one."""
     left = dict.fromkeys(site.ups)
     for panel in site.panels.values():
         together = tuple(each for each in panel.fed_by if each in left)
@@ -54,13 +58,13 @@ def ups_groups(site: Site) -> Iterator[tuple[str, ...]]:
 
 
 def group_name(group: Sequence[str]) -> str:
-    """`ups-1+ups-2`, or the first and how many more where that is too long for a label."""
+    """The label `group`: `ups-1+ups-2`, or the first and how many more if that is too long for a label."""
     name = "+".join(group)
     return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
 
 
 def switched_loads(racks: Mapping[str, RackPower]) -> list[SwitchedLoad]:
-    """What hangs behind the site's transfer switches, each once."""
+    """The loads behind the site's transfer switches. Each once, though the racks of several PDUs may name the same switch."""
     return list({load.switch.id: load for slots in racks.values() for load in slots.switched}.values())
 
 
@@ -68,8 +72,8 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
     claim = planner.reading(ups, "dcim_ups_battery_runtime_seconds")
     charge = planner.reading(ups, "dcim_ups_battery_charge_ratio")
     if sheet is None:
-        lacks = f"site file: {ups} has no battery with runtimes"
-        model = planner.step((), lambda: 0.0, lacks=lacks)
+        missing = f"site file: {ups} has no battery with runtimes"
+        model = planner.step((), lambda: 0.0, missing_config=missing)
         shortest = claim
     else:
         _installed(planner, ups, sheet.installed)
@@ -77,6 +81,8 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
         health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
         spent = planner.each(ups, "dcim_ups_on_battery_seconds")[:1]
         model = planner.step((power, charge, *health, *spent), _runtime(battery, bool(health), bool(spent)))
+        # The shorter of both, because either may be the wrong one. The UPS's own claim was up to 93 % too long in simulated discharges, and
+        # the model knows no battery that is worse than configured.
         shortest = planner.step((claim, model), min)
         optimism = planner.step((claim, model), _optimism)
         planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
@@ -88,14 +94,15 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
         planner.publish_of("dcim_ups_runtime_margin_seconds", ups, margin)
 
 
-def _beyond_start(left_s: float, source: Value = "normal", *, start_s: float) -> Value:
+def _beyond_start(left_s: float, source: Value = "normal", *, start_s: float) -> Result:
     if source == "bypass":
+        # On bypass no UPS says whether the inverter would take over, so any number of seconds would be a guess.
         return Unknown("the UPS is on bypass: it does not say whether its battery would take over")
     return left_s - start_s
 
 
 def _installed(planner: Planner, ups: str, day: date | None) -> None:
-    """As the site file says, where the UPS itself does not."""
+    """Publish the date of the battery from the site file, unless the UPS states it itself."""
     metric = "dcim_ups_battery_installed_timestamp_seconds"
     if day is not None and not planner.has(ups, metric):
         since_s = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
@@ -109,12 +116,12 @@ def _runtime(battery: Battery, with_health: bool, with_spent: bool) -> Compute: 
     return seconds
 
 
-def _optimism(claim: float, model: float) -> Value:
+def _optimism(claim: float, model: float) -> Result:
     return claim / model - 1 if model >= 1 else Unknown("the modelled runtime is zero")
 
 
 def _margin(planner: Planner, site: Site, group: tuple[str, ...], power: Mapping[str, int]) -> None:
-    """What is left with the largest UPS gone."""
+    """Publish what is left of UPSs in parallel with the largest of them gone (N+1): any may fail, so the worst case counts."""
     rated = [site.ups[ups].rated_power_w for ups in group]
     firm_w = sum(rated) - max(rated)
     margin = planner.step([power[ups] for ups in group], lambda *now, firm=firm_w: firm - sum(now))
@@ -136,7 +143,10 @@ def _groups_on_loss(
     racks: Mapping[str, RackPower],
     paths: Paths,
 ) -> Iterator[int]:
-    """(P_group + power that racks and transfer switches take from the lost feed) / sum of ratings."""
+    """Publish (P_group + power that racks and transfer switches take from the lost feed) / sum of ratings; yield each slot.
+
+    A rack counts for a group only if the group is above it on the feed that stays: racks on other UPSs do not load this one.
+    """
     for group in groups:
         feed = site.feed_of(group[0])
         if feed is None or feed == lost:
@@ -162,7 +172,10 @@ def _groups_on_loss(
 def _panels_on_loss(
     planner: Planner, site: Site, lost: str, racks: Mapping[str, RackPower], paths: Paths
 ) -> Iterator[int]:
-    """Sum of the currents of the racks below, with what they take from the lost feed, over k * breaker, per phase."""
+    """Publish the share of a panel's continuous limit, per phase, with what its racks inherit; yield each slot.
+
+    (Currents of the racks below on this feed + their currents on the lost feed) / (k * breaker).
+    """
     carried = _switched_below(planner, site, lost, racks)
     for (rack, feed), path in paths.items():
         if feed == lost:
@@ -178,7 +191,7 @@ def _panels_on_loss(
                 carried.setdefault((panel, phase), []).append(current)
     for panel in dict.fromkeys(panel for panel, _ in carried):
         breaker_a = site.panels[panel].breaker_a
-        if breaker_a is None:
+        if breaker_a is None:  # a panel without a main breaker has no limit of its own
             continue
         limit_a = site.electrical.continuous_load_factor * breaker_a
         for phase in PHASES:
@@ -193,10 +206,10 @@ def _panels_on_loss(
 def _switched_below(
     planner: Planner, site: Site, lost: str, racks: Mapping[str, RackPower]
 ) -> dict[tuple[str, str], list[int]]:
-    """Currents of switches by the panels above them, and phase.
+    """Slots of the currents of transfer switches, by panel above them and phase, while a feed is lost.
 
-    A switch with an input on the lost feed takes all of its load from the other, wherever it was before; one between two
-    feeds that stay goes on where it stands.
+    A switch with an input on the lost feed takes all of its load from the other, wherever it was before; one between two feeds that stay
+    remains where it is.
     """
     found: dict[tuple[str, str], list[int]] = {}
     for load in switched_loads(racks):
@@ -212,21 +225,30 @@ def _switched_below(
 
 
 def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], checks: Sequence[int]) -> None:
-    """Whether everything stays up, and how many racks do not; one that certainly falls decides, whatever is unknown."""
-    verdicts = [planner.step((), _all_of(len(slots.survives[lost])), some=slots.survives[lost], least=0.0)
-                for slots in racks.values() if lost in slots.survives]  # fmt: skip
+    """Publish whether everything stays up when a feed is lost, and how many racks do not. `checks` are slots of load shares.
+
+    One rack, UPS or panel that certainly goes down decides, whatever is unknown: an operator must see that before the last PDU answers.
+    The number of racks needs every one of them, because a lower count would read as good news.
+    """
+    verdicts = [
+        planner.step((), _all_of(len(slots.survives[lost])), optional=slots.survives[lost], min_share=0.0)
+        for slots in racks.values()
+        if lost in slots.survives
+    ]
     carried = [planner.step((load,), lambda ratio: float(ratio <= 1.0)) for load in checks]
     everything = [*verdicts, *carried]
     if everything:
-        survives = planner.step((), _all_of(len(everything)), some=everything, least=0.0)
+        survives = planner.step((), _all_of(len(everything)), optional=everything, min_share=0.0)
         planner.publish("dcim_site_survives_feed_loss", survives, ("feed", lost))
     if verdicts:
-        falling = planner.step((), lambda there: float(there.count(0.0)), some=verdicts, least=1.0)
-        planner.publish("dcim_site_racks_lost_on_feed_loss", falling, ("feed", lost))
+        racks_lost = planner.step((), lambda there: float(there.count(0.0)), optional=verdicts, min_share=1.0)
+        planner.publish("dcim_site_racks_lost_on_feed_loss", racks_lost, ("feed", lost))
 
 
 def _all_of(count: int) -> Compute:
-    def verdict(there: list[float]) -> Value:
+    """A function that is 0 if any of the known verdicts is, 1 if all `count` are known and 1, and otherwise unknown."""
+
+    def verdict(there: list[float]) -> Result:
         if 0.0 in there:
             return 0.0
         return 1.0 if len(there) == count else Unknown("not everything is known")

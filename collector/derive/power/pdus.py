@@ -1,11 +1,15 @@
-"""What a rack PDU carries: power, and currents by the phases of its supply."""
+"""What a rack PDU carries: power, and currents by the phases of its supply.
+
+PDUs name their own phases L1 to L3 in the order in which they are connected; the site file says to which phases of the supply. All
+figures above the PDU are by the phase of the supply.
+"""
 
 from collector.derive.engine import Planner
 from rackflow.site import Pdu
 
 
 def device_power(planner: Planner, pdu: str) -> int:
-    """Slot of what a PDU delivers, W: its own total, else the sum of its phases."""
+    """Slot of the power of a PDU, W: its own total, or the sum of its phases if it states none or that is not trusted."""
     ways = [
         planner.sum_of(pdu, metric)
         for metric in ("dcim_pdu_input_power_watts", "dcim_pdu_phase_power_watts")
@@ -15,15 +19,15 @@ def device_power(planner: Planner, pdu: str) -> int:
 
 
 def supply_phases(planner: Planner, pdu: Pdu) -> dict[str, str]:
-    """The supply's phase -> the PDU's own name of it. A PDU counts its phases in the order in which it is connected."""
+    """Phase of the supply -> the PDU's own name of it, in the order in which it is connected."""
     own = planner.values_of(pdu.id, "dcim_pdu_phase_current_amperes", "phase")
-    if len(own) < len(pdu.phases):
+    if len(own) < len(pdu.phases):  # not all phases received yet: the usual names are missing until they come
         own = ["L1", "L2", "L3"]
     return dict(zip(pdu.phases, own, strict=False))
 
 
 def phase_current(planner: Planner, pdu: Pdu, own: str) -> int:
-    """Slot of the current of a phase by the PDU's own name, A."""
+    """Slot of the current of a phase by the PDU's own name, A. A single-phase PDU may state its input current only."""
     metric = "dcim_pdu_phase_current_amperes"
     if (
         len(pdu.phases) == 1

@@ -1,4 +1,8 @@
-"""Transfer switches: what each source would carry without the other."""
+"""Transfer switches: what each source would carry without the other.
+
+Equipment behind a switch is on one source or the other, never on both. So its load is not split between feeds, and a silent switch makes
+the figures on both sides unknown.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,40 +16,44 @@ from rackflow.site.section import PHASES
 
 @dataclass(slots=True)
 class SwitchedLoad:
-    """Slots of what hangs behind one switch. Sources are `a` and `b`."""
+    """Slots of the load behind one switch. Its sources are `a` and `b`."""
 
     switch: TransferSwitch
     feeds: dict[str, str]
-    """The source that each feed reaches it by."""
+    """Feed -> the source by which it reaches the switch."""
     power: int
     current: dict[str, int]
-    """By phase of the switch's output."""
+    """A, by phase of the switch's output."""
     selected: int
+    """The source that carries the load now."""
     ready: dict[str, int] = field(default_factory=dict)
-    """By source: 1 where it could carry the load now."""
+    """By source: 1 if it could carry the load now, else 0."""
 
     def other(self, feed: str) -> str | None:
-        """The source that is left when a feed is lost; None where the feed is none of its own."""
+        """The source that is left when a feed is lost; None if the feed does not reach the switch."""
         lost = self.feeds.get(feed)
         return None if lost is None else "ab".replace(lost, "")
 
     def phases(self, source: str) -> Iterator[tuple[str, int]]:
-        """Phases of a source's supply, each with the slot of the current that it carries once it is selected."""
+        """Phases of a source's supply, each with the slot of the current that it carries once the source is selected.
+
+        The first phase of the input supplies the first of the output, and so on: a switch does not cross phases, cables may.
+        """
         for at, phase in enumerate(self.switch.inputs[source].phases):
             if PHASES[at] in self.current:
                 yield phase, self.current[PHASES[at]]
 
     def moved(self, planner: Planner, feed: str) -> int:
-        """Slot of the power that moves to the other source when a feed is lost: none, where the load is there already."""
+        """Slot of the power that moves to the other source when a feed is lost: 0 if the load is there already."""
         return self.taken(planner, self.power, self.feeds[feed])
 
     def taken(self, planner: Planner, load: int, source: str) -> int:
-        """Slot of what a source carries now of a load behind the switch: all of it, or nothing."""
+        """Slot of the part of a load behind the switch that a source carries now: all of it, or 0."""
         return planner.step((load, self.selected), partial(_where_selected, source=source))
 
 
 def plan_switch(planner: Planner, site: Site, switch: TransferSwitch) -> SwitchedLoad:
-    """The slots of one switch."""
+    """Plan the slots of one switch. What it carries is measured by the PDUs behind it; few switches measure it themselves."""
     behind = [site.pdus[each] for each in site.fed_from(switch.id)]
     currents: dict[str, list[int]] = {}
     for pdu in behind:
@@ -66,14 +74,14 @@ def plan_switch(planner: Planner, site: Site, switch: TransferSwitch) -> Switche
 
 
 def _usable(planner: Planner, switch: str, source: str) -> int:
-    """Slot of what a switch says of a source: usable, or else both of them."""
+    """Slot of whether a source is usable. Switches that state only whether both are (APC, CyberPower) give that."""
     if planner.has(switch, "dcim_ats_source_usable", source=source) or not planner.has(switch, "dcim_ats_redundant"):
         return planner.reading(switch, "dcim_ats_source_usable", source=source)
     return planner.reading(switch, "dcim_ats_redundant")
 
 
 def _ready(selected: Value, usable: float, *, source: str) -> float:
-    """A source that carries the load is usable, even where a switch only says that not both are."""
+    """A source that carries the load is usable, even if a switch only states that not both are."""
     return float(selected == source or usable >= 1)
 
 

@@ -1,7 +1,9 @@
-"""Readings that contradict each other: power that volts times amperes do not carry, totals that are no sum, outliers in a room.
+"""Finds readings that contradict each other: power that volts times amperes cannot carry, totals that are no sum, outliers in a room.
 
-Readings are not of one moment, and loads step: nothing is named before it has been impossible, in one direction, for a minute
-and for six polls without a break.
+Values are not read in one moment, and loads step. So nothing is named before it has been impossible for a minute and for six polls
+without a break, and always in one direction: a load that steps up and down contradicts itself in both. The limits are wide on purpose.
+They find wrong scales (a factor of 10), wrong units (degF for degC) and dead channels, not inaccurate meters. No recording of a real
+device may be accused; `tests/conformance/test_physics.py` replays them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,33 +16,46 @@ from collector.derive.trust.suspects import SUSTAINED_S, HoldTimer
 from rackflow.physics import dew_point_celsius
 from rackflow.site import Site
 
-_HIGHEST_FACTOR: Final = 1.15
-_LOWEST_FACTOR: Final = 0.2
-"""Power over volts times amperes: physics ends at 1, and nothing in a rack, nor a UPS's filter, stays below 0.2 under load."""
-_SUM_PART: Final = 0.15
-_FLOOR_W: Final = 150.0
-"""What coarse readings may differ by: 0.1 A and 10 W a phase."""
-_ROOM_K: Final = 20.0
-"""An inlet this far from the median of its room's is not a hot spot."""
-_MOISTURE_K: Final = 10.0
-"""Air of a room is mixed: its dew points agree, wherever they are measured."""
-_LEAST_SENSORS: Final = 3
-_AIR: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
-_OF_ONE_PHASE: Final = ("_L1", "_L2", "_L3")
+# Power over volts times amperes is the power factor, which physics limits to 1. The 39 phases above 300 VA in recordings of real devices
+# show 0.40 to 1.08, both of UPSs. 1.15 leaves room for meters of 5 %. Nothing under load stays below 0.2, neither power supplies at
+# idle nor the input filter of a UPS; a scale that is wrong by 10 gives 0.1.
+_MAX_POWER_FACTOR: Final = 1.15
+_MIN_POWER_FACTOR: Final = 0.2
+# A total and the sum of its phases may be read one poll apart. In recordings of real devices they differ by up to 7 %, in a simulated
+# edge site whose load steps by 4 % and 180 W; a phase that is missing from the sum, or wrong by 10, makes 30 % and more.
+_SUM_TOLERANCE: Final = 0.15
+# W that coarse readings may differ by at any load: amperes come in steps of 0.1 (23 W at 230 V) and power in steps of 10 W or 100 W,
+# for up to three phases. At low load this, and not the tolerance above, decides.
+_MIN_DIFFERENCE_W: Final = 150.0
+# An inlet this far from the median of its room is no hot spot any more: ASHRAE TC 9.9 recommends 18 to 27 degC and allows 15 to 32
+# (class A1), so 20 K is more than the whole allowed range. Inlets of a simulated AI hall stay within 1 K. A probe in degF instead of
+# degC is off by 51 K at 24 degC.
+_MAX_INLET_DEVIATION_K: Final = 20.0
+# Air of a room is mixed, and heating it does not change its dew point: dew points agree wherever they are measured. At 24 degC and 50 %
+# an error of 5 % RH makes 1.5 K; a sensor that is stuck at 100 % is 11 K off.
+_MAX_DEW_POINT_DEVIATION_K: Final = 10.0
+# Of two sensors that disagree nobody can say which is right; of three the median can.
+_MIN_SENSORS: Final = 3
+_AIR_QUANTITIES: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
+_PHASE_SUFFIXES: Final = ("_L1", "_L2", "_L3")
 
 Numbers = Callable[[str, str], float | None]
 """The current value of a device's series, by device and key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Impossible:
-    """One reading, and whether it is above what it is held against; `keys` are all that were looked at."""
+class Contradiction:
+    """One reading that cannot be right now."""
 
     device: str
     key: str
+    """Series key of the reading."""
     name: str
+    """What an operator reads: the label `reading`."""
     above: bool
+    """Whether it is above what it is compared with. Part of the identity: one that turns round starts its minute anew."""
     keys: tuple[str, ...]
+    """Every series that was compared; the slowest of them sets how long the contradiction must last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +70,13 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
-    """What measures power once: its phases, and their sum."""
+class MeteredSide:
+    """One place at which a device measures power: its phases, and the total, if it states one."""
 
     side: str
     phases: tuple[Phase, ...]
     total: str
+    """Series key; "" where the device has none."""
 
 
 _SIDES: Final = (
@@ -69,12 +85,15 @@ _SIDES: Final = (
     ("ups", "output", "dcim_ups_output_", "dcim_ups_output_power_watts", "dcim_ups_output_total_power_watts"),
     ("meter", "meter", "dcim_meter_", "dcim_meter_phase_power_watts", "dcim_meter_power_watts"),
 )
-"""Device class, side, how its phases' metrics begin, power of a phase, total power."""
-_OF_PHASE: Final = ("current_amperes", "voltage_volts", "apparent_power_voltamperes")
+"""Device class, side, prefix of the metrics of a phase, power of a phase, total power."""
+_PHASE_QUANTITIES: Final = ("current_amperes", "voltage_volts", "apparent_power_voltamperes")
 
 
-def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[Meter, ...]:
-    """The sides of a device on which it measures power in more than one way."""
+def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[MeteredSide, ...]:
+    """The sides of a device on which it measures power by phase.
+
+    Series with the same labels but for `phase` belong together: a PDU with two inlets has two sides.
+    """
     found = []
     for of_class, side, begin, power, total in _SIDES:
         if of_class != device_class:
@@ -85,37 +104,40 @@ def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[Meter
             if phase is None:
                 continue
             rest = {label: value for label, value in labels.items() if label != "phase"}
-            keys = (_only(planner.series(device, f"{begin}{what}", phase=phase, **rest)) for what in _OF_PHASE)
+            keys = (
+                _single(planner.series(device, f"{begin}{what}", phase=phase, **rest)) for what in _PHASE_QUANTITIES
+            )
             groups.setdefault(tuple(sorted(rest.items())), []).append(Phase(phase, key, *keys))
         for labels_of, phases in groups.items():
-            whole = _only(each for each in planner.series(device, total, **dict(labels_of)) if "phase" not in each[1])
-            found.append(Meter(side, tuple(phases), whole))
+            whole = _single(each for each in planner.series(device, total, **dict(labels_of)) if "phase" not in each[1])
+            found.append(MeteredSide(side, tuple(phases), whole))
     return tuple(found)
 
 
-def _only(series: Iterable[tuple[str, Mapping[str, str]]]) -> str:
+def _single(series: Iterable[tuple[str, Mapping[str, str]]]) -> str:
+    """The key of the only series, "" for none or several: which of several is meant is not known."""
     keys = [key for key, _ in series]
     return keys[0] if len(keys) == 1 else ""
 
 
 def plan_air(planner: Planner, site: Site) -> dict[str, tuple["AirSensor", ...]]:
-    """Room -> its air sensors."""
+    """Air sensors by room, for the rooms that have enough of them to compare."""
     rooms: dict[str, list[AirSensor]] = {}
     for sensor in site.sensors.values():
         room = site.place(sensor.id).get("room")
         if sensor.measures != "air" or room is None:
             continue
         device, own = sensor.device or sensor.id, {"sensor": sensor.sensor} if sensor.sensor else {}
-        keys = (_only(planner.series(device, f"dcim_env_{what}", **own)) for what in _AIR)
+        keys = (_single(planner.series(device, f"dcim_env_{what}", **own)) for what in _AIR_QUANTITIES)
         found = AirSensor(device, sensor.sensor or "1", sensor.position == "outlet", *keys)
         if found.temperature or found.dew_point:
             rooms.setdefault(room, []).append(found)
-    return {room: tuple(sensors) for room, sensors in rooms.items() if len(sensors) >= _LEAST_SENSORS}
+    return {room: tuple(sensors) for room, sensors in rooms.items() if len(sensors) >= _MIN_SENSORS}
 
 
 @dataclass(frozen=True, slots=True)
 class AirSensor:
-    """One sensor and its series keys; "" where it has none."""
+    """One sensor and its series keys; "" where it has none. `behind_rack`: outlets differ by load, so only inlets are compared."""
 
     device: str
     name: str
@@ -127,42 +149,46 @@ class AirSensor:
 
 @dataclass(slots=True)
 class Contradictions:
-    """What has been impossible for a minute: `suspects` by device and series key, `named` by device and reading."""
+    """Keeps how long each contradiction of a site has lasted."""
 
     suspects: set[tuple[str, str]] = field(default_factory=set)
+    """Device and series key of all that no figure may use now."""
     named: set[tuple[str, str]] = field(default_factory=set)
-    _lasting: HoldTimer = field(default_factory=HoldTimer)
+    """Device and reading that an operator is shown as suspect."""
+    _sustained: HoldTimer = field(default_factory=HoldTimer)
 
-    def look(
+    def update(
         self,
-        meters: Mapping[str, Sequence[Meter]],
+        meters: Mapping[str, Sequence[MeteredSide]],
         rooms: Mapping[str, Sequence[AirSensor]],
         numbers: Numbers,
         life_s: Callable[[str, str], float],
         now: float,
     ) -> None:
-        """One cycle. `life_s` is the shelf life of a series, three polls."""
+        """Judge the latest readings. `life_s` gives the shelf life of a series in seconds, which is three polls."""
         self.suspects, self.named = set(), set()
-        impossible: set[Impossible] = set()
+        impossible: set[Contradiction] = set()
         for device, sides in meters.items():
             for meter in sides:
                 impossible.update(impossible_power(meter, device, numbers))
         for sensors in rooms.values():
             impossible.update(impossible_air(sensors, numbers))
-        patience = {
+        # Twice the shelf life of the slowest is six polls: of two values polled once a minute, one old and one new disagree for a
+        # minute after each load step.
+        required_s = {
             each: max(SUSTAINED_S, 2 * max(life_s(each.device, key) for key in each.keys)) for each in impossible
         }
-        lasting = list(self._lasting.of(patience, now))
-        phases = {(each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_OF_ONE_PHASE)}
+        lasting = list(self._sustained.update(required_s, now))
+        phases = {(each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_PHASE_SUFFIXES)}
         for each in lasting:
-            # Where a phase is off, its sum must be: that acquits the total.
+            # A wrong phase makes its total differ from the sum, too: then the phase is named and the total stays trusted.
             if not each.name.endswith("_total_power") or (each.device, each.name.partition("_")[0]) not in phases:
                 self.suspects.add((each.device, each.key))
                 self.named.add((each.device, each.name))
 
 
-def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[Impossible]:
-    """Power that volts and amperes do not carry, and sums that are none."""
+def impossible_power(meter: MeteredSide, device: str, numbers: Numbers) -> Iterator[Contradiction]:
+    """Phases whose power does not fit volts times amperes, and a total that is not the sum of its phases."""
     powers: list[float | None] = []
     for phase in meter.phases:
         power, current, volts, apparent = (
@@ -171,38 +197,42 @@ def impossible_power(meter: Meter, device: str, numbers: Numbers) -> Iterator[Im
         powers.append(power)
         if power is None or current is None or volts is None or _fits(power, volts * current):
             continue
-        # A device that measures apparent power as well says which of both is off.
+        # Power or current is wrong; volts differ little and are not accused. Apparent power, if the device measures it, decides which
+        # of the two; without it both are suspect. If it fits neither, power is, because no second quantity confirms it.
         above, keys = abs(power) > abs(volts * current), (phase.power, phase.current, phase.voltage)
         if apparent is None or not _fits(power, apparent):
-            yield Impossible(device, phase.power, f"{meter.side}_power_{phase.name}", above, keys)
+            yield Contradiction(device, phase.power, f"{meter.side}_power_{phase.name}", above, keys)
         if apparent is None or _fits(power, apparent):
-            yield Impossible(device, phase.current, f"{meter.side}_current_{phase.name}", above, keys)
+            yield Contradiction(device, phase.current, f"{meter.side}_current_{phase.name}", above, keys)
     total = numbers(device, meter.total) if meter.total else None
     known = [power for power in powers if power is not None]
     if total is None or len(known) < len(powers):
         return
     whole = sum(known)
-    if abs(total - whole) > _FLOOR_W + _SUM_PART * max(abs(total), abs(whole)):
+    if abs(total - whole) > _MIN_DIFFERENCE_W + _SUM_TOLERANCE * max(abs(total), abs(whole)):
         parts = (meter.total, *(phase.power for phase in meter.phases))
-        yield Impossible(device, meter.total, f"{meter.side}_total_power", total > whole, parts)
+        yield Contradiction(device, meter.total, f"{meter.side}_total_power", total > whole, parts)
 
 
 def _fits(power: float, apparent: float) -> bool:
+    """Whether W and VA can belong together. Signs are ignored: a UPS feeding back, or a reversed transformer, is no wrong sensor."""
     power, apparent = abs(power), abs(apparent)
-    return _LOWEST_FACTOR * apparent - _FLOOR_W <= power <= _HIGHEST_FACTOR * apparent + _FLOOR_W
+    return _MIN_POWER_FACTOR * apparent - _MIN_DIFFERENCE_W <= power <= _MAX_POWER_FACTOR * apparent + _MIN_DIFFERENCE_W
 
 
-def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[Impossible]:
-    """What is far from what the other sensors of the room say."""
+def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[Contradiction]:
+    """Inlet temperatures and dew points far from the median of the room."""
     front = [each for each in sensors if not each.behind_rack and each.temperature]
-    for each, above in _far(front, [numbers(each.device, each.temperature) for each in front], _ROOM_K):
+    for each, above in _outliers(
+        front, [numbers(each.device, each.temperature) for each in front], _MAX_INLET_DEVIATION_K
+    ):
         for key in (each.temperature, each.dew_point):
             if key:
-                yield Impossible(each.device, key, f"temperature_{each.name}", above, (each.temperature,))
-    for each, above in _far(sensors, [_dew_point(each, numbers) for each in sensors], _MOISTURE_K):
+                yield Contradiction(each.device, key, f"temperature_{each.name}", above, (each.temperature,))
+    for each, above in _outliers(sensors, [_dew_point(each, numbers) for each in sensors], _MAX_DEW_POINT_DEVIATION_K):
         for key in (each.humidity, each.dew_point):
             if key:
-                yield Impossible(each.device, key, f"humidity_{each.name}", above, (key,))
+                yield Contradiction(each.device, key, f"humidity_{each.name}", above, (key,))
 
 
 def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:
@@ -212,11 +242,11 @@ def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:
     return dew_point_celsius(celsius, humidity) if celsius is not None and humidity is not None else None
 
 
-def _far(
+def _outliers(
     sensors: Sequence[AirSensor], values: Sequence[float | None], limit: float
 ) -> Iterator[tuple[AirSensor, bool]]:
     known = [value for value in values if value is not None]
-    if len(known) < _LEAST_SENSORS:
+    if len(known) < _MIN_SENSORS:
         return
     middle = median(known)
     for sensor, value in zip(sensors, values, strict=True):

@@ -1,25 +1,42 @@
-"""A two-sided CUSUM test (Page, 1954): tells when a ratio has left the level that it was learned at."""
+"""A two-sided CUSUM test: tells when a ratio has left the level at which it was learned.
+
+It sums up how far each minute's mean is from the level, beyond a slack that noise may use up (E. S. Page, Continuous inspection
+schemes, Biometrika 41, 1954). Summing finds a slow drift long before a limit on single values could, without accusing a noisy sensor.
+Samples are natural logarithms of ratios, so 0.01 is about 1 % and up and down count alike.
+"""
 
 from dataclasses import dataclass
 
+# One hour covers several cycles of pumps and control valves, so that the level is not that of one moment of a control loop. A sensor that
+# is wrong already while the level is learned is not found: this test sees change only.
 LEARN_MINUTES = 60
+# What a minute's mean may be off without counting: 3 %. It must exceed what is systematic in a healthy unit, such as the heat that pipes
+# lose and that is a larger part at low load. With 0.5 % of noise on every sensor and a load that swings by a quarter over the day, the
+# sum of 48 healthy hours never exceeds 0.01. The price is that a lasting error of less than 3 % is never named.
 SLACK = 0.03
+# Sum of deviations beyond the slack, over minutes: 5 % too much for 20 minutes. A drift of 1 % an hour is named within five hours of its
+# start, when it has reached 5 to 6 %; the promise is 10 %.
 LIMIT = 1.0
-"""Sum of the deviations beyond the slack, over minutes: 1 %/h is found within five hours of its start, at 5 to 6 %."""
+# A quarter of the sum is enough for a second quantity to confirm which of two sides has drifted: it is never an alarm by itself.
+_SHIFTED_PART = 1 / 4
 _MINUTE_S = 60.0
-_RECENT = 1 / 15
+# Weight of the newest minute in `recent`: an exponential mean over about a quarter of an hour.
+_RECENT_WEIGHT = 1 / 15
 
 
 @dataclass(slots=True)
 class Cusum:
-    """Samples are averaged over minutes; the mean of the first hour is the level. Page (1954)."""
+    """Learns the level as the mean of the first hour, then sums up deviations from it, upwards and downwards apart.
+
+    Samples are averaged over minutes first: otherwise a faster poll would find a drift sooner, and noise, too.
+    """
 
     level: float = 0.0
-    learned: int = 0
+    minutes_learned: int = 0
     above: float = 0.0
     below: float = 0.0
     recent: float = 0.0
-    """How far from the level it has been lately, over a quarter of an hour or so."""
+    """How far from the level it has been over the last quarter of an hour or so."""
     _sum: float = 0.0
     _count: int = 0
     _minute: int = -1
@@ -29,32 +46,33 @@ class Cusum:
         """Whether the ratio has drifted."""
         return max(self.above, self.below) >= LIMIT
 
-    def leans(self, *, up: bool) -> bool:
-        """Whether it is on its way in this direction: enough to bear another one out that has arrived."""
-        return (self.above if up else self.below) >= LIMIT / 4
+    def has_shifted(self, *, up: bool) -> bool:
+        """Whether it has clearly moved in this direction: enough to confirm an alarm of another ratio, not to raise one."""
+        return (self.above if up else self.below) >= LIMIT * _SHIFTED_PART
 
     @property
     def trained(self) -> bool:
         """Whether the level is known."""
-        return self.learned >= LEARN_MINUTES
+        return self.minutes_learned >= LEARN_MINUTES
 
     def sample(self, value: float, now: float) -> None:
-        """One sample at `now`, seconds."""
+        """Take one sample, a logarithm of a ratio, at `now` in monotonic seconds."""
         minute = int(now // _MINUTE_S)
         if minute != self._minute and self._count:
-            self._take(self._sum / self._count)
+            self._add_minute(self._sum / self._count)
             self._sum, self._count = 0.0, 0
         self._minute = minute
         self._sum += value
         self._count += 1
 
-    def _take(self, mean: float) -> None:
+    def _add_minute(self, mean: float) -> None:
         if not self.trained:
-            self.learned += 1
-            self.level += (mean - self.level) / self.learned
+            self.minutes_learned += 1
+            self.level += (mean - self.level) / self.minutes_learned
             return
         deviation = mean - self.level
-        self.recent += _RECENT * (deviation - self.recent)
-        # Bounded, so that what is repaired is trusted again after a while.
+        self.recent += _RECENT_WEIGHT * (deviation - self.recent)
+        # Bounded at twice the limit: a repaired sensor is trusted again after half an hour (the slack takes 0.03 a minute), however long
+        # it was wrong.
         self.above = min(max(0.0, self.above + deviation - SLACK), 2 * LIMIT)
         self.below = min(max(0.0, self.below - deviation - SLACK), 2 * LIMIT)

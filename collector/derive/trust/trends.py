@@ -1,21 +1,32 @@
-"""What is learned over days: filters that clog, and the highest power of a rack."""
+"""What is learned over minutes to weeks: losses as means, filters that clog, and the highest power of a rack.
+
+Everything here runs on wall-clock seconds since 1970, because periods are hours and days of the calendar, and starts anew with the
+process: these figures are unknown until enough has been seen again.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 HOUR_S = 3600.0
-CHANGE_AT = 2.0
+# Resistance over that of the clean filter at which it should be changed. Makers give a differential pressure instead, which depends on
+# the flow; twice the clean one is the usual rule of thumb for it. A chosen value.
+CLOGGED_RATIO = 2.0
+# The trend is that of the last two weeks: a filter clogs faster after work on the loop, and an older rate would hide it.
 _TREND_HOURS = 14 * 24
-_LEAST_HOURS = 24
+# Of less than a day the slope is that of the daily load and its temperature, not of the filter.
+_MIN_TREND_HOURS = 24
+# "A year or more": a straight line of two weeks says nothing about a time beyond.
 LONGEST_S = 365 * 86_400.0
+# Five minutes are 30 polls at the default 10 s. Breakers and cables heat up over minutes: shorter peaks need no reserve.
 _BLOCK_S = 300.0
+# Long enough for weekly and monthly jobs, short enough that a rack that was emptied frees its reserve within a month.
 PEAK_DAYS = 30
 _DAY_S = 86_400.0
 
 
 @dataclass(slots=True)
-class Mean:
-    """The mean of what falls into one period of `length_s`; `add` returns the mean of the period that has ended."""
+class PeriodMean:
+    """The mean over periods of `length_s` that begin at whole multiples of it."""
 
     length_s: float
     _period: int = -1
@@ -23,6 +34,7 @@ class Mean:
     _count: int = 0
 
     def add(self, value: float, now: float) -> float | None:
+        """Take one sample; return the mean of the period that it ended, if any."""
         period = int(now // self.length_s)
         ended = None
         if period != self._period:
@@ -34,10 +46,14 @@ class Mean:
 
 
 @dataclass(slots=True)
-class Level:
-    """The mean of the last five minutes that were complete: of two readings that are not of one moment, as loads step."""
+class FiveMinuteMean:
+    """The mean of the last complete five minutes.
 
-    _block: Mean = field(default_factory=lambda: Mean(_BLOCK_S))
+    For differences of two readings, such as what a UPS loses: they are not read in one moment, and a load step between them would show
+    as a loss, or a gain, many times too large.
+    """
+
+    _block: PeriodMean = field(default_factory=lambda: PeriodMean(_BLOCK_S))
     _ended: int = 0
     _last: float | None = None
 
@@ -46,27 +62,31 @@ class Level:
         mean = self._block.add(value, wall_s)
         if mean is not None:
             self._ended += 1
-            if self._ended > 1:
+            if self._ended > 1:  # the first period was not seen from its beginning
                 self._last = mean
         return self._last
 
 
 @dataclass(slots=True)
 class Clogging:
-    """Of one filter: resistance over the lowest hourly mean, and when it reaches the limit."""
+    """How clogged one filter is, and when it reaches the limit.
 
-    _hour: Mean = field(default_factory=lambda: Mean(HOUR_S))
+    Resistance is pressure over flow squared, which stays the same at any flow. The clean filter is the lowest hourly mean ever seen: one
+    that is clogged already when the collector starts is taken for clean.
+    """
+
+    _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S))
     _means: deque[tuple[float, float]] = field(default_factory=lambda: deque[tuple[float, float]](maxlen=_TREND_HOURS))
     _clean: float | None = None
     _running_s: float = 0.0
 
     def add(self, resistance: float, wall_s: float, running_s: float | None = None) -> None:
-        """One sample; a running time that went back says that the filter was changed."""
+        """Take one sample, Pa/(m3/s)2. A filter's running time `running_s` that went back says that it was changed: learn anew."""
         if running_s is not None:
             if running_s < self._running_s:
                 self._means.clear()
                 self._clean = None
-                self._hour = Mean(HOUR_S)
+                self._hour = PeriodMean(HOUR_S)
             self._running_s = running_s
         mean = self._hour.add(resistance, wall_s)
         if mean is not None:
@@ -74,34 +94,37 @@ class Clogging:
             self._clean = mean if self._clean is None else min(self._clean, mean)
 
     def ratio(self) -> float | None:
-        """Last hourly mean over the lowest; None before an hour has passed."""
+        """Last hourly mean over the lowest, at least 1; None before an hour has passed."""
         return self._means[-1][1] / self._clean if self._clean else None
 
-    def left_s(self) -> float | None:
-        """Seconds until the ratio is 2 by the least-squares line of two weeks; None before a day has passed."""
+    def time_to_limit_s(self) -> float | None:
+        """Seconds until the ratio reaches `CLOGGED_RATIO`, 0 to a year; None before a day has passed.
+
+        From the least-squares line of the last two weeks, which a single hour with a stuck valve does not turn.
+        """
         ratio = self.ratio()
-        if ratio is None or self._clean is None or len(self._means) < _LEAST_HOURS:
+        if ratio is None or self._clean is None or len(self._means) < _MIN_TREND_HOURS:
             return None
         count = len(self._means)
         mean_t = sum(at for at, _ in self._means) / count
         mean_r = sum(each for _, each in self._means) / count
         spread = sum((at - mean_t) ** 2 for at, _ in self._means)
         slope = sum((at - mean_t) * (each - mean_r) for at, each in self._means) / spread / self._clean
-        if ratio >= CHANGE_AT:
+        if ratio >= CLOGGED_RATIO:
             return 0.0
-        return min((CHANGE_AT - ratio) / slope, LONGEST_S) if slope > 0 else LONGEST_S
+        return min((CLOGGED_RATIO - ratio) / slope, LONGEST_S) if slope > 0 else LONGEST_S
 
 
 @dataclass(slots=True)
-class Peak:
+class PeakPower:
     """The highest five-minute mean of each of the last 30 days."""
 
-    _block: Mean = field(default_factory=lambda: Mean(_BLOCK_S))
+    _block: PeriodMean = field(default_factory=lambda: PeriodMean(_BLOCK_S))
     _days: dict[int, float] = field(default_factory=dict)
     _blocks: int = 0
 
     def add(self, watts: float, wall_s: float) -> None:
-        """One sample."""
+        """Take one sample of power, W."""
         mean = self._block.add(watts, wall_s)
         if mean is None:
             return
@@ -112,9 +135,9 @@ class Peak:
             del self._days[old]
 
     def highest(self) -> float | None:
-        """W; None before a day's worth of means."""
+        """The highest mean, W; None before a day's worth of means, since most loads have a daily peak."""
         return max(self._days.values()) if self._blocks >= _DAY_S / _BLOCK_S else None
 
     def share(self) -> float:
-        """Part of the 30 days that has been seen."""
+        """Share of the 30 days that has been seen, 0 to 1."""
         return min(1.0, self._blocks * _BLOCK_S / (PEAK_DAYS * _DAY_S))

@@ -156,12 +156,12 @@ def test_a_recording_is_text() -> None:
         ("1|3|0", "not unit|function|address|value, four decimal numbers"),
         ("1|3|0|-1", "not unit|function|address|value, four decimal numbers"),
         ("1|3|0|oops", "not unit|function|address|value, four decimal numbers"),
-        ("1|6|0|1", "function 6 reads nothing; known are 1, 2, 3 and 4"),
+        ("1|6|0|1", "function 6 does not read registers; known are 1, 2, 3 and 4"),
         ("256|3|0|1", "unit 256 is above 255"),
         ("1|3|65536|1", "address 65536 is above 65535"),
         ("1|3|0|65536", "value 65536 is above 65535"),
         ("1|1|0|2", "value 2 is above 1"),
-        ("1|4|9|6", "this register was given before, with another value"),
+        ("1|4|9|6", "this register is given twice with different values; remove one line"),
     ],
 )
 def test_a_line_that_is_wrong_is_named(line: str, fault: str) -> None:

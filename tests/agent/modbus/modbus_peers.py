@@ -1,4 +1,4 @@
-"""What the tests of the Modbus seam share: targets, a good server, answers made byte by byte, and errors that come in time."""
+"""Shared by the tests of the Modbus seam: targets, a correct server, answers made byte by byte, and errors that must come in time."""
 
 import time
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.servers.ports import free_port
 
 TIMEOUT_S = 0.5
 SLACK_S = 2.5
-"""What a busy machine may add to a deadline."""
+"""Seconds that a loaded machine may add to a deadline."""
 
 
 def target_of(port: int, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", pause_s: float = 0.0) -> ModbusTarget:
@@ -116,4 +116,4 @@ MODBUS_FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
     ),
     "lies about its length": (lambda frame: [frame[:4] + b"\xff\xff" + frame[6:]], DeviceProtocolError, "bytes"),
 }
-"""What a device does in place of answering, the error that it is, and words of it."""
+"""What a device does instead of answering, the error that this must raise, and words of its message."""

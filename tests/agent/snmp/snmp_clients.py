@@ -1,4 +1,4 @@
-"""What the tests of the SNMP engines share: targets, tables, and errors that come in time."""
+"""Shared by the tests of the SNMP engines: targets, tables, and errors that must come in time."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ from tests.agent.faulty_peers import integer
 MakeClient: TypeAlias = Callable[[SnmpTarget], SnmpClient]
 TIMEOUT_S = 1.0
 SLACK_S = 2.5
-"""What a busy machine may add to a deadline."""
+"""Seconds that a loaded machine may add to a deadline."""
 SYS_NAME = "1.3.6.1.2.1.1.5.0"
 TREE = "1.3.6.1.4.1.99999"
 

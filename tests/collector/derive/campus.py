@@ -1,4 +1,4 @@
-"""A site of three feeds, and a consistent set of latest readings of it: what every device says agrees with every other.
+"""A site with three feeds and a consistent set of its latest readings: the values of all devices agree with each other.
 
 All currents are at 230 V. What a UPS delivers is what hangs from it: rack PDUs, where each transfer switch stands, and pumps.
 Two agents poll it: `gw-north`, and `gw-south`, whose clock is an hour behind, which has whatever stands in room south.

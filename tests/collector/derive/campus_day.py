@@ -1,4 +1,4 @@
-"""The campus by the hour: its meters as they count from midnight on."""
+"""A day of the campus by the hour: readings of its meters, counted from midnight."""
 
 from collector.derive.energy.hourly import HOUR_S
 from collector.derive.site_figures import Settings

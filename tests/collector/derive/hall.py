@@ -1,4 +1,4 @@
-"""A site of two racks, and a collector's latest readings of it, for tests of derived figures."""
+"""A site with two racks and a collector's latest readings of it, for tests of derived figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def hall(*replaced: tuple[str, str]) -> Site:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Who polls a device, and by how many seconds its clock is ahead (behind, where negative)."""
+    """The agent of a device, and by how many seconds its clock is ahead (negative: behind)."""
 
     name: str = "gw"
     clock_s: float = 0.0
@@ -65,7 +65,7 @@ class Readings:
         self.latest = latest or Latest(1_000_000)
         self.engine = SiteFigures(site.id, site if described else None, settings or Settings())
         self.expected: Verdict = "live"
-        """What becomes of a batch that is taken."""
+        """The batch after the collector has taken it."""
         self._agents = agents or {}
         self._keys = SeriesKeys()
         self._seq = 0

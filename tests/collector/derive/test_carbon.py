@@ -99,7 +99,7 @@ def test_an_answer_gives_one_hour() -> None:
     assert read_answer(json.dumps(answer), "lifecycle")[TEN].carbon_free_ratio == 0.0
     answer["fossilFreePercentage"] = None
     assert read_answer(json.dumps(answer), "lifecycle")[TEN].carbon_free_ratio is None
-    with pytest.raises(TypeError, match="no object"):
+    with pytest.raises(TypeError, match="not a JSON object"):
         read_answer("[]", "direct")
     with pytest.raises(KeyError, match="carbonIntensity"):
         read_answer("{}", "direct")

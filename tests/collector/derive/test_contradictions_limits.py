@@ -6,9 +6,9 @@ import pytest
 
 from collector.derive.trust.contradictions import (
     AirSensor,
+    Contradiction,
     Contradictions,
-    Impossible,
-    Meter,
+    MeteredSide,
     Phase,
     impossible_air,
     impossible_power,
@@ -16,15 +16,15 @@ from collector.derive.trust.contradictions import (
 
 L1 = Phase("L1", "p1", "i1", "v1", "s1")
 L2 = Phase("L2", "p2", "i2", "v2", "")
-ONE = Meter("input", (L1,), "")
-SUM = Meter("input", (Phase("L1", "p1", "", "", ""), Phase("L2", "p2", "", "", "")), "total")
+ONE = MeteredSide("input", (L1,), "")
+SUM = MeteredSide("input", (Phase("L1", "p1", "", "", ""), Phase("L2", "p2", "", "", "")), "total")
 
 
-def power(meter: Meter, values: Mapping[str, float], device: str = "d") -> list[Impossible]:
+def power(meter: MeteredSide, values: Mapping[str, float], device: str = "d") -> list[Contradiction]:
     return [*impossible_power(meter, device, lambda of, key: values.get(key) if of == device else None)]
 
 
-def names(meter: Meter, values: Mapping[str, float]) -> dict[str, bool]:
+def names(meter: MeteredSide, values: Mapping[str, float]) -> dict[str, bool]:
     """Name -> whether it is above what it is held against."""
     return {each.name: each.above for each in power(meter, values)}
 
@@ -56,7 +56,7 @@ def test_what_is_not_read_contradicts_nothing(lacks: str) -> None:
     values = {"p1": 9000.0, "i1": 5.0, "v1": 200.0}
     assert len(power(ONE, values)) == 2
     assert power(ONE, {key: value for key, value in values.items() if key != lacks}) == []
-    assert power(Meter("input", (Phase("L1", "p1", "i1", "", ""),), ""), values) == []
+    assert power(MeteredSide("input", (Phase("L1", "p1", "i1", "", ""),), ""), values) == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_apparent_power_decides(apparent: float, expected: set[str]) -> None:
 
 def test_each_phase_is_told_by_itself() -> None:
     values = {"p1": 900.0, "i1": 5.0, "v1": 200.0, "p2": 9000.0, "i2": 5.0, "v2": 200.0}
-    assert names(Meter("output", (L1, L2), ""), values).keys() == {"output_power_L2", "output_current_L2"}
+    assert names(MeteredSide("output", (L1, L2), ""), values).keys() == {"output_power_L2", "output_current_L2"}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_total_may_be_fifteen_per_cent_and_150_w_off_its_phases(total: float, 
 def test_a_total_without_all_of_its_phases_is_no_contradiction() -> None:
     assert names(SUM, {"p1": 1200.0, "total": 9000.0}) == {}
     assert names(SUM, {"p1": 1200.0, "p2": 800.0}) == {}
-    assert names(Meter("input", SUM.phases, ""), {"p1": 1200.0, "p2": 800.0, "": 9000.0}) == {}
+    assert names(MeteredSide("input", SUM.phases, ""), {"p1": 1200.0, "p2": 800.0, "": 9000.0}) == {}
 
 
 def sensor(at: int, *, behind: bool = False, has: str = "th") -> AirSensor:
@@ -178,9 +178,9 @@ class Watch:
         self.found = Contradictions()
         self._life_s = life_s
 
-    def look(self, now: float, values: Mapping[str, float], meter: Meter = ONE) -> set[str]:
+    def update(self, now: float, values: Mapping[str, float], meter: MeteredSide = ONE) -> set[str]:
         lives = {"p1": self._life_s, "i1": 10.0, "v1": 10.0, "p2": 10.0, "i2": 10.0, "v2": 10.0, "total": 10.0}
-        self.found.look({"d": [meter]}, {}, lambda _, key: values.get(key), lambda _, key: lives[key], now)
+        self.found.update({"d": [meter]}, {}, lambda _, key: values.get(key), lambda _, key: lives[key], now)
         return {name for _, name in self.found.named}
 
 
@@ -191,46 +191,46 @@ BELOW = {"p1": 9.0, "i1": 5.0, "v1": 200.0, "s1": 1000.0}
 @pytest.mark.parametrize(("life_s", "patience_s"), [(9.0, 60.0), (30.0, 60.0), (45.0, 90.0), (180.0, 360.0)])
 def test_it_is_named_after_a_minute_and_six_polls_of_the_slowest_of_them(life_s: float, patience_s: float) -> None:
     watch = Watch(life_s)
-    assert watch.look(0.0, ABOVE) == set()
-    assert watch.look(patience_s - 0.5, ABOVE) == set()
+    assert watch.update(0.0, ABOVE) == set()
+    assert watch.update(patience_s - 0.5, ABOVE) == set()
     assert watch.found.suspects == set()
-    assert watch.look(patience_s, ABOVE) == {"input_power_L1"}
+    assert watch.update(patience_s, ABOVE) == {"input_power_L1"}
     assert watch.found.suspects == {("d", "p1")}
-    assert watch.look(patience_s + 5, {"p1": 900.0, "i1": 5.0, "v1": 200.0}) == set()
+    assert watch.update(patience_s + 5, {"p1": 900.0, "i1": 5.0, "v1": 200.0}) == set()
     assert watch.found.suspects == set()
 
 
 def test_what_swings_about_what_it_should_be_is_no_contradiction() -> None:
     """Above, then below: each for half a minute, as of loads that step between two polls."""
     watch = Watch()
-    assert not any(watch.look(float(at), ABOVE if at // 30 % 2 else BELOW) for at in range(0, 600, 5))
+    assert not any(watch.update(float(at), ABOVE if at // 30 % 2 else BELOW) for at in range(0, 600, 5))
 
 
 def test_a_pause_begins_anew() -> None:
     watch = Watch()
     for at in range(0, 600, 5):
-        assert not watch.look(float(at), ABOVE if at % 60 else {})
+        assert not watch.update(float(at), ABOVE if at % 60 else {})
 
 
 def test_where_a_phase_is_off_its_total_is_acquitted() -> None:
-    meter = Meter("input", (L1, L2), "total")
+    meter = MeteredSide("input", (L1, L2), "total")
     right = {"i1": 5.0, "v1": 200.0, "i2": 5.0, "v2": 200.0, "p2": 900.0, "total": 1800.0}
     watch = Watch(10.0)
-    watch.look(0.0, right | {"p1": 9000.0, "s1": 1000.0}, meter)
-    assert watch.look(60.0, right | {"p1": 9000.0, "s1": 1000.0}, meter) == {"input_power_L1"}
+    watch.update(0.0, right | {"p1": 9000.0, "s1": 1000.0}, meter)
+    assert watch.update(60.0, right | {"p1": 9000.0, "s1": 1000.0}, meter) == {"input_power_L1"}
     watch = Watch(10.0)
-    watch.look(0.0, right | {"p1": 900.0, "total": 9000.0}, meter)
-    assert watch.look(60.0, right | {"p1": 900.0, "total": 9000.0}, meter) == {"input_total_power"}
+    watch.update(0.0, right | {"p1": 900.0, "total": 9000.0}, meter)
+    assert watch.update(60.0, right | {"p1": 900.0, "total": 9000.0}, meter) == {"input_total_power"}
     assert watch.found.suspects == {("d", "total")}
 
 
 def test_a_phase_of_the_input_does_not_acquit_the_output() -> None:
     """A UPS: a phase of its input is off, and beside it the total of its output."""
-    output = Meter("output", (Phase("L1", "q1", "", "", ""),), "whole")
+    output = MeteredSide("output", (Phase("L1", "q1", "", "", ""),), "whole")
     values = ABOVE | {"q1": 900.0, "whole": 9000.0}
     found = Contradictions()
     for now in (0.0, 60.0):
-        found.look({"d": [ONE, output]}, {}, lambda _, key: values.get(key), lambda *_: 10.0, now)
+        found.update({"d": [ONE, output]}, {}, lambda _, key: values.get(key), lambda *_: 10.0, now)
     assert found.named == {("d", "input_power_L1"), ("d", "output_total_power")}
 
 
@@ -239,6 +239,6 @@ def test_air_sensors_are_named_after_a_minute() -> None:
     values = {"t1": 22.0, "t2": 22.0, "t3": 90.0}
     for now in (0.0, 59.0, 60.0):
         assert found.named == set()
-        found.look({}, {"room": THREE}, lambda _, key: values.get(key), lambda *_: 10.0, now)
+        found.update({}, {"room": THREE}, lambda _, key: values.get(key), lambda *_: 10.0, now)
     assert found.named == {("d3", "temperature_3")}
     assert found.suspects == {("d3", "t3")}

@@ -1,4 +1,4 @@
-"""Energy and carbon over hours: worked out by hand, fed through the ledger as meters would."""
+"""Energy and carbon over hours: worked out by hand, fed through the totals as meters would."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from collector.derive.config import CarbonConfig
 from collector.derive.energy.accounting import without_overlap
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
-from collector.derive.energy.hourly import HOUR_S, Ledger
+from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
 from collector.records.file import Snapshot
 from rackflow import ConfigError
 from rackflow.site import Grid
-from tests.collector.conftest import OpenBooks
+from tests.collector.conftest import OpenRecords
 from tests.collector.derive.hall import WALL_S, Readings, hall
 
 START = float(-WALL_S % HOUR_S)
@@ -77,26 +77,26 @@ def test_an_hour_without_the_it_meter_does_not_count() -> None:
 
 
 def test_a_counter_that_restarts_or_rests_does_not_invent_energy() -> None:
-    ledger = Ledger()
-    ledger.count("x", 1000.0, 3600.0)
-    ledger.count("x", 10.0, 4000.0)
-    assert ledger.hours == {}
-    ledger.count("x", 30.0, 4000.0 + 7200)  # two hours of silence: 20 over both, by the time in each
-    amounts = {hour: entry.amount["x"] for hour, entry in ledger.hours.items()}
+    totals = HourlyTotals()
+    totals.count("x", 1000.0, 3600.0)
+    totals.count("x", 10.0, 4000.0)
+    assert totals.hours == {}
+    totals.count("x", 30.0, 4000.0 + 7200)  # two hours of silence: 20 over both, by the time in each
+    amounts = {hour: entry.amount["x"] for hour, entry in totals.hours.items()}
     assert amounts == {1: pytest.approx(20 * 3200 / 7200), 2: pytest.approx(10.0), 3: pytest.approx(20 * 400 / 7200)}
-    assert ledger.hours[2].has("x")
-    assert not ledger.hours[1].has("x")
+    assert totals.hours[2].has("x")
+    assert not totals.hours[1].has("x")
 
 
 def test_power_is_integrated_and_a_gap_in_it_is_not_covered() -> None:
-    ledger = Ledger()
+    totals = HourlyTotals()
     for at in range(0, 3601, 10):
-        ledger.integrate("p", 1000.0, 7200.0 + at)
-    assert ledger.hours[2].amount["p"] == pytest.approx(KWH)
-    assert ledger.hours[2].has("p")
-    ledger.integrate("p", None, 10_810.0)
-    ledger.integrate("p", 1000.0, 10_900.0)
-    assert sum(entry.amount["p"] for entry in ledger.hours.values()) == pytest.approx(KWH)
+        totals.integrate("p", 1000.0, 7200.0 + at)
+    assert totals.hours[2].amount["p"] == pytest.approx(KWH)
+    assert totals.hours[2].has("p")
+    totals.integrate("p", None, 10_810.0)
+    totals.integrate("p", 1000.0, 10_900.0)
+    assert sum(entry.amount["p"] for entry in totals.hours.values()) == pytest.approx(KWH)
 
 
 def test_carbon_by_the_hour_location_and_market_and_the_share_that_is_free() -> None:
@@ -173,16 +173,16 @@ def test_without_it_meters_rack_pdus_count_as_category_two_and_a_loop_has_its_ow
     assert figures["loop_interim_ppue_ratio{loop=tcs,window=hour}"].value == pytest.approx(1.05)
 
 
-def test_the_books_survive_a_restart(tmp_path: Path, open_books: OpenBooks) -> None:
+def test_the_records_survive_a_restart(tmp_path: Path, open_records: OpenRecords) -> None:
     readings = Readings()
     end = run(readings, 2.0, 120, 100)
-    books = readings.engine.books
-    file = open_books(tmp_path / "books.db")
-    file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
+    records = readings.engine.energy_records
+    file = open_records(tmp_path / "books.db")
+    file.save(Snapshot({"t1": SiteRecords(records.head(), records.take_changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()
-    kept = open_books(tmp_path / "books.db").sites["t1"]
-    later.engine.books.restore(kept.head, kept.hours)
+    kept = open_records(tmp_path / "books.db").sites["t1"]
+    later.engine.energy_records.restore(kept.head, kept.hours)
     figures = later.figures(now=end + 1)
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == pytest.approx(1.2)
     total = figures["carbon_emissions_grams_total{scope_method=location}"].value
@@ -190,58 +190,60 @@ def test_the_books_survive_a_restart(tmp_path: Path, open_books: OpenBooks) -> N
 
 
 def test_late_readings_part_a_gap_and_leave_its_sum() -> None:
-    ledger = Ledger()
-    ledger.count("x", 1000.0, 0.0)
-    assert not ledger.refine("x", 1100.0, 3600.0)  # the gap is still open
-    ledger.count("x", 1400.0, 4 * 3600.0)
-    assert [ledger.hours[hour].amount["x"] for hour in range(4)] == pytest.approx([100.0] * 4)
+    totals = HourlyTotals()
+    totals.count("x", 1000.0, 0.0)
+    assert not totals.refine("x", 1100.0, 3600.0)  # the gap is still open
+    totals.count("x", 1400.0, 4 * 3600.0)
+    assert [totals.hours[hour].amount["x"] for hour in range(4)] == pytest.approx([100.0] * 4)
     for at, value in ((2, 1300.0), (1, 1010.0), (1, 1010.0), (3, 1310.0), (3, 900.0), (9, 1.0)):
-        ledger.refine("x", value, at * 3600.0)
-    assert [ledger.hours[hour].amount["x"] for hour in range(4)] == pytest.approx([10.0, 290.0, 10.0, 90.0])
-    assert [ledger.hours[hour].covered_s["x"] for hour in range(4)] == pytest.approx([3600.0] * 4)
-    assert all(ledger.hours[hour].spread_s["x"] == pytest.approx(3600) for hour in range(4))  # still an hour apart
+        totals.refine("x", value, at * 3600.0)
+    assert [totals.hours[hour].amount["x"] for hour in range(4)] == pytest.approx([10.0, 290.0, 10.0, 90.0])
+    assert [totals.hours[hour].covered_s["x"] for hour in range(4)] == pytest.approx([3600.0] * 4)
+    assert all(totals.hours[hour].spread_s["x"] == pytest.approx(3600) for hour in range(4))  # still an hour apart
     for at in range(600, 3600, 600):
-        ledger.refine("x", 1000.0, float(at))
-    assert "x" not in ledger.hours[0].spread_s
-    assert ledger.hours[0].amount["x"] == pytest.approx(10.0)
+        totals.refine("x", 1000.0, float(at))
+    assert "x" not in totals.hours[0].spread_s
+    assert totals.hours[0].amount["x"] == pytest.approx(10.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 50_000), st.floats(0, 1)), max_size=30))
 def test_whatever_comes_late_leaves_energy_and_time_as_they_are(late: list[tuple[float, float]]) -> None:
-    ledger = Ledger()
-    ledger.count("x", 0.0, 0.0)
-    ledger.count("x", 1e6, 50_000.0)
+    totals = HourlyTotals()
+    totals.count("x", 0.0, 0.0)
+    totals.count("x", 1e6, 50_000.0)
     for at, share in late:
-        assert ledger.refine("x", share * 1e6, at)
-    assert sum(hour.amount["x"] for hour in ledger.hours.values()) == pytest.approx(1e6)
-    assert sum(hour.covered_s["x"] for hour in ledger.hours.values()) == pytest.approx(50_000)
-    assert all(hour.amount["x"] >= -1e-3 for hour in ledger.hours.values())
+        assert totals.refine("x", share * 1e6, at)
+    assert sum(hour.amount["x"] for hour in totals.hours.values()) == pytest.approx(1e6)
+    assert sum(hour.covered_s["x"] for hour in totals.hours.values()) == pytest.approx(50_000)
+    assert all(hour.amount["x"] >= -1e-3 for hour in totals.hours.values())
 
 
-def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(tmp_path: Path, open_books: OpenBooks) -> None:
+def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
     readings = Readings()
     end = run(readings, 1.0, 120, 100)
-    file = open_books(tmp_path / "books.db")
-    books = readings.engine.books
-    file.save(Snapshot({"t1": SiteRecords(books.head(), books.changed())}, {}, {}))
+    file = open_records(tmp_path / "books.db")
+    records = readings.engine.energy_records
+    file.save(Snapshot({"t1": SiteRecords(records.head(), records.take_changed())}, {}, {}))
     file.close(ended=True)
     later = Readings()  # three hours later, and the meters went on
-    kept = open_books(tmp_path / "books.db").sites["t1"]
-    later.engine.books.restore(kept.head, kept.hours)
+    kept = open_records(tmp_path / "books.db").sites["t1"]
+    later.engine.energy_records.restore(kept.head, kept.hours)
     counter = "dcim_meter_energy_joules_total{direction=import,role=facility}"
-    assert not later.engine.late("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet
+    assert not later.engine.refine("meter-main", {counter: 1e9}, WALL_S + end)  # nothing is known of the meter yet
     run(later, 5.0, 120, 100, start=end + 3 * HOUR_S)
-    hours = later.engine.books.ledger.hours
+    hours = later.engine.energy_records.totals.hours
     assert [hours[FIRST_HOUR + at].amount["facility:meter-main"] for at in range(5)] == pytest.approx([120 * KWH] * 5)
     assert hours[FIRST_HOUR + 2].terms is not None  # the collector was away, and the hour has its factor
     # In truth all of it was used in the second hour.
     for at in range(0, 10_800, 600):
         passed_j = min(at, 3600) / 3600 * 3 * 120 * KWH
-        assert later.engine.late("meter-main", {counter: 1e9 + 120 * KWH + passed_j}, WALL_S + end + at)
+        assert later.engine.refine("meter-main", {counter: 1e9 + 120 * KWH + passed_j}, WALL_S + end + at)
     amounts = [hours[FIRST_HOUR + at].amount["facility:meter-main"] / KWH for at in range(5)]
     assert amounts == pytest.approx([120, 360, 0, 0, 120], abs=1e-6)
     assert not hours[FIRST_HOUR + 1].spread_s.get("facility:meter-main")
-    assert later.engine.books.changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
+    assert later.engine.energy_records.take_changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
 
 
 def test_factors_are_read_from_a_file_and_from_an_answer() -> None:
@@ -278,17 +280,17 @@ def test_a_meter_that_only_exports_has_no_import_to_count() -> None:
             values = {f"meter_energy_joules_total{{direction={direction},role=facility}}": 1e9 + at}
             readings.take("meter-main", values, START + at, device_class="meter", interval_s=600.0)
             readings.figures(START + at)
-        counted.append([entry.amount for entry in readings.engine.books.ledger.hours.values()])
+        counted.append([entry.amount for entry in readings.engine.energy_records.totals.hours.values()])
     assert counted == [[], [{"facility:meter-main": 600.0}]]
 
 
 def test_loops_are_kept_for_a_day_and_the_site_for_a_year() -> None:
-    ledger = Ledger()
+    totals = HourlyTotals()
     for hour in (0, 1, 30):
         for quantity in ("facility:m", "racks:l"):
-            ledger.count(quantity, float(hour), hour * 3600.0)
-    ledger.forget(31, ["racks:l"])
-    assert ledger.hours[0].amount.keys() == {"facility:m"}
-    assert ledger.hours[29].amount.keys() == {"facility:m", "racks:l"}
-    ledger.forget(365 * 24 + 2, [])
-    assert min(ledger.hours) == 2
+            totals.count(quantity, float(hour), hour * 3600.0)
+    totals.forget(31, ["racks:l"])
+    assert totals.hours[0].amount.keys() == {"facility:m"}
+    assert totals.hours[29].amount.keys() == {"facility:m", "racks:l"}
+    totals.forget(365 * 24 + 2, [])
+    assert min(totals.hours) == 2

@@ -55,7 +55,7 @@ def test_hours_without_a_factor_of_their_own_have_the_yearly_one(
     assert grams_day == pytest.approx((grams + 10 * 600) * SITE_KW / 100 / 12 / 1000)
     ratio = figures["site_carbon_free_energy_ratio{window=day}"]
     if free is None:
-        assert (ratio.value, ratio.missing) == (None, ("the grid's share that is free of carbon is not known",))
+        assert (ratio.value, ratio.missing) == (None, ("the carbon-free share of the grid is not known",))
     else:
         assert ratio.value == pytest.approx((2 * free + 10 * 0.2) / 12)
     expected = (2 * estimated + 10) / 12

@@ -93,7 +93,7 @@ def test_of_facility_meters_none_is_counted_within_another(measures: tuple[str, 
             key = "meter_energy_joules_total{direction=import,role=facility}"
             readings.take(f"m{at}", {key: 1e9 + (now - MIDNIGHT) * 1000 * 10**at}, now, device_class="meter")
         readings.engine.cycle(readings.latest, now, WALL_S + now)
-    amounts = readings.engine.books.ledger.hours[FIRST_HOUR].amount
+    amounts = readings.engine.energy_records.totals.hours[FIRST_HOUR].amount
     own = {each: joules for each, joules in amounts.items() if each.startswith("facility:")}
     assert own == {f"facility:{each}": pytest.approx(KWH * 10 ** int(each[1])) for each in counted}
 
@@ -128,4 +128,4 @@ def test_it_meters_take_the_place_of_rack_pdus() -> None:
         readings = campus_readings(site, now=MIDNIGHT)
         readings.take("meter-it", {"meter_power_watts": 1000.0}, MIDNIGHT, device_class="meter")
         readings.figures(MIDNIGHT)
-        assert [each for each in readings.engine.books.ledger.last if each.startswith("it:")] == [counted]
+        assert [each for each in readings.engine.energy_records.totals.last if each.startswith("it:")] == [counted]

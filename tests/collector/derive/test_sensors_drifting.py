@@ -5,7 +5,7 @@ import math
 import pytest
 
 from collector.derive.trust.cusum import Cusum
-from tests.collector.derive.watching import (
+from tests.collector.derive.watched_cdu import (
     FLOW,
     HEAT,
     MINUTE_S,
@@ -80,10 +80,10 @@ def test_what_was_repaired_is_trusted_again_after_half_an_hour() -> None:
 def test_it_leans_where_it_has_come_a_quarter_of_the_way() -> None:
     cusum = learned()
     minutes(cusum, [2.08] * 5)  # four complete minutes: 0.20
-    assert not cusum.leans(up=True)
+    assert not cusum.has_shifted(up=True)
     minutes(cusum, [2.08] * 2, start=66)
-    assert cusum.leans(up=True)
-    assert not cusum.leans(up=False)
+    assert cusum.has_shifted(up=True)
+    assert not cusum.has_shifted(up=False)
     assert not cusum.alarmed
 
 

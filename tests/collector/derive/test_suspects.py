@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from collector.derive.trust.trends import Clogging, Peak
+from collector.derive.trust.trends import Clogging, PeakPower
 from rackflow.fluids import volumetric_heat_capacity
 from tests.collector.derive.hall import WALL_S, Readings, hall
 
@@ -225,13 +225,13 @@ def test_clogging_is_resistance_over_its_lowest_hour_and_the_trend_says_when_it_
     for step in range(51 * 60):
         clogging.add(1e10 * (1 + 0.01 * (step // 60)), step * 60.0, float(step))
     assert clogging.ratio() == pytest.approx(1.49)
-    assert clogging.left_s() == pytest.approx(51 * HOUR_S, rel=1e-6)
+    assert clogging.time_to_limit_s() == pytest.approx(51 * HOUR_S, rel=1e-6)
     clogging.add(1e10, 51 * HOUR_S, 0.0)  # a new filter
     assert clogging.ratio() is None
 
 
 def test_stranded_power_rests_on_the_highest_five_minutes_of_a_month() -> None:
-    peak = Peak()
+    peak = PeakPower()
     for step in range(2 * 24 * 60):
         peak.add(9_000.0 if step in {700, 701, 702, 703, 704} else 5_000.0, step * 60.0)
     assert peak.highest() == pytest.approx(9_000.0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.derive.trust.trends import Clogging, Level, Mean, Peak
+from collector.derive.trust.trends import Clogging, FiveMinuteMean, PeakPower, PeriodMean
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0
@@ -10,7 +10,7 @@ YEAR_S = 365 * DAY_S
 
 
 def test_a_mean_is_told_when_its_period_has_ended() -> None:
-    mean = Mean(300.0)
+    mean = PeriodMean(300.0)
     assert [mean.add(value, at) for at, value in ((0.0, 1.0), (299.0, 4.0))] == [None, None]
     assert mean.add(10.0, 300.0) == 2.5
     assert mean.add(20.0, 301.0) is None
@@ -19,7 +19,7 @@ def test_a_mean_is_told_when_its_period_has_ended() -> None:
 
 
 def test_a_level_is_the_mean_of_five_minutes_that_were_seen_whole() -> None:
-    level = Level()
+    level = FiveMinuteMean()
     assert level.add(900.0, 250.0) is None
     assert level.add(100.0, 300.0) is None  # the first five minutes began before it
     assert level.add(200.0, 599.0) is None
@@ -50,9 +50,9 @@ def test_clogging_is_the_last_hour_over_the_lowest_one() -> None:
 
 
 def test_before_a_day_has_passed_nothing_is_said_of_the_time_left() -> None:
-    assert clogged(*[1.0] * 23).left_s() is None
-    assert clogged(*[1.0] * 24).left_s() == YEAR_S
-    assert Clogging().left_s() is None
+    assert clogged(*[1.0] * 23).time_to_limit_s() is None
+    assert clogged(*[1.0] * 24).time_to_limit_s() == YEAR_S
+    assert Clogging().time_to_limit_s() is None
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_before_a_day_has_passed_nothing_is_said_of_the_time_left() -> None:
     ],
 )
 def test_the_time_left_is_told_by_the_line_of_what_was_seen(resistances: list[float], left_h: float) -> None:
-    assert clogged(*resistances, start_h=1000).left_s() == pytest.approx(left_h * HOUR_S, abs=1e-3)
+    assert clogged(*resistances, start_h=1000).time_to_limit_s() == pytest.approx(left_h * HOUR_S, abs=1e-3)
 
 
 def test_the_line_is_that_of_two_weeks() -> None:
     """It has nearly doubled at once, and has rested for two weeks since: what was before does not count."""
     clogging = clogged(*[6.03] * 168, *[12.0] * 336)
-    assert clogging.left_s() == YEAR_S
+    assert clogging.time_to_limit_s() == YEAR_S
     assert clogging.ratio() == pytest.approx(12 / 6.03)
-    shorter = clogged(*[6.03] * 168, *[12.0] * 335).left_s()
+    shorter = clogged(*[6.03] * 168, *[12.0] * 335).time_to_limit_s()
     assert shorter is not None
     assert shorter < YEAR_S
 
@@ -98,7 +98,7 @@ def test_a_running_time_that_goes_back_is_a_new_filter(running_s: float | None, 
     assert clogging.ratio() == 5.0
 
 
-def fed(peak: Peak, watts: float, first_s: float, last_s: float) -> Peak:
+def fed(peak: PeakPower, watts: float, first_s: float, last_s: float) -> PeakPower:
     """One sample every five minutes, from the first second up to the last."""
     at = first_s
     while at <= last_s:
@@ -108,7 +108,7 @@ def fed(peak: Peak, watts: float, first_s: float, last_s: float) -> Peak:
 
 
 def test_the_peak_is_known_after_a_day_of_five_minutes() -> None:
-    peak = Peak()
+    peak = PeakPower()
     assert peak.share() == 0.0
     fed(peak, 5.0, 0.0, DAY_S - 300)
     assert peak.highest() is None  # 287 of 288 are over
@@ -118,7 +118,7 @@ def test_the_peak_is_known_after_a_day_of_five_minutes() -> None:
 
 
 def test_the_peak_is_the_highest_mean_not_the_highest_sample() -> None:
-    peak = fed(Peak(), 5.0, 0.0, DAY_S)
+    peak = fed(PeakPower(), 5.0, 0.0, DAY_S)
     peak.add(105.0, DAY_S + 10)  # a mean of 55 with the sample before
     fed(peak, 5.0, DAY_S + 300, DAY_S + 900)
     assert peak.highest() == 55.0
@@ -126,7 +126,7 @@ def test_the_peak_is_the_highest_mean_not_the_highest_sample() -> None:
 
 @pytest.mark.parametrize(("days", "highest"), [(29, 50.0), (30, 5.0)])
 def test_a_peak_is_forgotten_after_thirty_days(days: int, highest: float) -> None:
-    peak = fed(Peak(), 5.0, 0.0, DAY_S - 600)
+    peak = fed(PeakPower(), 5.0, 0.0, DAY_S - 600)
     fed(peak, 50.0, DAY_S - 300, DAY_S - 300)
     # The mean of a day's last five minutes is known on the next day, and counts there.
     fed(peak, 5.0, DAY_S, (1 + days) * DAY_S + 600)
@@ -134,4 +134,4 @@ def test_a_peak_is_forgotten_after_thirty_days(days: int, highest: float) -> Non
 
 
 def test_the_share_ends_at_one() -> None:
-    assert fed(Peak(), 5.0, 0.0, 31 * DAY_S).share() == 1.0
+    assert fed(PeakPower(), 5.0, 0.0, 31 * DAY_S).share() == 1.0

@@ -23,7 +23,7 @@ from collector.records.file import (
     unpack,
     unpack_polls,
 )
-from tests.collector.conftest import OpenBooks
+from tests.collector.conftest import OpenRecords
 
 FileAt: TypeAlias = Callable[[Path], RecordsFile]
 NOW_S = 500_000 * 3600 + 60.0
@@ -40,8 +40,8 @@ def snapshot(hours: dict[int, Hour] | None = None, answered: int = 0) -> Snapsho
 
 
 @pytest.fixture
-def file_at(open_books: OpenBooks) -> FileAt:
-    return lambda path: open_books(path, lambda: NOW_S)
+def file_at(open_records: OpenRecords) -> FileAt:
+    return lambda path: open_records(path, lambda: NOW_S)
 
 
 def answered_in(path: Path) -> float:
@@ -78,7 +78,7 @@ def test_a_file_that_makes_no_sense_is_set_aside(
     file = file_at(path)
     assert file.sites == {}
     assert (tmp_path / "books.db.damaged").read_bytes() == damage
-    assert "begin anew" in caplog.text
+    assert "counting begins anew" in caplog.text
     file.save(snapshot({500_000: HOUR}))
     file.close(ended=True)
     assert file_at(path).sites["s"].hours

@@ -1,4 +1,4 @@
-"""October 2026 of the simulator's edge site in the collector's books, as its meters would have filled them; in minutes' steps."""
+"""October 2026 of the simulator's edge site, written to the collector's records as its meters would have counted it."""
 
 import math
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ DEVICES = (*METERS, "ups-a", "pdu-a01-a")
 
 @dataclass(frozen=True)
 class Silence:
-    """A device that nothing came of between two times, in hours of the month; `""` is the whole collector."""
+    """A device that is silent between two times, in hours of the month; `""` means that the collector is down."""
 
     device: str
     first_h: float
@@ -39,21 +39,21 @@ class Silence:
 
 
 def power_w(role: str, at_h: float) -> float:
-    """IT is busier by day, and cooling follows it."""
+    """Power by time of day: IT is busier by day, and cooling follows."""
     it = 42_000 + 9_000 * math.sin((at_h % 24 - 9) / 24 * 2 * math.pi)
     cooling = 0.22 * it + 1_500 * math.sin((at_h % 24 - 10) / 24 * 2 * math.pi)
     return {"it": it, "cooling": cooling, "facility": it + cooling + 3_500}[role]
 
 
 def factor(hour: int) -> Factor:
-    """A grid that the sun helps."""
+    """A grid with solar power."""
     sun = max(0.0, math.sin((hour % 24 - 6) / 12 * math.pi))
     return Factor(640 - 160 * sun, 0.15 + 0.3 * sun, estimated=False, source="file")
 
 
 @dataclass
 class Site:
-    """The edge site behind one books file. `run` it; energies are worked out by the same powers, by the minute."""
+    """The edge site and its records file. `run` simulates a collector; expected energies are integrals of the same powers."""
 
     path: Path
     silences: Sequence[Silence] = ()
@@ -61,14 +61,14 @@ class Site:
     energy_j: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METERS, 1e9))
 
     def run(self, hours: float, start_h: float = 0.0) -> None:
-        """A life of a collector."""
+        """One run of a collector."""
         text = files("simulator").joinpath("sites", "edge.yaml").read_text(encoding="utf-8")
         self.now_s = START_S + start_h * 3600
         file = RecordsFile(self.path, lambda: self.now_s)
         latest, keys = Latest(100_000), SeriesKeys()
         engine = SiteFigures("edge", parse_site(text, "edge"), Settings(hourly=dict(self.hourly)))
         if (kept := file.sites.get("edge")) is not None:
-            engine.books.restore(kept.head, kept.hours)
+            engine.energy_records.restore(kept.head, kept.hours)
         poll_counts = PollCounts(file.enrolled)
         for at in range(round(start_h * 3600 / STEP_S), round((start_h + hours) * 3600 / STEP_S) + 1):
             at_h = at * STEP_S / 3600
@@ -78,7 +78,7 @@ class Site:
             engine.cycle(latest, at * STEP_S, self.now_s)
             if at % 4 == 0:
                 poll_counts.expect(self.now_s, {})
-                books = SiteRecords(engine.books.head(), engine.books.changed())
+                books = SiteRecords(engine.energy_records.head(), engine.energy_records.take_changed())
                 file.save(Snapshot({"edge": books}, poll_counts.take(), poll_counts.enrolled))
         file.close(ended=True)
 

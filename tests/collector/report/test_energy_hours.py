@@ -8,7 +8,7 @@ import pytest
 from collector.derive.energy.carbon import Factor
 from collector.derive.energy.hourly import Hour, Terms
 from collector.report.energy import energy_rows
-from collector.report.hours import KWH_J, known_of
+from collector.report.hours import KWH_J, hour_values
 from collector.report.period import month
 from collector.report.read import SiteMonth
 from collector.report.tidy import Row, Rows
@@ -194,32 +194,32 @@ def test_of_an_hour_all_meters_of_a_kind_must_have_been_read() -> None:
     entry.terms = Terms((*entry.terms.quantities, "facility:n"), "1", 2 * KWH_J, GRID, None)
     entry.amount["facility:n"] = KWH_J
     entry.covered_s["facility:n"] = 1800.0
-    found = known_of(entry)
+    found = hour_values(entry)
     assert found.values.keys() == {"it", "green"}
     assert found.missing["facility"] == "n read for 30 of 60 min"
     assert found.missing["location"] == "n read for 30 of 60 min"
     entry.covered_s["facility:n"] = 3600.0
-    assert known_of(entry).values["facility"] == 13 * KWH_J
-    assert known_of(entry).values["green"] == 5 * KWH_J
+    assert hour_values(entry).values["facility"] == 13 * KWH_J
+    assert hour_values(entry).values["green"] == 5 * KWH_J
     entry.covered_s["contract:m"] = 60.0
-    short = known_of(entry)
+    short = hour_values(entry)
     assert short.values.keys() == {"facility", "it", "other"}  # how much of it is free of carbon is not known
     assert short.missing["green"] == short.missing["market"] == "m read for 1 of 60 min"
 
 
 def test_cooling_that_was_not_read_leaves_the_rest_unknown_and_without_a_meter_it_is_in_it() -> None:
     entry = hour(facility=12, it=10, cooling=1)
-    assert known_of(entry).values["other"] == KWH_J
+    assert hour_values(entry).values["other"] == KWH_J
     entry.covered_s["cooling:m"] = 60.0
-    assert "other" not in known_of(entry).values
-    assert known_of(hour(facility=12, it=10)).values["other"] == 2 * KWH_J
-    assert known_of(Hour()).missing["it"] == "no meter of role it"
+    assert "other" not in hour_values(entry).values
+    assert hour_values(hour(facility=12, it=10)).values["other"] == 2 * KWH_J
+    assert hour_values(Hour()).missing["it"] == "no meter of role it"
 
 
 def test_without_a_residual_factor_the_grids_takes_its_place() -> None:
-    assert known_of(hour(facility=12, contract=2)).values["market"] == near(5000)
-    assert known_of(hour(facility=12, contract=2, residual=0.0)).values["market"] == 0.0
-    assert known_of(hour(facility=12, factor=None)).missing["market"] == "no carbon factor of the grid"
-    unknown = known_of(hour(facility=12, factor=Factor(500.0, None, estimated=True, source="x")))
+    assert hour_values(hour(facility=12, contract=2)).values["market"] == near(5000)
+    assert hour_values(hour(facility=12, contract=2, residual=0.0)).values["market"] == 0.0
+    assert hour_values(hour(facility=12, factor=None)).missing["market"] == "no carbon factor of the grid"
+    unknown = hour_values(hour(facility=12, factor=Factor(500.0, None, estimated=True, source="x")))
     assert unknown.values["estimated"] == 1.0
-    assert unknown.missing["free"] == "the grid's share that is free of carbon is not known"
+    assert unknown.missing["free"] == "the grid's share of carbon-free energy is unknown"

@@ -91,9 +91,9 @@ def test_what_is_unknown_says_what_is_missing() -> None:
     assert (told["carbon_location"].value, told["carbon_location"].rests_on) == (None, "no carbon factor of the grid")
     after = rows.at("energy_facility", "s", "hour", period.iso(period.first + 1))
     assert after is not None
-    assert (after.value, after.rests_on) == (None, "nothing is in the books")
+    assert (after.value, after.rests_on) == (None, "no record of the hour")
     [whole] = rows.of("pue", "month")
-    assert whole.rests_on == "0 of 744 h; nothing is in the books (743 h); m read for 30 of 60 min (1 h)"
+    assert whole.rests_on == "0 of 744 h; no record of the hour (743 h); m read for 30 of 60 min (1 h)"
 
 
 def test_meters_that_disagree_make_no_figure() -> None:

@@ -58,7 +58,7 @@ async def test_polls_are_counted_once_in_their_own_hour_and_late_energy_is_sorte
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     config = config_for(mosquitto.port, tmp_path, site_file=str(HALL), derive={"interval_s": 1, "store": False})
-    path = config.books_path
+    path = config.records_path
     now_s = time.time()
     hour = first = int(now_s // 3600)
     start_s = (hour - 3) * 3600.0

@@ -37,7 +37,7 @@ def config_in(folder: Path, **more: object) -> Path:
     return file
 
 
-def books_in(folder: Path) -> Path:
+def records_in(folder: Path) -> Path:
     return folder / "books-rackflow-collector.db"
 
 
@@ -52,7 +52,7 @@ def write(folder: Path, now_s: float = AFTER_S, zone: str = "UTC", **more: objec
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("october")
-    october(books_in(folder))
+    october(records_in(folder))
     return folder
 
 
@@ -162,7 +162,7 @@ def test_the_page_is_well_formed_accessible_and_needs_nothing_else(folder: Path)
 
 
 def test_a_month_that_goes_on_is_told_so_far_and_what_is_not_metered_is_unknown(tmp_path: Path) -> None:
-    site = Site(books_in(tmp_path), [Silence("meter-it", 2, 1000)])
+    site = Site(records_in(tmp_path), [Silence("meter-it", 2, 1000)])
     site.run(12.5)
     rows, page = write(tmp_path, START_S + 12.6 * 3600)
     assert "<h1>edge, 2026-10 so far</h1>" in page
@@ -176,14 +176,14 @@ def test_a_month_that_goes_on_is_told_so_far_and_what_is_not_metered_is_unknown(
     assert '<div class="tile un"><span>Interim PUE</span><b>unknown</b>' in page
 
 
-def test_books_that_end_and_collectors_that_are_killed_are_told(tmp_path: Path) -> None:
-    Site(books_in(tmp_path)).run(10)
-    with closing(sqlite3.connect(books_in(tmp_path))) as db, db:
+def test_the_page_names_the_end_of_the_records_and_kills_of_the_collector(tmp_path: Path) -> None:
+    Site(records_in(tmp_path)).run(10)
+    with closing(sqlite3.connect(records_in(tmp_path))) as db, db:
         db.execute("UPDATE life SET ended = 0")
-    Site(books_in(tmp_path)).run(2, 12)
+    Site(records_in(tmp_path)).run(2, 12)
     rows, page = write(tmp_path, START_S + 48.1 * 3600)
     assert "The collector was killed 1 times" in page
-    assert "The collector kept its books until 2026-10-01T14:00+00:00 only" in page
+    assert "The collector&#x27;s records end at 2026-10-01T14:00+00:00: everything later is unknown." in page
     assert month_of(rows, "telemetry_available").rests_on == (
         "at least: counts of half a minute are lost where the collector was killed, after 2026-10-01T10:00:00+00:00"
     )
@@ -191,7 +191,7 @@ def test_books_that_end_and_collectors_that_are_killed_are_told(tmp_path: Path) 
 
 
 def test_one_of_several_collectors_does_not_tell_availability(tmp_path: Path) -> None:
-    Site(books_in(tmp_path)).run(2)
+    Site(records_in(tmp_path)).run(2)
     rows, page = write(tmp_path, START_S + 7300, shared=True)
     assert "The subscription is shared" in page
     row = month_of(rows, "telemetry_available")
@@ -213,12 +213,12 @@ def test_days_are_those_of_the_time_zone(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--month", "2026-13"], 78, "--month: '2026-13' is no month like 2026-10; correct it"),
-        (["--month", "2026-10", "--timezone", "Mars"], 78, "--timezone: 'Mars' is no time zone"),
+        (["--month", "2026-13"], 78, "--month: '2026-13' is not a month; write it like 2026-10"),
+        (["--month", "2026-10", "--timezone", "Mars"], 78, "--timezone: 'Mars' is not a time zone"),
         (
             ["--month", "2024-02"],
             1,
-            "no whole hour of 2024-02; they have 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00",
+            "no whole hour of 2024-02; they cover 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00",
         ),
         (["--month", "2999-01"], 1, "--month: 2999-01 has not begun; name an earlier one"),
         (["--month", "2026-10", "--output", "/dev/null/x"], 1, "cannot be written: Not a directory"),
@@ -227,7 +227,7 @@ def test_days_are_those_of_the_time_zone(folder: Path) -> None:
 def test_what_cannot_be_reported_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, said: str
 ) -> None:
-    Site(books_in(tmp_path)).run(1.75)
+    Site(records_in(tmp_path)).run(1.75)
     assert main(["report", str(config_in(tmp_path)), *arguments]) == status
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -235,12 +235,18 @@ def test_what_cannot_be_reported_is_one_line(
     assert said in line
 
 
-@pytest.mark.parametrize(("damage", "said"), [(None, "there are no books"), (b"no database at all", "are damaged")])
-def test_books_that_cannot_be_read_are_one_line(
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (None, "no such file; the collector creates its records when it first runs"),
+        (b"no database at all", "are damaged"),
+    ],
+)
+def test_records_that_cannot_be_read_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: bytes | None, said: str
 ) -> None:
     if damage is not None:
-        books_in(tmp_path).write_bytes(damage)
+        records_in(tmp_path).write_bytes(damage)
     assert main(["report", str(config_in(tmp_path)), "--month", "2026-10"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert said in line

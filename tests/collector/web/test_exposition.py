@@ -15,7 +15,7 @@ from collector.counters import POLL_BUCKETS_S, Counters
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.readings import RESERVED, SeriesKeys, resolve
-from collector.self_metrics import Proof, SelfMetrics
+from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.web.exposition import LABEL_LIMIT, labels_text, render
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
@@ -82,13 +82,13 @@ def apply(latest: Latest, one: Batch) -> None:
 SPOOL = OutboxStats(3, 4096, 65536, 1_700_000_000_000, {}, Account(kind="disk"), durable=True)
 ACCOUNT = AgentAccount(10, 7, 2, 1, 1, Counter({"full": 1}))
 WHO = ("cas1", "gw-3")
-PROOF = Proof(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0})
+DELIVERY = DeliveryFigures(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0})
 
 
 def page(latest: Latest) -> str:
     """/metrics as it is served."""
     text, series = render(latest, 1.0)
-    return text + SelfMetrics(Counters(), latest, "127.0.0.1:1883", "file").render(series, PROOF)
+    return text + SelfMetrics(Counters(), latest, "127.0.0.1:1883", "file").render(series, DELIVERY)
 
 
 def test_names_and_types_are_the_catalogue_s() -> None:

@@ -95,7 +95,7 @@ def test_stale_and_silent_are_marked() -> None:
     assert "(stale)" not in render_page(latest, Moment(15.0, 0.0), {}).partition("<main>")[2]
     assert 'class="stale"' in render_page(latest, Moment(25.0, 0.0), {})
     text = text_of(latest, 40.0)
-    assert "silent, or its agent is gone" in text
+    assert "no recent message, its agent may be down" in text
     assert "supply temperature" not in text
 
 

@@ -1,4 +1,4 @@
-"""`make chaos`: plays every scenario, or the quick ones, and prints one table; exit status 1 if anything is amiss."""
+"""`make chaos`: plays every scenario, or the quick ones, and prints a table. Exit status 1 if any promise was broken."""
 
 import argparse
 import signal
@@ -16,18 +16,18 @@ HEAD = (
 
 
 def main() -> int:
-    """Exit status."""
+    """Run the chosen scenarios; returns the exit status."""
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["all", "quick", "soak"], default="all")
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=120, help="of the soak")
+    parser.add_argument("--minutes", type=float, default=120, help="length of the soak run")
     arguments = parser.parse_args()
     if arguments.what == "soak":
         with tempfile.TemporaryDirectory(prefix="rackflow-soak-") as name:
             return soak(Path(name), arguments.minutes)
     print(f"{HEAD}\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
-    # A scenario that is ended takes its rules, mounts and processes along.
+    # Turns SIGTERM into an exception, so that a scenario removes its firewall rules, mounts and processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     rows: list[Row] = []
     for scenario in SCENARIOS:
@@ -45,7 +45,7 @@ def main() -> int:
     if cost := kill_cost(rows):
         print(cost)
     if astray := sum(row.astray for row in rows):
-        print(f"{astray} rows at times that cannot be")
+        print(f"{astray} rows with impossible times")
     produced, duplicated = sum(row.produced for row in rows), sum(row.duplicated for row in rows)
     missing = sum(row.missing for row in rows)
     print(f"{len(rows)} scenarios, {produced} produced, {duplicated} duplicated, {missing} missing without reason")

@@ -1,4 +1,4 @@
-"""Clocks that jump: in go a site and how often, the wall clock of one process goes wrong and right again; time goes on."""
+"""Clock faults: the wall clock of one process jumps away and back while its monotonic clock goes on."""
 
 import random
 import time
@@ -19,7 +19,7 @@ STORED_ANYWAY = 'dcim_collector_message_failures_total{reason="time"}'
 
 
 class Clock:
-    """The wall clock of one process, by libfaketime; monotonic time is the kernel's."""
+    """The wall clock of one process, changed by libfaketime. Its monotonic clock stays the kernel's."""
 
     def __init__(self, site: ChaosSite, process: Process) -> None:
         found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -41,14 +41,14 @@ class Clock:
         site.wait_for_polls()
 
     def set(self, offset_s: float) -> None:
-        """It is ahead of the true one by so much, from now on."""
+        """Set how far it is ahead of the true time, from now on."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{offset_s:+.0f}\n", encoding="utf-8")
         new.replace(self._file)
 
 
 def live(site: ChaosSite) -> None:
-    """For a while; what is shown moves on, and some of what is polled comes late."""
+    """Run with the wrong clock for a while. /metrics must keep moving, and some polls arrive late."""
     moves_on(site)
     site.broker.stop()
     time.sleep(AWAY_S)
@@ -57,14 +57,14 @@ def live(site: ChaosSite) -> None:
 
 
 def moves_on(site: ChaosSite) -> None:
-    """New readings are shown, whatever time they say they are of."""
+    """Wait until new readings are shown, whatever time they carry."""
     shown = site.newest_shown()
     wait_until(lambda: site.newest_shown() > shown, "what is shown moves on", RECOVERY_S)
     time.sleep(WRONG_S)
 
 
 def agent_clock(site: ChaosSite, times: int, _: random.Random) -> None:
-    """An hour back and forward, 1970 and 2039, each time back to what is right."""
+    """The agent's clock: an hour behind, an hour ahead, 1970 and 2039, each time followed by the true time."""
     clock = Clock(site, site.agent)
     for _cycle in range(times):
         now_s = time.time()
@@ -72,7 +72,8 @@ def agent_clock(site: ChaosSite, times: int, _: random.Random) -> None:
             impossible = site.metric(STORED_ANYWAY)
             clock.set(offset_s)
             if offset_s > 0:
-                # The least delayed message tells: what is behind shows only once older ones no longer count.
+                # The offset is that of the least delayed message in a window, so a clock that falls behind shows only once older
+                # messages have left the window.
                 wait_until(lambda: offset(site, offset_s), f"an offset of {offset_s:.0f} s is shown", RECOVERY_S)  # noqa: B023 - asked at once
             live(site)
             if offset_s != -HOUR_S:
@@ -86,7 +87,7 @@ def offset(site: ChaosSite, expected_s: float) -> bool:
 
 
 def collector_clock(site: ChaosSite, times: int, _: random.Random) -> None:
-    """An hour back and forward, and 1970, each time back to what is right."""
+    """The collector's clock: an hour behind, an hour ahead and 1970, each time followed by the true time."""
     clock = Clock(site, site.collector)
     for _cycle in range(times):
         for offset_s in (-HOUR_S, HOUR_S, NOT_SET_S - time.time()):

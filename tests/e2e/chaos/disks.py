@@ -1,4 +1,4 @@
-"""Real file systems that are full: in go a site and seconds, a process lives on a small tmpfs meanwhile."""
+"""Fills a real file system: a process keeps its files on a small tmpfs for some seconds."""
 
 import contextlib
 import random
@@ -17,7 +17,7 @@ SETTLE_S = 3.0
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of its own, of `SIZE`; needs root. Whoever writes to it has ended when this ends."""
+    """Mount a tmpfs of `SIZE`; needs root. Whatever writes to it must have ended before it is unmounted."""
     folder.mkdir()
     mount, umount = find_program("mount", "mount"), find_program("umount", "mount")
     subprocess.run([mount, "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], check=True, timeout=10)
@@ -29,7 +29,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def filled(disk: Path) -> Iterator[None]:
-    """Not a byte is free."""
+    """Fill the file system until no byte is free."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
@@ -41,7 +41,7 @@ def filled(disk: Path) -> Iterator[None]:
 
 
 def agent_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    """The disk that holds the outbox is full, and the broker is away for half of that time."""
+    """The disk with the agent's outbox is full, and the broker is down for half of the time."""
     site.agent.stop()
     disk = site.disks.enter_context(small_disk(site.folder / "small"))
     move(site.folder, "outbox.db", disk)
@@ -60,7 +60,7 @@ def agent_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> None:
 
 
 def collector_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    """The disk that holds the collector's outbox, ledger and dead letters is full, and the database takes nothing."""
+    """The disk with the collector's outbox, ledger and dead letters is full, and the database accepts nothing."""
     site.collector.stop()
     disk = site.disks.enter_context(small_disk(site.folder / "small"))
     for pattern in ("collector-outbox.db", "ledger-", "dead.jsonl"):
@@ -80,14 +80,14 @@ def collector_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> N
 
 
 def move(folder: Path, beginning: str, to: Path) -> None:
-    """Files whose name begins so."""
+    """Files whose names begin with this."""
     for file in folder.glob(f"{beginning}*"):
         (to / file.name).write_bytes(file.read_bytes())
         file.unlink()
 
 
 def rewrite(config: Path, old: Path, new: Path) -> None:
-    """Another path in a configuration."""
+    """Change a path in a configuration."""
     text = config.read_text(encoding="utf-8")
     assert str(old) in text
     config.write_text(text.replace(str(old), str(new)), encoding="utf-8")

@@ -1,6 +1,7 @@
-"""Cuts in the network: in go a site and how often, packets of one connection are dropped, reset or lost meanwhile.
+"""Network faults: packets of one connection are dropped, rejected or randomly lost for a while.
 
-Each process reaches the broker at a port of its own on loopback; the rules name that port and are taken back one by one.
+Each process reaches the broker at its own loopback port. Firewall rules name that port and are removed one by one, so that no other
+rule of the host is touched.
 """
 
 import os
@@ -26,7 +27,7 @@ TO_BROKER, FROM_BROKER = "--dport", "--sport"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One client's way to the broker."""
+    """One client's connection to the broker."""
 
     process: Process
     port: int
@@ -42,7 +43,7 @@ def collector_line(site: ChaosSite) -> Line:
 
 @contextmanager
 def rules(port: int, directions: tuple[str, ...], *rest: str) -> Iterator[None]:
-    """A rule of iptables for each direction: needs root, concerns this port on loopback, and is gone afterwards."""
+    """One iptables rule per direction, for this loopback port only; removed afterwards. Needs root."""
     root = [] if os.geteuid() == 0 else [find_program("sudo", "sudo"), "-n"]
     iptables = [*root, find_program("iptables", "iptables"), "-w", "10"]
     present: list[list[str]] = []
@@ -58,7 +59,7 @@ def rules(port: int, directions: tuple[str, ...], *rest: str) -> Iterator[None]:
 
 
 def impatient(site: ChaosSite, line: Line) -> None:
-    """Have it notice within seconds rather than half a minute."""
+    """Configure short timeouts, so that it notices a dead connection within seconds instead of half a minute."""
     line.process.stop()
     line.process.set("broker", IMPATIENT)
     line.process.start()
@@ -66,13 +67,13 @@ def impatient(site: ChaosSite, line: Line) -> None:
 
 
 def open_ends(port: int) -> set[str]:
-    """Whom the broker takes for connected at this port: addresses of established connections, as the kernel writes them."""
+    """Clients that are connected to this port from the broker's view: addresses of established connections, from /proc."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
     return {fields[2] for fields in lines if fields[1].endswith(f":{port:04X}") and fields[3] == ESTABLISHED}
 
 
 def half_open(site: ChaosSite, line: Line, times: int, chance: random.Random) -> None:
-    """Packets vanish, both ways or one way, and nobody says so, until both sides have given up."""
+    """Packets are dropped silently, in both directions or one, until both sides have given up the connection."""
     impatient(site, line)
     for at in range(times):
         time.sleep(chance.uniform(*LIFE_S))
@@ -95,7 +96,7 @@ def collector_half_open(site: ChaosSite, times: int, chance: random.Random) -> N
 
 
 def reset(site: ChaosSite, times: int, chance: random.Random) -> None:
-    """One side of a connection is told that it is over, the other is not: client and broker, of agent and collector in turns."""
+    """A reset reaches only one side of a connection: in turn client and broker, of agent and collector."""
     lines = [agent_line(site), collector_line(site)]
     for line in lines:
         impatient(site, line)
@@ -109,7 +110,7 @@ def reset(site: ChaosSite, times: int, chance: random.Random) -> None:
 
 
 def lossy(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    """One packet in ten is lost, to and from the broker, of agent and collector."""
+    """One packet in ten is lost between the broker and agent or collector, in both directions."""
     both = TO_BROKER, FROM_BROKER
     with rules(site.agent_port, both, *LOSS, "-j", "DROP"), rules(site.collector_port, both, *LOSS, "-j", "DROP"):
         time.sleep(seconds)

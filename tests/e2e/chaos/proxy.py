@@ -1,4 +1,4 @@
-"""A proxy in front of the database that misbehaves on order: it says 503, dislikes some points, or takes too long."""
+"""An HTTP proxy in front of the database that fails on command: it answers 503, refuses some points, or takes too long."""
 
 import contextlib
 import gzip
@@ -17,7 +17,7 @@ KEPT = ("content-type", "content-encoding", "authorization")
 
 
 class Proxy:
-    """Forwards to `target`; `mood` may be changed at any time. `disliked` are the lines that were refused for good."""
+    """Forwards to `target`. `mood` may be changed at any time; `disliked` are the lines that were refused for good."""
 
     def __init__(self, target: str) -> None:
         self.mood: Mood = "pass"
@@ -40,14 +40,14 @@ class Proxy:
                     super().handle()
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def forward(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        """The status that the client gets. A slow answer is late, and the write is done all the same."""
+        """The status for the client. A slow answer comes too late, although the write was done."""
         if self.mood == "refuse":
             return 503
         if self.mood == "picky" and (bad := self._bad(body, headers)):
@@ -67,7 +67,7 @@ class Proxy:
         return status
 
     def excuses(self, device: str, time_ms: int) -> bool:
-        """Whether this row of `dcim_device` is not in the database because its line was refused."""
+        """Whether this row of `dcim_device` is missing from the database because its line was refused."""
         end, tag = f" {time_ms}", f",device={device},"
         return any(
             line.startswith("dcim_device,") and line.endswith(end) and tag in line.partition(" ")[0] + ","
@@ -80,6 +80,6 @@ class Proxy:
         return {line for line in text.splitlines() if zlib.crc32(line.encode()) % ONE_IN == 0}
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the proxy."""
         self._server.shutdown()
         self._server.server_close()

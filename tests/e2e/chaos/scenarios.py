@@ -1,4 +1,4 @@
-"""What is done to a site: in go a site that runs and a number of blows, out comes nothing; the site is judged afterwards."""
+"""The scenarios: each disturbs a running site a number of times. The site's account of messages is judged afterwards."""
 
 import json
 import os
@@ -20,33 +20,38 @@ from tests.e2e.chaos.site import DEVICES, INTERVAL_S, JUST_POLLED, ChaosSite, Pr
 from tests.servers.waiting import wait_until
 
 LIFE_S = (2.0, 3.5)
-"""How long the victim lives between two blows: long enough that it has started and works."""
+"""Seconds that a process lives between two disturbances: long enough to start and to work."""
 FROZEN_S = 12.0
 CLONE = "outbox-of-the-clone.db"
+# Right after it recognised its devices an agent still reads their identity; later every packet is a poll.
 STARTED_S = 0.5
-"""From the moment when an agent knows all its devices until it asks them nothing but polls."""
+"""Seconds after an agent knows all its devices, from which on it sends nothing but polls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One row of the table. `harm` gets the site, how often, and seeded randomness; `broker` are lines for mosquitto."""
+    """One scenario. `disturb` gets the site, the number of times or seconds, and seeded randomness.
+
+    `full` and `quick` are that number for each kind of run; `broker` are lines for mosquitto's configuration.
+    """
 
     name: str
-    harm: Callable[[ChaosSite, int, random.Random], None]
+    disturb: Callable[[ChaosSite, int, random.Random], None]
     full: int
     quick: int = 0
     persistence: bool = True
     listens: bool | None = None
-    """Whether a second client listens; None for where the broker is persistent."""
+    """Whether a second client subscribes; None means only if the broker is persistent."""
     broker: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one scenario's messages; `came_again` were not stored twice, `heard` is what a second listener heard.
+    """The account of one scenario's messages.
 
-    What has a number and is unknown to the ledger counts as missing. `astray` are rows at times that cannot be. `lost` are
-    polls that died with each kill of the agent: the device counted them, and they never had a number.
+    `came_again` arrived more than once but were stored once; `heard` is what a second subscriber received. A message that has a
+    number but is unknown to the ledger counts as missing. `astray` are rows with impossible times. `lost` are, for each kill of
+    the agent, the polls that the device answered but that never got a number.
     """
 
     name: str
@@ -69,7 +74,7 @@ def nothing(_: ChaosSite, times: int, chance: random.Random) -> None:
 
 
 def kill_agent(site: ChaosSite, times: int, chance: random.Random) -> None:
-    """What the device has counted by the time of each kill tells later which polls died with it."""
+    """Kill the agent. The device's packet count at each kill shows afterwards which polls were lost."""
     for _ in range(times):
         wait_until(lambda: site.agent.said(" profile=") == DEVICES, "the agent knows its devices", 30)
         time.sleep(STARTED_S)
@@ -114,7 +119,7 @@ def database_slow(site: ChaosSite, seconds: int, _: random.Random) -> None:
 
 
 def database_picky(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    """One point in a thousand is refused, each time that it comes; the rest is stored, and the file has what is not."""
+    """The database refuses one point in a thousand for good; these must be in the dead-letter file, and all others stored."""
     site.proxy.mood = "picky"
     time.sleep(seconds)
     assert site.proxy.disliked, "too short: nothing was refused"
@@ -135,7 +140,7 @@ def broker_away(site: ChaosSite, seconds: int, _: random.Random) -> None:
 
 
 def broker_frozen(site: ChaosSite, times: int, chance: random.Random) -> None:
-    """A connection that is there and takes nothing, as behind a cut cable."""
+    """The broker is stopped (SIGSTOP): connections stay open, but nothing is answered."""
     for _ in range(times):
         time.sleep(chance.uniform(*LIFE_S))
         os.kill(site.broker.pid, signal.SIGSTOP)
@@ -144,7 +149,7 @@ def broker_frozen(site: ChaosSite, times: int, chance: random.Random) -> None:
 
 
 def agent_disk_full(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    """No file of the agent's may grow, and the broker is away for half of that time."""
+    """No file of the agent can grow (RLIMIT_FSIZE), and the broker is down for half of the time."""
     limit_files(site.agent.pid, 4096)
     site.broker.stop()
     time.sleep(seconds / 2)
@@ -155,7 +160,7 @@ def agent_disk_full(site: ChaosSite, seconds: int, _: random.Random) -> None:
 
 
 def collector_disk_full(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    """Neither the database nor the disk takes anything: the broker has to keep it."""
+    """Neither the database nor the disk accepts anything, so the broker must keep the messages."""
     limit_files(site.collector.pid, 4096)
     site.proxy.mood = "refuse"
     time.sleep(seconds)
@@ -170,7 +175,7 @@ def limit_files(pid: int, size_bytes: int) -> None:
 
 
 def outbox_torn(site: ChaosSite, times: int, chance: random.Random) -> None:
-    """The agent is killed with a full outbox, and its file or its log is cut at a random place."""
+    """The agent is killed with messages in its outbox, and the file or its write-ahead log is cut at a random place."""
     for _ in range(times):
         site.broker.stop()
         time.sleep(chance.uniform(*LIFE_S))
@@ -184,17 +189,17 @@ def outbox_torn(site: ChaosSite, times: int, chance: random.Random) -> None:
         time.sleep(LIFE_S[1])
 
 
-def said_again(site: ChaosSite, times: int, chance: random.Random) -> None:
-    """All that was heard so far is published again, shuffled."""
+def republish_shuffled(site: ChaosSite, times: int, chance: random.Random) -> None:
+    """Everything received so far is published again in random order."""
     for _ in range(times):
         time.sleep(chance.uniform(*LIFE_S))
         messages = list(site.witness.messages)
         chance.shuffle(messages)
-        site.witness.say_again(messages)
+        site.witness.republish(messages)
 
 
 def cloned(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    """The same agent is started a second time, on another host as it were."""
+    """The same agent runs twice, as if it had been started on a second host."""
     text = site.agent.config.read_text(encoding="utf-8").replace("outbox.db", CLONE)
     file = site.agent.config.with_name("clone.yaml")
     file.write_text(text, encoding="utf-8")
@@ -233,7 +238,7 @@ SCENARIOS = (
     Scenario("agent's outbox on a full file system, seconds", agent_on_full_disk, 20),
     Scenario("collector's files on a full file system and no database, seconds", collector_on_full_disk, 20),
     Scenario("outbox torn", outbox_torn, 10),
-    Scenario("everything said again, shuffled", said_again, 3),
+    Scenario("everything said again, shuffled", republish_shuffled, 3),
     Scenario("agent cloned, seconds", cloned, 30),
     Scenario("agent's clock an hour off, in 1970 and in 2039", agent_clock, 1),
     Scenario("collector's clock an hour off and in 1970", collector_clock, 1),
@@ -241,24 +246,24 @@ SCENARIOS = (
 
 
 def kill_cost(rows: Iterable[Row]) -> str:
-    """What a kill of the agent cost: polls that the device had answered or was asked for and that got no number."""
+    """A sentence on the polls that kills of the agent lost: answered by the device, but not yet numbered."""
     lost = [each for row in rows for each in row.lost]
     if not lost:
         return ""
     most = round(DEVICES / INTERVAL_S * GROUP_S) + DEVICES
     return (
-        f"a kill -9 of the agent cost {statistics.mean(lost):.1f} polls that had no number yet, {max(lost)} at most; "
-        f"{GROUP_S:g} s of polls and one under way for each device are {most}"
+        f"each kill -9 of the agent lost {statistics.mean(lost):.1f} polls on average (at most {max(lost)}), which had no number yet; "
+        f"expected are at most {most}: those of {GROUP_S:g} s, and one in progress per device"
     )
 
 
 def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
-    """Run one scenario from an empty site to its account."""
+    """Run one scenario on a new site, and return its account."""
     began = time.monotonic()
     site = ChaosSite(folder, persistence=scenario.persistence, listens=scenario.listens, broker=scenario.broker)
     try:
         site.start()
-        scenario.harm(site, times, random.Random(seed))  # noqa: S311 - repeatable, not secret
+        scenario.disturb(site, times, random.Random(seed))  # noqa: S311 - repeatable, not secret
         site.drain()
         account, seen = site.account(), site.witnessed()
     finally:

@@ -1,4 +1,4 @@
-"""A site to torture: snmpd, agent, mosquitto, collector and InfluxDB as processes; out comes what became of the messages."""
+"""A complete site as processes (snmpd, agent, mosquitto, collector, InfluxDB), and the account of its messages."""
 
 import json
 import os
@@ -29,15 +29,15 @@ INTERVAL_S = 0.2
 DRAIN_S = 150.0
 SETTLE_S = 5.0
 RECOVERY_S = 90.0
-"""An agent that has failed to connect a few times waits for up to 30 s before it tries again."""
+"""After a few failed connections an agent waits for up to 30 s; a loaded machine needs more."""
 JUST_POLLED = 200
 BACK_MS, AHEAD_MS = 2 * 3600 * 1000, 600_000
-"""How far before its beginning and after its end a scenario's rows may lie: an agent's clock may be an hour behind."""
+"""How far before the beginning and after the end of a scenario its rows may lie: an agent's clock may be an hour wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the collector's ledger says of all epochs, in messages; `status` is the command's exit status."""
+    """The collector's ledger over all epochs, in messages. `status` is the exit status of the command."""
 
     status: int
     produced: int
@@ -50,10 +50,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What the database, the device and a second listener say: rows, those at impossible times, batches heard.
+    """What database, device and second subscriber show: rows, rows with impossible times, batches received.
 
-    Each poll is one packet and stores the count that snmpd gave it (snmpInPkts). Of the packets that are known to have been
-    polls, those before each kill of the agent, `lost` tells how many are not stored.
+    Each poll is one packet, and its reading is snmpd's own count of packets (snmpInPkts). So every packet before a kill of the agent
+    must have its count stored; `lost` is how many have not, per kill.
     """
 
     rows: int
@@ -65,18 +65,18 @@ class Witnessed:
 
 
 class Process:
-    """`python -m PACKAGE run CONFIG`; started, killed, started again."""
+    """`python -m PACKAGE run CONFIG`, which can be started, killed and started again."""
 
     def __init__(self, package: str, config: Path) -> None:
         self._package = package
         self.config = config
         self.environment = dict[str, str]()
-        """What it gets beside our own."""
+        """Environment variables in addition to those of the test."""
         self._process: subprocess.Popen[bytes] | None = None
         self._log_from = 0
 
     def start(self) -> None:
-        """Start it; its log goes beside its configuration."""
+        """Start the process; its log is written beside its configuration."""
         with self.config.with_suffix(".log").open("ab") as log:
             self._log_from = log.tell()
             self._process = subprocess.Popen(
@@ -90,35 +90,35 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """Process id of the running process."""
         assert self._process is not None
         return self._process.pid
 
     def stop(self) -> None:
-        """SIGTERM, obeyed with status 0."""
+        """Stop with SIGTERM, which must give exit status 0."""
         process, self._process = self._process, None
         if process is not None:
-            # Before that SIGTERM is the end of any Python.
+            # Until its signal handler is installed, SIGTERM ends a Python process with status -15.
             wait_until(self._has_started, f"{self._package} has started", 30)
             assert process.poll() is None, f"{self._package} has died; see {self.config.with_suffix('.log')}"
             process.terminate()
             assert process.wait(20) == 0
 
     def set(self, section: str, values: Mapping[str, object]) -> None:
-        """Change a section of its configuration; it counts from the next start on."""
+        """Change a section of the configuration, effective from the next start."""
         data = yaml.safe_load(self.config.read_text(encoding="utf-8"))
         data[section] |= values
         self.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
 
     def said(self, words: str) -> int:
-        """How often it has said this since it was started."""
+        """How often these words are in its log since it was last started."""
         return self.config.with_suffix(".log").read_bytes()[self._log_from :].count(words.encode())
 
     def _has_started(self) -> bool:
         return bool(self.said(" started") or self.said("listening"))
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Kill it with SIGKILL."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -126,7 +126,7 @@ class Process:
 
 
 class ChaosSite:
-    """All of it in one folder. `start`, do harm, `drain`, then ask for `account` and `witnessed`; `close` in the end."""
+    """A complete site in one folder. Use: `start`, disturb it, `drain`, read `account` and `witnessed`, `close`."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class ChaosSite:
         self._listens = persistence if listens is None else listens
         self._interval_s = interval_s
         self.snmpd = Snmpd(folder / "snmpd")
-        # The same broker for all, at a port each, so that one can be cut off without the others.
+        # One broker with a port for each client, so that one client can be cut off without the others.
         self.agent_port, self.collector_port = free_port(), free_port()
         extra = [f"listener {port} 127.0.0.1" for port in (self.agent_port, self.collector_port)]
         self.broker = Mosquitto(folder / "mosquitto", persistence=persistence, extra=[*extra, *broker])
@@ -150,11 +150,11 @@ class ChaosSite:
         self.outbox = folder / "outbox.db"
         self.disks = ExitStack()
         self.before_kills: list[tuple[int, int]] = []
-        """Between which counts of snmpd every packet was a poll, and after which the agent was killed."""
+        """Per kill of the agent, the range of snmpd's packet counts before it in which every packet was a poll."""
         self._web = f"127.0.0.1:{free_port()}"
 
     def start(self) -> None:
-        """Everything runs, and the collector has subscribed before the agent says its first word."""
+        """Start everything. The collector has subscribed before the agent publishes its first message."""
         self._began_ms = int(time.time() * 1000)
         self.snmpd.start()
         self.broker.start()
@@ -171,12 +171,12 @@ class ChaosSite:
         wait_until(lambda: len(self._counts()) >= DEVICES, "polls are stored", 30)
 
     def wait_for_polls(self) -> None:
-        """New polls are stored."""
+        """Wait until new polls are stored."""
         before = len(self._counts())
         wait_until(lambda: len(self._counts()) > before, "new polls are stored", RECOVERY_S)
 
     def close(self) -> None:
-        """End what is left."""
+        """Kill whatever still runs."""
         self.agent.kill()
         self.collector.kill()
         self.witness.close()
@@ -186,9 +186,9 @@ class ChaosSite:
         self.disks.close()
 
     def drain(self) -> None:
-        """Stop polling, and wait until nothing is on its way; the account is final afterwards."""
+        """Stop polling, and wait until nothing is in flight. The account is final afterwards."""
         self.agent.stop()
-        # What an agent still had when it was stopped the next start delivers.
+        # Messages left in the outbox when the agent stopped are delivered by its next start.
         while self.waiting():
             self.agent.start()
             wait_until(self._delivered, "the backlog is delivered", DRAIN_S)
@@ -209,10 +209,10 @@ class ChaosSite:
         return Account(done.returncode, dropped=sum(sum(each["dropped"].values()) for each in epochs), **sums)
 
     def witnessed(self) -> Witnessed:
-        """Ask the database."""
+        """Compare the database with the second subscriber and the device."""
         rows = self.database.query("SELECT up FROM dcim_device GROUP BY device")
         distinct = {(row["device"], row["time"]) for row in rows}
-        # What came with an impossible time is stored under that of its receipt, with its own beside.
+        # Batches with impossible times are stored with their time of receipt, and the original time beside it.
         beside = self.database.query("SELECT original_timestamp_seconds FROM dcim_device GROUP BY device")
         own = {(row["device"], round(float(str(row["original_timestamp_seconds"])) * 1000)) for row in beside}
         possible = range(self._began_ms - BACK_MS, int(time.time() * 1000) + AHEAD_MS)
@@ -228,7 +228,7 @@ class ChaosSite:
         )
 
     def numbered(self) -> int:
-        """How many messages got a number, over all epochs: what the agents' own marks say once they have stopped."""
+        """Messages numbered over all epochs, from the agents' mark files. Valid once the agents have stopped."""
         files = [file for file in self.folder.rglob("outbox*.db.mark") if file.is_file()]
         return sum(_mark(file).last for file in files)
 
@@ -237,7 +237,7 @@ class ChaosSite:
         return sum(self._series(name))
 
     def newest_shown(self) -> float:
-        """The highest of snmpd's counts that /metrics shows."""
+        """The highest packet count of snmpd that /metrics shows."""
         return max(self._series("dcim_pdu_outlet_energy_joules_total"), default=0.0)
 
     def _series(self, name: str) -> list[float]:
@@ -249,17 +249,17 @@ class ChaosSite:
         return sorted(int(float(str(row["outlet_energy_joules_total"]))) for row in rows)
 
     def _delivered(self) -> bool:
-        """The collector listens, and nothing waits but what was polled just now."""
+        """Whether the collector is ready and nothing waits except what was polled just now."""
         return answers(f"http://{self._web}/readyz") and self.waiting() < JUST_POLLED and not self.account().in_flight
 
     def waiting(self, outbox: Path | None = None) -> int:
-        """Messages that an agent's outbox holds, by its mark."""
+        """Number of messages in an agent's outbox, from its mark file."""
         path = outbox or self.outbox
         mark = _mark(path.with_name(f"{path.name}.mark"))
         return max(0, mark.last - mark.first + 1)
 
     def _complete(self) -> bool:
-        """The collector listens, nothing is on its way, and what is lacking all the same has had its time to come."""
+        """Whether the collector is ready, nothing is in flight, and missing messages stay missing for SETTLE_S."""
         if not answers(f"http://{self._web}/readyz"):
             return False
         account = self.account()

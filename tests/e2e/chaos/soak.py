@@ -1,4 +1,4 @@
-"""`make chaos ARGS=soak`: hours at twenty times the real rate, with outages; out comes whether anything grows."""
+"""`make chaos ARGS=soak`: runs for hours at twenty times the real rate, with outages, and reports whether anything grows."""
 
 import os
 import random
@@ -18,15 +18,15 @@ SAMPLE_S = 30.0
 OUTAGE_EVERY_S = 600.0
 OUTAGE_S = 30
 WARM_SHARE = 0.2
-"""Of the run, left out: caches fill, files take their size."""
+"""Share of the run that is not judged: caches fill, and files reach their size."""
 GROWTH = 0.05
 SLACK = {"memory MB": 2.0, "descriptors": 2.0, "threads": 2.0, "disk MB": 2.0}
-"""What an end may lie above its beginning, beside `GROWTH`: the grain of what is measured."""
+"""Growth that is allowed in addition to `GROWTH`: the resolution of each measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one process has at `at`, seconds since the start."""
+    """Resources of one process at `at`, in seconds since the start."""
 
     at: float
     what: dict[str, float]
@@ -59,7 +59,7 @@ def measure(pid: int, files: Iterator[Path]) -> dict[str, float]:
 
 
 def trends(of: str, samples: list[Sample], length_s: float) -> list[Trend]:
-    """What became of each quantity."""
+    """Compare beginning and end of each quantity."""
     warm = [each for each in samples if each.at >= WARM_SHARE * length_s]
     part = max(1, len(warm) // 5)
     found = []
@@ -70,7 +70,7 @@ def trends(of: str, samples: list[Sample], length_s: float) -> list[Trend]:
 
 
 def state_files(site: ChaosSite) -> dict[str, Callable[[], Iterator[Path]]]:
-    """What each process keeps on disk, its log included."""
+    """Size of each process's files on disk, including its log."""
     folder = site.folder
     return {
         "agent": lambda: (each for each in folder.glob("*") if each.name.startswith(("outbox", "agent-disk"))),
@@ -81,7 +81,7 @@ def state_files(site: ChaosSite) -> dict[str, Callable[[], Iterator[Path]]]:
 
 
 def live(site: ChaosSite, length_s: float) -> dict[str, list[Sample]]:
-    """Let it run, with the broker and the database away in turns; what each process had, every half minute."""
+    """Run with outages of broker and database in turn; returns samples of all processes, one every half minute."""
     began, chance, outages = time.monotonic(), random.Random(1), 0  # noqa: S311 - repeatable, not secret
     samples: dict[str, list[Sample]] = {"agent": [], "collector": []}
     files = state_files(site)

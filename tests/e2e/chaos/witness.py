@@ -1,4 +1,4 @@
-"""Somebody else who listens: records what passes the broker, in a session of its own, to be held against the database."""
+"""A second subscriber with its own session: records what passes the broker, to be compared with the database."""
 
 import json
 
@@ -11,9 +11,10 @@ SESSION_S = 3600
 
 
 class Witness:
-    """Batches that were heard, as (device, time in ms), and every message as it came.
+    """Records received batches as (device, time in ms), and every message in order.
 
-    Where it does not listen nobody but the collector does: only then a broker that forgot its sessions says so.
+    With `listens=False` it subscribes to nothing. Then the collector is the only subscriber, and a broker that forgot its sessions
+    answers the agent "no matching subscribers", which is what such a scenario tests.
     """
 
     def __init__(self, port: int, *, listens: bool = True) -> None:
@@ -39,8 +40,8 @@ class Witness:
         if document.get("poll") and document["device"] != document["agent"]:
             self.batches.add((document["device"], document["time"]))
 
-    def say_again(self, messages: list[tuple[str, bytes]]) -> None:
-        """Publish what was heard once more, in this order."""
+    def republish(self, messages: list[tuple[str, bytes]]) -> None:
+        """Publish these messages again, in this order."""
         sent = [self._client.publish(topic, payload, 1) for topic, payload in messages]
         for each in sent:
             each.wait_for_publish(30)

@@ -9,7 +9,7 @@ from rackflow.recording.snmprec import Record, read_snmprec
 from simulator.live import RECORDINGS
 from simulator.models.cdu import LEAK_BITS, CduModel
 from simulator.models.cdu_registers import cdu_registers
-from simulator.models.load_overlay import Swing, overlay
+from simulator.models.load_overlay import LoadFactor, overlay
 from simulator.models.meter import MeterModel, meter_registers
 from simulator.models.registers import IllegalAddress
 
@@ -154,7 +154,7 @@ def test_a_meter_is_consistent_over_its_phases() -> None:
 
 def test_an_overlay_keeps_a_recording_consistent() -> None:
     recording = read_snmprec(RECORDINGS / "apc-rpdu2.snmprec")
-    moving = overlay(recording, Swing(seed=3))
+    moving = overlay(recording, LoadFactor(seed=3))
     for time_s in (0.0, 17.0, 400.0, 86400.0):
         phases = [moving[f"{PDU}.6.3.1.7.{phase}"](time_s) for phase in (1, 2, 3)]
         assert sum(phases) == pytest.approx(moving[f"{PDU}.4.3.1.5.1"](time_s), abs=3)
@@ -172,7 +172,7 @@ def test_an_overlay_keeps_a_recording_consistent() -> None:
 def test_the_energy_of_an_overlay_is_the_integral_of_its_power(
     name: str, counter: str, power: str, watts: float, kwh: float
 ) -> None:
-    moving = overlay(read_snmprec(RECORDINGS / f"{name}.snmprec"), Swing())
+    moving = overlay(read_snmprec(RECORDINGS / f"{name}.snmprec"), LoadFactor())
     hours = 6
     seconds = range(0, hours * 3600, 10)
     counted = [moving[counter](float(second)) for second in seconds]
@@ -186,13 +186,13 @@ def test_an_overlay_stays_within_the_type_and_leaves_unknown_values_alone() -> N
     energy, power = "1.3.6.1.4.1.318.1.1.1.4.3.6.0", "1.3.6.1.4.1.318.1.1.1.4.2.8.0"
     unknown = [Record(runtime, "66", 2**32 - 1), Record(percent, "2", 2**31 - 1)]
     full = [Record(energy, "66", 2**32 - 2), Record(power, "2", 5000)]
-    moving = overlay([*unknown, *full], Swing())
+    moving = overlay([*unknown, *full], LoadFactor())
     assert moving.keys() == {energy, power}
     assert [moving[energy](time_s) for time_s in (0.0, 3600.0)] == [2**32 - 2, pytest.approx(498, abs=60)]
 
 
 def test_runtime_shrinks_as_the_load_grows() -> None:
-    moving = overlay(read_snmprec(RECORDINGS / "rfc1628-ups.snmprec"), Swing(slow=0.3, quick=0))
+    moving = overlay(read_snmprec(RECORDINGS / "rfc1628-ups.snmprec"), LoadFactor(slow=0.3, quick=0))
     load = moving["1.3.6.1.2.1.33.1.4.4.1.4.1"]
     runtime = moving["1.3.6.1.2.1.33.1.2.3.0"]
     assert load(225) > load(675)

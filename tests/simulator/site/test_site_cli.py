@@ -39,7 +39,7 @@ def simulating(folder: Path, *arguments: str, site: str = "edge") -> Iterator[su
     )
     assert process.stdout is not None
     try:
-        while "orders are taken" not in process.stdout.readline():
+        while "control socket" not in process.stdout.readline():
             assert process.poll() is None
         yield process
     finally:
@@ -138,10 +138,10 @@ def test_a_refused_order_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[
     with simulating(tmp_path):
         socket = str(tmp_path / "sim.sock")
         for arguments, expected in (
-            (["fault", "mains_los", "A"], "'mains_los' is no fault; did you mean 'mains_loss'?"),
-            (["fault", "mains_loss", "C"], "'C' is no feed; known are A, B"),
+            (["fault", "mains_los", "A"], "unknown fault 'mains_los'; did you mean 'mains_loss'?"),
+            (["fault", "mains_loss", "C"], "unknown feed 'C'; known are A, B"),
             (["clear", "7"], "there is no fault 7"),
-            (["readings", "pdu-x"], "'pdu-x' is no device of the site"),
+            (["readings", "pdu-x"], "the site has no device 'pdu-x'"),
         ):
             assert main([*arguments, "--socket", socket]) == 78
             assert expected in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""net-snmp's command line tools as peers: in go arguments, out come the records that they printed."""
+"""Runs net-snmp's command line tools and returns the records that they print."""
 
 import asyncio
 import re

@@ -15,9 +15,9 @@ EXTREMES = {"valve_stuck": (0.0, 1.0), "battery_failing": (0.01, 0.5), "air_in_l
 
 def any_fault(site: Site, chance: Random) -> Fault:
     """A fault of power or cooling that something in the site can have."""
-    kinds = [kind for kind in sorted(WORLD_FAULTS) if WORLD_FAULTS[kind].among(site.world)]
+    kinds = [kind for kind in sorted(WORLD_FAULTS) if WORLD_FAULTS[kind].targets(site.world)]
     kind = chance.choice(kinds)
-    target = chance.choice(sorted(WORLD_FAULTS[kind].among(site.world)))
+    target = chance.choice(sorted(WORLD_FAULTS[kind].targets(site.world)))
     more: dict[str, object] = {}
     if kind == "phase_loss":
         more = {"phase": chance.choice(["L1", "L2", "L3"])}
@@ -54,7 +54,7 @@ def test_any_faults(name: str, seed: int) -> None:
             site.faults.end(begun.pop(chance.randrange(len(begun))))
     for fault in begun:
         site.faults.end(fault)
-    for breaker in WORLD_FAULTS["breaker_trip"].among(site.world).values():
+    for breaker in WORLD_FAULTS["breaker_trip"].targets(site.world).values():
         assert isinstance(breaker, Breaker)
         breaker.reset()  # which may have tripped of what the faults did
     site.world.advance(900)

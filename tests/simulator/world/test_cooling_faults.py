@@ -3,8 +3,8 @@
 import pytest
 
 from simulator.world.cdu import Cdu
-from simulator.world.load import HeldLoad
-from simulator.world.what_if import truth_if
+from simulator.world.load import ConstantLoad
+from simulator.world.what_if import what_if_truth
 from tests.simulator.faulty import Site
 
 ROW, LOOP = "hall-1-a", "hall-1-a-tcs"
@@ -36,7 +36,7 @@ def test_a_failed_pump_is_replaced_by_the_standby(hall: Site) -> None:
     assert cdu.running == {2, 3}
     assert cdu.flow == pytest.approx(flow, rel=0.03)
     hall.faults.end(fault)
-    assert hall.instruments.true(CDU)["dcim_cdu_pump_state{pump=1}"] == "standby"
+    assert hall.instruments.read_without_faults(CDU)["dcim_cdu_pump_state{pump=1}"] == "standby"
 
 
 def test_without_one_cdu_the_others_carry_its_loop(hall: Site) -> None:
@@ -52,9 +52,9 @@ def test_without_one_cdu_the_others_carry_its_loop(hall: Site) -> None:
 
 
 def test_without_any_pump_the_racks_throttle_as_soon_as_the_truth_says(hall: Site) -> None:
-    hall.world.loads = {rack: HeldLoad(100e3) for rack in hall.world.loads}
+    hall.world.loads = {rack: ConstantLoad(100e3) for rack in hall.world.loads}
     hall.world.advance(120)
-    expected = truth_if(hall.world)[f"dcim_loop_ride_through_seconds{{failure=pumps,loop={LOOP}}}"]
+    expected = what_if_truth(hall.world)[f"dcim_loop_ride_through_seconds{{failure=pumps,loop={LOOP}}}"]
     assert 5 < expected < 120
     loop, began = hall.world.loops[LOOP], hall.world.time_s
     for cdu in loop.cdus:
@@ -63,7 +63,7 @@ def test_without_any_pump_the_racks_throttle_as_soon_as_the_truth_says(hall: Sit
         hall.world.advance(1)
     assert hall.world.time_s - began == pytest.approx(expected, abs=2)
     hall.world.advance(300)
-    assert hall.world.network.racks[f"{ROW}1"].got_w < 60e3
+    assert hall.world.network.racks[f"{ROW}1"].supplied_w < 60e3
     assert max(plates.celsius for plates in loop.plates.values()) < 110
     assert hall.balanced()
 
@@ -106,7 +106,7 @@ def test_a_slow_leak_wets_the_rope_long_before_the_reservoir_is_low(hall: Site) 
     loop = hall.world.loops[LOOP]
     hall.begin("leak", LOOP, value=0.5)
     hall.world.advance(10)
-    assert not loop.wet
+    assert not loop.leak_detected
     hall.world.advance(50)
     assert loop.lost_m3 == pytest.approx(0.5e-3, rel=0.05)
     assert hall.shown(f"{ROW}-leak", "dcim_leak_detected{sensor=1.floor}") == 1
@@ -133,7 +133,7 @@ def test_air_in_the_loop_costs_flow_and_is_driven_out(hall: Site) -> None:
     hall.world.advance(60)
     assert cdu_of(hall).speed > 1.05 * speed
     hall.world.advance(3000)
-    assert loop.gas < 0.002
+    assert loop.gas_fraction < 0.002
 
 
 def test_without_an_air_unit_the_room_gets_warm(edge: Site) -> None:

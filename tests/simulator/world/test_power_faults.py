@@ -2,9 +2,9 @@
 
 import pytest
 
-from simulator.world.load import HeldLoad
+from simulator.world.load import ConstantLoad
 from simulator.world.truth import truth
-from simulator.world.what_if import truth_if
+from simulator.world.what_if import what_if_truth
 from tests.simulator.faulty import Site
 
 
@@ -38,7 +38,7 @@ def test_mains_loss_until_the_generator_carries(edge: Site) -> None:
 def test_mains_loss_without_a_generator_ends_in_the_dark_and_the_other_feed_carries_all(edge: Site) -> None:
     network = edge.world.network
     edge.begin("mains_loss", "B")
-    lasts = network.ups["ups-b"].battery.lasts_s(sum(network.ups["ups-b"].output_w) + network.ups["ups-b"].loss_w)
+    lasts = network.ups["ups-b"].battery.runtime_s(sum(network.ups["ups-b"].output_w) + network.ups["ups-b"].loss_w)
     began, before = edge.world.time_s, sum(network.ups["ups-a"].output_w)
     while edge.mode("ups-b") != "none" and edge.world.time_s < began + 7200:
         edge.world.advance(5)
@@ -155,7 +155,7 @@ def test_a_stuck_transfer_switch_drops_what_has_one_cord_and_nothing_else(edge: 
     stuck = edge.begin("switch_stuck", "ats-a10")
     trip = edge.begin("breaker_trip", "ats-a10.a")
     edge.world.advance(1)
-    assert rack.got_w == pytest.approx(0.8 * rack.asked_w)
+    assert rack.supplied_w == pytest.approx(0.8 * rack.demand_w)
     assert edge.world.network.switches["ats-a10"].selected == "a"
     edge.faults.end(stuck)
     edge.world.advance(1)
@@ -169,7 +169,7 @@ def test_overload_trips_the_remaining_breaker_after_a_while(edge: Site) -> None:
     edge.begin("overload", "a01", value=4.0)
     edge.world.advance(60)
     rack = edge.world.network.racks["a01"]
-    assert rack.got_w > 8000
+    assert rack.supplied_w > 8000
     assert edge.all_served()
     edge.begin("breaker_trip", "pdu-a01-a")
     edge.world.advance(2)
@@ -177,13 +177,13 @@ def test_overload_trips_the_remaining_breaker_after_a_while(edge: Site) -> None:
     assert edge.instruments.read("pdu-a01-b")["dcim_pdu_load_state"] == "overload"
     edge.world.advance(900)
     assert edge.world.network.pdus["pdu-a01-b"].breaker.tripped
-    assert rack.got_w == 0
+    assert rack.supplied_w == 0
 
 
 def test_what_if_a_feed_is_lost_says_what_happens_when_it_is(edge: Site) -> None:
-    edge.world.loads = {rack: HeldLoad(5000) for rack in edge.world.loads}
+    edge.world.loads = {rack: ConstantLoad(5000) for rack in edge.world.loads}
     edge.world.advance(10)
-    expected = truth_if(edge.world)
+    expected = what_if_truth(edge.world)
     fault = edge.begin("breaker_trip", "panel-a")
     edge.world.advance(5)
     for rack in ("a01", "a09"):
@@ -202,5 +202,5 @@ def test_what_if_a_feed_is_lost_says_what_happens_when_it_is(edge: Site) -> None
     edge.world.advance(1)
     edge.begin("breaker_trip", "pdu-a05-b")
     edge.world.advance(1)
-    assert truth_if(edge.world)["dcim_site_racks_dark_on_feed_loss{feed=A}"] == 1
+    assert what_if_truth(edge.world)["dcim_site_racks_dark_on_feed_loss{feed=A}"] == 1
     assert edge.all_served()  # asking has changed nothing

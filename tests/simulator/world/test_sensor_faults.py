@@ -9,7 +9,7 @@ from rackflow.site import load_site
 from simulator.models.cdu_registers import cdu_registers
 from simulator.site.scenario import Timeline, load_scenario
 from simulator.site.simulation import Simulation
-from simulator.wire.modbus import ShownCdu
+from simulator.wire.modbus import CduFromReadings
 from simulator.world.faults import KINDS, Fault
 from tests.simulator.faulty import Site
 from tests.simulator.wire.test_fleet import SITES
@@ -30,16 +30,18 @@ def test_a_stuck_sensor_keeps_its_value_while_the_world_moves(hall: Site) -> Non
     hall.begin("valve_stuck", CDU, value=0.0)
     hall.world.advance(120)
     assert hall.shown(CDU, SUPPLY) == before
-    assert hall.instruments.true(CDU)[SUPPLY] != pytest.approx(before, abs=1)
+    assert hall.instruments.read_without_faults(CDU)[SUPPLY] != pytest.approx(before, abs=1)
 
 
 def test_a_drifting_sensor_leaves_the_truth(hall: Site) -> None:
     fault = hall.begin("sensor_drift", CDU, point=SUPPLY, value=0.01)
     hall.shown(CDU, SUPPLY)
     hall.world.advance(100)
-    assert hall.shown(CDU, SUPPLY) - float(hall.instruments.true(CDU)[SUPPLY]) == pytest.approx(1.0, abs=0.05)
+    assert hall.shown(CDU, SUPPLY) - float(hall.instruments.read_without_faults(CDU)[SUPPLY]) == pytest.approx(
+        1.0, abs=0.05
+    )
     hall.faults.end(fault)
-    assert hall.shown(CDU, SUPPLY) == hall.instruments.true(CDU)[SUPPLY]
+    assert hall.shown(CDU, SUPPLY) == hall.instruments.read_without_faults(CDU)[SUPPLY]
 
 
 def test_a_noisy_sensor_scatters_around_the_truth(hall: Site) -> None:
@@ -47,7 +49,7 @@ def test_a_noisy_sensor_scatters_around_the_truth(hall: Site) -> None:
     errors = []
     for _ in range(200):
         hall.world.advance(1)
-        errors.append(hall.shown(CDU, SUPPLY) - float(hall.instruments.true(CDU)[SUPPLY]))
+        errors.append(hall.shown(CDU, SUPPLY) - float(hall.instruments.read_without_faults(CDU)[SUPPLY]))
     assert abs(sum(errors) / len(errors)) < 0.15
     assert (sum(error**2 for error in errors) / len(errors)) ** 0.5 == pytest.approx(0.5, rel=0.2)
 
@@ -55,13 +57,13 @@ def test_a_noisy_sensor_scatters_around_the_truth(hall: Site) -> None:
 def test_swapped_sensors_show_each_other(hall: Site) -> None:
     back = "dcim_cdu_return_temperature_celsius{loop=secondary}"
     hall.begin("sensor_swapped", CDU, point=SUPPLY, other=back)
-    true = hall.instruments.true(CDU)
+    true = hall.instruments.read_without_faults(CDU)
     assert (hall.shown(CDU, SUPPLY), hall.shown(CDU, back)) == (true[back], true[SUPPLY])
 
 
 def test_a_cdu_with_swapped_probes_still_answers(hall: Site) -> None:
     hall.begin("sensor_swapped", CDU, point=SUPPLY, other="dcim_cdu_return_temperature_celsius{loop=secondary}")
-    shown = ShownCdu(hall.instruments, CDU)
+    shown = CduFromReadings(hall.instruments, CDU)
     supply, back = cdu_registers(shown).read("holding", 0x9001, 2)
     assert supply > back
     assert cdu_registers(shown).read("holding", 0xA034, 1) == [0]  # its own heat has no sign
@@ -80,7 +82,7 @@ def test_a_saturated_sensor_and_a_changed_unit(hall: Site) -> None:
     hall.begin("sensor_saturated", CDU, point=FLOW, value=0.1)
     hall.begin("sensor_unit_changed", CDU, point=SUPPLY)
     hall.begin("sensor_unit_changed", CDU, point="dcim_cdu_power_watts", value=0.001)
-    true = hall.instruments.true(CDU)
+    true = hall.instruments.read_without_faults(CDU)
     assert hall.shown(CDU, FLOW) == 0.1
     assert hall.shown(CDU, SUPPLY) == pytest.approx(float(true[SUPPLY]) * 1.8 + 32)
     assert hall.shown(CDU, "dcim_cdu_power_watts") == pytest.approx(float(true["dcim_cdu_power_watts"]) / 1000)
@@ -107,7 +109,7 @@ def test_a_scenario_begins_and_ends_its_faults_in_time(tmp_path: Path) -> None:
     [
         (
             "faults: [{fault: mains_los, target: A}]",
-            ":1: faults[0].fault: 'mains_los' is no fault; did you mean 'mains_loss'?",
+            ":1: faults[0].fault: unknown fault 'mains_los'; did you mean 'mains_loss'?",
         ),
         ("faults: [{fault: mains_loss}]", ":1: faults[0].target: is required; add it"),
         ("faults: [{fault: phase_loss, target: A}]", ":1: faults[0]: phase_loss needs phase; add it"),
@@ -130,16 +132,19 @@ def test_bad_scenarios(tmp_path: Path, text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        ({"fault": "mains_loss", "target": "C"}, "mains_loss: 'C' is no feed; known are A, B"),
+        ({"fault": "mains_loss", "target": "C"}, "mains_loss: unknown feed 'C'; known are A, B"),
         (
             {"fault": "breaker_trip", "target": "pdu-a01"},
-            "breaker_trip: 'pdu-a01' is no PDU, panel with a breaker, or input of a transfer switch; did you mean",
+            "breaker_trip: unknown PDU, panel with a breaker, or input of a transfer switch 'pdu-a01'; did you mean",
         ),
-        ({"fault": "pump_failure", "target": "x", "pump": 1}, "pump_failure: 'x' is no CDU; there are 0"),
-        ({"fault": "sensor_stuck", "target": "ups-a", "point": "x"}, "sensor_stuck: 'ups-a' has no 'x'; it has"),
-        ({"fault": "sensor_stuck", "target": "x", "point": "x"}, "sensor_stuck: 'x' is no device of the site"),
-        ({"fault": "timeout", "target": "x"}, "timeout: 'x' is no device on the network"),
-        ({"fault": "lying_table", "target": "meter-it"}, "lying_table: 'meter-it' speaks Modbus"),
+        ({"fault": "pump_failure", "target": "x", "pump": 1}, "pump_failure: unknown CDU 'x'; the site has none"),
+        (
+            {"fault": "sensor_stuck", "target": "ups-a", "point": "x"},
+            "sensor_stuck: device 'ups-a' has no reading 'x'; it has",
+        ),
+        ({"fault": "sensor_stuck", "target": "x", "point": "x"}, "sensor_stuck: the site has no device 'x'"),
+        ({"fault": "timeout", "target": "x"}, "timeout: the site has no device 'x' on the network"),
+        ({"fault": "lying_table", "target": "meter-it"}, "lying_table: device 'meter-it' speaks Modbus"),
     ],
 )
 def test_faults_that_nothing_can_have(fault: dict[str, object], expected: str) -> None:

@@ -40,7 +40,7 @@ class Unit:
 
     def show(self, now: float, power_w: float | None = None) -> dict[str, str]:
         """Who is named at `now`, where nothing new came."""
-        self.watch.look(self._held, now, power_w)
+        self.watch.update(self._held, now, power_w)
         return dict(self.watch.named)
 
     def take(self, now: float, values: Mapping[str, float | str], power_w: float | None = None) -> dict[str, str]:

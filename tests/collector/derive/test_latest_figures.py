@@ -1,4 +1,4 @@
-"""The figures that hold now: what /metrics and the store have of each, what it rests on, and why it is unknown."""
+"""The latest figures: what /metrics and the store have of each, what it rests on, and why it is unknown."""
 
 from collections import defaultdict
 
@@ -10,9 +10,9 @@ from tests.collector.derive.campus import campus_readings, two_sites
 from tests.collector.derive.hall import Readings, name_of
 
 
-def exposed(board: LatestFigures, now: float = 0.0) -> dict[str, str]:
+def exposed(latest: LatestFigures, now: float = 0.0) -> dict[str, str]:
     families: dict[str, list[str]] = defaultdict(list)
-    board.expose(families, now)
+    latest.expose(families, now)
     lines = [line for found in families.values() for line in found]
     found = dict(line.rstrip("\n").rsplit(" ", 1) for line in lines)
     assert len(found) == len(lines)
@@ -41,62 +41,62 @@ def test_a_figure_out_of_its_catalogue_range_is_unknown_and_its_reason_names_the
     assert reason.startswith("result ")
     assert reason.endswith(" is not plausible")
     assert float(reason.split()[1]) > ratio.output.high
-    board = LatestFigures(10.0)
-    board.put("t1", [ratio], 0.0)
-    assert board.unknown(0.0) == [(ratio, reason)]
+    latest = LatestFigures(10.0)
+    latest.put("t1", [ratio], 0.0)
+    assert latest.unknown(0.0) == [(ratio, reason)]
     labels = f'{{{ratio.output.text},figure="rack_power_utilisation_ratio"}}'
-    assert exposed(board) == {f"dcim_figure_known{labels}": "0", f"dcim_figure_inputs_ratio{labels}": "1.0"}
+    assert exposed(latest) == {f"dcim_figure_known{labels}": "0", f"dcim_figure_inputs_ratio{labels}": "1.0"}
     tags = f"{ratio.output.tags},"
-    [line] = board.lines([ratio], "collector", 7)
+    [line] = latest.lines([ratio], "collector", 7)
     assert line.startswith("dcim_figure,agent=collector,")
     assert set(tags.strip(",").split(",")) < set(line.split(" ")[0].split(","))
     assert line.endswith(" known=0.0,inputs_ratio=1.0 7")
 
 
 def test_figures_are_taken_down_when_three_cycles_pass_without_a_new_one() -> None:
-    board = LatestFigures(10.0)
+    latest = LatestFigures(10.0)
     figures = of_rack(campus_readings(), "n1")
-    board.put("t2", figures, 100.0)
-    assert board.current(129.9) == figures
-    assert board.current(130.0) == []
-    assert exposed(board, 130.0) == {}
-    board.put("t2", figures[:1], 120.0)
-    assert board.current(149.9) == figures[:1]
-    board.keep(["t1"])
-    assert board.current(121.0) == []
+    latest.put("t2", figures, 100.0)
+    assert latest.current(129.9) == figures
+    assert latest.current(130.0) == []
+    assert exposed(latest, 130.0) == {}
+    latest.put("t2", figures[:1], 120.0)
+    assert latest.current(149.9) == figures[:1]
+    latest.keep(["t1"])
+    assert latest.current(121.0) == []
 
 
 def test_two_sites_keep_their_figures_beside_each_other() -> None:
     small, campus = two_sites()
-    board = LatestFigures(10.0)
+    latest = LatestFigures(10.0)
     for site, readings in (("t1", small), ("t2", campus)):
-        board.put(site, list(readings.figures().values()), 0.0)
-    found = exposed(board)
+        latest.put(site, list(readings.figures().values()), 0.0)
+    found = exposed(latest)
     assert found['dcim_ups_redundancy_margin_watts{site="t1",feed="B",group="ups-b"}'] == "-55000.0"
     assert found['dcim_ups_redundancy_margin_watts{site="t2",feed="B",group="ups-b"}'] == "-38150.0"
-    board.keep(["t2"])
-    assert {figure.output.text.split(",")[0] for figure in board.current(0.0)} == {'site="t2"'}
-    board.put("t2", [], 1.0)
-    assert exposed(board, 1.0) == {}
+    latest.keep(["t2"])
+    assert {figure.output.text.split(",")[0] for figure in latest.current(0.0)} == {'site="t2"'}
+    latest.put("t2", [], 1.0)
+    assert exposed(latest, 1.0) == {}
 
 
 def test_a_known_figure_is_told_with_its_share_and_the_age_of_its_oldest_input() -> None:
     readings = campus_readings()
     readings.currents("pdu-n1-a", 12.0, 12.0, 12.0, now=104.0)
     power = readings.figures(110.0)["rack_power_watts{rack=n1}"]
-    board = LatestFigures(10.0)
-    board.put("t2", [power], 0.0)
+    latest = LatestFigures(10.0)
+    latest.put("t2", [power], 0.0)
     labels = f'{{{power.output.text},figure="rack_power_watts"}}'
-    assert exposed(board) == {
+    assert exposed(latest) == {
         f"dcim_rack_power_watts{{{power.output.text}}}": repr(power.value),
         f"dcim_figure_known{labels}": "1",
         f"dcim_figure_inputs_ratio{labels}": "1.0",
         f"dcim_figure_oldest_input_seconds{labels}": "10.0",
     }
-    text, series = render(Latest(10), 0.0, board)
+    text, series = render(Latest(10), 0.0, latest)
     assert series == 4
     assert f"dcim_rack_power_watts{{{power.output.text}}} {power.value!r}\n" in text
-    assert board.lines([power], "c", 7) == [
+    assert latest.lines([power], "c", 7) == [
         f"{power.output.metric.measurement},agent=c{power.output.tags} {power.output.metric.field}={power.value!r} 7"
     ]
 
@@ -111,17 +111,17 @@ def test_what_rests_on_less_is_told_by_the_worst_of_its_series() -> None:
     assert len(figures) > 1
     first, second, *_ = figures
     worse = Figure(second.output, 1.0, 9.0, 0.5, ("x",))
-    board = LatestFigures(10.0)
-    board.put("t2", [Figure(first.output, 1.0, 3.0, 0.75), worse], 0.0)
-    found = exposed(board)
+    latest = LatestFigures(10.0)
+    latest.put("t2", [Figure(first.output, 1.0, 3.0, 0.75), worse], 0.0)
+    found = exposed(latest)
     rests = {name.partition("{")[0]: value for name, value in found.items() if name.startswith("dcim_figure_")}
     assert rests == {
         "dcim_figure_known": "1",
         "dcim_figure_inputs_ratio": "0.5",
         "dcim_figure_oldest_input_seconds": "9.0",
     }
-    board.put("t2", [Figure(first.output, None, 3.0, 0.25, ("a", "b")), worse], 0.0)
-    found = exposed(board)
+    latest.put("t2", [Figure(first.output, None, 3.0, 0.25, ("a", "b")), worse], 0.0)
+    found = exposed(latest)
     rests = {name.partition("{")[0]: value for name, value in found.items() if name.startswith("dcim_figure_")}
     assert rests == {"dcim_figure_known": "0", "dcim_figure_inputs_ratio": "0.25"}
-    assert [words for _, words in board.unknown(0.0)] == ["a; b"]
+    assert [words for _, words in latest.unknown(0.0)] == ["a; b"]

@@ -1,4 +1,4 @@
-"""Figures that need the past: heat beside the part of the racks' power, what a UPS loses, stranded power, filters that clog."""
+"""Figures that need memory: heat beside the racks' power, what a UPS loses, stranded power, filters that clog."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The books of a site: what each hour is accounted by, what is saved of it, and that a restart neither loses nor repeats."""
+"""Energy records of a site: what each hour is accounted by, what is saved of it, and that a restart neither loses nor repeats."""
 
 import dataclasses
 
@@ -16,8 +16,8 @@ YEARLY = Factor(600.0, 0.2, estimated=True, source="electricity-maps-2024")
 def restarted(day: Day, settings: Settings | None = None) -> Day:
     """Another life of the collector, with what the first one had saved; the meters went on."""
     later = Day(settings=settings)
-    books = day.readings.engine.books
-    later.readings.engine.books.restore(books.head(), dict(books.ledger.hours))
+    records = day.readings.engine.energy_records
+    later.readings.engine.energy_records.restore(records.head(), dict(records.totals.hours))
     later.counted, later.now = dict(day.counted), day.now
     return later
 
@@ -27,7 +27,7 @@ def test_every_hour_knows_by_what_it_is_accounted() -> None:
     measured = Factor(100.0, None, estimated=False, source="f")
     day = Day(settings=Settings(hourly={FIRST_HOUR + 3: measured}, residual_grams_per_kwh=700.0))
     day.run(26)
-    hours = day.readings.engine.books.ledger.hours
+    hours = day.readings.engine.energy_records.totals.hours
     for hour in range(26):
         terms = hours[FIRST_HOUR + hour].terms
         assert terms is not None
@@ -37,11 +37,11 @@ def test_every_hour_knows_by_what_it_is_accounted() -> None:
         assert terms.quantities == ("contract:pv-roof", "facility:meter-ab", "facility:meter-c", "it:meter-it")
 
 
-def test_a_site_without_a_profile_has_none_in_its_books() -> None:
+def test_a_site_without_a_profile_has_none_in_its_records() -> None:
     text = CAMPUS.read_text(encoding="utf-8")
     day = Day(campus(IT_METER, (text[text.index("  # Every hour has a power") :], "")))
     day.run(1)
-    terms = day.readings.engine.books.ledger.hours[FIRST_HOUR].terms
+    terms = day.readings.engine.energy_records.totals.hours[FIRST_HOUR].terms
     assert terms is not None
     assert terms.profile_j is None
     assert "contract:pv-roof" in terms.quantities
@@ -51,16 +51,16 @@ def test_a_factor_that_comes_after_its_hour_takes_its_place() -> None:
     hourly: dict[int, Factor] = {}
     day = Day(settings=Settings(hourly=hourly))
     day.run(2)
-    books = day.readings.engine.books
-    books.changed()
+    records = day.readings.engine.energy_records
+    records.take_changed()
     late = Factor(100.0, 0.9, estimated=False, source="f")
     hourly[FIRST_HOUR] = late
     hourly[FIRST_HOUR + 100] = late  # of an hour that is yet to come
     day.run(1)
-    factors = [entry.terms.factor for entry in books.ledger.hours.values() if entry.terms is not None]
+    factors = [entry.terms.factor for entry in records.totals.hours.values() if entry.terms is not None]
     assert factors[:2] == [late, YEARLY]
-    assert FIRST_HOUR in books.changed()
-    assert FIRST_HOUR + 100 not in books.ledger.hours
+    assert FIRST_HOUR in records.take_changed()
+    assert FIRST_HOUR + 100 not in records.totals.hours
 
 
 def test_a_restart_within_an_hour_loses_no_energy_and_counts_no_emission_twice() -> None:
@@ -68,7 +68,7 @@ def test_a_restart_within_an_hour_loses_no_energy_and_counts_no_emission_twice()
     day.run(2.5)
     later = restarted(day)
     later.run(1.5)
-    hours = later.readings.engine.books.ledger.hours
+    hours = later.readings.engine.energy_records.totals.hours
     assert [hours[FIRST_HOUR + at].amount["facility:meter-ab"] for at in range(4)] == pytest.approx(
         [FACILITY_W["meter-ab"] / 1000 * KWH] * 4
     )
@@ -79,7 +79,7 @@ def test_a_restart_within_an_hour_loses_no_energy_and_counts_no_emission_twice()
 
 
 def test_a_restart_knows_the_hourly_factors_of_before() -> None:
-    """The source gives the present only: what an hour was accounted by is in the books."""
+    """The source gives the present only: what an hour was accounted by is in the records."""
     measured = Factor(100.0, 0.9, estimated=False, source="f")
     day = Day(settings=Settings(hourly={FIRST_HOUR + at: measured for at in range(12)}))
     day.run(12)
@@ -88,28 +88,28 @@ def test_a_restart_knows_the_hourly_factors_of_before() -> None:
     later.run(1)
     assert before["carbon_estimated_ratio"] == 0.0
     assert later.value("carbon_estimated_ratio", "day") == pytest.approx(1 / 13)
-    assert sorted(later.readings.engine.books.factors.hourly) == [FIRST_HOUR + at for at in range(12)]
+    assert sorted(later.readings.engine.energy_records.factors.hourly) == [FIRST_HOUR + at for at in range(12)]
     # What is given now goes before what was kept.
     other = dataclasses.replace(measured, grams_per_kwh=50.0)
     again = restarted(day, Settings(hourly={FIRST_HOUR: other}))
-    assert again.readings.engine.books.factors.at(FIRST_HOUR) == other
-    assert again.readings.engine.books.factors.at(FIRST_HOUR + 1) == measured
+    assert again.readings.engine.energy_records.factors.at(FIRST_HOUR) == other
+    assert again.readings.engine.energy_records.factors.at(FIRST_HOUR + 1) == measured
 
 
 def test_what_changed_is_given_once() -> None:
     day = Day()
     day.run(2.5)
-    books = day.readings.engine.books
-    assert sorted(books.changed()) == [FIRST_HOUR, FIRST_HOUR + 1, FIRST_HOUR + 2]
-    assert books.changed() == {}
+    records = day.readings.engine.energy_records
+    assert sorted(records.take_changed()) == [FIRST_HOUR, FIRST_HOUR + 1, FIRST_HOUR + 2]
+    assert records.take_changed() == {}
     day.run(0.5)
-    assert FIRST_HOUR + 2 in books.changed()
+    assert FIRST_HOUR + 2 in records.take_changed()
 
 
 def test_the_head_holds_emissions_and_the_last_reading_of_each_quantity() -> None:
     day = Day()
     day.run(2)
-    head = day.readings.engine.books.head()
+    head = day.readings.engine.energy_records.head()
     assert head.location_g == pytest.approx(2 * SITE_KW * 600)
     assert head.market_g == pytest.approx((2 * SITE_KW - 63) * 600)
     assert head.until_hour == FIRST_HOUR + 2
