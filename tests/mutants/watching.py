@@ -28,6 +28,10 @@ class Recorder:
         self.late = False
         self.collection_failed: str | None = None
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        # The budget of tests/conftest.py: a test that a busy machine slows down is none that notices a break.
+        config.option.no_budget = True
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if self._order:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from collector.derive.energy.carbon import Factor
+from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
 from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
@@ -20,6 +21,16 @@ def restarted(day: Day, settings: Settings | None = None) -> Day:
     later.readings.engine.energy_records.restore(records.head(), dict(records.totals.hours))
     later.counted, later.now = dict(day.counted), day.now
     return later
+
+
+def test_a_site_of_which_nothing_was_kept_begins_at_nothing() -> None:
+    new, day, nothing = Day(), Day(), SiteRecords()
+    day.readings.engine.energy_records.restore(nothing.head, nothing.hours)
+    for each in (new, day):
+        each.run(3)
+    found = day.readings.engine.energy_records.head()
+    assert found == new.readings.engine.energy_records.head()
+    assert found.location_g > 0 < found.market_g
 
 
 def test_every_hour_knows_by_what_it_is_accounted() -> None:

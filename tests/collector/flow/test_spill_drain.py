@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
 from collector.flow.spill import Spill
@@ -107,6 +109,20 @@ async def test_what_a_disk_refuses_is_not_kept_and_is_not_stored_later(tmp_path:
         assert one.spill.stats().messages == 1
 
 
+async def test_what_was_acknowledged_is_kept_for_as_long_as_the_store_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig(tmp_path) as one:
+        assert await one.spill.keep([delivery(1)])
+    weeks_on = time.time() + 29 * 86_400
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: weeks_on)
+        async with rig(tmp_path) as one:
+            assert await one.spill.keep([delivery(2)])
+            assert one.spill.stats().messages == 2
+            assert sum(one.spill.stats().dropped.values()) == 0
+
+
 async def test_at_its_limit_it_takes_no_more(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         assert await one.spill.keep([delivery(1)])
@@ -165,10 +181,11 @@ async def test_what_came_once_more_and_was_stored_from_there_is_not_stored_again
         assert {line.split()[-1] for line in one.engine.stored} == {str(WALL_MS + seq) for seq in (1, 3)}
 
 
-async def test_a_write_has_no_more_points_than_it_may_but_for_the_last_message(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most_lines", [5, 6])
+async def test_a_write_has_no_more_points_than_it_may_but_for_the_last_message(tmp_path: Path, most_lines: int) -> None:
     async with rig(tmp_path) as one:
         assert await one.spill.keep([delivery(seq) for seq in range(1, 11)])
-        task = one.draining(most_lines=5)
+        task = one.draining(most_lines)
         await until(lambda: one.spill.stats().messages == 0, "drained")
         await ended(task)
         assert one.engine.writes == [6, 6, 6, 2]

@@ -225,6 +225,37 @@ async def test_a_clock_that_jumps_ahead_forgets_nobody(tmp_path: Path) -> None:
     ledger.close()
 
 
+@pytest.mark.parametrize(("days", "is_known"), [(400, True), (400 + 1 / 86_400_000, False)])
+async def test_a_life_is_forgotten_when_it_was_silent_for_longer_than_the_days(
+    tmp_path: Path, days: float, *, is_known: bool
+) -> None:
+    now_s = 0.0
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S + now_s)
+    heard_ms = round((WALL_S + STEADY_S) * 1000 - days * 86_400_000)
+    assert await ledger.record([Entry(KEY, 1, heard_ms, heard_ms)])
+    await ledger.sweep(now_s)
+    now_s = STEADY_S
+    await ledger.sweep(now_s)
+    assert (KEY in ledger.ledger.epochs) is is_known
+    ledger.close()
+
+
+async def test_what_is_forgotten_while_the_disk_refuses_leaves_the_file_as_soon_as_it_can(tmp_path: Path) -> None:
+    now_s, other = 0.0, KEY._replace(agent="gw-4")
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S + now_s)
+    assert await ledger.record([Entry(KEY, 1, 1, 1)])
+    await ledger.sweep(now_s)
+    now_s = STEADY_S
+    with files_no_larger_than(1024):
+        await ledger.sweep(now_s)
+    assert ledger.fault is not None
+    assert await ledger.record([Entry(other, 1, 1, int(WALL_S * 1000))])
+    ledger.close()
+    ledger = opened(tmp_path)
+    assert list(ledger.ledger.epochs) == [other]
+    ledger.close()
+
+
 async def test_who_is_stopped_while_the_disk_works_leaves_nothing_behind_that_uses_the_file(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     assert await ledger.record(entries(1, 10))
