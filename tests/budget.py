@@ -18,6 +18,9 @@ import msgspec
 import yaml
 
 BUDGET_S: Final = 5.0
+# How far beyond its budget a test fails. The same test took up to 1.4 times as many CPU seconds in one run as in another, because
+# a busy or slower machine does less in a CPU second.
+TOLERANCE: Final = 1.5
 EXCEPTIONS: Final = Path(__file__).with_name("slow.yaml")
 PRESSURE: Final = Path("/proc/pressure/cpu")
 
@@ -77,7 +80,7 @@ def allowed_s(nodeid: str, grants: list[Grant]) -> float:
 def overdrawn(nodeid: str, spent_s: float, grants: list[Grant]) -> str | None:
     """What to tell whose test took too long."""
     allowed = allowed_s(nodeid, grants)
-    if spent_s <= allowed:
+    if spent_s <= allowed * TOLERANCE:
         return None
     return (
         f"the test took {spent_s:.1f} s of CPU or idle waiting, {allowed:g} s are allowed: make it faster,"
