@@ -50,8 +50,7 @@ class MemoryOutbox:
             self._backlog_below = relegated.key + 1
         if self._size > self._limit // 2:
             self._forget(self._confirmed.clear())
-        while self._size > self._limit and len(self._lanes.live) + len(self._lanes.backlog) > 1:
-            self._evict()
+        self._shrink()
         return key
 
     async def take(self) -> Message:
@@ -80,6 +79,8 @@ class MemoryOutbox:
         self._confirmed.interrupt()
         self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
         self._backlog_below = self._last + 1
+        # What was in flight was exempt from the limit, and is not any more.
+        self._shrink()
         self._lanes.wake()
 
     def stats(self) -> OutboxStats:
@@ -106,6 +107,11 @@ class MemoryOutbox:
     def _forget(self, keys: list[int]) -> None:
         for key in keys:
             self._size -= len(self._kept.pop(key).payload)
+
+    def _shrink(self) -> None:
+        """Drop the oldest messages until the rest fits; the newest always stays."""
+        while self._size > self._limit and len(self._lanes.live) + len(self._lanes.backlog) > 1:
+            self._evict()
 
     def _evict(self) -> None:
         # What is in flight is older, but it may be confirmed any moment: it stays.
