@@ -1,4 +1,6 @@
-"""Splits requests for many objects into portions that the device can answer; shared by both engines.
+"""What both engines share: how many objects and rows to ask for at a time, and walking a subtree.
+
+Splitting an answer that is too big or too short is each engine's own (`_get_chunk`), because they see different errors.
 
 A device's limits (objects per GET, rows per GETBULK) are found by refusals and remembered for the life of the client, so the
 cost of finding them is paid once and not with every poll.
