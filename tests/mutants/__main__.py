@@ -1,4 +1,4 @@
-"""`make mutants`: breaks promise-bearing code in small ways, and reports whether a test notices."""
+"""`make mutants`: breaks the code that keeps promises to users in small ways, and reports whether a test notices."""
 
 import argparse
 import sys

@@ -1,7 +1,7 @@
 """Makes the mutants of a module. The changes are mutmut's; left out are those that no test should have to notice.
 
 Only mutmut's generation is used. Its own runner keeps all mutants in one file behind a switch, which it can put into functions
-only: limits and defaults, which stand outside of them, would be left out.
+only: limits and defaults, which are outside of functions, would be left out.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """Breaks that were chosen by hand: each is applied to a copy of the tree, and a test must fail.
 
-They are kept in `named/*.yaml`, one file an area, by what a user would see. The generated mutants are in `score.py`.
+They are kept in `named/*.yaml`, one file per area, each break named by what a user would see. The generated mutants are in `score.py`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The lists that `make mutants` reads fit the tree: what was renamed is renamed there, too."""
+"""The lists that `make mutants` reads match the tree, so a name changed in the code is changed in them, too."""
 
 import ast
 from pathlib import Path

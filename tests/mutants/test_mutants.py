@@ -1,4 +1,4 @@
-"""`make mutants` on a small tree, as somebody runs it: what it says of breaks, and of mutants."""
+"""`make mutants` on a small tree, run as a user runs it: its output for named breaks and for mutants."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Where the recordings of real devices are that are too large, or not ours, to ship with the source."""
+"""Finds the recordings of real devices that are not shipped with the source, because they are too large or not ours."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""InfluxDB 1.x for tests, with nginx in front that gives it the v2 write path: line protocol in, InfluxQL rows out."""
+"""InfluxDB 1.x for tests, with nginx in front that provides the v2 write path. Tests write line protocol and query with InfluxQL."""
 
 import contextlib
 from collections.abc import Iterator

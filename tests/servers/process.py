@@ -1,4 +1,4 @@
-"""One server process for tests: started, waited for until it is ready, stopped by its own process id."""
+"""Starts a server process for tests, waits until it is ready, and stops it by its own process id."""
 
 import contextlib
 import shutil

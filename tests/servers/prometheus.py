@@ -1,6 +1,6 @@
-"""Prometheus for tests: scrape targets and rule files in, PromQL samples out.
+"""Prometheus for tests: takes scrape targets and rule files, and answers PromQL queries.
 
-Its discovery lets targets through every 5 s only: the first scrape comes 5 to 11 s after the start (`FIRST_SCRAPE_S`).
+Its discovery passes on new targets only every 5 s, so the first scrape comes 5 to 11 s after the start (`FIRST_SCRAPE_S`).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The query API that Prometheus and VictoriaMetrics share: PromQL in, samples out. Blocking."""
+"""The query API that Prometheus and VictoriaMetrics share: sends PromQL and returns samples. Blocking."""
 
 from dataclasses import dataclass
 from typing import TypedDict, cast

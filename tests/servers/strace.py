@@ -1,7 +1,7 @@
 """System calls of a process in the order of time, as `strace` sees them.
 
-What a process calls durable is on disk only if a sync of that file has returned before the process says so; nothing short of
-pulling the plug shows that, but the order of system calls does.
+Data that a process reports as durable is on disk only if a sync of that file has returned before the report. A test cannot
+pull the plug, but the order of the system calls shows it.
 """
 
 import re

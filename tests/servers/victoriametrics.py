@@ -1,4 +1,4 @@
-"""VictoriaMetrics for tests: line protocol at its v2 write path in, PromQL samples and raw exports out.
+"""VictoriaMetrics for tests: takes line protocol at its v2 write path, and answers PromQL queries and raw exports.
 
 A new series enters the index some 0.1 s after its write: wait for answers with `wait_until` or `eventually`.
 """

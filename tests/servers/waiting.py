@@ -1,4 +1,4 @@
-"""Waiting on a condition with a deadline: in goes a question, out comes its first true answer or a `TimeoutError`."""
+"""Waits for a condition until a deadline: returns the first true result, or raises `TimeoutError`."""
 
 import asyncio
 import time

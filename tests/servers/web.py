@@ -1,4 +1,4 @@
-"""HTTP for tests: a loopback request in, status and body out. Blocking; proxies in the environment are ignored."""
+"""HTTP for tests: sends a request on loopback and returns status and body. Blocking; proxies in the environment are ignored."""
 
 import json
 import urllib.error
