@@ -1,7 +1,7 @@
 """Modbus over pymodbus: TCP, RTU over TCP, and serial lines. Each link carries one request at a time for all units behind it.
 
-The danger on a shared link is a late answer taken for the answer to the next request: a reading of the wrong register or unit
-that looks perfectly valid. Every branch after a missing answer below exists to exclude that.
+The danger on a shared link is that a late answer is taken for the answer to the next request: this gives a valid-looking reading
+of the wrong register or unit. Every branch that handles a missing answer exists to prevent that.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, Dev
 from rackflow.recording import RegisterTable
 
 # After this many unanswered requests in a row, of any unit, a TCP connection counts as broken and is made anew: a peer that lost power
-# never says so. One or two may just be units that are switched off, whose silence must not cost the other units their connection.
+# does not close it. One or two may come from units that are switched off, which must not cost the other units their connection.
 # Chosen value.
 MAX_UNANSWERED: Final = 3
-# How long an RTU link is left closed after a request without an answer, so that a late answer finds nobody. The longest RTU frame
+# How long an RTU link is left closed after a request without an answer, so that a late answer is not received. The longest RTU frame
 # (256 bytes of 11 bits) takes 0.15 s at 19,200 baud; at 9,600 it takes 0.29 s, and 0.2 s only covers the usual, shorter ones.
 RTU_QUIET_S: Final = 0.2
 
@@ -57,7 +57,7 @@ def _quiet_library() -> None:
 
 
 class PymodbusClient:
-    """A `ModbusClient` on one link; its users take turns. It connects with the first request and again after a loss."""
+    """A `ModbusClient` on one link; its users take turns. It connects at the first request, and again after a lost connection."""
 
     def __init__(self, target: ModbusTarget) -> None:
         _quiet_library()
@@ -65,7 +65,7 @@ class PymodbusClient:
         self._lock = asyncio.Lock()
         self._client: ModbusBaseClient | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
-        # A request is on its way; while connecting it is False, and there is no answer that could come late.
+        # Whether a request is outstanding. False while connecting, when no answer can come late.
         self._waiting = False
         # Requests without an answer since the last answer.
         self._unanswered = 0
@@ -85,7 +85,7 @@ class PymodbusClient:
         return values
 
     async def describe(self, unit: int) -> str:
-        """Vendor, product and revision as the unit gives them (Read Device Identification, basic). Raises DeviceError."""
+        """Vendor, product and revision as the unit reports them (Read Device Identification, basic). Raises DeviceError."""
         operation = f"identify unit {unit}"
         answer = await self._ask(
             _IDENTIFY, operation, lambda client: client.read_device_information(read_code=1, device_id=unit)
@@ -106,7 +106,7 @@ class PymodbusClient:
             except TimeoutError as error:
                 raise self._no_answer(operation) from error
             except asyncio.CancelledError:
-                # The caller's shorter deadline: the answer may still come, exactly as after a timeout.
+                # The caller had a shorter deadline. The answer may still come, as after a timeout.
                 self._no_answer(operation)
                 raise
             except (ConnectionException, OSError) as error:
@@ -147,8 +147,8 @@ class PymodbusClient:
 
     def _no_answer(self, operation: str) -> DeviceError:
         # Over TCP a late answer is recognised by its transaction number, so the connection can stay and one silent unit costs the
-        # others nothing. RTU frames have no number, so there the link is closed. It is also closed after half an answer, whose
-        # other half would be read as the beginning of the next one.
+        # others nothing. RTU frames have no number, so there the link is closed. It is also closed after a partial answer, whose
+        # rest would be read as the beginning of the next one.
         pending = len(self._client.ctx.recv_buffer) if self._client is not None and self._waiting else 0
         self._unanswered += 1
         if self._target.transport != "tcp":
@@ -167,8 +167,8 @@ class PymodbusClient:
 
     def _check(self, answer: ModbusPDU, function: int, operation: str) -> None:
         if self._unanswered and not answer.transaction_id and self._target.transport == "tcp":
-            # Some devices always answer with transaction number 0. After a missing answer this may be the late one, so it is not
-            # used, although it may be the right one: one failed poll is better than a wrong reading.
+            # Some devices always answer with transaction number 0. After a missing answer, this answer may be the late one, so it is
+            # discarded even if it might be the right one: one failed poll is better than a wrong reading.
             self._disconnect()
             raise self._error(DeviceProtocolError, "sent an unnumbered answer after a missing one", operation)
         self._unanswered = 0
@@ -195,7 +195,7 @@ def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> Mod
         if not connected:
             fail(ConnectionResetError("closed the connection before it answered"))
 
-    # Later than the caller's deadline, so that `_ask` alone decides what a missing answer means.
+    # pymodbus' own timeout ends after the deadline of `_ask`, so that only `_ask` decides what a missing answer means.
     backstop_s = target.timeout_s + 1.0
     if target.transport == "serial":
         client: ModbusBaseClient = AsyncModbusSerialClient(
@@ -239,7 +239,7 @@ def _reporting_framer(
                 used, pdu = super().handleFrame(data, exp_devid, exp_tid)
             except ModbusIOException as error:
                 fail(error)
-                # All of it is consumed: nothing after garbage can be trusted to begin a frame.
+                # Discard all received data: after garbage, nothing shows where the next frame begins.
                 return len(data), None
             return used, pdu
 
@@ -259,7 +259,7 @@ class SharedClient:
         return await self._client.read(unit, table, address, count)
 
     async def close(self) -> None:
-        """See `ModbusClient.close`. The link itself closes with its last user."""
+        """See `ModbusClient.close`. The link itself closes when its last user closes."""
         if self._held:
             self._held = False
             if self._release():
@@ -273,7 +273,7 @@ class ModbusLinks:
         self._links: dict[tuple[str, int], tuple[PymodbusClient, int]] = {}
 
     def acquire(self, target: ModbusTarget) -> SharedClient:
-        """A share of the link to that host or port. Its settings are those of the first user; they cannot differ on one line."""
+        """A share of the link to that host or port. The first user's settings apply; they cannot differ on one line."""
         place = (target.serial, 0) if target.transport == "serial" else (target.host, target.port)
         client, users = self._links.get(place) or (PymodbusClient(target), 0)
         self._links[place] = (client, users + 1)

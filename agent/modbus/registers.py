@@ -1,6 +1,6 @@
 """Converts 16-bit registers to numbers and text, in every type and word order.
 
-It must not raise whatever the registers hold: an exception here would end the agent, not only the poll.
+Whatever the registers hold, this module must not raise: an exception here would end the agent, not only the poll.
 """
 
 import math
@@ -12,7 +12,7 @@ NumberType = Literal[
     "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "bcd16", "bcd32", "ascii", "bool"
 ]
 WordOrder = Literal["big", "little", "big-swapped", "little-swapped"]
-"""Order of the bytes of a 32-bit value ABCD on the wire. Modbus itself only defines the bytes of one register (high first).
+"""Order of the bytes of a 32-bit value ABCD on the wire. Modbus itself only defines the byte order of one register (high byte first).
 
 `big` ABCD, `little` DCBA (words and bytes reversed), `big-swapped` BADC (bytes swapped), `little-swapped` CDAB (words swapped).
 """
@@ -47,14 +47,14 @@ def words_of(kind: NumberType, words: int | None) -> int:
 
 
 def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int | float | str | None:
-    """The value, or None where the registers hold none: a NaN or infinity, or a BCD digit above 9."""
-    # Most registers are of these two types; they do without bytes and struct.
+    """The value, or None if the registers hold a NaN, an infinity or a BCD digit above 9."""
+    # Most registers are of these two types, so they skip the conversion to bytes.
     if kind in {"bool", "uint16"}:
         word = registers[0]
         return word if order in {"big", "little-swapped"} or kind == "bool" else (word & 0xFF) << 8 | word >> 8
     raw = _bytes(registers, order)
     if kind == "ascii":
-        # Devices fill the rest with NUL or spaces, some with what was there before.
+        # Devices pad text with NUL or spaces; some leave older text after the NUL.
         return raw.split(b"\0")[0].decode("ascii", "replace").strip()
     if kind in {"bcd16", "bcd32"}:
         digits = raw.hex()

@@ -47,11 +47,11 @@ class RegisterValue:
 def coalesce(wanted: Iterable[RegisterValue], max_registers: int, max_gap: int) -> Iterator[Block]:
     """Group values into as few requests as the device allows.
 
-    Neighbours share a request if at most `max_gap` unused registers lie between them and it stays within `max_registers`.
-    Both limits belong to the device: some refuse any request that touches an unmapped register (gap 0), many answer for fewer
-    than the 125 registers of the specification. Values may overlap (a bit field and one of its bits).
+    Neighbours share a request if at most `max_gap` unused registers lie between them and the request stays within
+    `max_registers`. Both limits depend on the device: some refuse any request that touches an unmapped register (gap 0), many
+    answer fewer than the 125 registers of the specification. Values may overlap (a bit field and one of its bits).
     """
-    # The end of the group so far, and not of its last value: a long value may reach beyond one that begins after it.
+    # `end` is the end of the whole group, not of its last value: a long value may end after a value that begins later.
     group: list[RegisterValue] = []
     end = 0
     for each in sorted(wanted, key=lambda each: (each.table, each.address, each.words)):
@@ -72,7 +72,7 @@ def _block(group: Sequence[RegisterValue], end: int) -> Block:
 
 
 def split_block(block: Block, used: Mapping[str, None], *, whole: bool) -> Iterator[Block]:
-    """The requests for those fields of a block that are still `used`.
+    """The requests for the fields of a block that are still `used`.
 
     With `whole`, a block that keeps all its fields stays as it is. Otherwise it is cut at every gap: the device refused it, or
     refused one of its fields, so the registers between its fields may be the reason and are no longer read.

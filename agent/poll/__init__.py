@@ -1,4 +1,4 @@
-"""Polling one device: opening it (connect, recognise, identify, plan), polling a class, and the figures of one poll.
+"""Polls one device: opens it (connect, recognise, identify, plan), polls a class, and adds the figures derived from one poll.
 
 `probe_snmp` and `probe_modbus` recognise a device over the wire, `device` opens and polls it, `derive` adds the figures.
 """

@@ -1,7 +1,7 @@
 """Derives figures from one poll of one device: heat, approach, effectiveness, dew point, phase unbalance.
 
-They are calculated here and not in the collector because all their inputs were polled within one cycle: a flow and a temperature of
-different moments would give a heat that never was. Figures across devices are `collector/derive`.
+They are calculated here and not in the collector because all their inputs were polled within one cycle: a flow and a temperature from
+different times would give a false heat. Figures across devices are derived in `collector/derive`.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _UNBALANCE = {
 
 
 def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
-    """Add the figures of this poll; one that lacks an input is left out. `coolant` is the fluid per loop."""
+    """Add the figures of this poll; a figure whose input is missing is left out. `coolant` is the fluid per loop."""
     if device_class == "cdu":
         derive_cdu(readings, coolant)
     _derive_dew_points(readings)
@@ -63,13 +63,13 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
     ambient, humidity = (
         readings.values.get(f"dcim_cdu_ambient_{what}") for what in ("temperature_celsius", "relative_humidity_ratio")
     )
-    # A dew point measured by the CDU takes precedence: it is the one that the CDU can act on.
+    # A dew point reported by the CDU takes precedence: the CDU can act on it.
     if "dcim_cdu_dew_point_celsius" not in readings.values and ambient is not None and humidity is not None:
         _put(readings, "dcim_cdu_dew_point_celsius", {}, dew_point_celsius(ambient, humidity))
 
 
 def _derive_exchanger(readings: Readings) -> None:
-    """Figures of the heat exchanger between the two loops, or between a loop and the air."""
+    """Add the figures of the heat exchanger between the two loops, or between a loop and the air."""
     values = readings.values
     supply = values.get("dcim_cdu_supply_temperature_celsius{loop=secondary}")
     back = values.get("dcim_cdu_return_temperature_celsius{loop=secondary}")
@@ -88,7 +88,7 @@ def _derive_exchanger(readings: Readings) -> None:
 
 
 def _derive_dew_points(readings: Readings) -> None:
-    """The dew point of each sensor that reports temperature and humidity and no dew point of its own."""
+    """Add the dew point of each sensor that reports temperature and humidity but no dew point."""
     values = readings.values
     for key in [key for key in values if key.startswith("dcim_env_relative_humidity_ratio")]:
         _, labels = parse_series_key(key)
@@ -99,7 +99,7 @@ def _derive_dew_points(readings: Readings) -> None:
 
 
 def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> None:
-    """The unbalance of each set of three phase currents that have all other labels in common."""
+    """Add the unbalance of each set of three phase currents that differ only in the label `phase`."""
     groups: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
     for key in [key for key in readings.values if key.startswith(current)]:
         _, labels = parse_series_key(key)

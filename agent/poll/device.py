@@ -1,7 +1,7 @@
 """Polls one device over SNMP or Modbus: opens it, plans, polls a class, and plans again when the device has changed.
 
-An object that is absent at planning is not asked for again until the next plan. One that goes missing later is still asked for: a
-device may hide a branch for a moment, for example while its card starts.
+An object that is absent at planning is not requested again until the next plan. An object that goes missing later is still
+requested: a device may hide a branch for a moment, for example while its card starts.
 """
 
 import logging
@@ -39,14 +39,14 @@ from rackflow.errors import DeviceDecodeError, DeviceProtocolError
 
 log = logging.getLogger(__name__)
 
-# How long a plan is trusted. Rows can come and go without a reboot and without a marker (a sensor plugged in, an alarm replaced by
-# another between two polls): they are seen within this time. Planning walks all tables, dozens of requests on a large PDU, so it must
-# stay rare beside polling. Chosen value.
+# How long a plan is used. Rows can come and go without a reboot and without a marker (a sensor plugged in, an alarm replaced by
+# another between two polls); such a change is noticed within this time. Planning walks all tables, which takes dozens of requests on
+# a large PDU, so it must be rare compared with polling. Chosen value.
 REPLAN_AFTER_S = 3600.0
-# A marker that changes with every poll would have the tables walked with every poll. Chosen value.
+# Least time between two plans caused by the marker: one that changes at every poll must not cause a walk at every poll. Chosen value.
 MARKER_REPLAN_MIN_S = 10.0
-# TimeTicks count hundredths of a second modulo 2^32, 497 days (RFC 2578, 7.1.8). After that a device looks rebooted once: it is
-# planned again, which does no harm.
+# TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8). At the wrap a device seems to have
+# rebooted and is planned again, which does no harm.
 TIMETICKS = 2**32
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
@@ -58,14 +58,14 @@ class DevicePoller(Protocol):
         """Connect, recognise, identify and plan. Raises DeviceError."""
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
-        """Readings of one class; `now` is Unix seconds. Raises DeviceError where nothing could be read."""
+        """Readings of one class; `now` is Unix seconds. Raises DeviceError if nothing could be read."""
 
     async def close(self) -> None:
         """Free what `open` acquired."""
 
 
 class SnmpPoller:
-    """A `DevicePoller` over an `SnmpClient`. `clock` is monotonic seconds, so that setting the date does not age the plan."""
+    """A `DevicePoller` over an `SnmpClient`. `clock` gives monotonic seconds, so that changing the system time does not age the plan."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class SnmpPoller:
         self._marked_at = 0.0
 
     async def open(self) -> Identified:
-        """See `DevicePoller.open`. The first answers show which objects the device lacks; those are not asked for again."""
+        """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again."""
         profile = await self._recognise()
         self._profile = profile if self._device.outlets else profile.without_outlets()
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
@@ -145,17 +145,17 @@ class SnmpPoller:
         return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
 
     async def _make_plan(self, profile: Profile) -> None:
-        # Order matters: cells and rows decide which series there are, the series which objects are asked for, and the first
-        # answers which of those the device has.
+        # Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the
+        # first answers show which of these objects the device has.
         rows: dict[str, list[str]] = {}
         instances = planning_instances(profile)
         cells: dict[str, RawValue] = await self._client.get(instances) if instances else {}
         walked: dict[str, dict[str, RawValue]] = {}
-        # Tables of one name add up their rows: a profile and the one it extends may both list them.
+        # Rows of tables with the same name are joined: a profile and its base may both list the table.
         for table in profile.tables:
             rows.setdefault(table.name, []).extend(await self._walk_table(table, cells, walked))
         plan = plan_device(profile, rows, cells, self._device.role)
-        # A profile that extends another overrides points of its base: there duplicates are intended.
+        # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
             log.warning(
                 "device=%s profile=%s two points or rows give the same series, the first is used: %s",
@@ -204,7 +204,7 @@ class SnmpPoller:
 
     async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
         """Plan again when the profile's marker has changed: rows of its tables have come or gone."""
-        # A negative age means that the clock was set back; then the time of the last plan says nothing.
+        # A negative age means that the clock was set back, so the age of the last plan is unknown.
         if value != self._marker and not 0 <= now - self._marked_at < MARKER_REPLAN_MIN_S:
             await self._make_plan(profile)
             self._marked_at = now
@@ -220,7 +220,7 @@ class ModbusPoller:
         self._plan = Plan({})
 
     async def open(self) -> Identified:
-        """See `DevicePoller.open`. Registers that the device refuses are found here and not asked for again."""
+        """See `DevicePoller.open`. Registers that the device refuses are found here and not requested again."""
         plan = plan_device(self._profile, {}, {}, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         absent: set[str] = set()
@@ -241,7 +241,7 @@ class ModbusPoller:
         return _identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
-        """See `DevicePoller.poll`. A refused block costs its own readings only; they are rejected as `refused`."""
+        """See `DevicePoller.poll`. If the device refuses a block, only that block's readings are rejected, as `refused`."""
         part = self._plan.classes.get(poll_class)
         if part is None:
             return Readings()
@@ -307,7 +307,7 @@ class ModbusPoller:
 
 
 def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
-    """Fluid per loop: from the profile, overridden by the configuration, which knows what was filled in."""
+    """Fluid per loop, from the profile. The configuration overrides it, because its author knows which fluid was filled in."""
     fluids: dict[str, str] = {str(loop): fluid for loop, fluid in profile.coolant.items()}
     return fluids | {loop: coolant.fluid for loop, coolant in device.coolant.items()}
 
@@ -320,7 +320,7 @@ def _identified(device: Device, profile: Profile, identity: Identity, plan: Plan
 def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one flag, named at the only call
     if not has_uptime:
         return plan
-    # In class `slow`: a reboot is noticed within a minute, at one object per minute.
+    # Polled in class `slow`: a reboot is noticed within a minute, at the cost of one object per minute.
     slow = plan.classes.get("slow", ClassPlan(()))
     return Plan({**plan.classes, "slow": ClassPlan(slow.slots, (*slow.oids, SYS_UPTIME))}, plan.duplicates)
 

@@ -1,6 +1,6 @@
 """Makes the poller of each device from the configuration. Modbus units behind one address share a link.
 
-One factory serves an agent for life, reloads included: otherwise a reload would open a second connection to a gateway that may
+An agent keeps one factory for its whole life, across reloads: otherwise a reload would open a second connection to a gateway that may
 accept only one.
 """
 
@@ -17,11 +17,11 @@ from rackflow.errors import ConfigError
 if TYPE_CHECKING:
     from agent.snmp.pysnmp import PysnmpEngines
 
-# For SNMP; Modbus gets half. Chosen values that a device's configuration overrides: SNMP cards are slow when they are busy with their web
-# pages, and a Modbus unit that waits longer holds up all others on its link. With one retry a silent SNMP
-# device costs 4 s of its own task.
+# For SNMP; Modbus gets half. Chosen values that a device's configuration overrides: SNMP cards are slow while they serve their web
+# pages, and waiting longer for a Modbus unit holds up all others on its link. With one retry, a silent SNMP device delays only
+# its own task, by 4 s.
 DEFAULT_TIMEOUT_S = 2.0
-# Until the profile, which has its own limit, is known. See SnmpTarget.max_varbinds.
+# Used until the profile is known, which has its own limit. See SnmpTarget.max_varbinds.
 DEFAULT_VARBINDS = 20
 
 
@@ -40,9 +40,9 @@ class PollerFactory:
         wrap_snmp: Callable[[SnmpClient], SnmpClient] = lambda client: client,
         wrap_modbus: Callable[[ModbusClient], ModbusClient] = lambda client: client,
     ) -> DevicePoller:
-        """The poller, not yet opened. `wrap_snmp` and `wrap_modbus` may put something between it and its client.
+        """The poller, not yet opened. `wrap_snmp` and `wrap_modbus` may put a wrapper between the poller and its client.
 
-        Raises ConfigError where the device's profile does not exist or is of another protocol.
+        Raises ConfigError if the device's profile does not exist or is of another protocol.
         """
         check_profile(self.profiles, device)
         if device.protocol == "modbus":
@@ -53,7 +53,7 @@ class PollerFactory:
         return SnmpPoller(device, self.profiles, wrap_snmp(client))
 
     def _pysnmp_client(self, target: SnmpTarget) -> SnmpClient:
-        # Imported here, because only those who ask for the fallback engine should pay for it: see agent/snmp/__init__.py.
+        # Imported here, because only users of the fallback engine should pay for the import: see agent/snmp/__init__.py.
         from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines  # noqa: PLC0415
 
         if self._engines is None:
@@ -62,7 +62,7 @@ class PollerFactory:
 
 
 def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
-    """Raises ConfigError where the device's profile is unknown or of another protocol."""
+    """Raises ConfigError if the device's profile is unknown or of another protocol."""
     if device.profile == "auto":
         return
     profile = profiles.get(device.profile)
@@ -77,7 +77,7 @@ def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
 
 
 def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
-    """The credential as the SNMP engines take it."""
+    """The credential in the form that the SNMP engines take."""
     if credential.version == "3":
         return SnmpUser(
             user=credential.user or "",
@@ -91,7 +91,7 @@ def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:
 
 
 def snmp_target(config: AgentConfig, device: Device) -> SnmpTarget:
-    """Where and how to ask the device while its profile is not known; the profile may change the object limit later."""
+    """Address and request settings of the device before its profile is known; the profile may change the object limit later."""
     return SnmpTarget(
         device=device.id,
         host=device.host or "",

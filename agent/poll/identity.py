@@ -1,6 +1,6 @@
 """Reads vendor, model, serial number and firmware from a device's answers.
 
-What a device puts here is shown on pages and terminals, so it is cleaned of control characters and cut.
+These texts are shown on pages and terminals, so control characters are removed and long texts are cut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue
 
 
 def printable(value: RawValue) -> str:
-    """The printable characters of a value, at most 255 (the length of SNMP's DisplayString); empty where there are none."""
+    """The printable characters of a value, at most 255 (the length of SNMP's DisplayString); empty if there are none."""
     if value is None:
         return ""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,7 +1,7 @@
 """Recognises a Modbus unit by registers that identify its family.
 
-Modbus has no equivalent of sysObjectID: Read Device Identification is optional and free text, so it is shown to
-people and decides nothing. All registers that a profile names must fit.
+Modbus has no equivalent of sysObjectID: Read Device Identification is optional and free text, so it is only
+shown to people. A profile fits if all registers that it names fit.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ GATEWAY_EXCEPTIONS = (10, 11)
 
 
 async def recognise_unit(client: PymodbusClient, unit: int, profiles: Iterable[Profile]) -> tuple[Match | None, str]:
-    """The best matching family or None, and the unit's own description or "". Raises DeviceError where there is no unit.
+    """The best matching family or None, and the unit's own description or "". Raises DeviceError if there is no unit.
 
-    A unit that refuses every request is there; one for which a gateway answers is not.
+    A unit that refuses every request exists; a unit for which a gateway answers does not.
     """
     description = await _description(client, unit)
     found: list[Match] = []
@@ -34,7 +34,7 @@ async def _description(client: PymodbusClient, unit: int) -> str:
     try:
         return await client.describe(unit)
     except DeviceTimeout:
-        # Some devices do not answer a function that they do not know. Reading a register shows whether anything is there.
+        # Some devices do not answer a function code that they do not know. Reading a register shows whether anything is there.
         await _present(client, unit)
     except DeviceProtocolError as refusal:
         # Without an exception code the answer was garbage, not a refusal.
@@ -52,7 +52,7 @@ async def _present(client: PymodbusClient, unit: int) -> None:
 
 
 async def _fits(client: PymodbusClient, unit: int, profile: Profile, probe: RegisterProbe) -> str:
-    """The reason why the register fits, for people; empty where it does not."""
+    """The reason why the register fits, for people; empty if it does not."""
     table = probe.table or profile.modbus.table
     try:
         registers = await client.read(unit, table, probe.register_, probe.words)

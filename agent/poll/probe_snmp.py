@@ -1,7 +1,7 @@
 """Recognises an SNMP device over the wire in 2 to 12 requests, however many families there are.
 
-Asking for every family's probe objects took more than 50 requests. Instead, one GETNEXT at the place where a family would be shows
-that everything before its answer is empty, which rules out many families at once.
+Asking for every family's probe objects took more than 50 requests. Instead, one GETNEXT is sent at the OID where a family's
+objects would be: everything between it and the answered OID is empty, which rules out many families at once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,15 +25,15 @@ from rackflow.errors import DeviceProtocolError
 
 OidParts = tuple[int, ...]
 """An OID as numbers, so that OIDs compare in the order of a walk."""
-# With the known object behind them 20 in all, the default limit of a request. An object that the device is known to have stands last:
-# if it comes, the answer was not cut short, and probes that are missing are absent.
+# With one known object added at the end, a request has 20 objects, the default limit. The device is known to have that last object:
+# if it is in the answer, the answer was not cut short, and missing probes are absent.
 PROBES_PER_REQUEST = 19
 
 
 async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> tuple[list[Match], dict[str, RawValue]]:
-    """The families that fit, best first, and what the device answered. Raises DeviceError.
+    """The families that fit, best first, and the device's answers. Raises DeviceError.
 
-    Families whose sysObjectID fits are tried first, the others only if none of those fits: usually that saves the second round.
+    Families whose sysObjectID fits are tried first, and the others only if none of them fits; this usually saves the second round.
     """
     system_objects = [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME]
     answers: dict[str, RawValue] = await client.get(system_objects)
@@ -54,9 +54,9 @@ async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> t
 
 
 async def _present(client: SnmpClient, places: Sequence[OidParts]) -> tuple[set[OidParts], set[OidParts]]:
-    """The places (in order) that hold anything, and those that may.
+    """The places that hold anything, and the places that may. `places` is sorted.
 
-    The answer to one GETNEXT settles all places between its question and its answer: they are empty.
+    All places between the OID of a GETNEXT and the OID that it returns are empty.
     """
     present: set[OidParts] = set()
     at = 0
@@ -64,13 +64,13 @@ async def _present(client: SnmpClient, places: Sequence[OidParts]) -> tuple[set[
         try:
             following = await client.get_next(".".join(map(str, places[at])))
         except DeviceProtocolError:
-            # A device that cannot do GETNEXT here: what is left must be asked for object by object.
+            # The device cannot do GETNEXT here: the objects of the remaining places must be requested by name.
             return present, set(places[at:])
         if following is None:
             break
         position = oid_parts(following[0])
         if position <= places[at]:
-            # Its tree is out of order, so an answer says nothing about the places before it.
+            # The device's tree is out of order, so an answer says nothing about the places before it.
             return present, set(places[at:])
         while at < len(places) and places[at] <= position:
             if position[: len(places[at])] == places[at]:

@@ -1,6 +1,6 @@
-"""Device profiles: one YAML file per device family, and the conversion of raw answers to readings. No I/O but reading the files.
+"""Device profiles: one YAML file per device family, and the conversion of raw answers to readings. The only I/O is reading the files.
 
-`schema` is what a profile may contain, `load` reads it and checks it against the catalogue, `recognise` picks the profile that
+`schema` defines what a profile may contain, `load` reads it and checks it against the catalogue, `recognise` picks the profile that
 fits a device, `plan` works out the requests, `normalise` converts the answers.
 """
 

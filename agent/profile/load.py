@@ -23,16 +23,16 @@ from rackflow.units import WIRE_UNITS
 
 S = TypeVar("S", bound=Source)
 YamlPath: TypeAlias = tuple[str | int, ...]
-"""Where in a YAML file: keys, and positions in lists."""
+"""A place in a YAML file: keys, and positions in lists."""
 
-# Found in the text, because the order in which files are parsed depends on it.
+# Searched in the unparsed text, because it decides the order in which files are parsed.
 _EXTENDS = re.compile(r"^extends:", re.MULTILINE)
 
 
 def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = None) -> Profile:
     """A profile checked against the catalogue. Raises ProfileError naming the file and the line.
 
-    `bases` are the profiles that it may extend. Their points and tables come behind its own, which take precedence.
+    `bases` are the profiles that it may extend. Their points and tables come after the profile's own, which take precedence.
     """
     try:
         profile = check_config(load_yaml_text(text, where), Profile, where, text)
@@ -152,7 +152,7 @@ def _point_faults(profile: Profile, point: Point, metric: Metric, labels: dict[s
 
 def _leaves_nothing(earlier: Source, later: Source) -> bool:
     """Whether the later source is useless: it reads the same as the earlier one and would reject the same values."""
-    # `expect` is what makes a second reading of the same place useful: a value outside of it goes to the next source.
+    # Only `expect` makes it useful to read the same place twice: a value outside `expect` goes to the next source.
     fields = set(Source.model_fields) - {"expect"}
     return earlier.expect is None and all(getattr(earlier, name) == getattr(later, name) for name in fields)
 
@@ -176,7 +176,7 @@ def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str
         yield f"states belong to metrics of type state, not {metric.type}"
     if wrong := [word for word in source.words.values() if isinstance(word, str)]:
         yield f"words {wrong} must stand for numbers"
-    # Codes and bits become numbers by the profile alone; no wire unit is involved.
+    # The profile itself maps codes and bits to numbers, without a wire unit.
     if source.numbers or source.words or source.bit is not None or point.bits:
         return
     if source.text == "quantity":
@@ -190,7 +190,7 @@ def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str
 
 
 def load_profiles(folder: Path | None = None, *, lazy: bool = False) -> dict[str, Profile]:
-    """Shipped profiles by name, overridden by those of `folder`. Raises ProfileError for the first file that is wrong.
+    """Shipped profiles by name, overridden by the profiles in `folder`. Raises ProfileError for the first file that is wrong.
 
     All files are read and checked. With `lazy`, points and tables are then discarded until `Profile.loaded` asks for them: an
     agent uses a few of the 137 families, whose models take 9 MB, and 2 MB without points and tables.
@@ -211,7 +211,7 @@ def load_profiles(folder: Path | None = None, *, lazy: bool = False) -> dict[str
     with _no_collecting():
         for _, name, text in texts:
             profile = parse_profile(text, name, found)
-            # So that the file of a profile is found by its name in a configuration or a message.
+            # File and profile have the same name, so that a name in a configuration or message leads to the file.
             if Path(name).stem != profile.profile:
                 raise ProfileError(f"{name}: profile: is {profile.profile!r}, but the file is called {Path(name).name}")
             if lazy:
@@ -223,9 +223,9 @@ def load_profiles(folder: Path | None = None, *, lazy: bool = False) -> dict[str
 
 @contextmanager
 def _no_collecting() -> Iterator[None]:
-    """Switch off garbage collection while profiles load, where it took a third of the CPU time (measured with 127 profiles).
+    """Switch off garbage collection while profiles load: it took a third of the loading's CPU time (measured with 127 profiles).
 
-    Nothing becomes garbage meanwhile, but every few hundred new objects start a search among those made so far. Loading all
+    Loading makes no garbage, but every few hundred new objects start a search of the objects made so far. Loading all
     profiles should take 0.3 s of CPU at most.
     """
     enabled = gc.isenabled()

@@ -1,7 +1,7 @@
 """Converts the raw answers of one poll to values, states and rejections with their reasons.
 
-It must not raise and must not let through a wrong number, whatever a device sends: an exception here ends the agent, and a wrong
-number is worse than none. `normalise_answers` is the hottest loop of the agent.
+Whatever a device sends, this module must not raise and must not return a wrong number: an exception here ends the agent, and a
+wrong number is worse than none. `normalise_answers` is the hottest loop of the agent.
 """
 
 import math
@@ -15,9 +15,9 @@ from rackflow.units import WIRE_UNITS
 
 RawValue = int | float | bytes | str | None
 Raw = Mapping[str, RawValue]
-"""Answers by reference: an SNMP instance, or `table:address:type:order` for Modbus. What was not answered is left out."""
+"""Answers by reference: an SNMP instance, or `table:address:type:order` for Modbus. References without an answer are left out."""
 
-# Upper end of an open range: products and sums of such values, further on, still stay finite.
+# Upper end of a range without a limit: later products and sums of such values still stay finite.
 MAX_VALUE = 1e300
 # No integer type of SNMP or Modbus has more than 64 bits. A longer one, from a faulty device, may be too large for a float and raise
 # OverflowError; the long path handles that.
@@ -28,8 +28,8 @@ MAX_WIRE_INT = 2**64
 class Decoder:
     """One source of a value and the meaning of its raw number: `(raw + shift) * numerator / denominator + offset`.
 
-    Numerator and denominator are kept apart so that scales are exact: 202 tenths of a percent are 202 / 1000 = 0.202, while
-    202 * 0.001 is 0.20200000000000001.
+    Numerator and denominator are stored separately so that scales are exact: 202 tenths of a percent are 202 / 1000 = 0.202,
+    while 202 * 0.001 is 0.20200000000000001.
     """
 
     ref: str
@@ -52,8 +52,8 @@ class Decoder:
 class Gate:
     """A cell on which a value depends. The value is used while the cell holds one of `allowed`.
 
-    With one of `missing` there is nothing to measure (no sensor is plugged in), so the value is left out. With anything else it
-    is rejected as `gated`.
+    If it holds one of `missing`, there is nothing to measure (no sensor is plugged in) and the value is left out. If it holds
+    anything else, the value is rejected as `gated`.
     """
 
     ref: str
@@ -71,7 +71,7 @@ class Slot:
     decoders: tuple[Decoder, ...]
     gate: Gate | None
     plain: bool
-    """The first source is an integer times a scale within one range: it may take the short path of `normalise_answers`."""
+    """The first source is an integer times a scale within one range, so it may take the short path of `normalise_answers`."""
     low: float
     """Least value of the short path."""
     high: float
@@ -79,7 +79,7 @@ class Slot:
 
 
 def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate | None = None) -> Slot:
-    """A slot, with what the short path of `normalise_answers` needs worked out once for all polls."""
+    """A slot. The values that the short path of `normalise_answers` needs are worked out here, once for all polls."""
     first = decoders[0]
     coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
     composed = first.text or first.expect or first.absolute
@@ -93,11 +93,11 @@ class _Rejected(Exception):
 
 
 def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
-    """Every slot that was answered, as a value, state or rejection. Values are finite and within the catalogue's range.
+    """The value, state or rejection of every slot that was answered. Values are finite and within the catalogue's range.
 
     Plain slots, seven in ten, take a short path here that does the same as `_take_first` for an integer that is neither a
-    sentinel nor out of range. It halves the time per series (0.30 µs against 0.61 µs over the shipped recordings); whatever
-    does not fit it falls through to the long path, which alone decides on rejections.
+    sentinel nor out of range. It halves the time per series (0.30 µs against 0.61 µs over the shipped recordings); everything
+    else falls through to the long path. Only the long path rejects values.
     """
     readings = Readings()
     values = readings.values
@@ -136,7 +136,7 @@ def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
 
 
 def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
-    # A gate that was asked for and not answered leaves the value out as well: nobody knows whether it counts.
+    # If the device did not answer for the gate, the value is left out as well: nobody knows whether it counts.
     code = raw.get(gate.ref)
     if code in gate.allowed:
         return True
@@ -148,8 +148,8 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
 def plain_number(value: RawValue) -> int | float | None:
     """A raw value as a finite number, or None. Text counts if it is a decimal number and nothing else.
 
-    Python also reads `nan`, `inf` and `1e400` as floats. They are refused, because int() of them raises where bits, codes or
-    scales are taken from a cell, which once ended the agent.
+    Python also reads `nan`, `inf` and `1e400` as floats. They are refused, because int() of them raises when bits, codes or
+    scales are taken from a cell; this once ended the agent.
     """
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
@@ -183,14 +183,14 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
         number = plain_number(leading_number(_text(value)))
     if number is None:
         raise _Rejected("decode")
-    # On the raw number, before shift and scale: sentinels are given as they stand on the wire, and 65535 may be 6553.5 A.
+    # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
     if number in decoder.absent:
         raise _Rejected("sentinel")
     return number
 
 
 def _word(decoder: Decoder, value: RawValue) -> str | float | None:
-    """The meaning of a text; the word `*` stands for any text. None where the text has none, or the source reads numbers."""
+    """The meaning of a text; the word `*` stands for any text. None if the text has no meaning or the source reads numbers."""
     if decoder.words is None or value is None:
         return None
     return decoder.words.get(_text(value), decoder.words.get("*"))
@@ -224,7 +224,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
                 raise _Rejected("state")
             return decoder.numbers[int(number)]
         result = _scaled(decoder, number)
-    # Mostly for power factors, whose sign tells leading from lagging or export on some devices; the catalogue's are 0 to 1.
+    # Mostly for power factors: on some devices their sign marks leading, lagging or export, but the catalogue's range is 0 to 1.
     if decoder.absolute:
         result = abs(result)
     if not math.isfinite(result):
@@ -239,7 +239,7 @@ def _scaled(decoder: Decoder, number: float) -> float:
     try:
         return (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
     except OverflowError:
-        # An integer too large for a float, from text: no metric has such a range.
+        # The text held an integer too large for a float, which is outside every metric's range.
         raise _Rejected("range") from None
 
 

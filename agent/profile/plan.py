@@ -1,6 +1,6 @@
-"""Plans what to ask a device for: the series that its rows give, and the fewest requests for each poll class.
+"""Plans the polling of a device: the series that its rows give, and the fewest requests for each poll class.
 
-All that depends on the device (rows, labels, units, scales) is worked out here once, so that polling only asks and multiplies.
+Everything that depends on the device (rows, labels, units, scales) is worked out here once, so that polling only reads and multiplies.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,12 +16,12 @@ from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
 Rows = Mapping[str, Sequence[str]]
-"""Indexes of the rows of each table, by the table's name. An index is dotted, as it follows the column's OID."""
+"""Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassPlan:
-    """What one poll of a poll class asks for, and the series that the answers give."""
+    """The requests of one poll class, and the series that the answers give."""
 
     slots: tuple[Slot, ...]
     oids: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class ClassPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan of one device. `duplicates` are series that two points or rows give; the first one is used."""
+    """The plan of one device. `duplicates` are series that two points or rows give; the first point or row is used."""
 
     classes: Mapping[PollClass, ClassPlan]
     duplicates: tuple[str, ...] = ()
@@ -39,8 +39,8 @@ class Plan:
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
     """Slots and requests of a device.
 
-    `cells` holds what was read for planning: labels, conditions, units and scales. `role` is what the configuration says that a
-    meter measures.
+    `cells` holds the values read for planning: labels, conditions, units and scales. `role` is the device's role from the
+    configuration: what a meter measures.
     """
     slots: dict[PollClass, dict[str, Slot]] = {}
     seen: set[str] = set()
@@ -89,7 +89,7 @@ def _gate(gate: GateModel | None, index: str) -> Gate | None:
 
 def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields: dict[str, Source]) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
-    # A cell that should give unit or scale holds something unknown: no reading is better than one wrong by a power of ten.
+    # The cell that should give the unit or scale holds an unknown value: a missing reading is better than one wrong by a power of ten.
     if unit is None or scale is None:
         return None
     factor = source.factor(unit) * scale
@@ -116,7 +116,7 @@ def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]
     if source.oid is not None:
         return f"{source.oid}.{index}" if index else source.oid
     limits = profile.modbus
-    # With type and order, because the same register may be read as two values.
+    # Type and order are part of the reference, because the same register may be read as two values.
     ref = f"{source.table or limits.table}:{source.register_}:{source.type or 'uint16'}:{source.order or limits.order}"
     fields[ref] = source
     return ref
@@ -139,7 +139,7 @@ def _wanted(profile: Profile, ref: str, source: Source) -> RegisterValue:
 
 
 def _refs(slots: Iterable[Slot]) -> dict[str, None]:
-    """Everything that these slots are read from, each once and in order: it becomes the order of the requests."""
+    """The references that these slots are read from, without repeats and in request order."""
     refs: dict[str, None] = {}
     for slot in slots:
         for decoder in slot.decoders:
@@ -150,7 +150,7 @@ def _refs(slots: Iterable[Slot]) -> dict[str, None]:
 
 
 def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()) -> Plan:
-    """The plan without the references that the device does not have, and without slots and classes that have none left.
+    """The plan without references that the device lacks, and without slots and classes that have no reference left.
 
     A block that was `refused` as a whole, or that loses a field, is no longer read across the gaps between its fields.
     """
@@ -162,7 +162,7 @@ def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Bl
             gate = slot.gate
             if gate and gate.optional and is_absent(gate.ref):
                 gate = None
-            # Without the cell of a gate that is not optional nobody knows whether the value counts.
+            # If the cell of a required gate is absent, nobody knows whether the value counts, so the slot is dropped.
             if decoders and not (gate and is_absent(gate.ref)):
                 slots.append(slot_of(slot.key, slot.metric, decoders, gate))
         if slots:

@@ -1,7 +1,7 @@
-"""Reads numbers in text, such as `232.6V` or `85 %`, with the unit that they are written in.
+"""Reads numbers with their unit from text, such as `232.6V` or `85 %`.
 
-Some devices report measurements as text for people. A unit that is not known rejects the value; guessing would be wrong by powers
-of ten.
+Some devices report measurements as human-readable text. A value with an unknown unit is rejected, because a guessed unit could be
+wrong by powers of ten.
 """
 
 import re
@@ -47,23 +47,23 @@ QUANTITY_UNITS: dict[str, str] = {
     "gpm": "gallon_per_minute",
     "m/s": "meter_per_second",
 }
-"""Units as devices write them, in lower case and without degree signs, to the wire unit.
+"""Maps units as devices write them, in lower case and without degree signs, to wire units.
 
-Lower case loses the difference between m (milli) and M (mega): there is no megavolt or megaampere here.
+Lower case loses the difference between m (milli) and M (mega), so this map has no megavolt or megaampere.
 """
 
-# A number with point or comma and exponent; then the unit, up to the next space, with one more word ("% RH", "deg C").
+# A number, with an optional decimal point or comma and exponent; then the unit: one word, or two ("% RH", "deg C").
 _QUANTITY = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
 
 
 def leading_number(text: str) -> float | None:
-    """The decimal number that the text begins with; a decimal comma counts as a point."""
+    """The decimal number at the start of the text, or None. A decimal comma is read as a point."""
     match = _QUANTITY.match(text)
     return float(match[1].replace(",", ".")) if match else None
 
 
 def quantity(text: str) -> tuple[float, str] | None:
-    """The number and its wire unit, or None where either is missing or the unit is not known."""
+    """The number and its wire unit, or None if either is missing or the unit is unknown."""
     match = _QUANTITY.match(text)
     if not match or not match[2]:
         return None

@@ -1,7 +1,7 @@
 """Picks the profile that fits a device's answers, with its score and the reasons.
 
-An object that only this family has decides. A sysObjectID alone is never trusted: management cards are shared between products and
-vendors, and many report the wrong one.
+The deciding evidence is an object that only this family has. A sysObjectID alone is never trusted: management cards are shared
+between products and vendors, and many report the wrong one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 
 # Only the order matters. A probe that answers must outweigh a sysObjectID (10 plus the dots of its prefix, about 20) and a word of
 # sysDescr together, because cards often get those wrong. A profile's `priority` (-50 to 50) can overrule it: that is how generic
-# families such as UPS-MIB come last. Chosen values, held by the recordings of all families.
+# families such as UPS-MIB come last. Chosen values, tested with the recordings of all families.
 PROBE_SCORE = 40
 PREFIX_SCORE = 10
 WORD_SCORE = 8
@@ -41,9 +41,9 @@ def probe_oids(profiles: Iterable[Profile]) -> list[str]:
 
 
 def probe_rounds(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[list[Profile]]:
-    """The families to probe for, in rounds: those that the sysObjectID names, then all others.
+    """The families to probe for, in rounds: first the families that the sysObjectID names, then all others.
 
-    Generic families (priority < 0) are left to the second round even if named: the specific one must be tried with them.
+    Generic families (priority < 0) wait for the second round even if named: the specific family must be tried along with them.
     """
     candidates = [profile for profile in profiles if profile.protocol == "snmp"]
     named = [profile for profile in candidates if _prefixes(profile, answers) and profile.recognise.priority >= 0]
@@ -57,7 +57,7 @@ def subtree_key(subtree: str) -> str:
 
 
 def probe_roots(profiles: Iterable[Profile]) -> list[tuple[int, ...]]:
-    """The places where recognition looks, in the order of a walk: subtrees, and the parents of the probed instances."""
+    """The OIDs below which recognition looks, in walk order: subtrees, and the parents of the probed instances."""
     found: set[tuple[int, ...]] = set()
     for profile in profiles:
         rules = profile.recognise
@@ -74,15 +74,15 @@ def oid_parts(oid: str) -> tuple[int, ...]:
 
 
 def matches(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Match]:
-    """Profiles that fit, best first; equal scores in the order of their names, so that the result never varies."""
+    """Profiles that fit, best first. Equal scores are sorted by name, so that the result never varies."""
     found = [match for profile in profiles if profile.protocol == "snmp" and (match := _match(profile, answers))]
     return sorted(found, key=lambda match: (-match.score, match.profile.profile))
 
 
 def families_named_by_identity(profiles: Iterable[Profile], answers: Mapping[str, RawValue]) -> list[Profile]:
-    """Families that the device's sysObjectID names although none of their objects answers; the likeliest first.
+    """Families that the device's sysObjectID names although the device answers none of their objects; the likeliest first.
 
-    For the error message: this is what a card looks like whose UPS is off, or whose SNMP view hides the vendor's tree.
+    For the error message: a card answers like this if its UPS is off, or if its SNMP view hides the vendor's tree.
     """
     found = []
     for profile in profiles:
@@ -104,13 +104,13 @@ def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
     object_id = answers.get(SYS_OBJECT_ID)
     if not isinstance(object_id, str):
         return []
-    # With dots at the end, so that 1.3.6.1.4.1.318 does not match 1.3.6.1.4.1.3180.
+    # Compared with a dot at the end, so that 1.3.6.1.4.1.318 does not match 1.3.6.1.4.1.3180.
     return [prefix for prefix in profile.recognise.sysobjectid if f"{object_id}.".startswith(f"{prefix}.")]
 
 
 def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
     rules = profile.recognise
-    # For families whose objects another vendor's devices have, too: those are told by an object that this family never has.
+    # Some families share their objects with another vendor's devices. An object that this family never has tells them apart.
     if any(answers.get(oid) is not None for oid in rules.refuse):
         return None
     score, reasons = rules.priority, []

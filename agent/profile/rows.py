@@ -1,6 +1,6 @@
 """Reads labels, conditions, units and scales from the cells of one table row, or of the device as a whole.
 
-All of it happens when the device is planned: a change of such a cell is noticed with the next plan, within the hour.
+These cells are read only when the device is planned, so a change in one is noticed at the next plan, within the hour.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,21 +22,21 @@ from agent.profile.schema import (
 )
 from rackflow.series import clean_label
 
-# Most decimals that a scale can have: beyond, no 64-bit integer keeps a digit before the point. A cell with more holds no scale but
-# a sentinel such as 2147483647, and ten to that power would keep the agent busy for hours.
+# Most decimal places of a scale: with more, no 64-bit integer keeps a digit before the point. A cell with a larger number holds a
+# sentinel such as 2147483647, not a scale, and computing ten to that power would keep the agent busy for hours.
 MAX_DECIMALS = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `index` is dotted, empty for the device as a whole; `cells` holds what was read for planning; `role` is configured."""
+    """One row. `index` is dotted (empty: the whole device), `cells` are the values read for planning, `role` is from the configuration."""
 
     index: str
     cells: Mapping[str, RawValue]
     role: str | None
 
     def label(self, source: LabelSource) -> str | None:
-        """The label's value, or None where this row does not have it; a row without a label gives no series."""
+        """The label's value, or None if this row does not have it. A row that lacks a label gives no series."""
         match source:
             case str():
                 return clean_label(source)
@@ -51,26 +51,26 @@ class Row:
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{self.index}")
                 text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-                # A code or text that the map does not know gives no label, and the row no series: a label invented from a raw
-                # code would change its meaning with the next profile.
+                # If the map lacks the code or text, there is no label and the row gives no series: a label made up from a raw
+                # code would change when a later profile maps that code.
                 if source.map:
                     number = plain_number(value)
                     return source.map.get(text if number is None else int(number))
                 return None if value is None or not text.strip() else clean_label(text)
 
     def part(self, number: int) -> int | None:
-        """One part of the index, counted from 1, or from the end if negative; None where there is none."""
+        """One part of the index, counted from 1, or from the end if negative; None if the index has no such part."""
         parts = self.index.split(".") if self.index else []
         if not 1 <= abs(number) <= len(parts):
             return None
         return int(parts[number - 1 if number > 0 else number])
 
     def cell(self, column: str | None, oid: str | None) -> RawValue:
-        """A cell of this row, or an instance."""
+        """The value of a cell of this row, or of the instance `oid`."""
         return self.cells.get(oid or (f"{column}.{self.index}" if self.index else f"{column}"))
 
     def holds(self, conditions: When | Sequence[When]) -> bool:
-        """Whether all conditions hold. Of an absent cell only `without` and optional conditions hold."""
+        """Whether all conditions hold. If the cell is absent, only `without` and optional conditions hold."""
         return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
 
     def _holds(self, condition: When) -> bool:
@@ -85,7 +85,7 @@ class Row:
         return any(str(code).casefold() == text for code in condition.in_)
 
     def unit(self, source: Source) -> str | None:
-        """The wire unit of a source in this row, or None where the row's code for it is not known."""
+        """The wire unit of a source in this row, or None if the profile does not map the row's unit code."""
         by: UnitBy | None = source.unit_by
         if by is None:
             return source.unit
@@ -93,7 +93,7 @@ class Row:
         return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
 
     def scale(self, source: Source) -> Fraction | None:
-        """The scale that a cell of the row gives; 1 if the profile names none, None where the cell holds no usable scale."""
+        """The scale from a cell of the row: 1 if the profile names no cell, None if the cell holds no usable scale."""
         column = source.decimals or source.varscale
         if column is None:
             return Fraction(1)
@@ -118,7 +118,7 @@ def _mapped(code: int, names: Mapping[int, str]) -> str | None:
 
 
 def planning_columns(table: Table) -> list[str]:
-    """Columns needed for planning beside those that list the rows: labels, conditions, units and scales are read from them."""
+    """Columns that planning reads in addition to `row_columns`: they hold labels, conditions, units and scales."""
     labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
     flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
     wanted = {source.column for source in flat if isinstance(source, FromColumn)}
@@ -130,7 +130,7 @@ def planning_columns(table: Table) -> list[str]:
 
 
 def planning_instances(profile: Profile) -> list[str]:
-    """Single instances needed for planning: conditions, units and scales outside of tables."""
+    """Single instances that planning reads: they hold conditions, units and scales outside tables."""
     wanted: dict[str, None] = {}
     for table, point in profile.all_points():
         conditions = [*_listed(point.when), *(_listed(table.when) if table else [])]

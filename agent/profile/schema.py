@@ -1,6 +1,6 @@
 """The schema of profiles, as strict models. What the keys mean is implemented in plan.py, rows.py and normalise.py.
 
-The keys are a contract with everybody who has profiles of their own: adding one is easy, removing or renaming one breaks files.
+The keys are a contract with everybody who writes their own profiles: adding a key is safe, removing or renaming one breaks files.
 """
 
 from collections.abc import Callable, Iterator
@@ -91,7 +91,7 @@ class Source(StrictModel):
     """Modbus: order of bytes ABCD in more than one register: `big` ABCD, `little` DCBA, `big-swapped` BADC,
     `little-swapped` CDAB. Left out: the profile's.
     """
-    # For ascii, in registers; 125 is the most that one request can read.
+    # In registers, for ascii only; one request can read at most 125.
     length: Annotated[int, Field(ge=1, le=125)] | None = None
     """Modbus: number of registers of a text (`ascii`)."""
     unit: str = ""
@@ -389,7 +389,7 @@ class Profile(StrictModel):
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
-        """A copy without points and tables, which take most of a profile's memory; `read` reads them again when asked for.
+        """A copy without points and tables, which take most of a profile's memory; `read` reads them again when `loaded` is called.
 
         `_whole` is a private attribute because pydantic then keeps it out of schema, comparison and copies' validation.
         """
@@ -413,7 +413,7 @@ class Profile(StrictModel):
         return self.model_copy(update={"tables": tables, "points": points})
 
     def all_points(self) -> Iterator[tuple[Table | None, Point]]:
-        """Every point with the table it belongs to."""
+        """Every point with its table, or None for a point outside tables."""
         for point in self.points:
             yield None, point
         for table in self.tables:

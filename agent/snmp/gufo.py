@@ -1,12 +1,12 @@
 """SNMP polling over gufo_snmp.
 
 gufo_snmp 0.13.0 hides the error-status of an answer and drops NULL values (no public issue for either). A short answer can
-therefore mean tooBig, noSuchName (v1), genErr or simply "not there". Objects missing from an answer are asked for again in
+therefore mean tooBig, noSuchName (v1), genErr or that the objects are absent. Objects missing from an answer are asked for again in
 smaller requests before they count as absent; an object wrongly counted as absent is not polled until the next plan.
 """
 
-# Why gufo_snmp although it hides so much: one core makes 25,000 GETs of 20 objects a second with it and 194 with pysnmp's
-# high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
+# gufo_snmp is used although it hides so much, because one core makes 25,000 GETs of 20 objects a second with it and 194 with
+# pysnmp's high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
 
 import asyncio
 import ipaddress
@@ -70,7 +70,7 @@ class GufoClient(PortionedClient):
         self._refusals = 0
 
     async def close(self) -> None:
-        """See `SnmpClient.close`. The socket goes with the session."""
+        """See `SnmpClient.close`. Dropping the session closes its socket."""
         self._session = None
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
@@ -85,15 +85,15 @@ class GufoClient(PortionedClient):
         if len(missing) <= MAX_SINGLE_GETS:
             for oid in missing:
                 found.update(await self._request(self._get_one, oid))
-        # A last object that came shows that the answer was not cut short: then the missing ones are absent. Callers make use of
-        # this by asking for an object that they know to be there last.
+        # If the last object is in the answer, the answer was not cut short, so the missing ones are absent. Callers use this:
+        # they put an object that the device is known to have at the end.
         elif oids[-1] not in found and not (found and await self._missing_confirmed(missing, found)):
             found.update(await self._get_halves(missing, refused=not found))
         return found
 
     async def _missing_confirmed(self, missing: list[str], found: dict[str, SnmpValue]) -> bool:
-        # Ask once more, with an object that was just there behind the missing ones. If it comes again, this answer was neither
-        # refused nor cut short, so what it lacks is absent. One request instead of the log2(n) rounds of halving.
+        # Ask once more for the missing objects, followed by one that was just answered. If that one comes again, this answer was
+        # neither refused nor cut short, so objects missing from it are absent. Halving would take log2(n) rounds instead.
         known = next(iter(found))
         again = await self._get_many([*missing, known])
         found.update((oid, again[oid]) for oid in missing if oid in again)
@@ -104,7 +104,7 @@ class GufoClient(PortionedClient):
         refusals = self._refusals
         found = await self._get_chunk(oids[:middle]) | await self._get_chunk(oids[middle:])
         if refused and self._refusals == refusals and found:
-            # The whole was refused and neither half was: it was the size, not an object.
+            # The whole request was refused and neither half was, so the reason was the size, not an object.
             self._varbinds = len(oids) - middle
             log.info(
                 "device=%s refuses larger requests, asking for at most %d objects at a time from now on",
@@ -143,7 +143,7 @@ class GufoClient(PortionedClient):
         return (row[0], plain(row[1])) if row else None
 
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows below `oid`, and True where the device could not answer for `_repetitions` rows at once (the rows are incomplete)."""
+        """Rows below `oid`, and True if the device could not answer for `_repetitions` rows at once (the rows are incomplete)."""
         session = await self._request(_session_itself, None)
         single = self._repetitions == 1 or self._version is SnmpVersion.v1
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
@@ -177,7 +177,7 @@ class GufoClient(PortionedClient):
                 async with asyncio.timeout(self._target.timeout_s):
                     return await self._try(call, argument)
             except TimeoutError as error:
-                # A v3 device that has restarted or was exchanged may stay silent to the engine id and time of before. Only a new
+                # A v3 device that restarted or was replaced may ignore requests with its previous engine id and time. Only a new
                 # session fetches them again.
                 self._session = None
                 if not left:
@@ -185,7 +185,7 @@ class GufoClient(PortionedClient):
             except SnmpEncodeError:
                 raise
             except BaseException:
-                # Failed, or cancelled by the caller's shorter deadline: a late answer may still be in the socket, so the next
+                # The request failed, or the caller's shorter deadline cancelled it: a late answer may still be in the socket, so the next
                 # request gets a new one.
                 self._session = None
                 raise
@@ -200,8 +200,8 @@ class GufoClient(PortionedClient):
                 if not left:
                     raise self._wrong(error) from error
                 if isinstance(error, SnmpAuthError):
-                    # Not necessarily wrong keys: gufo_snmp 0.13.0 does not advance the engine's time between requests (no public
-                    # issue), so it may merely be outside the 150 s window of RFC 3414. A new session fetches it again.
+                    # The keys need not be wrong: gufo_snmp 0.13.0 does not advance the engine's time between requests (no public
+                    # issue), so the time may be outside the 150 s window of RFC 3414. A new session fetches it again.
                     self._session = None
             except OSError as error:
                 # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
@@ -230,8 +230,8 @@ class GufoClient(PortionedClient):
             community="" if isinstance(credential, SnmpUser) else credential.community,
             user=self._user,
             version=self._version,
-            # `_request` keeps the deadline. gufo_snmp 0.13.0's own starts again with every stray datagram, so a noisy peer could
-            # hold a request open for ever; and it costs more CPU.
+            # `_request` enforces the deadline. gufo_snmp 0.13.0's own timeout restarts at every stray datagram, so a noisy peer
+            # could hold a request open for ever; it also costs more CPU.
             timeout=None,  # type: ignore[arg-type]
         )
         await session.refresh()
@@ -249,7 +249,7 @@ class GufoClient(PortionedClient):
 
 
 def user_of(device: str, credential: SnmpUser) -> User:
-    """The gufo_snmp user of a v3 credential. Raises ConfigError for what gufo_snmp cannot do."""
+    """The gufo_snmp user of a v3 credential. Raises ConfigError for features that gufo_snmp lacks."""
     if credential.context:
         raise ConfigError(f"device {device!r}: SNMP contexts need `engine: pysnmp`; set it for this device")
     if credential.priv and not credential.auth:
@@ -262,7 +262,7 @@ def user_of(device: str, credential: SnmpUser) -> User:
 
 
 async def resolve(host: str, port: int) -> str:
-    """Address of a host, IPv4 if it has one (a choice; the others are not tried). Raises OSError."""
+    """Address of a host: IPv4 if it has one (a choice; its other addresses are not tried). Raises OSError."""
     with suppress(ValueError):  # not a literal address: a name to look up
         return str(ipaddress.ip_address(host))
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
@@ -279,7 +279,7 @@ async def _next_row(_: SnmpSession, rows: AsyncIterator[Row]) -> Row | None:
 
 
 async def _one_getnext(session: SnmpSession, walks: tuple[AsyncIterator[Row], AsyncIterator[Row]]) -> Row | None:
-    """One GETNEXT from the position of the first walk; None where the answer is not below the root of the second.
+    """One GETNEXT from the position of the first walk; None if the answer is not below the root of the second.
 
     This is the only place that uses private attributes of gufo_snmp: 0.13.0 has no public way to start a GETNEXT inside a
     subtree (no public issue). The two ways around it cost more: walking by GETNEXT alone takes one request per row, and a

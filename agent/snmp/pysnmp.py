@@ -1,6 +1,6 @@
-"""SNMP over pysnmp: records devices, and polls where gufo_snmp has no wheel or cannot do what is asked.
+"""SNMP over pysnmp: records devices, and polls if gufo_snmp has no wheel for the platform or lacks a feature.
 
-pysnmp tells error-status, NULL and ASN.1 types, which gufo_snmp hides, at a hundred times the CPU per request. It is untyped,
+pysnmp shows error-status, NULL and ASN.1 types, which gufo_snmp hides, but takes a hundred times the CPU per request. It is untyped,
 hence the `Any` in this module.
 """
 
@@ -68,7 +68,7 @@ TABLES: Final = CommandGeneratorLcdConfigurator()
 
 
 class Absent(enum.Enum):
-    """What noSuchObject, noSuchInstance and endOfMibView become."""
+    """Stands for noSuchObject, noSuchInstance and endOfMibView."""
 
     ABSENT = enum.auto()
 
@@ -77,7 +77,7 @@ Pairs = list[tuple[str, SnmpValue | Absent]]
 
 
 class PysnmpEngines:
-    """The engines of one event loop, one per credential since an engine keeps one key per user name."""
+    """The engines of one event loop: one per credential, because an engine keeps one key per user name."""
 
     def __init__(self) -> None:
         self._current: dict[SnmpCommunity | SnmpUser, hlapi.SnmpEngine] = {}
@@ -86,23 +86,23 @@ class PysnmpEngines:
         self._building = asyncio.Lock()
 
     async def credentials(self, credential: SnmpCommunity | SnmpUser) -> Credentials:
-        """A credential in pysnmp's words. Keys are derived once, and kept for all engines to come."""
+        """The pysnmp form of a credential. Keys are derived once and kept for all later engines."""
         found = self._credentials.get(credential)
         if found is None:
-            # Milliseconds for each key, tens of them on a small gateway: not on the loop that serves all devices.
+            # Each key takes milliseconds (tens on a small gateway), so this does not run on the loop that serves all devices.
             found = self._credentials[credential] = await asyncio.to_thread(credentials_of, credential)
         return found
 
     async def acquire(self, credential: SnmpCommunity | SnmpUser) -> hlapi.SnmpEngine:
-        """The credential's engine, shared. It takes a tenth of a second of CPU, on the loop."""
-        # One after another: built all at once, they would use up the time of requests that are under way.
+        """The credential's shared engine. Building it takes a tenth of a second of CPU on the event loop."""
+        # Engines are built one after another: built all at once, they would use up the timeouts of outstanding requests.
         async with self._building:
             engine = self._current.get(credential) or self._current.setdefault(credential, hlapi.SnmpEngine())
             self._users[engine] = self._users.get(engine, 0) + 1
         return engine
 
     def release(self, engine: hlapi.SnmpEngine, *, stale: bool = False) -> None:
-        """Give back what one `acquire` took; the last user's release closes it. Nobody new gets a stale one."""
+        """Release an engine once per `acquire`; the last release closes it. A stale engine is not given to new users."""
         self._users[engine] -= 1
         if stale or not self._users[engine]:
             self._current = {credential: other for credential, other in self._current.items() if other is not engine}
@@ -112,7 +112,7 @@ class PysnmpEngines:
 
 
 class PysnmpClient(PortionedClient):
-    """An `SnmpClient` on an engine that it shares with the other clients of `engines`, or has to itself."""
+    """An `SnmpClient` on an engine that it shares with the other clients of `engines`; without `engines` it has its own."""
 
     def __init__(self, target: SnmpTarget, engines: PysnmpEngines | None = None) -> None:
         super().__init__(target)
@@ -165,7 +165,7 @@ class PysnmpClient(PortionedClient):
         return pairs[0][0], pairs[0][1]
 
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows, and whether the device could not answer for so many at once; then they are not all."""
+        """Rows, and True if the device could not answer for `_repetitions` rows at once (the rows are then incomplete)."""
         single = self._repetitions == 1 or self._is_v1
         found: dict[str, SnmpValue] = {}
         root = last = _numbers(oid)
@@ -200,8 +200,8 @@ class PysnmpClient(PortionedClient):
         left = self._target.retries
         stale = 1
         while True:
-            # Deriving keys and building an engine of pysnmp (a tenth of a second of CPU) is our own work: the device's time
-            # begins behind it. https://github.com/etingof/pysnmp/issues/402 has the same of an older version.
+            # Deriving keys and building an engine of pysnmp (a tenth of a second of CPU) is the agent's own work, so the
+            # device's timeout starts after it. https://github.com/etingof/pysnmp/issues/402 reports the same of an older version.
             self._credentials = await self._engines.credentials(self._target.credential)
             engine = self._engine = self._engine or await self._engines.acquire(self._target.credential)
             try:
@@ -211,7 +211,7 @@ class PysnmpClient(PortionedClient):
             except (TimeoutError, errind.RequestTimedOut) as error:
                 self._peer = None
                 if isinstance(self._target.credential, SnmpUser):
-                    # A device that was exchanged has a new engine id, and an engine of pysnmp 7.1.30 never unlearns the old one.
+                    # A replaced device has a new engine id, and a pysnmp 7.1.30 engine never forgets the old one.
                     self._give_back(stale=True)
                 if not left:
                     raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
@@ -239,11 +239,11 @@ class PysnmpClient(PortionedClient):
         return answer
 
     async def _open(self, engine: hlapi.SnmpEngine, deadline: asyncio.Timeout) -> Peer:
-        """The peer, entered with its user and keys into the engine's tables; the time that takes is added to the deadline."""
+        """Enter the peer, its user and its keys into the engine's tables, and extend the deadline by the time this takes."""
         peer = self._peer = await self._find_peer()
         now_s = asyncio.get_running_loop().time
         left_s = (deadline.when() or 0.0) - now_s()
-        # pysnmp does this itself with each request, and only the first time is long: 0.05 s of CPU for a user of v3.
+        # pysnmp does this itself at each request, but only the first time is slow: 0.05 s of CPU for a v3 user.
         TABLES.configure(engine, self._credentials, peer, self._context.contextName)
         deadline.reschedule(now_s() + left_s)
         return peer
@@ -255,8 +255,8 @@ class PysnmpClient(PortionedClient):
 
     async def _find_peer(self) -> Peer:
         address = self._target.host, self._target.port
-        # Longer than ours, and in whole seconds, as pysnmp 7.1.30 documents it: the deadline and the retries are kept by
-        # `_request`, since pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
+        # Longer than the target's timeout, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles deadline
+        # and retries, because pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
         patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
         kind = hlapi.Udp6TransportTarget if ":" in self._target.host else hlapi.UdpTransportTarget
         try:
@@ -284,7 +284,7 @@ class PysnmpClient(PortionedClient):
 
 
 def credentials_of(credential: SnmpCommunity | SnmpUser) -> Credentials:
-    """A user's pass phrases become master keys; pysnmp localises these for each engine id it meets, at the cost of one hash."""
+    """The pysnmp form of a credential, with master keys for pass phrases; pysnmp localises them per engine id, at the cost of one hash."""
     if isinstance(credential, SnmpCommunity):
         return hlapi.CommunityData(credential.community, mpModel=0 if credential.version == "1" else 1)
     return hlapi.UsmUserData(
@@ -298,7 +298,7 @@ def credentials_of(credential: SnmpCommunity | SnmpUser) -> Credentials:
 
 
 CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] = (
-    # noSuchObject and its kin are NULL to Python's classes, and IpAddress is an OCTET STRING: the order matters.
+    # Order matters: the classes of noSuchObject and the like derive from Null, and IpAddress derives from OctetString.
     ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView), lambda _: Absent.ABSENT),
     (univ.Null, lambda _: None),
     ((univ.ObjectIdentifier, rfc1902.IpAddress), lambda value: str(value.prettyPrint())),

@@ -1,9 +1,9 @@
-"""What both engines share: how many objects and rows to ask for at a time, and walking a subtree.
+"""The code that both engines share: the number of objects and rows per request, and walking a subtree.
 
-Splitting an answer that is too big or too short is each engine's own (`_get_chunk`), because they see different errors.
+Each engine has its own handling of answers that are too big or too short (`_get_chunk`), because the engines see different errors.
 
-A device's limits (objects per GET, rows per GETBULK) are found by refusals and remembered for the life of the client, so the
-cost of finding them is paid once and not with every poll.
+A device's limits (objects per GET, rows per GETBULK) are found by refusals and remembered for the life of the client, so
+finding them costs requests only once and not at every poll.
 """
 
 import asyncio
@@ -22,22 +22,22 @@ OPAQUE_FLOAT: Final = b"\x9fx\x04"
 
 
 class PortionedClient(ABC):
-    """The part of an `SnmpClient` that does not depend on the engine. Subclasses say how one request is made."""
+    """The part of an `SnmpClient` that does not depend on the engine. Subclasses make the single requests."""
 
     def __init__(self, target: SnmpTarget) -> None:
         self._target = target
-        # One request at a time. Management cards are slow, and one that drops a second request in flight looks like a timeout.
+        # One request at a time. Management cards are slow, and if a card drops a second request in flight, it looks like a timeout.
         self._lock = asyncio.Lock()
         self._varbinds = target.max_varbinds
         self._repetitions = target.max_repetitions
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`. Over gufo_snmp, v1 cannot tell NULL from absent, and leaves both out."""
+        """See `SnmpClient.get`. Over gufo_snmp, NULL and absent look the same in v1, so both are left out."""
         async with self._lock:
             if 0 < len(oids) <= self._varbinds:
                 return await self._get_chunk(oids)
             found: dict[str, SnmpValue] = {}
-            # Not range(): `_get_chunk` may lower `_varbinds`, and the portions after it must be smaller.
+            # Not range(): `_get_chunk` may lower `_varbinds`, and later portions must then be smaller.
             done = 0
             while done < len(oids):
                 chunk = oids[done : done + self._varbinds]
@@ -60,7 +60,7 @@ class PortionedClient(ABC):
                 )
 
     async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.get_next`. Over gufo_snmp and v1, None where the next instance is NULL, whatever lies behind it."""
+        """See `SnmpClient.get_next`. Over gufo_snmp and v1, None if the next instance is NULL, even if more instances follow."""
         async with self._lock:
             return await self._next_instance(oid)
 
@@ -74,11 +74,11 @@ class PortionedClient(ABC):
 
     @abstractmethod
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """One portion, split further where the device answers with less than was asked for. May lower `_varbinds`."""
+        """One portion, split further if the device answers with fewer objects than requested. May lower `_varbinds`."""
 
     @abstractmethod
     async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows, and True where the device could not answer for `_repetitions` at once (the rows are then incomplete)."""
+        """Rows, and True if the device could not answer for `_repetitions` rows at once (the rows are then incomplete)."""
 
 
 def octets_or_float(octets: bytes) -> bytes | float:

@@ -1,6 +1,6 @@
 """The interface between the poller and an SNMP engine: requests by OID, answers as plain Python values.
 
-An object that the device does not have is left out of the answer; everything else that goes wrong raises a `DeviceError`. An
+An object that the device does not have is left out of the answer; every other failure raises a `DeviceError`. An
 engine must not confuse the two: the poller stops asking for an object that is absent at planning, so an object lost to a tooBig
 answer would be missing for an hour. An answer with objects missing is split and asked again first.
 """
@@ -19,14 +19,14 @@ class SnmpClient(Protocol):
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """Values of the instances that the device has; absent ones (noSuchInstance, noSuchName) are left out.
 
-        Splits the request by itself when the device answers tooBig or with less than was asked for. Raises DeviceError.
+        Splits the request itself when the device answers tooBig or with fewer objects than requested. Raises DeviceError.
         """
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """Every instance below `oid`, at most `limit`; GETBULK, or GETNEXT for v1. Raises DeviceError."""
 
     async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """The first instance behind `oid` anywhere in the device's tree, or None at its end. Raises DeviceError."""
+        """The first instance after `oid` anywhere in the device's tree, or None at the end of the tree. Raises DeviceError."""
 
     def set_max_varbinds(self, objects: int) -> None:
         """Ask for at most this many objects in one request from now on."""
@@ -57,7 +57,7 @@ class SnmpUser:
 
 @dataclass(frozen=True, slots=True)
 class SnmpTarget:
-    """Where and how to ask one SNMP device. `timeout_s` is per try, `retries` the number of further tries."""
+    """Address, credential and request settings of one SNMP device. `timeout_s` is per try, `retries` the number of further tries."""
 
     device: str
     host: str
@@ -66,7 +66,7 @@ class SnmpTarget:
     timeout_s: float = 2.0
     retries: int = 1
     # Chosen: 20 numbers of a vendor's tree make a message of about 500 bytes, near the 484 that RFC 3417, 3.2 obliges every device
-    # to take and far from the 1,472 that fit one Ethernet frame. More per request saves round trips, but a card that cannot take
-    # it must be found out by refusals first; a profile raises or lowers it for its family.
+    # to accept and far from the 1,472 that fit one Ethernet frame. A higher limit saves round trips, but a card that cannot take
+    # it is only detected by its refusals; a profile raises or lowers the limit for its family.
     max_varbinds: int = 20
     max_repetitions: int = 20
