@@ -1,4 +1,4 @@
-"""`rackflow-sim`, `python -m simulator` and `rackflow-demo`: the commands, or one line where their extra is not installed."""
+"""`rackflow-sim`, `python -m simulator` and `rackflow-demo`: the commands, or a one-line message if their extra is not installed."""
 
 import sys
 

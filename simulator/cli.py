@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = parser().parse_args(argv)
     configure_logging(arguments.log_level)
-    logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it reports on its own internals only
+    logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it logs only its own internals
     try:
         arguments.command(arguments)
     except ConfigError as error:
@@ -108,7 +108,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add("--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs vary")
     add("--frozen", action="store_true", help="serve sysUpTime as recorded; otherwise it counts on")
     command.set_defaults(command=_run_server)
-    # Accepted after the subcommand as well. SUPPRESS keeps the value given before it where it is not repeated.
+    # Also accepted after the subcommand. SUPPRESS keeps the value given before the subcommand unless it is repeated.
     add("--log-level", choices=LEVELS, default=argparse.SUPPRESS)
 
 
@@ -123,7 +123,7 @@ def _run_server(arguments: argparse.Namespace) -> None:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConfigError for wrong arguments, ServeError where a port cannot be used."""
+    """Serve until SIGINT or SIGTERM. Raises ConfigError for wrong arguments, ServeError if a port cannot be used."""
     if not arguments.recordings and arguments.cdu is None and arguments.meter is None:
         raise ConfigError("nothing to serve; name a recording, or give --cdu or --meter")
     stop = asyncio.Event()
@@ -146,7 +146,7 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
     next_port = arguments.port
     chosen: list[tuple[Path, int]] = []
     for text in arguments.recordings:
-        # From the right, and only before digits: a path may contain "=" itself.
+        # Split at the last "=", and only if digits follow: a path may contain "=" itself.
         name, _, port = text.rpartition("=")
         if name and port.isdecimal():
             chosen.append((Path(name), _checked_port(text, int(port))))

@@ -1,6 +1,6 @@
 """Lets models and recordings follow the clock of this process.
 
-The models know no clock: they are told how much time has passed. This is the one place that reads it for single devices.
+The models know no clock: they are told how much time has passed. For single devices, only this module reads the clock.
 """
 
 import asyncio

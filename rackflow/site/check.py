@@ -1,6 +1,6 @@
-"""Checks what must hold between the sections of a site file, and reports every problem with its place in the file.
+"""Checks the relations between the sections of a site file, and reports every problem with its place in the file.
 
-Everything behind this module relies on it: `Site` and the simulator assume ids that exist, no cycles, and one feed per UPS.
+Later code relies on these checks: `Site` and the simulator assume ids that exist, no cycles, and one feed per UPS.
 """
 
 import difflib
@@ -54,7 +54,7 @@ def problems(file: SiteFile) -> Iterator[Problem]:
         if not cycles:
             yield from _switches(file)
             yield from _racks(file)
-    # Cooling and sensors do not depend on the power path, so that their problems are reported even where it is broken.
+    # Cooling and sensors do not depend on the power path, so their problems are reported even if it is broken.
     yield from _loops(file)
     yield from _cooled_racks(file)
     yield from _sensors(file)
@@ -63,7 +63,7 @@ def problems(file: SiteFile) -> Iterator[Problem]:
 def _duplicate_ids(file: SiteFile) -> Iterator[Problem]:
     """Ids given twice. Places and contracts are unique within their section.
 
-    Everything that can be fed, measured or polled shares one name space, because `from` and `measures` name across sections.
+    Everything that can be fed, measured or polled shares one name space, because `from` and `measures` refer to ids of any section.
     """
     devices: dict[str, str] = {}
     for name, entries in sections(file).items():
@@ -102,7 +102,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
         ),
         ("contracts", "meter", "meter of role pv or other", {m.id for m in file.meters if m.role in {"pv", "other"}}),
     ):
-        # The field is named `fed_by`, because `from` is a Python keyword; errors name the key that the file has.
+        # The field is named `fed_by`, because `from` is a Python keyword; errors name the file's key.
         for index, entry in enumerate(sections(file)[name]):
             yield from _unknown((name, index, "from" if key == "fed_by" else key), getattr(entry, key), what, known)
     for index, switch in enumerate(file.transfer_switches):
@@ -119,7 +119,7 @@ def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Colle
     each: Sequence[object] = named if isinstance(named, list) else [named]
     for position, name in enumerate(each):
         if isinstance(name, str) and name not in known:
-            # Most unknown ids are slips of the pen, and the closest known one is what the reader was looking for.
+            # Most unknown ids are typing errors, so the closest known id is suggested.
             close = difflib.get_close_matches(name, known, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else "add it, or correct the name"
             yield (*path, position) if isinstance(named, list) else path, f"unknown {what} {name!r}; {remedy}"
@@ -150,7 +150,7 @@ def _cycles(file: SiteFile) -> Iterator[Problem]:
 
 
 def _path_to_itself(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
-    """The shortest path from a node upstream to itself; empty where there is none."""
+    """The shortest path from a node upstream to itself; empty if there is none."""
     # Breadth first, so that the cycle that is reported is as short as possible. `ways` grows while it is walked.
     ways, seen = [[start]], {start}
     for way in ways:
@@ -174,8 +174,8 @@ def feeds_upstream(node: str, sources: Mapping[str, Sequence[str]]) -> set[str]:
 def _mixed_feeds(file: SiteFile) -> Iterator[Problem]:
     """UPSs and panels supplied by several feeds.
 
-    The loss of a feed is judged by what it supplies; something on two feeds would belong to neither. A member of a mixed chain
-    is reported where the feeds meet, not again downstream.
+    The loss of a feed is assessed by what the feed supplies; a device on two feeds would belong to neither. A member of a mixed
+    chain is reported where the feeds meet, not again downstream.
     """
     sources = _sources(file)
     for name, index, entry in _distribution(file):
@@ -212,7 +212,7 @@ def _racks(file: SiteFile) -> Iterator[Problem]:
     switches = {switch.id for switch in file.transfer_switches}
     switched = {pdu.rack for pdu in file.pdus if pdu.fed_by in switches}
     for index, pdu in enumerate(file.pdus):
-        # A PDU behind a transfer switch has two feeds and belongs to none: it adds no redundancy that could be counted.
+        # A PDU behind a transfer switch has two feeds and belongs to neither: it adds no redundancy that could be counted.
         for feed in feeds_upstream(pdu.id, sources) if pdu.fed_by not in switches else ():
             already = fed.setdefault((pdu.rack, feed), [])
             if len(already) == counts[pdu.rack]:
@@ -243,7 +243,7 @@ def _loops(file: SiteFile) -> Iterator[Problem]:
         for index, unit in enumerate(entries):
             loop = getattr(unit, key)
             supplied[loop] += 1
-            # An unknown loop is reported elsewhere, so that it counts as the right kind here.
+            # An unknown loop is reported elsewhere, so it counts as the right kind here.
             if kinds.get(loop, key) != key:
                 yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} loop"
     for index, each in enumerate(file.loops):
@@ -257,7 +257,7 @@ def _loops(file: SiteFile) -> Iterator[Problem]:
 
 
 def _cooled_racks(file: SiteFile) -> Iterator[Problem]:
-    """Racks on a primary loop, on two loops, or with heat for a liquid loop that they are not on."""
+    """Racks on a primary loop, on two loops, or with liquid-cooled heat but no loop."""
     cooled: dict[str, str] = {}
     for index, loop in enumerate(file.loops):
         if loop.kind == "primary" and loop.racks:

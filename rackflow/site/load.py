@@ -16,7 +16,7 @@ def load_site(path: Path) -> Site:
 
 
 def parse_site(text: str, where: str) -> Site:
-    """The site of a site file's text. `where` stands for the file in errors; see `load_site` for them."""
+    """The site of a site file's text. `where` names the file in errors, which are those of `load_site`."""
     data = load_yaml_text(text, where)
     if data is None:
         raise ConfigError(f"{where}: the file is empty")

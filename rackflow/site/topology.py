@@ -100,13 +100,13 @@ class Site:
         return frozenset(found)
 
     def feed_of(self, device: str) -> str | None:
-        """The only feed that supplies a device (a feed is its own); None where there are several or none."""
+        """The only feed that supplies a device (a feed is its own); None if there are several or none."""
         feeds = feeds_upstream(device, self._sources) if device in self.feeds or self._sources.get(device) else set()
         return feeds.pop() if len(feeds) == 1 else None
 
     def feeds_of(self, rack: str) -> tuple[str, ...]:
-        """The feeds with PDUs of their own in a rack, in the file's order. Raises KeyError where there is no such rack."""
-        self.racks[rack]  # so that an unknown rack is an error and not a rack without feeds
+        """The feeds with PDUs of their own in a rack, in the file's order. Raises KeyError if there is no such rack."""
+        self.racks[rack]  # an unknown rack must be an error, not a rack without feeds
         return tuple(feed for feed in self.feeds if (rack, feed) in self._pdus)
 
     def pdus_of(self, rack: str, feed: str | None = None) -> tuple[Pdu, ...]:
@@ -130,7 +130,7 @@ class Site:
         return tuple(above)
 
     def path(self, rack: str, feed: str) -> FeedPath:
-        """How a feed supplies a rack through PDUs of its own. Raises KeyError where it does not."""
+        """How a feed supplies a rack through PDUs of its own. Raises KeyError if it does not."""
         pdus = self._pdus[rack, feed]
         above = self.above(*(pdu.fed_by for pdu in pdus))
         breakers: dict[Phase, float] = {}

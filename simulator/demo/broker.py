@@ -1,6 +1,6 @@
 """The demo's MQTT broker: iotcore (rumqttd in a wheel) in a child process, on a free port of loopback.
 
-A wheel instead of a broker to be installed: the demo must run after `pip install` alone.
+The broker comes as a wheel and needs no separate installation: the demo must run after `pip install` alone.
 """
 
 import socket

@@ -1,8 +1,8 @@
 """Runs a module as `python -m` does, and ends it when its parent process is gone, even if that was killed.
 
-The child reads a pipe whose other end only the parent holds. The kernel closes it when the parent dies, SIGKILL included, where
-no handler of the parent could run. A pipe rather than prctl(PR_SET_PDEATHSIG), because it works on every system. Before this,
-agents and collectors were found running long after their demo had been killed.
+The child reads a pipe whose other end only the parent holds. The kernel closes it when the parent dies, even by SIGKILL, which no
+handler in the parent could catch. A pipe is used rather than prctl(PR_SET_PDEATHSIG), because it works on every system. Without
+this module, agents and collectors were found running long after their demo had been killed.
 """
 
 import os

@@ -27,7 +27,7 @@ from simulator.demo.die_with_parent import die_with_parent_command
 from simulator.demo.site import DemoDevice, agent_config, collector_config, start_devices
 from simulator.demo.summary import Page, fetch, summarise
 
-# How long the collector may take until it is ready: two seconds on a laptop, much longer on a loaded CI machine.
+# How long the collector may take to become ready: two seconds on a laptop, much longer on a loaded CI machine.
 START_TIMEOUT_S = 60.0
 # How long a child may take to stop in order before it is killed. The agent publishes what it still holds for up to 5 s and gives its
 # tasks and connections some seconds more.
@@ -117,7 +117,7 @@ async def _demo(arguments: argparse.Namespace) -> int:
 def _check_port(port: int) -> None:
     """Fail now, in one line, instead of after START_TIMEOUT_S with the log of a collector that could not listen."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the collector's own server does: without it, connections of an earlier demo in TIME_WAIT would block the port.
+        # The collector's own server sets this too: without it, TIME_WAIT connections of an earlier demo would block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

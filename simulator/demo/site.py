@@ -45,7 +45,7 @@ async def start_devices(stack: AsyncExitStack) -> list[DemoDevice]:
     """Start every simulated device. `stack` stops them."""
     found = [await _start_recorded(stack, recorded) for recorded in _RECORDED]
     cdu, meter = CduModel(seed=7), MeterModel(seed=7)
-    # Both on one port with different units, as behind a real gateway.
+    # Both are served on one port with different units, as behind a real gateway.
     gateway = ModbusServer({CDU_UNIT: cdu_registers(cdu), METER_UNIT: meter_registers(meter)})
     port = await gateway.start()
     stack.push_async_callback(gateway.stop)
@@ -66,7 +66,7 @@ async def start_devices(stack: AsyncExitStack) -> list[DemoDevice]:
 async def _start_recorded(stack: AsyncExitStack, recorded: _Recorded) -> DemoDevice:
     records = read_snmprec(RECORDINGS / f"{recorded.recording}.snmprec")
     device = SnmpDevice(records, uptime=True)
-    # A seed from the id, so that two devices with the same recording do not move alike.
+    # The seed comes from the id, so that two devices with the same recording vary differently.
     vary_load(device, records, seed=len(recorded.id) + ord(recorded.id[-1]))
     port = await device.start()
     stack.push_async_callback(device.stop)

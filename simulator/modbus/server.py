@@ -52,7 +52,7 @@ class ModbusServer:
             placeholder,
             framer=self._framer,
             address=(self.host, self.port),
-            ignore_missing_devices=True,  # what makes a NoSuchIdException silence instead of an exception response
+            ignore_missing_devices=True,  # makes pymodbus answer nothing to a NoSuchIdException, instead of an exception response
             custom_pdu=[_Identify],
         )
         server.context = self  # type: ignore[assignment]  # it calls device_ids, async_getValues and async_setValues only
@@ -78,8 +78,8 @@ class ModbusServer:
         self.requests += 1
         if self.delay_s > 0:
             await asyncio.sleep(self.delay_s)
-        # After the delay: a device that loses power while a request waits does not answer it. Raising is the only way to make
-        # pymodbus answer nothing (`ignore_missing_devices`).
+        # Checked after the delay: a device that loses power while a request waits does not answer it. Raising is the only way to
+        # make pymodbus answer nothing (`ignore_missing_devices`).
         if self.mute:
             raise NoSuchIdException("mute")
         unit, table = self._units.get(device_id), _TABLES.get(func_code)

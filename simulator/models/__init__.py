@@ -1,4 +1,4 @@
-"""Models of single devices and their registers: a CDU, a meter, and recordings of UPSs and PDUs brought to life. No I/O."""
+"""Models of single devices and their registers: a CDU, a meter, and recordings of UPSs and PDUs with varying values. No I/O."""
 
 from simulator.models.cdu import LEAK_BITS, CduModel
 from simulator.models.cdu_registers import CDU_UNIT, cdu_registers

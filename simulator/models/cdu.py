@@ -22,13 +22,13 @@ RATED_DUTY: Final = 0.70
 # resistance rises with the square of the flow.
 FLOW_BY_PUMPS: Final = (0.0, 0.65, 1.0, 1.2)
 MAX_RPM: Final = 6000
-# Time constants: speed control, coolant in the pipes, and cold plates with what sits on them.
+# Time constants: speed control, coolant in the pipes, and cold plates with the parts mounted on them.
 DUTY_LAG_S: Final = 5.0
 FLOW_LAG_S: Final = 2.0
 HEAT_LAG_S: Final = 20.0
 # How long the standby pump takes to replace a failed one: detection and start-up.
 TAKEOVER_S: Final = 8.0
-# Longest step; well below every time constant that matters for what is polled.
+# Longest step; well below every time constant that shows in polled values.
 STEP_S: Final = 1.0
 # The IT equipment shuts itself off before the coolant gets hotter. Without this limit the return temperature would go to
 # infinity with the flow going to zero.
@@ -104,7 +104,7 @@ class CduModel:
 
     def leak(self, detector: str, *, wet: bool = True) -> None:
         """Make a leak detector of LEAK_BITS wet or dry. The unit remembers detectors that were wet. Raises KeyError."""
-        LEAK_BITS[detector]  # so that a wrong name is an error at once
+        LEAK_BITS[detector]  # so that a wrong name fails at once
         if wet:
             self.leaks.add(detector)
             self.leaks_seen.add(detector)
@@ -176,7 +176,7 @@ class CduModel:
         return self.air_inlet_c + self.heat_w / (FULL_AIR_M3_S * self.fan_duty * AIR_KG_PER_M3 * AIR_J_PER_KG_K)
 
     def pump_rpm(self, pump: int) -> int:
-        """Speed of a pump, rpm; 0 where it does not turn."""
+        """Speed of a pump, rpm; 0 if it does not turn."""
         return round(MAX_RPM * self.duty * (1 + 0.004 * self._ripple(5.0 + pump))) if pump in self._running else 0
 
     def _step(self, dt_s: float) -> None:
@@ -211,7 +211,7 @@ class CduModel:
     def _steady_return_c(self) -> float:
         """Return temperature at which the coolant carries exactly the heat, with its properties at the mean temperature, degC.
 
-        The properties depend on the result, so it is found by iteration; they change so little that 8 rounds reach rounding.
+        The properties depend on the result, so it is found by iteration; they change so little that 8 rounds converge to rounding.
         """
         flow = self.flow_lpm / 60_000
         found = self.supply_c

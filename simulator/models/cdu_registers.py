@@ -126,7 +126,7 @@ def _pump_unit(model: CduState) -> dict[int, int]:
         0x9003: scaled(model.supply_pressure_pa / 1000, 0.1),
         0x9004: scaled(model.return_pressure_pa / 1000, 0.1),
         0x9005: scaled(model.pump_power_w, 0.1),
-        # The two published maps disagree on the total; this is what its name says.
+        # The two published maps disagree on the total; this follows the register's name.
         0x9006: scaled(model.pump_power_w + model.fan_power_w, 0.1),
         0x9007: scaled(_SUPPLY_VOLTS, 0.1),
         0x9008: scaled(model.air_inlet_c, 0.1),

@@ -1,6 +1,6 @@
 """Makes recordings of UPSs and rack PDUs vary: loads, runtimes and energies move together around the recorded values.
 
-All of one device follow a single load factor, so that powers, currents and energies stay consistent with each other.
+All values of one device follow a single load factor, so that powers, currents and energies stay consistent with each other.
 """
 
 import math

@@ -44,7 +44,7 @@ class MappedRegisters:
             raise IllegalAddress(f"{table} {address}+{count}")
         registers = self._snapshot()
         found = [registers.get(at) for at in range(address, address + count)]
-        # A read that covers nothing that exists is refused even by devices that fill gaps with zeros.
+        # Even devices that fill gaps with zeros refuse a read that covers no existing register.
         missing = found.count(None)
         if missing and (not self._zeros or missing == count):
             raise IllegalAddress(f"{table} {address}+{count}")
@@ -69,8 +69,8 @@ class RecordedRegisters:
 def scaled(value: float, scale: float = 1.0) -> int:
     """A 16-bit register that holds `value` in units of `scale`.
 
-    Negative values are two's complement. Values out of range stay at its end, because a real device's firmware would not crash
-    either; what is not finite becomes SENSOR_FAILED.
+    Negative values are two's complement. Values out of range are clamped to its end, because a real device's firmware would not
+    crash either; values that are not finite become SENSOR_FAILED.
     """
     if not math.isfinite(value):
         return SENSOR_FAILED

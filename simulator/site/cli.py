@@ -25,11 +25,11 @@ from simulator.snmp import parse_user
 
 log = logging.getLogger(__name__)
 SHIPPED: Final = ("edge", "ai-hall")
-# In the current folder, so that two simulations in different folders do not meet.
+# In the current folder, so that simulations in different folders do not share a socket.
 SOCKET: Final = Path("rackflow-sim.sock")
 # Racks of a campus: the size for which docs/reference/simulator.md gives times and memory.
 RACKS: Final = 512
-# An hour in a second; no machine computes a site faster, so a larger number is a mistake.
+# One simulated hour per second; no machine computes a site faster, so a larger number is a mistake.
 FASTEST: Final = 3600.0
 
 
@@ -139,7 +139,7 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             raise ConfigError(
                 f"--port: {arguments.host}: {os.strerror(error.errno or 0)}; name another port"
             ) from error
-        # After the devices: whoever can connect to the socket finds all of them answering.
+        # Opened after the devices: whoever can connect to the socket finds all devices answering.
         await listen(arguments.socket, simulation.execute, stack)
         if arguments.agent_config:
             _write_agent_config(arguments.agent_config, simulation, text)

@@ -52,14 +52,14 @@ async def listen(path: Path, handler: Handler, stack: AsyncExitStack) -> None:
 
 
 def _remove_dead(path: Path) -> None:
-    """Remove the socket left by a simulation that was killed. Raises ConfigError where the path is something else."""
+    """Remove the socket left by a simulation that was killed. Raises ConfigError if the path is something else."""
     if path.exists() and not path.is_socket():
         raise ConfigError(f"--socket: {path} exists and is not a socket; name another path")
     path.unlink(missing_ok=True)
 
 
 async def _is_served(path: Path) -> bool:
-    # The file alone proves nothing: a killed simulation leaves it behind. Only a connection tells.
+    # The file alone proves nothing, because a killed simulation leaves it behind; only a connection shows whether it still runs.
     try:
         _, writer = await asyncio.open_unix_connection(path)
     except OSError:
@@ -82,7 +82,7 @@ async def _answer(line: bytes, handler: Handler) -> Message:
 
 
 async def ask(path: Path, request: Message) -> Any:  # noqa: ANN401 - each command has a result of its own
-    """Send a request; returns its result. Raises ConfigError where it is refused, or where no simulation answers."""
+    """Send a request; returns its result. Raises ConfigError if it is refused, or if no simulation answers."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE)

@@ -1,6 +1,6 @@
 """The data sheets of a simulated site: battery runtimes, pumps and thermal limits, as manufacturers and commissioning give them.
 
-Tests fill the collector's section `derive` from it, so that figures are judged with the data that a real site would have.
+Tests fill the collector's section `derive` from it, so that figures are computed with the data that a real site would have.
 """
 
 from typing import Any, Final
@@ -19,8 +19,8 @@ LOADS: Final = (0.1, 0.25, 0.5, 0.75, 1.0)
 def data_sheet(site: Site) -> dict[str, Any]:
     """The values that the site file leaves out, in the form of the collector's section `derive`.
 
-    The standing ratio is the conductance of plates without flow over the one at design flow, related to the rise that the site
-    file's `chip_rise_kelvin` means, which includes half of the coolant's own rise.
+    The standing ratio is the conductance of plates without flow over the one at design flow. It is scaled to the site file's
+    `chip_rise_kelvin`, which includes half of the coolant's own rise.
     """
     in_site_file = any(rack.chip_limit_celsius is not None for rack in site.racks.values())
     chips = {
@@ -43,7 +43,7 @@ def data_sheet(site: Site) -> dict[str, Any]:
 
 def runtimes(ups: Ups, volts: float) -> dict[float, float]:
     """Runtimes (whole seconds) of a new, full battery by load (W)."""
-    # The simulator's own UPS is asked, so that the data sheet is exactly true; real ones are never better than that.
+    # Computed with the simulator's own UPS model, so the data sheet is exact; real ones are at best as good.
     found = new_ups(ups, volts)
     times = {}
     for load in LOADS:

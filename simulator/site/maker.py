@@ -20,8 +20,8 @@ LIQUID_SHARE: Final = 0.85
 UPS_MARGIN_PERCENT: Final = 108
 # Cooling capacity of the air units over the air-cooled heat, before the redundant unit is added.
 AIR_MARGIN: Final = 1.1
-# Above this, two PDUs on breakers of 160 A a feed do not carry the rack: at 80 % continuous load, 240 V and three phases one
-# carries 92 kW.
+# Above this, two PDUs per feed on 160 A breakers cannot carry the rack: at 80 % continuous load, 240 V and three phases one carries
+# 92 kW.
 FOUR_PDUS_FROM_W: Final = 180_000
 # Volumes of coolant: 0.4 L per kilowatt of a row; for primary loops 2.5 and 1 L per kilowatt of the hall.
 SECONDARY_M3_PER_W: Final = 0.4e-6
@@ -32,7 +32,8 @@ INSTALLED: Final = date(2025, 9, 1)
 RUNTIMES_S: Final = {0.1: 5280, 0.25: 2040, 0.5: 920, 0.75: 570, 1.0: 410}
 # The limits of the simulator's own physics (`simulator.world.loop`), written down as a site's data sheet would.
 CHIPS: Final = {"chip_limit_celsius": 75, "chip_rise_kelvin": 17, "chip_heat_capacity_seconds_per_kelvin": 0.5}
-# Yearly averages for the grid of Morocco, as published by Electricity Maps for 2024: a grid with much carbon shows in the figures.
+# Yearly averages for the grid of Morocco, as published by Electricity Maps for 2024; the effect of a carbon-intensive grid shows in
+# the figures.
 MOROCCO: Final = {
     "zone": "MA",
     "carbon_grams_per_kwh": 619.71,

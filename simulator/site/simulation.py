@@ -56,7 +56,7 @@ class Simulation:
         await self.fleet.start(stack, first_port)
 
     def plan(self, faults: list[Fault]) -> None:
-        """Plan faults for their times. Raises ConfigError where one cannot happen at this site."""
+        """Plan faults for their times. Raises ConfigError if one cannot happen at this site."""
         # All are checked before any is planned, so that a mistake shows at the start and not hours into the scenario.
         for fault in faults:
             self._check(fault)
@@ -72,7 +72,7 @@ class Simulation:
             for active in over:
                 await self._end(active)
             self.world.advance(min(1.0, end - self.world.time_s))
-            # A high speed makes one tick many steps; requests that arrived meanwhile are answered between them.
+            # At a high speed one tick takes many steps; requests that have arrived meanwhile are answered between them.
             await asyncio.sleep(0)
         self.fleet.follow_power()
 
@@ -88,7 +88,7 @@ class Simulation:
             self.late_ticks += time.monotonic() - now > TICK_S
 
     async def begin(self, fault: Fault) -> ActiveFault:
-        """Begin a fault now. Raises ConfigError where it cannot happen."""
+        """Begin a fault now. Raises ConfigError if it cannot happen."""
         self._check(fault)
         if fault.fault in WIRE_FAULTS:
             await self._wire.begin(fault)

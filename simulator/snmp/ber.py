@@ -1,6 +1,6 @@
 """Encodes and decodes SNMP v1 and v2c messages (X.690, RFC 1157, RFC 3416).
 
-It exists because an engine of pysnmp for each device takes 70 ms and 0.9 MB, and a campus has thousands of devices.
+It exists because a pysnmp engine takes 70 ms and 0.9 MB per device, and a campus has thousands of devices.
 """
 
 import ipaddress
@@ -130,13 +130,13 @@ def _decode_oid(content: bytes) -> Key:
         if not octet & _MORE:
             arcs.append(arc)
             arc = 0
-    # The first arc is at most 2, and only below 2 is the second limited to 39.
+    # The first arc is at most 2; the second is limited to 39 only if the first is below 2.
     first = min(arcs[0] // _SECOND_ARC, 2)
     return (first, arcs[0] - _SECOND_ARC * first, *arcs[1:])
 
 
 def _parts(data: bytes) -> list[tuple[int, bytes]]:
-    """Tag and content of each of a sequence of values. Raises ValueError where the lengths do not add up."""
+    """Tag and content of each of a sequence of values. Raises ValueError if the lengths do not add up."""
     found, at = [], 0
     while at < len(data):
         tag, size = data[at], data[at + 1]

@@ -54,7 +54,7 @@ class CommunityLink(Link):
             elif request.kind == BULK:
                 found = objects.get_bulk(request.keys, request.first, request.second, self._room)
             else:
-                # Nothing can be written. SNMP v1 has no error of its own for that (RFC 3584, 4.4 maps it to noSuchName).
+                # No object can be written. SNMP v1 has no error of its own for that (RFC 3584, 4.4 maps it to noSuchName).
                 error = _NOT_WRITABLE if request.version else _NO_SUCH_NAME
                 return encode_response(request, request.bindings, error, 1)
         except TooBigError:
@@ -66,7 +66,7 @@ class CommunityLink(Link):
 
 
 def _missing_in_v1(found: Sequence[Binding]) -> int:
-    """The position, from 1, of the first value that SNMP v1 cannot carry; 0 where there is none."""
+    """The position, from 1, of the first value that SNMP v1 cannot carry; 0 if there is none."""
     for position, (_, answer) in enumerate(found, 1):
         if isinstance(answer, Absent) or answer.tag == COUNTER64:
             return position

@@ -80,7 +80,7 @@ _ABSENT: Final = {
 _GET, _NEXT = rfc1905.GetRequestPDU.tagSet, rfc1905.GetNextRequestPDU.tagSet
 _BULK, _SET = rfc1905.GetBulkRequestPDU.tagSet, rfc1905.SetRequestPDU.tagSet
 _TOO_BIG, _NOT_WRITABLE = 1, 17
-# What pysnmp 7.1.30 raises when it reads octets that are not SNMP; its decoder lets these built-in errors through. They are caught
+# Errors that pysnmp 7.1.30 raises for octets that are not SNMP; its decoder lets these built-in errors through. They are caught
 # only around decoding, never around the answer, where they would hide faults of our own.
 _GARBAGE = (PySnmpError, PyAsn1Error, AttributeError, LookupError, TypeError, ValueError)
 
@@ -101,7 +101,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
         self.set_timer_resolution(1.0)
         self._request: tuple[Any, ...] | None = None
         self._max_message_bytes = max_message_bytes
-        # Without an argument: the engine's own message size limit stays at its maximum, ours is applied in `_answer`.
+        # Without an argument: the engine's own message size limit stays at its maximum; the device's limit is applied in `_answer`.
         self._engine: Any = SnmpEngine()
         self._open_engine(engine_id, communities, users)
 
@@ -112,8 +112,8 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
     def _open_engine(self, engine_id: bytes, communities: Sequence[str], users: Sequence[SnmpUser]) -> None:
         engine = self._engine
         engine.transport_dispatcher = self
-        # pysnmp 7.1.30 keeps the boots of an engine whose identifier is given to its constructor in a directory under /tmp. Set
-        # afterwards, nothing is written, and `set_boots` counts instead.
+        # pysnmp 7.1.30 keeps the boots of an engine whose identifier is given to its constructor in a directory under /tmp. If the
+        # identifier is set afterwards, nothing is written, and `set_boots` counts instead.
         identifier = self._internal("__SNMP-FRAMEWORK-MIB", "snmpEngineID")
         identifier.syntax = engine.snmpEngineID = identifier.syntax.clone(engine_id)
         for number, community in enumerate(communities):
@@ -144,7 +144,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
             self._process(*request)
 
     def send_message(self, outgoingMessage: bytes, transportDomain: Any, transportAddress: Any) -> None:  # noqa: ANN401, ARG002, N803 - pysnmp's signature
-        """Send a message. Called by the engine, synchronously: no queue, so that answers leave in the order of requests."""
+        """Send a message. Called by the engine, synchronously: without a queue, so that answers leave in the order of requests."""
         if self.transport:
             self.transport.sendto(outgoingMessage, transportAddress)
 

@@ -30,7 +30,7 @@ class Link(asyncio.DatagramProtocol):
         raise NotImplementedError
 
     def set_boots(self, boots: int) -> None:
-        """Called when the device boots. Only SNMPv3 has boots, so this does nothing unless overridden."""
+        """Called when the device boots. Only SNMPv3 has engine boots, so this does nothing unless overridden."""
 
     def receive(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Answer a message."""
@@ -55,6 +55,6 @@ class Link(asyncio.DatagramProtocol):
             self._receive(data, addr)
 
     def _receive(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        # Checked after the delay, not before: a device that loses power drops what is waiting as well.
+        # Checked after the delay, not before: a device that loses power also drops the waiting requests.
         if not self.device.mute and not self._closed.is_set():
             self.receive(data, addr)

@@ -56,14 +56,14 @@ class SnmpObjects:
         self._records[key] = Record(oid, kind, value)
 
     def remove(self, oid: str) -> None:
-        """Remove an object, as a device removes the row of an unplugged sensor. Raises KeyError where there is none."""
+        """Remove an object, as a device removes the row of an unplugged sensor. Raises KeyError if there is none."""
         key = parse_oid(oid)
         del self._records[key]
         self._live.pop(key, None)
         self._keys.remove(key)
 
     def value(self, oid: str) -> RecordValue:
-        """The value that a GET would return now. Raises KeyError where there is none."""
+        """The value that a GET would return now. Raises KeyError if there is none."""
         return self._current(parse_oid(oid)).value
 
     def __contains__(self, oid: str) -> bool:
@@ -81,7 +81,7 @@ class SnmpObjects:
         return _fitting([self._after(key, counter64=counter64) for key in keys], room)
 
     def get_bulk(self, keys: Sequence[Key], non_repeaters: int, max_repetitions: int, room: int) -> list[Binding]:
-        """Answer to GETBULK: as much as fits into `room` octets. Raises TooBigError where not even one binding does."""
+        """Answer to GETBULK: as much as fits into `room` octets. Raises TooBigError if not even one binding fits."""
         once = max(0, non_repeaters)
         found = _fitting([self._after(key) for key in keys[:once]], room)
         room -= sum(map(binding_size, found))
@@ -136,8 +136,8 @@ def parse_oid(oid: str) -> Key:
 def binding_size(binding: Binding) -> int:
     """Octets of one variable binding in BER.
 
-    An upper bound that needs no encoding: lengths above 127 count as three octets even where two are enough. A few octets less
-    in an answer do no harm, one too many would break the device's limit.
+    An upper bound that needs no encoding: lengths above 127 count as three octets even where two are enough. A few octets fewer in
+    an answer do no harm; one too many would break the device's limit.
     """
     key, answer = binding
     value = None if isinstance(answer, Absent) else answer.value

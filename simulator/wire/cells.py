@@ -9,7 +9,7 @@ from rackflow.recording import COUNTER32, GAUGE32, INTEGER, OBJECT_IDENTIFIER, O
 from simulator.world.instruments import Readings
 
 SYSTEM: Final = "1.3.6.1.2.1.1"
-# What APC and other devices send where they have no reading; their MIBs say "-1 if not supported".
+# The value that APC and other devices send if they have no reading; their MIBs say "-1 if not supported".
 NOT_AVAILABLE: Final = -1
 
 
@@ -30,7 +30,7 @@ class Cell:
     offset: int = 0
 
     def wire_value(self, readings: Readings) -> int:
-        """The number that the device sends now; -1 where there is no reading."""
+        """The number that the device sends now; -1 if there is no reading."""
         value = readings.get(self.key)
         if value is None:
             return NOT_AVAILABLE
@@ -39,7 +39,7 @@ class Cell:
         if not math.isfinite(value):
             return NOT_AVAILABLE
         counts = round(value / self.step) + self.offset
-        # Out-of-range values must not break the encoding: integers and gauges stay at the end of their range (RFC 2578, 7.1.7),
+        # Out-of-range values must not break the encoding: integers and gauges are clamped to their range (RFC 2578, 7.1.7),
         # counters wrap.
         if self.tag == INTEGER:
             return max(-(2**31), min(2**31 - 1, counts))

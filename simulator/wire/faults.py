@@ -22,7 +22,7 @@ class WireFaults:
         self.fleet = fleet
 
     def check(self, fault: Fault) -> None:
-        """Raises ConfigError where there is no such device, or where the fault does not exist for its protocol."""
+        """Raises ConfigError if there is no such device, or if the fault does not exist for its protocol."""
         device = self.fleet.devices.get(fault.target)
         if device is None:
             raise ConfigError(
@@ -34,7 +34,7 @@ class WireFaults:
             )
 
     async def begin(self, fault: Fault) -> None:
-        """Begin a fault. Raises ConfigError, and OSError where a new port cannot be used."""
+        """Begin a fault. Raises ConfigError, and OSError if a new port cannot be used."""
         self.check(fault)
         device = self.fleet.devices[fault.target]
         if fault.fault == "timeout":
@@ -50,7 +50,7 @@ class WireFaults:
         self.fleet.follow_power()
 
     async def end(self, fault: Fault) -> None:
-        """End a fault. A device that has moved stays at its new port, as it would with a new lease."""
+        """End a fault. A device that has moved stays at its new port, as after a new DHCP lease."""
         device = self.fleet.devices[fault.target]
         if fault.fault in {"timeout", "reboot"}:
             device.silenced = False
@@ -61,18 +61,18 @@ class WireFaults:
         self.fleet.follow_power()
 
     async def _reboot(self, device: SimulatedDevice, fault: Fault) -> None:
-        """Restart a device: engine boots, engine time and sysUpTime start anew; with `for_s` it stays silent for that time."""
+        """Restart a device: engine boots rise by one, engine time and sysUpTime restart; with `for_s` it stays silent for that time."""
         if isinstance(device.server, SnmpDevice):
             device.server.reboot()
         else:
-            # Closing every connection is all that a Modbus client sees of a reboot.
+            # A Modbus client sees a reboot only as closed connections.
             await device.server.stop()
             await device.server.start()
         device.silenced = fault.for_s is not None
 
     async def _move(self, device: SimulatedDevice) -> None:
         """Move a device to a free port, as after a new DHCP lease: the old address no longer answers."""
-        # The old port is freed first and not taken again: a poller that stays there must see a dead address.
+        # The old port is freed first and not used again: a poller that keeps using it must get no answer.
         before = device.server.port
         await device.server.stop()
         device.server.port = 0

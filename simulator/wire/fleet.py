@@ -82,7 +82,7 @@ class Fleet:
             stack.push_async_callback(device.server.stop)
 
     def follow_power(self) -> None:
-        """Silence devices without power, and let those answer that have it again. To be called whenever time has passed."""
+        """Silence devices without power, and let devices answer again once power is back. Must be called whenever time has passed."""
         for device in self.devices.values():
             device.server.mute = device.silenced or not self.powered(device.id)
 
@@ -90,7 +90,7 @@ class Fleet:
         """Whether the device's own electronics have power."""
         network = self.world.network
         if device in network.ups:
-            # The card lives from the battery as well: an outage is reported until the battery is empty.
+            # The battery also supplies the card: it reports an outage until the battery is empty.
             ups = network.ups[device]
             return max(ups.input_volts) > 0 or not ups.battery.empty
         if device in network.switches:
@@ -121,11 +121,12 @@ class Fleet:
         return cell.wire_value(self.instruments.read(device))
 
     def expected(self, device: str) -> Mapping[str, float | str]:
-        """What an agent should publish for the device: values by series key, rounded as on the wire."""
+        """The values that an agent should publish for the device, by series key, rounded as on the wire."""
         layout = self.devices[device].layout
         readings = self.instruments.read(device)
         cells = layout.cells if layout else ()
-        # Several objects may carry one reading; layouts list the finer one last, and it wins here as it does in the profiles.
+        # Several objects may carry one reading. Layouts list the object with the finer resolution last; it takes precedence here as
+        # in the profiles.
         found = {cell.reads_as or cell.key: cell.reading(readings) for cell in cells}
         return {series: value for series, value in found.items() if value is not None}
 

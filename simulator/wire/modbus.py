@@ -95,7 +95,7 @@ class CduFromReadings(_FromReadings):
     def heat_w(self) -> float:
         """Heat that the unit's controller computes from its own readings, W."""
         heat = self.flow_lpm / 60_000 * CONTROLLER_HEAT_CAPACITY * (self.return_c - self.supply_c)
-        # The register is unsigned. Swapped or saturated probes give negative or infinite heat, and the unit must answer on.
+        # The register is unsigned. Swapped or saturated probes give negative or infinite heat, and the unit must keep answering.
         return max(0.0, heat) if math.isfinite(heat) else 0.0
 
     @property
@@ -141,7 +141,7 @@ class CduFromReadings(_FromReadings):
         return wet
 
     def pump_rpm(self, pump: int) -> int:
-        """Speed of a pump, rpm; 0 where it does not turn."""
+        """Speed of a pump, rpm; 0 if it does not turn."""
         return round(self._number("cdu_pump_speed_rpm", "pump", str(pump)))
 
 

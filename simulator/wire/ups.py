@@ -15,8 +15,8 @@ def _total(oid: str, metric: str, step: float = 1.0, tag: str = GAUGE32) -> Cell
     return Cell(f"{_APC}.{oid}", key(metric), step, tag, reads_as=key(metric, "phase", "L1"))
 
 
-# Most readings are there twice: in the old objects (whole units) and in the "high precision" ones (tenths) of newer cards. Real
-# cards have both, and which one the agent takes is part of what is tested.
+# Most readings exist twice: in the old objects (whole units) and in the "high precision" ones (tenths) of newer cards. Real cards
+# have both, and tests check which one the agent takes.
 _APC_CELLS: Final = (
     Cell(f"{_APC}.4.1.1.0", key("ups_output_source"), codes={"normal": 2, "battery": 3, "bypass": 9, "none": 7}),
     Cell(f"{_APC}.2.1.1.0", key("ups_battery_state"), codes={"normal": 2, "low": 3, "depleted": 3}),

@@ -1,6 +1,6 @@
 """The air of one room: temperatures before and behind the racks, and the work of the cooling units.
 
-Two well-mixed volumes, cold and hot side. That is enough for set points and failures, and says nothing about single racks.
+Two well-mixed volumes, cold and hot side. This is enough for set points and failures but does not model single racks.
 """
 
 import math
@@ -52,8 +52,8 @@ def moisture_c(time_s: float) -> float:
 def relative_humidity(celsius: float, dew_point_c: float) -> float:
     """Relative humidity (0-1) of air with that dew point.
 
-    Found by bisection of the formula in `rackflow.physics` instead of a formula of its own: what a sensor shows then leads the
-    collector back to the very same dew point.
+    Found by bisection of the formula in `rackflow.physics` instead of a separate formula, so that the collector computes exactly
+    the same dew point from the sensor's readings.
     """
     low, high = 1e-3, 1.0
     for _ in range(40):
@@ -65,7 +65,7 @@ def relative_humidity(celsius: float, dew_point_c: float) -> float:
 
 @dataclass(slots=True)
 class Air:
-    """Cold and hot side of a room. A room without cooling units is ventilated from outdoors."""
+    """The cold and the hot side of a room. A room without cooling units is ventilated from outdoors."""
 
     id: str
     units: list[AirUnit]
@@ -79,7 +79,7 @@ class Air:
     failed: set[str] = field(default_factory=set)
 
     def advance(self, heat_w: float, time_s: float, dt_s: float, live: Mapping[str, bool]) -> None:
-        """Add the racks' heat, and remove what the units and the ventilation can, for a step."""
+        """Advance a step: add the racks' heat, and remove as much as the units and the ventilation can."""
         node = self.design_w * AIR_J_PER_W
         moved = max(heat_w, MIN_AIR_FLOW_RATIO * self.design_w) / RISE_K  # W/K of air through the racks
         carried = moved * (self.hot_c - self.cold_c)

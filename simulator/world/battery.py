@@ -2,7 +2,7 @@
 
 Energy is in two wells: an available one that the load draws from, and a bound one that refills it at a limited rate. A high
 load empties the available well while energy is still bound, so the battery gives less at a high load and recovers at rest.
-Peukert's law alone would not show the recovery, and is undefined where the load changes.
+Peukert's law alone would not show the recovery, and is undefined for a changing load.
 """
 
 import math
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-# Fraction of the energy in the available well at rest, used where only one runtime is known. Together with the exchange rate
+# Fraction of the energy in the available well at rest, used if only one runtime is known. Together with the exchange rate
 # it was chosen so that a battery of 7 minutes at full load behaves like a VRLA block: between 10 % and 100 % load its runtimes
 # follow Peukert's law with an exponent of 1.13 to 1.17 (computed; data sheets of VRLA batteries have 1.1 to 1.3).
 DEFAULT_AVAILABLE_FRACTION: Final = 0.6
 EXCHANGE_RATE_PER_S: Final = 6e-4
-# Search range where two runtimes are known. At exactly 0 or 1 one well has no energy and the model's equations divide by zero.
+# Search range if two runtimes are known. At exactly 0 or 1 one well has no energy and the model's equations divide by zero.
 AVAILABLE_FRACTION_LIMITS: Final = (0.02, 0.98)
 # Typical values, chosen; not from one product. Lead-acid cells return about 90 % of the energy put in, and a UPS's charger is
 # commonly sized for a tenth of the rated load, which refills the default battery in about two hours.
@@ -24,9 +24,9 @@ CHARGE_EFFICIENCY: Final = 0.9
 CHARGE_LIMIT: Final = 0.1
 # Near full charge the charger holds the voltage and the current decays; half an hour is a chosen time constant.
 ABSORPTION_S: Final = 1800.0
-# Charging approaches the full battery exponentially and never arrives; from here on the voltage is shown as float voltage.
+# Charging approaches full charge exponentially and never reaches it; above this charge the float voltage is shown.
 FULL: Final = 0.9995
-# At very small loads the equation for the runtime has no useful upper bound; nobody asks for more than a day.
+# At very small loads the equation for the runtime has no useful upper bound; nobody needs more than a day.
 MAX_RUNTIME_S: Final = 86_400.0
 # Terminal voltage over nominal: 2.25 V a cell on float charge, and 1.84 V to 2.1 V from empty to full without load (nominal
 # 2 V), the usual range of VRLA cells. Charging or discharging with the rated power shifts it by 5 %: a chosen inner resistance.
@@ -40,8 +40,8 @@ RATED_POWER_VOLTAGE_SHIFT: Final = 0.05
 class Battery:
     """One battery. `runtimes` maps load (W) to runtime (s) of the full, healthy battery.
 
-    The model has two parameters, so it meets the runtimes at the lowest and the highest of these loads and lies close between.
-    Power is measured at the cells: it includes the losses of the inverter.
+    The model has two parameters, so it is fitted to the runtimes at the lowest and the highest of these loads and lies close to
+    those between. Power is measured at the cells: it includes the losses of the inverter.
     """
 
     rated_w: float
@@ -80,13 +80,13 @@ class Battery:
 
     @property
     def empty(self) -> bool:
-        """Whether the battery can deliver nothing more: its available well is empty down to what ageing has taken."""
+        """Whether the battery can deliver no more energy: its available well has fallen to the level set by ageing."""
         return self.available_j <= self._aged_j * self.available_fraction
 
     @property
     def _aged_j(self) -> float:
         # Ageing raises the level at which the battery is empty instead of shrinking the wells: charge and voltage look healthy
-        # until the load is on, which is what makes a failing battery dangerous.
+        # until the battery is loaded, which makes a failing battery dangerous.
         return (1 - self.health) * self.capacity_j
 
     @property
@@ -140,11 +140,11 @@ class Battery:
         return drawn
 
     def rest(self) -> None:
-        """Neither charge nor discharge. The wells are left as they are: UPSs rest for seconds, not for the hours it would take."""
+        """Neither charge nor discharge. The wells are left as they are: UPSs rest for seconds, but the wells need hours to level."""
         self.power_w = 0.0
 
     def _balance_wells(self) -> None:
-        """Set the wells as they are after a long rest; their sum does not change."""
+        """Set the wells to their state after a long rest; their sum does not change."""
         self._set_balanced(self.available_j + self.bound_j)
 
     def _set_balanced(self, total_j: float) -> None:
@@ -156,8 +156,8 @@ def _wells_after(
 ) -> tuple[float, float]:
     """Both wells after a time at constant power, J.
 
-    This is the model's closed form. The bound well is computed as the rest of the sum instead of by its own formula, so that the
-    total falls by exactly the energy taken and the site's energy balance closes to rounding.
+    This is the model's closed form. The bound well is computed as the sum less the available well instead of by its own formula, so
+    that the total falls by exactly the energy taken and the site's energy balance closes to rounding.
     """
     rate = EXCHANGE_RATE_PER_S / (available_fraction * (1 - available_fraction))
     total = available_j + bound_j
@@ -187,10 +187,10 @@ def _runtime_s(available_fraction: float, available_j: float, bound_j: float, po
 
 @lru_cache(maxsize=256)
 def _fit_to_data_sheet(low_w: float, low_s: float, high_w: float, high_s: float) -> tuple[float, float]:
-    """Available fraction and capacity (J) with which a battery lasts as given at both loads.
+    """Available fraction and capacity (J) of a battery that has the given runtimes at both loads.
 
-    Where no battery of this model has both runtimes, only the one at the high load is met: it decides whether the site
-    survives. Cached because a large hall has a dozen identical UPSs and each fit costs thousands of evaluations.
+    If no battery of this model has both runtimes, only the one at the high load is matched: it decides whether the site survives.
+    Cached because a large hall has a dozen identical UPSs and each fit costs thousands of evaluations.
     """
     if low_w == high_w:
         return DEFAULT_AVAILABLE_FRACTION, _capacity_j(DEFAULT_AVAILABLE_FRACTION, high_w, high_s)

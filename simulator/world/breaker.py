@@ -5,10 +5,10 @@ from typing import Final
 
 # IEC 60898-1, table 7: a breaker holds 1.13 times its rating and must trip within an hour at 1.45 times, and between 1 and 60 s
 # at 2.55 times (up to 32 A). With this time constant the cold breaker trips after 112 s and 27 s (computed). Real breakers are
-# slower at small overloads; a quick one lets an overload show within minutes and errs on the safe side.
+# slower at small overloads; a quick one shows an overload within minutes and errs on the safe side.
 TIME_CONSTANT_S: Final = 120.0
 NON_TRIPPING_RATIO: Final = 1.13
-# The magnetic release of a type C breaker acts between 5 and 10 times the rating (IEC 60898-1); about the middle.
+# The magnetic release of a type C breaker acts between 5 and 10 times the rating (IEC 60898-1); this is about the middle.
 MAGNETIC_TRIP_RATIO: Final = 8.0
 
 

@@ -14,12 +14,12 @@ PUMPS: Final = (1, 2, 3)
 DESIGN_RISE_K: Final = 10.0
 # Pressure over racks, manifolds and quick couplings at design flow. The pumps' speed is controlled to hold it.
 DESIGN_PRESSURE_PA: Final = 200e3
-# Temperature difference between coolant supplied and facility water coming in, at the rated heat. Data sheets of
+# Temperature difference between the supplied coolant and the incoming facility water, at the rated heat. Data sheets of
 # liquid-to-liquid units rate their capacity at 3 to 6 K.
 DESIGN_APPROACH_K: Final = 4.0
 PRIMARY_RISE_K: Final = 9.0
-# The valve, fully open, lets through more than the rated heat needs. Without this reserve it would stand open at full load
-# and could not answer a disturbance, and a fouled exchanger would show in the supply temperature at once.
+# The valve, fully open, lets through more than the rated heat needs. Without this reserve it would be fully open at full load and
+# could not correct a disturbance, and a fouled exchanger would show in the supply temperature at once.
 PRIMARY_FLOW_RESERVE: Final = 1.5
 # Pressure drops at design flow, over the design pressure: clean filter, and secondary side of the exchanger.
 FILTER_SHARE: Final = 0.12
@@ -31,7 +31,7 @@ HEAD_RESERVE: Final = 1.3
 CURVE_DROP: Final = 0.35
 # Centrifugal pumps lose their head quickly when they take in gas; at a quarter of the volume they move nothing.
 HEAD_LOSS_PER_GAS_FRACTION: Final = 4.0
-# Time from the failure of a pump until the standby one runs: detection plus start-up. The flow dips meanwhile, as in reality.
+# Time from the failure of a pump until the standby one runs: detection plus start-up. The flow dips during this time, as in real loops.
 TAKEOVER_S: Final = 8.0
 CONTROLLER_W: Final = 90.0
 # Speed control: change per second and relative pressure error, and its limit. Slow enough that pumps which share a loop do not
@@ -44,8 +44,8 @@ MIN_SPEED: Final = 0.25
 # Integral action alone has no lasting error; the small gain keeps it from oscillating with the exchanger's delay.
 VALVE_GAIN: Final = 0.012
 VALVE_SLEW: Final = 0.03
-# Pumps stop where the returning coolant would damage seals and hoses, and restart once it is clearly cooler; without the gap
-# between both they would start and stop at the limit. Chosen: data sheets give limits from 60 to 90 degC.
+# Pumps stop if the returning coolant is hot enough to damage seals and hoses, and restart once it is clearly cooler; without the
+# gap between the two limits they would keep starting and stopping. Chosen: data sheets give limits from 60 to 90 degC.
 CUT_OUT_C: Final = 80.0
 CUT_IN_C: Final = 60.0
 # Running time of the pumps at the start: a year, 360 days, and 100 days of the standby one. Only that they differ matters.
@@ -117,9 +117,9 @@ class Cdu:
         return high
 
     def control_pumps(self, pressure_pa: float, return_c: float, dt_s: float, *, live: bool) -> None:
-        """Start the standby pump where one is missing, and control the speed to the pressure over the racks.
+        """Start the standby pump if a pump is missing, and control the speed to hold the pressure over the racks.
 
-        All pumps stop without power, and where the returning coolant is too hot for them.
+        All pumps stop without power, or if the returning coolant is too hot for them.
         """
         self.cut_out = return_c > CUT_OUT_C or (self.cut_out and return_c > CUT_IN_C)
         healthy = [pump for pump in PUMPS if pump not in self.failed_pumps]
@@ -145,13 +145,13 @@ class Cdu:
         pumping = max(0.0, 1 - HEAD_LOSS_PER_GAS_FRACTION * gas_fraction) if self.running else 0.0
         # Affinity laws: the head follows the square of the speed.
         head = SHUT_OFF_HEAD_RATIO * HEAD_RESERVE * DESIGN_PRESSURE_PA * self.speed**2 * pumping
-        # Pumps in parallel share the flow, so each of fewer pumps carries more and moves further down its curve.
+        # Pumps in parallel share the flow. With fewer pumps each carries more and moves further down its curve.
         bend = CURVE_DROP * DESIGN_PRESSURE_PA / design**2 * (self.pumps_required / max(1, len(self.running))) ** 2
         inside = FILTER_SHARE * self.filter_resistance_ratio + EXCHANGER_SHARE
         return Branch(head, bend, inside * DESIGN_PRESSURE_PA / design**2)
 
     def move(self, flow: float, pressure_pa: float) -> None:
-        """Set the flow that the loop's solution gives this unit, and the power that its pumps need for it."""
+        """Set this unit's flow from the loop's solution, and the power that its pumps need for it."""
         self.flow = flow
         hydraulic_w = flow * (pressure_pa + (self.filter_pa + self.exchanger_pa))
         self.shaft_w = hydraulic_w / PUMP_EFFICIENCY
@@ -180,7 +180,7 @@ class Cdu:
         Args:
             hot_c: Coolant coming in on the secondary side, degC.
             cold_c: Water (or air) coming in on the primary side, degC.
-            primary_capacity: Volumetric heat capacity of what flows on the primary side, J/(m3 K).
+            primary_capacity: Volumetric heat capacity of the primary side's water or air, J/(m3 K).
             transfer_w_per_k: Conductance of the clean exchanger at design flows, W/K (`design_transfer`).
         """
         self.primary_flow = self.design_primary_flow * self.valve

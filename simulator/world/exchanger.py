@@ -10,7 +10,7 @@ _FILM_EXPONENT = 0.8
 
 
 def effectiveness(transfer_w_per_k: float, least: float, most: float) -> float:
-    """Heat moved over the most that could be moved, 0-1; `least` and `most` are the streams' capacity rates, W/K."""
+    """Heat moved over the maximum possible, 0-1; `least` and `most` are the lower and higher capacity rate of the two streams, W/K."""
     if least <= 0:
         return 0.0
     units, ratio = transfer_w_per_k / least, least / most
@@ -23,7 +23,7 @@ def effectiveness(transfer_w_per_k: float, least: float, most: float) -> float:
 def transfer(design_w_per_k: float, hot: float, cold: float) -> float:
     """Conductance (W/K) at flows other than those of the design; `hot` and `cold` are the flows relative to the design.
 
-    At design flows both films resist alike, and the wall between them not at all: both are simplifications.
+    Two simplifications: at design flows both films have the same resistance, and the wall between them has none.
     """
     if hot <= 0 or cold <= 0:
         return 0.0

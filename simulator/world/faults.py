@@ -1,7 +1,7 @@
-"""Faults of power, cooling and sensors: for each kind, what it changes and how it is undone.
+"""Faults of power, cooling and sensors: what each kind changes and how it is undone.
 
-A fault only ever changes the world's causes (a pump, a breaker, a resistance) and never its readings, so that its effects are
-those of the physics. Sensor faults are the opposite: they change readings and nothing else.
+A fault only ever changes the world's causes (a pump, a breaker, a resistance) and never its readings, so that its effects follow
+from the physics. Sensor faults are the opposite: they change readings and nothing else.
 """
 
 import difflib
@@ -26,10 +26,10 @@ SENSOR_FAULTS: Final = frozenset(
 )
 WIRE_FAULTS: Final = frozenset({"reboot", "timeout", "slow", "lying_table", "address_change"})
 LITRES_PER_MINUTE: Final = 1 / 60_000
-# More known names than this do not help in an error message; their number does.
+# Above this many known names an error message gives only their number, because a longer list does not help.
 MAX_LISTED_NAMES: Final = 30
-# What faults do where no `value` is given; chosen so that the effect is seen within minutes. docs/reference/simulator.md lists them,
-# and docs/explanation/faults.md shows how soon each one is seen.
+# Effects of faults for which no `value` is given; chosen so that the effect shows within minutes. docs/reference/simulator.md lists
+# them, and docs/explanation/faults.md shows how soon each one is seen.
 DRIFT_PER_S: Final = 0.01
 NOISE_RATIO: Final = 0.05
 UNIT_FACTOR: Final = 10.0
@@ -45,7 +45,7 @@ GAS_FRACTION: Final = 0.08
 
 
 def check_known(name: str, what: str, known: Collection[str]) -> str:
-    """Return the name if it is known. Raises ValueError that suggests the closest known name, or lists them all."""
+    """Return the name if it is known. Raises ValueError that suggests the closest known name, or lists or counts the known ones."""
     if name in known:
         return name
     close = difflib.get_close_matches(name, known, n=1)
@@ -118,7 +118,7 @@ class Faults:
         self._distortions: dict[Fault, Distortion] = {}
 
     def check(self, fault: Fault) -> None:
-        """Raises ConfigError where the site has no such target, or the target no such reading."""
+        """Raises ConfigError if the site has no such target, or if the target has no such reading."""
         if fault.fault in WIRE_FAULTS:
             return
         if fault.fault in SENSOR_FAULTS:
@@ -142,7 +142,7 @@ class Faults:
             raise ConfigError(f"{fault.fault}: {error}") from error
 
     def begin(self, fault: Fault) -> None:
-        """Begin a fault. Raises ConfigError where it cannot happen."""
+        """Begin a fault. Raises ConfigError if it cannot happen."""
         self.check(fault)
         if fault.fault in SENSOR_FAULTS:
             distortion = self._distortions[fault] = distortion_of(fault, self.world.seed)
@@ -185,7 +185,7 @@ def distortion_of(fault: Fault, seed: int) -> Distortion:
         elif fault.fault == "sensor_swapped":
             readings[point], readings[other] = readings[other], value
         elif fault.fault == "sensor_saturated":
-            # Infinity stands for "beyond the scale": the wire turns it into what the device sends for no reading.
+            # Infinity means "out of range": `simulator.wire` turns it into the value that the device sends for a missing reading.
             readings[point] = fault.number(math.inf)
         elif "celsius" in point and fault.value is None:
             readings[point] = value * 1.8 + 32  # a sensor set to degF, the usual mistake with temperatures
@@ -232,7 +232,7 @@ def _phase(fault: Fault) -> int:
 
 
 def _repair_leak(loop: SecondaryLoop, _: Fault) -> None:
-    # Repairing includes refilling, as a technician would do; otherwise the loop stayed dry after every leak.
+    # Repairing includes refilling, as a technician would do; otherwise the loop would stay dry after every leak.
     loop.leak_m3_s = 0.0
     loop.lost_m3 = 0.0
 

@@ -11,12 +11,12 @@ from typing import Final
 MAX_RPM: Final = 6000
 # Pressure of a pump at full speed without flow, over the design pressure.
 SHUT_OFF_HEAD_RATIO: Final = 1.6
-# Where the site file does not say how many pumps a CDU needs, two of its three carry it and the third is on standby.
+# If the site file does not say how many pumps a CDU needs, two of its three carry the flow and the third is on standby.
 PUMPS_REQUIRED: Final = 2
 # Hydraulic over shaft power, and shaft over electrical power, of centrifugal pumps of a few kilowatts with inverter drives.
 PUMP_EFFICIENCY: Final = 0.62
 MOTOR_EFFICIENCY: Final = 0.9
-# Bisection: 50 halvings are far below a double's precision of the pressures here, so that flows agree to rounding.
+# Bisection: 50 halvings resolve the pressures here beyond a double's precision, so flows agree to rounding.
 SOLVER_STEPS: Final = 50
 
 
@@ -29,7 +29,7 @@ class Branch:
     resistance: float
 
     def flow(self, pressure_pa: float) -> float:
-        """Flow through the CDU against this pressure, m3/s. A check valve lets nothing flow back."""
+        """Flow through the CDU against this pressure, m3/s. A check valve prevents reverse flow."""
         spare = self.head_pa - pressure_pa
         return (spare / (self.bend + self.resistance)) ** 0.5 if spare > 0 else 0.0
 
@@ -37,7 +37,7 @@ class Branch:
 def solve(branches: Sequence[Branch], loop_resistance: float) -> tuple[float, list[float]]:
     """Pressure over the racks (Pa) and the flow of each CDU (m3/s), at which the sum of flows meets the loop's resistance.
 
-    Bisection rather than Newton's method: a branch's flow has an infinite slope where its check valve closes.
+    Bisection rather than Newton's method: a branch's flow has an infinite slope at the point where its check valve closes.
     """
     low, high = 0.0, max((branch.head_pa for branch in branches), default=0.0)
     for _ in range(SOLVER_STEPS):

@@ -1,7 +1,7 @@
 """The readings of each device's instruments, by series key and in base units, before the device rounds them.
 
-Sensor faults (stuck, drifting, swapped) are applied here. The world does not know of them: a wrong reading must not change what
-really happens, or the truth could not be told from it.
+Sensor faults (stuck, drifting, swapped) are applied here. The world does not know of them: a wrong reading must not change the true
+state, with which it is compared.
 """
 
 import math
@@ -27,9 +27,9 @@ Distortion = Callable[[dict[str, float | str], float], None]
 """A sensor fault: changes a device's readings in place. The second argument is the world's time in seconds."""
 LINES: Final = ("L1", "L2", "L3")
 # Typical values, chosen; not from one product unless a source is named.
-# A UPS gives no efficiency below this load, where the ratio of two small powers says little, nor on battery.
+# A UPS gives no efficiency below this load, because the ratio of two small powers says little, and none on battery.
 MIN_EFFICIENCY_LOAD: Final = 0.05
-# Remaining runtime from which a UPS reports a low battery; two minutes are the factory setting of APC's management cards.
+# Remaining runtime below which a UPS on battery reports a low battery; two minutes are the factory setting of APC's management cards.
 LOW_BATTERY_S: Final = 120.0
 # Power factor of the load on a UPS, of its own input (whose rectifier corrects it), and of its rating (W over VA).
 UPS_POWER_FACTOR: Final = 0.97
@@ -40,7 +40,7 @@ BATTERY_C: Final = 25.0
 BATTERY_RISE_K: Final = 6.0
 # Load over the breaker's rating at which a PDU reports that it is near overload: the usual default of rack PDUs.
 NEAR_OVERLOAD: Final = 0.8
-# By how much warm air that comes around a rack warms its inlet at most: the worst of ten kinds of racks at design power.
+# Highest warming of a rack's inlet by its own recirculated warm air: the worst of ten kinds of racks at design power.
 MIXING_K: Final = 1.2
 # Ambient probes hang higher than inlets, where a little warm air collects.
 AMBIENT_OFFSET_K: Final = 0.3
@@ -67,7 +67,7 @@ class Instruments:
         self._sensors = {device: world.site.sensors_of_device(device) for device in world.site.devices}
 
     def read(self, device: str) -> Readings:
-        """Readings of a device, sensor faults included. Raises KeyError where the site has no such device."""
+        """Readings of a device, sensor faults included. Raises KeyError if the site has no such device."""
         steps = self.world.steps
         kept = self._cache.get(device)
         if kept is None or kept[0] != steps:
@@ -78,7 +78,7 @@ class Instruments:
         return kept[1]
 
     def clear_cache(self) -> None:
-        """Compute everything anew. Must be called when sensor faults have changed within a step."""
+        """Recompute everything at the next read. Must be called when sensor faults have changed within a step."""
         self._cache.clear()
 
     def read_without_faults(self, device: str) -> dict[str, float | str]:
@@ -209,7 +209,7 @@ def _switch(world: World, switch: Switch) -> dict[str, float | str]:
 
 
 def _between_lines(volts: list[float]) -> float:
-    """Voltage that a PDU shows for its inlet: between lines where it has several phases, else to neutral, V."""
+    """Voltage that a PDU shows for its inlet: between lines if it has several phases, else to neutral, V."""
     return math.sqrt(3) * sum(volts) / len(volts) if len(volts) > 1 else volts[0]
 
 
@@ -296,7 +296,7 @@ def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
 
 
 def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
-    """Loops with a rack where the rope lies: the same rack, row or room."""
+    """Loops with a rack at the rope's position: the same rack, row or room."""
     site, found = world.site, []
     for loop in world.loops.values():
         racks = [site.racks[rack] for rack in loop.plates]
@@ -307,13 +307,13 @@ def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
 
 
 def air_celsius(world: World, sensor: Sensor) -> float:
-    """Air temperature where the sensor hangs, degC. Some of a rack's warm air reaches its inlet, more for some racks than others."""
+    """Air temperature at the sensor, degC. Some of a rack's warm air reaches its inlet, more for some racks than others."""
     air = world.airs[world.site.place(sensor.id)["room"]]
     if sensor.rack is None or sensor.position == "ambient":
         return air.cold_c + AMBIENT_OFFSET_K
     supply = world.network.racks[sensor.rack]
     load = supply.supplied_w / world.site.racks[sensor.rack].design_power_w
-    # A number from the rack's name instead of a random one, so that a rack keeps its place in the room whatever the seed.
+    # A number from the rack's name instead of a random one, so that a rack's position in the room does not depend on the seed.
     spot = (sum(map(ord, sensor.rack)) % 10) / 10
     inlet = air.cold_c + MIXING_K * spot * load
     return inlet + (RISE_K * min(1.0, load / MIN_AIR_FLOW_RATIO) if sensor.position == "outlet" else 0.0)

@@ -51,8 +51,8 @@ class SteadyLoad:
         """See `Load.watts`."""
         start = _chance(self.seed).random()
         day = 0.16 * math.sin(2 * math.pi * (time_s / DAY_S - 0.375))  # highest at 15 h
-        # Two waves of periods without a common multiple stand for everything else that moves a load; a sum of sines costs
-        # little and has a value at any time, so that any step length gives the same load.
+        # Two waves whose periods have no common multiple stand for all other load changes; a sum of sines costs little and has a
+        # value at any time, so that any step length gives the same load.
         own = 0.05 * math.sin(2 * math.pi * (time_s / 1400 + start)) + 0.02 * math.sin(
             2 * math.pi * (time_s / 97 + start)
         )

@@ -1,7 +1,7 @@
 """A secondary loop: coolant, cold plates, reservoir and leaks.
 
-Coolant is kept in control volumes: each CDU's cold side, and everything that returns from the racks. What one loses the next
-one gains, so energy is conserved whatever the step.
+Coolant is modelled as control volumes: each CDU's cold side, and everything that returns from the racks. Each volume gains what the
+previous one loses, so energy is conserved for any step.
 """
 
 import math
@@ -36,9 +36,9 @@ DEAERATION_S: Final = 600.0
 PLATE_J_PER_K_W: Final = 0.5
 # How much hotter the plates are than the coolant supplied, at design heat and flow; half of the coolant's own rise is included.
 PLATE_RISE_K: Final = 17.0
-# Temperature from which the equipment slows down to protect itself.
+# Temperature above which the equipment slows down to protect itself.
 THROTTLE_C: Final = 75.0
-# Slowing down is linear over this range, at whose end the equipment is off.
+# The slow-down is linear over this range; at its end the equipment is off.
 STOP_K: Final = 13.0
 # A site file may give chips no rise above the coolant's own; the conductance must stay finite.
 MIN_PLATE_RISE_K: Final = 1.0
@@ -56,7 +56,8 @@ LOW_FLOW_FILM: Final = MIN_FILM_FLOW_RATIO**FILM_EXPONENT
 STABLE: Final = 0.3
 # Leaked volume at which a sensing rope reports a leak: a glass of coolant on the floor.
 LEAK_DETECTED_M3: Final = 2e-4
-# Fluid properties (`rackflow.fluids`) are valid from 0 to 90 degC, which faults can leave; clamped a degree inside of it.
+# Fluid properties (`rackflow.fluids`) are valid from 0 to 90 degC, and faults can leave this range, so temperatures are clamped one
+# degree inside it.
 FLUID_RANGE_C: Final = (1.0, 89.0)
 
 
@@ -74,7 +75,7 @@ class Plates:
 
     @property
     def throttle(self) -> float:
-        """Part of its demand that the equipment still takes: 1 while the plates are cool enough, 0 once it has shut off."""
+        """Fraction of its demand that the equipment takes: 1 while the plates are cool enough, 0 once it has shut off."""
         return max(0.0, min(1.0, 1 + (self.limit_c - self.celsius) / STOP_K))
 
     @property
@@ -107,7 +108,7 @@ class SecondaryLoop:
 
     @property
     def supply_c(self) -> float:
-        """Temperature of the coolant that the racks get: the mixture of what the CDUs supply, degC."""
+        """Temperature of the coolant that reaches the racks: the mixture of the CDUs' supplies, degC."""
         # Without flow there is no mixture; the plain mean is what a probe would show on average.
         if self.flow <= 0:
             return sum(cdu.supply_c for cdu in self.cdus) / len(self.cdus)
@@ -158,18 +159,18 @@ class SecondaryLoop:
         return DESIGN_PRESSURE_PA / self.design_flow**2
 
     def warm(self, heat_w: Mapping[str, float], dt_s: float) -> None:
-        """Move the racks' heat into plates and coolant, and out by what the CDUs give to the primary side.
+        """Move the racks' heat into plates and coolant, and remove the heat that the CDUs pass to the primary side.
 
         `heat_w` is the liquid-cooled heat of each rack, W. The CDUs must have exchanged heat for this step before.
         """
         mean = (self.supply_c + self.return_c) / 2
-        # Without flow the plates face the coolant that they have warmed themselves. With the mean instead, the return volume
+        # Without flow the plates are in contact with the coolant that they have warmed. If the mean were used, the return volume
         # could become hotter than the plates that heat it.
         faced = self.return_c - (self.return_c - mean) * min(1.0, self.flow / (LOW_FLOW * self.design_flow))
         taken = sum(self._plate(plates, heat_w[rack], faced, dt_s) for rack, plates in self.plates.items())
         capacity = self.capacity(mean)
         returned = self._return_volume * capacity
-        # The volume that is flushed fastest limits the step; the others would allow longer ones.
+        # The volume that is flushed fastest limits the step.
         quickest = max(self.flow / self._return_volume, *(cdu.flow / cdu.volume_m3 for cdu in self.cdus))
         steps = math.ceil(dt_s * quickest / STABLE) or 1
         before = self._content(capacity)
@@ -201,7 +202,7 @@ class SecondaryLoop:
 
     @property
     def _return_volume(self) -> float:
-        # The CDUs of a site file may hold more than the loop; a small rest keeps the return side from having no volume.
+        # In a site file the CDUs may hold more coolant than the loop; a small minimum keeps the return side's volume above zero.
         return max(0.05 * self.section.volume_m3, self.section.volume_m3 - sum(cdu.volume_m3 for cdu in self.cdus))
 
     def _content(self, capacity: float) -> float:

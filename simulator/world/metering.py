@@ -1,4 +1,4 @@
-"""The power that passes through each meter, by what its section of the site file says that it measures.
+"""The power through each meter, according to what its section of the site file says it measures.
 
 Kept apart from `World` behind a protocol, so that meters need not know the world and the world can count their energy.
 """
@@ -20,7 +20,7 @@ DAY_S: Final = 86_400.0
 
 
 class Metered(Protocol):
-    """What meters can be put on: the power network, and the loops that take power of their own."""
+    """Everything that can be metered: the power network, and the loops that take power of their own."""
 
     @property
     def site(self) -> Site: ...

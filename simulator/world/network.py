@@ -1,6 +1,6 @@
-"""The power network of a site: voltage and power everywhere, and what went dark.
+"""The power network of a site: voltage and power at every part, and which parts have lost power.
 
-Voltages go from the feeds down, loads from the racks up; what each stage takes is what it delivers plus its losses.
+Voltages go from the feeds down, loads from the racks up; each stage takes the power that it delivers plus its losses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from simulator.world.switch import Switch
 from simulator.world.ups import Ups, battery_draw_w
 
 # Chosen values, typical of the field.
-# Runtime of a full battery at the UPS's rating where the site file has none: enough for a generator that starts, with a margin.
+# Runtime of a full battery at the UPS's rating if the site file has none: enough for a generator to start, with a margin.
 DEFAULT_RUNTIME_S = 420.0
-# Part of a rack's load that has one power cord, and so hangs behind the transfer switch, where the rack has PDUs of its own.
+# Part of a rack's load that has one power cord and so is behind the transfer switch, in a rack that also has PDUs of its own.
 SINGLE_CORDED_SHARE = 0.2
 # Single-phase UPSs have strings of 16 blocks of 12 V, large three-phase ones of 40.
 SMALL_UPS_W = 20_000.0
@@ -99,7 +99,7 @@ class Network:
         for node in self.order:
             above = [self.volts_of(source) for source in self.sources[node]]
             if node in self.ups:
-                # A UPS takes one source as a whole: the one whose weakest phase is strongest.
+                # A UPS takes all phases from one source: the source whose weakest phase has the highest voltage.
                 self.ups[node].supply(max(above, key=min), dt_s)
             else:
                 self.panels[node].supply(above)
@@ -175,7 +175,7 @@ class Network:
                 self._add(source, [part / 3] * 3)
 
     def _divide(self, node: str, taken: list[float]) -> None:
-        """Divide what a UPS or panel takes among its sources that have voltage; UPSs in parallel share by rating."""
+        """Divide the power that a UPS or panel takes among its sources that have voltage; UPSs in parallel share by rating."""
         sources = [source for source in self.sources[node] if max(self.volts_of(source)) > 0]
         weights = [self.ups[source].rated_w if source in self.ups else 1.0 for source in sources]
         for source, weight in zip(sources, weights, strict=True):
@@ -199,7 +199,7 @@ def build_network(site: Site, seed: int) -> Network:
     network.pdus_behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
     for rack in site.racks:
         network.racks[rack] = _rack_supply(site, network, rack, seed)
-    # A cooling unit without `from` in the site file is taken to have all feeds: not to know is no reason to let it fail.
+    # A cooling unit without `from` in the site file is assumed to have all feeds: a missing entry is no reason to let it fail.
     for unit in (*site.cdus, *site.air_units):
         network.consumers[unit] = Consumer(unit, site.sources(unit) or [*site.feeds])
     return network
@@ -215,7 +215,7 @@ def _battery(ups: UpsSection) -> Battery:
     volts = SMALL_BATTERY_V if rated_w <= SMALL_UPS_W else LARGE_BATTERY_V
     if ups.battery is None:
         return Battery(rated_w, {rated_w: DEFAULT_RUNTIME_S}, volts)
-    # Data sheets give runtimes by load; the battery model counts at the cells, so the inverter's losses are added.
+    # Data sheets give runtimes by load; the battery model counts power at the cells, so the inverter's losses are added.
     runtimes = {battery_draw_w(load_w, rated_w): seconds for load_w, seconds in ups.battery.runtimes.items()}
     return Battery(rated_w, runtimes, volts, ups.battery.health)
 

@@ -14,7 +14,7 @@ from simulator.world.loop import FLUID_RANGE_C, STABLE
 WARM_C: Final = 26.0
 # Chilled water to air units, from chillers.
 CHILLED_C: Final = 14.0
-# Rise of the water in the first moment, before the loop has found its own.
+# Initial temperature rise of the water, used until the loop has settled.
 INITIAL_RISE_K: Final = 6.0
 # Time in which the plant corrects a deviation of the supply temperature.
 SETTLE_S: Final = 60.0
@@ -56,9 +56,9 @@ class PrimaryLoop:
         return FLUIDS[self.section.coolant].volumetric_heat_capacity(mean)
 
     def advance(self, units: Iterable[tuple[float, float]], dt_s: float, *, live: bool) -> None:
-        """Let `units` give their heat to the water for a step: flow (m3/s) and heat (W) of each.
+        """Let `units` give their heat to the water for a step; each is a flow (m3/s) and a heat (W).
 
-        Without power (`live`) the plant rejects nothing. Its pumps are taken to run on: the units' flows are given.
+        Without power (`live`) the plant rejects nothing. Its pumps are assumed to keep running, because the units' flows are given.
         """
         flows_and_heats = list(units)
         self.flow = sum(flow for flow, _ in flows_and_heats)

@@ -21,20 +21,20 @@ PANEL_LOSS: Final = 0.0015
 SAG: Final = 0.007
 # Power factor at which a panel's current is estimated for its breaker: loads behind it are corrected power supplies.
 PANEL_POWER_FACTOR: Final = 0.97
-# Power factor of power supplies with active correction under load, and what it loses without load. 80 PLUS requires 0.95 or
+# Power factor of power supplies with active correction under load, and how much lower it is without load. 80 PLUS requires 0.95 or
 # more for its upper grades; below a third of the load the correction gets worse.
 POWER_FACTOR: Final = 0.99
 POWER_FACTOR_LOSS_AT_IDLE: Final = 0.09
 
 
 def three_zeros() -> list[float]:
-    """A fresh list of nothing on each of the supply's three phases."""
+    """A new list with zero for each of the supply's three phases."""
     return [0.0, 0.0, 0.0]
 
 
 @dataclass(slots=True)
 class Feed:
-    """A supply from outside: the mains, and a generator where the site file gives its start time."""
+    """A supply from outside: the mains, and a generator if the site file gives its start time."""
 
     section: FeedSection
     nominal_volts: float
@@ -157,7 +157,7 @@ class Pdu:
         for pole, (power, source) in enumerate(zip(self.power_w, self.source_volts, strict=True)):
             factor = _power_factor(power / (self.nominal_volts * self.section.breaker_a))
             # The voltage at the PDU solves volts * (source - volts) / ohms = power / factor; the larger root is the stable one.
-            # Where no root exists, the load is more than the cable can carry: the voltage is then kept at half.
+            # If no root exists, the load is more than the cable can carry, and the voltage is kept at half.
             volts = (source + math.sqrt(max(0.0, source * source - 4 * ohms * power / factor))) / 2
             amperes = power / (volts * factor) if volts > 0 else 0.0
             self.volts[pole], self.amperes[pole], self.power_factor[pole] = volts, amperes, factor

@@ -8,10 +8,10 @@ from simulator.world.breaker import Breaker
 from simulator.world.supply import three_zeros
 
 Source = Literal["a", "b"]
-# Voltage over nominal below which a source counts as bad. Data sheets of rack transfer switches have windows from 8 to 20 %.
+# Voltage over nominal below which a source counts as bad. Data sheets of rack transfer switches give windows from 8 to 20 %.
 MIN_VOLTAGE_RATIO: Final = 0.85
-# How long the preferred source must be good before the switch returns to it. A bad source is left at once; returning can wait,
-# and a source that comes and goes must not drag the load along. Chosen value.
+# How long the preferred source must be good before the switch returns to it. The switch leaves a bad source at once, but returning
+# can wait: the load must not follow a source that comes and goes. Chosen value.
 RETURN_S: Final = 30.0
 
 

@@ -1,7 +1,8 @@
 """The figures that the collector should derive, computed from the world's own state without rounding or delay.
 
-Tests compare both. Formulas come from `rackflow.physics` where the collector uses them too, but every input is the true one.
-Keys are series keys with the labels that tell the series apart. Consequences of failures are in `simulator.world.what_if`.
+Tests compare these figures with the collector's. Formulas that the collector also uses come from `rackflow.physics`, but every
+input is the true value. Keys are series keys with the labels that tell the series apart. Consequences of failures are in
+`simulator.world.what_if`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,7 @@ def _put_power(found: dict[str, float], world: World) -> None:
         add_figure(found, "ups_losses_watts", sum(ups.input_w) - sum(ups.output_w), device=name)
         true_s, claimed_s = ups.battery.runtime_s(ups.battery_draw_w), ups.battery.claimed_runtime_s(ups.battery_draw_w)
         add_figure(found, "ups_modelled_runtime_seconds", true_s, device=name)
-        # Below a second of true runtime the ratio of claim to truth says nothing any more.
+        # Below a second of true runtime the ratio of claimed to true runtime is meaningless.
         add_figure(found, "ups_runtime_optimism_ratio", claimed_s / true_s - 1 if true_s >= 1 else None, device=name)
         feed = world.site.feed_of(name)
         start_s = world.site.feeds[feed].backup_start_s if feed else None

@@ -10,17 +10,17 @@ Mode = Literal["normal", "battery", "bypass", "none"]
 # Losses over rated power: fixed (control, fans, magnetisation), with the load (semiconductors) and with its square (copper).
 # Computed: 88.4 % efficiency at a tenth of the load, 94.1 % at a quarter, 95.9 % at half, 96.2 % at full load.
 NO_LOAD_LOSS, LINEAR_LOSS, SQUARE_LOSS = 0.012, 0.010, 0.018
-# Part of these losses that remains on battery, where the rectifier rests.
+# Part of these losses that remains on battery, while the rectifier is off.
 INVERTER_SHARE: Final = 0.6
 # Losses on the static bypass: over rated power, and over the load.
 BYPASS_LOSS: Final = (0.003, 0.004)
-# How long the input must be good before the rectifier takes the load again, so that a flickering input does not.
+# How long the input must be good before the rectifier takes the load again, so that an unsteady input does not cause repeated transfers.
 RETRANSFER_S: Final = 10.0
-# Load ratio that may last for so many seconds before the static bypass takes it, and the one that may not last at all. Stricter
-# than most data sheets, which allow 125 % for minutes: an overload then has its effect within a minute.
+# Load ratio that is carried for this many seconds before the static bypass takes over, and the ratio at which it takes over at
+# once. Stricter than most data sheets, which allow 125 % for minutes: an overload then has its effect within a minute.
 OVERLOAD: Final = (1.1, 60.0)
 OVERLOAD_AT_ONCE: Final = 1.5
-# Voltage over nominal below which the input is not used; data sheets have 0.8 to 0.9 at full load.
+# Voltage over nominal below which the input is not used; data sheets give 0.8 to 0.9 at full load.
 MIN_VOLTAGE_RATIO: Final = 0.85
 
 
@@ -71,8 +71,8 @@ class Ups:
         self._good_s = self._good_s + dt_s if good else 0.0
         self._overloaded_s = self._overloaded_s + dt_s if self.load > OVERLOAD[0] else 0.0
         overload = self._overloaded_s > OVERLOAD[1] or self.load > OVERLOAD_AT_ONCE
-        # On battery there is no input to pass on, so an overload there ends in no output instead of bypass. A UPS that has shut
-        # down stays off until its input has been good for RETRANSFER_S, even if the battery has recovered.
+        # On battery there is no input for the bypass, so an overload switches the output off. A UPS that has shut down stays off
+        # until its input has been good for RETRANSFER_S, even if the battery has recovered.
         if self.forced_bypass or (overload and self.mode != "battery"):
             self.mode = "bypass" if max(input_volts) > 0 else "none"
         elif good and (self.mode == "normal" or self._good_s > RETRANSFER_S):
@@ -108,7 +108,7 @@ class Ups:
         elif self.mode == "bypass":
             self.input_w = _spread(output_w, self.loss_w, self.input_volts)
         else:
-            self.input_w = [(total + self.loss_w + charge) / 3] * 3  # the rectifier loads its phases alike
+            self.input_w = [(total + self.loss_w + charge) / 3] * 3  # the rectifier loads all phases equally
         self.output_j += total * dt_s
         self.input_j += sum(self.input_w) * dt_s
         return self.input_w

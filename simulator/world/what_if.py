@@ -1,6 +1,7 @@
 """The consequences of failures, found by letting them happen to a copy of the world.
 
-A simulation instead of a formula, because these values judge the collector's formulas: both must not share a mistake.
+A simulation instead of a formula, because the collector's formulas are tested against these values and must not share a mistake
+with them.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,14 +21,14 @@ FAILURES: Final[tuple[Failure, ...]] = ("pumps", "primary_flow", "heat_rejection
 # How far ahead a ride-through is searched. Beyond a quarter of an hour operators have other means, and each search simulates the
 # whole site second by second.
 MAX_SEARCH_S: Final = 900.0
-# Highest supply temperature of a secondary loop where the site file has none; the same default as the collector's.
+# Highest supply temperature of a secondary loop if the site file has none; the same default as the collector's.
 SUPPLY_LIMIT_C: Final = 45.0
-# A plant that misses its target by so much rejects nothing: any heat rejection would stop far below it.
+# A plant whose target is raised by this much rejects no heat: the water stays far below that target.
 _NO_REJECTION_K: Final = 1000.0
 # Time after the loss of a feed at which loads have settled on the other one: transfer switches and power supplies act within a
-# step, the loads that follow from it are complete one step later.
+# step, and the resulting loads are complete one step later.
 _SETTLE_S: Final = 2.0
-# A rack counts as supplied if this much of its demand is; the rest is what rounding leaves.
+# A rack counts as supplied if this much of its demand is; the rest allows for rounding.
 _SUPPLIED_RATIO: Final = 0.999
 
 
@@ -51,7 +52,7 @@ def what_if_truth(world: World) -> dict[str, float]:
 
 
 def copy_with_constant_load(world: World) -> World:
-    """A copy of the world whose racks keep their present demand, so that a step of the load is not taken for a consequence."""
+    """A copy of the world whose racks keep their present demand, so that a load step is not mistaken for a consequence."""
     other = world.copy()
     other.loads = {rack: ConstantLoad(load.watts(world.time_s)) for rack, load in world.loads.items()}
     return other
@@ -80,7 +81,7 @@ def _supply_c(loop: SecondaryLoop) -> float:
 
 
 def _until(world: World, celsius: Callable[[], float], limit_c: float, max_s: float) -> float:
-    """Seconds until `celsius` reaches the limit, interpolated within the step in which it does; at most `max_s`."""
+    """Seconds until `celsius` reaches the limit, interpolated within the step that reaches it; at most `max_s`."""
     began, now = world.time_s, celsius()
     while now < limit_c:
         if world.time_s - began >= max_s:

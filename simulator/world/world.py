@@ -24,7 +24,7 @@ STEP_S: Final = 1.0
 SPARE_PLANT: Final = 1.25
 # Part of a loop's coolant that is in the CDUs and the supply pipes; the rest is in racks and return pipes.
 COLD_SHARE: Final = 0.3
-# Rise of chilled water through an air unit, and the least part of its flow that the unit's valve lets through.
+# Rise of chilled water through an air unit, and the minimum fraction of its flow that the unit's valve lets through.
 UNIT_WATER_RISE_K: Final = 6.0
 MIN_WATER_FLOW_RATIO: Final = 0.2
 # A CDU without primary loop rejects its heat to the room by air. Its fans move half as much again as the rated heat needs at
@@ -34,13 +34,13 @@ DEFAULT_ROOM_C: Final = 25.0
 # Losses of UPSs at full load that their room's air must be sized for, over rated power; the sum of `ups.py`'s three.
 UPS_HEAT_SHARE: Final = 0.04
 MIN_ROOM_DESIGN_W: Final = 1000.0
-# Place of devices to which the site file gives no room. Their heat goes outdoors at once.
+# Place of devices for which the site file gives no room. Their heat goes outdoors at once.
 ELSEWHERE: Final = "(elsewhere)"
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Energy since the start, J. What was taken equals what was rejected plus what is stored, to rounding."""
+    """Energy since the start, J. The energy taken equals the energy rejected plus the energy stored, except for rounding."""
 
     taken_j: float = 0.0
     """Energy from the feeds, and of the outdoor plants."""
@@ -70,7 +70,7 @@ class World:
         self._transfer = {name: cdu.design_transfer for name, cdu in self.cdus.items()}
         self.meters_j = dict.fromkeys(site.meters, 0.0)
         self.ledger = Ledger()
-        # One step, so that voltages, flows and readings exist before anybody looks.
+        # One step, so that voltages, flows and readings exist before the first read.
         self.advance(STEP_S)
 
     def copy(self) -> "World":
@@ -79,7 +79,7 @@ class World:
 
     def advance(self, dt_s: float) -> None:
         """Let time pass, in steps of at most STEP_S."""
-        while dt_s > 1e-9:  # noqa: PLR2004 - what rounding leaves
+        while dt_s > 1e-9:  # noqa: PLR2004 - a remainder from rounding
             step = min(dt_s, STEP_S)
             self._step(step)
             dt_s -= step
@@ -98,7 +98,7 @@ class World:
         for name, consumer in network.consumers.items():
             consumer.power_w = self._unit_power_w(name)
         network.carry({rack: self._demand_w(rack) for rack in self.loads}, dt_s)
-        # 3. Heat, from what each part really took: into liquid, into the rooms, and outdoors.
+        # 3. Heat, from the power that each part really took: into liquid, into the rooms, and outdoors.
         heat = self._cool_liquid(dt_s)
         self._heat_of_losses(heat)
         for room, air in self.airs.items():
