@@ -1,7 +1,7 @@
 """The junction of the data path: one received message goes to latest values, the store and the ledger, then is acknowledged.
 
-The order is what loses nothing: points durable, then ledger durable, then acknowledged. `writer.py` keeps it. The packages that
-are joined here do not know each other.
+The order keeps messages from being lost: points durable, then ledger durable, then acknowledged. `writer.py` keeps it. The
+packages that are joined here do not know each other.
 """
 
 from collector.flow.ingest import Ingest, IngestSettings

@@ -1,6 +1,6 @@
 """Turns one received message into points and a ledger entry, and updates the latest values.
 
-/metrics shows a reading before it is durable: it is what is true now, whether or not a database works.
+/metrics shows a reading before it is durable: the reading is true now, whether or not a database works.
 """
 
 import logging
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """Which messages are accepted, and how. `sites` is None for all; a time older than `oldest_days` is a wrong clock."""
+    """Which messages are accepted, and how. `sites` is None for all sites; a time older than `oldest_days` counts as wrong."""
 
     dialect: Dialect
     sites: frozenset[str] | None
@@ -62,11 +62,11 @@ class Ingest:
         self._dead_letters = dead_letters
         self._tally = tally
         self._keys = SeriesKeys()
-        # Tags take 8 µs to write, the rest of a batch of one reading 4 µs, and a device's seldom change.
+        # Writing the tags takes 8 µs, the rest of a batch of one reading 4 µs, and a device's tags seldom change.
         self._tags = lru_cache(maxsize=10_000)(_tags)
 
     def process(self, delivery: Delivery) -> PreparedMessage:
-        """What must be durable before the delivery may be acknowledged; no points where it breaks the contract."""
+        """What must be durable before the delivery may be acknowledged; no points if it breaks the contract."""
         tally = self._tally
         tally.messages_received += 1
         try:
@@ -88,7 +88,7 @@ class Ingest:
                 self._latest.apply_document(topic.site, document)
             case Status():
                 self._latest.apply_status(document)
-                # A status that the broker sends a second time is no second process.
+                # A status that the broker sends a second time does not mean a second process.
                 if not delivery.redelivered:
                     self._clones.update(document, delivery.mono_s)
             case None if topic.kind == "device":
@@ -98,7 +98,7 @@ class Ingest:
         return self._prepare(topic, document, delivery, self._receipt_times)
 
     def reprocess(self, delivery: Delivery) -> PreparedMessage:
-        """Prepare a delivery that waited on disk. Latest values, clones and counters had it when it was received."""
+        """Prepare a delivery that waited on disk. It was applied to latest values, clones and counters when it was received."""
         try:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
         except ContractError as error:

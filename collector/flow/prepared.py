@@ -1,4 +1,4 @@
-"""What one message comes to before it is stored: its points, and what is recorded once they are durable."""
+"""One message ready to be stored: its points, and what is recorded once they are durable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from collector.receive import Polled
 class PreparedMessage:
     """A message's lines for the store, and what the ledger and the poll counts record once these are durable.
 
-    `substitute_ms` is the time that the points have because the message's own is impossible; None for all others. It is
-    chosen when the message is received, so it must be kept with the message: prepared anew, the points would have another.
+    `substitute_ms` is the time of the points if the message's own time is impossible, otherwise None. It is chosen when the
+    message is received, so it must be kept with the message: if the points were prepared anew, they would get another time.
     """
 
     lines: Sequence[str] = ()
@@ -23,8 +23,8 @@ class PreparedMessage:
     def ledger_note(self, refused: set[str]) -> Entry | Statement | None:
         """What the ledger records, given the lines that the store refused for good.
 
-        A message of which the store refused every point is dead, not stored. One that lost only some is stored: the others
-        are there, and each refused point is in the dead-letter file.
+        A message is dead, not stored, if the store refused all of its points. If it refused only some, the message is stored:
+        the other points are there, and each refused point is in the dead-letter file.
         """
         if isinstance(self.note, Entry) and self.lines and refused.issuperset(self.lines):
             return replace(self.note, dead="store")

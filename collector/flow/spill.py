@@ -1,7 +1,7 @@
 """The collector's own outbox: messages wait on disk while the store is away, and are stored once it works again.
 
-Why not leave them to the broker: what is not acknowledged blocks the session at `ReceiveMaximum`, so /metrics and derived
-figures would stand still during an outage of the database. So messages are put on disk, acknowledged, and shown.
+They are not left to the broker, because it sends nothing more once `ReceiveMaximum` messages are unacknowledged: /metrics and
+derived figures would stand still while the database is down. So messages are put on disk, acknowledged, and shown.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from collector.receive import Delivery
 from collector.store import Persistence
 from rackflow.outbox import DiskOutbox, Limits, Message, OutboxStats
 
-# How long a write to the store waits for more held messages. The backlog comes at a bounded rate, so without it each write
-# would have one message.
+# How long a write to the store waits for more held messages. The backlog comes at a bounded rate, so without this wait
+# each write would have one message.
 GATHER_S = 0.2
-# An acknowledged message must never be evicted: nobody else has it any more. At its own limit `Spill` takes no more messages
-# instead, and the broker keeps them.
+# An acknowledged message must never be evicted: nobody else has it any more. Instead, `Spill` takes no more messages at its own
+# limit, and the broker keeps them.
 UNBOUNDED = Limits(2**60, 100 * 365 * 86400.0)
 
 
@@ -32,7 +32,7 @@ class Spill:
         self._keeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Raises ConfigError where another process has the file."""
+        """Open the file. Raises ConfigError if another process has it."""
         await self._outbox.open()
         self._keeping = asyncio.create_task(self._outbox.run(), name="collector-outbox")
 
@@ -48,13 +48,13 @@ class Spill:
         return replace(self._outbox.stats(), limit_bytes=self._limit_bytes)
 
     async def keep(self, deliveries: Sequence[Delivery]) -> bool:
-        """Put deliveries on disk. False where that failed or there is no room: then none of them may be acknowledged."""
+        """Put deliveries on disk. Returns False if that failed or there is no room: then none of them may be acknowledged."""
         if self.stats().size_bytes >= self._limit_bytes:
             return False
         keys = [self._put(each) for each in deliveries]
         if await self._outbox.saved(keys[-1]):
             return True
-        # The broker still has them and sends them again: what is in memory now would be a second copy.
+        # The broker still has them and sends them again: those in memory now would be a second copy.
         for key in keys:
             self._outbox.done(key)
         return False
@@ -98,8 +98,8 @@ class Spill:
 async def _unstored(prepared: Sequence[PreparedMessage], ledger: LedgerFile) -> list[str]:
     """Lines of the messages that are not stored yet.
 
-    The same message may have arrived a second time, and have been stored then. Writing it again would not be idempotent where
-    its time is impossible: each arrival has a substitute time of its own.
+    The same message may have arrived a second time and been stored then. Writing it again would not be idempotent if its time
+    is impossible: each arrival has a substitute time of its own.
     """
     entries = [each.note for each in prepared if isinstance(each.note, Entry) and not each.note.dead]
     are_new = await ledger.are_new(entries)

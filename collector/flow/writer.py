@@ -1,8 +1,8 @@
 """Stores messages in batches, records them in the ledger, then acknowledges them, in that order.
 
-The order is what loses nothing: an acknowledged message is in the store or on the collector's disk, and in the ledger. What a
-kill costs: after the store and before the ledger, the message comes again and is written to the same points once more; after
-the ledger and before the acknowledgement, it comes again and is recognised. Neither loses or doubles anything.
+With this order nothing is lost: an acknowledged message is in the store or on the collector's disk, and in the ledger. After a
+kill between store and ledger, the message comes again and is written to the same points once more. After a kill between ledger
+and acknowledgement, it comes again and is recognised. Neither loses or doubles anything.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from collector.receive import Delivery, Polled
 from collector.store import Persistence, wait
 
 log = logging.getLogger(__name__)
-# How long the store may fail before messages are put on disk: a restart of a container or one slow compaction passes by itself
-# and costs no disk write. Longer would make /metrics stand still, because the broker's window fills up.
+# How long the store may fail before messages are put on disk: a container restart or one slow compaction passes by itself and
+# costs no disk write. With a longer time /metrics would stand still, because the broker's window fills up.
 PATIENCE_S = 2.0
 
 Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
@@ -36,7 +36,7 @@ class Pending:
 
     @property
     def has_substitute_time(self) -> bool:
-        """Whether its points have a substitute time, which has to be on disk before the points are in the store.
+        """Whether its points have a substitute time, which must be on disk before the points are in the store.
 
         If the collector were killed between storing and acknowledging, the message would come again with a new receipt time
         and be stored as a second point. On disk, the first substitute time survives.
@@ -52,13 +52,13 @@ class Pending:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it goes to disk while the store is away. Derived points do not: they are calculated anew."""
+        """Whether it goes to disk while the store is away. Derived points do not, because they are calculated anew."""
         return self.delivery is not None and bool(self.prepared.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """When to write: at `lines` points, or after `after_s` seconds. `messages` bounds what may wait; beyond it `put` waits."""
+    """When to write: at `lines` points, or after `after_s` seconds. While `messages` messages are pending, `put` waits."""
 
     lines: int
     after_s: float
@@ -68,7 +68,7 @@ class Flush:
 class Writer:
     """Batches messages, has them stored or else kept on disk, then acknowledges them. One task runs it.
 
-    `keep` puts deliveries on disk; None where no outbox is configured. `count` is given each durable poll, once.
+    `keep` puts deliveries on disk; it is None if no outbox is configured. `count` gets each durable poll once.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Writer:
         self._full.set()
 
     async def run(self) -> None:
-        """Until `stop`. While the store fails, messages go to disk; where that fails too, the broker keeps them."""
+        """Write until `stop`. While the store fails, messages go to disk; if that fails too, the broker keeps them."""
         while True:
             await self._some.wait()
             if not self._pending:
@@ -140,8 +140,8 @@ class Writer:
             chunk = self._next_chunk()
             if not await self._make_durable(chunk):
                 return
-            # Durable in both places: only now may the broker forget them. They leave `_pending` only now, too, so that whatever
-            # fails above leaves them to be sent again.
+            # Durable in both places: only now may the broker forget them. They leave `_pending` only now, too, so that they
+            # are sent again if anything above fails.
             for pending in chunk:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
@@ -166,11 +166,11 @@ class Writer:
     async def _make_durable(self, chunk: list[Pending]) -> bool:
         """Store or spill, then record in the ledger. False when stopped before both were done.
 
-        What the ledger knows as stored is not written again. Messages with a substitute time are put on disk first, and
+        Messages that the ledger knows as stored are not written again. Those with a substitute time are put on disk first, and
         stored from there (see `has_substitute_time`).
         """
         new = await self._unknown(chunk)
-        # A message that waits on disk and comes again is put there once more, because that disk may have lost it since; but its
+        # A message that waits on disk and comes again is put on disk once more, because the disk may have lost it since; but its
         # poll was counted the first time.
         counts = [each.prepared for each in new if not self._waits(each)]
         substituted = [each for each in new if each.has_substitute_time]
@@ -186,8 +186,8 @@ class Writer:
             case "stored" if not kept:
                 recorded = await self._ledger.record(notes)
             case "stored" | "kept":
-                # What waits on disk is recorded as waiting, not as stored: should that disk be lost, the ledger must not claim
-                # the message. Draining it records it as stored.
+                # A message on disk is recorded as waiting, not as stored: if the disk is lost, the ledger must not claim the
+                # message. Draining records it as stored.
                 on_disk = kept if outcome == "stored" else new
                 waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.prepared.note, Entry)]
                 held = {(entry.key, entry.seq) for entry in waiting}
@@ -216,7 +216,7 @@ class Writer:
         lines = [line for each in new for line in each.prepared.lines]
         kept = [each.received() for each in new if each.is_kept]
         while lines:
-            # While the store is known to fail, `drain` is what tries it; here each batch would wait for `PATIENCE_S` anew.
+            # While the store is known to fail, only `drain` tries it; here each batch would wait for `PATIENCE_S` anew.
             if self._keep is None or self._persistence.fault is None:
                 outcome = await self._persistence.store(lines, refused, PATIENCE_S if self._keep else None)
                 if outcome == "stored":
@@ -225,6 +225,6 @@ class Writer:
                 return "kept"
             if self._stopping.is_set():
                 return "stopped"
-            # Neither the store nor the disk works. Nothing is acknowledged, and the broker keeps what comes.
+            # Neither the store nor the disk works. Nothing is acknowledged, and the broker keeps new messages.
             await wait(self._stopping, PATIENCE_S)
         return "stored"

@@ -15,15 +15,15 @@ from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
 Verdict = Literal["live", "stale", "duplicate", "refused"]
-# Series on /metrics that a device has by being known: up, info, last success, poll duration, rejected readings.
+# Series on /metrics that every known device has: up, info, last success, poll duration, rejected readings.
 DEVICE_COST = 5
 
 
 class Latest:
-    """Devices and agents by site. Beyond `limit` series new ones are refused and counted; known ones go on.
+    """Devices and agents by site. Beyond `limit` series, new ones are refused and counted; known ones are still updated.
 
-    The limit is in series on /metrics, because that is what memory and Prometheus pay for: a state costs one series for each
-    of its possible values.
+    The limit is in series on /metrics, because they cost memory here and in Prometheus: a state costs one series for each of
+    its possible values.
     """
 
     def __init__(self, limit: int) -> None:
@@ -48,12 +48,12 @@ class Latest:
         return (device for device in self._devices.values() if device.site == site)
 
     def held(self, site: str, device: str) -> Mapping[str, LatestValue]:
-        """Readings of one device by series key, expired ones too; empty where the device is not known."""
+        """Readings of one device by series key, expired ones too; empty if the device is not known."""
         found = self._devices.get((site, device))
         return found.series if found is not None else {}
 
     def agent_of(self, device: DeviceState) -> AgentState | None:
-        """The agent that polls a device, if anything of it has arrived."""
+        """The agent that polls a device; None if no message of that agent has arrived."""
         return self._agents.get((device.site, device.agent))
 
     def is_up(self, device: DeviceState, now: float) -> bool:
@@ -63,7 +63,7 @@ class Latest:
         return device.up is True and not gone and now < device.fresh_until()
 
     def apply_batch(self, site: str, batch: Batch, readings: Readings, now: float, wall_s: float) -> Verdict:
-        """Apply a batch. `stale`: it is backfill; `duplicate`: it came before; `refused`: it is beyond the limit."""
+        """Apply a batch. Returns `stale` for backfill, `duplicate` if it came before, `refused` if it is beyond the limit."""
         agent = self._agent(site, batch.agent)
         if agent is None:
             return "refused"
@@ -105,8 +105,8 @@ class Latest:
                 entry.value, entry.origin, entry.expires_at, entry.life_s = value, origin, now + life_s, life_s
 
     def apply_document(self, site: str, document: DeviceDocument) -> bool:
-        """Apply a device's identity. False where it is beyond the limit."""
-        # The agent first: a device whose agent finds no room is not to take any.
+        """Apply a device's identity. Returns False if it is beyond the limit."""
+        # The agent first: if there is no room for the agent, its device must not take room either.
         device = self._device(site, document.device, document.agent) if self._agent(site, document.agent) else None
         if device is None:
             return False
@@ -118,7 +118,7 @@ class Latest:
         return True
 
     def remove_device(self, site: str, agent: str, device: str) -> None:
-        """Forget a device, unless another agent polls it by now: it was moved, and the first agent clears up after itself."""
+        """Forget a device, unless another agent polls it now: then it was moved, and its former agent is only cleaning up."""
         found = self._devices.get((site, device))
         if found is not None and found.agent == agent:
             self._drop(found.series, all_of_it=True, now=0.0)
@@ -127,15 +127,15 @@ class Latest:
             del self._devices[site, device]
 
     def apply_status(self, status: Status) -> bool:
-        """Apply an agent's status. Devices that an agent which is online no longer names are forgotten.
+        """Apply an agent's status. Devices that an online agent no longer names are forgotten.
 
-        An agent that goes offline names none either, but its devices are still there: they are shown as down.
+        An agent that goes offline names no devices, but they still exist: they are shown as down.
         """
         agent = self._agent(status.site, status.agent)
         if agent is None:
             return False
         if status.status == "offline" and agent.status is not None and agent.status.epoch != status.epoch:
-            return True  # the will of an earlier epoch, which the broker may send after the present one said hello
+            return True  # the will of an earlier epoch, which the broker may send after the present epoch's `online`
         agent.status = status
         if status.status == "online":
             known = set(status.devices)
@@ -150,7 +150,7 @@ class Latest:
             self._drop(found.series, all_of_it=True, now=0.0)
 
     def expire(self, now: float) -> None:
-        """Drop every series that has expired. Devices stay: that they are silent is worth showing."""
+        """Drop every series that has expired. Devices stay, so that /metrics shows that they are silent."""
         for device in self._devices.values():
             self._drop(device.series, all_of_it=False, now=now)
         for agent in self._agents.values():

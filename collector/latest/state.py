@@ -1,6 +1,6 @@
 """What is kept of one series, one device and one agent, and which of two messages is the later one.
 
-Clocks of agents may be wrong or be set, so order follows message numbers where it can, and time only where it must.
+Agents' clocks may be wrong or be set, so messages are ordered by number if possible, and by time only if there is no other way.
 """
 
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ from collector.readings import Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
-# A reading is current for three poll intervals: one late poll, or a lost and a late one, do not make it disappear, since a series
-# that disappears silently ends the alerts on it.
+# A reading is current for three poll intervals, so that one late poll, or a lost and a late one, does not make it disappear: a
+# series that disappears silently ends the alerts on it.
 SHELF_LIFE_INTERVALS = 3.0
-# At least two scrapes of Prometheus (15 s each here), so that each reading of a class polled every second is seen at all.
+# At least two scrapes of Prometheus (every 15 s here), so that readings of a class polled every second are seen at all.
 SHELF_LIFE_FLOOR_S = 30.0
 # `interval_s` comes from a message: a mistaken one must not keep a reading for ever.
 SHELF_LIFE_CEILING_S = 7 * 86_400.0
 # An agent's clock offset is taken from the fastest message of the last five to ten minutes: most messages are delayed by queues,
 # the fastest hardly. Short enough to show a clock that was just set.
 OFFSET_WINDOW_S = 300.0
-# Live messages of an agent with a wrong clock are all late by the same time, give or take polling and network (a second), and a
-# backlog is not: it comes faster than it was made, so its delay shrinks. After 15 s of steady delay it must be the clock. Shorter,
-# and a burst of backlog would count as live; longer, and such an agent's devices would be missing for longer after a restart.
+# Live messages of an agent with a wrong clock all have the same delay, within a second for polling and network. The delay of a
+# backlog shrinks, because it arrives faster than it was made. So after 15 s of steady delay the clock must be wrong. With less
+# time a burst of backlog would count as live; with more, such an agent's devices would be missing for longer after a restart.
 STEADY_S = 1.0
 CERTAIN_S = 15.0
 
@@ -34,7 +34,7 @@ def shelf_life_s(interval_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Names the message that something is from. `time_ms` is by the agent's clock, which may have been set since."""
+    """Identifies the message that a value came in. `time_ms` is by the agent's clock, which may have been set since."""
 
     agent: str
     epoch: str
@@ -86,7 +86,7 @@ class DeviceState:
         return self.received_at + shelf_life_s(shortest)
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
-        """Apply what a batch says of the device itself. False where this very poll was applied before."""
+        """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""
         origin = Origin.of(batch)
         before = self.polls.get(batch.poll)
         if before is not None and before[2] == origin:
@@ -130,7 +130,7 @@ class AgentState:
     _least_delay_s: tuple[float | None, float | None] = (None, None)
 
     def note_delay(self, delay_s: float, now: float) -> None:
-        """Keep the smallest difference of receipt and batch time, over the present window and the one before it."""
+        """Keep the smallest difference between receipt and batch time, over the present window and the one before it."""
         before, present = self._least_delay_s
         if now - self._window_from >= OFFSET_WINDOW_S:
             self._window_from, before, present = now, present, None
@@ -139,12 +139,12 @@ class AgentState:
     def lateness_s(self, batch: Batch, delay_s: float, now: float) -> float:
         """How late a message really is, seconds: its delay without the error of the agent's clock, which may have either sign.
 
-        A clock that is behind makes live messages look late; one that is ahead makes backlog look live. The error is known once
-        messages with ever higher numbers had the same delay for `CERTAIN_S`; until then the clock is believed.
+        A clock that is behind makes live messages look late; a clock that is ahead makes backlog look live. The error is known once
+        messages with ever higher numbers had the same delay for `CERTAIN_S`; until then the clock is trusted.
         """
         epoch, seq = self._front
         if batch.epoch != epoch or batch.seq > seq:
-            # Only messages at the front: backlog has lower numbers, and its delay says nothing about the clock.
+            # Only the highest numbers so far: backlog has lower numbers, and its delay says nothing about the clock.
             self._front = batch.epoch, batch.seq
             if abs(delay_s - self._skew_s) > STEADY_S:
                 self._skew_s, self._skew_since = delay_s, now
@@ -154,8 +154,8 @@ class AgentState:
     def follows(self, one: Origin, other: Origin) -> bool:
         """Whether message `one` of this agent is later than `other`, whatever the clocks say.
 
-        Numbers order the messages of one epoch; of two epochs the one whose status came last is later. Time decides only where
-        neither has one, and between two agents that poll the same device.
+        Numbers order the messages of one epoch. Of two epochs, the one in the agent's latest status is later. Time decides only
+        if that status names neither epoch, and between two agents that poll the same device.
         """
         if one.agent == other.agent:
             if one.epoch == other.epoch:

@@ -1,7 +1,7 @@
 """The account of every message by number: stored, waiting, dead, dropped by the agent, or missing.
 
-An entry is on disk before its message is acknowledged. That order is what makes the account true after a kill, and lets a
-message that comes a second time be recognised.
+An entry is on disk before its message is acknowledged. So the account is true after a kill, and a message that comes a second
+time is recognised.
 """
 
 from collector.ledger.account import EpochAccount

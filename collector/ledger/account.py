@@ -1,7 +1,7 @@
 """Calculates the account of an epoch from its chunks: sums, and the ranges of numbers that are missing.
 
-Every number is counted once: produced = stored + dropped + in flight + missing. Where sources contradict each other, what
-this collector saw itself goes before what an agent says.
+Every number is counted once: produced = stored + dropped + in flight + missing. If sources contradict each other, what
+this collector received itself takes precedence over what an agent says.
 """
 
 from bisect import bisect_left, bisect_right
@@ -51,8 +51,8 @@ def account_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
     """The account of one epoch; `chunks` are all of its chunks, by number.
 
     A number that has several states counts as the first of: stored, dead letter, waiting on the collector's disk, dropped by
-    the agent, still with the agent. So a message that the agent dropped but that arrived before is stored, and one that was
-    refused once and stored later is no loss.
+    the agent, still with the agent. So a message that arrived before the agent dropped it is stored, and a message that was
+    refused once and stored later is not lost.
     """
     stored = join(run for chunk in chunks for run in _stored(chunk))
     dropped: Counter[str] = Counter()
@@ -64,7 +64,7 @@ def account_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
     own = _without([run for chunk in chunks for run in _runs(chunk.held, chunk.number)], taken)
     taken = join([*taken, *own])
     said = [last for _, last in record.held] + [last for _, last, _ in record.dropped]
-    # The highest number that anybody speaks of. What the agent produced after it is not known, and not missing.
+    # The highest number known from messages or statements. Later numbers are unknown, and do not count as missing.
     highest = max([record.ended, *said, taken[-1][1] if taken else 0])
     known_from = max(1, record.known_from) if taken or record.known_from else highest + 1
     gaps = _without([(known_from, highest)] if known_from <= highest else [], taken)
@@ -95,9 +95,9 @@ def merge(
 ) -> tuple[EpochRecord, list[Chunk]]:
     """Merge what two collectors know of one epoch. A message that both stored is a duplicate.
 
-    Of what the agent says it still has, the newer statement counts (`seen_ms`), because it shrinks; drops and the last number
-    only ever grow, so both count. `known_from` is the higher one: what the older collector missed before the newer one
-    existed may have gone to a third, so nothing is called missing on the word of one.
+    Of the ranges that the agent still holds, the newer record's (`seen_ms`) count, because these ranges shrink. Drops and the
+    last number only grow, so those of both count. `known_from` is the higher one: messages that the older collector missed
+    before the newer one existed may have gone to a third, so one collector alone does not make them missing.
     """
     cuts = sorted(
         {edge for _, chunks in (one, other) for each in chunks for edge in (each.number, each.number + each.span)}
@@ -129,7 +129,7 @@ def merge(
 
 
 def join(ranges: Iterable[Range]) -> list[Range]:
-    """Ranges in order, those that touch or overlap joined."""
+    """Ranges in order; ranges that touch or overlap are joined."""
     joined: list[Range] = []
     for first, last in sorted(ranges):
         if joined and first <= joined[-1][1] + 1:
@@ -159,7 +159,7 @@ def _runs(bits: int, number: int) -> list[Range]:
 
 
 def _without(ranges: Sequence[Range], taken: Sequence[Range]) -> list[Range]:
-    """Ranges without what is taken. Both are in order; `taken` has no overlaps."""
+    """The parts of `ranges` that are not in `taken`. Both are in order; `taken` has no overlaps."""
     left: list[Range] = []
     for start, last in ranges:
         first = start
@@ -197,11 +197,11 @@ class _Times:
         self._chunks = chunks
 
     def around(self, first: int, last: int) -> Range:
-        """Times between which messages `first` to `last` were made, as close as chunks tell, ms; 0 is unknown.
+        """The times between which messages `first` to `last` were made, as closely as the chunks show, ms; 0 is unknown.
 
-        A chunk has only the times of its earliest and latest message. One that begins with the gap says nothing about what
-        came before it, and one that ends with it nothing about what came after: its neighbour is asked. (Taking the chunk's
-        own last time for what comes after the gap made `--since` hide recent losses.)
+        A chunk has only the times of its earliest and latest message. If a chunk begins with the gap, the time before the gap
+        comes from the chunk before; if it ends with the gap, the time after the gap comes from the next chunk. (Using the
+        chunk's own last time for the time after the gap made `--since` hide recent losses.)
         """
         chunks, low, high = self._chunks, (first - 1) // CHUNK, (last - 1) // CHUNK
         at = bisect_right(chunks, low, key=lambda each: each.number) - 1

@@ -14,7 +14,7 @@ from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
 from collector.ledger.tables import Page, decode_page, read_page
 from rackflow import ConfigError, RackflowError
 
-# A ledger of 50,000 epochs is some tens of megabytes; over a slow line that takes a while, and nobody waits longer than this.
+# A ledger of 50,000 epochs is some tens of megabytes; a slow line needs a while for it, and nobody waits longer than this.
 FETCH_S = 30.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 HEADS = ("agent", "epoch", "produced", "stored", "duplicate", "dropped", "in flight", "missing")
@@ -32,9 +32,9 @@ def read_any(where: str) -> Page:
 
 
 def since_ms(text: str, now_ms: int) -> int:
-    """A moment in ms since 1970, from `2h` (that long ago) or a date and time of ISO 8601, UTC unless it says otherwise.
+    """A moment in ms since 1970, from `2h` (two hours ago) or an ISO 8601 date and time, UTC unless it has an offset.
 
-    Raises ConfigError where it is neither.
+    Raises ConfigError if it is neither.
     """
     if text[-1:] in UNITS and text[:-1].isdecimal():
         return now_ms - int(text[:-1]) * UNITS[text[-1]] * 1000
@@ -48,9 +48,9 @@ def since_ms(text: str, now_ms: int) -> int:
 
 
 def accounts(pages: Iterable[Page], since: int = 0) -> list[EpochAccount]:
-    """The account of every epoch received from since then, over all pages.
+    """The account of every epoch of which something was received since `since` (ms), over all pages.
 
-    Of what is missing only what may be that recent is left: a range whose end has no known time is kept. A ledger given
+    Missing ranges that ended before `since` are left out; a range whose end has no known time is kept. A ledger given
     twice (its file, and the URL of the collector that writes it) counts once.
     """
     found = dict[EpochKey, tuple[EpochRecord, Sequence[Chunk]]]()

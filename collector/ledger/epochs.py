@@ -1,9 +1,9 @@
 """What the ledger holds: one record per epoch of an agent, and its message numbers in chunks of 512 bits.
 
-An epoch is one run of an agent process: it starts a new one, with numbers from 1, each time it starts. Numbers are kept as
-bits, not as intervals: behind a shared subscription each collector sees only every second or third number, and intervals
-would then grow by millions a day, while a bit costs the same whoever has its neighbour. Chunks in a row of which every
-message is stored are one entry (`span`), so that a collector that is alone keeps a handful of rows per epoch.
+An epoch is one run of an agent process; each start begins a new epoch, with numbers from 1. Numbers are kept as
+bits, not as intervals: behind a shared subscription each collector sees only every second or third number, and there
+would then be millions of new intervals a day, while a bit costs the same whoever has the next number. Adjacent chunks of
+which every message is stored are one entry (`span`), so that a single collector keeps a handful of rows per epoch.
 """
 
 from bisect import bisect_right
@@ -34,7 +34,7 @@ class EpochKey(NamedTuple):
 class Entry:
     """One message. `time_ms` is its own time, `wall_ms` when it was received, both ms since 1970.
 
-    `dead` is why it went to the dead-letter file; empty where it did not.
+    `dead` is the reason why it went to the dead-letter file; empty if it did not.
     """
 
     key: EpochKey
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an agent's status says of its numbers. `key` is the epoch that says it, `wall_ms` when it was received."""
+    """What an agent's status says about its numbers. `key` is the epoch that sent it, `wall_ms` when it was received."""
 
     key: EpochKey
     account: Account
@@ -80,12 +80,12 @@ class EpochRecord:
 
     key: EpochKey
     known_from: int
-    """Numbers below it never count as missing: the ledger did not exist yet. 0 until a message was seen."""
+    """Numbers below it never count as missing: this collector may not have been there for them. 0 until a message was seen."""
     born_ms: int
     seen_ms: int
     duplicates: int = 0
     ended: int = 0
-    """The epoch's last number, as a later epoch of the agent told it; 0 while unknown."""
+    """The epoch's last number, as reported by a later epoch of the agent; 0 while unknown."""
     held: list[tuple[int, int]] = field(default_factory=list)
     """Ranges the agent last said it still has; a last number of 0 means "and everything after"."""
     dropped: list[tuple[int, int, str]] = field(default_factory=list)
@@ -93,7 +93,7 @@ class EpochRecord:
     full: list[Chunk] = field(default_factory=list)
     """Chunks of which every message is stored, by number."""
     order: int = 0
-    """Epochs are numbered as they are first heard of. Clocks do not order them: they may be wrong or be set."""
+    """Epochs are numbered in the order they are first heard of, not by clocks, which may be wrong or be set."""
 
     def covers(self, index: int) -> bool:
         """Whether every message of a chunk is stored."""
@@ -115,7 +115,7 @@ class Changes:
 
 
 def born_ms(epoch: str) -> int:
-    """When an epoch began by the agent's clock, ms since 1970: the first 48 bits of a ULID. 0 where it is no ULID."""
+    """When an epoch began by the agent's clock, ms since 1970: the first 48 bits of a ULID. 0 if it is not a ULID."""
     if len(epoch) != _ULID_LENGTH or not all(letter in CROCKFORD for letter in epoch):
         return 0
     born = 0

@@ -1,9 +1,9 @@
-"""The ledger on disk (SQLite). Where a call returns True, its entries are durable; only then may messages be acknowledged.
+"""The ledger on disk (SQLite). If a call returns True, its entries are durable; only then may messages be acknowledged.
 
-The order that loses nothing is: points in the store, then the ledger, then the acknowledgement. A kill between the first two
-leaves a message that is stored and not in the ledger: the broker sends it again and it is written once more to the same
-point. A kill between the last two brings it again as well, and then the ledger knows it. Any other order would lose a
-message, or account for one that is not there.
+The order is: points in the store, then the ledger, then the acknowledgement. A kill between the first two leaves a message that
+is stored and not in the ledger: the broker sends it again and it is written once more to the same points. After a kill between
+the last two the broker also sends it again, and the ledger knows it. Any other order could lose a message, or account for one
+that is not stored.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
-# First and largest upper bound, in seconds, of the pause before a failed write is tried again; the pause is random below it. While
-# it lasts nothing is acknowledged and the broker's queue grows, so the largest pause is short.
+# First and largest upper bound, in seconds, of the pause before a failed write is tried again; the pause is random below it. During
+# the pause nothing is acknowledged and the broker's queue grows, so the largest pause is short.
 PAUSE_S = (0.2, 5.0)
 # How long SQLite waits for a lock that a reader (`rackflow-collector ledger`, a backup) holds. In WAL mode readers block
 # nothing but a checkpoint, so a second is ample.
 BUSY_S = 1.0
-# Deleting is the one thing a wrong clock could make irreversible: a clock that jumps a year ahead would make every epoch old.
+# Deleting is the only irreversible effect of a wrong clock: a clock that jumps a year ahead would make every epoch old.
 # So the wall clock must have kept pace with the monotonic one for an hour before anything is deleted by it. NTP steps
 # (more than 128 ms, usually seconds at most) are far below a minute.
 JUMP_S = 60.0
@@ -46,8 +46,8 @@ class LedgerFile:
     """One SQLite file and the part of it that is in memory. `wall_s` is the clock, seconds since 1970.
 
     All file work is done in threads, one piece at a time. A damaged file is set aside as `<name>.damaged`, counted, and a new
-    one is begun: the ledger must never keep telemetry from being stored. Raises ConfigError where another process has the
-    file, RackflowError where it cannot be created or opened.
+    one is begun: the ledger must never keep telemetry from being stored. Raises ConfigError if another process has the
+    file, RackflowError if it cannot be created or opened.
     """
 
     def __init__(self, path: Path, days: int, wall_s: Callable[[], float]) -> None:
@@ -61,7 +61,7 @@ class LedgerFile:
         self.touched: set[EpochKey] = set()
         """Epochs that changed since `LedgerWatch` last looked."""
         self._closed = False
-        # The wall clock minus the monotonic one, and since when (monotonic) that has not jumped.
+        # The wall clock minus the monotonic one, and since when (monotonic) this difference has not jumped.
         self._ahead_s = self._steady_s = 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class LedgerFile:
     async def are_new(self, entries: Sequence[Entry]) -> list[bool]:
         """For each message, whether it is not stored yet; a number that occurs twice is new once.
 
-        Where the disk cannot be read they count as new: to store a message twice is harmless, to skip one loses it.
+        If the disk cannot be read, they count as new: storing a message twice is harmless, skipping it would lose it.
         """
         seen = set[tuple[EpochKey, int]]()
         async with self._lock:
@@ -92,11 +92,11 @@ class LedgerFile:
             return new
 
     async def record(self, stored: Sequence[Entry | Statement]) -> bool:
-        """Record messages as stored or dead, and agents' statements. False when stopped before it was on disk."""
+        """Record messages as stored or dead, and agents' statements. Returns False if stopped before they were on disk."""
         return await self._record(stored, waiting=False)
 
     async def record_waiting(self, entries: Sequence[Entry]) -> bool:
-        """Record messages as waiting on the collector's own disk. False when stopped before it was on disk."""
+        """Record messages as waiting on the collector's own disk. Returns False if stopped before the entries were on disk."""
         return await self._record(entries, waiting=True)
 
     def stop(self) -> None:
@@ -130,7 +130,7 @@ class LedgerFile:
                 absent = self.ledger.unloaded(numbered)
                 if await self._try(partial(self._load, frozenset(absent))):
                     if applied_to is not self.ledger:
-                        # Only once all chunks are loaded: a chunk begun empty would overwrite the one on disk. And only
+                        # Only after all chunks are loaded: a chunk begun empty would overwrite the one on disk. And only
                         # once per ledger, or each retry would count as a duplicate; a damaged file gives a new ledger.
                         applied_to = self.ledger
                         self._apply(entries, waiting=waiting)
@@ -179,18 +179,18 @@ class LedgerFile:
         return True
 
     async def _try(self, work: Callable[[], T], changes: Changes | None = None) -> T | None:
-        """Do `work` in a thread. None where the disk refuses; `changes` are then put back for the next commit."""
+        """Do `work` in a thread. Returns None if the disk refuses; `changes` are then put back for the next commit."""
         ledger = self.ledger
         try:
             with as_os_error():
                 if self._closed:
                     self._db, self._closed = self._reopen(), False
-                    return None  # what was to be done was planned with the old ledger
+                    return None  # the work was planned with the old ledger
                 try:
                     found = await in_thread(work, "ledger-file")
                 except sqlite3.DatabaseError as error:
                     if code(error) in CORRUPT:
-                        # `_closed` stays set where setting aside fails (a full or read-only disk), and the next call
+                        # `_closed` stays set if setting aside fails (a full or read-only disk), and the next call
                         # tries again.
                         self._db.close()
                         self._closed = True
@@ -216,12 +216,12 @@ class LedgerFile:
         db = sqlite3.connect(self.path, check_same_thread=False, timeout=BUSY_S, isolation_level=None)
         try:
             # WAL, so that the account can be read beside a running collector, and a commit is one append and one fsync. FULL
-            # syncs the log at each commit; NORMAL syncs only at checkpoints, and a power cut would take back entries of
+            # syncs the log at each commit; NORMAL syncs only at checkpoints, and a power cut could lose entries of
             # messages that were acknowledged (https://sqlite.org/pragma.html#pragma_synchronous).
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             _, created_ms = create(db, int(self._wall_s() * 1000))
-            # SQLite notices a damaged page only when it reads it. Found here, the file is set aside before anything relies on it.
+            # SQLite notices damage only when it reads the page. Checked here, the file is set aside before anything relies on it.
             # integrity_check also compares the indexes with their tables, which quick_check does not.
             problem = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if problem != "ok":
@@ -238,8 +238,8 @@ class LedgerFile:
     def _claim(self) -> None:
         """Keep other processes out: two collectors would overwrite each other's account.
 
-        A lock file of its own, because SQLite's exclusive mode would also shut out those who only read the account. flock
-        ends with the process, also when it is killed.
+        It uses a separate lock file, because SQLite's exclusive mode would also shut out readers of the account. flock ends with
+        the process, even if it is killed.
         """
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -253,7 +253,7 @@ class LedgerFile:
             return self._begin_anew(error)
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        """Set a damaged file aside and begin a new one. Raises `error` again where it is of another kind."""
+        """Set a damaged file aside and begin a new one. Raises `error` again if it is of another kind."""
         if code(error) not in CORRUPT:
             raise error
         aside = set_aside(self.path)
@@ -269,5 +269,5 @@ def _load_epochs(db: sqlite3.Connection) -> list[EpochRecord]:
     try:
         return load_epochs(db)
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
-        # A page in the wrong place passes SQLite's own checks, and shows only in rows that do not fit together.
+        # A page in the wrong place passes SQLite's own checks, and is noticed only by rows that do not fit together.
         raise corruption(f"rows that do not fit together: {error!r}") from error

@@ -1,7 +1,7 @@
 """Which messages are stored, waiting or dead, in memory. `LedgerFile` makes the changes durable.
 
-Records of all epochs and the full chunks stay in memory; an open chunk may be on disk only. Whoever touches a number must
-first load its chunk (`unloaded`, `add_chunk`): a chunk begun empty would overwrite what the file has.
+Records of all epochs and the full chunks stay in memory; an open chunk may be on disk only. Before a number is touched,
+its chunk must be loaded (`unloaded`, `add_chunk`): a chunk begun empty would overwrite what the file has.
 """
 
 from bisect import bisect_left
@@ -19,9 +19,9 @@ MAX_OPEN_CHUNKS = 20_000
 # Anybody with an account at the broker can invent agents and epochs; these two limits keep that from filling memory and disk.
 # 50,000 records take 28 MB. Beyond it messages are still stored, but not accounted for (counted as `refused`).
 MAX_EPOCHS = 50_000
-# 2,000 restarts of one agent within the ledger's `days` are a crash loop; the oldest epochs of that agent alone give way.
+# 2,000 restarts of one agent within the ledger's `days` are a crash loop; only that agent's oldest epochs are dropped.
 MAX_EPOCHS_PER_AGENT = 2_000
-# Ranges of one statement. An agent of ours sends at most 200 (see rackflow/outbox/numbers.py); the rest is room for others.
+# Ranges of one statement. Our agent sends at most 200 (see rackflow/outbox/numbers.py); the rest is room for other implementations.
 MAX_RANGES = 1_000
 Verdict = Literal["new", "duplicate"]
 
@@ -29,8 +29,8 @@ Verdict = Literal["new", "duplicate"]
 class Ledger:
     """All epochs. At most about `limit` open chunks stay in memory; ask `unloaded` before touching a number.
 
-    There are at most `max_epochs`, of one agent at most `max_per_agent`. Beyond either, an agent's new epoch replaces its
-    epoch that was silent for longest; an agent without any epoch gets none. `rejected` counts both cases.
+    There are at most `max_epochs`, and at most `max_per_agent` of one agent. At either limit an agent's new epoch replaces
+    its epoch that was silent for longest; an agent without any epoch gets none. `rejected` counts both cases.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Ledger:
         self._gone: set[tuple[EpochKey, int]] = set()
 
     def mark_stored(self, entry: Entry) -> Verdict:
-        """Note that a message is stored. `duplicate` where it was already; that is counted."""
+        """Note that a message is stored. Returns `duplicate`, and counts it, if it was stored before."""
         record, chunk, bit = self._locate(entry)
         if record is None:
             return "new"
@@ -64,7 +64,7 @@ class Ledger:
             return "duplicate"
         chunk.stored |= bit
         chunk.held &= ~bit
-        # A message that waited on disk, or was a dead letter the first time it came, is now stored and nothing else.
+        # A message that waited on disk, or was a dead letter the first time it came, is now only stored.
         for reason in [reason for reason, bits in chunk.dead.items() if bits & bit]:
             chunk.dead[reason] &= ~bit
             if not chunk.dead[reason]:
@@ -104,10 +104,10 @@ class Ledger:
         return chunk is not None and bool(chunk.held & 1 << (entry.seq - 1) % CHUNK)
 
     def apply_statement(self, statement: Statement) -> None:
-        """Apply what an agent says of its numbers.
+        """Apply what an agent says about its numbers.
 
-        It speaks of its own epoch and of each one it names. Of an earlier epoch its silence is a statement too: nothing of
-        it is left. Of a later epoch silence says nothing, because an old status may come late (retained, or resent).
+        A statement covers its own epoch and each epoch it names. An earlier epoch that it does not name has nothing left with
+        the agent. It says nothing about later epochs that it does not name: an old status may come late (retained, or resent).
         """
         key, account = statement.key, statement.account
         own = self._epoch_record(key, 1, statement.wall_ms, following=False)
@@ -130,7 +130,7 @@ class Ledger:
     ) -> None:
         held = [(each.first, 0 if present else each.last) for each in still_held[:MAX_RANGES]]
         dropped = [(each.first, each.last, each.reason) for each in now_dropped[:MAX_RANGES]]
-        # An agent keeps a bounded list of what it dropped and may name fewer ranges than before; those it named earlier
+        # An agent keeps a bounded list of what it dropped and may name fewer ranges than before; ranges it named earlier
         # are still dropped, and would otherwise turn into "missing".
         if len(dropped) < len(record.dropped):
             known = set(dropped)
@@ -157,7 +157,7 @@ class Ledger:
         return found
 
     def add_chunk(self, key: EpochKey, chunk: Chunk) -> None:
-        """Add an open chunk read from disk, or an empty one where the disk has none."""
+        """Add an open chunk read from disk, or an empty one if the disk has none."""
         self._chunks.setdefault((key, chunk.number), chunk)
 
     def restore(self, record: EpochRecord) -> None:
@@ -197,7 +197,7 @@ class Ledger:
         return found
 
     def put_back(self, changes: Changes) -> None:
-        """Changes could not be made durable; they belong to the next commit."""
+        """Add changes that could not be made durable to the next commit."""
         self._forgotten |= set(changes.forgotten)
         self._dirty_epochs |= {record.key for record in changes.epochs}
         self._gone |= set(changes.gone)
@@ -212,12 +212,12 @@ class Ledger:
                 del self._chunks[at]
 
     def chunks(self, key: EpochKey) -> list[Chunk]:
-        """What is in memory of one epoch, in order."""
+        """The chunks of one epoch that are in memory, in order."""
         found = [chunk for (own, _), chunk in self._chunks.items() if own == key]
         return sorted([*found, *self.epochs[key].full], key=lambda chunk: chunk.number)
 
     def _locate(self, entry: Entry) -> tuple[EpochRecord | None, Chunk | None, int]:
-        """The record (None where there is no room), the chunk (None where all of it is stored) and the bit of a message."""
+        """The record (None if there is no room), the chunk (None if all of it is stored) and the bit of a message."""
         key = entry.key
         record = self._epoch_record(key, entry.seq, entry.wall_ms, following=True)
         if record is None:
@@ -258,12 +258,12 @@ class Ledger:
         self._by_agent.setdefault(record.key[:2], {})[record.key.epoch] = record
 
     def _make_room(self, siblings: dict[str, EpochRecord]) -> bool:
-        """Make room for one more epoch of an agent, at that agent's own cost. False where it has no epoch to give up."""
+        """Make room for one more epoch of an agent by dropping one of its own. Returns False if it has none to drop."""
         if len(self.epochs) < self._max_epochs and len(siblings) < self._max_per_agent:
             return True
         self.rejected["forgotten" if siblings else "refused"] += 1
         if siblings:
-            # Not by the epoch's own time: an agent with a wrong clock would push out the epoch that is running.
+            # Not by the time in the epoch's ULID: an agent with a wrong clock would then drop its running epoch.
             self._let_go({min(siblings.values(), key=lambda record: (record.seen_ms, record.order)).key})
         return bool(siblings)
 
@@ -282,7 +282,7 @@ class Ledger:
             self._join(record, full[at - 1], chunk)
         else:
             full.insert(at, chunk)
-            # A row that is about to be written must not be deleted with those that were merged into another.
+            # A row that is about to be written must not be deleted together with the merged rows.
             self._gone.discard((key, chunk.number))
 
     def _join(self, record: EpochRecord, first: Chunk, second: Chunk) -> None:

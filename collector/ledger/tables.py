@@ -36,7 +36,7 @@ _Row = tuple[int, int, int, bytes | None, bytes | None, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one collector's ledger says. `ledger` is its random name, by which one that is given twice is noticed."""
+    """The content of one collector's ledger. `ledger` is its random name; it shows whether a ledger is given twice."""
 
     ledger: str
     created_ms: int
@@ -44,9 +44,9 @@ class Page:
 
 
 def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
-    """Create the tables where there are none. Returns the ledger's own name and when it was begun, ms.
+    """Create the tables if there are none. Returns the ledger's own name and when it was begun, ms.
 
-    Neither ever changes: from when on numbers can be missing is judged by the ledger's age (see `Ledger`).
+    Neither ever changes: the ledger's age decides from which time on numbers can be missing (see `Ledger`).
     """
     db.executescript(SCHEMA)
     db.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), now_ms))
@@ -121,19 +121,19 @@ def load_chunks(db: sqlite3.Connection, key: EpochKey) -> list[Chunk]:
 
 
 def load_chunk(db: sqlite3.Connection, key: EpochKey, number: int) -> Chunk:
-    """One open chunk; an empty one where there is none."""
+    """One open chunk; an empty one if there is none."""
     row = db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} AND number = ?", (*key, number)).fetchone()  # noqa: S608 - constants
-    # Times of an empty chunk are such that the first message's replace them.
+    # The times of an empty chunk are chosen so that the times of the first message replace them.
     return _chunk(row) if row else Chunk(number, 2**62, 0)
 
 
 def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
-    """Read a ledger file without changing it; with `only`, those epochs. Raises RackflowError where that is not possible."""
+    """Read a ledger file without changing it; with `only`, just those epochs. Raises RackflowError if that is not possible."""
     if not path.exists():
         raise RackflowError(f"{path}: there is no ledger; a collector creates it when it starts")
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
-            # One read transaction, so that records and chunks are of the same moment while the collector goes on writing.
+            # One read transaction, so that records and chunks match while the collector goes on writing.
             db.execute("BEGIN")
             ledger, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
             records = load_epochs(db, only)
@@ -203,7 +203,7 @@ def _chunk(row: _Row) -> Chunk:
 
 
 def _bits(bits: int) -> bytes | None:
-    """64 bytes, or None where all are set: most chunks end like that, and NULL is how full chunks are selected."""
+    """64 bytes, or None if all bits are set: most chunks end up full, and NULL is how full chunks are selected."""
     return None if bits == FULL else bits.to_bytes(_BYTES, "little")
 
 

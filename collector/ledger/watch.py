@@ -1,4 +1,4 @@
-"""Keeps the account by agent for /metrics, recalculated for epochs that changed.
+"""Keeps the account by agent for /metrics, and recalculates it for epochs that changed.
 
 It reads the file beside the collector, in a thread, and never through the ledger in memory: open chunks may be on disk only,
 and storing must not wait for /metrics.
@@ -16,7 +16,7 @@ from collector.ledger.tables import read_page
 from rackflow import RackflowError
 
 log = logging.getLogger(__name__)
-# Figures of the account may be this old. Faster than Prometheus scrapes (15 s here) would be work that nobody sees.
+# Figures of the account may be this old. Prometheus scrapes every 15 s here, so a much shorter interval would be wasted work.
 INTERVAL_S = 5.0
 
 
@@ -39,10 +39,10 @@ class LedgerWatch:
         self._ledger = ledger
         self._sums = dict[EpochKey, EpochAccount]()
         self._due: set[EpochKey] | None = None
-        """Epochs to read next; None is all."""
+        """Epochs to read next; None for all."""
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Update the account until cancelled."""
         while True:
             await self.update()
             await asyncio.sleep(INTERVAL_S)
@@ -52,7 +52,7 @@ class LedgerWatch:
         ledger = self._ledger
         if self._due is not None:
             self._due |= ledger.touched
-        # Before reading: what changes while the file is read is due again next time. `_due` keeps it if reading fails.
+        # Before reading: epochs that change while the file is read are due again next time. `_due` keeps them if reading fails.
         ledger.touched.clear()
         try:
             page = await asyncio.to_thread(read_page, ledger.path, None if self._due is None else frozenset(self._due))
@@ -65,7 +65,7 @@ class LedgerWatch:
         self._sums = {key: sums for key, sums in found.items() if key in known}
 
     def accounts(self) -> dict[tuple[str, str], AgentAccount]:
-        """By site and agent."""
+        """The account of each agent, by site and agent."""
         found: dict[tuple[str, str], AgentAccount] = {}
         for key, sums in self._sums.items():
             if key not in self._ledger.ledger.epochs:  # forgotten, or lost with a damaged file

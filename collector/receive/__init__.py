@@ -1,7 +1,7 @@
-"""Receives messages from the broker, checks them, and judges what needs nothing else: clocks, clones, poll counts.
+"""Receives messages from the broker, checks them, and does what needs no other package: clocks, clones, poll counts.
 
-A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: left
-unacknowledged it would come again after every restart.
+A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: if it
+stayed unacknowledged, the broker would send it again after every restart.
 """
 
 from collector.receive.clocks import ReceiptTimes, is_plausible

@@ -1,7 +1,7 @@
-"""Finds two agents that run under one name, from their statuses.
+"""Finds two agents that run under one name, by their statuses.
 
-The broker disconnects a client when another connects with the same client id, so two such agents take turns, each saying hello
-again when it is back. A restart looks different: an earlier epoch never comes back.
+The broker disconnects a client when another connects with the same client id, so two such agents take turns, and each sends
+its `online` status again when it is back. A restart looks different: an earlier epoch never comes back.
 """
 
 import logging
@@ -13,14 +13,14 @@ log = logging.getLogger(__name__)
 # How long a clone stays on /metrics after it was last noticed. Two agents that back off may take turns every few minutes, and the
 # alert must not end in between.
 REMEMBERED_S = 900.0
-# Epochs remembered per agent. Two would do for two processes; four also notices three, or two that restart meanwhile.
+# Epochs remembered per agent. Two are enough for two processes; four also cover three processes, or two that restart meanwhile.
 MAX_EPOCHS = 4
 # Names can be invented, so there must be a bound; beyond it the agent that was silent for longest is forgotten.
 MAX_AGENTS = 10_000
 
 
 class Clones:
-    """Agents of which an epoch said hello again after another one had: two processes under one client id."""
+    """Agents with two processes under one client id: an epoch sent `online` again after another epoch had sent it."""
 
     def __init__(self) -> None:
         self._recent_epochs: dict[tuple[str, str], deque[tuple[str, str]]] = {}
@@ -32,7 +32,7 @@ class Clones:
             return
         key = status.site, status.agent
         recent = self._recent_epochs.pop(key, None) or deque(maxlen=MAX_EPOCHS)
-        self._recent_epochs[key] = recent  # last: the first one is the one silent for longest
+        self._recent_epochs[key] = recent  # at the end: the first key is the agent that was silent for longest
         if len(self._recent_epochs) > MAX_AGENTS:
             oldest = next(iter(self._recent_epochs))
             del self._recent_epochs[oldest]
@@ -53,5 +53,5 @@ class Clones:
         return {key for key, seen in self._seen.items() if now - seen < REMEMBERED_S}
 
     def known(self) -> set[tuple[str, str]]:
-        """Site and agent of all that are remembered."""
+        """Site and agent of every agent that is remembered."""
         return set(self._recent_epochs)

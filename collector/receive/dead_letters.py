@@ -1,7 +1,7 @@
 """The dead-letter file: messages and points that cannot be used, with the reason. JSON lines, bounded in size.
 
-It is for people who look for a fault, not a promise: it is not synced, and where its disk refuses, the flow goes on and the loss is
-counted.
+It helps people to find faults and guarantees nothing: it is not synced, and if its disk refuses a write, the flow goes on and the
+loss is counted.
 """
 
 import base64
@@ -13,7 +13,7 @@ from pathlib import Path
 from rackflow import RackflowError
 
 log = logging.getLogger(__name__)
-# Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one must not fill the file.
+# Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one of them must not fill the file.
 PAYLOAD_LIMIT_BYTES = 64 * 1024
 
 
@@ -21,7 +21,7 @@ class DeadLetters:
     """Appends to `path`. At half of `limit_bytes` the file becomes `path.1`, and the former `path.1` is deleted.
 
     So the two never take more than `limit_bytes`, and the newest half of it is always there. Unbuffered, so that an entry is
-    in the file when `write` returns. Raises RackflowError where the file cannot be created.
+    in the file when `write` returns. Raises RackflowError if the file cannot be created.
     """
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
@@ -39,7 +39,7 @@ class DeadLetters:
     def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
         """Append one entry. `size_bytes` is the payload's original size, before it was cut short.
 
-        False where the disk refuses: a message that is unusable anyway must not stop the flow.
+        Returns False if the disk refuses: a message that is unusable anyway must not stop the flow.
         """
         entry = {
             "time": time_ms,
@@ -63,7 +63,7 @@ class DeadLetters:
 
     def _rotate(self) -> None:
         # The old file stays open until there is a new one: a rotation that fails half-way must not leave a closed file, which would
-        # end the collector at the next bad message. It may have been moved before, by us or by logrotate.
+        # end the collector at the next bad message. The old file may already be moved, by us or by logrotate.
         with contextlib.suppress(FileNotFoundError):
             self._path.replace(self._path.with_name(self._path.name + ".1"))
         fresh = self._path.open("ab", buffering=0)

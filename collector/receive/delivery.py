@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Delivery:
     """One MQTT message. `size_bytes` is the original size of a payload that was cut short.
 
-    `mid`, the message identifier, is valid only on connection number `connection`: the next one gives it to another message.
-    `mono_s` and `wall_s` are when it arrived, monotonic and since 1970. `redelivered` is MQTT's DUP flag.
+    `mid`, the message identifier, is valid only on connection number `connection`: the next connection uses it for another message.
+    `mono_s` and `wall_s` are the arrival time in seconds, monotonic and since 1970. `redelivered` is MQTT's DUP flag.
     """
 
     topic: str
@@ -23,5 +23,5 @@ class Delivery:
 
     @property
     def wall_ms(self) -> int:
-        """When it arrived, ms since 1970. Whole ms, because that is what survives a stay on disk."""
+        """Arrival time, ms since 1970. In whole ms, because the outbox on disk keeps no more."""
         return round(self.wall_s * 1000)

@@ -1,6 +1,6 @@
 """Checks one MQTT message: topic, document and bounds.
 
-Whatever passes here must be storable: a value that the store or the ledger cannot write would end the writer, stay
+Whatever passes here must be storable: a message that the store or the ledger cannot write would end the writer, stay
 unacknowledged, and come again after every restart.
 """
 
@@ -15,7 +15,7 @@ from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic,
 from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
 
-# The contract's label values: nothing in them needs escaping in line protocol or Prometheus text.
+# Label values that the contract allows: nothing in them needs escaping in line protocol or Prometheus text.
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
 Document = Batch | Event | DeviceDocument | Status
 _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status]] = {
@@ -25,13 +25,13 @@ _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status
     "status": Status,
 }
 MAX_SEQ = 2**53
-"""Largest message number: beyond it a double, and so JSON in many languages, no longer holds every integer (RFC 8259, 6)."""
+"""Largest message number: a double, and so JSON in many languages, cannot hold every integer above it (RFC 8259, 6)."""
 _MAX_TIME_MS = 9_223_372_036_854
 """Largest time, ms, that fits an engine that counts nanoseconds in 64 bits (InfluxDB): the year 2262."""
 
 
 def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Document | None]:
-    """Topic and document; the document is None for an empty payload, which clears a retained one.
+    """Topic and document; the document is None for an empty payload, which clears a retained message.
 
     `size_bytes` is the payload's size before it was cut short. Raises ContractError with the reason.
     """
@@ -56,7 +56,7 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
 
 
 class MessageNumber(NamedTuple):
-    """Names a message for ever: its agent's site, name and epoch, and its number in that epoch."""
+    """Identifies a message for ever: its agent's site, name and epoch, and its number in that epoch."""
 
     site: str
     agent: str
@@ -72,8 +72,8 @@ class _Numbered(msgspec.Struct):
 def salvage_number(delivery: Delivery) -> MessageNumber | None:
     """The number of a message that breaks the contract, if it can still be read.
 
-    With it the ledger can account for the message as a dead letter; without, its number would be reported as missing. Site and
-    agent are the topic's, which the broker's access rules protect.
+    With it the ledger can account for the message as a dead letter; without it, the number would be reported as missing. Site
+    and agent are taken from the topic, which the broker's access rules protect.
     """
     try:
         topic = parse_topic(delivery.topic)
@@ -90,7 +90,7 @@ def _is_valid_number(epoch: str, first: int, last: int) -> bool:
 
 
 def _check_number(epoch: str, first: int, last: int) -> None:
-    """Keep what the ledger cannot write out of it (SQLite holds 64-bit integers), and what is long enough to fill it."""
+    """Refuse numbers that the ledger cannot write (SQLite holds 64-bit integers), and epochs long enough to fill it."""
     if not _is_valid_number(epoch, first, last):
         raise ContractError(
             "schema", f"epoch {epoch[:80]!r} is no name, or numbers {first} to {last} are not within 1 to 2^53"

@@ -1,7 +1,8 @@
 """Counts polls by hour and device: expected, answered, and those that the device is known not to have answered.
 
-Expected minus answered is what is missing; of that, what the device did not answer is the device's fault, and the rest (lost, or
-an agent that was away) is telemetry's. Time spans are counted as rates, so that hours add up whatever the intervals are.
+Missing polls are expected minus answered. Polls that the device did not answer are the device's fault; the other missing polls
+(lost messages, or an agent that was away) are the telemetry's fault. Expected polls are a rate times a time span, so that hours
+add up whatever the intervals are.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,8 +13,8 @@ import msgspec
 from rackflow.catalogue import PollClass
 
 HOUR_S = 3600
-# A device that was silent for a month is not expected any more: it was removed without its agent saying so. Shorter, and a long
-# outage would look like a site that is complete without it, in the very month that reports it.
+# A device that was silent for a month is not expected any more: it was removed without its agent saying so. With a shorter limit a
+# device with a long outage would no longer be expected, and the report of that month would show the site as complete.
 LONGEST_SILENCE_S = 31 * 86_400.0
 _EXPECTED, _ANSWERED, _UNANSWERED = range(3)
 
@@ -62,14 +63,14 @@ Counts = dict[int, dict[PolledDevice, list[float]]]
 
 
 class PollCounts:
-    """Polls of all sites, counted since `take` was last called. `enrolled` is kept over a restart by the collector's records."""
+    """Polls of all sites, counted since `take` was last called. The collector's records keep `enrolled` over a restart."""
 
     def __init__(self, enrolled: Mapping[PolledDevice, ExpectedDevice] | None = None) -> None:
         self.enrolled = dict(enrolled or {})
         self.counts: Counts = {}
 
     def count(self, polls: Iterable[Polled]) -> None:
-        """Count polls. Each must be given once, however often its message came."""
+        """Count polls. Each poll must be passed only once, however often its message came."""
         for poll in polls:
             device = self.enrolled.get(poll.who)
             if device is None:
@@ -84,7 +85,7 @@ class PollCounts:
                 device.intervals[poll.poll] = min(device.intervals[poll.poll], poll.interval_s)
             if poll.up:
                 device.sure.add(poll.poll)
-            # Backlog from before the device was first heard of: it was there then, so polls were to be expected, too.
+            # Backlog from before the device was first heard of: the device existed then, so polls were expected then, too.
             if device.until_s - LONGEST_SILENCE_S < poll.time_s < device.since_s:
                 self._expect(poll.who, device.rate(), poll.time_s, device.since_s)
                 device.since_s = poll.time_s
@@ -92,8 +93,8 @@ class PollCounts:
             if poll.up:
                 row[_ANSWERED] += 1
             else:
-                # A device that stays away is probed in growing pauses, not by poll class. Such a failed poll stands for all polls
-                # that were to be expected in its pause.
+                # A device that stays silent is polled after growing pauses, not by poll class. Such a failed poll counts for all
+                # polls that were expected during its pause.
                 is_paused = poll.interval_s != device.intervals[poll.poll]
                 row[_UNANSWERED] += max(1.0, poll.interval_s * device.rate()) if is_paused else 1.0
 
@@ -107,7 +108,7 @@ class PollCounts:
             )
 
     def expect(self, now_s: float, configured: Mapping[tuple[str, str], frozenset[str]]) -> None:
-        """Count what was to be expected until now. Devices that an agent in `configured` does not name are dropped."""
+        """Count the polls expected until now. A device is dropped if its agent is in `configured` and does not name it."""
         for who, device in list(self.enrolled.items()):
             if now_s > device.until_s:
                 self._expect(who, device.rate(), device.until_s, now_s)
@@ -123,7 +124,7 @@ class PollCounts:
         return counts
 
     def give_back(self, counts: Counts) -> None:
-        """Count what `take` returned again: it could not be saved."""
+        """Add counts that `take` returned and that could not be saved."""
         for hour, rows in counts.items():
             for who, row in rows.items():
                 add(self._row(hour, who), row)

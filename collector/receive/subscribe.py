@@ -1,7 +1,7 @@
 """The MQTT session: persistent, with at most `ReceiveMaximum` unacknowledged messages, acknowledged by hand.
 
-The broker keeps what is not acknowledged and sends it again after a break. That, and acknowledging only what is durable, is all
-that keeps messages from being lost between broker and store.
+The broker keeps unacknowledged messages and sends them again after a break. Only this, and acknowledging nothing before it is
+durable, keeps messages from being lost between broker and store.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
-# How long the broker keeps the session of a collector that is away: a day to notice and repair a broken machine. What the broker
-# queues meanwhile is bounded by its own limits (deploy/mosquitto).
+# How long the broker keeps the session of a collector that is away: a day to notice and repair a broken machine. The broker's queue
+# is meanwhile bounded by its own limits (deploy/mosquitto).
 SESSION_EXPIRY_S = 86_400
 # First and largest upper bound, in seconds, of the pause before connecting again. Shorter than an agent's: collectors are few, and
 # a broker without persistence throws away what arrives while nobody is subscribed.
 BACKOFF_S = (0.5, 5.0)
-# A stop waits no longer than this for the broker to take DISCONNECT; without it the session just stays.
+# A stop waits no longer than this for the broker to take DISCONNECT; if it is not taken, the session just stays.
 GOODBYE_S = 2.0
 # MQTT message identifiers are 16 bits and not 0 (MQTT 5, 2.2.1).
 IDENTIFIERS = 65_535
-# Of a message larger than the contract allows only this much is kept in memory, for the dead-letter file.
+# How much of a message larger than the contract allows is kept in memory, for the dead-letter file.
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to subscribe to. `sites` None is all; `shared` divides batches and events among collectors.
+    """What to subscribe to. `sites` is None for all sites; `shared` divides batches and events among collectors.
 
     Device documents and statuses are never shared: each collector needs all of them to show devices and keep its ledger.
     """
@@ -65,9 +65,9 @@ class Subscriber:
     """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker may send without acknowledgement.
 
     mosquitto 2.0.11 sends more than that once it gets acknowledgements, as over a bridge in
-    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. So the queue has room for every message identifier there is:
-    dropping one of those would leave it unacknowledged until the connection breaks. Beyond that the newest message is dropped
-    and reported to `on_overflow`; only messages of QoS 0, which the contract does not use, can get there.
+    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. So the queue has room for every possible message identifier: a
+    dropped QoS 1 message would stay unacknowledged until the connection breaks. If the queue is full, the newest message is
+    dropped and reported to `on_overflow`; only messages of QoS 0, which the contract does not use, can fill it that far.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Subscriber:
     def acknowledge(self, delivery: Delivery) -> None:
         """Let the broker forget a message.
 
-        Not one of an ended connection: the broker sends it again under a new identifier, and the old one may now belong to a
-        message that is not durable yet.
+        A message of an ended connection is not acknowledged: the broker sends it again under a new identifier, and the old
+        identifier may now belong to a message that is not durable yet.
         """
         if delivery.qos == 1 and delivery.connection == self._connection and self._client is not None:
             self._client.acknowledge(delivery.mid)
@@ -159,8 +159,8 @@ class Subscriber:
         self._connection += 1
         self._resumed = limits.session_present
         if not limits.session_present:
-            return  # the broker has forgotten what it sent: what is queued here is the only copy
-        # The session goes on, so the broker sends again what was not acknowledged. Messages of QoS 1 that are still queued here
+            return  # the broker has forgotten the messages it sent: those queued here are the only copies
+        # The session goes on, so the broker sends unacknowledged messages again. Messages of QoS 1 that are still queued here
         # cannot be acknowledged any more (new connection), and would only be handled twice.
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         for delivery in waiting:

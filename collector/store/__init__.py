@@ -1,7 +1,7 @@
-"""Stores points: line protocol, the seam to an engine, and behind it InfluxDB (with VictoriaMetrics) and files.
+"""Stores points: line protocol, the interface of a store, and its implementations InfluxDB (with VictoriaMetrics) and files.
 
-A write that returned is durable. Writes are idempotent in an engine: a point with the same measurement, tags and time replaces
-the one before, so writing again after a doubt is always safe.
+A write that returned is durable. Writes to an engine are idempotent: a point with the same measurement, tags and time replaces
+the one before, so a write whose outcome is unknown can always be repeated.
 """
 
 from collector.store.file import FileStore

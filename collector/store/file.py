@@ -25,7 +25,7 @@ _LEVEL = 5
 
 
 def sound_length(path: Path) -> int:
-    """Bytes of the complete gzip members at the start of a file; what follows them is an unfinished write."""
+    """Bytes of the complete gzip members at the start of a file; the rest is an unfinished write."""
     sound = read = 0
     member = zlib.decompressobj(_GZIP)
     with path.open("rb") as file:
@@ -58,7 +58,7 @@ class FileStore:
     """Appends to `points-YYYY-MM-DD.lp.gz`, named by the UTC day of writing. `wall_s` is the clock, seconds since 1970.
 
     `on_torn` is called with the number of bytes of an unfinished write that was cut off when a file was opened. Raises
-    RackflowError where the folder cannot be used.
+    RackflowError if the folder cannot be used.
     """
 
     def __init__(self, folder: Path, wall_s: Callable[[], float], on_torn: Callable[[int], None]) -> None:
@@ -112,12 +112,12 @@ class FileStore:
             raise OSError(f"{path} is not open")
         try:
             done = 0
-            # At an offset, not appended: a write that failed half-way must be overwritten by the next one.
+            # At an offset, not appended: the next write must overwrite one that failed half-way.
             while done < len(member):
                 done += os.pwrite(file, member[done:], self._length + done)
             os.fsync(file)
         except OSError:
-            # Readers must not find half a member between two whole ones. If cutting fails, too, the next write overwrites it.
+            # Readers must not find half a member between two whole ones. If truncating fails, too, the next write overwrites it.
             os.ftruncate(file, self._length)
             raise
         self._length += len(member)

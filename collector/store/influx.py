@@ -1,7 +1,7 @@
 """Stores points through InfluxDB's v2 write API, which VictoriaMetrics offers as well.
 
-The client's own batching and retrying are not used: what is retried, and for how long, decides what is acknowledged, and that is
-`Persistence`'s and the writer's job.
+The client's own batching and retrying are not used: retries decide which messages are acknowledged, and that is the job of
+`Persistence` and the writer.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from influxdb_client.rest import ApiException
 
 from rackflow import StoreError
 
-# The engine finds fault with the points (line protocol, a field's type, too large): the same write never succeeds. Any other
-# status may pass by itself or when somebody repairs it, so nothing is given up for it.
+# The engine refuses the points (line protocol, a field's type, too large): the same write never succeeds. Any other error may
+# pass by itself or when somebody repairs it, so the write is tried again.
 REFUSED = frozenset({400, 413, 422})
-# A wrong token, organisation, bucket or address. It takes a person to mend it, so it is tried again at a slow pace.
+# A wrong token, organisation, bucket or address. A person has to correct it, so the write is tried again at a slow pace.
 MISCONFIGURED = frozenset({401, 403, 404})
 SLOW_RETRY_S = 30.0
-# A server may ask for an hour by mistake; telemetry waits no longer than this before it looks again.
+# A server may ask for an hour by mistake; a write is tried again after this time at the latest.
 LONGEST_RETRY_AFTER_S = 300.0
 PRECISION: Any = "ms"
 """influxdb-client 1.50.0 declares this as WritePrecision, a class whose values are plain strings (no public issue)."""
@@ -46,8 +46,8 @@ class InfluxStore:
         """See `Store.write`."""
         body = "\n".join(lines).encode()
         try:
-            # A bound of our own, whatever the client's timeout covers: a write that never ends would end acknowledging. One that
-            # is cut off may be stored all the same; writing again is idempotent.
+            # A bound of our own, whatever the client's timeout covers: a write that never ends would stop all acknowledgements.
+            # A write that is cut off may be stored all the same; writing again is idempotent.
             async with asyncio.timeout(self._timeout_s):
                 stored = await self._api.write(self._bucket, self._org, body, write_precision=PRECISION)
         except ApiException as error:

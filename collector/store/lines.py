@@ -1,6 +1,6 @@
 """Turns batches and events into line protocol: one line for each point, with its time in ms.
 
-Tags are sorted, because InfluxDB stores sorted tags faster (its own advice on writing), and a point is one whatever their order.
+Tags are sorted, because InfluxDB stores sorted tags faster (its own advice on writing). Their order does not change the point.
 """
 
 from collections.abc import Mapping

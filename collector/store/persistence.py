@@ -1,4 +1,4 @@
-"""Gets points into the store: retries what may pass, and finds by halving what is refused for good.
+"""Gets points into the store: retries errors that may pass, and finds points that are refused for good by halving the write.
 
 A single bad point among thousands makes an engine refuse the whole write. Halving finds it in log2(n) further writes, all other
 points are stored, and nothing relies on the engine naming the line.
@@ -36,7 +36,7 @@ class Persistence:
     async def store(self, lines: list[str], refused: set[str], patience_s: float | None = None) -> Outcome:
         """Store all points. Those that are refused for good go to the dead letters, and are added to `refused`.
 
-        `away` where the store has failed for longer than `patience_s` (None: waits for ever), `stopped` where `stopping` was
+        Returns `away` if the store has failed for longer than `patience_s` (None: waits for ever), `stopped` if `stopping` was
         set; in both cases some of the points may be stored already.
         """
         stack: list[list[str]] = [lines] if lines else []
@@ -81,7 +81,7 @@ class Persistence:
                 if self.stopping.is_set():
                     return "stopped"
                 pause_s = random.uniform(0, ceiling_s) if error.retry_after_s is None else error.retry_after_s  # noqa: S311 - jitter
-                # Before the pause, not after it: whoever waits has something better to do (put the messages on disk).
+                # Before the pause, not after it: meanwhile the caller can put the messages on disk.
                 if until is not None and time.monotonic() + pause_s > until:
                     return "away"
                 ceiling_s = min(ceiling_s * 2, highest_s)

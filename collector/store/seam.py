@@ -1,4 +1,4 @@
-"""What the collector needs of a store.
+"""What the collector needs from a store.
 
 A message is acknowledged after its write returned, so a write that returns before its points are durable loses telemetry.
 """
@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class DeadLetterSink(Protocol):
-    """Where points go that the store refuses for good. It is a protocol because `receive` and `store` do not know each other."""
+    """Takes the points that the store refuses for good. A protocol, because `receive` and `store` do not know each other."""
 
     def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
-        """Append one entry; False where the disk refuses."""
+        """Append one entry; returns False if the disk refuses."""
 
 
 class Store(Protocol):
@@ -20,8 +20,8 @@ class Store(Protocol):
     async def write(self, lines: Sequence[str]) -> None:
         """Make all of the points durable. Each line is a point with its time in ms since 1970.
 
-        Raises StoreError: retryable where the same write may succeed later, not retryable where at least one of the points is
-        refused for good (the caller finds it by halving). After an error some points may be stored.
+        Raises StoreError: retryable if the same write may succeed later, not retryable if at least one of the points is refused
+        for good (the caller finds it by halving). After an error some points may be stored.
         """
 
     async def close(self) -> None:
