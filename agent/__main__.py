@@ -1,4 +1,4 @@
-"""Entry point of `rackflow-agent` and `python -m agent`. Prints one line, not a traceback, where the extra is not installed."""
+"""Entry point of `rackflow-agent` and `python -m agent`. Prints one line, not a traceback, if the extra is not installed."""
 
 import sys
 
@@ -8,7 +8,7 @@ from rackflow.process.commands import handle_closed_output, report_missing_extra
 def main() -> int:
     """Run the command; returns the exit status."""
     try:
-        from agent.cli import main as command  # noqa: PLC0415 - it imports what the extra installs
+        from agent.cli import main as command  # noqa: PLC0415 - it imports packages of the extra
     except ModuleNotFoundError as error:
         return report_missing_extra("rackflow-agent", "agent", error)
     return handle_closed_output(command)

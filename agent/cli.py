@@ -25,7 +25,7 @@ from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 from rackflow.version import installed_version
 
 EXIT_FAILED = 1
-# EX_CONFIG of sysexits.h; the systemd unit does not restart an agent that ends with it, because only an editor can help.
+# EX_CONFIG of sysexits.h; the systemd unit does not restart an agent that exits with it: somebody must edit the file.
 EXIT_CONFIG = 78
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
     except DeviceError as error:
-        # The same word as in a failed batch, which is what the troubleshooting page is ordered by.
+        # A failed batch has the same word as its `error`, and the troubleshooting page is ordered by it.
         print(f"rackflow-agent: {error.kind}: {error}", file=sys.stderr)
         return EXIT_FAILED
     except RackflowError as error:
@@ -126,7 +126,7 @@ def _run(arguments: argparse.Namespace) -> int:
         configure_logging(config.log_level)
 
     def reload() -> AgentConfig:
-        # Profiles are read once, at the start: every reload is checked against the same ones, and a reload takes no 0.3 s of CPU.
+        # Profiles are read once, at the start, because reading them takes 0.3 s of CPU. Every reload is checked against these.
         # A changed profile needs a restart.
         changed = load_agent_config(arguments.config)
         _check_devices(arguments.config, changed, profiles)
@@ -164,7 +164,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
             f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
         )
     described = {"id": "device", "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
-    # Shown in full: whoever reads a single device wants to see all of it.
+    # Outlets are included: whoever reads a single device wants to see all its readings.
     described["outlets"] = True
     described |= {"credential": "given"} if arguments.protocol == "snmp" else {"unit": arguments.unit}
     described |= {"port": arguments.port} if arguments.port else {}

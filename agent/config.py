@@ -1,7 +1,7 @@
 """The agent's configuration file, and how a site file completes it.
 
-The models are the reference: docs/reference/configuration-agent.md is generated from them, their docstrings included. Whatever can be
-wrong is refused when the file is loaded, with file, key and remedy, so that a reload with a fault changes nothing.
+The models are the reference: docs/reference/configuration-agent.md is generated from them, their docstrings included. All checks are
+made when the file is loaded. An error names file, key and remedy, and a reload of a faulty file changes nothing.
 """
 
 from collections.abc import Mapping
@@ -220,7 +220,7 @@ class AgentConfig(StrictModel):
 
 
 def load_agent_config(path: Path) -> AgentConfig:
-    """The checked configuration, its devices completed from the site file. Raises ConfigError naming file, key and remedy."""
+    """Load and check the configuration, and complete its devices from the site file. Raises ConfigError naming file, key and remedy."""
     config = load_config(path, AgentConfig)
     if config.profiles and not config.profiles.is_dir():
         raise ConfigError(f"{path}: profiles: {config.profiles}: no such folder; correct the path")
@@ -240,9 +240,9 @@ class _SiteMismatchError(ConfigError):
 
 
 def with_site(config: AgentConfig, site: Site) -> AgentConfig:
-    """The configuration with labels, roles and coolants from the site. Raises ConfigError where the two disagree.
+    """The configuration with labels, roles and coolants from the site. Raises ConfigError if the two disagree.
 
-    Neither side takes precedence: of two places for one device one is wrong, and nobody would know which.
+    Neither side takes precedence: if they name two places for one device, one is wrong and nobody knows which.
     """
     labels = _agreed("labels", config.labels.given(), {"site": site.id})
     devices = []
@@ -273,7 +273,7 @@ def _coolants(where: str, device: Device, site: Site) -> dict[Literal["primary",
         if name is None:
             continue
         loop = site.loops[name]
-        # Only the fluid is compared: additive and concentration are for display and known to the agent's configuration alone.
+        # Only the fluid is compared: additive and concentration are for display, and only the agent's configuration has them.
         given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}
         _agreed(f"{where}.coolant.{loop.kind}", given, {"fluid": loop.coolant})
         found.setdefault(loop.kind, CoolantConfig(fluid=loop.coolant))

@@ -1,6 +1,6 @@
 """The task of one device: polls it when due, puts batches and events into the outbox, and publishes its document.
 
-Whatever a device does ends here: a `DeviceError` becomes a failed batch. Any other exception is a fault of the agent and ends it.
+A `DeviceError` goes no further: it becomes a failed batch. Any other exception is a fault of the agent and ends the agent.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from rackflow.outbox import Outbox
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
-# Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that needs
-# longer is never polled, one that hangs while being opened is reported only after this time.
+# Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that takes
+# longer to open is never polled, and a device that hangs is reported only after this time.
 OPEN_DEADLINE_S = 30.0
 # Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in run.py.
 CLOSE_S = 1.0
-# libuv, and with it uvloop, rounds timers to whole milliseconds. A sleep that ended a fraction before the due time would be followed
-# by many sleeps of zero length until the time has come.
+# libuv, and with it uvloop, rounds timers to whole milliseconds. After a sleep that ended slightly before the due time,
+# the loop would sleep for zero seconds many times until then.
 TIMER_TICK_S = 0.001
 # Class in the batches of a device that was never opened, so that its failures can be published at all.
 UNKNOWN_CLASS = "unknown"
-# An event's text is an error message for a page and a log. Some devices put whole dumps into theirs. Chosen value.
+# An event's text is an error message for a page and a log. Some devices send whole dumps as their error text. Chosen value.
 EVENT_TEXT_CHARACTERS = 200
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class AgentContext:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One poll as it was made. `interval_s` is the time until the next one; receivers derive from it when a value is stale."""
+    """The class and the times of one poll. `interval_s` is the time until the next one; receivers derive from it when a value is stale."""
 
     poll_class: PollClass
     interval_s: float
@@ -138,7 +138,7 @@ class Reporter:
 
 
 def _finite(batch: Batch) -> Batch:
-    """The batch without infinite values and NaN, which JSON cannot express; they become rejections, the rest is published."""
+    """The batch without infinite values and NaN, which JSON cannot express: they are listed in `bad`, the rest is published."""
     values = {key: value for key, value in batch.values.items() if math.isfinite(value)}
     rejected = dict.fromkeys(batch.values.keys() - values.keys(), "range")
     return msgspec.structs.replace(batch, values=values, bad=batch.bad | rejected)
@@ -166,18 +166,18 @@ class DeviceLoop:
         self._shortest = min(intervals, key=lambda poll_class: intervals[poll_class])
         self._breaker = Breaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
-        # By poll class, because a batch only has the states of its own class: those of another one are not missing from it.
+        # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
 
     async def run(self, start_delay_s: float = 0.0) -> None:
-        """Open and poll until cancelled. A dead device is opened anew: another one may be at its address when it comes back."""
+        """Open and poll until cancelled. A dead device is opened again, because another device may have its address by then."""
         try:
             await asyncio.sleep(start_delay_s)
             while True:
                 retry_s = await self._open_and_poll()
                 await asyncio.sleep(retry_s)
         finally:
-            # The poller is not used again, so a failure to close it has no consequence; it must not hide why the task ended.
+            # The poller is not used again, so a failure to close it has no consequence and must not hide why the task ended.
             with contextlib.suppress(DeviceError, TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._poller.close()
@@ -202,7 +202,7 @@ class DeviceLoop:
             if wait_s > 0:
                 await asyncio.sleep(wait_s + TIMER_TICK_S)
             due = schedule.take(clock())
-            # None where the timer fired a clock tick early: then the loop sleeps again.
+            # None if the timer fired a clock tick early; the loop then sleeps again.
             retry_s = await self._poll(due) if due is not None else 0.0
             if self._breaker.dead:
                 return retry_s
@@ -223,7 +223,7 @@ class DeviceLoop:
             async with asyncio.timeout(deadline_s):
                 return await work
         except DeviceError:
-            # First, because a DeviceTimeout is a TimeoutError too, and its own message says more.
+            # Caught first because DeviceTimeout is also a TimeoutError, and its own message says more.
             raise
         except TimeoutError as error:
             raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
@@ -250,14 +250,14 @@ class DeviceLoop:
             self._states[poll.poll_class] = {**before, **readings.states} if before else readings.states
 
     def _failed(self, error: DeviceError, poll: Attempt) -> float:
-        """Returns the seconds until the next attempt of a device that is dead or not open."""
+        """Count and publish a failure. Returns the seconds until the next attempt if the device is dead or not open."""
         kind = cast("DeviceFault", error.kind)
         self._counters.polls[self._device.protocol] += 1
         self._counters.failures[self._device.protocol, kind] += 1
         was_dead = self._breaker.dead
         retry_s = self._breaker.failed()
         self.up = False
-        # Tells receivers when the next word of a dead device is due, so that they do not expire it between two probes.
+        # Tells receivers when to expect the next batch of a dead device, so that they do not expire it between attempts.
         interval_s = retry_s if self._breaker.dead else poll.interval_s
         self._reporter.batch(Attempt(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
         if self._breaker.dead and not was_dead:
@@ -304,6 +304,6 @@ class DeviceLoop:
         )
 
     def _coolant(self, identified: Identified) -> dict[str, Coolant]:
-        """The fluids with which heat is calculated, with the details that the configuration gives for display."""
+        """The fluid of each loop, used to calculate heat, with the details that the configuration gives for display."""
         more = {str(loop): coolant.model_dump() for loop, coolant in self._device.coolant.items()}
         return {loop: Coolant(**{"fluid": fluid, **more.get(loop, {})}) for loop, fluid in identified.coolant.items()}

@@ -10,8 +10,8 @@ from rackflow.catalogue import PollClass
 class Readings:
     """The readings of one poll, by series key.
 
-    `values` are in the catalogue's base units. `bad` has the reason for each reading that was answered and is not usable:
-    sentinel, range, decode, null, state, gated or refused. A key is in one of the three mappings only.
+    `values` are in the catalogue's base units. `bad` has the reason for each reading that was answered but is not usable:
+    sentinel, range, decode, null, state, gated or refused. Each key is in only one of the three mappings.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -21,7 +21,7 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a device says it is; a field is empty where it does not say."""
+    """The identity that a device reports; fields that it does not report are empty."""
 
     vendor: str = ""
     model: str = ""
@@ -33,7 +33,7 @@ class Identity:
 class Identified:
     """What opening a device found out: its profile, class and identity, and the poll classes that have anything to read.
 
-    `coolant` is the fluid per loop with which heat is calculated.
+    `coolant` is the fluid of each loop, used to calculate heat.
     """
 
     profile: str

@@ -1,7 +1,7 @@
 """The whole agent: starts and stops the device tasks, publishing and the outbox, and applies a reloaded configuration.
 
-The order of starting and stopping is what keeps messages: the outbox opens before anything is polled and closes after the last
-confirmation; at a stop polling ends first, so that what is left can be delivered. A stop takes at most 10 s.
+Starts and stops are ordered so that messages are kept: the outbox opens before anything is polled and closes after the last
+confirmation. At a stop, polling ends first, so that the remaining messages can be delivered. A stop takes at most 10 s.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ from rackflow.outbox import DiskOutbox, make_outbox
 from rackflow.version import installed_version
 
 log = logging.getLogger(__name__)
-# The parts of a stop, promised to take 10 s in all (systemd kills after 15 s): end the tasks, deliver what waits, publish "offline"
-# (1 s, agent/publish) and close the outbox. What FLUSH_S does not deliver stays in a disk outbox for the next start.
+# A stop takes at most 10 s (systemd kills after 15 s): end the tasks, deliver the waiting messages, publish "offline" (1 s,
+# agent/publish) and close the outbox. Messages not delivered within FLUSH_S stay in a disk outbox for the next start.
 FLUSH_S = 5.0
-# Longer than any task needs to close its poller (CLOSE_S in loop.py); a task that hangs is left behind.
+# Longer than any task needs to close its poller (CLOSE_S in loop.py); a task that still hangs is abandoned.
 STOP_TASKS_S = 2.0
 # The first opening of each device, which recognises it and walks its tables, is spread over time: 200 devices a second, all within
-# 5 s. Without it a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
+# 5 s. Otherwise a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
 START_SPREAD_S_PER_DEVICE = 0.005
 MAX_START_SPREAD_S = 5.0
 AGENT_CLASS = "agent"
-# Base 32 without I, L, O and U, the alphabet of the ULID specification: sorts like the numbers it encodes.
+# Base 32 without I, L, O and U, the alphabet of the ULID specification: encoded numbers sort like the numbers.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 MakePoller = Callable[[AgentConfig, Device], DevicePoller]
@@ -49,7 +49,7 @@ MakePoller = Callable[[AgentConfig, Device], DevicePoller]
 def new_epoch(now_ms: int, chance: int) -> str:
     """The name of one run of the agent, a ULID: 48 bits of Unix milliseconds, then 80 of `chance`; later ones sort higher.
 
-    Message numbers start at 1 with every epoch, so an epoch must never repeat: two agents started in the same millisecond, or
+    Message numbers start at 1 in every epoch, so an epoch must never repeat: two agents started in the same millisecond, or
     one whose clock was set back, differ by the random part.
     """
     number = (now_ms & (2**48 - 1)) << 80 | (chance & (2**80 - 1))
@@ -137,7 +137,7 @@ class Agent:
         self._woken.set()
 
     async def run(self) -> None:
-        """Poll and publish until `stop`. Raises ConfigError where a device cannot be polled, or the outbox is in use."""
+        """Poll and publish until `stop`. Raises ConfigError if a device cannot be polled or the outbox is in use."""
         if not isinstance(self.outbox, DiskOutbox):
             log.warning(
                 "agent=%s outbox=memory undelivered messages are lost when the agent ends; set outbox.mode to keep them",
@@ -145,8 +145,8 @@ class Agent:
             )
             await self._run()
             return
-        # Opened before the first poll: no reading may be taken that could not be kept. Closed after `_run` has delivered what it
-        # can, so that the last confirmations are on disk and not republished at the next start.
+        # The outbox opens before the first poll, so that every reading can be kept. It closes after `_run` has delivered what it
+        # can, so that the last confirmations are on disk and their messages are not republished at the next start.
         await self.outbox.open()
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self.outbox.run(), name="outbox")
@@ -182,7 +182,7 @@ class Agent:
         """Load the configuration and restart the devices that it changes; a faulty configuration changes nothing."""
         if self._load is None:
             return
-        # Everything that can be refused happens before anything is stopped. Reading files goes to a thread, because polling
+        # Every step that can be refused comes before anything is stopped. Files are read in a thread, because polling
         # continues meanwhile.
         try:
             config = await asyncio.to_thread(self._load)
@@ -265,7 +265,7 @@ class Agent:
         clock = asyncio.get_running_loop().time
         while True:
             interval_s = (POLL_SECONDS | self._config.intervals)["normal"]
-            # To the next multiple of the interval, so that the time a report takes does not add up.
+            # Sleep until the next multiple of the interval, so that the time a report takes does not add up.
             await asyncio.sleep(interval_s - clock() % interval_s)
             reporter = Reporter(self._context, self._config.agent, self._config.labels.given(), AGENT_CLASS)
             started = time.perf_counter()
@@ -295,7 +295,7 @@ async def run(
     reload: Callable[[], AgentConfig] | None = None,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. Raises ConfigError where the configuration cannot be used."""
+    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. Raises ConfigError if the configuration cannot be used."""
     agent = Agent(config, make_poller, reload, now)
     loop = asyncio.get_running_loop()
     handlers = {signal.SIGTERM: agent.stop, signal.SIGINT: agent.stop, signal.SIGHUP: agent.reload}

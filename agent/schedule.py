@@ -1,7 +1,7 @@
 """Decides when to poll: fixed rates with spread phases, deadlines, and back-off for a device that does not answer.
 
-Two promises hold here: polls never drift (a cycle's due time is computed from its number, never from the poll before), and a
-late poll is never caught up with a burst (missed cycles are skipped and counted). `now` is monotonic seconds.
+Polls never drift: a cycle's due time is computed from its number, never from the previous poll. A late poll is never followed by
+a burst: missed cycles are skipped and counted. `now` is monotonic seconds.
 """
 
 import math
@@ -11,28 +11,28 @@ from hashlib import blake2b
 
 from rackflow.catalogue import PollClass
 
-# A poll may use this share of its interval, so that a device that times out every time still keeps its rate instead of being
+# A poll may take this share of its interval. A device that always times out is then still polled at its rate, instead of being
 # late for every second cycle. The rest is for publishing and for the timer. Chosen value.
 DEADLINE_SHARE = 0.9
 # Polls of one device run one after the other. Without this limit a device that goes silent during its hourly inventory poll would
 # hold up its 1 s safety class for 54 minutes. 30 s is a chosen value.
 MAX_DEADLINE_S = 30.0
 # How many polls in a row must fail before a device counts as down. One lost datagram is already covered by the request's retries;
-# three failures in a row mean at least six unanswered SNMP requests by default. More would delay the alarm, fewer would make
-# events of a card that is briefly busy. Chosen value.
+# three failures in a row mean at least six unanswered SNMP requests by default. More would delay the alarm; fewer would
+# report a briefly busy card as down. Chosen value.
 DEAD_AFTER_FAILURES = 3
-# Longest pause between two attempts at a silent device: the device is noticed within a minute of coming back. A probe costs at most
-# one timeout of its own task, so a longer pause would save nothing worth having.
+# Longest pause between two attempts to reach a silent device: its return is noticed within a minute. An attempt only makes the
+# device's own task wait for a timeout, so a longer pause would save little.
 MAX_RETRY_S = 60.0
-# In cycles. The due time is number * interval, and dividing it by the interval again may give a number a few bits below the whole
-# one. A cycle that is due at this moment must count as due.
+# In cycles. Because of rounding, dividing a due time by the interval may give slightly less than the number of its cycle. A cycle
+# that is due at this moment must still count as due.
 ROUNDING = 1e-6
 
 
 def phase(device: str, what: str) -> float:
     """Where in each cycle a device is polled: [0, 1), evenly spread over devices and the same in every run.
 
-    Without it all devices with the same interval would be polled in the same millisecond. It is a hash and not a random number
+    Without a phase, all devices with the same interval would be polled in the same millisecond. It is a hash, not a random number,
     so that a restart or a reload does not shift the times at which a device is polled.
     """
     return int.from_bytes(blake2b(f"{device}/{what}".encode(), digest_size=6).digest()) / 2**48
@@ -65,7 +65,7 @@ class _Cycle:
     def take(self, now: float) -> DuePoll:
         cycles = now / self.interval_s - self._phase
         if self._first:
-            # The first poll comes at once; a cycle due in less than half an interval would only repeat it.
+            # The first poll is made at once. A cycle due within the next half interval is left out, as it would only repeat it.
             self._number = math.floor(cycles + 0.5)
             self._first = False
             skipped = 0
@@ -81,7 +81,7 @@ class _Cycle:
 class DeviceSchedule:
     """The polls of one device, one after the other. Every class is due at once, and from then on at its fixed rate.
 
-    Classes that are due together make up a round, the shortest interval first. No class is polled twice within a round.
+    Classes that are due together form a round, in which each is polled once, the shortest interval first.
     Always taking the most urgent class instead would starve the others on a device too slow for its shortest interval.
     """
 
@@ -90,7 +90,7 @@ class DeviceSchedule:
         self._cycles = [
             _Cycle(poll_class, seconds, phase(device, poll_class), now) for poll_class, seconds in by_length
         ]
-        # The classes still to poll of those that were due when the round began, next one last.
+        # The classes of the current round that are still to be polled; the next one is last.
         self._round: list[_Cycle] = []
 
     def next_at(self) -> float:
@@ -107,10 +107,10 @@ class DeviceSchedule:
 class Breaker:
     """A circuit breaker: whether a device counts as down ("dead"), and how long to wait before the next attempt.
 
-    Three failures in a row open it. From then on each attempt comes after a pause drawn evenly between the shortest interval
+    Three failures in a row open it. From then on each attempt comes after a pause drawn uniformly between the shortest interval
     and a ceiling that doubles up to 60 s (`draw` gives [0, 1)). One success closes it. The pause is random so that the devices
     behind one failed switch are not all probed in the same second, and never shorter than the interval, because a dead device
-    must not be asked more often than a living one.
+    must not be polled more often than a healthy one.
     """
 
     def __init__(self, shortest_s: float, draw: Callable[[], float]) -> None:
@@ -124,12 +124,12 @@ class Breaker:
         return self._failures >= DEAD_AFTER_FAILURES
 
     def succeeded(self) -> bool:
-        """Note a success; True where the device was dead."""
+        """Record a success. Returns True if the device was dead."""
         was_dead, self._failures = self.dead, 0
         return was_dead
 
     def failed(self) -> float:
-        """Note a failure. Returns how many seconds to wait before the next attempt where nothing else is due."""
+        """Record a failure. Returns how many seconds to wait before the next attempt if nothing else is due."""
         self._failures += 1
         if not self.dead:
             return self.shortest_s

@@ -1,6 +1,6 @@
 """The agent's own metrics (`dcim_agent_…`).
 
-They are published as the batch of a device of class `agent`: they take the same path as readings, are kept through the same
+They are published as the batch of a device of class `agent`. They take the same path as readings and are kept during the same
 outages, and the agent needs no port of its own.
 """
 
@@ -13,7 +13,7 @@ from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
 
 # Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
-# with the value 1. These are label values, hence contract.
+# with the value 1. They are label values, so part of the contract.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
 DROP_REASONS = ("full", "expired", "disk", "torn")
 

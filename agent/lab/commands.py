@@ -17,7 +17,7 @@ from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
 from rackflow.process.config import check_config
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
-# Per root. Ends the walk of a broken agent that invents rows; the largest devices have some ten thousand objects. Chosen value.
+# Per root. Ends the walk of a broken SNMP agent that invents rows; the largest devices have some ten thousand objects. Chosen value.
 MAX_RECORDS = 200_000
 # Addresses a second for `discover`. More would flood a management network, whose cards and switches are slow.
 MAX_DISCOVER_RATE = 1000.0
@@ -139,17 +139,17 @@ def _walk(arguments: argparse.Namespace) -> int:
 
 
 async def _recorded(target: SnmpTarget) -> list[Record]:
-    # The device is opened first, to learn its serial number: it may occur anywhere in the walk and must be redacted everywhere.
+    # The device is opened first, to learn its serial number: the number may occur anywhere in the walk and must be redacted everywhere.
     serials = []
     fast = GufoClient(target)
     poller = SnmpPoller(_nameless(target), load_profiles(), fast)
     try:
         serials.append((await poller.open()).identity.serial)
     except DeviceDecodeError:
-        serials.append("")  # unknown to all profiles, which is why one records it
+        serials.append("")  # no profile matches it, a usual reason for recording it
     finally:
         await fast.close()
-    # Imported here, because a running agent must not pay for pysnmp: see agent/snmp/__init__.py.
+    # Imported here, because a running agent must not load pysnmp: see agent/snmp/__init__.py.
     from agent.lab.walk_snmp import ROOTS, Walker, redacted  # noqa: PLC0415
 
     walker = Walker(target)

@@ -16,14 +16,14 @@ from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
 from rackflow.recording import Place, dump_mbrec
 
-# Units tried by `discover`: 1 is the usual default; devices with Modbus TCP of their own answer to 255 or 0 (Modbus Messaging on TCP/IP
+# Units tried by `discover`: 1 is the usual default; devices with built-in Modbus TCP answer to 255 or 0 (Modbus Messaging on TCP/IP
 # Implementation Guide V1.0b).
 DEFAULT_UNITS = (1, 255, 0)
 MAX_UNIT = 255
-# Requests a second. A recording is no emergency, and the device may be in operation. Chosen value.
+# Requests a second. A recording is not urgent, and the device may be in operation. Chosen value.
 MAX_RATE = 100.0
-# Registers in one request to a device of which nothing is known. The specification allows 125, some devices less; one that refuses 32
-# has its blocks halved. Chosen value.
+# Registers per request to an unknown device. The specification allows 125, some devices fewer; if a device refuses a block of 32,
+# the block is halved. Chosen value.
 DEFAULT_MAX_REGISTERS = 32
 
 
@@ -64,7 +64,7 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
 
 
 def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
-    """The function with which `discover` looks for Modbus units at an address. Raises ConfigError."""
+    """The function that `discover` uses to look for Modbus units at an address. Raises ConfigError."""
     if wrong := [unit for unit in arguments.unit if not 0 <= unit <= MAX_UNIT]:
         raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {MAX_UNIT}")
 

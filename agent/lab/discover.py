@@ -17,8 +17,8 @@ from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, Devic
 
 # A /16, which takes more than half an hour; a larger range is most likely a typing error.
 MAX_ADDRESSES = 65_536
-# Addresses that are waited for at a time, each with a socket. Nearly all of a range are empty, and an empty one takes 2 s over SNMP (1 s
-# and one retry), so this also limits a search to 32 addresses a second. Chosen value.
+# Addresses probed at the same time, each with a socket. Most addresses of a range are unused, and an unused one takes 2 s over SNMP
+# (1 s and one retry), so this also limits a search to 32 addresses a second. Chosen value.
 MAX_PARALLEL = 64
 
 
@@ -34,7 +34,7 @@ class Found:
 
 
 ProbeAddress = Callable[[str], Awaitable[Sequence[Found]]]
-"""Finds the devices at one address; an empty sequence where nothing answers."""
+"""Finds the devices at one address; an empty sequence if nothing answers."""
 
 
 def addresses_of(ranges: Sequence[str]) -> list[str]:
@@ -53,7 +53,7 @@ def addresses_of(ranges: Sequence[str]) -> list[str]:
 
 
 async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -> AsyncIterator[Found]:
-    """Yield devices as they answer. At most `rate` addresses are tried per second; silent ones are not reported."""
+    """Yield devices as they answer. At most `rate` addresses are tried per second; silent addresses are not reported."""
     answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=MAX_PARALLEL)
     slots = asyncio.Semaphore(MAX_PARALLEL)
 
@@ -62,7 +62,7 @@ async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -
             found = await probe(address)
         finally:
             slots.release()
-        # After the release: a slow reader of the results must not hold up the search.
+        # Put after the release: a slow reader of the results must not hold up the search.
         await answers.put(found)
 
     async def begin() -> None:
@@ -80,7 +80,7 @@ async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -
 
 
 async def probe_snmp_address(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> list[Found]:
-    """The SNMP device at one address. `client` is closed."""
+    """The SNMP device at one address. Closes `client`."""
     everything = list(profiles.values())
     try:
         found, answers = await recognise_device(client, everything)
@@ -98,7 +98,7 @@ async def probe_snmp_address(address: str, profiles: Mapping[str, Profile], clie
 async def probe_modbus_address(
     address: str, profiles: Mapping[str, Profile], client: PymodbusClient, units: Sequence[int], *, every: bool
 ) -> list[Found]:
-    """The Modbus units that answer at one address. `client` is closed.
+    """The Modbus units that answer at one address. Closes `client`.
 
     With `every`, all given units are tried; otherwise the first that answers ends the search, because many devices answer
     to any unit number and would be listed several times.

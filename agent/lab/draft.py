@@ -1,6 +1,6 @@
-"""Drafts a profile from a recording that no family fits.
+"""Drafts a profile from the recording of a device that no profile matches.
 
-Every point is only a comment. Which object is which metric must be decided by somebody who knows the device or has its MIB; numbers
+Every point is only a comment. Somebody who knows the device or has its MIB must decide which metric an object is; numbers
 alone do not tell a load in percent from a temperature.
 """
 
@@ -14,7 +14,7 @@ ENTERPRISES = "1.3.6.1.4.1"
 # Values shown per column, enough to see whether rows differ.
 SHOWN = 4
 ABSENT = frozenset({-1, 32767, -32768, 65535, 2147483647, -2147483648, 4294967295})
-"""Values that devices send for "no reading" (all bits set, or the ends of 16 and 32 bit integers); they say nothing of a unit."""
+"""Values that devices send for "no reading" (all bits set, or the ends of 16 and 32 bit integers); they say nothing about the unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Guess:
     high: float
 
 
-# Narrowest range first, because the first three guesses are shown. Mains frequency 50 or 60 Hz; phase voltages of 100 to 240 V and line
-# voltages of 400 to 480 V, with tolerance; rooms, cards and coolant; a rack PDU's 63 A at most. Ranges are chosen to be useful.
+# Roughly narrowest range first, because only three guesses are shown. Mains frequency 50 or 60 Hz; phase voltages of 100 to 240 V and line
+# voltages of 400 to 480 V, with tolerance; temperatures of rooms, cards and coolant; 63 A at most for a rack PDU. Chosen values.
 GUESSES = (
     Guess("hertz", "a frequency", ("1", "0.1", "0.01"), 47.0, 63.0),
     Guess("volt", "a voltage", ("1", "0.1", "0.01", "0.001"), 95.0, 265.0),
@@ -60,7 +60,7 @@ class Column:
 
 
 def columns_of(records: Sequence[Record]) -> list[Column]:
-    """The objects of the vendors' trees, by column."""
+    """The objects below `enterprises`, by column."""
     found: dict[str, Column] = {}
     for record in records:
         if record.oid.startswith(f"{ENTERPRISES}."):
@@ -70,7 +70,7 @@ def columns_of(records: Sequence[Record]) -> list[Column]:
 
 
 def guesses(column: Column) -> list[str]:
-    """What the numbers might be, narrowest range first, three at most; empty where nothing fits all of them."""
+    """What the numbers might be, in the order of GUESSES, three at most; empty if nothing fits all of them."""
     numbers = [number for number in column.numbers() if number]
     if not numbers:
         return []

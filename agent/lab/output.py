@@ -1,6 +1,6 @@
 """Formats identity and readings of one device as a table, JSON or Prometheus lines.
 
-The JSON is compared with golden files and read by scripts: its keys are contract, its order is sorted.
+The JSON is compared with golden files and read by scripts: its keys are part of the contract, and they are sorted.
 """
 
 from typing import Literal
@@ -46,7 +46,7 @@ def _prom(readings: Readings) -> list[str]:
     for key, value in sorted(readings.values.items()):
         metric, labels = parse_series_key(key)
         lines.append(f"{metric}{_labels(labels)} {value!r}")
-    # One gauge per possible state, as the collector exposes them: the raw code would mean something else on every device.
+    # One gauge per possible state, as the collector exposes them: a raw code means something different on each device.
     for key, state in sorted(readings.states.items()):
         metric, labels = parse_series_key(key)
         lines += [

@@ -87,7 +87,7 @@ class TimedModbus:
 async def read_device(
     factory: PollerFactory, config: AgentConfig, device: Device, now: float
 ) -> tuple[Identified, Readings, list[Request]]:
-    """Identity, readings of every poll class, and the requests that it took. Raises DeviceError."""
+    """Identity, readings of every poll class, and the requests made. Raises DeviceError."""
     requests: list[Request] = []
     poller = factory(
         config,

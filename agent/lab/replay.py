@@ -1,4 +1,4 @@
-"""Polls a recorded device with the same code as a live one: only the client is exchanged."""
+"""Polls a recorded device with the same code as a live one: only the client is replaced."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class RecordingClient:
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._values: dict[str, SnmpValue] = {record.oid: record.value for record in records}
-        # In the order of a walk: by number, since as text 1.10 would come before 1.9.
+        # In the order of a walk, which is numeric: as text, 1.10 would come before 1.9.
         self._sorted = sorted((tuple(map(int, oid.split("."))), oid) for oid in self._values)
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
@@ -69,7 +69,7 @@ class RecordedLink:
 async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
     """Open the device and poll each of its classes once. Raises DeviceError."""
     identified = await poller.open()
-    # Each class once: what a live device would publish within its longest interval.
+    # Polling each class once gives what a live device would publish within its longest interval.
     everything = Readings()
     for poll_class in POLL_SECONDS:
         if poll_class in identified.poll_classes:
@@ -98,6 +98,6 @@ async def replay_modbus(
 async def replay_snmp(
     records: Sequence[Record], profiles: Mapping[str, Profile], profile: str, now: float
 ) -> tuple[Identified, Readings]:
-    """The readings of one poll of the recorded device. Raises DeviceError where no profile matches."""
+    """The readings of one poll of the recorded device. Raises DeviceError if no profile matches."""
     device = Device(id="recording", host="recording", credential="none", profile=profile, outlets=True)
     return await read_all(SnmpPoller(device, profiles, RecordingClient(records)), now)

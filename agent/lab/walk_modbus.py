@@ -1,4 +1,4 @@
-"""Records a live Modbus device: the registers that it has among those named, without serial numbers."""
+"""Records a live Modbus device: those of the named registers that it has, with serial numbers removed."""
 
 import asyncio
 import re
@@ -10,14 +10,14 @@ from agent.profile import Profile, plan_device
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording import BITS, Place, RegisterTable
 
-# Per unit. At the default rate and 32 registers a request that takes a minute; every refused block adds up to two requests per
+# Per unit. At the default rate and 32 registers a request, reading them takes a minute; every refused block adds up to two requests per
 # register. Chosen value.
 MAX_REGISTERS = 20_000
 _RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")
 _LAST = 0xFFFF
 # Illegal function: the device does not have this whole table, so halving the block would be useless.
 NO_SUCH_TABLE = 1
-# How devices say that a register does not exist. Illegal data address (2) would be right; some say illegal data value (3) or device
+# Exceptions that mean a register does not exist. Illegal data address (2) is correct; some send illegal data value (3) or device
 # failure (4). Busy and gateway exceptions are not among them: they say nothing about the register.
 ABSENT_EXCEPTIONS = (NO_SUCH_TABLE, 2, 3, 4)
 # This many registers in a row with printable characters count as text: 8 characters, the length of a short serial number. Fewer would
@@ -47,7 +47,7 @@ def parse_span(text: str) -> Span:
 
 
 def spans_of(profile: Profile) -> list[Span]:
-    """The registers that a profile reads, those of the identity included."""
+    """The registers that a profile reads, including those of the identity."""
     plan = plan_device(profile, {}, {}, None)
     found = [
         Span(block.table, block.address + field.offset, field.words)
@@ -87,7 +87,7 @@ class ModbusWalker:
         return found
 
     async def _read(self, span: Span) -> AsyncIterator[tuple[int, int]]:
-        # A refused block is halved down to the registers that are the reason.
+        # A refused block is halved until only the registers that cause the refusal are left out.
         waiting = [span]
         while waiting:
             part = waiting.pop()
@@ -112,7 +112,7 @@ class ModbusWalker:
 
 
 def _portions(spans: Sequence[Span], most: int) -> Iterator[Span]:
-    """The same registers, each once and adjacent ones together, in parts of at most `most`."""
+    """The registers of all spans, each once, as spans of at most `most` adjacent registers."""
     wanted = {(span.table, at) for span in spans for at in range(span.address, span.address + span.count)}
     if len(wanted) > MAX_REGISTERS:
         raise ConfigError(f"{len(wanted)} registers, more than {MAX_REGISTERS}; name smaller ranges")
@@ -129,8 +129,8 @@ def _portions(spans: Sequence[Span], most: int) -> Iterator[Span]:
 def redacted(values: dict[Place, int], profile: Profile | None) -> dict[Place, int]:
     """The registers without serial numbers.
 
-    Where the profile has the serial number the registers become 0. Everywhere else digits within text become 0, because an
-    unknown device may have a serial number in any text. Registers that the profile reads as numbers are never taken for text.
+    Registers that the profile reads as the serial number become 0; its other registers are kept. In registers that the profile
+    does not read, digits within text become "0", because an unknown device may have a serial number in any text.
     """
     clean = dict(values)
     named = set() if profile is None else {(span.table, at) for span in spans_of(profile) for at in _addresses(span)}

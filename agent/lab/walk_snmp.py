@@ -1,6 +1,6 @@
 """Records a live SNMP device, without names, addresses and serial numbers.
 
-Recordings are passed on and end up in public repositories: what is redacted here errs on the side of too much.
+Recordings are passed on and end up in public repositories, so this module redacts too much rather than too little.
 """
 
 import re
@@ -34,7 +34,7 @@ _TAGS = {
     "Opaque": "68",
     "Counter64": "70",
 }
-# Not 0.0.0.0, which is what addresses become.
+# Does not match 0.0.0.0, which replaces redacted addresses.
 _IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b")
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
 _MAIL = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.-]+")
@@ -43,7 +43,7 @@ _MAC_OCTETS = 6
 
 
 class Walker(PysnmpClient):
-    """Walks a device and keeps the ASN.1 type of each value, which a recording needs and gufo_snmp does not tell."""
+    """Walks a device and keeps the ASN.1 type of each value, which a recording needs and gufo_snmp does not provide."""
 
     def __init__(self, target: SnmpTarget) -> None:
         super().__init__(target)
@@ -64,7 +64,7 @@ class Walker(PysnmpClient):
 
 def redacted(records: Iterable[Record], serials: Iterable[str]) -> Iterator[Record]:
     """Records without names, places, addresses and serial numbers; `serials` are those found by identifying the device."""
-    # Shorter ones would be found, and replaced, in any text.
+    # Shorter ones would also be found, and replaced, in unrelated text.
     known = [serial.encode() for serial in serials if len(serial) > 3]  # noqa: PLR2004
     for record in records:
         if record.oid.startswith(tuple(f"{group}." for group in LEFT_OUT)):

@@ -1,6 +1,7 @@
 """One MQTT 5 connection of the agent: sends within a window of unconfirmed messages and reports what was confirmed.
 
-Only a PUBACK that means somebody received the message counts as a confirmation; everything else leaves it in the outbox.
+A PUBACK with an error or with "no matching subscribers" is no confirmation: the message stays in the outbox. Only a message that
+the broker will never accept (`NEVER_ACCEPTED`) is removed.
 """
 
 import asyncio
@@ -15,24 +16,24 @@ from rackflow.process.broker import Broker
 from rackflow.process.mqtt import Callbacks, Limits, MqttConnection, ReasonCode, Will, refusal
 
 log = logging.getLogger(__name__)
-# How many messages may wait for their PUBACK. It bounds what is sent twice after a broken connection, and with a round trip of 50 ms
-# still lets 640 messages a second through. Chosen value; a broker may lower it (Receive Maximum in CONNACK).
+# How many messages may wait for their PUBACK. It limits how many are sent twice after a broken connection, and at a round trip of
+# 50 ms still allows 640 messages a second. Chosen value; a broker may lower it (Receive Maximum in CONNACK).
 WINDOW = 32
 # How long to wait until the broker has confirmed the status "offline" at a stop or a change of broker. Part of the 10 s that a stop
 # may take, see agent/run.py.
 OFFLINE_TIMEOUT_S = 1.0
-# Stands for the topic of that last message among what is in flight.
+# Replaces the topic of that last message in `Connection.inflight`.
 OFFLINE_STATUS = "offline"
 # Room for everything in a PUBLISH packet beside its payload: the fixed header, the topic (at most some 200 characters) and the
 # packet identifier. Brokers limit the packet, not the payload.
 PACKET_OVERHEAD_BYTES = 256
 
 # Reason codes of MQTT 5 (section 2.4).
-# Bad user name or password, and not authorized: no try will succeed until somebody changes something.
+# Bad user name or password, and not authorized: no attempt will succeed until somebody changes a setting of the agent or broker.
 CREDENTIALS = frozenset({0x86, 0x87})
 NO_SUBSCRIBERS = 0x10
 # Topic name invalid, packet too large, payload format invalid: the broker will never take this message. It is dropped and counted,
-# because one that is tried for ever would hold up all behind it. Other refusals (quota, not authorized) may end, so they keep it.
+# because retrying it for ever would hold up all later ones. Other refusals (quota, not authorized) may end, so the message is kept.
 NEVER_ACCEPTED = {0x90: "refused", 0x95: "size", 0x99: "refused"}
 
 
@@ -52,7 +53,7 @@ class Connection(MqttConnection):
             client_id,
             Callbacks(opened=self._on_connack, confirmed=self._on_puback),
             will=Will(*will),
-            # One more than `self.window` ever lets through, so that the status "offline" need not wait for a confirmation.
+            # One more than `self.window` ever allows, so that the status "offline" need not wait for a confirmation.
             window=WINDOW + 1,
         )
         self._counters = counters
@@ -61,15 +62,15 @@ class Connection(MqttConnection):
         self.window = asyncio.Semaphore(WINDOW)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.no_subscribers = False
-        """The broker has discarded a message because nobody subscribes to it: the session of the collector is gone."""
+        """Whether the broker has discarded a message because nobody subscribes to it: the session of the collector is gone."""
         self.inflight: dict[int, tuple[float, int | str]] = {}
         """By message id, oldest first: when it was sent (monotonic seconds), and the outbox's number or the retained topic."""
 
     def _on_connack(self, limits: Limits) -> None:
-        # A new semaphore is safe: this runs before anything of the connection is published. One place stays free for "offline".
+        # Replacing the semaphore is safe, because nothing has been published on this connection yet. One place stays free for "offline".
         receive_maximum = limits.receive_maximum or WINDOW + 1
         self.window = asyncio.Semaphore(max(1, min(WINDOW, receive_maximum - 1)))
-        # 2^28 - 1 is the most an MQTT packet can have (2.1.4); our own limit is far below.
+        # An MQTT packet can have at most 2^28 - 1 bytes after its header (2.1.4); our own limit is far below.
         packet_bytes = limits.packet_bytes or 2**28
         self.largest_bytes = min(MAX_PAYLOAD_BYTES, packet_bytes - PACKET_OVERHEAD_BYTES)
 
@@ -78,7 +79,7 @@ class Connection(MqttConnection):
         self.end(f"connection lost: {await self.lost()}")
 
     def end(self, why: str) -> None:
-        """Complete `ended`, once: the first reason is the true one, the others follow from it."""
+        """Complete `ended`, but only once: the first reason is the cause, later ones follow from it."""
         if not self.ended.done():
             self.ended.set_result(why)
 
@@ -94,7 +95,7 @@ class Connection(MqttConnection):
         if entry is None:
             return
         self.window.release()
-        # Retained documents are exempt: the broker keeps those for subscribers to come.
+        # Retained documents are exempt: the broker keeps those for later subscribers.
         if reason_code.value == NO_SUBSCRIBERS and isinstance(entry[1], int):
             self._counters.publish_failures["unheard"] += 1
             self.no_subscribers = True
@@ -110,7 +111,7 @@ class Connection(MqttConnection):
             self.end(f"the broker refuses messages ({reason_code}); allow this client to publish to its topics")
 
     async def publish_offline(self, topic: str, payload: bytes) -> None:
-        """Publish the last retained message. The broker only publishes the will of connections that end without a goodbye."""
+        """Publish the last retained message. The broker only publishes the will of connections that end without DISCONNECT."""
         # Also bounds the DISCONNECT that follows, which would otherwise wait for `broker.timeout_s`.
         self.timeout_s = OFFLINE_TIMEOUT_S
         if not self.is_open:
@@ -124,6 +125,6 @@ class Connection(MqttConnection):
 
 
 def refused_credentials(error: Exception) -> str:
-    """The broker's reason where it refuses the credentials, otherwise empty."""
+    """The broker's reason if it refuses the credentials, otherwise empty."""
     code = refusal(error)
     return str(code) if code is not None and code.value in CREDENTIALS else ""

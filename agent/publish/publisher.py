@@ -25,16 +25,16 @@ from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
 # First and largest ceiling of the pause between connection attempts; the pause itself is drawn from 0 to the ceiling, which doubles
-# (full jitter), so that the agents of a site do not all return in the same instant when the broker does. Chosen values: a restart
-# of the broker costs about half a second, a long outage at most 30 s more.
+# (full jitter), so that the agents of a site do not all reconnect in the same instant when the broker returns. Chosen values: the
+# pause adds about half a second after a restart of the broker, and at most 30 s after a long outage.
 RETRY_S = (0.5, 30.0)
-# Pause after a failure that only a person can mend (wrong credentials, a bad certificate file). Trying faster would fill the
+# Pause after a failure that only a person can fix (wrong credentials, a bad certificate file). Trying faster would fill the
 # broker's log and may lock the account. Chosen values.
 SLOW_RETRY_S = (10.0, 30.0)
-# First and longest pause before messages that nobody subscribes to are sent again. It doubles while nobody comes: the collector may
+# First and longest pause before messages that nobody subscribes to are sent again. It doubles while nobody subscribes: the collector may
 # be back within a second after a restart, or not for days. Chosen values.
 NO_SUBSCRIBERS_RETRY_S = (1.0, 30.0)
-# How often `flush` looks whether it is done. Runs once, for at most 5 s.
+# How often `flush` checks whether it is done. `flush` runs once, for at most 5 s.
 FLUSH_STEP_S = 0.02
 
 
@@ -58,7 +58,7 @@ class Publisher:
         self.set_status(status)
 
     def set_status(self, status: Status) -> None:
-        """Publish this status now and after every reconnect. From the next connection on, its offline twin is the will."""
+        """Publish this status now and after every reconnect. From the next connection on, its "offline" version is the will."""
         self._status = msgspec.structs.replace(status, account=self._outbox.stats().account)
         self._offline = encode(msgspec.structs.replace(status, status="offline", account=None))
         self._retained.set(self._status_topic, encode(self._status))
@@ -77,7 +77,7 @@ class Publisher:
         self._retained.set(build_topic(Topic(self._site, self._agent, "device", device)), b"")
 
     def set_broker(self, broker: Broker) -> None:
-        """Change to another broker or other credentials. Raises ConfigError where a certificate cannot be used."""
+        """Change to another broker or other credentials. Raises ConfigError if a certificate cannot be used."""
         if broker == self._broker:
             return
         broker.tls_context()
@@ -87,10 +87,10 @@ class Publisher:
             self._client.end("the configuration has changed")
 
     async def flush(self, limit_s: float) -> None:
-        """Wait until everything is confirmed, the connection is lost, or `limit_s` is over."""
+        """Wait until everything is confirmed, the connection is lost, or `limit_s` has passed."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                # Polled, because this happens once in a life: an event for each of the three conditions is not worth it.
+                # Polled, because this happens once per run: an event for each of the three conditions is not worth it.
                 while self.fault is None and (self._outbox.stats().messages or self._retained):  # noqa: ASYNC110
                     await asyncio.sleep(FLUSH_STEP_S)
         if left := self._outbox.stats().messages:
@@ -104,7 +104,7 @@ class Publisher:
             broker, began = self._broker, time.monotonic()
             fault, slow = await self._session(broker)
             self._set_fault(broker, fault)
-            # A connection that lasted shows that the broker works: back to short pauses. One that breaks at once does not.
+            # A connection that lasted shows that the broker works, so pauses become short again. One that breaks at once does not.
             if time.monotonic() - began > RETRY_S[1] or broker is not self._broker:
                 ceiling_s = RETRY_S[0]
             low_s, high_s = SLOW_RETRY_S if slow else (0.0, ceiling_s)
@@ -114,7 +114,7 @@ class Publisher:
             ceiling_s = min(ceiling_s * 2, RETRY_S[1])
 
     async def _session(self, broker: Broker) -> tuple[str, bool]:
-        """One connection. Returns why it ended, and True where only a person can mend the reason."""
+        """One connection. Returns why it ended, and True if only a person can fix the cause."""
         will = self._status_topic, self._offline
         try:
             client = Connection(broker, self._client_id, will, self._counters, self._confirmed)
@@ -139,7 +139,7 @@ class Publisher:
 
     async def _exchange(self, client: Connection) -> str:
         self._client = client
-        # The broker may have published the will, or forgotten what it retained: everything is sent again, the status first.
+        # The broker may have published the will or lost its retained documents: all are sent again, the status first.
         self.set_status(self._status)
         self._retained.resend_all()
         try:
@@ -160,7 +160,7 @@ class Publisher:
         finally:
             self._client = None
             await client.publish_offline(self._status_topic, self._offline)
-            # Last, because confirmations may still arrive until here; what is unconfirmed now is sent again.
+            # Last, because confirmations may still arrive until here; messages still unconfirmed are sent again.
             self._outbox.rewind()
 
     async def _send_retained(self, client: Connection) -> None:
@@ -178,7 +178,7 @@ class Publisher:
                     "agent=%s no collector subscribes to this agent's messages; they are kept and sent again",
                     self._agent,
                 )
-                # Discarded again soon after the last pause: wait twice as long. Otherwise somebody was there in between.
+                # If messages are discarded again soon after the last pause, wait twice as long. Otherwise somebody subscribed in between.
                 again = time.monotonic() - paused_at < 2 * pause_s
                 pause_s = min(2 * pause_s, NO_SUBSCRIBERS_RETRY_S[1]) if again else NO_SUBSCRIBERS_RETRY_S[0]
                 await asyncio.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter
@@ -200,7 +200,7 @@ class Publisher:
 
     async def _watch_confirmations(self, client: Connection) -> None:
         while True:
-            # A quarter of the limit, so that it is exceeded by a quarter at most. Keep-alive does not notice a broker that
+            # Checks every quarter of the limit, so that it is exceeded by a quarter at most. Keep-alive does not notice a broker that
             # answers pings and confirms nothing.
             await asyncio.sleep(client.timeout_s / 4)
             sent_at, _ = next(iter(client.inflight.values()), (math.inf, ""))

@@ -1,4 +1,4 @@
-"""Keeps the documents that the broker is to retain, and which of them it does not have yet.
+"""Keeps the documents that the broker must retain, and records which of them have not been sent yet.
 
 A broker may forget retained documents when it restarts, so all of them are published again on every connection.
 """
@@ -7,7 +7,7 @@ import asyncio
 
 
 class Retained:
-    """Documents by topic. An empty document clears its topic; it is forgotten once the broker has confirmed that."""
+    """Documents by topic. An empty document clears its topic; it is removed here once the broker has confirmed it."""
 
     def __init__(self) -> None:
         self._documents: dict[str, bytes] = {}
