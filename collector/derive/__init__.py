@@ -1,7 +1,7 @@
 """Answers instead of raw numbers: figures of racks, loops, feeds and sites from the latest readings and the site file.
 
 A figure whose inputs are stale, suspect or absent is unknown and says what is missing; it is never a guess.
-`engine` computes a plan, `power`, `liquid`, `energy` and `trust` say what is in it, `site_figures` puts a site together.
+`power`, `liquid`, `energy` and `trust` define the figures, `engine` computes them, `site_figures` combines them for one site.
 """
 
 from collector.derive.carbon_source import CarbonSource

@@ -1,7 +1,7 @@
 """Reads hourly carbon factors from a file, or fetches them over HTTP.
 
-A source that fails must not take figures away: factors known so far stay, and yearly averages, marked as estimates, fill in. Only the
-first failure is logged, since the next comes every quarter of an hour.
+A failing source must not make figures unknown: factors known so far stay, and yearly averages, marked as estimates, replace missing ones.
+Only the first failure is logged, since the source is tried again every quarter of an hour.
 """
 
 import logging

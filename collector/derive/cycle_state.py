@@ -1,7 +1,7 @@
 """What figures need to remember from one cycle to the next: suspect sensors, clogging, losses, highest power.
 
-It outlives plans: a device that comes or goes must not make all others forget what they have learned. So memory is by name, never by
-slot, and `Watched` says for each plan which slots belong to which name.
+This state outlives plans: when a device comes or goes, what was learned about the others must not be lost. So state is kept by name,
+never by slot, and `Watched` says for each plan which slots belong to which name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,9 +57,9 @@ class Watched:
     suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
     filters: tuple[Filter, ...]
     losses: Mapping[str, tuple[int, int, Output]]
-    """UPS -> slots of its input and output power, and the output for the difference."""
+    """UPS -> slots of its input and output power, and the output that publishes the difference."""
     racks: Mapping[str, tuple[int, float, Output]]
-    """Rack -> slot of its power, W that the weakest of its feeds may carry for hours, and the output for stranded power."""
+    """Rack -> slot of its power, the W that its weakest feed may carry for hours, and the output that publishes stranded power."""
 
 
 def plan_watched(
@@ -99,7 +99,7 @@ def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
 
 
 def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
-    """What each rack has been given: the continuous limit of its weakest feed, since each must be able to carry the rack alone."""
+    """The power provisioned for each rack: the continuous limit of its weakest feed, since each feed must carry the rack alone."""
     volts, factor = site.electrical.volts, site.electrical.continuous_load_factor
     for rack, slots in racks.items():
         straight = [sum(site.path(rack, feed).breaker_a.values()) for feed in slots.current]
@@ -127,7 +127,7 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
 
 @dataclass(slots=True)
 class CycleState:
-    """The memory of one site, over all of its plans."""
+    """The state of one site, kept over all of its plans."""
 
     watches: dict[str, CduWatch] = field(default_factory=dict)
     filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
@@ -164,7 +164,7 @@ class CycleState:
         return distrusted
 
     def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
-        """Figures made of memory: suspects, clogging, losses, stranded power."""
+        """Figures made from this state: suspects, clogging, losses, stranded power."""
         named = {(cdu, *each) for cdu in watched.cdus for each in self.watches[cdu].named.items()}
         named |= {(device, reading, "impossible") for device, reading in self.contradictions.named}
         for device, reading, reason in sorted(named):
@@ -189,7 +189,7 @@ class CycleState:
         taken, given = (values.number(slot) for slot in sides)
         level = self.losses.setdefault(ups, FiveMinuteMean())
         if taken is None or given is None or taken <= 0:
-            # Anew after any gap: a mean over it would mix losses before and after a transfer to battery or bypass.
+            # Starts anew after any gap: a mean across the gap would mix losses before and after a transfer to battery or bypass.
             self.losses[ups] = FiveMinuteMean()
             words = [word for slot in sides for word in values.coverage(slot)[1]] or ["the UPS takes no power"]
             return Figure(output, None, 0.0, 1.0, tuple(words))
@@ -221,8 +221,8 @@ def _part_of_power(
 ) -> float | None:
     """W of the racks' power that a CDU should remove; None if unknown.
 
-    Several CDUs on a loop share it in proportion to their heat. Which CDU cools which rack is not known, and a CDU that stands by has no
-    part in it.
+    Several CDUs on a loop share the power in proportion to their heat, because it is not known which CDU cools which rack. A CDU that
+    stands by gets no share.
     """
     powers = [before.number(slot) for slot in slots] if before is not None else []
     known = [power for power in powers if power is not None]

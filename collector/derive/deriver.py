@@ -1,7 +1,8 @@
 """Derives the figures of all sites every few seconds and offers them to /metrics, the page and the store.
 
-Figures are optional: nothing here may hold up receiving, storing or acknowledging. It runs in the event loop, because a thread would
-need a copy of every reading; a site of 5,000 devices takes about 250 ms of it per cycle, lines for the store included.
+Figures are optional: nothing here may hold up receiving, storing or acknowledging. Figures are computed in the event loop, because a
+thread would need a copy of every reading. A site of 5,000 devices occupies the loop for about 250 ms per cycle, including the lines for
+the store.
 """
 
 import asyncio
@@ -17,11 +18,11 @@ from collector.latest import Latest
 from rackflow import Batch
 from rackflow.site import Site
 
-# Late polls of meters that wait to be sorted in: two days of one meter at 10 s, or an hour of fifty. Beyond, the oldest are dropped, and
-# their energy stays spread evenly over the gap. A poll of a three-phase meter takes 3.2 kB, so this is at most some 64 MB.
+# Late polls of meters that wait to be sorted in: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
+# dropped, and their energy stays spread evenly over the gap. A poll of a three-phase meter takes 3.2 kB, so this is at most some 64 MB.
 MAX_LATE_POLLS = 20_000
-# How long a late poll waits for a current reading of its device, which closes the gap that it belongs to. After a backlog that takes
-# seconds; a meter that is silent for five minutes has no gap to divide yet.
+# How long a late poll waits for a current reading of its device, which closes the gap that the poll belongs to. After a backlog this
+# takes seconds. The gap of a meter that is silent for five minutes is still open, so there is nothing to divide.
 LATE_WAIT_S = 300.0
 Offer = Callable[[Callable[[], Sequence[str]]], None]
 """Takes a function that makes the lines of one cycle, and calls it only if the store can take them now."""
@@ -68,15 +69,15 @@ class Deriver:
         return {name: engine.energy_records for name, engine in self._engines.items()}
 
     def update_late(self, site: str, batch: Batch) -> None:
-        """Take a poll that comes after later ones of its device. What meters counted is sorted in after the next cycle.
+        """Take a poll that arrives after later polls of its device. Meter counters are sorted in after the next cycle.
 
-        Powers are not: which of them were missing is known only in the cycle that integrated over them.
+        Powers are not sorted in: only the cycle that integrated over them knows which were missing.
         """
         if batch.device_class == "meter" and batch.values:
             self._late.append((site, batch, time.monotonic() + LATE_WAIT_S))
 
     def _sort_in(self) -> None:
-        for _ in range(len(self._late)):  # each once: those that must wait go to the end again
+        for _ in range(len(self._late)):  # each once: polls that must wait go to the end again
             site, batch, until = self._late.popleft()
             engine = self._engines.get(site)
             is_sorted = engine is not None and engine.refine(batch.device, batch.values, batch.time / 1000)
@@ -84,13 +85,13 @@ class Deriver:
                 self._late.append((site, batch, until))
 
     async def watch_carbon(self, source: CarbonSource, interval_s: float) -> None:
-        """Take carbon factors from a source, until cancelled. One that fails gives none; see `CarbonSource`."""
+        """Take carbon factors from a source, until cancelled. A failing source gives none; see `CarbonSource`."""
         while True:
             self._settings.hourly.update(await source.latest())
             await asyncio.sleep(interval_s)
 
     def sites(self) -> list[str]:
-        """Sites that have devices, and the one that the site file describes. Figures of all others are withdrawn."""
+        """Sites that have devices, and the site of the site file. Figures of all other sites are withdrawn."""
         found = {device.site for device in self._latest.devices()} | ({self._site.id} if self._site else set())
         self._figures.keep(found)
         return sorted(found)

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 
 from collector.derive.engine import Figure, Label, labels_text, tags_of
 
-# Figures expire like readings do, after three missed cycles: one may be late when the machine is busy, three mean that nobody derives
-# any more, and the last figures would stay on /metrics as if they were current.
+# Figures expire after three missed cycles, as readings do. One cycle may be late when the machine is busy. After three missed cycles
+# nothing derives figures any more, and without expiry the last ones would stay on /metrics as if they were current.
 _SHELF_LIFE_CYCLES = 3
 FigureAtPlace = tuple[str, tuple[Label, ...]]
 """Name of a figure without `dcim_`, and the labels of its place."""
 
 
 class InputSummary:
-    """The worst of all series of one figure at one place: lowest share of inputs, oldest input, 0 for known if one is not.
+    """The worst of all series of one figure at one place: lowest share of inputs, oldest input, `known` 0 if any is unknown.
 
     A summary of each series instead would multiply the number of series.
     """
@@ -74,8 +74,8 @@ class LatestFigures:
     def lines(self, figures: Sequence[Figure], agent: str, time_ms: int) -> list[str]:
         """Line protocol of one cycle at `time_ms` since 1970; `agent` becomes a tag.
 
-        Series with the same tags share a point. The summary of inputs is stored only where something is missing; the same "complete" in
-        every cycle would say nothing.
+        Series with the same tags share a point. The summary of inputs is stored only if something is missing: storing
+        "complete" in every cycle would tell nothing.
         """
         points: dict[str, list[str]] = defaultdict(list)
         tag = tags_of([("agent", agent)])

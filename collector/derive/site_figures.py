@@ -1,7 +1,7 @@
 """The figures of one site: plans them when its devices or their series change, and computes the plan in each cycle.
 
-The order within a cycle matters: suspects are found first, so that no figure uses them; they judge by the powers of the cycle before,
-because those of this one are not computed yet.
+The order within a cycle matters: suspects are found first, so that no figure uses them. Finding them needs rack powers, which are taken
+from the previous cycle, because those of this cycle are not computed yet.
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ class Settings:
     """By CDU."""
     thermal: Thermal = field(default_factory=Thermal)
     hourly: dict[int, Factor] = field(default_factory=dict)
-    """Carbon factors by hour since 1970. Shared with whoever fetches them: it grows as they come in."""
+    """Carbon factors by hour since 1970. Shared with the task that fetches them, which adds new ones."""
     residual_grams_per_kwh: float | None = None
-    """For what contracts do not cover; None is the grid's factor."""
+    """Applies to energy that contracts do not cover; None means the grid's factor."""
 
 
 _Counters = dict[str, list[tuple[str, list[str]]]]
-"""By device: the quantities that its counters count, each with the series whose sum it is. To sort in late readings."""
+"""By device: the quantities that its counters count, each with the series that are summed. Used to sort in late readings."""
 
 
 class SiteFigures:
@@ -69,9 +69,9 @@ class SiteFigures:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest, now)
         distrusted = self._state.update(self._watched, latest, self.name, self._before, now) if self._watched else {}
-        # A device that failed two polls in a row, not one: other devices have taken over its load, and adding its last reading, which stays
-        # current for three polls, would count that load twice. The first failure is left to the shelf life, because single polls
-        # get lost on a healthy network.
+        # Devices that failed two polls in a row. Other devices may have taken over the load of such a device, and its last reading stays
+        # current for three polls, so adding it would count that load twice. A single failure is ignored, because single polls get lost on
+        # a healthy network; the shelf life covers it.
         silent = {
             each.device
             for each in latest.devices_of(self.name)
@@ -87,7 +87,7 @@ class SiteFigures:
         return found
 
     def refine(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
-        """Sort in counters of a device that come after later ones, at seconds since 1970; False if it is too early to.
+        """Sort in a device's counters that arrive after later ones, read at `at_s` seconds since 1970; False if it is too early.
 
         A quantity summed over several devices is not sorted in: the readings of the others at that moment are not known.
         """
@@ -99,13 +99,13 @@ class SiteFigures:
         return bool(found) and all(found)
 
     def plan(self, latest: Latest, now: float) -> Plan:
-        """The present plan. A new one is made when a device comes or goes, or a series that figures use; see `_OUTPUTS_PER_S`."""
+        """The present plan. A new one is made when a device comes or goes or a series used by figures is new; see `_OUTPUTS_PER_S`."""
         if latest.changes != self._seen:
             self._stale = self._learn(latest) or self._stale
             self._seen = latest.changes
         if self._plan is None or (self._stale and now >= self._next_plan):
             self._plan = self._make()
-            self._before = None  # its slots are those of the former plan
+            self._before = None  # its slots belong to the former plan
             self._stale = False
             self._next_plan = now + len(self._plan.outputs) / _OUTPUTS_PER_S
         return self._plan

@@ -1,7 +1,7 @@
 """The file of hourly records: one SQLite file that survives kills, written in one transaction every 30 s.
 
-One transaction, because hours, emissions and counters' last readings belong together: half of a save would count energy twice or not at
-all after a restart. Tables, columns and the encoded fields are read by the report and by later versions; they are contract.
+Hours, emissions and the counters' last readings are saved in one transaction: after a restart, half of a save would count energy twice or
+not at all. The report and later versions read the tables, columns and encoded fields, so these must stay compatible.
 """
 
 import logging
@@ -52,8 +52,8 @@ class Snapshot:
 class RecordsFile:
     """The file of one collector. May be used from several threads. Raises OSError if it cannot be read or written.
 
-    A damaged file is set aside as `<name>.damaged` and a new one is begun, at the start and at any save: records are not worth a
-    collector that does not start.
+    A damaged file is set aside as `<name>.damaged` and a new one is begun, at the start and at any save, because the collector must start
+    even without its records.
     """
 
     def __init__(self, path: Path, wall_s: Callable[[], float] = time.time) -> None:
@@ -89,13 +89,13 @@ class RecordsFile:
         db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
         try:
             # WAL, so that the report can read while the collector writes. FULL, because NORMAL does not sync each commit in WAL mode,
-            # and a power cut would lose counts that were taken for saved (builds of SQLite differ in the default).
+            # and a power cut would lose counts that were believed saved (builds of SQLite differ in the default).
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(SCHEMA)
             self.sites, self.enrolled = load_sites(db), load_enrolled(db)
             self._began = self._wall_s()
-            # Not ended, until `close` says so: a collector that is killed leaves this row with 0, and the report sees it.
+            # `ended` stays 0 until `close` sets it: a killed collector leaves 0, and the report sees it.
             db.execute("INSERT OR REPLACE INTO life VALUES (?, ?, 0)", (self._began, self._began))
         except sqlite3.DatabaseError:
             db.close()
@@ -103,7 +103,7 @@ class RecordsFile:
         return db
 
     def _renew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        if code(error) not in CORRUPT:  # a full disk or a locked file: nothing is wrong with what was written
+        if code(error) not in CORRUPT:  # a full disk or a locked file: the written data is intact
             raise error
         if hasattr(self, "_db"):
             self._db.close()
@@ -135,7 +135,7 @@ class RecordsFile:
 
 
 def _enrol(db: sqlite3.Connection, snapshot: Snapshot) -> dict[PolledDevice, int]:
-    """Numbers of all devices. One of which nothing is expected any more keeps its number: hours of the past refer to it."""
+    """Numbers of all devices. A device without expected polls keeps its number, because past hours refer to it."""
     db.execute("UPDATE device SET enrolled = NULL WHERE enrolled IS NOT NULL")
     counted = {who for counts in snapshot.counts.values() for who in counts} - snapshot.enrolled.keys()
     db.executemany(

@@ -14,7 +14,7 @@ from collector.receive import PollCounts, PolledDevice
 from collector.records.file import RecordsFile, Snapshot
 
 log = logging.getLogger(__name__)
-# A killed collector loses at most this much of its poll counts, and the report names such spans. A save of 3,000 devices takes 45 ms in a
+# A killed collector loses the poll counts of at most this time, and the report names such spans. A save of 3,000 devices takes 45 ms in a
 # thread and is synced to disk, so a shorter time would wear flash for little.
 SAVE_S = 30.0
 
@@ -36,7 +36,7 @@ class RecordKeeper:
             await self.save()
 
     async def close(self) -> None:
-        """Save what is left and close the file. Call it when no more messages are processed, or their polls are not counted."""
+        """Save what is left and close the file. Call it when no more messages are processed: polls of later ones are not counted."""
         self._deriver.finish()
         saved = await self.save()
         try:
@@ -59,9 +59,9 @@ class RecordKeeper:
         energy = self._deriver.records()
         sites = {name: SiteRecords(each.head(), each.take_changed()) for name, each in energy.items()}
         snapshot = Snapshot(sites, polls.take(), dict(polls.enrolled))
-        # The thread encodes hours while cycles go on changing them. Each is encoded whole, because msgspec keeps the GIL meanwhile, and
-        # one that changes afterwards is among the changed ones again. Shielded, because a thread cannot be stopped: a cancelled save
-        # still ends, and the save of `close` waits for it at the file's lock.
+        # The thread encodes hours while cycles go on changing them. Each hour is encoded consistently, because msgspec holds the GIL, and
+        # an hour that changes afterwards is marked as changed again. Shielded, because a thread cannot be stopped: a cancelled save still
+        # finishes, and the save of `close` waits for it at the file's lock.
         try:
             await asyncio.shield(asyncio.to_thread(self._file.save, snapshot))
         except OSError as error:

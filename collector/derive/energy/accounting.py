@@ -1,8 +1,8 @@
 """Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours.
 
-No energy may be counted twice, nor as the wrong kind. Meters below meters, CDU pumps on rack PDUs and meters of the whole site beside
-those of its feeds are sorted out in `plan_accounts`; after that, everything is a sum. Each figure rests on the hours in which all of its
-quantities were counted, and states their share of the window.
+No energy may be counted twice or as the wrong kind. `plan_accounts` handles meters below meters, CDU pumps on rack PDUs, and meters of
+the whole site beside meters of its feeds; after that, everything is a sum. Each figure uses only the hours in which all of its quantities
+were counted, and states their share of the window.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     """Decide which slots are accounted for as what. Without meters of the role `it`, the rack PDUs are IT: category 2."""
     it_meters = without_overlap(site, site.meters_of("it"))
     facility = site.meters_of("facility")
-    # A meter that lists nothing measures the whole site: one of these is enough, and more would count the site twice.
+    # A meter without a `measures` list measures the whole site: one is enough, and more would count the site twice.
     facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
     roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
     streams = [_metered(planner, each.id, f"{role}:{each.id}") for role, found in roles.items() for each in found]
@@ -74,7 +74,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     metered = [contract for contract in site.contracts.values() if contract.meter]
     streams += [_metered(planner, str(contract.meter), f"contract:{contract.id}") for contract in metered]
     profiles = [contract.hourly_w for contract in site.contracts.values() if contract.hourly_w is not None]
-    # Several IT meters at different places are as good as the worst of them: the lowest category.
+    # If IT meters have different categories, the site has the lowest of them.
     return Accounts(
         site=site.id,
         streams=tuple(streams),
@@ -97,15 +97,15 @@ def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], o
 
 
 def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
-    """The meters that are not below another one of them, so that no energy is in the sum twice."""
+    """The meters that are not below another of these meters, so that the sum counts no energy twice."""
 
     def nodes(meter: Meter) -> set[str]:
-        """What a meter measures, racks as their PDUs: one meter may name the rack and another its PDUs."""
+        """What a meter measures. Racks are replaced by their PDUs, because one meter may name the rack and another its PDUs."""
         inside = {pdu.id for name in meter.measures if name in site.racks for pdu in site.pdus_of(name)}
         return inside | {name for name in meter.measures if name not in site.racks}
 
     def within(meter: Meter, other: Meter) -> bool:
-        """Whether all that `meter` measures passes through `other`. Of two that measure the same, the first by name stays."""
+        """Whether everything `meter` measures passes through `other`. Of two meters of the same nodes, the first by name stays."""
         below = set().union(*(site.downstream(node) | {node} for node in nodes(other)))
         return bool(nodes(meter)) and nodes(meter) <= below and (nodes(meter) != nodes(other) or meter.id > other.id)
 
@@ -197,7 +197,7 @@ class Statement:
             grams += load / KWH_J * factor.grams_per_kwh
             guessed += factor.estimated
             it_j += it_used
-            # Contracted energy beyond the load of its hour counts for nothing: hourly matching carries none to another hour
+            # Contracted energy beyond the load of its hour does not count: hourly matching carries no energy to another hour
             # ("24/7 CFE: Methodologies and Metrics", Google 2021).
             used = min(green, load)
             free_known = free_known and factor.carbon_free_ratio is not None
@@ -268,8 +268,8 @@ def _figure(metric: str, labels: tuple[Label, ...], value: float | None, share: 
 class Emissions:
     """Grams of CO2e emitted since counting began.
 
-    A counter must never go back, so each complete hour is added once, as it is known when it ends. What arrives later changes the report
-    and not this.
+    A counter must never go back, so each complete hour is added once, with the data known when it ends. Data that arrives later changes
+    the report, not this counter.
     """
 
     def __init__(self, location_g: float = 0.0, market_g: float = 0.0, until_hour: int = 0) -> None:
@@ -278,8 +278,8 @@ class Emissions:
     def advance(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, now_hour: int) -> None:
         """Add the hours that are complete by now.
 
-        Location-based: all energy with the grid's factor. Market-based (GHG Protocol Scope 2): what no contract covers, hour by hour, with
-        the residual factor, or the grid's if there is none.
+        Location-based: all energy with the grid's factor. Market-based (GHG Protocol Scope 2): in each hour, the energy that no contract
+        covers, with the residual factor, or the grid's factor if there is none.
         """
         facility = sorted(each for each in accounts.quantities if each.startswith("facility:"))
         needs = [*facility, *accounts.contracts]

@@ -1,6 +1,6 @@
-"""Carbon factors of the grid by the hour, and the yearly averages that stand in for them.
+"""Hourly carbon factors of the grid, and the yearly averages used when they are missing.
 
-A yearly average is always marked as an estimate, so that a figure made of it says so. A file or an HTTP source gives hourly ones.
+A yearly average is always marked as an estimate, so that a figure made of it says so. Hourly factors come from a file or an HTTP source.
 """
 
 import csv
@@ -51,7 +51,7 @@ mlco2/codecarbon's global_energy_mix.json."""
 
 @dataclass(slots=True)
 class Factors:
-    """The factors that apply: hourly ones, where missing the site file's yearly one, and without that the zone's."""
+    """The factors that apply: the hourly one, else the yearly one of the site file, else the yearly one of the zone."""
 
     grid: Grid | None = None
     hourly: dict[int, Factor] = field(default_factory=dict)
@@ -117,7 +117,7 @@ def read_answer(text: str | bytes, basis: str) -> dict[int, Factor]:
     factor = Factor(
         grams_per_kwh=float(answer["carbonIntensity"]),
         carbon_free_ratio=None if share is None else float(share) / 100,
-        # Without the field the value is taken for an estimate: claiming a measurement would be the worse error.
+        # Without the field, the value counts as an estimate: calling an estimate measured would be the worse error.
         estimated=bool(answer.get("isEstimated", True)),
         source="http",
         basis=basis,

@@ -1,7 +1,7 @@
 """Energy by the hour, from counters and from powers.
 
-Only complete hours count anywhere, so each hour remembers for how many seconds every quantity was counted. A joule may be counted once:
-what a counter says over a gap is spread over the gap's hours, and a late reading from inside the gap takes that out before it parts the
+Figures use only complete hours, so each hour records for how many seconds every quantity was counted. No joule may be counted twice: a
+counter's increase over a gap is spread over the gap's hours, and a late reading from inside the gap removes that before it divides the
 gap in two. Times are wall-clock seconds since 1970, hours are numbered from there in UTC.
 """
 
@@ -13,22 +13,22 @@ from collector.derive.energy.carbon import Factor
 
 HOUR_S = 3600
 WINDOWS_H: Mapping[str, int] = {"hour": 1, "day": 24, "month": 30 * 24, "year": 365 * 24}
-# Two powers further apart than this are not integrated over: a load may have been off in between, and unlike a counter a power does not
-# tell. A minute is six polls at the default 10 s, so single lost polls do no harm.
+# Power is not integrated between two readings further apart than this: a load may have been off in between, and a power reading, unlike a
+# counter, does not show it. A minute is six polls at the default 10 s, so single lost polls do no harm.
 LONGEST_POWER_GAP_S = 60.0
 # A counter that was silent for longer is not trusted to be the same meter with the same base. A chosen value: a week covers an agent that
 # fails before a holiday.
 _LONGEST_COUNTER_GAP_S = 7 * 86_400.0
-# Between two readings of a counter further apart than this, how its energy is distributed over the hours is an estimate, and marked as
-# one. A quarter of an hour is how utilities bill, and well above the 60 s at which counters are polled.
+# If two readings of a counter are further apart than this, the distribution of its energy over the hours is an estimate and marked as
+# one. Utilities bill by the quarter of an hour, which is well above the 60 s at which counters are polled.
 SPREAD_GAP_S = 900.0
 # Gaps of one quantity that late readings may still divide. A backlog fills a handful; the bound keeps the gaps of a link that breaks
 # every quarter of an hour from adding up. The oldest are dropped and stay spread evenly.
 _MAX_GAPS = 100
-# Seconds that are left over by adding and subtracting floats when a gap is taken out again.
+# Rounding error of floats, in seconds, that may be left when a gap is taken out again.
 _ROUNDING_S = 1e-3
-# Share of an hour that must be covered for it to count. 2 % are 72 s, so the restart of a collector or an agent does not cost the hour;
-# of a power without a counter, the energy of those seconds is missing.
+# Share of an hour that must be covered for it to count. The other 2 % are 72 s, so the restart of a collector or an agent does not cost
+# the hour. For a power without a counter, the energy of the missing seconds is not counted.
 _MIN_HOUR_SHARE = 0.98
 
 
@@ -86,7 +86,7 @@ class HourlyTotals:
         self.hours: dict[int, Hour] = {}
         """By number since 1970."""
         self.changed: set[int] = set()
-        """Hours that are not saved as they are now."""
+        """Hours that changed since they were last saved."""
         self.last: dict[str, tuple[float, float]] = {}
         """Last time and reading of each quantity. Saved too, so that a restart of the collector is a gap like any other."""
         self.gaps: dict[str, list[Gap]] = {}
@@ -96,7 +96,7 @@ class HourlyTotals:
     def count(self, quantity: str, value: float | None, wall_s: float) -> None:
         """Take a counter's reading, None if it is unknown. After a reset, or a gap of more than a week, counting begins anew.
 
-        A reset shows as a lower reading. What was counted between the last reading and the reset is lost: nobody knows how much it was.
+        A reset shows as a lower reading. The amount counted between the last reading and the reset is unknown and lost.
         """
         if value is None:
             return
@@ -119,17 +119,17 @@ class HourlyTotals:
             self._spread(quantity, Gap(before[0], 0.0, wall_s, energy_j))
 
     def refine(self, quantity: str, value: float, at_s: float) -> bool:
-        """Take a counter's reading that comes after later ones: inside a gap that was spread evenly, it divides the gap in two.
+        """Take a counter's reading that arrives after later ones: if it is inside an evenly spread gap, it divides the gap in two.
 
-        Return False while the gap is still open, that is before a reading after `at_s` is known: try again later. A reading outside of
-        every gap, or not between the counts at its ends, changes nothing.
+        Return False while the gap is still open, that is, before a reading after `at_s` is known: try again later. A reading outside of
+        every gap, or not between the counts at the gap's ends, changes nothing.
         """
         if quantity not in self.last or self.last[quantity][0] < at_s:
             return False
         gaps = self.gaps.get(quantity, [])
         for gap in gaps:
             if gap.start_s < at_s < gap.end_s and gap.start <= value <= gap.end:
-                # Out first, then both halves in: what is inside may never be counted twice.
+                # Take the gap out first, then put both halves in: the energy inside must never be counted twice.
                 gaps.remove(gap)
                 self._spread(quantity, gap, sign=-1)
                 self._fill(quantity, Gap(gap.start_s, gap.start, at_s, value))
@@ -153,7 +153,7 @@ class HourlyTotals:
                     self.changed.add(number)
 
     def window(self, hours: int, now_hour: int, quantities: Iterable[str]) -> list[Hour]:
-        """Hours of the window that ends with the last complete hour, if all these quantities were counted in them."""
+        """Those hours of the window, which ends with the last complete hour, in which all these quantities were counted."""
         wanted = tuple(quantities)
         found = (self.hours.get(hour) for hour in range(now_hour - hours, now_hour))
         return [hour for hour in found if hour is not None and all(hour.has(each) for each in wanted)]

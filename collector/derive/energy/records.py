@@ -35,7 +35,7 @@ class SiteRecords:
 
 @dataclass(slots=True)
 class EnergyRecords:
-    """Counts one site's energy and states its figures, which change once an hour and are computed then only."""
+    """Counts one site's energy and states its figures, which change once an hour and are computed only then."""
 
     factors: Factors
     totals: HourlyTotals = field(default_factory=HourlyTotals)
@@ -80,7 +80,7 @@ class EnergyRecords:
         return {number: self.totals.hours[number] for number in numbers if number in self.totals.hours}
 
     def give_back(self, numbers: Iterable[int]) -> None:
-        """Hours whose saving failed: they count as changed again, and the next save has them as they are then."""
+        """Mark hours whose saving failed as changed again; the next save writes their values of that time."""
         self.totals.changed.update(numbers)
 
     def restore(self, head: Head, hours: dict[int, Hour]) -> None:
@@ -89,8 +89,8 @@ class EnergyRecords:
         self.totals.last = dict(head.last)
         self.emissions = Emissions(head.location_g, head.market_g, head.until_hour)
         yearly = self.factors.yearly()
-        # Hourly factors are in the hours' terms, so they need no file of their own. One that equals the yearly factor is not an hourly one:
-        # taken for one, it would outlive a change of the yearly factor.
+        # Hourly factors are kept in the hours' terms, so they need no file of their own. A factor equal to the yearly one is not restored
+        # as an hourly factor, because it would then outlive a change of the yearly factor.
         for hour, entry in hours.items():
             if entry.terms is not None and entry.terms.factor not in (None, yearly):
                 self.factors.hourly.setdefault(hour, entry.terms.factor)

@@ -1,7 +1,8 @@
 """The graph on which all derived figures are computed: readings are leaves, steps compute, outputs are published.
 
-Everything has a slot, an index into lists. A step uses only slots made before it, so one pass in order computes a site. An input that
-is missing makes the steps on it unknown without their being called; why is worked out afterwards, and only for the figures that need it.
+Each leaf and step has a slot, an index into lists. A step uses only slots made before it, so one pass in order computes a site. If an
+input is missing, the steps that require it are unknown and are not called. The reason is worked out afterwards, only for figures that
+need it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -15,12 +16,12 @@ from rackflow.catalogue import BASE_LABELS, Metric
 from rackflow.escape import escape_label, escape_tag
 
 Label = tuple[str, str]
-# Missing inputs that a figure names; it counts the others. A dead agent takes hundreds of devices along, and the status page must
-# stay readable then: eight fit on about two lines of it. A chosen value.
+# Missing inputs that a figure names; the others are only counted. When an agent dies, hundreds of devices go silent, and the status page
+# must stay readable: eight names fit on about two lines. A chosen value.
 MAX_NAMED_INPUTS = 8
 _PLACE = frozenset({*BASE_LABELS, "loop"})
 NO_SLOT = -1
-"""Slot of an output that no step computes: its figure is made outside of the graph, from what was learned or recorded."""
+"""Slot of an output that no step computes: its figure is made outside of the graph, from learned state or records."""
 Value = float | str
 
 
@@ -33,7 +34,7 @@ class Unknown:
 
 Result = Value | Unknown
 Compute = Callable[..., Result]
-"""Takes the values of all required inputs in order, then, if the step has optional ones, the list of those that are there."""
+"""Takes the values of all required inputs in order, then, if the step has optional inputs, a list of the known ones."""
 
 
 class Reading(Protocol):
@@ -55,17 +56,17 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Computes one slot from others. It is unknown while a required input is."""
+    """Computes one slot from others. The slot is unknown while a required input is unknown."""
 
     slot: int
     required: tuple[int, ...]
     compute: Compute
     optional: tuple[int, ...] = ()
-    """Inputs of which some may be missing: those that are there are passed as one list, the last argument."""
+    """Inputs of which some may be missing: the known ones are passed as one list, the last argument."""
     min_share: float = 1.0
-    """Share of `optional` that must be there, 0 to 1; at least one always must."""
+    """Share of `optional` that must be known, 0 to 1; at least one input must always be known."""
     missing_config: str = ""
-    """What the site file or configuration lacks; a step with such a text is always unknown, and this is the reason it gives."""
+    """What the site file or configuration lacks. A step with this text is always unknown and gives it as the reason."""
     is_choice: bool = False
     """Take the first of `required` that is known, instead of computing: a device's own total before the sum of its phases."""
 
@@ -112,15 +113,15 @@ class Plan:
     leaves: Mapping[str, tuple[Leaf, ...]]
     """By device."""
     steps: tuple[Step, ...]
-    """In an order in which each uses only slots before its own."""
+    """Ordered so that each step uses only slots before its own."""
     outputs: tuple[Output, ...]
     nodes: tuple[Leaf | Step, ...]
     """Leaves and steps by slot."""
     partial: Mapping[int, tuple[int, ...]]
     """Slots of outputs that may be known with inputs missing, each with the readings, or choices of readings, that it comes from.
 
-    These must state their share in every cycle. Collecting their inputs at planning instead of walking the graph is what made 5,000
-    devices possible within 200 ms.
+    These outputs state their share of inputs in every cycle. Their inputs are collected at planning, not by walking the graph in each
+    cycle: this made 5,000 devices possible within 200 ms.
     """
 
 
@@ -132,7 +133,7 @@ class Values:
         self.current: list[Value | None] = [None] * len(plan.nodes)
         self.age_s: list[float] = [0.0] * len(plan.nodes)
         self.reasons: dict[int, str] = {}
-        """Why a slot is unknown, if the reason is its own and not that of an input."""
+        """Why a slot is unknown, if the reason is its own and not an input's."""
 
     def number(self, slot: int) -> float | None:
         """The number in a slot; None when it is unknown or a state."""
@@ -140,7 +141,7 @@ class Values:
         return value if isinstance(value, float | int) else None
 
     def coverage(self, slot: int) -> tuple[float, tuple[str, ...]]:
-        """Share of the readings below a slot that are there, 0 to 1, and words for those that are not."""
+        """Share of the readings below a slot that are known, 0 to 1, and words for the missing ones."""
         if (inputs := self._plan.partial.get(slot)) is not None:
             absent = [each for each in inputs if self.current[each] is None]
             own = [self.reasons[slot]] if slot in self.reasons and self.current[slot] is None else []
@@ -160,7 +161,7 @@ class Values:
                 reasons.append(self.reasons[at])
             inputs_below: Sequence[int] = (*node.required, *node.optional)
             if node.is_choice:
-                # Only the chosen input counts; if none is known, the preferred one is what is missing.
+                # Only the chosen input counts. If none is known, the preferred one counts as missing.
                 inputs_below = [each for each in inputs_below if current[each] is not None][:1] or inputs_below[:1]
             waiting += [each for each in inputs_below if each not in seen]
             seen.update(inputs_below)
@@ -172,7 +173,7 @@ class Values:
         return [*words, f"and {len(missing) - MAX_NAMED_INPUTS} more"] if len(missing) > MAX_NAMED_INPUTS else words
 
     def _name(self, slot: int) -> str:
-        """Words for a missing slot: those of the reading that it would prefer."""
+        """Words for a missing slot; for a choice, the words of the preferred reading."""
         leaf = self._plan.nodes[slot]
         while not isinstance(leaf, Leaf):
             if slot in self.reasons or not leaf.required:
@@ -290,7 +291,7 @@ def figures(plan: Plan, values: Values) -> list[Figure]:
 def output_of(name: str, labels: Sequence[Label], slot: int) -> Output:
     """An output of a metric of the catalogue. Raises KeyError for a metric that the catalogue does not have."""
     metric = catalogue()[name]
-    # A rack's figures are stated for the whole rack: its PDUs and feeds would give several series that say the same.
+    # A rack's figures are stated for the whole rack: with PDU and feed labels there would be several series with the same content.
     of_rack = any(label == "rack" for label, _ in labels)
     dropped = {"device", "feed"} if of_rack else set()
     place = tuple((label, value) for label, value in labels if label in _PLACE - dropped)

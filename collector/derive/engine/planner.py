@@ -1,7 +1,7 @@
 """Builds the graph of a site: finds the series that devices have and adds the steps computed from them.
 
-Planning happens once per change of a site, computing in every cycle, so whatever can be decided here is. A plan asks for series by
-device, metric and labels; one that a device has not sent yet gets a slot all the same and is missing until it comes.
+Planning happens once per change of a site and computing in every cycle, so as much as possible is decided here. A plan asks for series
+by device, metric and labels. A series that a device has not sent yet gets a slot, too, and is missing until it arrives.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from collector.readings import Series
 from rackflow import series_key
 
 Known = Mapping[str, Mapping[str, Series]]
-"""Device -> series key -> series: all that was ever received of it. A series that falls silent stays in the plan, so it is missed."""
+"""Device -> series key -> all series ever received from it. A series that falls silent stays in the plan, so it counts as missing."""
 
 
 def _sum(*values: Value) -> Value:
@@ -66,7 +66,7 @@ class Planner:
         )
 
     def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:
-        # Steps stand in the order of their slots, so one pass carries partial inputs through to the outputs.
+        # Steps are in the order of their slots, so one pass marks every step that depends on partial inputs.
         partial: set[int] = set()
         for step in self._steps:
             if step.optional or not partial.isdisjoint(step.required) or not partial.isdisjoint(step.optional):
@@ -88,7 +88,7 @@ class Planner:
         return sorted({found[label] for _, found in self._matching(device, metric, {}) if label in found})
 
     def reading(self, device: str, metric: str, **labels: str) -> int:
-        """Slot of the one series that has these labels. Several are unknown, and say so: which one is meant cannot be decided here."""
+        """Slot of the one series that has these labels. If several match, it is unknown: the right one cannot be decided here."""
         slots = self.each(device, metric, **labels)
         if len(slots) > 1:
             return self.step((), _sum, missing_config=f"{device} has {len(slots)} series {series_key(metric, labels)}")
@@ -109,7 +109,7 @@ class Planner:
         }
 
     def total(self, slots: Iterable[int]) -> int:
-        """Slot of a sum; unknown when one of the slots is."""
+        """Slot of a sum; unknown if any of the slots is unknown."""
         found = tuple(slots)
         return found[0] if len(found) == 1 else self.step(found, _sum)
 

@@ -1,7 +1,7 @@
 """Figures of each CDU: dew-point margin, pump redundancy, load, and the heat it moves.
 
 A CDU has these figures with and without a site file. With one, rooms and their sensors, ratings and required pumps come from it and
-take precedence over what the unit says.
+take precedence over the unit's own values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,8 @@ SUPPLY = "dcim_cdu_supply_temperature_celsius"
 HEAT = "dcim_cdu_heat_removed_watts"
 _HEALTHY = ("running", "standby")
 _AIR = ("dcim_env_dew_point_celsius", "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio")
-# The worst dew point may rest on half of the sensors of a room: air of a room is mixed, so one dead probe must not take away the
-# warning of condensation. The inputs ratio of the figure says how many there were.
+# Half of a room's sensors are enough for the worst dew point: air of a room is mixed, so one dead probe must not suppress the warning of
+# condensation. The inputs ratio of the figure says what share was known.
 _MIN_SENSOR_SHARE = 0.5
 
 
@@ -40,7 +40,7 @@ def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_re
 
 
 def healthy_pumps(planner: Planner, cdu: str) -> int:
-    """Slot of how many pumps run or stand by; unknown when one pump's state is."""
+    """Slot of the number of pumps that run or stand by; unknown if any pump's state is unknown."""
     pumps = planner.each(cdu, "dcim_cdu_pump_state") or [planner.reading(cdu, "dcim_cdu_pump_state")]
     return planner.step(pumps, _count_healthy)
 
@@ -52,7 +52,7 @@ def _count_healthy(*states: Value) -> Result:
 
 
 def _pumps(planner: Planner, cdu: str, configured: int | None) -> None:
-    """Healthy pumps beyond the number needed, which the configuration or, without that, the unit itself gives."""
+    """Healthy pumps beyond the number needed, which comes from the configuration or, without that, from the unit."""
     healthy = healthy_pumps(planner, cdu)
     if configured is not None:
         spare = planner.step((healthy,), lambda count, needed=configured: count - needed)
@@ -99,7 +99,7 @@ def _dew_point_margin(planner: Planner, site: Site | None, cdu: str, paired: Map
                     own = {"sensor": sensor.sensor} if sensor.sensor else {}
                     device = sensor.device or sensor.id
                     points += _dew_points(planner, device, _AIR, own)
-    # A sensor in both rooms counts once. Without any, the unit's own dew point is what is missing.
+    # A sensor in both rooms counts once. Without any, the unit's own dew point is named as missing.
     points = list(dict.fromkeys(points)) or [planner.reading(cdu, "dcim_cdu_dew_point_celsius")]
     margin = planner.step((supply,), lambda now, dew: now - max(dew), optional=points, min_share=_MIN_SENSOR_SHARE)
     planner.publish_of("dcim_cdu_dew_point_margin_celsius", cdu, margin)
@@ -108,8 +108,8 @@ def _dew_point_margin(planner: Planner, site: Site | None, cdu: str, paired: Map
 def _dew_points(planner: Planner, device: str, metrics: Sequence[str], labels: Mapping[str, str]) -> list[int]:
     """Slots of the dew points of a device, or of those of its sensors with these labels.
 
-    A dew point that the device states is preferred; otherwise it is computed from temperature and humidity of the same sensor, because
-    two places differ in temperature. A sensor that never had a humidity is not missing one.
+    A dew point that the device states is preferred. Otherwise it is computed from temperature and humidity of the same sensor, because
+    two places differ in temperature. A sensor that never sent a humidity does not count as missing.
     """
     dew_point, temperature, humidity = metrics
     if found := planner.each(device, dew_point, **labels):

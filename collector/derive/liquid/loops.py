@@ -1,6 +1,6 @@
 """Figures of secondary loops, from CDUs to racks: heat balance, capture, redundancy and ride-through.
 
-A loop's heat is the sum over its CDUs and unknown when one of them is: a partial sum would look like a margin.
+A loop's heat is the sum over its CDUs. It is unknown if one CDU's heat is: a partial sum would look like more margin.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], the
         if all(cdu.primary for cdu in cdus):
             primary = planner.total(planner.reading(cdu.id, HEAT, loop="primary") for cdu in cdus)
             planner.publish("dcim_loop_heat_imbalance_ratio", planner.step((primary, heat), _imbalance), label)
-        # What is left with the largest CDU gone (N+1): the largest, because any of them may fail.
+        # Capacity left without the largest CDU (N+1). The largest, because any of them may fail.
         rated = [cdu.rated_cooling_w for cdu in cdus]
         firm_w = sum(rated) - max(rated)
         margin = planner.step((heat,), lambda watts, firm=firm_w: firm - watts)
@@ -54,5 +54,5 @@ def _imbalance(primary_w: float, secondary_w: float) -> Result:
 
 
 def _capture(heat_w: float, power_w: float) -> Result:
-    # The same limit as for heat: below, the ratio is one of two numbers near their resolution.
+    # The same limit as for heat: below it, both numbers are near their resolution, and the ratio means little.
     return heat_w / power_w if power_w >= LEAST_HEAT_W else Unknown(f"less than {LEAST_HEAT_W:g} W of power")

@@ -1,8 +1,9 @@
 """Estimates how long a liquid loop lasts when its pumps, its facility water or all heat rejection stops.
 
 Heat capacities are lumped: the coolant of a loop is one body, the chips of a kind are another. A time that is too long is the dangerous
-error, so whatever is not known is taken as storing nothing. Against 84 simulated failures the median error is 3 to 9 % and none is more
-than 13 % too long (docs/explanation/truth.md). It is an estimate for people, not a protection: interlocks belong in the CDU.
+error, so parts whose heat capacity is not known are assumed to store nothing. Against 84 simulated failures the median error is 3 to 9 %
+and none is more than 13 % too long (docs/explanation/truth.md). It is an estimate for people, not a protection: interlocks belong in the
+CDU.
 """
 
 import math
@@ -16,9 +17,9 @@ from rackflow.fluids import volumetric_heat_capacity
 from rackflow.physics import LEAST_HEAT_W
 from rackflow.site import Loop, Rack, Site
 
-# "A day or more": beyond, the load and the weather will have changed, and a low load would give years.
+# "A day or more": after a day the load and the weather will have changed, and a low load would give years.
 LONGEST_S = 86_400.0
-# Where neither the configuration nor the site file gives a limit: the warmest water of ASHRAE's class W45, for liquid cooling
+# Used if neither the configuration nor the site file gives a limit: the warmest water of ASHRAE's class W45, for liquid cooling
 # without chillers.
 SUPPLY_LIMIT_C = 45.0
 _RETURN = "dcim_cdu_return_temperature_celsius"
@@ -28,7 +29,7 @@ _AIR_HEAT = "dcim_crah_cooling_output_watts"
 
 @dataclass(frozen=True, slots=True)
 class Chips:
-    """Chips of one kind, with the limits that hold where neither the configuration nor the site file gives any."""
+    """Chips of one kind. The defaults apply if neither the configuration nor the site file gives a limit."""
 
     # About where accelerators throttle; a chosen value. At full load with still coolant of 30 degC, the three values here give 18 s.
     # Published tests saw direct-to-chip systems shut down in less than a minute (ASME InterPACK 2017, V001T02A008).
@@ -69,7 +70,7 @@ class Thermal:
 
 
 def _given(override: float | None, own: float | None, usual: float) -> float:
-    """Configuration first, then the site file, then what is usual."""
+    """The configured value, else the site file's, else the usual one."""
     found = own if override is None else override
     return usual if found is None else found
 
@@ -105,7 +106,7 @@ class RideThrough:
         self._expected_heat = {loop: self._expected_heat_of(site.loops[loop], heat) for loop, heat in heats.items()}
 
     def plan(self, loop: Loop) -> None:
-        """Publish how long a loop lasts for each of the three failures, as far as it can have them."""
+        """Publish how long a loop lasts in each of the three failures that apply to it."""
         limit_c = self._thermal.supply_limit_of(loop)
         supply, back = self._warmest(SUPPLY, loop), self._warmest(_RETURN, loop)
         heat, expected = self._heats[loop.id], self._expected_heat[loop.id]
@@ -117,7 +118,8 @@ class RideThrough:
             self._publish(loop, "pumps", (supply, density, heat), _until_first(alone, kinds, self._thermal))
         primaries = {cdu.primary for cdu in self._site.cdus.values() if cdu.secondary == loop.id}
         if len(primaries) == 1 and (primary := primaries.pop()) is not None:
-            # The supply stands in for the return: the exchangers still work, so no warm coolant comes round, and all warms up together.
+            # The supply temperature is used as the return, too: the exchangers still work, so no warm coolant reaches the supply, and
+            # everything warms up together.
             total, together = self._sharing(primary)
             self._publish(
                 loop, "heat_rejection", (supply, supply, total), _until_limit(together, limit_c, self._thermal)
@@ -129,7 +131,7 @@ class RideThrough:
         if found is None:
             sharing = sorted({cdu.secondary for cdu in self._site.cdus.values() if cdu.primary == primary})
             air = [each.id for each in self._site.air_units.values() if each.primary == primary]
-            # Few air units tell how much heat they take. Requiring it of all would leave the figure unknown at most sites.
+            # Few air units report how much heat they take. Requiring it from all would leave the figure unknown at most sites.
             taken = [self._planner.reading(each, _AIR_HEAT) for each in air if self._planner.has(each, _AIR_HEAT)]
             total = self._planner.total([*(self._expected_heat[each] for each in sharing), *taken])
             loops = [self._site.loops[primary], *(self._site.loops[each] for each in sharing)]
@@ -158,9 +160,9 @@ class RideThrough:
     def _expected_heat_of(self, loop: Loop, heat: int) -> int:
         """Slot of the heat that the coolant is about to get, W, with that of the pumps.
 
-        The larger of what CDUs measure and the racks' liquid share: the measured heat lags behind a load that has just risen, by the time
-        that coolant takes to come round, and the time left would be too long by as much. After a load falls this is too short, which is
-        the safe side. Racks whose power is not known are left out instead of making the figure unknown.
+        It is the larger of the heat that CDUs measure and the racks' liquid share of power. After a load rises, the measured heat lags by
+        the time that coolant takes to come round, and the time left would be too long by as much. After a load falls, the result is too
+        short, which is the safe side. Racks whose power is not known are left out instead of making the figure unknown.
         """
         planner = self._planner
         liquid = [
@@ -175,7 +177,7 @@ class RideThrough:
         return planner.first(planner.total([heat, *pumps]), heat) if pumps else heat
 
     def _density(self, loop: Loop, heat: int, design_w: float) -> int:
-        """Slot of the highest share of design power that any rack takes, at least the loop's mean: its chips reach their limit first."""
+        """Slot of the highest share of design power of any rack, at least the loop's mean: that rack's chips reach their limit first."""
         planner = self._planner
         used = [
             planner.step((self._racks[rack].total,), lambda watts, of=self._site.racks[rack].design_power_w: watts / of)
@@ -245,7 +247,7 @@ def _until_chip(mass: _ThermalMass, chips: Chips, standing: float) -> Callable[[
         left_k = max(chips.limit_c - supply_c - chips.rise_k * density, 0.0)
         if not loss:
             return min(left_k * own / density, LONGEST_S)
-        # What the chips lose, their coolant gains: together they cannot last longer than the heat capacity of both.
+        # The coolant gains the heat that the chips lose, so the time is bounded by the heat capacity of both together.
         capacity = _capacity(mass, supply_c)
         if capacity is None:
             return None

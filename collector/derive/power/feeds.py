@@ -1,7 +1,8 @@
 """Power figures of UPSs, panels and feeds: redundancy, autonomy, and what happens when a feed is lost.
 
-On loss of a feed, everything above the racks inherits what the racks take from it: UPSs in watts, because their rating is in watts, and
-panels in amperes by phase, because their breakers are. A site survives if every rack, UPS group and panel does.
+When a feed is lost, UPSs and panels of the other feeds take over the load that the racks drew from it. UPSs are judged in watts, because
+their rating is in watts, and panels in amperes by phase, because their breakers are. A site survives if every rack, UPS group and panel
+does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,14 +40,14 @@ def plan_feeds(
 
 
 def ups_power(planner: Planner, ups: str) -> int:
-    """Slot of what a UPS delivers, W: its own total, or the sum of its phases if it states none or that is not trusted."""
+    """Slot of what a UPS delivers, W: its own total, or the sum of its phases if the total is absent or not trusted."""
     metrics = ("dcim_ups_output_total_power_watts", "dcim_ups_output_power_watts")
     ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
     return planner.first(*ways) if ways else planner.reading(ups, metrics[0])
 
 
 def ups_groups(site: Site) -> Iterator[tuple[str, ...]]:
-    """UPSs in parallel: those that a panel lists together as its supply. A UPS that stands alone is a group of one."""
+    """Groups of parallel UPSs, which a panel lists together as its supply. A single UPS is a group of one."""
     left = dict.fromkeys(site.ups)
     for panel in site.panels.values():
         together = tuple(each for each in panel.fed_by if each in left)
@@ -64,7 +65,7 @@ def group_name(group: Sequence[str]) -> str:
 
 
 def switched_loads(racks: Mapping[str, RackPower]) -> list[SwitchedLoad]:
-    """The loads behind the site's transfer switches. Each once, though the racks of several PDUs may name the same switch."""
+    """The loads behind the site's transfer switches, each once: several racks may name the same switch."""
     return list({load.switch.id: load for slots in racks.values() for load in slots.switched}.values())
 
 
@@ -82,7 +83,7 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
         spent = planner.each(ups, "dcim_ups_on_battery_seconds")[:1]
         model = planner.step((power, charge, *health, *spent), _runtime(battery, bool(health), bool(spent)))
         # The shorter of both, because either may be the wrong one. The UPS's own claim was up to 93 % too long in simulated discharges, and
-        # the model knows no battery that is worse than configured.
+        # the model does not notice a battery that is worse than configured.
         shortest = planner.step((claim, model), min)
         optimism = planner.step((claim, model), _optimism)
         planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
@@ -121,7 +122,7 @@ def _optimism(claim: float, model: float) -> Result:
 
 
 def _margin(planner: Planner, site: Site, group: tuple[str, ...], power: Mapping[str, int]) -> None:
-    """Publish what is left of UPSs in parallel with the largest of them gone (N+1): any may fail, so the worst case counts."""
+    """Publish the margin of parallel UPSs without the largest of them (N+1): any may fail, so the worst case counts."""
     rated = [site.ups[ups].rated_power_w for ups in group]
     firm_w = sum(rated) - max(rated)
     margin = planner.step([power[ups] for ups in group], lambda *now, firm=firm_w: firm - sum(now))
@@ -208,8 +209,8 @@ def _switched_below(
 ) -> dict[tuple[str, str], list[int]]:
     """Slots of the currents of transfer switches, by panel above them and phase, while a feed is lost.
 
-    A switch with an input on the lost feed takes all of its load from the other, wherever it was before; one between two feeds that stay
-    remains where it is.
+    A switch with an input on the lost feed takes all of its load from the other source, whichever was selected before. A switch between two
+    feeds that stay keeps its selected source.
     """
     found: dict[tuple[str, str], list[int]] = {}
     for load in switched_loads(racks):
@@ -227,8 +228,8 @@ def _switched_below(
 def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], checks: Sequence[int]) -> None:
     """Publish whether everything stays up when a feed is lost, and how many racks do not. `checks` are slots of load shares.
 
-    One rack, UPS or panel that certainly goes down decides, whatever is unknown: an operator must see that before the last PDU answers.
-    The number of racks needs every one of them, because a lower count would read as good news.
+    One rack, UPS or panel that certainly goes down makes the result 0, even if others are unknown: an operator must see it before the last
+    PDU answers. The number of racks is unknown unless all racks are known, because a lower count would read as good news.
     """
     verdicts = [
         planner.step((), _all_of(len(slots.survives[lost])), optional=slots.survives[lost], min_share=0.0)
@@ -246,7 +247,7 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
 
 
 def _all_of(count: int) -> Compute:
-    """A function that is 0 if any of the known verdicts is, 1 if all `count` are known and 1, and otherwise unknown."""
+    """A function that returns 0 if any known verdict is 0, 1 if all `count` are known and 1, and otherwise unknown."""
 
     def verdict(there: list[float]) -> Result:
         if 0.0 in there:

@@ -9,7 +9,7 @@ from rackflow.site import Pdu
 
 
 def device_power(planner: Planner, pdu: str) -> int:
-    """Slot of the power of a PDU, W: its own total, or the sum of its phases if it states none or that is not trusted."""
+    """Slot of the power of a PDU, W: its own total, or the sum of its phases if the total is absent or not trusted."""
     ways = [
         planner.sum_of(pdu, metric)
         for metric in ("dcim_pdu_input_power_watts", "dcim_pdu_phase_power_watts")
@@ -19,7 +19,7 @@ def device_power(planner: Planner, pdu: str) -> int:
 
 
 def supply_phases(planner: Planner, pdu: Pdu) -> dict[str, str]:
-    """Phase of the supply -> the PDU's own name of it, in the order in which it is connected."""
+    """Phase of the supply -> the PDU's own name for it, in the order of connection."""
     own = planner.values_of(pdu.id, "dcim_pdu_phase_current_amperes", "phase")
     if len(own) < len(pdu.phases):  # not all phases received yet: the usual names are missing until they come
         own = ["L1", "L2", "L3"]
@@ -27,7 +27,7 @@ def supply_phases(planner: Planner, pdu: Pdu) -> dict[str, str]:
 
 
 def phase_current(planner: Planner, pdu: Pdu, own: str) -> int:
-    """Slot of the current of a phase by the PDU's own name, A. A single-phase PDU may state its input current only."""
+    """Slot of the current of a phase, A; `own` is the PDU's name for it. A single-phase PDU may state only its input current."""
     metric = "dcim_pdu_phase_current_amperes"
     if (
         len(pdu.phases) == 1

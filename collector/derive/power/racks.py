@@ -1,4 +1,4 @@
-"""Power figures of racks: headroom, stranded power, and what happens when a feed is lost.
+"""Power figures of racks: power, utilisation, headroom, and what happens when a feed is lost.
 
 Currents of two feeds are added as magnitudes. Power factors differ, so the true sum is never larger: the error is on the safe side
 (4.6 % in the worst simulated case). Everything is judged by phase, because a breaker trips by phase.
@@ -12,7 +12,7 @@ from collector.derive.power.pdus import device_power, phase_current, supply_phas
 from collector.derive.power.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, Rack, Site
 
-# A supply below this share of its nominal voltage carries nothing. Chosen: far below any sag that equipment must ride through (IEC
+# A supply below this share of its nominal voltage counts as dead. Chosen: far below any sag that equipment must ride through (IEC
 # 61000-4-11 tests dips to 70 %), and far above the few volts that a meter shows on a dead phase.
 _MIN_VOLTAGE_SHARE = 0.5
 
@@ -91,9 +91,9 @@ class _Loss:
     """What the loss of a feed does to a rack, as slots by phase of that feed."""
 
     loads: dict[str, list[int]] = field(default_factory=dict)
-    """Share of its continuous limit that each supply which takes over would carry."""
+    """Load of each supply that takes over, as a share of its continuous limit."""
     verdicts: dict[str, list[int]] = field(default_factory=dict)
-    """1 where it would stay up, else 0."""
+    """1 if that supply would stay up, else 0."""
 
     def add(
         self, planner: Planner, phase: str, load: int, survives: Callable[..., float], needs: Iterable[int]
@@ -125,7 +125,7 @@ def _most(planner: Planner, slots: list[int]) -> int:
 
 
 def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str, loss: _Loss) -> None:
-    """Equipment with a cord on each of several feeds. A rack on one feed certainly goes down with it, whatever is measured."""
+    """Handle equipment with a cord on each of several feeds. A rack on one feed goes down with it, whatever is measured."""
     others = [feed for feed in slots.current if feed != lost]
     if not others:
         goes_down = planner.step((), lambda: 0.0)
@@ -138,7 +138,7 @@ def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
 
 
 def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, lost: str, loss: _Loss) -> None:
-    """Equipment behind a transfer switch: all of it ends on the source that is left, wherever it is now."""
+    """Handle equipment behind a transfer switch: all of it moves to the remaining source, whichever is selected now."""
     left = load.other(lost)
     if left is None:
         return
@@ -164,10 +164,10 @@ Pair = tuple[str, str, str]
 
 
 def carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[Pair]]:
-    """Who takes the load over, by phase of the lost feed.
+    """Which feeds and phases take the load over, by phase of the lost feed.
 
-    The same phase of the other feed, because a three-phase PDU pair is wired alike. Two single-phase feeds hand over to each other on
-    whatever phase they are. Anything else nobody can know, see `_load_on_loss`.
+    It is the same phase of the other feed, because a three-phase PDU pair is wired alike. Two single-phase feeds take over from each other,
+    whatever their phases are. Any other case cannot be known, see `_load_on_loss`.
     """
     found: dict[str, list[Pair]] = {}
     for phase in slots.current[lost]:
@@ -181,8 +181,8 @@ def carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[P
 def _load_on_loss(planner: Planner, site: Site, rack: Rack, lost: str, slots: RackPower, pair: Pair) -> int:
     """Slot of (I_lost + I_other) / (k * breaker_other).
 
-    Each of several other feeds is taken to inherit all of the load: how power supplies share it among three cords is not known. If the
-    other feed does not have the phase, the figure is unknown and names the contradiction in the site file.
+    If several other feeds remain, each is assumed to take all of the load: how power supplies share it among three cords is not known. If
+    the other feed does not have the phase, the figure is unknown and names the contradiction in the site file.
     """
     phase, feed, to = pair
     if to not in slots.current[feed]:

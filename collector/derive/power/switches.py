@@ -37,7 +37,7 @@ class SwitchedLoad:
     def phases(self, source: str) -> Iterator[tuple[str, int]]:
         """Phases of a source's supply, each with the slot of the current that it carries once the source is selected.
 
-        The first phase of the input supplies the first of the output, and so on: a switch does not cross phases, cables may.
+        The first phase of the input supplies the first of the output, and so on: a switch does not cross phases, although cables may.
         """
         for at, phase in enumerate(self.switch.inputs[source].phases):
             if PHASES[at] in self.current:
@@ -74,14 +74,14 @@ def plan_switch(planner: Planner, site: Site, switch: TransferSwitch) -> Switche
 
 
 def _usable(planner: Planner, switch: str, source: str) -> int:
-    """Slot of whether a source is usable. Switches that state only whether both are (APC, CyberPower) give that."""
+    """Slot of whether a source is usable, or whether both are if the switch states only that (APC, CyberPower)."""
     if planner.has(switch, "dcim_ats_source_usable", source=source) or not planner.has(switch, "dcim_ats_redundant"):
         return planner.reading(switch, "dcim_ats_source_usable", source=source)
     return planner.reading(switch, "dcim_ats_redundant")
 
 
 def _ready(selected: Value, usable: float, *, source: str) -> float:
-    """A source that carries the load is usable, even if a switch only states that not both are."""
+    """1 if a source is usable. The selected source always is, even if the switch states that not both are usable."""
     return float(selected == source or usable >= 1)
 
 

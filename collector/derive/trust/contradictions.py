@@ -1,9 +1,9 @@
-"""Finds readings that contradict each other: power that volts times amperes cannot carry, totals that are no sum, outliers in a room.
+"""Finds contradicting readings: power that does not fit volts times amperes, totals that differ from the sum, outliers in a room.
 
-Values are not read in one moment, and loads step. So nothing is named before it has been impossible for a minute and for six polls
-without a break, and always in one direction: a load that steps up and down contradicts itself in both. The limits are wide on purpose.
-They find wrong scales (a factor of 10), wrong units (degF for degC) and dead channels, not inaccurate meters. No recording of a real
-device may be accused; `tests/conformance/test_physics.py` replays them all.
+Values are not read in one moment, and loads step. So a reading is named only after it has been impossible for a minute and six polls
+without a break, always in one direction: a load that steps up and down causes contradictions in both directions. The limits are wide on
+purpose. They find wrong scales (a factor of 10), wrong units (degF for degC) and dead channels, not inaccurate meters. No recording of a
+real device may be reported as suspect; `tests/conformance/test_physics.py` replays them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ _MAX_INLET_DEVIATION_K: Final = 20.0
 # Air of a room is mixed, and heating it does not change its dew point: dew points agree wherever they are measured. At 24 degC and 50 %
 # an error of 5 % RH makes 1.5 K; a sensor that is stuck at 100 % is 11 K off.
 _MAX_DEW_POINT_DEVIATION_K: Final = 10.0
-# Of two sensors that disagree nobody can say which is right; of three the median can.
+# If two sensors disagree, neither can be called right; with three, the median decides.
 _MIN_SENSORS: Final = 3
 _AIR_QUANTITIES: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
 _PHASE_SUFFIXES: Final = ("_L1", "_L2", "_L3")
@@ -53,7 +53,7 @@ class Contradiction:
     name: str
     """What an operator reads: the label `reading`."""
     above: bool
-    """Whether it is above what it is compared with. Part of the identity: one that turns round starts its minute anew."""
+    """Whether the value (for a current: the power) is above what it is compared with. If this changes, the minute starts anew."""
     keys: tuple[str, ...]
     """Every series that was compared; the slowest of them sets how long the contradiction must last."""
 
@@ -115,7 +115,7 @@ def plan_meters(planner: Planner, device: str, device_class: str) -> tuple[Meter
 
 
 def _single(series: Iterable[tuple[str, Mapping[str, str]]]) -> str:
-    """The key of the only series, "" for none or several: which of several is meant is not known."""
+    """The key of the only series; "" if there are none or several, because the right one of several is not known."""
     keys = [key for key, _ in series]
     return keys[0] if len(keys) == 1 else ""
 
@@ -152,7 +152,7 @@ class Contradictions:
     """Keeps how long each contradiction of a site has lasted."""
 
     suspects: set[tuple[str, str]] = field(default_factory=set)
-    """Device and series key of all that no figure may use now."""
+    """Device and series key of all readings that no figure may use now."""
     named: set[tuple[str, str]] = field(default_factory=set)
     """Device and reading that an operator is shown as suspect."""
     _sustained: HoldTimer = field(default_factory=HoldTimer)
@@ -181,7 +181,7 @@ class Contradictions:
         lasting = list(self._sustained.update(required_s, now))
         phases = {(each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_PHASE_SUFFIXES)}
         for each in lasting:
-            # A wrong phase makes its total differ from the sum, too: then the phase is named and the total stays trusted.
+            # A wrong phase also makes the total differ from the sum: then only the phase is named, and the total stays trusted.
             if not each.name.endswith("_total_power") or (each.device, each.name.partition("_")[0]) not in phases:
                 self.suspects.add((each.device, each.key))
                 self.named.add((each.device, each.name))
@@ -198,7 +198,7 @@ def impossible_power(meter: MeteredSide, device: str, numbers: Numbers) -> Itera
         if power is None or current is None or volts is None or _fits(power, volts * current):
             continue
         # Power or current is wrong; volts differ little and are not accused. Apparent power, if the device measures it, decides which
-        # of the two; without it both are suspect. If it fits neither, power is, because no second quantity confirms it.
+        # of the two; without it both are suspect. If power does not fit it, power is suspect, because no second quantity confirms it.
         above, keys = abs(power) > abs(volts * current), (phase.power, phase.current, phase.voltage)
         if apparent is None or not _fits(power, apparent):
             yield Contradiction(device, phase.power, f"{meter.side}_power_{phase.name}", above, keys)

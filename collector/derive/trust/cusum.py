@@ -1,7 +1,7 @@
 """A two-sided CUSUM test: tells when a ratio has left the level at which it was learned.
 
-It sums up how far each minute's mean is from the level, beyond a slack that noise may use up (E. S. Page, Continuous inspection
-schemes, Biometrika 41, 1954). Summing finds a slow drift long before a limit on single values could, without accusing a noisy sensor.
+It sums up how far each minute's mean is from the level, minus a slack for noise (E. S. Page, Continuous inspection schemes,
+Biometrika 41, 1954). Summing finds a slow drift long before a limit on single values could, without accusing a noisy sensor.
 Samples are natural logarithms of ratios, so 0.01 is about 1 % and up and down count alike.
 """
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 # One hour covers several cycles of pumps and control valves, so that the level is not that of one moment of a control loop. A sensor that
 # is wrong already while the level is learned is not found: this test sees change only.
 LEARN_MINUTES = 60
-# What a minute's mean may be off without counting: 3 %. It must exceed what is systematic in a healthy unit, such as the heat that pipes
-# lose and that is a larger part at low load. With 0.5 % of noise on every sensor and a load that swings by a quarter over the day, the
-# sum of 48 healthy hours never exceeds 0.01. The price is that a lasting error of less than 3 % is never named.
+# A minute's mean may be off by 3 % without counting. The slack must exceed the systematic deviations of a healthy unit, such as the heat
+# lost in pipes, which is a larger share at low load. With 0.5 % of noise on every sensor and a load that swings by a quarter over the day,
+# the sum of 48 healthy hours never exceeds 0.01. The price is that a lasting error of less than 3 % is never named.
 SLACK = 0.03
-# Sum of deviations beyond the slack, over minutes: 5 % too much for 20 minutes. A drift of 1 % an hour is named within five hours of its
-# start, when it has reached 5 to 6 %; the promise is 10 %.
+# Sum of deviations beyond the slack, over minutes: for example 5 % beyond the slack for 20 minutes. A drift of 1 % an hour is named within
+# five hours of its start, when it has reached 5 to 6 %; the promise is 10 %.
 LIMIT = 1.0
 # A quarter of the sum is enough for a second quantity to confirm which of two sides has drifted: it is never an alarm by itself.
 _SHIFTED_PART = 1 / 4
@@ -36,7 +36,7 @@ class Cusum:
     above: float = 0.0
     below: float = 0.0
     recent: float = 0.0
-    """How far from the level it has been over the last quarter of an hour or so."""
+    """Mean deviation from the level over about the last quarter of an hour."""
     _sum: float = 0.0
     _count: int = 0
     _minute: int = -1
@@ -47,7 +47,7 @@ class Cusum:
         return max(self.above, self.below) >= LIMIT
 
     def has_shifted(self, *, up: bool) -> bool:
-        """Whether it has clearly moved in this direction: enough to confirm an alarm of another ratio, not to raise one."""
+        """Whether the ratio has clearly moved in this direction: enough to confirm another ratio's alarm, not to raise one."""
         return (self.above if up else self.below) >= LIMIT * _SHIFTED_PART
 
     @property

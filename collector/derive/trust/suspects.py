@@ -2,8 +2,8 @@
 
 A suspect reading is left out of every derived figure, so a false positive hides an answer that an operator needs. All limits are
 therefore slow and one-sided. Tests keep two promises: 48 simulated healthy hours raise nothing, and a flow meter drifting by 1 % an
-hour is named before it is 10 % off. No clock: `now` is an argument, monotonic seconds. Nothing here survives a restart: what is
-learned would be wrong if a sensor was exchanged meanwhile.
+hour is named before it is 10 % off. No clock: `now` is an argument, monotonic seconds. Nothing here survives a restart: the
+learned levels would be wrong if a sensor was exchanged meanwhile.
 """
 
 import math
@@ -42,13 +42,13 @@ SUSTAINED_S = 60.0
 # m3/s below which a loop counts as standing: 6 L/min, where meters read low or creep about zero. CDUs move 100 L/min and more.
 _NO_FLOW_M3_PER_S = 1e-4
 # Coolant cannot return colder than it was supplied. 2 K covers two class B probes (0.3 K + 0.005 * t: 0.5 K each at 40 degC, IEC 60751)
-# and the moment in which a change of supply temperature has not yet come round.
+# and the time that a change of supply temperature takes to reach the return.
 _MIN_RETURN_RISE_K = -2.0
 # Share of the highest heat seen below which the balance is not judged: heat lost to the air and to pipes does not fall with the load,
 # so it is a larger part of a small one and would look like a drift.
 _MIN_LOAD_SHARE = 0.2
-# Heat reaches the CDU after the power that made it, and what was stored in chips and coolant comes out later still, but at no higher
-# rate than it went in. It is therefore compared with the highest power of this many minutes. Coolant turns over in one or two minutes.
+# Heat reaches the CDU later than the power that made it, and heat stored in chips and coolant comes out later still, but at no higher
+# rate than it went in. Heat is therefore compared with the highest power of this many minutes. Coolant turns over in one or two minutes.
 _HEAT_DELAY_MINUTES = 10
 # Heat in the liquid over the highest electrical power of the racks that it cools. Direct-to-chip cooling takes 0.70 to 0.85 of it, and
 # physics ends at 1 plus the pumps' part. In a simulated AI hall whose load steps, healthy units reach 0.82 (2.4 if compared with the power
@@ -56,8 +56,8 @@ _HEAT_DELAY_MINUTES = 10
 _MAX_HEAT_CAPTURE_RATIO = 1.3
 # Pumps that start again bring hot coolant for one or two turns of the loop: real heat, and more than the racks take at that moment.
 _RESTART_HEAT_S = 120.0
-# How far two ratios must both have moved to count as moved together, as a logarithm: 5 %, where a drift is named anyway and which
-# healthy units stay below (0.7 % in 48 simulated hours).
+# How far two ratios must both have moved to count as moved together, as a logarithm: 5 %. A drift is named at about this level anyway,
+# and healthy units stay below it (0.7 % in 48 simulated hours).
 _MIN_SHARED_DRIFT = 0.05
 
 
@@ -71,7 +71,7 @@ class HoldTimer:
     _since: dict[Hashable, float] = field(default_factory=dict)
 
     def update(self, holding: Mapping[Condition, float], now: float) -> Iterator[Condition]:
-        """Yield each condition that has held for its number of seconds, the mapping's value. Those that are not in it start anew."""
+        """Yield each condition that has held for its required seconds, the mapping's value. Conditions not in the mapping start anew."""
         for gone in self._since.keys() - holding.keys():
             del self._since[gone]
         for each, least_s in holding.items():
@@ -81,7 +81,7 @@ class HoldTimer:
 
 @dataclass(slots=True)
 class _Stillness:
-    """How long one series stays unchanged: it is frozen when it does so far longer than ever before."""
+    """How long one series stays unchanged. It is frozen if it has been unchanged far longer than ever before."""
 
     value: float = math.nan
     since: float = 0.0
@@ -111,7 +111,7 @@ class _TenMinuteMaximum:
     def update(self, value: float | None, now: float) -> float | None:
         """Take the current power, W; return the highest, or None before ten minutes have been seen in a row.
 
-        A gap of a minute starts anew: the power in it may have been higher than any that was seen.
+        After a gap of a minute it starts anew: the power during the gap may have been higher than any value seen.
         """
         minute, minutes = int(now // 60), self._minutes
         if value is None or (minutes and minute > minutes[-1][0] + 1):
@@ -134,9 +134,9 @@ class CduWatch:
     """Readings that an operator is shown as suspect, with the reason."""
     _stillness: dict[str, _Stillness] = field(default_factory=dict)
     _balance: Cusum = field(default_factory=Cusum)
-    """Heat of the secondary over that of the primary side: constant but for losses, so it shows that one of the two drifts."""
+    """Secondary heat over primary heat: constant except for losses, so a change shows that one of the two drifts."""
     _pumping: Cusum = field(default_factory=Cusum)
-    """Secondary flow over pump speed: constant in a loop whose valves do not move, so it shows the flow meter."""
+    """Secondary flow over pump speed: constant in a loop whose valves do not move, so a change points to the flow meter."""
     _capture: Cusum = field(default_factory=Cusum)
     """Secondary heat over the racks' power: constant as long as the same racks are cooled."""
     _sustained: HoldTimer = field(default_factory=HoldTimer)
@@ -176,7 +176,7 @@ class CduWatch:
         for loop, flow in FLOW.items():
             if numbers.get(flow, 0.0) > _NO_FLOW_M3_PER_S and numbers.get(DELTA[loop], 0.0) < _MIN_RETURN_RISE_K:
                 holding[loop] = (f"{loop}_temperature", [*_TEMPERATURES[loop], *_computed_from(flow)])
-                # Left out at once, and named after a minute: the three values come from one poll, so no load step explains them.
+                # Suspect at once, and named after a minute: the three values come from one poll, so no load step explains them.
                 self.suspects.update(dict.fromkeys(holding[loop][1], "impossible"))
         for what in self._sustained.update(dict.fromkeys(holding, SUSTAINED_S), now):
             self._suspect(holding[what][0], "impossible", holding[what][1])
@@ -208,8 +208,8 @@ class CduWatch:
             and capture.alarmed
             and _moved_together(pumping.recent, capture.recent)
         ):
-            # The unit does not show its primary side, so there is no balance. Both other ratios have the secondary flow in them, and
-            # only a drifting flow meter moves both by the same: a clogging filter moves the first alone, racks added the second.
+            # The unit does not show its primary side, so there is no balance. Both other ratios contain the secondary flow, and only
+            # a drifting flow meter moves both equally: a clogging filter moves only the first, added racks only the second.
             self._suspect("secondary_flow", "drifting", [FLOW["secondary"], *_computed_from(FLOW["secondary"])])
         if self._balance.alarmed:
             for reading, keys in self._drifting_side():
@@ -218,8 +218,8 @@ class CduWatch:
     def _drifting_side(self) -> Iterable[tuple[str, list[str]]]:
         """Which side has left the balance of both loops, as readings, each with the series that depend on it.
 
-        The balance alone cannot tell. A third ratio that moved the same way accuses the secondary side; one that is trained and did not
-        move confirms it, so the primary side is wrong. Without any, both are suspect.
+        The balance alone cannot tell. If a third ratio moved the same way, the secondary side is suspect. If one is trained and did not
+        move, the secondary side is confirmed and the primary side is suspect. Without a third ratio, both are suspect.
         """
         second = [FLOW["secondary"], *_computed_from(FLOW["secondary"])]
         first = [FLOW["primary"], *_computed_from(FLOW["primary"])]
@@ -245,13 +245,13 @@ def _moved_together(one: float, other: float) -> bool:
 
 
 def _computed_from(key: str) -> list[str]:
-    """Series that the agent computes from this reading: as untrustworthy as it is."""
+    """Series that the agent computes from this reading; if it is suspect, they are, too."""
     loop = "primary" if "loop=primary" in key else "secondary"
     return [HEAT[loop], f"{_CDU}flow_per_heat_cubic_meters_per_joule{{loop={loop}}}", f"{_CDU}heat_imbalance_ratio"]
 
 
 def _reading_name(key: str) -> str:
-    """`secondary_flow` for the series key of that flow: the label `reading`, which is contract."""
+    """The label `reading` of a series key, such as `secondary_flow`. These names are public and must not change."""
     loop = "primary" if "loop=primary" in key else "secondary"
     quantity = key.removeprefix(_CDU).partition("_cubic")[0].partition("_celsius")[0].partition("{")[0]
     return f"{loop}_{quantity}"

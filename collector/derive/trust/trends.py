@@ -1,7 +1,7 @@
-"""What is learned over minutes to weeks: losses as means, filters that clog, and the highest power of a rack.
+"""Figures learned over minutes to weeks: mean losses, clogging of filters, and the highest power of a rack.
 
-Everything here runs on wall-clock seconds since 1970, because periods are hours and days of the calendar, and starts anew with the
-process: these figures are unknown until enough has been seen again.
+Times are wall-clock seconds since 1970, because periods are hours and days of the calendar. Nothing survives a restart: these figures
+are then unknown until enough has been seen again.
 """
 
 from collections import deque
@@ -13,9 +13,9 @@ HOUR_S = 3600.0
 CLOGGED_RATIO = 2.0
 # The trend is that of the last two weeks: a filter clogs faster after work on the loop, and an older rate would hide it.
 _TREND_HOURS = 14 * 24
-# Of less than a day the slope is that of the daily load and its temperature, not of the filter.
+# Over less than a day, the slope shows the daily course of load and temperature, not the filter.
 _MIN_TREND_HOURS = 24
-# "A year or more": a straight line of two weeks says nothing about a time beyond.
+# "A year or more": a straight line through two weeks says nothing about a time beyond a year.
 LONGEST_S = 365 * 86_400.0
 # Five minutes are 30 polls at the default 10 s. Breakers and cables heat up over minutes: shorter peaks need no reserve.
 _BLOCK_S = 300.0
@@ -71,8 +71,8 @@ class FiveMinuteMean:
 class Clogging:
     """How clogged one filter is, and when it reaches the limit.
 
-    Resistance is pressure over flow squared, which stays the same at any flow. The clean filter is the lowest hourly mean ever seen: one
-    that is clogged already when the collector starts is taken for clean.
+    Resistance is pressure over flow squared, which stays the same at any flow. The lowest hourly mean ever seen counts as the clean
+    filter, so a filter that is already clogged when the collector starts is taken for clean.
     """
 
     _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S))
@@ -81,7 +81,7 @@ class Clogging:
     _running_s: float = 0.0
 
     def add(self, resistance: float, wall_s: float, running_s: float | None = None) -> None:
-        """Take one sample, Pa/(m3/s)2. A filter's running time `running_s` that went back says that it was changed: learn anew."""
+        """Take one sample, Pa/(m3/s)2. If the filter's running time `running_s` went back, it was changed: learn anew."""
         if running_s is not None:
             if running_s < self._running_s:
                 self._means.clear()
@@ -100,7 +100,7 @@ class Clogging:
     def time_to_limit_s(self) -> float | None:
         """Seconds until the ratio reaches `CLOGGED_RATIO`, 0 to a year; None before a day has passed.
 
-        From the least-squares line of the last two weeks, which a single hour with a stuck valve does not turn.
+        Uses the least-squares line of the last two weeks, so that a single hour with a stuck valve does not change its direction.
         """
         ratio = self.ratio()
         if ratio is None or self._clean is None or len(self._means) < _MIN_TREND_HOURS:
