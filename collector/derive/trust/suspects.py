@@ -1,9 +1,10 @@
 """Detects sensor readings of a CDU that cannot be trusted: frozen, drifting, or physically impossible.
 
 A suspect reading is left out of every derived figure, so a false positive hides an answer that an operator needs. All limits are
-therefore slow, except for coolant that returns colder than it was supplied, which is left out at once. Tests keep two promises: 48 simulated healthy hours raise nothing, and a flow meter drifting by 1 % an
-hour is named before it is 10 % off. No clock: `now` is an argument, monotonic seconds. Nothing here survives a restart: the
-learned levels would be wrong if a sensor was exchanged meanwhile.
+therefore slow, except for coolant that returns colder than it was supplied, which is left out at once. Tests keep two promises: 48
+simulated healthy hours raise nothing, and a flow meter drifting by 1 % an hour is named before it is 10 % off. No clock: `now` is
+an argument, monotonic seconds. Nothing here survives a restart: the learned levels would be wrong if a sensor was exchanged
+meanwhile.
 """
 
 import math
