@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run_reading_command(config: CollectorConfig, arguments: argparse.Namespace) -> int:
-    """Run a command that only reads and prints; these may run beside a collector."""
+    """Run a command that only reads and prints; it may run beside a collector."""
     match arguments.command:
         case "ledger":
             return _ledger(config, arguments)
@@ -71,7 +71,7 @@ def _ledger(config: CollectorConfig, arguments: argparse.Namespace) -> int:
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
     found = accounts([read_page(config.ledger_path), *map(read_any, arguments.others)], since)
     sys.stdout.write((as_json(found) if arguments.output == "json" else as_table(found)) + "\n")
-    # The exit status makes it usable in a cron job or health check.
+    # The exit status makes the command usable in a cron job or health check.
     return EXIT_FAILED if any(sums.missing for sums in found) else 0
 
 
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         config = load_collector_config(arguments.config)
-        # Here and not only in `run`, so that `check` finds mistakes in the site file as well.
+        # Loaded here and not only in `run`, so that `check` finds mistakes in the site file as well.
         if config.site_file is not None:
             load_site(config.site_file)
         if arguments.command != "run":

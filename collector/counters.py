@@ -1,6 +1,6 @@
 """What the collector counts about itself: plain numbers that any part may increase and /metrics reads.
 
-Plain numbers, because everything runs on one event loop; a client library's counters take locks that nothing here needs.
+Everything runs on one event loop, so the locks of a client library's counters are not needed.
 """
 
 from bisect import bisect_left
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 # Upper bounds, seconds. A poll takes 5 ms (Modbus TCP beside the rack) to a minute (a slow management card); a message takes
-# milliseconds from device to collector, minutes as backlog. The names of the buckets are part of /metrics.
+# milliseconds from device to collector, or minutes if it was in a backlog. The names of the buckets are part of /metrics.
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
 
-# Reasons that start at 0: `increase()` in Prometheus does not see a series that begins at 1. `stale` is backfill, which is stored
-# and only kept from /metrics.
+# Reasons that start at 0: `increase()` in Prometheus misses the first count of a series that begins at 1. `stale` is backfill: it
+# is stored, but not shown on /metrics.
 FAILURE_REASONS = (
     "decode",
     "key",
@@ -70,7 +70,7 @@ class CollectorStats:
 
 @dataclass(slots=True)
 class Counters:
-    """Counters since the start, and the few gauges that are no other part's state."""
+    """Counters since the start, and the few gauges that belong to no other part."""
 
     messages_received: int = 0
     failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(FAILURE_REASONS, 0)))

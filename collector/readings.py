@@ -31,7 +31,7 @@ RESERVED = frozenset(
 class Series:
     """One series, of any device. `tags` and `text` are its own labels as written in line protocol and on /metrics.
 
-    Both are made once and used for each reading: escaping would be most of the work otherwise.
+    Both are made once and used for each reading; otherwise escaping would be most of the work.
     """
 
     metric: Metric
@@ -53,7 +53,7 @@ class SeriesKeys:
     """Resolves series keys and remembers the answers: 10 µs the first time, 0.7 µs after that.
 
     At most `limit` are remembered, 100,000 by default: keys name no device, so a site has hundreds or thousands, but anybody can
-    invent keys. The oldest goes first, because a plain dictionary knows that order for nothing.
+    invent keys. The oldest is removed first, because a plain dictionary keeps insertion order anyway.
     """
 
     def __init__(self, limit: int = 100_000) -> None:

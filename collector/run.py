@@ -1,7 +1,7 @@
 """Starts and stops the whole collector, from the broker to the store and /metrics.
 
-Two orderings protect data. Everything is closed in the reverse order of opening, so that a part that still writes is closed
-before what it writes to. And on a stop, intake ends first and the broker's connection last, because stored messages are
+Two orderings protect data. Everything is closed in the reverse order of opening, so that a writer is closed before its
+target. And on a stop, intake ends first and the broker's connection last, because stored messages are
 acknowledged over it.
 """
 
@@ -82,7 +82,7 @@ class Collector:
     async def run(self, on_listening: Callable[[str], None] | None = None) -> None:
         """Run until `stop`. `on_listening` is called with the URL. Raises ConfigError or RackflowError if it cannot start."""
         config = self._config
-        # What a wrong configuration breaks comes first: nothing is opened or created before it was checked.
+        # Parts that can fail because of a wrong configuration are checked first, before anything is opened or created.
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
         host, port = config.address
@@ -94,7 +94,7 @@ class Collector:
             self._accounts = LedgerWatch(ledger)
             store = _open_store(config, self._tally)
             stack.push_async_callback(store.close)
-            # Before the outbox is opened and the broker connected: meanwhile /readyz answers "starting".
+            # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
             web = WebServer(View(self._metrics, self._page, self._faults, self._ledger_page), host, port)
             url = await web.start()
             stack.push_async_callback(web.stop)
@@ -103,7 +103,7 @@ class Collector:
                 on_listening(url)
             if config.outbox is not None:
                 outbox = config.outbox
-                # The outbox numbers messages within an epoch; a random one cannot meet that of an earlier process.
+                # The outbox numbers messages within an epoch; a random epoch cannot be the same as that of an earlier process.
                 epoch = secrets.token_hex(8)
                 self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
                 stack.push_async_callback(self._spill.close)
@@ -163,7 +163,7 @@ class Collector:
                 task.cancel()
 
     def _open_records(self) -> tuple[RecordKeeper, Deriver]:
-        """Open the hourly records, and start deriving from what they hold. Raises RackflowError if they cannot be opened."""
+        """Open the hourly records, and start deriving from their contents. Raises RackflowError if they cannot be opened."""
         config, carbon = self._config, self._config.carbon
         try:
             file = RecordsFile(config.records_path)
@@ -201,7 +201,7 @@ class Collector:
         return text + self._self_metrics.render(series, self._delivery_figures())
 
     def _delivery_figures(self) -> DeliveryFigures:
-        # The web server starts before the outbox, and may be asked before there is one.
+        # The web server starts before the outbox and may be scraped before the outbox exists.
         ledger, accounts = self._ledger, self._accounts
         clones = self._clones.current(time.monotonic())
         return DeliveryFigures(
@@ -227,7 +227,7 @@ class Collector:
 
 
 def _discard(_: Callable[[], Sequence[str]]) -> None:
-    """Stand-in for the writer if derived figures are not to be stored (`derive: store`)."""
+    """Used in place of the writer if derived figures are not to be stored (`derive: store`)."""
 
 
 async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:
@@ -245,7 +245,7 @@ def _open_store(config: CollectorConfig, tally: Counters) -> Store:
             tally.write_failures["torn"] += 1
 
         return FileStore(store.path, time.time, count_torn)
-    # The configuration has checked this; it is repeated for the type checker.
+    # The configuration has already checked this; the check is repeated for the type checker.
     if store.url is None or store.bucket is None:
         raise ConfigError("store: kind influxdb needs `url` and `bucket`; add them")
     token = store.token.get_secret_value() if store.token else ""

@@ -51,7 +51,7 @@ class _OwnMetrics(Collector):
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
         )
         latency = HistogramMetricFamily("dcim_collector_message_latency_seconds", _help("message_latency_seconds"))
-        # A histogram of our own (collector.counters): prometheus-client's would take a lock for every message.
+        # The histogram of collector.counters: prometheus-client's histogram would take a lock for every message.
         latency.add_metric([], tally.latency.buckets(), tally.latency.total)
         yield latency
         last: dict[tuple[str, ...], float] = {
@@ -76,7 +76,7 @@ class _OwnMetrics(Collector):
             yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
         yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")
         yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
-        # Gauges, although they mostly grow: the ledger forgets old runs of agents, and then they fall.
+        # These are gauges although they mostly grow: they fall when the ledger forgets old runs of agents.
         accounts = delivery.accounts
         yield _gauge("ledger_produced_messages", {key: each.produced for key, each in accounts.items()}, *who)
         yield _gauge("ledger_stored_messages", {key: each.stored for key, each in accounts.items()}, *who)
@@ -109,7 +109,7 @@ def _counter(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: s
 
 
 class SelfMetrics:
-    """Renders the collector's own metrics, and those of its process and garbage collector."""
+    """Renders the collector's own metrics, and the metrics of its process and garbage collection."""
 
     def __init__(self, tally: Counters, latest: Latest, broker: str, store: str) -> None:
         # A registry of its own: the global one would make two collectors in one process (tests, the demo) collide.

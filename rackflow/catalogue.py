@@ -18,7 +18,7 @@ POLL_SECONDS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "normal": 10
 """Default interval of each poll class, seconds. A site changes them in the agent's `intervals`."""
 # safety (leaks; flow, pressure and temperature of CDUs): without flow a cold plate's chip throttles within about 20 s, and
 #   building management systems for liquid cooling ask for 1 to 2 s.
-# fast: state and power of UPSs and rack PDUs, which change within a failover. normal: all else that an operator watches live.
+# fast: state and power of UPSs and rack PDUs, which change during a failover. normal: everything else that operators watch live.
 # slow: counters and states that move over minutes. inventory: ratings and serial numbers.
 
 # Chosen well below the largest double (1.8e308), so that sums and conversions of accepted values stay finite: JSON has no

@@ -1,4 +1,4 @@
-"""The one tree of errors. Errors of third-party libraries are translated into these where the library is called.
+"""All of Rackflow's error classes. Errors of third-party libraries are translated into these where the library is called.
 
 Only errors that were foreseen derive from RackflowError: a command prints them as one line, and anything else as a traceback.
 """

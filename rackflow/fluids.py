@@ -6,8 +6,8 @@ dependency of many megabytes for two fluids.
 
 from dataclasses import dataclass
 
-# The fits below were made for 10 to 65 degC, where cooling loops run. They are smooth enough to be used a little beyond; water
-# freezes at 0 degC, and 90 degC is above any loop of a data centre, so a reading there is wrong.
+# The fits below were made for 10 to 65 degC, where cooling loops run. They are smooth enough to be used a little beyond that. Water
+# freezes at 0 degC, and no data centre loop reaches 90 degC, so a reading outside these limits is wrong.
 VALID_CELSIUS = (0.0, 90.0)
 """No heat is computed for temperatures outside this range."""
 

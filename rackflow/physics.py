@@ -1,7 +1,6 @@
 """Formulas of power and cooling that agent and collector share, in base units.
 
-A formula returns None where its result would be noise or undefined: a missing figure is better than one that raises a false
-alert at low load.
+A formula returns None if its result would be noise or undefined: a missing figure is better than a false alert at low load.
 """
 
 import math
@@ -14,12 +13,12 @@ LEAST_HEAT_W = 500.0
 # Chosen: rack PDUs report tenths of an ampere, so at 0.5 A a single step is a fifth of the current.
 LEAST_CURRENT_A = 0.5
 """Unbalance is not computed for a lower mean current than this."""
-# Two class B probes (IEC 60751) near 30 degC may differ by 0.9 K: below 1 K the difference of the streams is not measured.
+# Two class B probes (IEC 60751) near 30 degC may differ by 0.9 K: a difference below 1 K between the streams may be measurement error.
 _LEAST_SPAN_K = 1.0
 # Sonntag (1990), for dew point over water. Other published pairs (Alduchov and Eskridge: 17.625, 243.04) differ by less than
 # 0.02 K, and an error of 3 % relative humidity moves the dew point by almost 1 K.
 _MAGNUS_A, _MAGNUS_B_C = 17.62, 243.12
-# Where the coefficients are valid.
+# Range in which the coefficients are valid.
 _MAGNUS_SPAN_C = (-45.0, 60.0)
 
 
@@ -46,7 +45,7 @@ def effectiveness_ratio(secondary_return_c: float, secondary_supply_c: float, pr
 def heat_imbalance_ratio(primary_w: float, secondary_w: float) -> float | None:
     """Imbalance of heat between both sides of a heat exchanger: (Qp - Qs) / Qs. None below LEAST_HEAT_W.
 
-    Beyond 0.10 to 0.15 a flow meter or a temperature probe is wrong: more than the tolerances of both sides together.
+    More than 0.10 to 0.15 exceeds the tolerances of both sides together: a flow meter or a temperature probe is wrong.
     """
     return (primary_w - secondary_w) / secondary_w if secondary_w >= LEAST_HEAT_W else None
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from rackflow.errors import ContractError
 
 # Values are limited to characters that need no quoting in any of the formats they end up in: no comma, brace, equals sign or
-# blank, so a key is split without an escape syntax. Lengths bound what one device can make the collector keep.
+# blank, so a key is split without an escape syntax. The length limits bound the memory that one device can use up in the collector.
 _METRIC = re.compile(r"[a-z][a-z0-9_]{0,127}")
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")

@@ -15,7 +15,7 @@ Kind = Literal["batch", "event", "device", "status"]
 ROOT = "rackflow/v1"
 # Collectors with `shared: true` use this group; the broker gives each message to one of them.
 SHARED_GROUP = "rackflow"
-# Without `/`, `+`, `#` and `$`, which mean something in MQTT, and within what series.py allows in a label value.
+# Excludes `/`, `+`, `#` and `$`, which are special in MQTT. All characters are also allowed in label values (series.py).
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 """Valid names of sites, agents and devices: each is a topic level and a label value."""
 

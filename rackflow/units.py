@@ -1,7 +1,7 @@
 """Units that devices use, and how their values become base units.
 
-Factors are fractions: they are combined with a profile's scale exactly, and a reading is multiplied and divided by whole
-numbers. A float such as 1/60000 is not exact, and 150 L/min would come out as 149.99999.
+Factors are fractions: they combine exactly with a profile's scale, and a reading is multiplied and divided by whole numbers.
+A float such as 1/60000 is not exact, and 150 L/min would come out as 149.99999.
 """
 
 from dataclasses import dataclass

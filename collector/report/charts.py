@@ -1,6 +1,6 @@
 """The report's charts over days and hours, each with its table.
 
-A part of a day that was not metered is always hatched: a bar that is low because of a gap must not look like saved energy.
+Unmetered parts of a day are always hatched: a bar that is low because of a gap must not look like saved energy.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,8 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
     values = [row.value for row in days if row.value is not None]
     if not values:
         return None
-    # The axis does not start at 0, or every day would look alike; at least 0.02 on each side keeps noise from filling the chart.
+    # The axis does not start at 0, because then all days would look alike. A margin of at least 0.02 on each side keeps noise from
+    # filling the chart.
     # PUE cannot be below 1, so the axis ends there unless meters disagree.
     margin = max(0.1 * (max(values) - min(values)), 0.02)
     lowest = min(values) if min(values) < 1 else max(1.0, min(values) - margin)
@@ -71,7 +72,7 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
     spots = [(LEFT + (at + 0.5) * wide, scale.at(row.value)) for at, row in enumerate(days) if row.value is not None]
     run: list[tuple[float, float]] = []
     for spot in spots:
-        # The line is broken where a day is unknown: it must not suggest values that nobody measured.
+        # The line is broken at unknown days: it must not suggest values that nobody measured.
         if run and spot[0] - run[-1][0] > 1.5 * wide:
             found.append(line(run, "l1"))
             run = []
@@ -95,7 +96,7 @@ def carbon_chart(rows: Rows, site: str) -> Chart | None:
     market = [rows.at("carbon_market", site, "hour_of_day", row.start) for row in hours]
     grid = [rows.at("carbon_intensity", site, "hour_of_day", row.start) for row in hours]
     scale = up_to(max(row.value for row in (*hours, *market) if row and row.value is not None), _HEIGHT - _FOOT, TOP)
-    # Two axes, because emissions follow both the load and the grid, and only side by side can a reader tell them apart.
+    # Two axes: emissions depend on both the load and the grid, and showing the grid's intensity separates the two.
     right = up_to(max((row.value for row in grid if row and row.value is not None), default=1.0), _HEIGHT - _FOOT, TOP)
     wide = (_INNER - 40) / len(hours)
     found = [axis(scale, "kg CO2e"), axis(right, "g/kWh", "right")]
@@ -135,7 +136,7 @@ def _days(days: Sequence[Row], wide: float) -> str:
 
 
 def _strip(days: Sequence[Row], wide: float, name: str) -> str:
-    """A strip below the days: the part of each that is not metered."""
+    """A strip below the days that shows which part of each day is not metered."""
     found = []
     for at, row in enumerate(days):
         lacking = 1 - (row.coverage or 0.0)

@@ -53,7 +53,7 @@ def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float)
 
 
 def _with_ledger(site_month: SiteMonth, config: CollectorConfig) -> SiteMonth:
-    # Without a ledger there still is a report: its figures do not depend on it, and a notice says what is missing.
+    # The report is also written without a ledger: its figures do not depend on it, and a notice says what is missing.
     fault, found = "", []
     try:
         found = within_month(accounts([read_page(config.ledger_path)]), site_month)
@@ -105,7 +105,7 @@ def _notices(site_month: SiteMonth) -> Iterator[str]:
 
 
 def _write(path: Path, text: str) -> Path:
-    # Written beside and renamed, so that no reader, and no interrupted run, leaves half a report under its name.
+    # Written to a temporary file and renamed, so that nobody finds half a report under its name, not even after an interrupted run.
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

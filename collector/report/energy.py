@@ -1,7 +1,7 @@
 """Rows of energy, carbon, water and heat reuse: by month, day, hour and hour of the day.
 
-Every figure of a period rests on the same hours for all its inputs. A PUE whose facility energy covers more hours than its IT
-energy would be wrong in a way that no coverage figure shows.
+Each figure of a period uses the same hours for all its inputs. A PUE whose facility energy covers more hours than its IT
+energy would be wrong, and its coverage would not show it.
 """
 
 from collections import Counter
@@ -14,11 +14,11 @@ from collector.report.period import Period
 from collector.report.read import SiteMonth
 from collector.report.tidy import PeriodKind, Row
 
-# Chosen: a PUE of fewer than half of the hours may be that of the nights only. Sums need no such limit, because they are the
-# energy of the hours that they name.
+# Chosen: a PUE over fewer than half of the hours may cover nights only. Sums need no such limit, because they state the hours
+# that they cover.
 MIN_COVERAGE = 0.5
 """Share of a period's hours below which a ratio is unknown."""
-# Chosen: IT and cooling may exceed the facility by as much as a meter of class 1 (IEC 62053-21) is inaccurate.
+# Chosen: IT and cooling may exceed the facility by the 1 % error of a class 1 meter (IEC 62053-21).
 MAX_METER_DISAGREEMENT = 0.01
 Sums = Mapping[str, float]
 Span = tuple[PeriodKind, str, str, Sequence[int]]
@@ -28,7 +28,7 @@ Span = tuple[PeriodKind, str, str, Sequence[int]]
 class Figure:
     """One figure: `formula` of the sums of `required`, over the hours in which all of them are known.
 
-    A ratio (`is_ratio`) is unknown if it would rest on too few hours; a sum is not.
+    A ratio (`is_ratio`) is unknown if too few hours are known; a sum is not.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Figure:
 def _other(of: Sums) -> float:
     """Energy that is neither IT nor cooling. Raises ArithmeticError if it is negative beyond the meters' tolerance.
 
-    Within a gap of one counter single hours may be negative, because energy is spread evenly; their sum is right.
+    In a gap of a counter, single hours may be negative, because energy is spread evenly over the gap; their sum is right.
     """
     if of["other"] < -MAX_METER_DISAGREEMENT * of["facility"]:
         raise ArithmeticError("IT and cooling are more than the facility: meters disagree")
@@ -89,7 +89,7 @@ FIGURES = (
     Figure("heat_reused", "kWh", ("reuse",), lambda of: of["reuse"] / KWH_J),
     Figure("erf", "ratio", ("reuse", "facility"), lambda of: of["reuse"] / of["facility"], is_ratio=True),
 )
-# The meter role that each computed quantity comes from, where the names differ.
+# The meter role that each computed quantity comes from, if its name differs.
 _METERED = {
     "green": "contract",
     "location": "facility",
@@ -100,10 +100,10 @@ _METERED = {
 
 
 def energy_rows(site_month: SiteMonth) -> Iterator[Row]:
-    """All energy rows of a site. Figures of which the site meters nothing are left out, rather than told as unknown."""
+    """All energy rows of a site. Figures for which the site has no meter are left out, not reported as unknown."""
     period = site_month.period
     known = {hour: hour_values(site_month.hours[hour]) for hour in period.hours() if hour in site_month.hours}
-    # What was metered at any time of the month counts as metered: its figures are then unknown in other hours, not left out.
+    # A quantity that was metered at any time of the month counts as metered: in other hours its figures are unknown, not left out.
     metered = {quantity.partition(":")[0] for entry in site_month.hours.values() for quantity in quantities_of(entry)}
     if any(entry.terms is not None and entry.terms.profile_j is not None for entry in site_month.hours.values()):
         # A contract may also be a fixed profile of the site file, which has no meter.
@@ -118,13 +118,13 @@ def energy_rows(site_month: SiteMonth) -> Iterator[Row]:
 
 
 def spans(period: Period) -> Iterator[Span]:
-    """The periods of the report: the month, its days, its hours, the hours of the day; each with those of its hours that are over."""
+    """The periods of the report (month, days, hours, hours of the day), each with the hours of it that are over."""
     yield "month", period.iso(period.first), period.iso(period.end), period.hours()
     for _, hours in period.days():
         yield "day", period.iso(hours[0]), period.iso(hours[-1] + 1), hours
     for hour in period.hours():
         yield "hour", period.iso(hour), period.iso(hour + 1), [hour]
-    # By the hour on the clock, as people read it: on a day when clocks are set back one hour counts twice.
+    # By local clock hour: on a day when clocks are set back, one clock hour contains two hours.
     of_day: dict[int, list[int]] = {}
     for hour in period.hours():
         of_day.setdefault(period.local(hour).hour, []).append(hour)
@@ -146,7 +146,7 @@ def _row(site_month: SiteMonth, figure: Figure, span: Span, known: Mapping[int, 
             why = "no energy was used"
         except ArithmeticError as error:
             why = str(error)
-    # One row per hour would repeat the names of all meters 744 times; only what is particular to the hour is told.
+    # Hourly rows would repeat the names of all meters 744 times, so they state only what is specific to the hour.
     if value is None:
         rests = why or _lacking(figure, hours, frozenset(whole), known)
     elif kind == "hour":
@@ -157,7 +157,7 @@ def _row(site_month: SiteMonth, figure: Figure, span: Span, known: Mapping[int, 
 
 
 def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
-    """What a known value rests on: its meters, its hours, and which part is an estimate."""
+    """What a known value is based on: its meters, its hours, and which part is an estimate."""
     own = _own(figure, entries)
     kinds = {each.partition(":")[0] for each in own}
     names = sorted(each.partition(":")[2] for each in own)

@@ -1,6 +1,6 @@
 """Parts that all charts share: day labels, legends, and the table behind each chart.
 
-Each chart has a table because colours and bars cannot be read by everyone, and cannot be copied.
+Each chart has a table because not everyone can read colours and bars, and nobody can copy them.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Chart:
 
 
 def day_names(days: Sequence[str], wide: float, y: float, left: float = LEFT) -> str:
-    """Labels of the days below their columns; every other one where columns are narrow."""
+    """Labels of the days below their columns; every other day if columns are narrow."""
     every = 1 if wide >= 16 else 2  # noqa: PLR2004 - two digits are 14 wide
     return "".join(
         text(left + (at + 0.5) * wide, y, day[8:10].lstrip("0")) for at, day in enumerate(days) if not at % every
@@ -36,7 +36,7 @@ def legend(entries: Sequence[tuple[str, str]], y: float) -> str:
     for css, word in entries:
         fill = f'fill="{css}"' if css.startswith("url") else f'class="{css}"'
         found += [rect(x, y - 9, 10, 10, fill), text(x + 14, y, word, "start")]
-        # The width of text is not known without drawing it: 6.6 is a wide average of the 11 px font.
+        # The width of text is not known without drawing it: 6.6 per character is a generous average for the 11 px font.
         x += 28 + 6.6 * len(word)
     return "".join(found)
 

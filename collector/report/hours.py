@@ -11,7 +11,7 @@ from collector.derive import Hour
 
 KWH_J = 3.6e6
 OPTIONAL = frozenset({"cooling", "water", "reuse", "green"})
-"""Quantities that a site need not meter. Their figures are left out if it does not."""
+"""Quantities that a site need not meter. If it does not, their figures are left out."""
 _KINDS = ("facility", "it", "cooling", "water", "reuse")
 
 
@@ -68,8 +68,8 @@ def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> N
     if factor is None:
         missing.update(dict.fromkeys(carbon, "no carbon factor of the grid"))
         return
-    # GHG Protocol Scope 2: location-based counts all energy at the grid's factor. Market-based counts what no contract covers in
-    # the same hour, at the residual mix, or at the grid's factor where no residual mix is known.
+    # GHG Protocol Scope 2: location-based counts all energy at the grid's factor. Market-based counts energy that no contract
+    # covers in the same hour, at the residual mix, or at the grid's factor if no residual mix is known.
     load, green = values["facility"], values.get("green", 0.0)
     residual = entry.terms.residual if entry.terms is not None else None
     values["location"] = load / KWH_J * factor.grams_per_kwh
@@ -78,7 +78,7 @@ def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> N
     if factor.carbon_free_ratio is None:
         missing["free"] = "the grid's share of carbon-free energy is unknown"
     else:
-        # Contracted energy beyond the load of the same hour does not count: that is the point of hourly matching.
+        # Contracted energy beyond the load of the same hour does not count, because contracts are matched by hour.
         used = min(green, load)
         values["free"] = used + (load - used) * factor.carbon_free_ratio
 

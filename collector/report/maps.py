@@ -10,8 +10,8 @@ from collector.report.words import shown
 
 # Chosen so that the map fits on one printed page with the site and its agents; all devices are in the CSV file.
 WORST = 30
-# Lower bounds of the colours, with their words. Availability is told apart close to 1, where it matters: 99.9 % of polls in a
-# month are 43 min without, 99 % are 7 h. "none" (exactly 0) is a colour of its own.
+# Lower bounds of the colours, with their words. Availability has more steps close to 1: 99.9 % of polls in a month are 43 min
+# without data, 99 % are 7 h. "none" (exactly 0) has its own colour.
 _AVAILABLE = ((0.999, "99.9 %"), (0.99, "99 %"), (0.95, "95 %"), (0.8, "80 %"), (1e-12, "less"), (0.0, "none"))
 _FREE = ((0.8, "80 %"), (0.6, "60 %"), (0.4, "40 %"), (0.2, "20 %"), (0.0, "less"))
 _NAME, _TOP = 200.0, 6.0

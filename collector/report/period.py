@@ -18,7 +18,7 @@ _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Hours from `first` up to, but without, `end`; those before `until` are over. An hour belongs to the day in which it begins."""
+    """Hours from `first` to before `end`; those before `until` are over. An hour belongs to the day in which it begins."""
 
     name: str
     zone: tzinfo
@@ -45,7 +45,7 @@ class Period:
         return self.local(hour).isoformat(timespec="minutes")
 
     def days(self) -> list[tuple[str, range]]:
-        """Each day that has begun, with those of its hours that are over. Days on which clocks change have 23 or 25 hours."""
+        """Each day that has begun, with the hours of it that are over. Days on which clocks change have 23 or 25 hours."""
         found = []
         for day, hours in groupby(self.hours(), key=lambda hour: self.local(hour).date().isoformat()):
             own = list(hours)
@@ -67,7 +67,7 @@ def month(text: str, zone_name: str, now_s: float) -> Period:
         start = datetime(int(found[1]), int(found[2]), 1, tzinfo=zone)
         # 32 days after the first is always in the next month.
         after = (start.replace(tzinfo=None) + timedelta(days=32)).replace(day=1, tzinfo=zone)
-        # Rounded up: where a zone's offset is not a whole hour, the hour across midnight belongs to the month before.
+        # Rounded up: if a zone's offset is not a whole hour, the hour across midnight belongs to the month before.
         first, end = (math.ceil(each.timestamp() / HOUR_S) for each in (start, after))
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"--month: {text!r} is outside the years that can be reported; choose another") from error

@@ -1,4 +1,4 @@
-"""Reads one month of each site from the hourly records, and selects what the ledger says of it."""
+"""Reads one month of each site from the hourly records, and selects the matching part of the ledger."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ def read_records(path: Path, period: Period) -> list[SiteMonth]:
         # Read-only: a report must not create the file, or upgrade it under a running collector. A save takes some 45 ms, so
         # 5 s is more than enough to wait for its lock.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
-            # One transaction: the collector may save between two statements, and hours and polls must be of one moment.
+            # One transaction: the collector may save between two statements, and hours and polls must be from the same save.
             db.execute("BEGIN")
             found = _read(db, period)
             span = db.execute("SELECT min(hour), max(hour) FROM (SELECT hour FROM hour UNION SELECT hour FROM polls)")
@@ -86,7 +86,7 @@ def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
         devices.setdefault(site, {})[number] = Device(*names)
     lives = db.execute("SELECT started_s, saved_s, ended FROM life ORDER BY started_s").fetchall()
     saved_s = max((saved_s for _, saved_s, _ in lives), default=0.0)
-    # A run of the collector that did not mark its end was killed; what it counted after its last save is lost.
+    # A collector run that did not mark its end was killed; its counts after the last save are lost.
     killed = [
         (saved, after)
         for (_, saved, ended), (after, _, _) in pairwise(lives)
@@ -99,9 +99,9 @@ def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
 
 
 def within_month(found: Iterable[EpochAccount], site_month: SiteMonth) -> list[EpochAccount]:
-    """The accounts of a site's agents: epochs heard of since the month began, with those missing messages that fall into it.
+    """The accounts of a site's agents: epochs with messages since the month began, and their missing messages of that month.
 
-    Missing messages whose times are unknown (0) count, too: leaving them out would hide a loss.
+    Missing messages with unknown times (0) are included: leaving them out would hide a loss.
     """
     first_ms, until_ms = site_month.period.first * HOUR_S * 1000, site_month.period.until * HOUR_S * 1000
     chosen = [sums for sums in found if sums.key.site == site_month.site and sums.seen_ms >= first_ms]

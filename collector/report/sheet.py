@@ -119,7 +119,7 @@ def _account(rows: Rows) -> str:
         return ""
     body = []
     latest = sorted(epochs.items(), key=lambda item: item[1][0].end, reverse=True)
-    # The latest first: they are what somebody asks about.
+    # The latest first, because people ask about those.
     for place, own in latest[:EPOCHS_SHOWN]:
         of = {row.figure.removeprefix("messages_"): row for row in own}
         cells = "".join(

@@ -1,6 +1,6 @@
 """Rows on availability of telemetry: polls by site, agent and device, and the account of messages.
 
-Availability is answered polls over expected polls, never over received ones: a lost message must lower it.
+Availability is answered polls divided by expected polls, not by received polls: a lost message must lower it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from collector.report.read import SiteMonth
 from collector.report.tidy import PeriodKind, Row
 
 OF_AGENT = "/*"
-"""Appended to an agent's name: all of its devices."""
+"""Appended to an agent's name; the place then stands for all devices of the agent."""
 _PERIODS = ("month", "day")
 Polls = dict[str, list[float]]
 """By place: polls expected, answered and unanswered, and hours in which any were expected."""
@@ -70,7 +70,7 @@ def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls
         share = min(1.0, answered / expected)
         yield Row("telemetry_available", place, kind, start, end, share, "ratio", coverage, rests)
         if kind == "month":
-            # More answers than expected are possible after a restart of an agent, which polls at once.
+            # There can be more answers than expected after an agent restarts, because it polls at once.
             missing = max(0.0, expected - answered)
             silent = min(unanswered, missing)
             for name, count in (
@@ -83,7 +83,7 @@ def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls
 
 
 def _lost(site_month: SiteMonth) -> str:
-    """A note on counts that are too low because the collector was killed, or nothing."""
+    """A note on counts that are too low because the collector was killed; empty if it was not."""
     if not site_month.killed:
         return ""
     times = ", ".join(_iso(int(saved_s * 1000)) for saved_s, _ in site_month.killed[:3])
@@ -92,7 +92,7 @@ def _lost(site_month: SiteMonth) -> str:
 
 
 def account_rows(site: str, accounts: Sequence[EpochAccount], period: Period) -> Iterator[Row]:
-    """Rows on what became of each agent's messages, by epoch, and one row per run of missing messages."""
+    """Rows that account for each agent's messages, by epoch, and one row per range of missing messages."""
     for sums in accounts:
         agent, epoch = sums.key.agent, sums.key.epoch
         start, end = _iso(born_ms(epoch)), _iso(sums.seen_ms)
@@ -107,7 +107,7 @@ def account_rows(site: str, accounts: Sequence[EpochAccount], period: Period) ->
         rests = f"site {site}, epoch {epoch}, from message {sums.known_from}"
         # Counts cover the whole epoch: the ledger keeps ranges of numbers, not the time of each message.
         for name, count in counts.items():
-            # Without these three a reader could not tell "none" from "not counted".
+            # These three are always listed, because a reader could not tell "none" from "not counted" otherwise.
             if count or name in {"produced", "stored", "missing"}:
                 place = f"{agent}/{epoch}"
                 yield Row(f"messages_{name}", place, "epoch", start, end, float(count), "messages", None, rests)

@@ -16,7 +16,7 @@ PeriodKind = Literal["month", "day", "hour", "hour_of_day", "epoch", "gap"]
 class Row:
     """One figure of one place over one period. If `value` is None, it is unknown and `rests_on` says what is missing.
 
-    `coverage` is the share of the period's hours that the value rests on.
+    `coverage` is the share of the period's hours that the value is based on.
     """
 
     figure: str
@@ -30,7 +30,7 @@ class Row:
     rests_on: str = ""
 
 
-# `from` is a keyword in Python, so the fields have other names than the columns.
+# `from` is a keyword in Python, so two fields have other names than their columns.
 COLUMNS = tuple({"start": "from", "end": "to"}.get(each.name, each.name) for each in fields(Row))
 
 
@@ -45,7 +45,7 @@ class Rows:
             self._of.setdefault((row.figure, row.period), []).append(row)
 
     def of(self, figure: str, period: PeriodKind, place: str = "") -> Sequence[Row]:
-        """Rows of a figure over one kind of period; of one place only, if it is given."""
+        """Rows of a figure over one kind of period; of one place only, if `place` is given."""
         return [row for row in self._of.get((figure, period), ()) if not place or row.place == place]
 
     def at(self, figure: str, place: str, period: PeriodKind, start: str) -> Row | None:

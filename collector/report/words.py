@@ -29,7 +29,7 @@ NAMES: Final = {
     "polls_unanswered": "Polls that the device did not answer",
     "polls_not_received": "Polls not received",
 }
-# PUE is compared to a hundredth, so it has one more; 99.999 % of polls must not read as 100 %.
+# People compare PUE to two decimals, so it is shown with three; 99.999 % of polls must not read as 100 %.
 _DECIMALS = {"pue": 3, "cue": 4, "wue": 3, "telemetry_available": 3}
 _WHOLE = 1000
 
@@ -59,5 +59,5 @@ def _floor(row: Row) -> str:
 
 
 def coverage(row: Row | None) -> str:
-    """Share of the hours that a row rests on, in percent."""
+    """Share of the period's hours that a row is based on, in percent."""
     return "-" if row is None or row.coverage is None else f"{row.coverage:.1%}".replace(".0%", "%")

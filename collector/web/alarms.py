@@ -30,9 +30,9 @@ _FLAGS = {
 
 
 def alarms_of(device: DeviceState, now: float) -> list[str]:
-    """Active alarms, sorted, each with the labels that say where. Readings that have expired by `now` count no more.
+    """Active alarms, sorted, each with the labels that locate it. Readings that have expired by `now` do not count.
 
-    The set removes repetitions: several leak flags of one place are one alarm.
+    The set removes duplicates: several leak flags of one place are one alarm.
     """
     found = {word for held in device.series.values() if now < held.expires_at and (word := _alarm(held))}
     return sorted(found)

@@ -26,7 +26,7 @@ def labels_text(*pairs: tuple[str, str]) -> str:
 
 
 def render(latest: Latest, now: float, figures: LatestFigures | None = None) -> tuple[str, int]:
-    """The text and its number of series. `now` is monotonic seconds; `figures` are the derived ones, if there are any."""
+    """Return the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any."""
     latest.expire(now)
     families: Families = defaultdict(list)
     for device in latest.devices():
@@ -63,7 +63,7 @@ def _device(families: Families, latest: Latest, device: DeviceState, now: float)
         name = "dcim_device_last_success_timestamp_seconds"
         families[name].append(f"{name}{{{base}}} {device.last_success_ms / 1000!r}\n")
     if device.poll_duration_s is not None and now < device.fresh_until():
-        # These describe one poll and are too old with it; last success and `up` keep their meaning while a device is silent.
+        # These values describe one poll and expire with it; last success and `up` keep their meaning while a device is silent.
         name = "dcim_device_poll_duration_seconds"
         families[name].append(f"{name}{{{base}}} {device.poll_duration_s!r}\n")
         name = "dcim_device_rejected_readings"

@@ -1,4 +1,4 @@
-"""The status page's part for derived figures: known ones with their values, unknown ones with what is missing."""
+"""The derived figures on the status page: known ones with their values, unknown ones with the missing inputs."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -7,11 +7,11 @@ from collector.derive import Figure
 from collector.web.humanise import duration, quantity
 
 # Chosen so that the section fits on one screen; the rest is counted and linked. One missing meter makes many figures unknown,
-# mostly for the same reason, so more of them would tell nothing new.
+# mostly for the same reason, so listing more would add no information.
 UNKNOWN_SHOWN = 30
-# A site with more known figures than this has them per rack and device; the page then shows only those of the whole site.
+# With more known figures than this, the page shows only those of the whole site, not those per rack and device.
 ALL_SHOWN = 12
-# Ratios that are spoken of as numbers (a PUE of 1.25), not in percent.
+# Ratios that are shown as plain numbers (a PUE of 1.25), not in percent.
 MULTIPLES = ("_performance_ratio", "pue_ratio")
 _DETAIL = frozenset({"device", "rack"})
 

@@ -27,7 +27,7 @@ _SCALED = {
     "bytes": (1e-6, "MB"),
 }
 
-# Units for less than a thousand: 350 W of an outlet reads better than 0.35 kW.
+# Units for values below 1,000: for an outlet, 350 W reads better than 0.35 kW.
 _SMALL = {"watts": "W", "voltamperes": "VA", "vars": "var", "pascals": "Pa"}
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0

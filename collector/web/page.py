@@ -1,7 +1,7 @@
 """Renders the status page: one self-contained HTML page without scripts.
 
-It is meant for the moment when nothing else works: no script, font or network is needed, and it is made anew for each request.
-Device names, identities and errors are free text of devices; every one of them must pass through `escape`.
+It must work when nothing else does: it needs no script, font or network, and is rendered anew for each request.
+Device names, identities and errors are free text from devices; all of it must pass through `escape`.
 """
 
 import re
@@ -20,7 +20,7 @@ from collector.web.figures_page import figures_card
 from collector.web.humanise import duration, quantity
 
 _PLACE = ("room", "row", "rack", "feed")
-# A reading lives for three poll intervals (collector.latest). In the last of them at least one poll was missed: shown as stale.
+# A reading lives for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as stale.
 _OLD_INTERVALS = 3
 # The range of a metric that is 0 or 1.
 _FLAG = ((0.0, 1.0),)
@@ -106,7 +106,7 @@ def _is_outlet(held: LatestValue) -> bool:
 
 
 def _rows(held: Sequence[LatestValue], moment: Moment) -> str:
-    """One table row per reading. Flags at 0 share one row per metric, so that a raised one stands out."""
+    """One table row per reading. Flags at 0 share one row per metric, so that a raised flag stands out."""
     rows = []
     for metric, group in groupby(held, key=lambda each: each.series.metric):
         found = list(group)
@@ -133,7 +133,7 @@ def _age(device: DeviceState, moment: Moment, *, up: bool) -> str:
         for_s = max(0, round(moment.wall_s - device.since_ms / 1000))
         reason = f" ({escape(device.error)})" if device.error else ""
         return f"{'up' if up else 'down'} for {duration(for_s)}{reason} · {age}"
-    # The last poll succeeded, and then messages stopped: that may be the agent, its network or the broker.
+    # The last poll succeeded, and then messages stopped: the agent, its network or the broker may be down.
     return f"no recent message, its agent may be down · {age}"
 
 

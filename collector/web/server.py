@@ -13,17 +13,17 @@ PAGE_HEADERS = {
     # A second line of defence behind escaping: the page has no script, so the browser is told to run none.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
-    # An old page must never pass for the present one.
+    # A cached page must never be mistaken for the current one.
     "Cache-Control": "no-store",
 }
-# Answers take milliseconds; only a client that does not read takes longer. Chosen so that it uses little of the 10 s in which
-# the collector must stop (aiohttp's default is 60 s).
+# Responses take milliseconds; only a client that does not read takes longer. Chosen to use little of the 10 s in which the
+# collector must stop (aiohttp's default is 60 s).
 STOP_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is served. `faults` maps a part to what is wrong with it; empty means ready.
+    """The content of each page. `faults` maps a part to what is wrong with it; empty means ready.
 
     `ledger` reads a file and blocks, so it runs in a thread. The others run in the event loop.
     """
@@ -42,7 +42,7 @@ def make_app(view: View) -> web.Application:
         response.enable_compression()
         return response
 
-    # Says only that the process serves: restarting it would not cure a broker or store that is away. That is for /readyz.
+    # Reports only that the process answers. /readyz reports a broker or store that is down: a restart would not help there.
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 

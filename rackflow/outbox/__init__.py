@@ -1,7 +1,7 @@
 """Keeps messages until the other side has confirmed them: on disk (SQLite), or in memory on gateways with flash cards.
 
-The agent's outbox stands between polling and MQTT; the collector uses the same one while its store is away. Live messages
-leave before the backlog. What had to be dropped is counted by reason, and its numbers are reported.
+The agent's outbox stands between polling and MQTT; the collector uses the same outbox while its store is unavailable. Live
+messages leave before the backlog. Dropped messages are counted by reason, and their numbers are reported.
 """
 
 from rackflow.outbox.config import OutboxSection, make_outbox

@@ -1,9 +1,9 @@
 """Keeps confirmed messages for a while, to republish them if the connection breaks.
 
-A broker confirms what it has in memory and writes its state to disk now and then (mosquitto: `autosave_interval`). One that is
-killed in between comes back with sessions, queues and all as they were: neither the session-present flag nor reason code 16
-(no matching subscribers) tells that messages are gone, or which. So everything confirmed shortly before a connection broke is
-published once more, and the collector drops the numbers it knows.
+A broker confirms messages that it has only in memory and writes its state to disk now and then (mosquitto: `autosave_interval`).
+If it is killed in between, it comes back with the sessions and queues of the last write: neither the session-present flag nor
+reason code 16 (no matching subscribers) tells that messages are gone, or which. So everything confirmed shortly before a connection
+broke is published once more, and the collector drops the numbers it knows.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 # How long a new connection must have worked before anything is republished. The collector tries again within 5 s (its
-# largest pause, `BACKOFF_S`) and must have subscribed: a broker without persistence drops what nobody has subscribed to.
+# largest pause, `BACKOFF_S`) and must have subscribed: a broker without persistence drops messages that have no subscriber.
 SETTLE_S: Final = 10.0
 # A message is kept for at most this many times `keep_s`. Each republication is confirmed anew and starts the time again; on a
 # link that breaks every minute the same messages would otherwise go out for ever, and never be deleted.
@@ -21,19 +21,19 @@ MAX_KEEP_FACTOR: Final = 10
 class Confirmed:
     """Keys confirmed within the last `keep_s` seconds. Times are arguments, in monotonic seconds.
 
-    From the moment a connection breaks until the keys were republished none of them is given up, however long that takes.
+    After a connection breaks, all keys are kept until they have been republished, however long that takes.
     """
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s
         self._kept: OrderedDict[int, tuple[float, float]] = OrderedDict()
-        """By key, in the order of the last confirmation: when that was, and when the first one was."""
+        """By key: the times of the last and the first confirmation. In the order of the last confirmation."""
         self._republishing: dict[int, float] = {}
-        """When keys that are being republished were confirmed first."""
+        """The time of the first confirmation of each key that is being republished."""
         self._works_since: float | None = None
         self._broken = False
         self.first: int | None = None
-        """The lowest key that may have to be republished after a break; None where there is none."""
+        """The lowest key that may have to be republished after a break; None if there is none."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -45,7 +45,7 @@ class Confirmed:
         return iter(self._kept)
 
     def add(self, key: int, now_s: float) -> list[int]:
-        """A key was confirmed. Returns the keys whose messages can be deleted now; this one too, where it is not kept."""
+        """A key was confirmed. Returns the keys whose messages can be deleted now, including this one if it is not kept."""
         first_s = self._republishing.pop(key, now_s)
         if now_s - first_s >= MAX_KEEP_FACTOR * self._keep_s:
             return [key]
@@ -54,7 +54,7 @@ class Confirmed:
         return [] if self._broken else self._due(now_s)
 
     def interrupt(self) -> None:
-        """The connection broke: what is kept stays until it was republished."""
+        """The connection broke: the kept keys stay until they have been republished."""
         self._works_since = None
         self._broken = bool(self._kept)
         self.first = min(self._kept, default=None)
@@ -62,7 +62,7 @@ class Confirmed:
     def take_repeats(self, now_s: float) -> list[int]:
         """Keys to republish now: once after each break, when the new connection has worked for a while. They are no longer kept.
 
-        With a `keep_s` below `SETTLE_S` waiting longer than that would be pointless: the messages would be too old.
+        If `keep_s` is less than `SETTLE_S`, the wait is only `keep_s`: after that the messages would be too old.
         """
         if not self._broken or self._works_since is None or now_s - self._works_since < min(SETTLE_S, self._keep_s):
             return []
@@ -74,7 +74,7 @@ class Confirmed:
         return self.clear()
 
     def clear(self) -> list[int]:
-        """Give up all of them; returns their keys."""
+        """Forget all keys and return them."""
         keys = list(self._kept)
         self._kept.clear()
         self._broken, self.first = False, None

@@ -1,8 +1,8 @@
 """An outbox on disk (SQLite). The event loop never waits for the disk: one thread does a group of work at a time.
 
-The order is commit before publish: a message is handed out only once it is on disk, so that every number that anybody has seen is
-still known after a restart. A kill costs at most what was put since the last commit, 0.2 s of polls, and nobody has seen those
-numbers. Only while the disk refuses are messages handed out from memory; `durable` is then false.
+The order is commit before publish: a message is handed out only once it is on disk, so that every number that
+was ever sent is still known after a restart. A kill loses at most the messages put since the last commit (0.2 s of polls), whose
+numbers were never sent. Only while the disk refuses are messages handed out from memory; `durable` is then false.
 """
 
 import asyncio
@@ -24,27 +24,27 @@ from rackflow.outbox.numbers import Run, add_range, numbers_of_keys
 from rackflow.outbox.seam import Message, OutboxStats
 
 log = logging.getLogger(__name__)
-# While there is something to commit, commits start this far apart; the first one after a rest comes at once. It trades what a
-# kill costs (20 kills lost 11.8 polls each on average, 20 at most, where 40 were possible: docs/explanation/loss.md) against
+# While there is something to commit, commits start this far apart; the first one after a pause comes at once. This trades the
+# loss at a kill (20 kills lost 11.8 polls each on average, at most 20 of 40 possible: docs/explanation/loss.md) against
 # five fsyncs a second, which wear a flash card and take about 10 ms each on a spinning disk.
 GROUP_S: Final = 0.2
-# A disk that takes longer (a dying drive, a network file system) delays nothing: what it has not confirmed is handed out from
+# A disk that takes longer (a dying drive, a network file system) delays nothing: messages not yet on disk are handed out from
 # memory. Ten times a normal commit period, so that one slow checkpoint does not count as a fault.
 SLOW_S: Final = 2.0
 # Pause between tries while the disk refuses. A full disk is cleared by a person; trying more often would only fill the log.
 RETRY_S: Final = 2.0
 # Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
 READ_ROWS: Final = 256
-# Lower than any key of an earlier epoch, which are 0 and below.
+# Lower than any key of an earlier epoch; those keys are 0 and below.
 BEFORE_FIRST_KEY: Final = -(2**60)
-# What may wait in memory while the disk refuses. Beyond it the oldest is dropped and counted as `disk`. A chosen value, half of
-# the limit of an outbox in memory: the agent must not outgrow its machine because of a full disk.
+# Limit of messages in memory while the disk refuses. Beyond it the oldest is dropped and counted as `disk`. Chosen: half of the
+# limit of an outbox in memory, because a full disk must not make the agent use up the machine's memory.
 MEMORY_BYTES: Final = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class DiskJob:
-    """What the thread is to do at once.
+    """One piece of work for the thread.
 
     Write `rows`, delete the keys `done`, evict none of `spare`, and read the messages between the keys of `read` (both
     excluded; None reads nothing). Keys below `lowest` are confirmed. `losses` were dropped from memory.
@@ -98,12 +98,12 @@ class DiskOutbox:
         self.fault: str | None = None
 
     async def open(self) -> None:
-        """Open the file. Raises ConfigError where another process has it. A disk that refuses is tried again by `run`."""
+        """Open the file. Raises ConfigError if another process has it open. If the disk refuses, `run` tries again."""
         await self._run_job(DiskJob([], [], frozenset(), None, 0))
         self._request_backlog()
 
     async def run(self) -> None:
-        """Until cancelled: write what was put, delete what is done, read the backlog."""
+        """Until cancelled, write new messages, delete those that are done, and read the backlog."""
         clock = asyncio.get_running_loop().time
         while True:
             await self._wanted.wait()
@@ -113,7 +113,7 @@ class DiskOutbox:
             await asyncio.sleep(max(0.0, started + (RETRY_S if self.fault else GROUP_S) - clock()))
 
     async def close(self) -> None:
-        """Write what is left, and close the file. `run` must have ended."""
+        """Write the remaining messages, and close the file. `run` must have ended."""
         await self._run_job(self._collect())
         if self._file is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
@@ -134,7 +134,7 @@ class DiskOutbox:
         return key
 
     async def saved(self, key: int) -> bool:
-        """Wait until a message is on disk. False where the disk refuses, or is too slow to wait for."""
+        """Wait until a message is on disk. False if the disk refuses, or is too slow to wait for."""
         async with self._settled:
             await self._settled.wait_for(lambda: key not in self._unsaved or self.fault is not None)
         return key not in self._unsaved
@@ -146,8 +146,8 @@ class DiskOutbox:
     def done(self, key: int) -> None:
         """See `Outbox.done`."""
         self._lanes.drop(key)
-        # Confirmed before it was ever written (the disk refuses): it need not be. One that is just being written must still be
-        # deleted, or it would come back as backlog after a restart.
+        # A message confirmed before it was written (the disk refuses) need not be written. One that is just being written must
+        # still be deleted, or it would come back as backlog after a restart.
         if key in self._unsaved and key not in self._writing:
             self._forget(key)
             return
@@ -158,7 +158,7 @@ class DiskOutbox:
                 "outbox=%s republishing %d messages the broker had confirmed before the connection dropped",
                 *(self._path, len(again)),
             )
-            # They are still on disk: reading the backlog from there again publishes them.
+            # They are still on disk: reading the backlog again from their lowest key publishes them.
             self._read_to, self._backlog_below = min(self._read_to, min(again) - 1), self._handed_out + 1
         self._wanted.set()
 
@@ -166,7 +166,7 @@ class DiskOutbox:
         """See `Outbox.rewind`."""
         self._confirmed.interrupt()
         lowest = self._lowest()
-        # What is on disk is read again, in order. What is only in memory has no other place to be read from.
+        # Messages on disk are read again, in order. Messages that are only in memory must be kept in the backlog lane.
         for message in self._lanes.clear():
             if message.key in self._unsaved:
                 self._lanes.backlog[message.key] = message
@@ -231,13 +231,13 @@ class DiskOutbox:
         self._writing = frozenset(self._unsaved)
         read = (self._read_to, self._backlog_below) if wants_backlog else None
         if self._totals.used_bytes > self._limits.size_bytes // 2:
-            # What was not delivered goes before what may be needed again: nothing is evicted for the sake of confirmed messages.
+            # Undelivered messages take precedence over confirmed ones: none is evicted to keep a confirmed message.
             self._done.update(self._confirmed.clear())
         return DiskJob(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest(), self._losses)
 
     async def _run_job(self, job: DiskJob) -> None:
-        # Not `wait_for`, which would cancel: a commit in a thread cannot be. Slow or not, its result is applied once it is there,
-        # and no second job starts before.
+        # Not `wait_for`, which would cancel: a commit in a thread cannot be cancelled. Its result is always applied, however late,
+        # and no second job starts before that.
         running = asyncio.get_running_loop().run_in_executor(self._thread, self._run_in_thread, job)
         await asyncio.wait([running], timeout=SLOW_S)
         if not running.done():
@@ -256,14 +256,14 @@ class DiskOutbox:
     def _run_in_thread(self, job: DiskJob) -> tuple[list[Message], Totals, list[int]]:
         """Do a job, in the thread. Returns the messages read, the file's totals, and the confirmed keys of earlier epochs.
 
-        The last only where this call opened the file; it is opened here, because opening can take long, too.
+        Confirmed keys are returned only if this call opened the file. It is opened here because opening can take long, too.
         """
         confirmed_before, lowest = list[int](), job.lowest
         if self._file is None:
             self._file = OutboxFile(self._path, self._epoch, self._limits)
             confirmed_before, lowest = self._file.confirmed, self._file.lowest
         if job.rows or job.done or job.losses or lowest != self._file.lowest:
-            # Without rows, too: the mark must follow what was confirmed, or a restart would publish it again.
+            # Also without rows: the mark must follow the confirmations, or a restart would publish those messages again.
             self._file.lowest, self._file.lost = lowest, job.losses
             self._file.commit(job.rows, job.done, job.spare)
         found = self._file.read(*job.read, READ_ROWS) if job.read else []
@@ -274,7 +274,7 @@ class DiskOutbox:
         for key in confirmed_before:
             self._done.update(self._confirmed.add(key, time.monotonic()))
         if confirmed_before:
-            # The process ended, so the connection broke: what was confirmed shortly before is republished, too.
+            # The process ended, so the connection broke: messages confirmed shortly before are republished, too.
             self._confirmed.interrupt()
             self._read_to = max(self._read_to, confirmed_before[-1])
         self._done.difference_update(job.done)
@@ -282,8 +282,8 @@ class DiskOutbox:
         for message in job.rows:
             self._forget(message.key)
             self._release(message)
-        # Only if nothing moved meanwhile (a break, a republication): the next job then reads what is wanted now. A message that
-        # was confirmed during the read is still in what was read, and must not be handed out again.
+        # The result is used only if the range to read is still the same. If a break or a republication changed it, the next job reads
+        # the new range. A message confirmed during the read is still in the result and must not be handed out again.
         if job.read == (self._read_to, self._backlog_below):
             for message in found:
                 if not any(message.key in held for held in (self._lanes, self._done, self._confirmed)):
@@ -296,8 +296,8 @@ class DiskOutbox:
     def _release(self, message: Message) -> None:
         """Add a message to the live lane, unless it was there before.
 
-        Where the lane is too long, its oldest message becomes backlog: it is read from disk again when its turn comes, or
-        stays in memory while the disk does not have it.
+        If the lane is too long, its oldest message becomes backlog: it is read from disk again when its turn comes, or stays in
+        memory if it is not on disk yet.
         """
         if message.key <= self._handed_out:
             return
@@ -321,7 +321,7 @@ class DiskOutbox:
             self._unsaved_bytes -= len(message.payload)
 
     def _drop_oldest(self) -> None:
-        # What the thread is writing may be on disk in a moment, and what is in flight confirmed.
+        # Messages that the thread is writing may soon be on disk, and messages in flight may soon be confirmed.
         spared = self._writing | self._lanes.in_flight.keys()
         key = next((key for key in self._unsaved if key not in spared), None)
         if key is None:
@@ -333,7 +333,7 @@ class DiskOutbox:
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:
-            # Readings delivered and perhaps lost with the process are better than readings held back.
+            # Readings that are delivered but may be lost with the process are better than readings held back.
             for message in self._unsaved.values():
                 self._release(message)
             if self.fault is None:

@@ -1,8 +1,8 @@
 """The SQLite file of an outbox. Every call blocks, so `DiskOutbox` makes them all in one thread.
 
-Once `commit` has returned, its messages outlive a killed process and a power cut. After that, and only after that, comes the
-mark beside the file: a kill between the two leaves a mark that is behind the file, which is harmless, while a mark ahead of
-the file would report messages as lost that never existed.
+Once `commit` has returned, its messages outlive a killed process and a power cut. The mark beside the file is written
+only after that: a kill between the two leaves a mark that is behind the file, which is harmless, while a mark ahead of the
+file would report messages as lost that never existed.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS loss (epoch TEXT, first INTEGER, last INTEGER, reason
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, last_key INTEGER, age_ms INTEGER, wall_ms INTEGER) STRICT;
 INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
 """
-# OR IGNORE, because what was salvaged from a damaged file may come twice, and with it the rows of the commit that found it.
+# OR IGNORE, because messages salvaged from a damaged file, and the rows of the commit that found the damage, may be inserted twice.
 INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)"
 SELECT: Final = (
     "SELECT key - ?, topic, payload, time_ms, crc FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
@@ -41,7 +41,7 @@ SELECT: Final = (
 OLDEST: Final = "SELECT key, time_ms FROM message WHERE key >= ? ORDER BY key LIMIT 1"
 # Epochs whose numbers can still be reported. More than 20 restarts with messages of all of them waiting are a crash loop.
 RUNS_KEPT: Final = 20
-# Messages deleted at a time when the file is too large: few, so that not much more goes than has to.
+# Messages deleted at a time when the file is too large: few, so that little more is deleted than necessary.
 EVICT_ROWS: Final = 64
 # Free pages (1 MiB at 4 KiB each) beyond which a commit gives back as many to the file system. Fewer would be needed again
 # for the next messages; more at once would make one commit slow.
@@ -49,16 +49,16 @@ VACUUM_PAGES: Final = 256
 # SQLite's log is cut back to this after a checkpoint: 1,000 pages of 4 KiB, its own checkpoint threshold
 # (https://sqlite.org/pragma.html#pragma_wal_autocheckpoint).
 WAL_BYTES: Final = 4 * 1024 * 1024
-# A restart that took longer than this by the wall clock is a clock that was wrong before or after (no battery, 1970), and
-# does not age messages: to keep old ones a while longer costs disk, to expire a backlog by mistake loses it.
+# If a restart seems to have taken longer than this, the wall clock was wrong before or after (no battery, 1970), and the time
+# does not age messages: keeping old messages longer only costs disk space, expiring a backlog by mistake loses it.
 LONGEST_REST_MS: Final = 30 * 86_400_000
-# Messages in one transaction while a damaged file is copied: bounds memory, and what one more fault undoes.
+# Messages in one transaction while a damaged file is copied: bounds memory, and how much another fault undoes.
 SALVAGE_ROWS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the file may hold: bytes on disk (the write-ahead log of 4 MiB comes on top), and age in seconds.
+    """Limits of the file: bytes on disk (the write-ahead log of 4 MiB comes on top), and age in seconds.
 
     Confirmed messages stay for `confirmed_s` while the file is less than half full.
     """
@@ -70,10 +70,10 @@ class Limits:
 
 @dataclass(slots=True)
 class Totals:
-    """What is in the file, and how many messages were dropped since it was opened, by reason.
+    """Figures of the file's contents, and how many messages were dropped since it was opened, by reason.
 
-    `losses` are their numbers, with those of earlier epochs. `oldest_key` and `oldest_ms` are of the oldest message (0 where
-    there is none); `last_key` is the highest key that the file ever had.
+    `losses` are the numbers of dropped messages, also of earlier epochs. `oldest_key` and `oldest_ms` are of the oldest message
+    (0 if there is none); `last_key` is the highest key that the file ever had.
     """
 
     messages: int = 0
@@ -90,9 +90,9 @@ class Totals:
 class OutboxFile:
     """One file, opened for one epoch. Outside, a message's key is its number in that epoch; earlier epochs have keys up to 0.
 
-    Raises ConfigError where another process has the file, OSError where the disk refuses. A damaged file is set aside as
-    `<name>.damaged`, what can be read of it is copied, and the rest is counted as `torn`. Keys below `lowest` are confirmed
-    and only kept for a while; `confirmed` are those that were there when the file was opened.
+    Raises ConfigError if another process has the file open, OSError if the disk refuses. A damaged file is set aside as
+    `<name>.damaged`, its readable messages are copied, and the others are counted as `torn`. Keys below `lowest` are confirmed
+    and only kept for a while; `confirmed` are the confirmed keys that the file held when it was opened.
     """
 
     def __init__(self, path: Path, epoch: str, limits: Limits) -> None:
@@ -114,8 +114,8 @@ class OutboxFile:
             except sqlite3.DatabaseError as error:
                 self._rebuild(error, ())
             base = self._base = self.totals.last_key
-            # The file still has confirmed messages; only the mark knows which. Without a mark all of them are published again,
-            # and the collector's ledger drops what it knows.
+            # The file still has confirmed messages; only the mark tells which. Without a mark all of them are published again,
+            # and the collector's ledger drops the duplicates.
             self.lowest = (mark.first if (mark := self._mark.read()) else 1) - base
             found = self._db.execute("SELECT key FROM message WHERE key < ? ORDER BY key", (self.lowest + base,))
             self.confirmed = [key - base for (key,) in found]
@@ -124,7 +124,7 @@ class OutboxFile:
             self._count()
 
     def commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
-        """Write rows, delete keys that are done, evict what is too much or too old except the keys in `spare`.
+        """Write rows, delete keys that are done, and evict messages beyond the limits, except the keys in `spare`.
 
         One transaction: on return all of it is on disk, and after an OSError nothing is.
         """
@@ -136,8 +136,8 @@ class OutboxFile:
                 self._commit(numbered, keys, spare_keys)
             except sqlite3.DatabaseError as error:
                 self._recover(error, numbered)
-                # All of it once more, on what could be saved: the caller takes deletions and losses for done, and the file's
-                # highest key must be that of `rows`, or the next epoch would give the same keys to other messages.
+                # Repeat the whole commit on the rebuilt file: the caller assumes that deletions and losses are recorded, and the
+                # file's highest key must be that of `rows`, or the next epoch would give the same keys to other messages.
                 self._commit(numbered, keys, spare_keys)
 
     def read(self, after: int, below: int, most: int) -> list[Message]:
@@ -147,7 +147,7 @@ class OutboxFile:
         with as_os_error():
             try:
                 found = self._db.execute(SELECT, values).fetchall()
-                # SQLite has no checksums: a page with bits flipped is well-formed, and only ours tells.
+                # SQLite has no checksums: a page with flipped bits may be well-formed, and only our checksum shows the damage.
                 if any(crc32(row[2]) != row[4] for row in found):
                     raise corruption("a payload has the wrong checksum")
             except sqlite3.DatabaseError as error:
@@ -160,14 +160,14 @@ class OutboxFile:
         self._mark.close()
 
     def _open(self) -> sqlite3.Connection:
-        # A fifth of a second: a lock on this file is another agent's, and will not go away.
+        # A short timeout: a lock on this file belongs to another agent and will not go away.
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0.2)
         try:
             for pragma in (
                 # Exclusive, before WAL: two agents on one file would give out the same messages, and SQLite then needs no
                 # shared memory (`-shm`), which network and flash file systems may lack (https://sqlite.org/wal.html#noshm).
                 "locking_mode = EXCLUSIVE",
-                # Only before the first table is made does this have an effect.
+                # This has an effect only before the first table is created.
                 "auto_vacuum = INCREMENTAL",
                 "journal_mode = WAL",
                 # Each commit syncs the log before it returns. NORMAL would only sync at checkpoints, and a power cut would
@@ -200,9 +200,9 @@ class OutboxFile:
         totals.losses = [Numbers(epoch=row[0], first=row[1], last=row[2], reason=row[3]) for row in found]
 
     def _check_mark(self) -> None:
-        """Record what the mark saw committed and the file has not: its write-ahead log was cut short or deleted.
+        """Record messages that the mark lists as committed but the file lacks: its write-ahead log was cut short or deleted.
 
-        SQLite takes a torn log for a shorter one and opens the file without complaint, so only the mark tells.
+        SQLite treats a torn log as a shorter one and opens the file without an error, so only the mark shows the loss.
         """
         mark = self._mark.read()
         if mark is not None and mark.last > self.totals.last_key:
@@ -217,7 +217,7 @@ class OutboxFile:
             for lost in numbers_of_keys(totals.runs, first, last, "torn"):
                 totals.losses = add_range(totals.losses, lost)
         totals.last_key = max(totals.last_key, mark.last)
-        # At once and not with the next commit: a kill before it would make the loss unknown.
+        # Written at once and not with the next commit: a kill before that commit would hide the loss.
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", [(r.base, r.epoch) for r in totals.runs])
             self._write_state(self._age_ms())
@@ -229,10 +229,10 @@ class OutboxFile:
         self._count()
 
     def _rebuild(self, error: sqlite3.DatabaseError, rows: Sequence[Message]) -> None:
-        """Set a damaged file aside and go on with what can be read of it and with `rows`. Raises any other error again.
+        """Set a damaged file aside and continue with its readable messages and `rows`. Raises any other error again.
 
-        `rows` go first, since they are newest and this fault must not cost them. A kill in the middle leaves the rest in the
-        `.damaged` file; the mark still covers it, so that it is counted.
+        `rows` are written first, since they are newest and this fault must not lose them. A kill in the middle leaves the other
+        messages in the `.damaged` file; the mark still covers them, so they are counted.
         """
         if code(error) not in CORRUPT:
             raise error
@@ -240,7 +240,7 @@ class OutboxFile:
         before = self.totals
         self.totals = Totals(damaged=before.damaged + 1, dropped=before.dropped, losses=before.losses, runs=before.runs)
         self._db = self._open()
-        # `_open` has loaded those of the new, empty file.
+        # `_open` has loaded the losses and runs of the new, empty file.
         self.totals.losses, self.totals.runs = before.losses, before.runs
         now_ms = self._age_ms()
         for some in (rows, *salvage(aside)):
@@ -266,7 +266,7 @@ class OutboxFile:
 
     def _commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
         now_ms, before = self._age_ms(), self.totals
-        # On a copy, so that a commit that fails changes no figures.
+        # Works on a copy, so that a failed commit changes no figures.
         totals = self.totals = replace(before, dropped=dict(before.dropped))
         try:
             with self._transaction():
@@ -284,7 +284,7 @@ class OutboxFile:
 
     def _evict(self, now_ms: int, spare: frozenset[int]) -> None:
         # The oldest go first, in key order, whatever their topic: gaps in the middle of a backlog would be harder to explain.
-        # What is in flight (`spare`) may be confirmed any moment and stays.
+        # Messages in flight (`spare`) may be confirmed at any moment and stay.
         expired_ms = now_ms - int(self._limits.age_s * 1000)
         query = "SELECT key, kept_ms FROM message WHERE key > ? ORDER BY key LIMIT ?"
         after = 0
@@ -312,7 +312,7 @@ class OutboxFile:
             db.executemany("INSERT INTO loss VALUES (?, ?, ?, ?)", rows)
 
     def _count(self) -> None:
-        """Update the figures of what is in the file, then the mark; give free pages back to the file system."""
+        """Update the figures of the file's contents, then the mark; give free pages back to the file system."""
         if self._pragma("freelist_count") > VACUUM_PAGES:
             self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         totals = self.totals
@@ -323,7 +323,7 @@ class OutboxFile:
         self._mark.write(Mark(oldest, totals.last_key, tuple(totals.runs)))
 
     def _used_bytes(self) -> int:
-        # Pages in use, not the file's size: deleted messages leave free pages, and eviction would never end.
+        # Pages in use, not the file's size: deleted messages leave free pages and the file stays as large, so eviction would never end.
         return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
 
     def _pragma(self, name: str) -> int:
@@ -350,10 +350,10 @@ class OutboxFile:
 
 
 def salvage(path: Path) -> Iterator[list[Message]]:
-    """Messages that a damaged file still gives, in groups.
+    """The readable messages of a damaged file, in groups.
 
-    It is read by key from the front until SQLite fails, and then from the back: one damaged page in the middle costs only
-    what is on it. Only payloads whose checksum is right are taken, and a message may be given twice.
+    The file is read by key from the front until SQLite fails, and then from the back: one damaged page in the middle loses only
+    the messages on it. Only payloads whose checksum is right are taken, and a message may be given twice.
     """
     for order in ("ASC", "DESC"):
         some: list[Message] = []

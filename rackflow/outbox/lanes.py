@@ -1,6 +1,6 @@
 """The order in which messages leave an outbox: live ones first, the backlog behind them at a bounded rate.
 
-After an outage of hours operators need the present first. The bound also protects broker and collector: when a site's network
+After an outage of hours, operators need current readings first. The bound also protects broker and collector: when a site's network
 comes back, every agent there starts on its backlog in the same second.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from rackflow.outbox.seam import Message
 
-# More than a second's messages of any agent. What waits longer is backlog: it can be read from disk again, so memory stays
-# bounded, and it no longer goes before newer readings.
+# More than any agent sends in a second. Beyond this the oldest messages become backlog: they can be read from disk again, so
+# memory stays bounded, and they no longer go before newer readings.
 MAX_LIVE = 2048
 
 
@@ -38,7 +38,7 @@ class TokenBucket:
 
 
 class Lanes:
-    """Messages that wait, live or backlog, and those in flight. `on_backlog_empty` is called when the backlog lane runs empty."""
+    """Waiting messages (live or backlog) and messages in flight. `on_backlog_empty` is called when the backlog lane runs empty."""
 
     def __init__(self, backlog_per_s: float, on_backlog_empty: Callable[[], None]) -> None:
         self.live: OrderedDict[int, Message] = OrderedDict()
@@ -49,7 +49,7 @@ class Lanes:
         self._changed = asyncio.Event()
 
     def push(self, message: Message) -> Message | None:
-        """Add a live message. Where there are too many, removes and returns the oldest one, which is backlog now."""
+        """Add a live message. If there are too many, remove and return the oldest one, which is backlog now."""
         self.live[message.key] = message
         self._changed.set()
         return self.live.popitem(last=False)[1] if len(self.live) > MAX_LIVE else None
@@ -62,14 +62,14 @@ class Lanes:
         return [held[key] for key in sorted(held)]
 
     def wake(self) -> None:
-        """Let `take` look again."""
+        """Make `take` check the lanes again."""
         self._changed.set()
 
     async def take(self) -> Message:
         """See `Outbox.take`."""
         clock = asyncio.get_running_loop().time
         while True:
-            # Before looking: a message that is added after the look sets the event again.
+            # Cleared before checking the lanes: a message added after the check sets the event again.
             self._changed.clear()
             pause_s: float | None = None
             lane = self.live

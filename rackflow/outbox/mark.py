@@ -14,7 +14,7 @@ from rackflow.outbox.numbers import Run
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """After a commit, the keys that were not confirmed lay between `first` and `last`; `runs` tells their epochs."""
+    """After a commit, unconfirmed keys lay between `first` and `last`; `runs` gives their epochs."""
 
     first: int
     last: int
@@ -24,9 +24,9 @@ class Mark:
 class MarkFile:
     """One mark, overwritten in place after each commit of the outbox, without fsync.
 
-    It is for a damaged file after a killed process, which the kernel's memory survives; after a power cut it may be older
-    than the outbox, which is harmless, since only a mark *ahead* of the file tells of a loss. An fsync here would be a second
-    one for each commit. Replacing the file by rename was rejected for the same reason: one more directory entry to sync.
+    It covers a file damaged after the process was killed, when the kernel still writes the mark to disk. After a power cut the
+    mark may be older than the outbox, which is harmless, since only a mark *ahead* of the file reports a loss. An fsync
+    here would be the second one of each commit. Replacing the file by rename was rejected too: it adds a directory entry to sync.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,9 +34,9 @@ class MarkFile:
         self._fd = -1
 
     def read(self) -> Mark | None:
-        """The mark; None where there is none that can be read."""
+        """The mark; None if there is no readable one."""
         try:
-            # Written first and cut off after: a process that is killed in between leaves the end of a longer mark behind the
+            # `write` first overwrites and then truncates: a process killed in between leaves the end of a longer mark after the
             # first line. A file system that lost power may leave zero bytes.
             found = json.loads(self._path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\0"))
             return Mark(found["first"], found["last"], tuple(Run(*run) for run in found["runs"]))

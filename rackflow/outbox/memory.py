@@ -1,6 +1,7 @@
 """An outbox in memory, for gateways on flash cards, which frequent commits wear out.
 
-What it holds is lost with the process. Nobody can speak for it after a restart, so the collector's ledger reports it missing.
+Its messages are lost with the process. After a restart nothing can account for them, so the collector's ledger reports them
+as missing.
 """
 
 import time
@@ -13,7 +14,7 @@ from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import add_range
 from rackflow.outbox.seam import Message, OutboxStats
 
-# Faster than anything: no bound on the backlog's rate.
+# Far above any real rate, so that the backlog's rate is not limited.
 UNBOUNDED_PER_S = 1e9
 
 
@@ -79,7 +80,7 @@ class MemoryOutbox:
         self._confirmed.interrupt()
         self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
         self._backlog_below = self._last + 1
-        # What was in flight was exempt from the limit, and is not any more.
+        # Messages that were in flight were exempt from the limit, and no longer are.
         self._shrink()
         self._lanes.wake()
 
@@ -114,7 +115,7 @@ class MemoryOutbox:
             self._evict()
 
     def _evict(self) -> None:
-        # What is in flight is older, but it may be confirmed any moment: it stays.
+        # Messages in flight are older, but may be confirmed at any moment, so they stay.
         key, oldest = (self._lanes.backlog or self._lanes.live).popitem(last=False)
         self._size -= len(oldest.payload)
         self._dropped["full"] += 1

@@ -1,4 +1,4 @@
-"""Ranges of keys in an outbox file, and ranges of message numbers as an agent's status tells them.
+"""Ranges of keys in an outbox file, and ranges of message numbers as an agent's status reports them.
 
 A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of runs connects the two.
 """
@@ -10,8 +10,8 @@ from typing import Final
 from rackflow.documents import Numbers
 
 # A status document is retained and sent again at each connection, so its account must stay small: 200 ranges are about
-# 17 kB of JSON. Beyond it the two oldest ranges of one epoch and reason are told as one, with the gap between them: the
-# ledger then counts messages in that gap as dropped if they do not arrive. (What arrived stays stored.)
+# 17 kB of JSON. Beyond that the two oldest ranges of one epoch and reason are merged, including the gap between them: the
+# ledger then counts messages in that gap as dropped if they do not arrive. (Those that arrived stay stored.)
 MAX_RANGES: Final = 200
 
 
@@ -61,7 +61,7 @@ def numbers_of_keys(runs: Sequence[Run], first: int, last: int, reason: str = ""
 
 
 def add_range(found: Sequence[Numbers], more: Numbers) -> list[Numbers]:
-    """Ranges with one more, joined to those of the same epoch and reason that it touches or overlaps."""
+    """Add a range, joined with the ranges of the same epoch and reason that it touches or overlaps."""
     first, last = more.first, more.last
     kept = []
     for each in found:
@@ -75,7 +75,7 @@ def add_range(found: Sequence[Numbers], more: Numbers) -> list[Numbers]:
 
 
 def _shorter(found: list[Numbers]) -> list[Numbers]:
-    """One range fewer: the oldest is joined with the next of its kind; where there is none, it is given up."""
+    """Remove one range: join the oldest with the next of the same epoch and reason; if there is none, drop the oldest."""
     oldest = found[0]
     for at, each in enumerate(found[1:], 1):
         if (each.epoch, each.reason) == (oldest.epoch, oldest.reason):

@@ -1,4 +1,4 @@
-"""What an outbox does for the agent and the collector, wherever it keeps its messages.
+"""The interface of an outbox, the same on disk and in memory.
 
 Live messages go first; the backlog of an outage follows at a bounded rate. A message is numbered when it is put, because its
 number is part of its payload.
@@ -23,9 +23,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """What an outbox holds and has dropped, by reason. `oldest_ms` is 0 when it is empty.
+    """Figures of an outbox; `dropped` is by reason. `oldest_ms` is 0 when the outbox is empty.
 
-    `durable` tells whether what is put now outlives the process; `damaged` counts files that had to be set aside.
+    `durable` tells whether a message put now survives the end of the process; `damaged` counts files that had to be set aside.
     """
 
     messages: int
@@ -44,7 +44,7 @@ class Outbox(Protocol):
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """Give a message the next number of the epoch, make its payload with that number, and keep it. Returns its key.
 
-        Never waits and never fails: polling must not depend on a disk. What does not fit is dropped and counted.
+        Never waits and never fails: polling must not depend on a disk. Messages that do not fit are dropped and counted.
         """
 
     async def take(self) -> Message:
@@ -54,7 +54,7 @@ class Outbox(Protocol):
         """The other side has confirmed the message: it may be deleted. Unknown keys are ignored (evicted meanwhile)."""
 
     def rewind(self) -> None:
-        """The connection broke: what was in flight or waiting becomes backlog, behind what is put from now on."""
+        """The connection broke: messages in flight or waiting become backlog, and messages put from now on go first."""
 
     def stats(self) -> OutboxStats:
         """Figures for metrics, and the account of message numbers for the agent's status."""

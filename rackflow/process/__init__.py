@@ -1,5 +1,5 @@
-"""What both sides need to be a program: configuration files, YAML, logging, exit statuses, SQLite, threads, MQTT.
+"""What the agent and collector programs share: configuration files, YAML, logging, exit statuses, SQLite, threads, MQTT.
 
-These are separate modules without a common door: the contract (catalogue, documents) needs only the YAML reader, and a program
-that imports it must not need aiomqtt.
+Import the modules directly; this package re-exports nothing. The contract (catalogue, documents) needs only the YAML reader, and a
+program that imports the contract must not need aiomqtt.
 """

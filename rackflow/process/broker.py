@@ -1,4 +1,4 @@
-"""The section of a configuration that says where the MQTT broker is. Agent and collector share it."""
+"""The configuration section for the MQTT broker, shared by agent and collector."""
 
 import ssl
 from pathlib import Path
@@ -31,8 +31,8 @@ class Broker(StrictModel):
     """Client certificate."""
     key_file: Path | None = None
     """Private key of the client certificate."""
-    # At most 30 s. The broker declares a silent client dead after 1.5 times as long (MQTT 5, 3.1.2.10), and a link that dies without
-    # a word is noticed here as late. For that time an agent's devices look alive.
+    # At most 30 s. The broker declares a silent client dead after 1.5 times as long (MQTT 5, 3.1.2.10), and a link
+    # that fails silently is noticed here just as late. During that time an agent's devices look alive.
     keepalive_s: Annotated[int, Field(ge=5, le=30)] = 15
     """Seconds between signs of life; the broker declares a silent client dead after 1.5 times as long."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
@@ -50,7 +50,7 @@ class Broker(StrictModel):
         return self
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """TLS settings, or None for plain TCP. Raises ConfigError where a certificate file cannot be used."""
+        """TLS settings, or None for plain TCP. Raises ConfigError if a certificate file cannot be used."""
         if not self.tls:
             return None
         try:

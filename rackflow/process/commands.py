@@ -1,6 +1,6 @@
 """How every command ends: with an exit status and at most one line on stderr.
 
-Also where the libraries of an extra are not installed, and where nobody reads the output any more (`| head`).
+This includes missing libraries of an extra, and a reader of the output that has exited (`| head`).
 """
 
 import os
@@ -9,14 +9,15 @@ import sys
 from collections.abc import Callable
 
 EXIT_FAILED = 1
-# 128 + 13: what a shell reports of a program that SIGPIPE ended. Python ignores the signal and raises BrokenPipeError instead.
+# 128 + 13: the exit status that a shell reports for a program ended by SIGPIPE. Python ignores the signal and raises
+# BrokenPipeError instead.
 READER_LEFT = 141
 # A missing module of our own is a broken installation, not a missing extra.
 OWN = ("rackflow", "agent", "collector", "simulator")
 
 
 def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -> int:
-    """Say that an extra is not installed; returns the exit status. Raises `error` again where the module is one of our own."""
+    """Say that an extra is not installed; returns the exit status. Raises `error` again if the module is one of our own."""
     missing = (error.name or "").partition(".")[0]
     if not missing or missing in OWN:
         raise error
@@ -25,7 +26,7 @@ def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -
 
 
 def handle_closed_output(command: Callable[[], int]) -> int:
-    """Run a command and return its exit status, or 141 where the reader of its output has gone, as `head` does."""
+    """Run a command and return its exit status, or 141 if the reader of its output has exited, as `head` does."""
     try:
         status = command()
         sys.stdout.flush()

@@ -53,7 +53,7 @@ def load_config(path: Path, model: type[M]) -> M:
 
 
 def check_config(data: object, model: type[M], where: str, text: str | None = None) -> M:
-    """Check `data` against `model`. Errors as in `load_config`; with the file's `text` they name the line, too."""
+    """Check `data` against `model`. Errors are as in `load_config`; if `text` (the file's content) is given, they name the line, too."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """Logging of the commands: key=value lines on stderr, configured once in `main`.
 
-stderr, not a file: systemd and container engines collect, rotate and bound what is written there.
+Logs go to stderr and not to a file: systemd and container engines collect, rotate and limit it.
 """
 
 import logging
@@ -15,7 +15,7 @@ class KeyValueFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of key=value pairs."""
-        # A message may quote what a device or a broker sent: line breaks in it must not look like log lines of ours.
+        # A message may quote what a device or a broker sent: line breaks in it must not look like new log lines.
         text = record.getMessage().replace("\\", "\\\\").replace('"', '\\"').replace("\n", " | ")
         stamp = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z"
         line = f'time={stamp} level={record.levelname.lower()} logger={record.name} msg="{text}"'
@@ -23,7 +23,7 @@ class KeyValueFormatter(logging.Formatter):
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what `sys.stderr` is at that moment, so that whoever redirects it (tests, embedding programs) gets the lines."""
+    """Writes to the current `sys.stderr`, so that tests and embedding programs can redirect it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""

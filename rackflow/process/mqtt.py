@@ -2,8 +2,8 @@
 
 aiomqtt runs the connection: the socket on the event loop, the handshake, keep-alive, subscribing and leaving. Underneath
 it is a client of paho-mqtt, which can do four things that aiomqtt 2.5 does not pass on: acknowledging by hand, publishing
-without a task per message, the reason code of each PUBACK, and the broker's limits in CONNACK. `paho_client` is the one
-place that reaches for it; everything else, here and on both sides, is public API of the two libraries.
+without a task per message, the reason code of each PUBACK, and the broker's limits in CONNACK. Only `paho_client`
+uses a private attribute; everything else in this module, the agent and the collector is public API of the two libraries.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,16 +37,16 @@ __all__ = [
 ]
 
 # Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, which cannot be cancelled, so a stop may take as long. Five
-# seconds are two retransmissions of a lost SYN (after 1 s and 3 s).
+# seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
 
 BrokerError = (aiomqtt.MqttError, ValueError)
-"""What a connection may end with. ValueError is paho-mqtt's for a text that cannot be a host name (`a..b`)."""
+"""Errors that may end a connection. paho-mqtt raises ValueError for a text that cannot be a host name (`a..b`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What CONNACK says of the session and the broker; None where the broker sets no limit."""
+    """The session state and the broker's limits in CONNACK; None if the broker sets no limit."""
 
     session_present: bool
     receive_maximum: int | None
@@ -69,7 +69,7 @@ class Callbacks:
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes, retained, when the connection ends without a goodbye."""
+    """The message that the broker publishes, retained, when the connection ends without DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -120,14 +120,14 @@ class MqttConnection:
         )
         self._paho = paho_client(self._mqtt)
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
-        # paho acknowledges before the callback returns otherwise, which is before anything is durable.
+        # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
         self._callbacks = callbacks
         self._aiomqtt_opened: Any = self._paho.on_connect
         self._paho.on_connect = self._opened
         self._paho.on_publish = self._confirmed
-        # Messages bypass aiomqtt's queue: its messages do not carry DUP (a message sent before), and reading the queue costs a
-        # task for each.
+        # Messages bypass aiomqtt's queue: its messages do not carry the DUP flag (message sent before), and reading the queue
+        # costs a task per message.
         self._paho.on_message = self._received
 
     async def __aenter__(self) -> Self:
@@ -163,10 +163,10 @@ class MqttConnection:
         raise AssertionError("a message in aiomqtt's queue")  # pragma: no cover - on_message is ours
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> tuple[int, str]:
-        """Hand a message to the socket, QoS 1. Returns its identifier, and why it cannot be sent (empty where it can).
+        """Hand a message to the socket, QoS 1. Returns its identifier, and why it cannot be sent (empty if it can).
 
-        Through paho and not `aiomqtt.Client.publish`, which waits for each PUBACK: a window of messages needs one task here, and
-        one for each message there.
+        It uses paho and not `aiomqtt.Client.publish`, which waits for each PUBACK and so would need one task per message in the
+        window; here one task is enough.
         """
         info = self._paho.publish(topic, payload, 1, retain)
         return info.mid, "" if info.rc == MQTT_ERR_SUCCESS else str(aiomqtt.MqttCodeError(info.rc))
@@ -181,7 +181,7 @@ class MqttConnection:
         return [code for code in codes if isinstance(code, ReasonCode) and code.is_failure]
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Unsubscribe. Raises BrokerError, also where the broker does not answer in time."""
+        """Unsubscribe. Raises BrokerError, also if the broker does not answer in time."""
         await self._mqtt.unsubscribe(list(filters))
 
     def drop(self) -> None:
@@ -204,7 +204,7 @@ class MqttConnection:
                     getattr(properties, "MaximumPacketSize", None),
                 )
             )
-        # Only now does `async with` go on: `opened` has been called before anything can be published or received.
+        # `async with` continues only after this call, so `opened` has been called before anything can be published or received.
         self._aiomqtt_opened(client, userdata, flags, reason_code, properties)
 
     def _confirmed(
@@ -226,9 +226,9 @@ def paho_client(client: aiomqtt.Client) -> PahoClient:
 
     aiomqtt 2.5.1 has no public way to acknowledge by hand: https://github.com/empicano/aiomqtt/issues/345, offered in
     https://github.com/empicano/aiomqtt/pull/346 and open since 2024; this attribute is the workaround named there.
-    pyproject.toml keeps aiomqtt below 3, and `tests/rackflow/test_libraries.py` fails first where it has moved.
+    pyproject.toml keeps aiomqtt below 3, and `tests/rackflow/test_libraries.py` fails if the attribute has moved.
 
-    Raises RackflowError where there is no such client.
+    Raises RackflowError if there is no such client.
     """
     found = getattr(client, "_client", None)
     if not isinstance(found, PahoClient):
@@ -239,15 +239,15 @@ def paho_client(client: aiomqtt.Client) -> PahoClient:
 
 
 def refusal(error: BaseException) -> ReasonCode | None:
-    """The broker's reason for refusing the connection, where it has given one."""
+    """The broker's reason for refusing the connection, or None if it gave none."""
     code = getattr(error, "rc", None)
     return code if isinstance(code, ReasonCode) else None
 
 
 def topic_of(message: MQTTMessage) -> str:
-    """The topic, empty where it is not UTF-8, which MQTT forbids.
+    """The topic; empty if it is not valid UTF-8, which MQTT requires.
 
-    paho-mqtt 2.2.0 notices only when it is asked for the topic: https://github.com/eclipse-paho/paho.mqtt.python/issues/173.
+    paho-mqtt 2.2.0 notices this only when the topic is read: https://github.com/eclipse-paho/paho.mqtt.python/issues/173.
     """
     try:
         return message.topic

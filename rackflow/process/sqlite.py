@@ -1,7 +1,7 @@
-"""SQLite's errors in the terms of those who keep something in a file: either the disk refuses, or the file is damaged.
+"""Translates SQLite's errors: either the disk refuses, or the file is damaged.
 
-The two need opposite answers. A disk that refuses (full, read-only, busy) is tried again and the file is left alone; a damaged file
-is set aside, because trying again never helps.
+The two need opposite reactions. If the disk refuses (full, read-only, busy), the operation is retried and the file is left alone; a
+damaged file is set aside, because retrying never helps.
 """
 
 import errno
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-# Primary result codes of a file that is damaged, or no database at all (https://sqlite.org/rescode.html). Every other code says
-# something about the disk, never about the file.
+# Primary result codes for a file that is damaged or not a database (https://sqlite.org/rescode.html). All other codes are about
+# the disk, not the file.
 CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
 
@@ -23,7 +23,7 @@ def code(error: sqlite3.Error) -> int:
 
 
 def corruption(why: str) -> sqlite3.DatabaseError:
-    """The error that SQLite raises for a damaged file, for damage that it does not notice itself."""
+    """The error that SQLite raises for a damaged file. For damage that SQLite does not notice itself."""
     error = sqlite3.DatabaseError(why)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
@@ -31,7 +31,7 @@ def corruption(why: str) -> sqlite3.DatabaseError:
 
 @contextmanager
 def as_os_error() -> Iterator[None]:
-    """Raise whatever SQLite raises in the block as an OSError: the disk refuses."""
+    """Turn every SQLite error raised in the block into an OSError: the disk refuses."""
     try:
         yield
     except sqlite3.Error as error:
@@ -41,8 +41,8 @@ def as_os_error() -> Iterator[None]:
 def set_aside(path: Path) -> Path:
     """Rename a database and its log to `<name>.damaged`, replacing what was there; returns the new path. Raises OSError.
 
-    The log goes along: it belongs to this file, holds its latest commits, and SQLite would play it into the new one. One damaged
-    file is kept, not all of them, so that a failing disk does not fill up with them.
+    The log is renamed too: it holds the latest commits of this file, and SQLite would apply it to the new file. Only the latest
+    damaged file is kept, so that a failing disk does not fill up with them.
     """
     aside = path.with_name(path.name + ".damaged")
     for suffix in ("", "-wal"):

@@ -1,4 +1,4 @@
-"""Runs blocking work in a thread, and waits for its end even when cancelled."""
+"""Runs blocking work in a thread, and waits for the work to end even when cancelled."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[[], T], name: str) -> T:
-    """Run `work` in a thread. A caller that is cancelled still waits for its end, and is cancelled then.
+    """Run `work` in a thread. A cancelled caller still waits until `work` has ended, and is cancelled then.
 
     A thread cannot be stopped. If the caller went on at once, it would close the file that the thread is writing.
     """

@@ -1,6 +1,6 @@
 """Reads YAML strictly: duplicate keys and broken syntax are errors with file and line.
 
-PyYAML keeps the last of two equal keys without a word, and reads `on`, `off` and `no` as booleans (YAML 1.1).
+By itself, PyYAML silently keeps the last of two equal keys, and reads `on`, `off` and `no` as booleans (YAML 1.1).
 """
 
 from collections.abc import Hashable, Sequence
@@ -11,7 +11,7 @@ import yaml
 
 from rackflow.errors import ConfigError
 
-# libyaml where PyYAML was built with it: 137 profiles took 0.26 s of CPU with its safe loader, 1.8 s with the one in Python.
+# libyaml if PyYAML was built with it: 137 profiles took 0.26 s of CPU with its safe loader, 1.8 s with the one in Python.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -19,7 +19,7 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
     """Safe loader that refuses a key given twice. Booleans as in YAML 1.2: `on`, `off` and `no` stay words."""
 
     def construct_document(self, node: yaml.Node) -> Any:  # noqa: ANN401 - PyYAML's own signature
-        """Build plain values. PyYAML's own way, made for objects that refer to each other, takes twice as long."""
+        """Build plain values. PyYAML's own method supports objects that refer to each other and takes twice as long."""
         return self._plain(node, {})
 
     def _plain(self, node: yaml.Node, built: dict[yaml.Node, Any]) -> Any:  # noqa: ANN401 - any plain value
@@ -76,7 +76,7 @@ def load_yaml_text(text: str, where: str) -> Any:  # noqa: ANN401 - the shape is
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
-    """The line, from 1, of the value at a path of keys and positions. Where it does not exist, of the nearest one above it."""
+    """The line (from 1) of the value at a path of keys and positions. If there is none, the line of its nearest parent."""
     try:
         node = yaml.compose(text, Loader=_StrictLoader)
     except yaml.YAMLError:

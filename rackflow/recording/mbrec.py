@@ -1,9 +1,9 @@
 """Recordings of Modbus devices: lines `unit|function|address|value`.
 
 `function` is the Modbus function that reads the table: 1 coils, 2 discrete inputs, 3 holding, 4 input registers. `address` is the
-one on the wire, from 0. A register holds 0-65535, a coil or discrete input 0 or 1. What is not listed does not exist: the
-recorded device refused it, or was not asked. One line for each register rather than blocks, so that a person can read and correct
-a recording and a diff shows single registers.
+protocol address, from 0. A register holds 0-65535, a coil or discrete input 0 or 1. An address that is not listed
+does not exist: the recorded device refused it, or was not asked. Each register has its own line, so that a person can read and
+correct a recording and a diff shows single registers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ class RegisterRecording:
         return sorted({unit for unit, _, _ in self.values})
 
     def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int] | None:
-        """`count` registers from `address` on; None where one of them does not exist, as a real device refuses the whole read."""
+        """`count` registers from `address` on; None if one of them does not exist, because a real device refuses the whole read."""
         found = [self.values.get((unit, table, at)) for at in range(address, address + count)]
         return None if None in found else [value or 0 for value in found]
 
@@ -65,7 +65,7 @@ def parse_mbrec(text: str, where: str) -> RegisterRecording:
             place, value = _parse_line(line)
         except ValueError as error:
             raise ConfigError(f"{where}:{number}: {error}") from error
-        # The same line twice is harmless (two recordings put together); different values would leave it to chance which one counts.
+        # The same line twice is harmless (two recordings put together); with different values it would be unclear which one counts.
         if values.setdefault(place, value) != value:
             raise ConfigError(f"{where}:{number}: this register is given twice with different values; remove one line")
     if not values:

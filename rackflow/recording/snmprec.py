@@ -1,7 +1,7 @@
 """Recordings of SNMP devices in snmpsim's format: lines `OID|tag|value` in the order of a walk.
 
-The format is snmpsim's because many recordings of real devices exist in it, those of LibreNMS among them. Values that such
-recordings contain must be read as they are, however odd, because odd devices are what recordings are for.
+snmpsim's format was chosen because many recordings of real devices use it, for example those of LibreNMS. Odd values must be
+read as they are, because recordings exist to test odd devices.
 """
 
 import ipaddress
@@ -80,8 +80,8 @@ def read_snmprec(path: Path) -> tuple[Record, ...]:
 def parse_snmprec(content: bytes, where: str) -> tuple[Record, ...]:
     """The records of a recording's content, in the order of a walk. Raises ConfigError as `where:line: what`.
 
-    Lines may come in any order and end in LF or CRLF; `#` starts a comment. Where an OID is given twice the last value counts, as
-    in snmpsim.
+    Lines may come in any order and end in LF or CRLF; `#` starts a comment. If an OID is given twice, the last value counts, as in
+    snmpsim.
     """
     # Bytes, not text: values may hold any octets, and splitlines() would also split at the control characters among them.
     found: dict[tuple[int, ...], Record] = {}
