@@ -25,7 +25,7 @@ from rackflow.outbox.seam import Message, OutboxStats
 
 log = logging.getLogger(__name__)
 # While there is something to commit, commits start this far apart; the first one after a pause comes at once. This trades the
-# loss at a kill (20 kills lost 11.8 polls each on average, at most 20 of 40 possible: docs/explanation/loss.md) against
+# loss at a kill (20 kills lost 12 polls each on average, at most 20 of 40 possible: docs/explanation/loss.md) against
 # five fsyncs a second, which wear a flash card and take about 10 ms each on a spinning disk.
 GROUP_S: Final = 0.2
 # A disk that takes longer (a dying drive, a network file system) delays nothing: messages not yet on disk are handed out from
