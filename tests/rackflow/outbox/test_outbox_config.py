@@ -1,5 +1,6 @@
 """The section `outbox`: which outbox it makes, with which limits, and what is refused."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,25 @@ async def test_how_long_confirmed_messages_are_kept_reaches_the_outbox() -> None
         outbox.done((await outbox.take()).key)
         outbox.rewind()
         assert len(outbox.stats().account.held) == (section.keep_confirmed_s > 0)
+
+
+async def test_a_disk_outbox_keeps_confirmed_messages_for_as_long_as_it_is_told_and_messages_for_seven_days(
+    tmp_path: Path,
+) -> None:
+    assert OutboxSection(mode="disk", path=tmp_path / "outbox.db").max_age_s == 604_800
+    for kept_s in (0, 60):
+        section = OutboxSection(mode="disk", path=tmp_path / f"{kept_s}.db", keep_confirmed_s=kept_s, max_age_s=61)
+        outbox = make_outbox(section, "E1")
+        assert isinstance(outbox, DiskOutbox)
+        await outbox.open()
+        outbox.put("t", lambda _: b"x", 5)
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(outbox.run())
+            outbox.done((await outbox.take()).key)
+            outbox.rewind()
+            assert len(outbox.stats().account.held) == (kept_s > 0)
+            writing.cancel()
+        await outbox.close()
 
 
 @pytest.mark.parametrize(
