@@ -87,7 +87,7 @@ class Ingest:
             case DeviceDocument():
                 self._latest.apply_document(topic.site, document)
             case Status():
-                self._latest.apply_status(document)
+                self._latest.apply_status(document, delivery.mono_s)
                 # A status that the broker sends a second time does not mean a second process.
                 if not delivery.redelivered:
                     self._clones.update(document, delivery.mono_s)

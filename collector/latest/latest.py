@@ -5,18 +5,19 @@ is monotonic seconds, for receipts and expiry, because a jump of the wall clock 
 seconds since 1970, compared with the times in messages.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from collector.counters import POLL_BUCKETS_S, Histogram
+from collector.latest.observed import Connection, Observations, is_observed, is_offline, observe
 from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
 from collector.readings import Readings, Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
 Verdict = Literal["live", "stale", "duplicate", "refused"]
-# Series on /metrics that every known device has: up, info, last success, poll duration, rejected readings.
-DEVICE_COST = 5
+# Series on /metrics that every known device has: observed, up, info, last success, poll duration, rejected readings.
+DEVICE_COST = 6
 
 
 class Latest:
@@ -34,6 +35,24 @@ class Latest:
         """Grows with each device or series that is added and each device that is removed; plans of derived figures depend on it."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
+        self._connection = Connection()
+
+    def set_connected(self, connected: bool, now: float) -> None:  # noqa: FBT001 - one fact
+        """Note that the collector's connection to the broker opened or is gone, `now` in monotonic seconds.
+
+        Nobody is observed while it is gone, and after that only what is heard of again: agents may have died meanwhile.
+        """
+        connection = self._connection
+        if not connected:
+            if connection.is_open:
+                self._void(self._devices.values())
+            connection.is_open, connection.lost_at = False, now
+        elif not connection.is_open:
+            connection.is_open, connection.since = True, now
+
+    def _void(self, devices: Iterable[DeviceState]) -> None:
+        for device in devices:
+            device.heard = False
 
     def devices(self) -> Iterator[DeviceState]:
         """All known devices, by site and name."""
@@ -56,11 +75,17 @@ class Latest:
         """The agent that polls a device; None if no message of that agent has arrived."""
         return self._agents.get((device.site, device.agent))
 
+    def observe(self, now: float) -> Observations:
+        """Which devices are not observed and why, and which agents are there, at `now` (monotonic seconds)."""
+        return observe(self._devices.values(), self._agents, self._connection, now)
+
+    def up(self, device: DeviceState, now: float) -> bool | None:
+        """Whether a device answers its polls; None while it is not observed, which is neither up nor down."""
+        return device.up if is_observed(device, self.agent_of(device), self._connection, now) else None
+
     def is_up(self, device: DeviceState, now: float) -> bool:
-        """Whether the last poll succeeded, is not too long ago, and the agent has not gone offline."""
-        agent = self.agent_of(device)
-        gone = agent is not None and agent.status is not None and agent.status.status == "offline"
-        return device.up is True and not gone and now < device.fresh_until()
+        """Whether a device is observed and answers its polls. False does not mean that it is down; see `up`."""
+        return self.up(device, now) is True
 
     def apply_batch(self, site: str, batch: Batch, readings: Readings, now: float, wall_s: float) -> Verdict:
         """Apply a batch. Returns `stale` for backfill, `duplicate` if it came before, `refused` if it is beyond the limit."""
@@ -73,14 +98,20 @@ class Latest:
         life_s = shelf_life_s(batch.interval_s)
         if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
+        # What was received before the connection was lost, and waited in a queue since, says nothing about now.
+        is_word = now > self._connection.lost_at and not is_offline(agent)
         if batch.device_class == "agent":
+            if is_word:
+                agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
             self._hold(agent.series, agent, batch, readings, now)
             return "live"
         device = self._device(site, batch.device, batch.agent)
         if device is None:
             return "refused"
-        if not device.note_poll(batch, agent, now):
+        if not device.note_poll(batch, agent, now, is_word=is_word):
             return "duplicate"
+        if is_word:
+            agent.heard_at = max(agent.heard_at, now)
         protocol = device.document.protocol if device.document else ""
         agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
         self._hold(device.series, agent, batch, readings, now)
@@ -126,16 +157,22 @@ class Latest:
             self.changes += 1
             del self._devices[site, device]
 
-    def apply_status(self, status: Status) -> bool:
-        """Apply an agent's status. Devices that an online agent no longer names are forgotten.
+    def apply_status(self, status: Status, now: float = 0.0) -> bool:
+        """Apply an agent's status received at `now` (monotonic). Devices that an online agent no longer names are forgotten.
 
-        An agent that goes offline names no devices, but they still exist: they are shown as down.
+        An agent that goes offline names no devices, but they still exist: they are not observed until it is back and has polled them.
         """
         agent = self._agent(status.site, status.agent)
         if agent is None:
             return False
-        if status.status == "offline" and agent.status is not None and agent.status.epoch != status.epoch:
+        offline = status.status == "offline"
+        if offline and agent.status is not None and agent.status.epoch != status.epoch:
             return True  # the will of an earlier epoch, which the broker may send after the present epoch's `online`
+        if _begins_anew(agent, status):
+            agent.since = now
+            mine = [each for each in self._devices.values() if (each.site, each.agent) == (status.site, status.agent)]
+            # What the life before said is void, unless messages of the new one came ahead of its status.
+            self._void(each for each in mine if each.origin is None or each.origin.epoch != status.epoch or offline)
         agent.status = status
         if status.status == "online":
             known = set(status.devices)
@@ -145,7 +182,9 @@ class Latest:
         return True
 
     def remove_agent(self, site: str, agent: str) -> None:
-        """Forget an agent; its devices stay until they are removed themselves."""
+        """Forget an agent that was retired, with its devices: nobody else will say that they are gone."""
+        for device in [each for each in self._devices.values() if (each.site, each.agent) == (site, agent)]:
+            self.remove_device(site, agent, device.device)
         if found := self._agents.pop((site, agent), None):
             self._drop(found.series, all_of_it=True, now=0.0)
 
@@ -179,3 +218,9 @@ class Latest:
                 return None
             agent = self._agents[site, name] = AgentState(site, name)
         return agent
+
+
+def _begins_anew(agent: AgentState, status: Status) -> bool:
+    """Whether a status ends or begins a life of the agent; agents and brokers repeat statuses that say nothing new."""
+    before = agent.status
+    return before is None or (before.status, before.epoch) != (status.status, status.epoch)

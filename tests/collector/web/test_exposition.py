@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.counters import POLL_BUCKETS_S, Counters
+from collector.latest import CAUSES
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.readings import RESERVED, SeriesKeys, resolve
@@ -185,7 +186,9 @@ def lines_of_agents() -> list[str]:
         f"dcim_agent_clock_offset_seconds{{{other}}} -0.25",
         f'dcim_agent_info{{{gw},version="0.1.0",python="3.11",hostname="gw"}} 1',
         *histograms,
+        *(f'dcim_agent_unobserved_devices{{{gw},reason="{cause}"}} 0' for cause in CAUSES),
         f"dcim_agent_up{{{gw}}} 1",
+        f"dcim_agent_up{{{other}}} 1",
     ]
 
 
@@ -201,6 +204,8 @@ def lines_of_devices() -> list[str]:
         f'dcim_device_info{{{CDU},agent="gw-3",device_class="cdu",{identity}}} 1',
         f'dcim_device_info{{{PDU},agent="gw-4",device_class="pdu"}} 1',
         f"dcim_device_last_success_timestamp_seconds{{{CDU}}} 1700000000.5",
+        f'dcim_device_observed{{{CDU},agent="gw-3"}} 1',
+        f'dcim_device_observed{{{PDU},agent="gw-4"}} 1',
         f"dcim_device_poll_duration_seconds{{{CDU}}} 0.02",
         f"dcim_device_poll_duration_seconds{{{PDU}}} 0.02",
         f"dcim_device_rejected_readings{{{CDU}}} 1",
@@ -239,14 +244,14 @@ def test_a_page_to_the_letter() -> None:
     assert series == len(expected)
     assert f"# HELP dcim_device_up {catalogue()['dcim_device_up'].help}\n# TYPE dcim_device_up gauge\n" in text
     # What tells of the last poll goes with it; that the device is there, and when it answered last, stays.
-    left = [line for line in render(latest, 30.0)[0].splitlines() if line.startswith(("dcim_dev", "dcim_c"))]
+    left = [line for line in render(latest, 30.1)[0].splitlines() if line.startswith(("dcim_dev", "dcim_c"))]
     assert [line.partition("{")[0] for line in left] == [
         "dcim_cdu_coolant_info",
         "dcim_device_info",
         "dcim_device_info",
         "dcim_device_last_success_timestamp_seconds",
-        "dcim_device_up",
-        "dcim_device_up",
+        "dcim_device_observed",
+        "dcim_device_observed",
     ]
     assert all(line.endswith(" 0") for line in left[-2:])
 
@@ -256,7 +261,9 @@ def test_an_agent_that_is_gone_is_0_and_one_without_details_has_a_name_all_the_s
     gone = msgspec.structs.replace(status(online=False), version="", python="", hostname="")
     latest.apply_status(gone)
     lines = [line for line in render(latest, 0.0)[0].splitlines() if not line.startswith("#")]
-    assert lines == ['dcim_agent_info{site="cas1",agent="gw-3"} 1', 'dcim_agent_up{site="cas1",agent="gw-3"} 0']
+    counts = [f'dcim_agent_unobserved_devices{{site="cas1",agent="gw-3",reason="{cause}"}} 0' for cause in CAUSES]
+    names = ['dcim_agent_info{site="cas1",agent="gw-3"} 1', *counts, 'dcim_agent_up{site="cas1",agent="gw-3"} 0']
+    assert lines == names
 
 
 @pytest.mark.parametrize("length", [LABEL_LIMIT, LABEL_LIMIT + 1])
