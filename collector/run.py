@@ -42,7 +42,7 @@ class Collector:
         self._config = config
         self._tally = Counters()
         self.latest = Latest(config.series_limit)
-        self.latest.set_connected(False, time.monotonic())  # noqa: FBT003 - one fact; `Subscriber` reports the first edge
+        self.latest.note_disconnected(time.monotonic())  # until `Subscriber` reports the first connection
         self._figures = LatestFigures(config.derive.interval_s)
         self._site: Site | None = None
         self._stop = asyncio.Event()
@@ -141,7 +141,8 @@ class Collector:
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
-        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.update_late)
+        forget = keeper.polls.forget
+        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.update_late, forget)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -194,7 +195,11 @@ class Collector:
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
         self._tally.mqtt_connected = connected
-        self.latest.set_connected(connected, time.monotonic())
+        now = time.monotonic()
+        if connected:
+            self.latest.note_connected(now)
+        else:
+            self.latest.note_disconnected(now)
 
     def _count_overflow(self) -> None:
         self._tally.failures["overflow"] += 1

@@ -37,18 +37,19 @@ class Latest:
         self._agents: dict[tuple[str, str], AgentState] = {}
         self._connection = Connection()
 
-    def set_connected(self, connected: bool, now: float) -> None:  # noqa: FBT001 - one fact
-        """Note that the collector's connection to the broker opened or is gone, `now` in monotonic seconds.
+    def note_connected(self, now: float) -> None:
+        """The collector's connection to the broker is open, from `now` on (monotonic seconds)."""
+        if not self._connection.is_open:
+            self._connection.is_open, self._connection.since = True, now
 
-        Nobody is observed while it is gone, and after that only what is heard of again: agents may have died meanwhile.
+    def note_disconnected(self, now: float) -> None:
+        """The collector's connection to the broker is gone, or an attempt to open one has failed.
+
+        Nobody is observed meanwhile, and afterwards only what is heard of again: agents may have died in between.
         """
-        connection = self._connection
-        if not connected:
-            if connection.is_open:
-                self._void(self._devices.values())
-            connection.is_open, connection.lost_at = False, now
-        elif not connection.is_open:
-            connection.is_open, connection.since = True, now
+        if self._connection.is_open:
+            self._void(self._devices.values())
+        self._connection.is_open, self._connection.lost_at = False, now
 
     def _void(self, devices: Iterable[DeviceState]) -> None:
         for device in devices:
@@ -148,14 +149,19 @@ class Latest:
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
         return True
 
-    def remove_device(self, site: str, agent: str, device: str) -> None:
-        """Forget a device, unless another agent polls it now: then it was moved, and its former agent is only cleaning up."""
+    def remove_device(self, site: str, agent: str, device: str) -> bool:
+        """Forget a device, unless another agent polls it now: then it was moved, and its former agent is only cleaning up.
+
+        Returns whether there was anything to forget.
+        """
         found = self._devices.get((site, device))
-        if found is not None and found.agent == agent:
-            self._drop(found.series, all_of_it=True, now=0.0)
-            self.size -= DEVICE_COST
-            self.changes += 1
-            del self._devices[site, device]
+        if found is None or found.agent != agent:
+            return False
+        self._drop(found.series, all_of_it=True, now=0.0)
+        self.size -= DEVICE_COST
+        self.changes += 1
+        del self._devices[site, device]
+        return True
 
     def apply_status(self, status: Status, now: float = 0.0) -> bool:
         """Apply an agent's status received at `now` (monotonic). Devices that an online agent no longer names are forgotten.
@@ -181,12 +187,14 @@ class Latest:
                     self.remove_device(device.site, device.agent, device.device)
         return True
 
-    def remove_agent(self, site: str, agent: str) -> None:
-        """Forget an agent that was retired, with its devices: nobody else will say that they are gone."""
+    def remove_agent(self, site: str, agent: str) -> bool:
+        """Forget an agent that was retired, with its devices: nobody else will say that they are gone. Returns whether it was known."""
         for device in [each for each in self._devices.values() if (each.site, each.agent) == (site, agent)]:
             self.remove_device(site, agent, device.device)
-        if found := self._agents.pop((site, agent), None):
+        found = self._agents.pop((site, agent), None)
+        if found is not None:
             self._drop(found.series, all_of_it=True, now=0.0)
+        return found is not None
 
     def expire(self, now: float) -> None:
         """Drop every series that has expired. Devices stay, so that /metrics shows that they are silent."""

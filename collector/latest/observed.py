@@ -28,7 +28,7 @@ AgentKey = tuple[str, str]
 
 @dataclass(slots=True)
 class Connection:
-    """The collector's connection to the broker; times are monotonic. Always there unless `Latest.set_connected` says otherwise."""
+    """The collector's connection to the broker; times are monotonic. Always there unless `Latest.note_disconnected` says otherwise."""
 
     is_open: bool = True
     since: float = -math.inf
