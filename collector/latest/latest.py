@@ -5,7 +5,7 @@ is monotonic seconds, for receipts and expiry, because a jump of the wall clock 
 seconds since 1970, compared with the times in messages.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from collector.counters import POLL_BUCKETS_S, Histogram
@@ -45,15 +45,9 @@ class Latest:
     def note_disconnected(self, now: float) -> None:
         """The collector's connection to the broker is gone, or an attempt to open one has failed.
 
-        Nobody is observed meanwhile, and afterwards only what is heard of again: agents may have died in between.
+        Nobody is observed meanwhile, and afterwards only devices of agents that speak again: others may have died in between.
         """
-        if self._connection.is_open:
-            self._void(self._devices.values())
         self._connection.is_open, self._connection.lost_at = False, now
-
-    def _void(self, devices: Iterable[DeviceState]) -> None:
-        for device in devices:
-            device.heard = False
 
     def devices(self) -> Iterator[DeviceState]:
         """All known devices, by site and name."""
@@ -109,7 +103,7 @@ class Latest:
         device = self._device(site, batch.device, batch.agent)
         if device is None:
             return "refused"
-        if not device.note_poll(batch, agent, now, is_word=is_word):
+        if not device.note_poll(batch, agent, now):
             return "duplicate"
         if is_word:
             agent.heard_at = max(agent.heard_at, now)
@@ -163,7 +157,7 @@ class Latest:
         del self._devices[site, device]
         return True
 
-    def apply_status(self, status: Status, now: float = 0.0) -> bool:
+    def apply_status(self, status: Status, now: float) -> bool:
         """Apply an agent's status received at `now` (monotonic). Devices that an online agent no longer names are forgotten.
 
         An agent that goes offline names no devices, but they still exist: they are not observed until it is back and has polled them.
@@ -171,14 +165,9 @@ class Latest:
         agent = self._agent(status.site, status.agent)
         if agent is None:
             return False
-        offline = status.status == "offline"
-        if offline and agent.status is not None and agent.status.epoch != status.epoch:
+        if status.status == "offline" and agent.status is not None and agent.status.epoch != status.epoch:
             return True  # the will of an earlier epoch, which the broker may send after the present epoch's `online`
-        if _begins_anew(agent, status):
-            agent.since = now
-            mine = [each for each in self._devices.values() if (each.site, each.agent) == (status.site, status.agent)]
-            # What the life before said is void, unless messages of the new one came ahead of its status.
-            self._void(each for each in mine if each.origin is None or each.origin.epoch != status.epoch or offline)
+        self._note_edge(agent, status, now)
         agent.status = status
         if status.status == "online":
             known = set(status.devices)
@@ -186,6 +175,19 @@ class Latest:
                 if device.agent == status.agent and device.device not in known:
                     self.remove_device(device.site, device.agent, device.device)
         return True
+
+    def _note_edge(self, agent: AgentState, status: Status, now: float) -> None:
+        """Note that an agent went, came back, or was restarted. Agents and brokers repeat statuses that say nothing new."""
+        before = agent.status
+        if before is None or (before.status, before.epoch) != (status.status, status.epoch):
+            agent.since = now
+            if before is not None and status.status == "online":
+                agent.back_at = now
+        if before is not None and before.epoch != status.epoch:
+            # What an earlier process said is void, unless messages of the new one came ahead of its status.
+            for device in self._devices.values():
+                if (device.site, device.agent) == (status.site, status.agent):
+                    device.heard = device.heard and device.origin is not None and device.origin.epoch == status.epoch
 
     def remove_agent(self, site: str, agent: str) -> bool:
         """Forget an agent that was retired, with its devices: nobody else will say that they are gone. Returns whether it was known."""
@@ -226,9 +228,3 @@ class Latest:
                 return None
             agent = self._agents[site, name] = AgentState(site, name)
         return agent
-
-
-def _begins_anew(agent: AgentState, status: Status) -> bool:
-    """Whether a status ends or begins a life of the agent; agents and brokers repeat statuses that say nothing new."""
-    before = agent.status
-    return before is None or (before.status, before.epoch) != (status.status, status.epoch)

@@ -70,8 +70,20 @@ def is_offline(agent: AgentState | None) -> bool:
 
 
 def is_observed(device: DeviceState, agent: AgentState | None, connection: Connection, now: float) -> bool:
-    """Whether the last poll of a device is its agent's present word."""
-    return connection.is_open and device.heard and not is_offline(agent) and now < device.fresh_until()
+    """Whether the last poll of a device is its agent's present word.
+
+    After a break the agent must have spoken first, about anything. Then what it said of the device before counts again, if it is
+    still fresh: a device that is down is asked only once a minute, and would be unknown for that long after every short break.
+    """
+    return (
+        connection.is_open
+        and agent is not None
+        and not is_offline(agent)
+        and agent.heard_at > connection.lost_at
+        and agent.heard_at >= agent.back_at
+        and device.heard
+        and now < device.fresh_until()
+    )
 
 
 def observe(
@@ -89,7 +101,7 @@ def observe(
             continue
         unheard.append(device)
         since = max(connection.since, agent.since if agent is not None else -math.inf)
-        if not device.heard and now < since + device.life_s():
+        if (not device.heard or device.received_at < since) and now < since + device.life_s():
             starting.add((device.site, device.device))
             speaking.add(by)  # not known to be silent yet
     silent = {key for key, agent in agents.items() if _is_silent(agent, connection, now, is_polling=key in speaking)}

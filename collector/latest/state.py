@@ -77,7 +77,7 @@ class DeviceState:
     received_at: float = 0.0
     origin: Origin | None = None
     heard: bool = False
-    """Whether `up` is its agent's present word: it came since the connection and the agent were last away."""
+    """Whether `up` was said by the present process of its agent, as far as is known."""
     up: bool | None = None
     pause_s: float = 0.0
     """How long the last poll, if it failed, said that the next one may take; 0 after an answer."""
@@ -101,11 +101,8 @@ class DeviceState:
         """When the device counts as silent (monotonic)."""
         return self.received_at + self.life_s()
 
-    def note_poll(self, batch: Batch, agent: "AgentState", now: float, *, is_word: bool = True) -> bool:
-        """Apply what a batch says about the device itself. Returns False if this same poll was applied before.
-
-        With `is_word` False the batch was received before a break, and does not make the device observed.
-        """
+    def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
+        """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""
         origin = Origin.of(batch)
         before = self.polls.get(batch.poll)
         if before is not None and before[2] == origin:
@@ -119,7 +116,7 @@ class DeviceState:
             return True
         if batch.up is not self.up:
             self.since_ms = batch.time
-        self.heard = self.heard or is_word
+        self.heard = True
         self.pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
         self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
         self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
@@ -138,8 +135,8 @@ class DeviceState:
 class AgentState:
     """One agent. `last_message_s` is by the collector's wall clock; `status` is None until one was received.
 
-    `since` is when its present life was first heard of, `heard_at` when the last live message came (both monotonic).
-    `own_interval_s` is how often it reports about itself, None if it never did.
+    Monotonic times: `since` is when its present status began, `back_at` when it was last back after it had been offline or restarted,
+    `heard_at` when its last live message came. `own_interval_s` is how often it reports about itself, None if it never did.
     """
 
     site: str
@@ -147,6 +144,7 @@ class AgentState:
     status: Status | None = None
     last_message_s: float = 0.0
     since: float = -math.inf
+    back_at: float = -math.inf
     heard_at: float = -math.inf
     own_interval_s: float | None = None
     series: dict[str, LatestValue] = field(default_factory=dict)

@@ -124,7 +124,7 @@ def test_a_new_life_whose_clock_is_behind_is_shown_once_it_has_said_hello(says_h
     latest = Latest(100)
     apply(latest, at(20.0, value=1.0, epoch="old"))
     if says_hello:
-        latest.apply_status(status("cdu-07", epoch="new"))
+        latest.apply_status(status("cdu-07", epoch="new"), NOW_S)
     apply(latest, at(2.0, value=2.0, epoch="new"), 2.0)
     assert values(latest, 2.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "1.0")
     apply(latest, at(21.0, value=3.0, epoch="old"), 3.0)
@@ -150,10 +150,10 @@ def test_devices_of_a_dead_agent_are_not_observed() -> None:
     """At once, with its last will; an earlier life's will is nobody's."""
     latest = Latest(100)
     apply(latest, at(0.0))
-    assert latest.apply_status(status("cdu-07", epoch="e"))
-    assert latest.apply_status(status(online=False, epoch="earlier"))
+    assert latest.apply_status(status("cdu-07", epoch="e"), NOW_S)
+    assert latest.apply_status(status(online=False, epoch="earlier"), NOW_S)
     assert values(latest, 1.0)["dcim_device_up"] == "1"
-    assert latest.apply_status(status(online=False, epoch="e"))
+    assert latest.apply_status(status(online=False, epoch="e"), NOW_S)
     found = values(latest, 1.0)
     assert (found["dcim_device_observed"], found["dcim_agent_up"], found["dcim_device_info"]) == ("0", "0", "1")
     assert "dcim_device_up" not in found

@@ -4,7 +4,7 @@ import pytest
 
 from collector.latest import Latest
 from tests.collector.documents import SUPPLY
-from tests.collector.polls import Agent, hello, samples, shown, up
+from tests.collector.polls import NOW_S, Agent, hello, samples, shown, up
 
 HOUR_S = 3600.0
 
@@ -85,7 +85,7 @@ def test_a_new_life_whose_clock_is_off_by_another_time_is_judged_anew() -> None:
     for n in range(40):
         agent.polls(float(n))
     restarted = Agent(latest, clock_s=-2 * HOUR_S, epoch="f")
-    latest.apply_status(hello("gw-3", "cdu-07", epoch="f"))
+    latest.apply_status(hello("gw-3", "cdu-07", epoch="f"), NOW_S)
     verdicts = [restarted.polls(40.0 + n, 36.0) for n in range(17)]
     assert verdicts == ["stale"] * 15 + ["live"] * 2
     assert shown(latest, 56.0) == {"cas1/cdu-07": "36.0"}

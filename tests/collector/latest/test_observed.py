@@ -47,12 +47,42 @@ def test_without_the_broker_every_device_is_unknown_for_one_cause() -> None:
     assert (causes(latest, 4.0), causes(latest, 4.0, "gw-4")) == ({"broker": 3}, {"broker": 1})
     latest.note_disconnected(NOW_S + 9.0)  # an attempt that failed
     latest.note_connected(NOW_S + 10.0)
-    # Neither the old word "up" nor the old word "down" counts: agents may have died, and devices have recovered meanwhile.
+    # Nothing that was said before counts as long as its agent has not spoken: it may have died meanwhile.
     assert set(up(latest, 10.0).values()) == {"?"}
     assert causes(latest, 10.0) == {"starting": 3, "agent_up": 1}
-    for device in "abc":
-        one.polls(11.0, device=device)
-    assert up(latest, 11.0) == {"cas1/a gw-3": "1", "cas1/b gw-3": "1", "cas1/c gw-3": "1", "cas1/x gw-4": "?"}
+    one.polls(11.0, device="a")
+    # A device that is down may not be asked again for a minute: what its agent said last still holds.
+    assert up(latest, 11.0) == {"cas1/a gw-3": "1", "cas1/b gw-3": "1", "cas1/c gw-3": "0", "cas1/x gw-4": "?"}
+    assert causes(latest, 11.0, "gw-4") == {"starting": 1, "agent_up": 1}
+
+
+def test_after_a_long_break_only_what_is_polled_again_is_observed() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
+    for device in "ab":
+        agent.polls(1.0, device=device)
+    latest.note_disconnected(NOW_S + 2.0)
+    latest.note_connected(NOW_S + 40.0)
+    agent.polls(41.0, device="a")
+    assert up(latest, 41.0) == {"cas1/a gw-3": "1", "cas1/b gw-3": "?"}
+    assert causes(latest, 69.9) == {"starting": 1, "agent_up": 1}
+    agent.polls(70.0, device="a")
+    assert causes(latest, 70.0) == {"device_silent": 1, "agent_up": 1}
+
+
+def test_an_agent_that_lost_the_broker_for_a_moment_is_believed_when_it_speaks_again() -> None:
+    """Its process went on, so what it said before still holds; the will came from the broker."""
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
+    agent.polls(1.0, device="a")
+    failed(agent, 1.0, device="b", pause_s=60.0)
+    latest.apply_status(hello("gw-3", online=False), NOW_S + 2.0)
+    latest.apply_status(hello("gw-3", "a", "b"), NOW_S + 3.0)
+    assert up(latest, 3.0) == {"cas1/a gw-3": "?", "cas1/b gw-3": "?"}
+    agent.polls(4.0, device="a")
+    assert up(latest, 4.0) == {"cas1/a gw-3": "1", "cas1/b gw-3": "0"}
 
 
 def test_what_waited_in_a_queue_while_the_connection_was_lost_says_nothing_about_now() -> None:

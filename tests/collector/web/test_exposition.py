@@ -36,7 +36,7 @@ def full() -> Latest:
     devices = [metric for metric in usable if metric.measurement != "dcim_agent" and "device" not in metric.labels]
     ours = [metric for metric in usable if metric.measurement == "dcim_agent"]
     apply(latest, agent_batch({key_of(metric): 1.0 for metric in ours}))
-    latest.apply_status(status("cdu-07"))
+    latest.apply_status(status("cdu-07"), 0.0)
     coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
     described = document(vendor='A "quoted" \\ one\n')
     coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
@@ -222,7 +222,7 @@ def test_a_page_to_the_letter() -> None:
         document(), firmware="1.2", coolant={"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
     )
     latest.apply_document("cas1", described)
-    latest.apply_status(status("cdu-07"))
+    latest.apply_status(status("cdu-07"), 0.0)
     polled = one_batch({SUPPLY: 32.5}, {"dcim_circuit_breaker_state{circuit=1}": "tripped"})
     one = msgspec.structs.replace(polled, time=1_700_000_000_500, interval_s=10.0, bad={FLOW: "range"})
     latest.apply_batch("cas1", one, resolve(one, SeriesKeys()), 0.0, 1_700_000_000.75)
@@ -259,7 +259,7 @@ def test_a_page_to_the_letter() -> None:
 def test_an_agent_that_is_gone_is_0_and_one_without_details_has_a_name_all_the_same() -> None:
     latest = Latest(100)
     gone = msgspec.structs.replace(status(online=False), version="", python="", hostname="")
-    latest.apply_status(gone)
+    latest.apply_status(gone, 0.0)
     lines = [line for line in render(latest, 0.0)[0].splitlines() if not line.startswith("#")]
     counts = [f'dcim_agent_unobserved_devices{{site="cas1",agent="gw-3",reason="{cause}"}} 0' for cause in CAUSES]
     names = ['dcim_agent_info{site="cas1",agent="gw-3"} 1', *counts, 'dcim_agent_up{site="cas1",agent="gw-3"} 0']

@@ -59,7 +59,7 @@ def text_of(latest: Latest, after_s: float = 0.0, **faults: str) -> str:
 def test_devices_with_values_in_the_units_of_operators() -> None:
     """Litres per minute, degrees, states in words."""
     latest = Latest(100)
-    latest.apply_status(status("cdu-07", "cdu-08"))
+    latest.apply_status(status("cdu-07", "cdu-08"), 0.0)
     latest.apply_document("cas1", document())
     apply(latest, batch(values={SUPPLY: 32.125, FLOW: 0.0025}, states={PUMP: "running"}))
     apply(latest, batch("cdu-08", values={}, error="timeout"))
