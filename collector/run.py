@@ -195,11 +195,11 @@ class Collector:
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
         self._tally.mqtt_connected = connected
-        now = time.monotonic()
         if connected:
-            self.latest.note_connected(now)
-        else:
-            self.latest.note_disconnected(now)
+            self.latest.note_connected(time.monotonic())
+        elif not self._stop.is_set():
+            # A stop ends the connection itself. What came before it still counts in the last figures and records.
+            self.latest.note_disconnected(time.monotonic())
 
     def _count_overflow(self) -> None:
         self._tally.failures["overflow"] += 1
