@@ -68,7 +68,7 @@ class SiteFigures:
     def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest, now)
-        observations = latest.observe(now)
+        observations = latest.observe(now, self.name)
 
         def held(device: str) -> Mapping[str, LatestValue]:
             # What nobody observes is no input of anything, not even of the judgement whether a sensor can be trusted.

@@ -70,9 +70,12 @@ class Latest:
         """The agent that polls a device; None if no message of that agent has arrived."""
         return self._agents.get((device.site, device.agent))
 
-    def observe(self, now: float) -> Observations:
-        """Which devices are not observed and why, and which agents are there, at `now` (monotonic seconds)."""
-        return observe(self._devices.values(), self._agents, self._connection, now)
+    def observe(self, now: float, site: str = "") -> Observations:
+        """Which devices are not observed and why, and which agents are there, at `now` (monotonic seconds), of one site or of all."""
+        if not site:
+            return observe(self._devices.values(), self._agents, self._connection, now)
+        agents = {key: agent for key, agent in self._agents.items() if key[0] == site}
+        return observe(self.devices_of(site), agents, self._connection, now)
 
     def up(self, device: DeviceState, now: float) -> bool | None:
         """Whether a device answers its polls; None while it is not observed, which is neither up nor down."""
