@@ -134,8 +134,8 @@ def test_a_restart_without_a_will_voids_the_old_words_too_unless_the_new_ones_ca
     latest = connected()
     agent, restarted = Agent(latest), Agent(latest, epoch="f")
     latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
-    for device in "ab":
-        agent.polls(1.0, device=device)
+    agent.polls(0.0, device="b")
+    agent.polls(15.0, device="a")  # fresh until 45 s
     restarted.polls(31.0, device="b")
     latest.apply_status(hello("gw-3", "a", "b", epoch="f"), NOW_S + 31.0)
     assert up(latest, 31.0) == {"cas1/a gw-3": "?", "cas1/b gw-3": "1"}
