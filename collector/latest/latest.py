@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from collector.counters import POLL_BUCKETS_S, Histogram
-from collector.latest.observed import Connection, Observations, is_observed, is_offline, observe
+from collector.latest.observed import Connection, Observations, is_observed, observe
 from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
 from collector.readings import Readings, Series
 from rackflow import Batch, DeviceDocument, Status
@@ -96,11 +96,8 @@ class Latest:
         life_s = shelf_life_s(batch.interval_s)
         if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
-        # What was received before the connection was lost, and waited in a queue since, says nothing about now.
-        is_word = now > self._connection.lost_at and not is_offline(agent)
         if batch.device_class == "agent":
-            if is_word:
-                agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
+            agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
             self._hold(agent.series, agent, batch, readings, now)
             return "live"
         device = self._device(site, batch.device, batch.agent)
@@ -108,8 +105,7 @@ class Latest:
             return "refused"
         if not device.note_poll(batch, agent, now):
             return "duplicate"
-        if is_word:
-            agent.heard_at = max(agent.heard_at, now)
+        agent.heard_at = max(agent.heard_at, now)
         protocol = device.document.protocol if device.document else ""
         agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
         self._hold(device.series, agent, batch, readings, now)

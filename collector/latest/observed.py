@@ -72,7 +72,7 @@ def is_offline(agent: AgentState | None) -> bool:
 def is_observed(device: DeviceState, agent: AgentState | None, connection: Connection, now: float) -> bool:
     """Whether the last poll of a device is its agent's present word.
 
-    After a break the agent must have spoken first, about anything. Then what it said of the device before counts again, if it is
+    After a break the agent must have spoken first, about anything; what waited in a queue, or overtook its will, was received before. Then what it said of the device before counts again, if it is
     still fresh: a device that is down is asked only once a minute, and would be unknown for that long after every short break.
     """
     return (
