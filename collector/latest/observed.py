@@ -72,8 +72,9 @@ def is_offline(agent: AgentState | None) -> bool:
 def is_observed(device: DeviceState, agent: AgentState | None, connection: Connection, now: float) -> bool:
     """Whether the last poll of a device is its agent's present word.
 
-    After a break the agent must have spoken first, about anything; what waited in a queue, or overtook its will, was received before. Then what it said of the device before counts again, if it is
-    still fresh: a device that is down is asked only once a minute, and would be unknown for that long after every short break.
+    After a break the agent must have spoken first, about anything. What waited in a queue meanwhile, or overtook the agent's will, was
+    received before and does not count. Then what it said of the device before counts again, if it is still fresh: a device that is
+    down is asked only once a minute, and would be unknown for that long after every short break.
     """
     return (
         connection.is_open

@@ -53,7 +53,7 @@ def test_the_will_of_an_earlier_life_says_nothing_of_the_present_one() -> None:
     latest.apply_status(hello("gw-3", online=False, epoch="old"), NOW_S)
     agent.polls(0.0)
     assert up(latest, 0.0) == {"cas1/cdu-07 gw-3": "?"}
-    latest.apply_status(hello("gw-3", "cdu-07", epoch="new"), NOW_S)
+    latest.apply_status(hello("gw-3", "cdu-07", epoch="new"), NOW_S + 0.5)
     latest.apply_status(hello("gw-3", online=False, epoch="old"), NOW_S)
     assert up(latest, 0.0) == {"cas1/cdu-07 gw-3": "?"}
     agent.polls(1.0)
