@@ -104,7 +104,8 @@ def _forget(config: CollectorConfig, arguments: argparse.Namespace) -> int:
     if arguments.password is not None and not arguments.password.startswith("env:"):
         raise ConfigError("--password: a password on a command line can be read by everybody; write env:NAME")
     broker = account_of(config.broker, arguments.username, {name: each for name, each in given.items() if each})
-    is_collectors = broker.username == config.broker.username
+    # Without accounts a broker cannot tell clients apart by their account either.
+    is_collectors = broker.username is not None and broker.username == config.broker.username
     work = forget(
         broker, arguments.target, is_collectors=is_collectors, dry_run=arguments.dry_run, force=arguments.force
     )
