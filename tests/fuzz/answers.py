@@ -198,9 +198,11 @@ class Refuse:
         return [b"".join((answer[:4], b"\x00\x03", answer[6:7], bytes((answer[7] | 0x80, self.code))))]
 
 
-PATTERNS = tuple(
-    struct.pack(">f", each) for each in (float("nan"), float("inf"), float("-inf"), 3.4e38, -3.4e38, 1e-45, -0.0)
-) + (b"\xff\xff", b"\x7f\xff", b"\x80\x00", b"\x00\x00", b"\x7f\xc0\x00\x00", b"\xff\xfe", b"\x00\x80")
+FLOATS = (float("nan"), float("inf"), float("-inf"), 3.4e38, -3.4e38, 1e-45, -0.0)
+PATTERNS = (
+    *(struct.pack(">f", each) for each in FLOATS),
+    *(b"\xff\xff", b"\x7f\xff", b"\x80\x00", b"\x00\x00", b"\x7f\xc0\x00\x00", b"\xff\xfe", b"\x00\x80"),
+)
 modbus_spoils: st.SearchStrategy[Spoil] = st.one_of(
     st.just(intact),
     st.sampled_from(PATTERNS).map(Words),

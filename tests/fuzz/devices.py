@@ -112,9 +112,9 @@ async def _run_loops(config: AgentConfig) -> None:
             task.cancel()
         _, still_running = await asyncio.wait(still_running, timeout=STEP_S)
     ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for outcome in ended:
-        if isinstance(outcome, Exception):
-            raise AssertionError(f"a device's loop ended: {outcome!r}") from outcome
+    faults = [outcome for outcome in ended if isinstance(outcome, Exception)]
+    if faults:
+        raise AssertionError("a device's loop ended") from faults[0]
     for document in announced:
         encode(document)
     await _check_messages(outbox.stats().messages, outbox.take)
