@@ -33,6 +33,7 @@ BASE_LABELS = ("site", "room", "row", "rack", "device", "feed")
 class Metric:
     """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in that unit.
 
+    `expect` is what a scaled raw number must give: narrower than `ranges`, so that a value wrong by a power of ten lies outside.
     `derived` names the process that computes the metric by `formula`; it is "" for a metric that devices report.
     """
 
@@ -45,6 +46,7 @@ class Metric:
     label_values: Mapping[str, tuple[str, ...]]
     states: tuple[str, ...]
     ranges: tuple[tuple[float, float], ...]
+    expect: tuple[tuple[float, float], ...]
     poll: PollClass
     tier: Literal["core", "extended"]
     source: str
@@ -75,6 +77,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     label_values: dict[str, list[str]] = {}
     states: list[str] = []
     range: list[tuple[float | None, float | None]] = []
+    expect: list[tuple[float, float]] = []
     source: str = ""
     formula: str = ""
     derived: Literal["", "agent", "collector"] = ""
@@ -123,6 +126,7 @@ def _metric(name: str, entry: _Entry) -> Metric:
         label_values={label: tuple(values) for label, values in entry.label_values.items()},
         states=tuple(entry.states),
         ranges=tuple((-inf if a is None else a, inf if b is None else b) for a, b in entry.range),
+        expect=tuple(entry.expect),
         poll=entry.poll,
         tier=entry.tier,
         source=entry.source,

@@ -22,6 +22,9 @@ from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 from rackflow.units import WIRE_UNITS
 
 S = TypeVar("S", bound=Source)
+# Quantities whose believable values span less than a power of ten or so; a window therefore finds a wrong scale. Currents, powers and
+# energies are right anywhere between nothing and the rating.
+_SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
 YamlPath: TypeAlias = tuple[str | int, ...]
 """A place in a YAML file: keys, and positions in lists."""
 
@@ -183,6 +186,11 @@ def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str
         if metric.unit not in {WIRE_UNITS[unit].base for unit in QUANTITY_UNITS.values()}:
             yield f"text: quantity knows no unit that gives {metric.unit!r}"
         return
+    if metric.unit in _SCALED_UNITS and source.is_scaled() and not (source.expect or metric.expect):
+        yield (
+            f"scaled {_SCALED_UNITS[metric.unit]} needs `expect`, the lowest and highest believable value in {metric.unit}: "
+            "a device that does not keep to the scale would be read wrong by a power of ten"
+        )
     for unit in source.unit_by.map.values() if source.unit_by else (source.unit,):
         base = WIRE_UNITS[unit].base
         if base != metric.unit:

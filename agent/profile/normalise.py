@@ -44,8 +44,10 @@ class Decoder:
     inverted: bool = False
     text: str | None = None
     words: Mapping[str, str | float] | None = None
-    expect: tuple[float, float] | None = None
+    expect: tuple[tuple[float, float], ...] = ()
     absolute: bool = False
+    high: str = ""
+    """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,13 @@ def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate 
     """A slot. The values that the short path of `normalise_answers` needs are worked out here, once for all polls."""
     first = decoders[0]
     coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
-    composed = first.text or first.expect or first.absolute
+    composed = first.text or first.absolute or first.high
     plain = not (coded or composed or gate) and len(metric.ranges) == 1
     low, high = metric.ranges[0] if metric.ranges else (0.0, 0.0)
+    if first.expect:
+        # The short path knows one interval: the widest. What lies outside (0 V of a dead line) takes the long path.
+        widest = max(first.expect, key=lambda each: each[1] - each[0])
+        low, high = max(low, widest[0]), min(high, widest[1])
     return Slot(key, metric, decoders, gate, plain, low, min(high, MAX_VALUE))
 
 
@@ -217,6 +223,8 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
         result = _quantity(_text(value), metric)
     else:
         number = _code(decoder, value)
+        if decoder.high:
+            number = _joined(raw.get(decoder.high), number)
         if decoder.bit is not None:
             return float((int(number) >> decoder.bit & 1) ^ decoder.inverted)
         if decoder.numbers is not None:
@@ -229,10 +237,19 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
         result = abs(result)
     if not math.isfinite(result):
         raise _Rejected("decode")
-    low, high = decoder.expect or (-math.inf, math.inf)
-    if not metric.plausible(result) or not low <= result <= high:
+    if not metric.plausible(result) or not _expected(decoder, result):
         raise _Rejected("range")
     return result
+
+
+def _expected(decoder: Decoder, value: float) -> bool:
+    return not decoder.expect or any(low <= value <= high for low, high in decoder.expect)
+
+
+def _joined(high: RawValue, low: float) -> int:
+    if not isinstance(high, int):
+        raise _Rejected("decode")
+    return high << 16 | int(low)
 
 
 def _scaled(decoder: Decoder, number: float) -> float:

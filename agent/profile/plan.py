@@ -11,12 +11,16 @@ from agent.profile.normalise import Decoder, Gate, RawValue, Slot, slot_of
 from agent.profile.rows import Row
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table
-from rackflow.catalogue import PollClass, catalogue
+from rackflow.catalogue import Metric, PollClass, catalogue
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
+
+# Some devices that use 65535 for "no reading" say why with the numbers before it: not fitted, not supported, being measured.
+_NO_READING = 65535
+_NO_READING_REASONS = frozenset(range(65532, _NO_READING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def _slots(profile: Profile, table: Table | None, point: Point, row: Row, fields
     gate = _gate(point.gate or (table.gate if table else None), row.index)
     series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
     for bit, extra in series:
-        made = (_decoder(profile, source, row, bit, fields) for source in point.sources())
+        made = (_decoder(profile, source, metric, row, bit, fields) for source in point.sources())
         decoders = tuple(decoder for decoder in made if decoder is not None)
         if decoders:
             yield slot_of(series_key(metric.name, labels | extra), metric, decoders, gate)
@@ -87,7 +91,9 @@ def _gate(gate: GateModel | None, index: str) -> Gate | None:
     return Gate(ref, frozenset(gate.in_), frozenset(gate.missing), gate.optional)
 
 
-def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields: dict[str, Source]) -> Decoder | None:
+def _decoder(
+    profile: Profile, source: Source, metric: Metric, row: Row, bit: int | None, fields: dict[str, Source]
+) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
     # The cell that should give the unit or scale holds an unknown value: a missing reading is better than one wrong by a power of ten.
     if unit is None or scale is None:
@@ -100,16 +106,35 @@ def _decoder(profile: Profile, source: Source, row: Row, bit: int | None, fields
         denominator=factor.denominator,
         offset=float(WIRE_UNITS[unit].offset),
         shift=source.shift,
-        absent=frozenset(profile.absent if source.absent is None else source.absent),
+        absent=_sentinels(profile.absent if source.absent is None else source.absent, metric),
         states=source.states or None,
         numbers=source.numbers or None,
         bit=source.bit if bit is None else bit,
         inverted=source.inverted,
         text=source.text,
         words=words or None,
-        expect=source.expect,
+        expect=_expect(source, metric),
         absolute=source.absolute,
+        high=_high(profile, source, fields),
     )
+
+
+def _sentinels(absent: Collection[int], metric: Metric) -> frozenset[int]:
+    found = frozenset(absent) | (_NO_READING_REASONS if _NO_READING in absent else frozenset())
+    # A line without voltage has no frequency, and a part that is not fitted says 0 Hz.
+    return found | {0} if metric.unit == "hertz" else found
+
+
+def _expect(source: Source, metric: Metric) -> tuple[tuple[float, float], ...]:
+    if source.expect:
+        return (source.expect,)
+    return metric.expect if source.is_scaled() else ()
+
+
+def _high(profile: Profile, source: Source, fields: dict[str, Source]) -> str:
+    if source.high is None:
+        return ""
+    return _ref(profile, source.model_copy(update={"register_": source.high, "high": None}), "", fields)
 
 
 def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]) -> str:
@@ -144,6 +169,8 @@ def _refs(slots: Iterable[Slot]) -> dict[str, None]:
     for slot in slots:
         for decoder in slot.decoders:
             refs[decoder.ref] = None
+            if decoder.high:
+                refs[decoder.high] = None
         if slot.gate:
             refs[slot.gate.ref] = None
     return refs
@@ -158,7 +185,11 @@ def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Bl
     for poll, part in plan.classes.items():
         slots = []
         for slot in part.slots:
-            decoders = tuple(decoder for decoder in slot.decoders if not is_absent(decoder.ref))
+            decoders = tuple(
+                decoder
+                for decoder in slot.decoders
+                if not is_absent(decoder.ref) and not (decoder.high and is_absent(decoder.high))
+            )
             gate = slot.gate
             if gate and gate.optional and is_absent(gate.ref):
                 gate = None

@@ -77,6 +77,9 @@ class Row:
         value = self.part(condition.index) if condition.index else self.cell(condition.column, condition.oid)
         if value is None:
             return condition.optional or bool(condition.without)
+        if condition.between:
+            number = plain_number(value)
+            return number is not None and any(low <= number <= high for low, high in condition.between)
         text = _plain_text(value)
         if condition.without:
             return not any(word.casefold() in text for word in condition.without)

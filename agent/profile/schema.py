@@ -29,6 +29,9 @@ OUTLET = "dcim_pdu_outlet_"
 """Prefix of the metrics of single outlets. They are opt-in: one rack PDU with 42 outlets has four times the series with them."""
 
 
+_POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if power)
+
+
 class UnitBy(StrictModel):
     """The wire unit as a cell of the same row, or one instance, names it by code or text. Read when the device is planned."""
 
@@ -43,8 +46,9 @@ class UnitBy(StrictModel):
 class When(StrictModel):
     """Whether a row or point is there at all: decided by a cell, an instance or a part of the index, when the device is planned.
 
-    It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell.
-    A cell that the device does not have decides against `in` and `contains`, with `optional` in favour.
+    It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell, or
+    is a number `between` two others. A cell that the device does not have decides against `in`, `contains` and `between`, with
+    `optional` in favour.
     """
 
     column: Oid | None = None
@@ -60,6 +64,8 @@ class When(StrictModel):
     """It has one of these words in it, in any case of letters."""
     without: list[str] = []
     """It has none of these words in it."""
+    between: list[tuple[float, float]] = []
+    """It is a number in one of these intervals: tells devices that count in tenths from those that count in whole units."""
     optional: bool = False
     """It also holds where the device has no such cell."""
 
@@ -67,8 +73,8 @@ class When(StrictModel):
     def _sound(self) -> "When":
         if sum(each is not None for each in (self.column, self.oid, self.index)) != 1:
             raise ValueError("needs one of column, oid and index")
-        if sum(map(bool, (self.in_, self.contains, self.without))) != 1:
-            raise ValueError("needs one of in, contains and without")
+        if sum(map(bool, (self.in_, self.contains, self.without, self.between))) != 1:
+            raise ValueError("needs one of in, contains, without and between")
         return self
 
 
@@ -91,6 +97,8 @@ class Source(StrictModel):
     """Modbus: order of bytes ABCD in more than one register: `big` ABCD, `little` DCBA, `big-swapped` BADC,
     `little-swapped` CDAB. Left out: the profile's.
     """
+    high: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """Modbus: wire address of the register with the high 16 bits, where it stands apart from `register`, which has the low ones."""
     # In registers, for ascii only; one request can read at most 125.
     length: Annotated[int, Field(ge=1, le=125)] | None = None
     """Modbus: number of registers of a text (`ascii`)."""
@@ -123,7 +131,9 @@ class Source(StrictModel):
     words: dict[str, str | float] = {}
     """From texts to states or values; `*` is any text."""
     expect: tuple[float, float] | None = None
-    """Lowest and highest value in the base unit; anything else is left to the next fallback."""
+    """Lowest and highest value in the base unit; anything else is left to the next fallback. Left out: for a scaled number
+    what the catalogue expects of the metric (0 or 80 to 500 V of alternating current), which refuses values wrong by a power of ten.
+    """
     absolute: bool = False
     """Take the number without its sign."""
 
@@ -131,6 +141,8 @@ class Source(StrictModel):
     def _sound(self) -> "Source":
         if (self.oid is None) == (self.register_ is None):
             raise ValueError("needs either oid or register")
+        if self.high is not None and (self.register_ is None or self.type not in (None, "uint16")):
+            raise ValueError("high: belongs to a register of type uint16, which holds the low 16 bits")
         for unit in (self.unit, *(self.unit_by.map.values() if self.unit_by else ())):
             if unit not in WIRE_UNITS:
                 known = ", ".join(sorted(filter(None, WIRE_UNITS)))
@@ -138,6 +150,12 @@ class Source(StrictModel):
         if Fraction(self.scale) == 0:
             raise ValueError("scale must not be 0")
         return self
+
+    def is_scaled(self) -> bool:
+        """Whether the value depends on a power of ten that the device may not keep to."""
+        units = (self.unit, *(self.unit_by.map.values() if self.unit_by else ()))
+        factors = [abs(Fraction(self.scale)), *(WIRE_UNITS[unit].factor for unit in units)]
+        return bool(self.decimals or self.varscale or _POWERS_OF_TEN.intersection(factors))
 
     def factor(self, unit: str) -> Fraction:
         """The exact factor from a raw number in this wire unit to the catalogue's base unit."""

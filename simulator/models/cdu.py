@@ -65,6 +65,10 @@ LEAK_BITS: Final = {
     "external-option-2": 7,
     "rack-pan": 8,
     "rack-floor": 9,
+    "rack-pan-relay": 10,
+    "rack-floor-relay": 11,
+    "rack-pan-error-bit": 12,
+    "rack-floor-error-bit": 13,
 }
 
 

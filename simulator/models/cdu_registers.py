@@ -22,11 +22,20 @@ _MAX_FAN_RPM: Final = 9000
 # Limits at which the unit raises its alarms, chosen: the published map does not give them.
 _SUPPLY_ALARM_ABOVE_SETPOINT_K: Final = 5
 _RETURN_ALARM_C: Final = 60
-_BLOCKS: Final = ((0x19A1, 12), (0x9000, 0x1A), (0x9030, 8), (0x9100, 0x17), (0x91FF, 5), (0x9400, 5), (0xA034, 1))
+_BLOCKS: Final = (
+    (0x19A1, 12),
+    (0x9000, 0x1A),
+    (0x9030, 8),
+    (0x9100, 0x17),
+    (0x91FF, 5),
+    (0x9400, 5),
+    (0xA020, 2),
+    (0xA034, 1),
+)
 """First address and length of the blocks whose registers exist even where no model drives them; those read as 0."""
 _IDENTITY: Final = {
     0x19C4: ("SIM-0001", 8),  # FBPN
-    0x19CC: ("RPU-SIM-120", 8),  # model
+    0x19CC: ("RDF040DSS5193E0", 8),  # model, by which the family is recognised
     0x19D4: ("20240401", 4),  # date
     0x19D8: ("RPU00000SIM", 8),  # serial
     0x19E0: ("WO000001", 4),  # work order
@@ -46,6 +55,8 @@ _STICKY_LEAKS: Final = (
     "external-option-2",
     "rack-pan",
     "rack-floor",
+    "rack-pan-relay",
+    "rack-floor-relay",
 )
 """Detectors of the registers from 0x19A1 on, in this order. They stay set when the detector is dry again."""
 
@@ -137,6 +148,8 @@ def _pump_unit(model: CduState) -> dict[int, int]:
         # The heat needs 32 bits; the map has its high word at an address of its own, far from the low one.
         0x9011: capacity[1],
         0xA034: capacity[0],
+        0xA020: scaled((model.return_pressure_pa + model.filter_pa) / 1000, 0.1),
+        0xA021: scaled(model.return_pressure_pa / 1000, 0.1),
         0x9017: _leds(model),
         0x9400: scaled(model.target_flow_lpm, 0.1),
         0x9401: scaled(SUPPLY_SETPOINT_C, 0.1),

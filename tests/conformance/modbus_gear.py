@@ -29,21 +29,42 @@ def _aalc() -> Served:
     one.gauge(37_136, "h", 191, "cdu_air_temperature_celsius{position=inlet}", 19.1)
     one.gauge(37_138, "h", 339, "cdu_water_temperature_celsius{position=hex-inlet}", 33.9)
     sensors = {0: "return_temperature", 1: "supply_temperature", 2: "return_pressure", 3: "supply_pressure"}
-    alarms = {bit: f"{name}_sensor" for bit, name in sensors.items()}
-    one.alarms(37_376, alarms | {4: "flow_meter", 10: "air_inlet_sensor", 15: "bladder_level_sensor"}, "warning")
+    alarms = {bit: f"{name}_sensor" for bit, name in sensors.items()} | {4: "flow_meter", 9: "water_inlet_sensor"}
+    one.alarms(37_376, alarms | {10: "air_inlet_sensor", 15: "bladder_level_sensor"}, "warning")
     states = {0: "reservoir_level", 1: "supply_temperature", 2: "return_temperature", 3: "air_inlet_temperature"}
-    states |= {4: "supply_pressure", 6: "pump", 7: "loop_blocked", 8: "emergency_button", 10: "y_filter"}
+    states |= {4: "supply_pressure", 5: "hex_inlet_temperature", 6: "pump", 7: "loop_blocked", 8: "emergency_button"}
+    states |= {9: "not_ready", 10: "y_filter"}
     one.alarms(37_377, states, "critical")
     one.states["dcim_cdu_reservoir_level_state{reservoir=main}"] = "low"
     leaks = [f"it-chassis-{number}" for number in range(4)]
     leaks += ["internal", "external", "external-option-1", "external-option-2", "rack-pan", "rack-floor"]
+    leaks += ["rack-pan-relay", "rack-floor-relay", "rack-pan-error-bit", "rack-floor-error-bit"]
     for detector in leaks:
-        one.values[f"dcim_cdu_leak_detected{{detector={detector}}}"] = float(detector == "rack-pan")
+        wet = detector in ("rack-pan", "rack-floor-error-bit")
+        one.values[f"dcim_cdu_leak_detected{{detector={detector}}}"] = float(wet)
     for detector in ("rack-pan", "rack-floor"):
         one.values[f"dcim_cdu_leak_sensor_fault{{detector={detector}}}"] = float(detector == "rack-floor")
     one.put(37_378, "H", 1 << 8 | 1 << 13)
     one.gauge(37_888, "H", 1500, f"cdu_flow_setpoint_cubic_meters_per_second{loop}", 0.0025)
     one.gauge(37_889, "h", 250, f"cdu_supply_temperature_setpoint_celsius{loop}", 25.0)
+    one.put(36_881, "H", 0x86A0)
+    one.gauge(41_012, "H", 1, f"cdu_reported_heat_removed_watts{loop}", 10_000.0)
+    one.gauge(37_140, "h", 123, "cdu_filter_differential_pressure_pascals{filter=y}", 12_300)
+    one.gauge(40_992, "h", 951, "cdu_filter_pressure_pascals{filter=rack,position=inlet}", 95_100)
+    one.gauge(40_993, "h", -12, "cdu_filter_pressure_pascals{filter=rack,position=outlet}", -1_200)
+    return one
+
+
+def _aalc_l05t() -> Served:
+    """The same unit with the firmware that has its air sensors and targets elsewhere."""
+    one = _aalc()
+    one.gauge(37_134, "h", 191, "cdu_air_temperature_celsius{position=inlet}", 19.1)
+    one.gauge(37_136, "h", 382, "cdu_air_temperature_celsius{position=outlet}", 38.2)
+    one.gauge(37_888, "H", 150, "cdu_flow_setpoint_cubic_meters_per_second{loop=secondary}", 0.0025)
+    one.gauge(37_889, "H", 25, "cdu_supply_temperature_setpoint_celsius{loop=secondary}", 25.0)
+    for alarm, raised in (("water_inlet_sensor", 10), ("air_inlet_sensor", 9)):
+        bits = one.registers[37_376]
+        one.values[f"dcim_device_alarm_active{{alarm={alarm},severity=warning}}"] = float(bits >> raised & 1)
     return one
 
 
@@ -243,6 +264,7 @@ def gear_maps() -> dict[str, Served]:
     """By profile."""
     return {
         "aalc-rpu": _aalc(),
+        "aalc-rpu-l05t": _aalc_l05t(),
         "liebert-dcd-door": _dcd(),
         "liebert-xdc": _xdc(),
         "liebert-hpc": _hpc(),

@@ -53,7 +53,6 @@ MIBS = {
             "dcim_ats_source_voltage_volts{phase=L1,source=a}": 231.2,
             "dcim_ats_source_voltage_volts{phase=L1,source=b}": 0.0,
             "dcim_ats_source_frequency_hertz{source=a}": 49.9,
-            "dcim_ats_source_frequency_hertz{source=b}": 0.0,
             "dcim_ats_source_usable{source=a}": 1.0,
             "dcim_ats_source_usable{source=b}": 0.0,
             "dcim_ats_output_voltage_volts{phase=L1}": 231.0,
@@ -72,6 +71,7 @@ MIBS = {
             f"{DRY},sensor=emp.1}}": 1.0,
         },
         {"dcim_ats_selected_source": "a", "dcim_ats_preferred_source": "b"},
+        {"dcim_ats_source_frequency_hertz{source=b}": "sentinel"},
     ),
     "eaton-epdu-g1": Published(
         EPDU,

@@ -11,6 +11,7 @@ from agent.config import AgentConfig
 from agent.lab.replay import read_all
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
+from agent.profile.plan import plan_device
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.process.config import check_config
@@ -75,8 +76,8 @@ def test_every_modbus_profile_has_a_served_map() -> None:
     profiles = {name: profile for name, profile in load_profiles().items() if profile.protocol == "modbus"}
     assert sorted(profiles) == sorted(MAPS)
     for name, profile in profiles.items():
-        series = sum(len(point.bits) or 1 for point in profile.points)
-        assert len(MAPS[name].values) + len(MAPS[name].states) == series, name
+        series = {slot.key for part in plan_device(profile, {}, {}, "other").classes.values() for slot in part.slots}
+        assert {*MAPS[name].values, *MAPS[name].states} == series, name
 
 
 @pytest.mark.parametrize("name", sorted(MAPS))

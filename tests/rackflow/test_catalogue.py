@@ -53,9 +53,19 @@ def test_a_metric_given_twice_is_refused() -> None:
         parse_catalogue("version: 1\nmetrics:\n  dcim_a_b: {}\n  dcim_a_b: {}\n", "c.yaml")
 
 
+def test_a_scale_wrong_by_ten_is_found_for_every_alternating_voltage() -> None:
+    """100 to 480 V a tenth or ten times as large are outside what is expected, so no device's wrong scale passes."""
+    direct = ("battery", "dc_bus", "env_voltage", "rated")
+    voltages = [each for each in catalogue().values() if each.unit == "volts" and not each.derived]
+    for metric in (each for each in voltages if not any(word in each.name for word in direct)):
+        for volts in (100, 120, 230, 277, 400, 480):
+            assert any(low <= volts <= high for low, high in metric.expect), metric.name
+            assert not any(low <= volts / 10 <= high for low, high in metric.expect), metric.name
+
+
 def test_plausibility_knows_open_ends_and_gaps() -> None:
     frequency = catalogue()["dcim_ups_input_frequency_hertz"]
-    assert frequency.plausible(0.0)
+    assert not frequency.plausible(0.0)
     assert frequency.plausible(49.9)
     assert not frequency.plausible(10.0)
     assert catalogue()["dcim_meter_energy_joules_total"].plausible(1e18)

@@ -50,7 +50,7 @@ def test_the_liquid_cooling_unit_takes_few_requests() -> None:
     assert plan.duplicates == ()
     safety = plan.classes["safety"]
     assert [(block.address, block.count) for block in safety.blocks] == [(36864, 21), (37136, 1), (37378, 1)]
-    assert len(safety.slots) == 22
+    assert len(safety.slots) == 26
 
 
 def test_tables_give_one_series_a_row_with_labels_from_columns() -> None:

@@ -72,13 +72,63 @@ def test_what_a_source_says_reaches_its_decoder() -> None:
         )
     )
     assert slot.decoders == (
-        Decoder(f"{ROOT}.2.0", shift=-5, expect=(1.0, 9.0), absolute=True, text="number", words={"off": 0.0}),
+        Decoder(f"{ROOT}.2.0", shift=-5, expect=((1.0, 9.0),), absolute=True, text="number", words={"off": 0.0}),
         Decoder(f"{ROOT}.3.0", 1000, absent=frozenset({7}), inverted=True),
     )
     states = "  - {metric: dcim_ups_output_source, oid: R.2.0, states: {3: normal}}\n"
     assert only(snmp(states)).decoders[0].states == {3: "normal"}
     numbers = "  - {metric: dcim_pdu_outlet_on, labels: {outlet: '1'}, oid: R.2.0, numbers: {1: 0, 2: 1}}\n"
     assert only(snmp(numbers)).decoders[0].numbers == {1: 0.0, 2: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("unit: volt, scale: 0.1", ((0.0, 0.9), (80.0, 500.0))),
+        ("unit: millivolt", ((0.0, 0.9), (80.0, 500.0))),
+        ("unit: volt, scale: 0.1, expect: [300, 400]", ((300.0, 400.0),)),
+        ("unit: volt, scale: 1/64", ()),  # binary fractions are no tenths that a device may forget
+        ("unit: volt", ()),
+    ],
+)
+def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
+    words: str, expected: tuple[tuple[float, float], ...]
+) -> None:
+    labels = "labels: {inlet: '1', phase: L1}"
+    (decoder,) = only(snmp(f"  - {{metric: {VOLTS}, oid: R.2.0, {labels}, {words}}}\n")).decoders
+    assert decoder.expect == expected
+
+
+def test_the_numbers_before_65535_and_zero_hertz_are_no_readings_either() -> None:
+    hertz = (
+        "  - {metric: dcim_pdu_input_frequency_hertz, labels: {inlet: '1'}, oid: R.2.0, unit: hertz, absent: [65535]}\n"
+    )
+    assert only(snmp(hertz)).decoders[0].absent == {0, 65532, 65533, 65534, 65535}
+    watts = f"  - {{metric: {WATTS}, labels: {{inlet: '1'}}, oid: R.2.0, unit: watt}}\n"
+    assert only(snmp(watts)).decoders[0].absent == {-1}
+
+
+@pytest.mark.parametrize(("volts", "denominator"), [(2312, 10), (0, 10), (231, 1)])
+def test_a_device_that_answers_in_whole_units_is_told_from_its_answer(volts: int, denominator: int) -> None:
+    first = f"metric: {VOLTS}, oid: R.1.9, unit: volt"
+    tenths = f"{first}, scale: 0.1, when: {{column: R.1.9, between: [[0, 79], [501, 6000]]}}"
+    whole = f"{first}, when: {{column: R.1.9, between: [[80, 500]]}}"
+    slot = only(snmp(tables=table(tenths, whole)), "1.1", cells={"R.1.9.1.1": volts})
+    assert slot.decoders[0].denominator == denominator
+
+
+def test_a_number_in_two_registers_that_stand_apart_asks_for_both() -> None:
+    point = (
+        "{metric: dcim_cdu_reported_heat_removed_watts, labels: {loop: primary}, register: 17, high: 99, unit: watt}"
+    )
+    profile = parse_profile(HEAD + f"protocol: modbus\npoints: [{point}]\n", "small.yaml")
+    plan = plan_device(profile, {}, {}, None)
+    (part,) = plan.classes.values()
+    (slot,) = part.slots
+    assert (slot.decoders[0].ref, slot.decoders[0].high) == ("holding:17:uint16:big", "holding:99:uint16:big")
+    assert [(block.address, block.count) for block in part.blocks] == [(17, 1), (99, 1)]
+    # Half of it would be a wrong number.
+    assert without(plan, lambda ref: ref == slot.decoders[0].high).classes == {}
 
 
 def test_an_affine_unit_brings_its_offset() -> None:

@@ -11,9 +11,11 @@ from rackflow.catalogue import Metric, catalogue
 
 TEMPERATURE = catalogue()["dcim_env_temperature_celsius"]
 FREQUENCY = catalogue()["dcim_meter_frequency_hertz"]
+VOLTAGE = catalogue()["dcim_ups_input_voltage_volts"]
 ENERGY = catalogue()["dcim_meter_energy_joules_total"]
 SERIES = catalogue()["dcim_collector_series"]
 SOURCE = catalogue()["dcim_ups_output_source"]
+HEAT = catalogue()["dcim_cdu_reported_heat_removed_watts"]
 LEAK = catalogue()["dcim_cdu_leak_detected"]
 TENTHS = Decoder("a", 1, 10)
 
@@ -90,11 +92,24 @@ def test_a_figure_counts_up_to_each_end_of_its_range_and_not_beyond(
 
 @pytest.mark.parametrize(
     ("tenths", "expected"),
-    [(-1, "range"), (0, 0.0), (1, "range"), (399, "range"), (400, 40.0), (700, 70.0), (701, "range")],
+    [(0, 0.0), (9, 0.9), (10, "range"), (230, "range"), (799, "range"), (800, 80.0), (5000, 500.0), (5001, "range")],
 )
-def test_a_range_of_two_parts_rejects_what_lies_between_them(tenths: int, expected: float | str) -> None:
-    assert FREQUENCY.ranges == ((0.0, 0.0), (40.0, 70.0))
-    assert reading(slot_of("k", FREQUENCY, (TENTHS,)), tenths) == expected
+def test_a_scaled_voltage_is_that_of_the_mains_or_none(tenths: int, expected: float | str) -> None:
+    """A device that says 230 where its MIB says tenths is refused, and not read as 23 V."""
+    assert VOLTAGE.expect == ((0.0, 0.9), (80.0, 500.0))
+    assert reading(slot_of("k", VOLTAGE, (Decoder("a", 1, 10, expect=VOLTAGE.expect),)), tenths) == expected
+
+
+def test_high_and_low_words_that_stand_apart_are_one_number() -> None:
+    slot = slot_of("k", HEAT, (Decoder("low", 1, 10, high="high"),))
+    for answers, expected in (
+        ({"low": 0x86A0, "high": 1}, {"k": 10_000.0}),
+        ({"low": 65_535, "high": 0}, {"k": 6553.5}),
+        ({"low": 5, "high": None}, {}),
+        ({"low": 5}, {}),
+        ({"low": 5, "high": 65_535}, {}),
+    ):
+        assert normalise_answers([slot], answers).values == expected
 
 
 @pytest.mark.parametrize(
@@ -120,7 +135,7 @@ def test_a_metric_without_a_range_takes_any_finite_number() -> None:
 
 
 def test_what_is_expected_narrows_the_range_up_to_each_end() -> None:
-    slot = slot_of("k", TEMPERATURE, (Decoder("a", 1, 10, expect=(10.0, 35.0)),))
+    slot = slot_of("k", TEMPERATURE, (Decoder("a", 1, 10, expect=((10.0, 35.0),)),))
     assert [reading(slot, raw) for raw in (99, 100, 350, 351)] == ["range", 10.0, 35.0, "range"]
 
 
