@@ -14,11 +14,11 @@ from influxdb_client.rest import ApiException
 
 from rackflow import StoreError
 
-# The engine refuses the points (line protocol, a field's type, too large): the same write never succeeds. Any other error may
-# pass by itself or when somebody repairs it, so the write is tried again.
+# The engine refuses the points (line protocol, a field's type, outside the retention, too large), or whatever answers is no engine:
+# `Persistence` finds out which. Any other error may pass by itself or when somebody repairs it, so the write is tried again.
 REFUSED = frozenset({400, 413, 422})
 # A wrong token, organisation, bucket or address. A person has to correct it, so the write is tried again at a slow pace.
-MISCONFIGURED = frozenset({401, 403, 404})
+MISCONFIGURED = frozenset({401, 403, 404, 405})
 SLOW_RETRY_S = 30.0
 # A server may ask for an hour by mistake; a write is tried again after this time at the latest.
 LONGEST_RETRY_AFTER_S = 300.0
