@@ -20,8 +20,9 @@ from agent.poll import DevicePoller
 from agent.readings import Identified, Readings
 from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, Breaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
+from agent.split import split_batch
 from rackflow.catalogue import PollClass
-from rackflow.documents import Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
+from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
 from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
 from rackflow.outbox import Outbox
 from rackflow.topics import Topic, build_topic
@@ -47,7 +48,8 @@ T = TypeVar("T")
 class AgentContext:
     """What the device tasks of one agent share: its names, its outbox and its counters.
 
-    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document.
+    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is
+    the largest payload that the broker takes.
     """
 
     site: str
@@ -58,6 +60,7 @@ class AgentContext:
     announce: Callable[[DeviceDocument], None]
     wall: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random
+    largest_bytes: Callable[[], int] = lambda: MAX_PAYLOAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +87,41 @@ class Reporter:
 
     def batch(self, poll: Attempt, readings: Readings, error: DeviceFault | None = None) -> None:
         time_ms = int(self._context.wall() * 1000)
+        whole = Batch(
+            agent=self._context.agent,
+            epoch=self._context.epoch,
+            seq=0,  # given by the outbox
+            time=time_ms,
+            device=self._device,
+            device_class=self.device_class,
+            poll=poll.poll_class,
+            interval_s=poll.interval_s,
+            duration_s=poll.duration_s,
+            up=error is None,
+            error=error,
+            labels=self._labels,
+            values=readings.values,
+            states=readings.states,
+            bad=readings.bad,
+        )
+        limit_bytes = self._context.largest_bytes()
+        try:
+            parts = split_batch(whole, limit_bytes)
+        except ContractError:
+            parts = split_batch(_finite(whole), limit_bytes)
+        for part in parts:
+            self._put(part)
 
+    def _put(self, batch: Batch) -> None:
         def make(seq: int) -> bytes:
-            batch = Batch(
-                agent=self._context.agent,
-                epoch=self._context.epoch,
-                seq=seq,
-                time=time_ms,
-                device=self._device,
-                device_class=self.device_class,
-                poll=poll.poll_class,
-                interval_s=poll.interval_s,
-                duration_s=poll.duration_s,
-                up=error is None,
-                error=error,
-                labels=self._labels,
-                values=readings.values,
-                states=readings.states,
-                bad=readings.bad,
-            )
+            numbered = msgspec.structs.replace(batch, seq=seq)
             try:
-                return encode(batch)
+                return encode(numbered)
             except ContractError:
                 # Values are finite by construction. Checking each one of every batch would cost more than this rare repair.
-                return encode(_finite(batch))
+                return encode(_finite(numbered))
 
-        self._context.outbox.put(self._batch_topic, make, time_ms)
+        self._context.outbox.put(self._batch_topic, make, batch.time)
 
     def event(
         self, kind: Literal["up", "down", "state"], series: str = "", old: str = "", new: str = "", text: str = ""

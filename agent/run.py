@@ -121,6 +121,7 @@ class Agent:
             announce=self.publisher.set_device_document,
             wall=wall,
             draw=random.random,
+            largest_bytes=self.publisher.largest_bytes,
         )
         self.running: dict[str, Running] = {}
         # Signal handlers only set flags; the work is done by `_run`, so that a reload and a stop cannot overlap.

@@ -15,7 +15,8 @@ from rackflow.outbox import OutboxStats
 # Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
 # with the value 1. They are label values, so part of the contract.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
-DROP_REASONS = ("full", "expired", "disk", "torn")
+DROP_REASONS = ("full", "expired", "disk", "torn", "too_large", "refused")
+TOPIC_REFUSALS = ("unheard", "not_authorized", "quota", "refused")
 
 
 @dataclass(slots=True)
@@ -30,6 +31,8 @@ class Counters:
     connected: bool = False
     reconnects: int = 0
     publish_failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(PUBLISH_FAILURES, 0)))
+    topics_refused: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOPIC_REFUSALS, 0))
+    takeovers: int = 0
     reload_ok: bool = True
 
     def start_at_zero(self, protocols: Iterable[str]) -> None:
@@ -47,7 +50,9 @@ def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, in
         "dcim_agent_samples_total": counters.samples,
         "dcim_agent_mqtt_connected": float(counters.connected),
         "dcim_agent_mqtt_reconnects_total": counters.reconnects,
+        "dcim_agent_mqtt_takeovers_total": counters.takeovers,
         "dcim_agent_spool_messages": outbox.messages,
+        "dcim_agent_spool_held_messages": outbox.held,
         "dcim_agent_spool_bytes": outbox.size_bytes,
         "dcim_agent_spool_limit_bytes": outbox.limit_bytes,
         "dcim_agent_spool_oldest_timestamp_seconds": outbox.oldest_ms / 1000,
@@ -64,5 +69,6 @@ def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, in
     found |= {
         f"dcim_agent_publish_failures_total{{reason={why}}}": count for why, count in counters.publish_failures.items()
     }
+    found |= {f"dcim_agent_topics_refused{{reason={why}}}": count for why, count in counters.topics_refused.items()}
     found |= {f"dcim_agent_spool_dropped_messages_total{{reason={why}}}": count for why, count in dropped.items()}
     return found

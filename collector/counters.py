@@ -81,3 +81,4 @@ class Counters:
     )
     latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BUCKETS_S))
     mqtt_connected: bool = False
+    mqtt_takeovers: int = 0

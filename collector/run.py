@@ -131,6 +131,7 @@ class Collector:
             config.queue_limit,
             on_edge=self._set_connected,
             on_overflow=self._count_overflow,
+            on_takeover=self._count_takeover,
         )
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
@@ -195,6 +196,9 @@ class Collector:
 
     def _count_overflow(self) -> None:
         self._tally.failures["overflow"] += 1
+
+    def _count_takeover(self) -> None:
+        self._tally.mqtt_takeovers += 1
 
     def _metrics(self) -> str:
         text, series = render(self.latest, time.monotonic(), self._figures)

@@ -46,6 +46,7 @@ class _OwnMetrics(Collector):
         """Called by prometheus-client at each scrape."""
         tally, latest = self._tally, self._latest
         yield _gauge("mqtt_connected", {(self._broker,): float(tally.mqtt_connected)}, "broker")
+        yield _counter("mqtt_takeovers_total", {(): tally.mqtt_takeovers})
         yield _counter("messages_received_total", {(): tally.messages_received})
         yield _counter(
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"

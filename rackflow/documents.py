@@ -4,7 +4,7 @@ Third parties build on these names. Unknown fields are ignored, so a new optiona
 """
 
 import math
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ SCHEMA = 1
 # Part of the contract. The largest real batch, every outlet of a large rack PDU, has about 20 kB. The limit bounds the memory
 # that one publisher can claim, and stays below the broker's max_packet_size (1 MiB in deploy/mosquitto).
 MAX_PAYLOAD_BYTES = 512 * 1024
+# Far above any real poll; they keep numbers in a message within what can be calculated with.
+MAX_PARTS = 100_000
+MAX_REJECTED = 10_000_000
 DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode"]
 
 
@@ -26,10 +29,22 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a poll a batch is, if the poll was too large for one message: `number` from 1, `of` so many.
+
+    `rejected` is the number of rejected readings in all parts, so that it is known from any of them.
+    """
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTS)]
+    of: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTS)]
+    rejected: Annotated[int, msgspec.Meta(ge=0, le=MAX_REJECTED)]
+
+
 class Batch(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
     """One poll of one device. `time` is ms UTC at the end of the poll; values are in base units of the catalogue.
 
-    `values`, `states` and `bad` are keyed by series key; a reading is in exactly one of them or absent.
+    `values`, `states` and `bad` are keyed by series key; a reading is in exactly one of them or absent. `part` is there if the poll was
+    split over several batches of the same time, which have consecutive numbers and the same poll.
     """
 
     epoch: str
@@ -46,6 +61,17 @@ class Batch(Document, frozen=True, kw_only=True, rename={"device_class": "class"
     values: dict[str, float] = {}
     states: dict[str, str] = {}
     bad: dict[str, str] = {}
+    part: Part | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def rejected(self) -> int:
+        """Readings of the whole poll that were rejected."""
+        return len(self.bad) if self.part is msgspec.UNSET else self.part.rejected
+
+    @property
+    def counts_as_poll(self) -> bool:
+        """Whether it is a whole poll, or the first part of one."""
+        return self.part is msgspec.UNSET or self.part.number == 1
 
 
 class Event(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
@@ -114,7 +140,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 class Status(Document, frozen=True, kw_only=True):
     """Whether an agent is there, retained; `offline` is also its will. `devices` are all that it is configured with.
 
-    `account` is absent from a will, which was written before what it would have to tell.
+    `account` is absent from a will, which was written before what it would have to tell, and so are `devices`. `refused` are topics
+    of the agent that the broker refuses, with the reason; of many, only some.
     """
 
     site: str
@@ -126,6 +153,7 @@ class Status(Document, frozen=True, kw_only=True):
     hostname: str = ""
     devices: list[str] = []
     account: Account | None = None
+    refused: dict[str, str] = {}
 
 
 DOCUMENTS: dict[str, type[Document]] = {"batch": Batch, "event": Event, "device": DeviceDocument, "status": Status}

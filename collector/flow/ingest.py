@@ -133,7 +133,8 @@ class Ingest:
             self._tally.failures["time"] += 1
             lines.append(original_time_line(tags, document.time, time_ms))
         entry = Entry(EpochKey(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms)
-        return PreparedMessage(lines, entry, substitute_ms, _polled(topic, timed) if isinstance(timed, Batch) else None)
+        poll = _polled(topic, timed) if isinstance(timed, Batch) and timed.counts_as_poll else None
+        return PreparedMessage(lines, entry, substitute_ms, poll)
 
     def _update_latest(self, topic: Topic, batch: Batch, delivery: Delivery) -> None:
         tally = self._tally

@@ -82,7 +82,8 @@ class Latest:
         if not device.note_poll(batch, agent, now):
             return "duplicate"
         protocol = device.document.protocol if device.document else ""
-        agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
+        if batch.counts_as_poll:
+            agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
         self._hold(device.series, agent, batch, readings, now)
         return "live"
 

@@ -106,7 +106,7 @@ class DeviceState:
             batch.up,
             batch.error,
             batch.duration_s,
-            len(batch.bad),
+            batch.rejected,
         )
         if batch.up:
             self.last_success_ms = batch.time

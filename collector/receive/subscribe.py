@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, Session, topic_of
+from rackflow.process.mqtt import (
+    SESSION_TAKEN_OVER,
+    BrokerError,
+    Callbacks,
+    Limits,
+    MqttConnection,
+    MQTTMessage,
+    Session,
+    topic_of,
+)
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
@@ -25,6 +34,9 @@ SESSION_EXPIRY_S = 86_400
 # First and largest upper bound, in seconds, of the pause before connecting again. Shorter than an agent's: collectors are few, and
 # a broker without persistence throws away what arrives while nobody is subscribed.
 BACKOFF_S = (0.5, 5.0)
+# Range of the pause after another client took over the session. With short pauses the two would throw each other out for ever, and
+# neither would work; so the newer one works for a while, and both tell what is wrong. Chosen values.
+TAKEOVER_PAUSE_S = (10.0, 30.0)
 # A stop waits no longer than this for the broker to take DISCONNECT; if it is not taken, the session just stays.
 GOODBYE_S = 2.0
 # MQTT message identifiers are 16 bits and not 0 (MQTT 5, 2.2.1).
@@ -78,6 +90,7 @@ class Subscriber:
         limit: int,
         on_edge: Callable[[bool], None],
         on_overflow: Callable[[], None],
+        on_takeover: Callable[[], None] = lambda: None,
     ) -> None:
         self._broker = broker
         self._client_id = client_id
@@ -85,6 +98,7 @@ class Subscriber:
         self._limit = limit
         self._on_edge = on_edge
         self._on_overflow = on_overflow
+        self._on_takeover = on_takeover
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
         self._connection = 0
         self._resumed = False
@@ -109,15 +123,20 @@ class Subscriber:
         ceiling_s, highest_s = BACKOFF_S
         while True:
             began = time.monotonic()
-            fault = await self._session()
+            fault, is_taken_over = await self._session()
             self._set_fault(fault)
+            if is_taken_over:
+                self._on_takeover()
+                await asyncio.sleep(random.uniform(*TAKEOVER_PAUSE_S))  # noqa: S311 - jitter
+                continue
             # A session that lasted resets the pause; one that ended at once (wrong password, refused filter) does not.
             if time.monotonic() - began > highest_s:
                 ceiling_s = BACKOFF_S[0]
             await asyncio.sleep(random.uniform(0, ceiling_s))  # noqa: S311 - jitter
             ceiling_s = min(ceiling_s * 2, highest_s)
 
-    async def _session(self) -> str:
+    async def _session(self) -> tuple[str, bool]:
+        """One connection. Returns why it ended, and whether another client has taken over the session."""
         client = MqttConnection(
             self._broker,
             self._client_id,
@@ -128,7 +147,7 @@ class Subscriber:
             async with client:
                 self._client = client
                 if refused := await client.subscribe(self._filters.wanted()):
-                    return f"the broker refuses the subscription: {refused[0]}"
+                    return f"the broker refuses the subscription: {refused[0]}", False
                 self._set_fault(None)
                 if self._resumed:
                     # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
@@ -136,12 +155,18 @@ class Subscriber:
                     with contextlib.suppress(*BrokerError):
                         await client.unsubscribe(self._filters.leftover())
                 try:
-                    return f"connection lost: {await client.lost()}"
+                    why = f"connection lost: {await client.lost()}"
+                    if client.ended_by == SESSION_TAKEN_OVER:
+                        why += (
+                            f"; another client uses the client id {self._client_id}:"
+                            " stop it, or give one of the two collectors another client_id"
+                        )
+                    return why, client.ended_by == SESSION_TAKEN_OVER
                 finally:
                     client.timeout_s = GOODBYE_S  # a stop must not wait long for the broker to take the goodbye
         except BrokerError as error:
             client.drop()
-            return str(error)
+            return str(error), False
         finally:
             self._client = None
             self._on_edge(False)  # noqa: FBT003 - one callback for both edges

@@ -104,6 +104,8 @@ class OutboxFile:
         self._base = 0
         """Inside the file keys count through all epochs: this is the last key before the epoch."""
         self.totals = Totals()
+        self.evicted_held: list[int] = []
+        """Held messages that the last commit deleted because the file is too large."""
         self.lost: Sequence[Numbers] = ()
         """Messages that were dropped before they reached the file; the next commit records them."""
         with as_os_error():
@@ -123,22 +125,26 @@ class OutboxFile:
             self.totals.runs = [*(run for run in self.totals.runs if run.base != base), Run(base, epoch)]
             self._count()
 
-    def commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
+    def commit(
+        self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int], held: Sequence[int] = ()
+    ) -> None:
         """Write rows, delete keys that are done, and evict messages beyond the limits, except the keys in `spare`.
 
+        Keys of `held` are evicted first: nobody takes these messages, and they must not cost those that somebody takes.
         One transaction: on return all of it is on disk, and after an OSError nothing is.
         """
         base = self._base
         numbered = [replace(row, key=row.key + base) for row in rows]
         with as_os_error():
             keys, spare_keys = [key + base for key in done], frozenset(key + base for key in spare)
+            held_keys = [key + base for key in held]
             try:
-                self._commit(numbered, keys, spare_keys)
+                self._commit(numbered, keys, spare_keys, held_keys)
             except sqlite3.DatabaseError as error:
                 self._recover(error, numbered)
                 # Repeat the whole commit on the rebuilt file: the caller assumes that deletions and losses are recorded, and the
                 # file's highest key must be that of `rows`, or the next epoch would give the same keys to other messages.
-                self._commit(numbered, keys, spare_keys)
+                self._commit(numbered, keys, spare_keys, held_keys)
 
     def read(self, after: int, below: int, most: int) -> list[Message]:
         """Up to `most` messages with keys between `after` and `below`, both excluded, in order. Raises OSError."""
@@ -154,6 +160,10 @@ class OutboxFile:
                 self._recover(error, ())
                 found = self._db.execute(SELECT, values).fetchall()
         return [Message(*row[:4]) for row in found]
+
+    def read_keys(self, keys: Sequence[int]) -> list[Message]:
+        """The messages with these keys, as far as they are still there, in order. Raises OSError."""
+        return [message for key in keys for message in self.read(key - 1, key + 1, 1)]
 
     def close(self) -> None:
         self._db.close()
@@ -264,7 +274,7 @@ class OutboxFile:
             cursor = self._db.executemany("DELETE FROM message WHERE key BETWEEN ? AND ?", ranges_of_keys)
             self.totals.messages -= cursor.rowcount
 
-    def _commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
+    def _commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int], held: Sequence[int]) -> None:
         now_ms, before = self._age_ms(), self.totals
         # Works on a copy, so that a failed commit changes no figures.
         totals = self.totals = replace(before, dropped=dict(before.dropped))
@@ -275,12 +285,35 @@ class OutboxFile:
                 totals.last_key = max(totals.last_key, rows[-1].key if rows else 0)
                 for lost in self.lost:
                     totals.losses = add_range(totals.losses, lost)
+                evicted_held = self._evict_held(held)
                 self._evict(now_ms, spare)
                 self._write_state(now_ms, losses=totals.losses is not before.losses)
         except sqlite3.DatabaseError:
             self.totals = before
             raise
+        self.evicted_held = evicted_held
         self._count()
+
+    def _evict_held(self, held: Sequence[int]) -> list[int]:
+        evicted: list[int] = []
+        for at in range(0, len(held), EVICT_ROWS):
+            if self._used_bytes() <= self._limits.size_bytes:
+                break
+            keys = held[at : at + EVICT_ROWS]
+            marks = ", ".join("?" * len(keys))
+            found = self._db.execute(f"SELECT key FROM message WHERE key IN ({marks}) ORDER BY key", keys)  # noqa: S608 - only question marks
+            present = [key for (key,) in found]
+            self._drop(present, "refused")
+            evicted += [key - self._base for key in keys]
+        return evicted
+
+    def _drop(self, keys: Sequence[int], reason: str) -> None:
+        """Delete messages, and count them under the reason."""
+        self._delete(ranges(keys))
+        for first, last in ranges(keys):
+            for lost in numbers_of_keys(self.totals.runs, first, last, reason):
+                self.totals.losses = add_range(self.totals.losses, lost)
+        self.totals.dropped[reason] = self.totals.dropped.get(reason, 0) + len(keys)
 
     def _evict(self, now_ms: int, spare: frozenset[int]) -> None:
         # The oldest go first, in key order, whatever their topic: gaps in the middle of a backlog would be harder to explain.
@@ -296,11 +329,7 @@ class OutboxFile:
             keys = [key for key, kept_ms in rows if key not in spare and (reason == "full" or kept_ms < expired_ms)]
             if not reason:
                 return
-            self._delete(ranges(keys))
-            for first, last in ranges(keys):
-                for lost in numbers_of_keys(self.totals.runs, first, last, reason):
-                    self.totals.losses = add_range(self.totals.losses, lost)
-            self.totals.dropped[reason] += len(keys)
+            self._drop(keys, reason)
 
     def _write_state(self, now_ms: int, *, losses: bool = True) -> None:
         db, totals = self._db, self.totals

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiomqtt
-from paho.mqtt.client import MQTT_ERR_SUCCESS, ConnectFlags, MQTTMessage
+from paho.mqtt.client import MQTT_ERR_SUCCESS, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -23,6 +23,8 @@ from rackflow.errors import RackflowError
 from rackflow.process.broker import Broker
 
 __all__ = [
+    "PACKET_TOO_LARGE",
+    "SESSION_TAKEN_OVER",
     "BrokerError",
     "Callbacks",
     "Limits",
@@ -39,6 +41,10 @@ __all__ = [
 # Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, which cannot be cancelled, so a stop may take as long. Five
 # seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
+
+# Reason codes of MQTT 5 (2.4) in a DISCONNECT of the broker.
+SESSION_TAKEN_OVER = 0x8E
+PACKET_TOO_LARGE = 0x95
 
 BrokerError = (aiomqtt.MqttError, ValueError)
 """Errors that may end a connection. paho-mqtt raises ValueError for a text that cannot be a host name (`a..b`)."""
@@ -123,8 +129,12 @@ class MqttConnection:
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
         self._callbacks = callbacks
+        self.ended_by: int | None = None
+        """The reason code with which the broker ended the connection; None if it gave none."""
         self._aiomqtt_opened: Any = self._paho.on_connect
         self._paho.on_connect = self._opened
+        self._aiomqtt_closed: Any = self._paho.on_disconnect
+        self._paho.on_disconnect = self._closed
         self._paho.on_publish = self._confirmed
         # Messages bypass aiomqtt's queue: its messages do not carry the DUP flag (message sent before), and reading the queue
         # costs a task per message.
@@ -206,6 +216,18 @@ class MqttConnection:
             )
         # `async with` continues only after this call, so `opened` has been called before anything can be published or received.
         self._aiomqtt_opened(client, userdata, flags, reason_code, properties)
+
+    def _closed(
+        self,
+        client: PahoClient,
+        userdata: Any,  # noqa: ANN401 - paho's own signature
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self.ended_by = reason_code.value
+        self._aiomqtt_closed(client, userdata, flags, reason_code, properties)
 
     def _confirmed(
         self,
