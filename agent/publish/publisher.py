@@ -22,7 +22,8 @@ from rackflow.documents import Account, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import PACKET_TOO_LARGE, SESSION_TAKEN_OVER, BrokerError
+from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerError
+from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,9 @@ log = logging.getLogger(__name__)
 # (full jitter), so that the agents of a site do not all reconnect in the same instant when the broker returns. Chosen values: the
 # pause adds about half a second after a restart of the broker, and at most 30 s after a long outage.
 RETRY_S = (0.5, 30.0)
-# Pause after a failure that only a person can fix (wrong credentials, a bad certificate file). Trying faster would fill the
-# broker's log and may lock the account. Chosen values.
-SLOW_RETRY_S = (10.0, 30.0)
+# Pause after a failure that only a person can fix (wrong credentials, a bad certificate file, a second client of one name). Trying
+# faster would fill the broker's log and may lock the account. Chosen values.
+SLOW_RETRY_S = PAUSE_S
 # How often refused topics are looked through, and how many of them are tried at a time: 20 probes a second, so that thousands of
 # refused topics cost the broker and the other topics little. Chosen values.
 PROBE_STEP_S = 0.25
@@ -64,6 +65,7 @@ class Publisher:
         self._named_at: list[float] = []
         self._limit = SizeLimit()
         self._broken_at_topic = ""
+        self._takeovers = Takeovers()
         self._wake = asyncio.Event()
         self._client: Connection | None = None
         self._connections = 0
@@ -148,12 +150,15 @@ class Publisher:
             return str(error), True
         try:
             async with client:
-                return await self._exchange(client), client.ended_by == SESSION_TAKEN_OVER
+                why = await self._exchange(client)
+                is_taken_over = self._is_taken_over(client)
+                return (f"{why}; {in_words(self._client_id)}" if is_taken_over else why), is_taken_over
         except asyncio.CancelledError:
             client.drop()
             raise
         except BrokerError as error:
             client.drop()
+            self._takeovers.ended(None, worked=False, now_s=time.monotonic())
             if refusal := refused_credentials(error):
                 return (
                     f"the broker refuses the credentials ({refusal}); check broker.username and broker.password",
@@ -184,11 +189,6 @@ class Publisher:
                 why = await client.ended
                 for task in tasks:
                     task.cancel()
-            if client.ended_by == SESSION_TAKEN_OVER:
-                self._counters.takeovers += 1
-                why += (
-                    f"; another client uses the client id {self._client_id}: stop it, or rename one of the two agents"
-                )
             self._find_cause(client)
             self._refusals.disconnected()
             return why
@@ -286,6 +286,14 @@ class Publisher:
             self._count_refused()
         self._refused.set()
 
+    def _is_taken_over(self, client: Connection) -> bool:
+        # A connection that ended from here, or because of a message, says nothing about other clients.
+        if self._wake.is_set() or client.is_open or client.is_unreadable:
+            return False
+        found = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
+        self._counters.takeovers += found
+        return found
+
     def _find_cause(self, client: Connection) -> None:
         """The broker ended the connection: find the message that it may have ended it for, or it would be the first again.
 
@@ -295,11 +303,14 @@ class Publisher:
         """
         inflight = list(client.inflight.values())
         code = client.ended_by
-        if not inflight or self._wake.is_set() or code == SESSION_TAKEN_OVER:
+        if not inflight or self._wake.is_set():
             return
+        if client.is_unreadable and self._limit.is_largest(inflight[0].size):
+            code = PACKET_TOO_LARGE
         if code == PACKET_TOO_LARGE:
-            self._on_refused(max(inflight, key=lambda sent: sent.size), code, "Packet too large")
-        elif code in WORDS or inflight[0].topic == self._broken_at_topic:
+            largest = inflight[0] if client.is_unreadable else max(inflight, key=lambda sent: sent.size)
+            self._on_refused(largest, code, "Packet too large")
+        elif code in WORDS or client.is_unreadable or inflight[0].topic == self._broken_at_topic:
             self._on_refused(inflight[0], code or 0x80, "the connection ended")
         self._broken_at_topic = inflight[0].topic
 

@@ -16,7 +16,6 @@ from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt import (
-    SESSION_TAKEN_OVER,
     BrokerError,
     Callbacks,
     Limits,
@@ -25,6 +24,7 @@ from rackflow.process.mqtt import (
     Session,
     topic_of,
 )
+from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,6 @@ SESSION_EXPIRY_S = 86_400
 # First and largest upper bound, in seconds, of the pause before connecting again. Shorter than an agent's: collectors are few, and
 # a broker without persistence throws away what arrives while nobody is subscribed.
 BACKOFF_S = (0.5, 5.0)
-# Range of the pause after another client took over the session. With short pauses the two would throw each other out for ever, and
-# neither would work; so the newer one works for a while, and both tell what is wrong. Chosen values.
-TAKEOVER_PAUSE_S = (10.0, 30.0)
 # A stop waits no longer than this for the broker to take DISCONNECT; if it is not taken, the session just stays.
 GOODBYE_S = 2.0
 # MQTT message identifiers are 16 bits and not 0 (MQTT 5, 2.2.1).
@@ -99,6 +96,7 @@ class Subscriber:
         self._on_edge = on_edge
         self._on_overflow = on_overflow
         self._on_takeover = on_takeover
+        self._takeovers = Takeovers()
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
         self._connection = 0
         self._resumed = False
@@ -127,7 +125,7 @@ class Subscriber:
             self._set_fault(fault)
             if is_taken_over:
                 self._on_takeover()
-                await asyncio.sleep(random.uniform(*TAKEOVER_PAUSE_S))  # noqa: S311 - jitter
+                await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - jitter
                 continue
             # A session that lasted resets the pause; one that ended at once (wrong password, refused filter) does not.
             if time.monotonic() - began > highest_s:
@@ -156,16 +154,13 @@ class Subscriber:
                         await client.unsubscribe(self._filters.leftover())
                 try:
                     why = f"connection lost: {await client.lost()}"
-                    if client.ended_by == SESSION_TAKEN_OVER:
-                        why += (
-                            f"; another client uses the client id {self._client_id}:"
-                            " stop it, or give one of the two collectors another client_id"
-                        )
-                    return why, client.ended_by == SESSION_TAKEN_OVER
+                    is_taken_over = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
+                    return (f"{why}; {in_words(self._client_id)}" if is_taken_over else why), is_taken_over
                 finally:
                     client.timeout_s = GOODBYE_S  # a stop must not wait long for the broker to take the goodbye
         except BrokerError as error:
             client.drop()
+            self._takeovers.ended(None, worked=False, now_s=time.monotonic())
             return str(error), False
         finally:
             self._client = None

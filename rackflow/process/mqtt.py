@@ -24,7 +24,6 @@ from rackflow.process.broker import Broker
 
 __all__ = [
     "PACKET_TOO_LARGE",
-    "SESSION_TAKEN_OVER",
     "BrokerError",
     "Callbacks",
     "Limits",
@@ -42,8 +41,8 @@ __all__ = [
 # seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
 
-# Reason codes of MQTT 5 (2.4) in a DISCONNECT of the broker.
-SESSION_TAKEN_OVER = 0x8E
+# Reason codes of MQTT 5 (2.4).
+PROTOCOL_ERROR = 0x82
 PACKET_TOO_LARGE = 0x95
 
 BrokerError = (aiomqtt.MqttError, ValueError)
@@ -131,6 +130,12 @@ class MqttConnection:
         self._callbacks = callbacks
         self.ended_by: int | None = None
         """The reason code with which the broker ended the connection; None if it gave none."""
+        self.is_unreadable = False
+        """Whether paho-mqtt ended the connection, because it cannot read an answer of the broker.
+
+        mosquitto 2.0.11 confirms a message above its `message_size_limit` with PUBACK and 0x95, which MQTT 5 does not allow there
+        (3.4.2.1); paho-mqtt 2 takes that for a protocol error (no public issue).
+        """
         self._aiomqtt_opened: Any = self._paho.on_connect
         self._paho.on_connect = self._opened
         self._aiomqtt_closed: Any = self._paho.on_disconnect
@@ -227,6 +232,8 @@ class MqttConnection:
     ) -> None:
         if flags.is_disconnect_packet_from_server:
             self.ended_by = reason_code.value
+        else:
+            self.is_unreadable = reason_code.value == PROTOCOL_ERROR
         self._aiomqtt_closed(client, userdata, flags, reason_code, properties)
 
     def _confirmed(

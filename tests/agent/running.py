@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import aiomqtt
@@ -113,7 +113,10 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    broker: Mosquitto, username: str | None = None, password: str | None = None
+    broker: Mosquitto,
+    username: str | None = None,
+    password: str | None = None,
+    topics: Sequence[str] = ("rackflow/v1/#",),
 ) -> AsyncIterator[Listener]:
     """A subscriber whose session survives a clean restart of the broker."""
     listener = Listener()
@@ -126,11 +129,11 @@ async def listening(
                     broker.port,
                     username=username,
                     password=password,
-                    identifier="listener",
+                    identifier=f"listener-{topics[0].replace('/', '-')}",
                     clean_session=False,
                     timeout=2,
                 ) as client:
-                    await client.subscribe("rackflow/v1/#", qos=1)
+                    await client.subscribe([(topic, 1) for topic in topics])
                     listener.connected.set()
                     async for message in client.messages:
                         listener.messages.append(message)

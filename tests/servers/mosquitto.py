@@ -2,6 +2,8 @@
 
 import getpass
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +41,10 @@ class Mosquitto(Server):
     def url(self) -> str:
         """`mqtt://127.0.0.1:port`."""
         return f"mqtt://127.0.0.1:{self.port}"
+
+    def reload(self) -> None:
+        """Have it read its configuration and its access list again."""
+        os.kill(self.pid, signal.SIGHUP)
 
     def command(self) -> list[str]:
         """See `Server.command`."""
