@@ -15,7 +15,7 @@ from rackflow.outbox import OutboxStats
 # Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
 # with the value 1. They are label values, so part of the contract.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
-DROP_REASONS = ("full", "expired", "disk", "torn", "too_large", "refused")
+DROP_REASONS = ("full", "expired", "disk", "torn", "too_large", "split", "refused")
 TOPIC_REFUSALS = ("unheard", "not_authorized", "quota", "refused")
 
 

@@ -28,12 +28,20 @@ def split_batch(batch: Batch, limit_bytes: int) -> list[Batch]:
     # Encoding twice would cost every poll, so only a batch that might be too large is measured.
     if count * LARGEST_READING_BYTES + OVERHEAD_BYTES <= limit_bytes:
         return [batch]
-    if _size(batch) <= limit_bytes:
+    if count <= 1 or _size(batch) <= limit_bytes:
         return [batch]
-    part = Part(number=MAX_PARTS, of=MAX_PARTS, rejected=len(batch.bad))
-    found = _halved(msgspec.structs.replace(batch, part=part), limit_bytes)
-    parts = [Part(number=at, of=len(found), rejected=part.rejected) for at in range(1, len(found) + 1)]
-    return [msgspec.structs.replace(each, part=which) for each, which in zip(found, parts, strict=True)]
+    # A part that is split again, for a limit that was learnt later, goes on from its own number: only the first part of a poll may
+    # have number 1.
+    before = Part(number=1, of=1, rejected=len(batch.bad)) if batch.part is msgspec.UNSET else batch.part
+    longest = Part(number=MAX_PARTS, of=MAX_PARTS, rejected=before.rejected)
+    found = _halved(msgspec.structs.replace(batch, part=longest), limit_bytes)
+    of = min(before.of + len(found) - 1, MAX_PARTS)
+    return [
+        msgspec.structs.replace(
+            each, part=Part(number=min(before.number + at, MAX_PARTS), of=of, rejected=before.rejected)
+        )
+        for at, each in enumerate(found)
+    ]
 
 
 def _halved(batch: Batch, limit_bytes: int) -> list[Batch]:

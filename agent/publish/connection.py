@@ -35,12 +35,17 @@ CREDENTIALS = frozenset({0x86, 0x87})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message in flight: when it was sent (monotonic seconds), what it is, its topic, and the bytes of its payload."""
+    """A message in flight: when it was sent (monotonic seconds), what it is, its topic and payload."""
 
     at_s: float
     what: What
     topic: str
-    size: int
+    payload: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the payload."""
+        return len(self.payload)
 
 
 class Window:
@@ -118,7 +123,7 @@ class Connection(MqttConnection):
     def send(self, topic: str, payload: bytes, what: What, *, retain: bool) -> None:
         """Hand a message to the socket. The caller must have waited for `window.place`; the confirmation frees it."""
         mid, fault = self.publish(topic, payload, retain=retain)
-        self.inflight[mid] = Sent(time.monotonic(), what, topic, len(payload))
+        self.inflight[mid] = Sent(time.monotonic(), what, topic, payload)
         self.window.used += 1
         if fault:
             self.end(f"cannot send: {fault}")

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 import time
+from functools import partial
 
 import msgspec
 
@@ -18,8 +19,9 @@ from agent.publish.limit import SizeLimit
 from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, WORDS, Refusals, kind_of
 from agent.publish.retained import Retained
 from agent.self_metrics import Counters
-from rackflow.documents import Account, DeviceDocument, Status, encode
-from rackflow.errors import ConfigError
+from agent.split import split_batch
+from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
+from rackflow.errors import ConfigError, ContractError
 from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerError
@@ -213,8 +215,7 @@ class Publisher:
         while True:
             message = await self._outbox.take()
             if len(message.payload) > self._limit.bytes:
-                self._note_too_large(message.topic, len(message.payload), "dropped")
-                self._outbox.done(message.key, "too_large")
+                self._replace_by_parts(message.key, message.topic, message.payload)
                 continue
             await client.window.place()
             if self._refusals.admits(message.topic, message.key):
@@ -264,9 +265,10 @@ class Publisher:
         now_s, what = time.monotonic(), sent.what
         if code == PACKET_TOO_LARGE:
             self._limit.refused(sent.size, now_s)
-            self._note_too_large(sent.topic, sent.size, "dropped" if isinstance(what, int) else "not published")
             if isinstance(what, int):
-                self._outbox.done(what, "too_large")
+                self._replace_by_parts(what, sent.topic, sent.payload)
+            else:
+                self._note_too_large(sent.topic, sent.size, "not published")
             return
         if self.fault is not None and self._client is not None:
             self._set_fault(self._broker, f"it refuses messages ({text}); allow this client to publish to its topics")
@@ -314,6 +316,26 @@ class Publisher:
             self._on_refused(inflight[0], code or 0x80, "the connection ended")
         self._broken_at_topic = inflight[0].topic
 
+    def _replace_by_parts(self, key: int, topic: str, payload: bytes) -> None:
+        """A message is larger than the broker takes, which was not known when it was numbered.
+
+        A batch is put into the outbox again as several, with numbers of their own. Its old number never arrives, and is told as
+        dropped with the reason `split`. What cannot be split is lost, with the reason `too_large`.
+        """
+        parts: list[Batch] = []
+        if kind_of(topic) == "batch":
+            # From an earlier epoch, too: numbers are given in this one.
+            with contextlib.suppress(ContractError):
+                batch = msgspec.structs.replace(decode(payload, Batch), epoch=self._status.epoch)
+                parts = split_batch(batch, self._limit.bytes)
+        if len(parts) <= 1:
+            self._note_too_large(topic, len(payload), "dropped")
+            self._outbox.done(key, "too_large")
+            return
+        for part in parts:
+            self._outbox.put(topic, partial(_numbered, part), part.time)
+        self._outbox.done(key, "split")
+
     def _note_too_large(self, topic: str, size: int, what: str) -> None:
         self._counters.publish_failures["size"] += 1
         log.error(
@@ -356,3 +378,7 @@ class Publisher:
         elif fault != self.fault:
             log.warning("agent=%s broker=%s not connected: %s", self._agent, where, fault)
         self.fault = fault
+
+
+def _numbered(part: Batch, seq: int) -> bytes:
+    return encode(msgspec.structs.replace(part, seq=seq))

@@ -283,7 +283,7 @@ class DiskOutbox:
             self._done.update(self._confirmed.clear())
         lowest = min(self._lowest(), self._last + 1 if self._held.first is None else self._held.first)
         # Only near the limit, because it costs a walk over all held topics.
-        is_nearly_full = self._totals.used_bytes > self._limits.size_bytes // 2
+        is_nearly_full = self._totals.used_bytes + self._unsaved_bytes > self._limits.size_bytes // 2
         held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
         resumed = self._resumed[:READ_ROWS].tolist() if not lanes.backlog else []
         spare = frozenset(lanes.in_flight)
