@@ -208,6 +208,24 @@ async def test_a_second_agent_of_one_name_is_named_and_neither_fights_for_the_co
         await eventually(lambda: first.counters.connected or second.counters.connected, "the other one works")
 
 
+async def test_thousands_of_unsent_documents_do_not_slow_messages_down(mosquitto: Mosquitto) -> None:
+    """As after a reconnect: messages get most places of the window, and do not take turns with documents."""
+    async with listening(mosquitto) as listener:
+        sender = Sender(mosquitto, MemoryOutbox("E1", 10_000_000))
+        for number in range(2000):
+            sender.document(f"d{number}")
+            if number < 500:
+                sender.put("a")
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(sender.publisher.run(), name="publisher")
+            await eventually(lambda: len(numbers(listener, "a")) == 500, "all messages")
+            task.cancel()
+        kinds = [each.topic.value.split("/")[4] for each in listener.messages]
+        before_the_last = kinds[: len(kinds) - kinds[::-1].index("batch")]
+        assert before_the_last.count("device") < 250
+        assert sender.publisher.fault is None
+
+
 async def test_a_sender_takes_all_free_places_before_the_other_has_its_turn() -> None:
     """With a semaphore each would send one message per round of the loop, so that one of them waits for the other's every message."""
     window, sent = Window(8), list[str]()
