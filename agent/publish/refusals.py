@@ -27,6 +27,7 @@ MAX_REMEMBERED: Final = 32
 # Reason codes of MQTT 5 (2.4) and the words for them in metrics and in the agent's status.
 NO_SUBSCRIBERS: Final = 0x10
 QUOTA: Final = 0x97
+PAYLOAD_INVALID: Final = 0x99
 WORDS: Final[Mapping[int, str]] = {NO_SUBSCRIBERS: "unheard", 0x87: "not_authorized", QUOTA: "quota"}
 OTHER_WORD: Final = "refused"
 # These say nothing about a message: whoever subscribes, or the quota, changes from one moment to the next.
@@ -101,6 +102,7 @@ class Refusals:
             return "new"
         is_new = not each.held
         # Messages that were in flight when the topic was refused first are no probes, and say nothing new.
+        each.tries = 0 if is_new else each.tries
         if is_new or each.probe == what:
             each.pause_s = min(2 * each.pause_s, RETRY_S[1])
             each.next_s = now_s + self._jitter(each.pause_s)
@@ -139,7 +141,8 @@ class Refusals:
                 each.tries += 1
                 # Until something is sent; then the answer decides when to try again.
                 each.next_s = now_s + each.pause_s
-                found.append((topic, "oldest" if each.tries % 2 else "newest"))
+                neighbour_first = each.code == PAYLOAD_INVALID
+                found.append((topic, "newest" if each.tries % 2 == neighbour_first else "oldest"))
         return found
 
     def disconnected(self) -> None:
