@@ -110,7 +110,7 @@ def test_names_and_types_are_the_catalogue_s() -> None:
             assert has_device == (not name.startswith(("dcim_agent_", "dcim_collector_"))), name
     missing = catalogue().keys() - seen
     of_collector = {metric.name for metric in catalogue().values() if metric.derived == "collector"}
-    assert missing == {"dcim_topology_edge_info"} | of_collector
+    assert missing == {"dcim_topology_edge_info", "dcim_collector_store_probe"} | of_collector
 
 
 def test_text_is_read_back() -> None:
