@@ -107,6 +107,11 @@ class Publisher:
         if broker == self._broker:
             return
         broker.tls_context()
+        # What was learnt of the former broker, or of the former account, says nothing about this one.
+        self._limit = SizeLimit()
+        for topic in self._refusals.clear():
+            self._outbox.resume(topic, "all")
+        self._count_refused()
         self._broker = broker
         self._wake.set()
         if self._client is not None:

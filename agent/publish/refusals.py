@@ -145,6 +145,13 @@ class Refusals:
                 found.append((topic, "newest" if each.tries % 2 == neighbour_first else "oldest"))
         return found
 
+    def clear(self) -> list[str]:
+        """Forget everything, because the broker is another one. Returns the topics that were refused."""
+        held = list(self.held())
+        for each in (self._topics, self._refused, self._accepted):
+            each.clear()
+        return held
+
     def disconnected(self) -> None:
         """Probes on the way were lost. The pauses stay: a topic may be the reason why the broker ends connections."""
         for each in self._topics.values():

@@ -152,6 +152,15 @@ def test_a_probe_lost_with_the_connection_is_repeated_after_its_pause() -> None:
     assert one.admits(topic("a"), 1)
 
 
+def test_nothing_is_remembered_of_a_former_broker() -> None:
+    one = refusals()
+    for device in "ab":
+        one.refuse(topic(device), 1, DENIED, "", 0.0)
+    assert one.clear() == [topic("a"), topic("b")]
+    assert len(one) == 0
+    assert one.admits(topic("a"), 1)
+
+
 def test_thousands_of_refused_topics_are_tried_a_few_at_a_time_each_in_its_turn() -> None:
     one = refusals()
     for device in range(300):

@@ -126,6 +126,21 @@ async def test_a_denied_topic_holds_its_own_messages_and_other_devices_go_on(
                 assert sum(sender.counters.topics_refused.values()) == 0
 
 
+async def test_messages_held_at_one_broker_are_delivered_to_another(tmp_path: Path) -> None:
+    """The account was corrected, or the broker replaced: its first message is sent at once, not after the pause."""
+    with (
+        server_with(tmp_path, rules=ALLOWED.format("batch")).serving() as server,
+        Mosquitto(tmp_path / "other").serving() as other,
+    ):
+        async with listening(other) as listener, sending(server) as sender:
+            for _ in range(20):
+                sender.put("b")
+            await eventually(lambda: sender.outbox.stats().held == 20, "all are held")
+            sender.publisher.set_broker(Broker(port=other.port, timeout_s=2))
+            await eventually(lambda: numbers(listener, "b") == list(range(1, 21)), "all have arrived")
+            assert sum(sender.counters.topics_refused.values()) == 0
+
+
 async def test_a_refused_document_is_tried_again_and_the_others_are_published(tmp_path: Path) -> None:
     with server_with(tmp_path, rules=ALLOWED.format("device")).serving() as server:
         async with listening(server) as listener, sending(server) as sender:
