@@ -295,7 +295,7 @@ class Publisher:
 
     def _is_taken_over(self, client: Connection) -> bool:
         # A connection that ended from here, or because of a message, says nothing about other clients.
-        if self._wake.is_set() or client.is_open or client.is_unreadable:
+        if self._wake.is_set() or client.is_open or client.is_dropped or client.is_unreadable:
             return False
         found = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
         self._counters.takeovers += found

@@ -154,7 +154,10 @@ class Subscriber:
                         await client.unsubscribe(self._filters.leftover())
                 try:
                     why = f"connection lost: {await client.lost()}"
-                    is_taken_over = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
+                    # One that was closed from here says nothing about other clients.
+                    is_taken_over = not client.is_dropped and self._takeovers.ended(
+                        client.ended_by, worked=True, now_s=time.monotonic()
+                    )
                     return (f"{why}; {in_words(self._client_id)}" if is_taken_over else why), is_taken_over
                 finally:
                     client.timeout_s = GOODBYE_S  # a stop must not wait long for the broker to take the goodbye

@@ -130,6 +130,8 @@ class MqttConnection:
         self._callbacks = callbacks
         self.ended_by: int | None = None
         """The reason code with which the broker ended the connection; None if it gave none."""
+        self.is_dropped = False
+        """Whether the connection was closed from here, with `drop`."""
         self.is_unreadable = False
         """Whether paho-mqtt ended the connection, because it cannot read an answer of the broker.
 
@@ -201,6 +203,7 @@ class MqttConnection:
 
     def drop(self) -> None:
         """Close the socket of an attempt that failed half-way, which aiomqtt 2.5.1 leaves open (no public issue)."""
+        self.is_dropped = True
         self._paho.disconnect()
 
     def _opened(

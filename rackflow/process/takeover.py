@@ -10,9 +10,9 @@ from typing import Final
 # Reason code of DISCONNECT (MQTT 5, 3.14.2.1).
 SESSION_TAKEN_OVER: Final = 0x8E
 # How many connections must end like this, within which time, before another client is named. A broker that restarts refuses
-# connections in between, which starts the count anew. Two clients with pauses of at most 5 s reach it within half a minute.
-HANGUPS: Final = 5
-WITHIN_S: Final = 60.0
+# connections in between, which starts the count anew. Two clients whose first pauses are 0.5, 1 and 2 s reach it within seconds.
+HANGUPS: Final = 3
+WITHIN_S: Final = 30.0
 # Range of the pause after it was noticed. With short pauses the two throw each other out for ever, and neither works; so the other one
 # works for a while. Chosen values.
 PAUSE_S: Final = (10.0, 30.0)

@@ -9,7 +9,7 @@ def test_a_broker_that_says_so_is_believed_at_once() -> None:
 
 def test_a_broker_that_hangs_up_again_and_again_without_a_reason_names_another_client() -> None:
     one = Takeovers()
-    assert [one.ended(None, worked=True, now_s=5.0 * at) for at in range(6)] == [False] * 4 + [True] * 2
+    assert [one.ended(None, worked=True, now_s=5.0 * at) for at in range(6)] == [False] * 2 + [True] * 4
 
 
 def test_a_broker_that_restarts_is_no_other_client() -> None:
