@@ -6,6 +6,8 @@ without a task per message, the reason code of each PUBACK, and the broker's lim
 uses a private attribute; everything else in this module, the agent and the collector is public API of the two libraries.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -40,6 +42,9 @@ __all__ = [
 # Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, which cannot be cancelled, so a stop may take as long. Five
 # seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
+
+# How long to wait for the reason of a connection that has ended. It is known already; a bound in case it never is.
+REASON_S = 1.0
 
 # Reason codes of MQTT 5 (2.4).
 PROTOCOL_ERROR = 0x82
@@ -154,7 +159,15 @@ class MqttConnection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._mqtt.__aexit__(kind, error, trace)
+        try:
+            await self._mqtt.__aexit__(kind, error, trace)
+        finally:
+            # aiomqtt keeps why a connection broke in a future. If nobody asks for it, as after a failed SUBSCRIBE, asyncio logs it
+            # with a traceback when the future is deleted.
+            if not self.is_open:
+                with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+                    async with asyncio.timeout(REASON_S):
+                        await self.lost()
 
     @property
     def timeout_s(self) -> float:
