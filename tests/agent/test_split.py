@@ -125,7 +125,8 @@ async def test_a_device_of_thousands_of_series_arrives_whole_over_a_broker_with_
         await eventually(lambda: whole_polls() >= 3, "three whole polls")
         stats = agent.outbox.stats()
         assert {each.reason for each in stats.account.dropped} <= {"split"}
-        assert sum(each.last - each.first + 1 for each in stats.account.dropped) <= 5
+        # Those that were numbered before the limit was known: of a few polls, and of their parts where it was learnt in two steps.
+        assert sum(each.last - each.first + 1 for each in stats.account.dropped) <= 50
         produced = max(each.seq for each in listener.batches())
         missing = set(range(1, produced + 1)) - set(listener.seqs())
         explained = {number for each in stats.account.dropped for number in range(each.first, each.last + 1)}
