@@ -16,7 +16,8 @@ SCHEMA = 1
 # Part of the contract. The largest real batch, every outlet of a large rack PDU, has about 20 kB. The limit bounds the memory
 # that one publisher can claim, and stays below the broker's max_packet_size (1 MiB in deploy/mosquitto).
 MAX_PAYLOAD_BYTES = 512 * 1024
-DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode"]
+DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode", "internal"]
+"""Why a poll failed. `internal` is a fault of the agent itself, caught at the device's barrier."""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

@@ -237,8 +237,12 @@ def _reporting_framer(
         def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
             try:
                 used, pdu = super().handleFrame(data, exp_devid, exp_tid)
-            except ModbusIOException as error:
-                fail(error)
+            except Exception as error:  # noqa: BLE001 - a callback of the event loop: what leaves it reaches nobody who waits
+                fail(
+                    error
+                    if isinstance(error, ModbusException)
+                    else ModbusIOException(f"{type(error).__name__}: {error}")
+                )
                 # Discard all received data: after garbage, nothing shows where the next frame begins.
                 return len(data), None
             return used, pdu

@@ -25,6 +25,7 @@ from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
     ConfigError,
     DeviceAuthError,
+    DeviceDecodeError,
     DeviceError,
     DeviceProtocolError,
     DeviceTimeout,
@@ -203,6 +204,9 @@ class GufoClient(PortionedClient):
                     # The keys need not be wrong: gufo_snmp 0.13.0 does not advance the engine's time between requests (no public
                     # issue), so the time may be outside the 150 s window of RFC 3414. A new session fetches it again.
                     self._session = None
+            except RuntimeError as error:
+                # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
+                raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
             except OSError as error:
                 # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
                 text = f"{self._target.host}:{self._target.port}: {error.__cause__ or error}"
