@@ -8,12 +8,13 @@ the end of the process pass.
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from agent.poll.identity import printable
 from agent.self_metrics import Counters
-from rackflow.errors import DeviceError, DeviceInternalError
+from rackflow.errors import DeviceError, DeviceInternalError, RackflowError
 
 log = logging.getLogger(__name__)
 # A device that is polled each second would fill the log with the same traceback. Chosen value.
@@ -26,7 +27,8 @@ PASSING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 class DeviceBarrier:
     """The barrier of one device. Faults are counted, and logged with their traceback at most once a minute.
 
-    `level` is the level of that log record: for commands that show the error themselves a lower one than for the agent.
+    `level` is the level of that log record: for commands that show the error themselves a lower one than for the agent. Errors of the
+    classes `passing` are not the device's either, and leave the block as they are.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class DeviceBarrier:
         counters: Counters | None = None,
         clock: Callable[[], float] = time.monotonic,
         level: int = logging.ERROR,
+        passing: tuple[type[RackflowError], ...] = (),
     ) -> None:
         self._device = device
         self._protocol = protocol
         self._counters = counters or Counters()
         self._clock = clock
         self._level = level
+        self._passing: tuple[type[BaseException], ...] = (DeviceError, *PASSING, *passing)
         self._logged_at: float | None = None
         self._unlogged = 0
 
@@ -50,7 +54,7 @@ class DeviceBarrier:
         """Raise what goes wrong in the block as a DeviceError: one that already is, or else DeviceInternalError."""
         try:
             yield
-        except DeviceError:
+        except self._passing:
             raise
         except asyncio.CancelledError as error:
             if _being_cancelled():
@@ -58,8 +62,6 @@ class DeviceBarrier:
             # Nobody cancelled this task: a library let the cancellation of something of its own escape. Passed on, it would end the
             # polling of this device for ever, without a word.
             raise self._fault(error, operation) from error
-        except PASSING:
-            raise
         except BaseException as error:
             # An exception group can hold the end of the process beside a fault.
             if isinstance(error, BaseExceptionGroup) and error.subgroup(PASSING):
@@ -84,8 +86,9 @@ class DeviceBarrier:
             self._logged_at, self._unlogged = now, 0
         else:
             self._unlogged += 1
-        text = printable(str(error)[:MAX_CHARACTERS])
-        return DeviceInternalError(f"fault of the agent: {name}: {text}", device=self._device, operation=operation)
+        # Not str(error): an exception of a library may fail to describe itself, too.
+        text = printable("".join(traceback.format_exception_only(error))[:MAX_CHARACTERS])
+        return DeviceInternalError(f"fault of the agent: {text}", device=self._device, operation=operation)
 
 
 def _being_cancelled() -> bool:
