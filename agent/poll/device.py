@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 REPLAN_AFTER_S = 3600.0
 # Least time between two plans caused by the device: a marker that changes at every poll, or an uptime that always goes back, must not
 # cause a walk at every poll. Large plans wait longer, so that planning takes at most a few hundredths of a CPU: a plan of 20,000
-# series takes 2 s. Chosen values.
+# series takes 0.6 s, and 1,000 requests. Chosen values.
 REPLAN_MIN_S = 10.0
 REPLAN_SERIES_PER_S = 200.0
 # Most rows of a table. Every row gives at least one series, or nothing.

@@ -26,7 +26,7 @@ Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
 # Most series of one device. The largest real ones are rack PDUs that speak for a chain of others: 64 of 48 outlets with 6 readings each.
-# 20,000 series take 25 MB and 1.5 MB a poll, so the limit bounds what a device with a broken table can cost. Chosen value.
+# 20,000 series take 15 MB of memory and 1.2 MB in each batch, so the limit bounds what a device with a broken table can cost. Chosen value.
 MAX_SERIES: Final = 20_000
 # Rows that are worked on in one slice: a few milliseconds, the length of a poll.
 ROWS_PER_SLICE: Final = 100

@@ -150,6 +150,7 @@ class GufoClient(PortionedClient):
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
         found: dict[str, SnmpValue] = {}
         last: tuple[int, ...] = ()
+        size = 0
         while len(found) < limit:
             try:
                 row = await self._request(_next_row, rows)
@@ -169,7 +170,8 @@ class GufoClient(PortionedClient):
                 log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row[0])
                 break
             last = position
-            found[row[0]] = plain(row[1])
+            found[row[0]] = value = plain(row[1])
+            size = self._walked_bytes(size, value, oid)
         return found, False
 
     async def _request(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:

@@ -169,6 +169,7 @@ class PysnmpClient(PortionedClient):
         single = self._repetitions == 1 or self._is_v1
         found: dict[str, SnmpValue] = {}
         root = last = _numbers(oid)
+        size = 0
         while len(found) < limit:
             at = [".".join(map(str, last))]
             try:
@@ -193,6 +194,7 @@ class PysnmpClient(PortionedClient):
                     return found, False
                 last = position
                 found[name] = value
+                size = self._walked_bytes(size, value, oid)
         return found, False
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
