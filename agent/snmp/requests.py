@@ -18,7 +18,7 @@ from rackflow.errors import DeviceProtocolError
 
 log = logging.getLogger(__name__)
 
-# Octets and text that one walk may bring. The largest recordings of whole devices have 3 MB; a device that fills every row with 64 kB
+# Octets and text that one walk may bring. Recordings of whole devices have some 100 kB; a device that fills every row with 64 kB
 # would otherwise cost as much memory as it can send before the deadline. Chosen value.
 MAX_WALK_BYTES: Final = 16_000_000
 # How net-snmp writes a float inside an Opaque: tag 0x9f78 and length 4. No RFC defines it; NET-SNMP-TC describes it.
