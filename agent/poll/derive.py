@@ -4,7 +4,6 @@ They are calculated here and not in the collector because all their inputs were 
 different times would give a false heat. Figures across devices are derived in `collector/derive`.
 """
 
-import math
 from collections.abc import Generator, Iterator, Mapping
 
 from agent.readings import Readings
@@ -137,8 +136,7 @@ def _put(readings: Readings, metric: str, label: Mapping[str, str], value: float
     if value is None:
         return
     key = series_key(metric, label)
-    # A range without an end has infinity inside, which a product of two large readings can be.
-    if math.isfinite(value) and catalogue()[metric].plausible(value):
+    if catalogue()[metric].plausible(value):
         readings.values[key] = value
     else:
         readings.bad[key] = "range"

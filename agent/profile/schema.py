@@ -3,6 +3,7 @@
 The keys are a contract with everybody who writes their own profiles: adding a key is safe, removing or renaming one breaks files.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
@@ -22,7 +23,7 @@ DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env"
 
 
 # Bounded in digits: a Fraction of 1e999999999 takes minutes and gigabytes.
-SCALE = r"^[+-]?(\d{1,20}(\.\d{0,20})?([eE][+-]?\d{1,2})?|\d{1,20}/\d{1,20})$"
+_SCALE = re.compile(r"[+-]?((\d{1,20}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?|\d{1,20}/0*[1-9]\d{0,19})", re.ASCII)
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 Code = int | str
@@ -101,7 +102,7 @@ class Source(StrictModel):
     unit: str = ""
     """Unit on the wire, as in `kilowatt`; together with the metric's base unit it gives the conversion. Left out for what has none."""
     # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
-    scale: Annotated[str, Field(coerce_numbers_to_str=True, pattern=SCALE)] = "1"
+    scale: Annotated[str, Field(coerce_numbers_to_str=True)] = "1"
     """What the raw number is multiplied by to be in `unit`: 0.1 for tenths; fractions like 1/512 are exact."""
     shift: Annotated[int, Field(ge=-(2**64), le=2**64)] = 0
     """Added to the raw number before the scale."""
@@ -139,10 +140,11 @@ class Source(StrictModel):
             if unit not in WIRE_UNITS:
                 known = ", ".join(sorted(filter(None, WIRE_UNITS)))
                 raise ValueError(f"unit {unit!r} is not known; known are {known}")
-        numerator, _, denominator = self.scale.partition("/")
-        if denominator and not int(denominator):
-            raise ValueError("scale must not be divided by 0")
-        if Fraction(numerator) == 0:
+        if not _SCALE.fullmatch(self.scale):
+            raise ValueError(
+                f"scale {self.scale[:40]!r} is not a number such as 0.1, 1e-3 or 1/512, of at most 20 digits each"
+            )
+        if Fraction(self.scale) == 0:
             raise ValueError("scale must not be 0")
         return self
 
