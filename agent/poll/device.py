@@ -56,6 +56,9 @@ REPLAN_MIN_S = 10.0
 REPLAN_SERIES_PER_S = 200.0
 # Most rows of a table. Every row gives at least one series, or nothing.
 MAX_ROWS = MAX_SERIES
+# Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
+# fit. Chosen value.
+MAX_CELLS = 200_000
 # Sub-identifiers of an OID (RFC 2578, 3.5). A longer one can be answered, but not every library can ask for it.
 MAX_ARCS = 128
 # TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8). At the wrap a device seems to have
@@ -203,19 +206,22 @@ class SnmpPoller:
         indexes: dict[str, None] = {}
         for column in table.row_columns():
             if column not in walked:
-                walked[column] = await self._walk_column(column)
+                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
             indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
             cells.update(walked[column])
         # A table without rows needs no labels.
         for column in planning_columns(table) if indexes else ():
             if column not in walked:
-                walked[column] = await self._walk_column(column)
+                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
             cells.update(walked[column])
         return list(indexes)
 
-    async def _walk_column(self, column: str) -> dict[str, RawValue]:
+    async def _walk_column(self, column: str, room: int) -> dict[str, RawValue]:
         # One row more than is used shows that there are more. Long texts are cut, because they stay in memory until the plan is made.
-        found = await self._client.walk(column, MAX_ROWS + 1)
+        found = await self._client.walk(column, min(MAX_ROWS, room) + 1)
+        if len(found) > room:
+            text = f"has more than {MAX_CELLS} cells in its tables"
+            raise DeviceDecodeError(text, device=self._device.id, operation=f"walk {column}")
         return {
             oid: value[:MAX_TEXT] if isinstance(value, bytes) else value
             for oid, value in found.items()

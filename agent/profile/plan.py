@@ -28,6 +28,8 @@ Rows = Mapping[str, Sequence[str]]
 # Most series of one device. The largest real ones are rack PDUs that speak for a chain of others: 64 of 48 outlets with 6 readings each.
 # 20,000 series take 15 MB of memory and 1.2 MB in each batch, so the limit bounds what a device with a broken table can cost. Chosen value.
 MAX_SERIES: Final = 20_000
+# Series that two rows give are only listed for people, and a table may have the same labels in every row.
+MAX_DUPLICATES: Final = 1000
 # Rows that are worked on in one slice: a few milliseconds, the length of a poll.
 ROWS_PER_SLICE: Final = 100
 
@@ -45,7 +47,7 @@ class ClassPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan of one device. `duplicates` are series that two points or rows give; the first point or row is used."""
+    """The plan of one device. `duplicates` are series that two points or rows give (the first ones); the first point or row is used."""
 
     classes: Mapping[PollClass, ClassPlan]
     duplicates: tuple[str, ...] = ()
@@ -105,7 +107,8 @@ class _Draft:
     def add(self, poll: PollClass, slot: Slot) -> None:
         # Own points come before those of an extended profile, so the first is the more specific one.
         if slot.key in self._seen:
-            self._duplicates.append(slot.key)
+            if len(self._duplicates) < MAX_DUPLICATES:
+                self._duplicates.append(slot.key)
         elif len(self._seen) >= MAX_SERIES:
             self.cut.setdefault(poll, {})[slot.metric.name] = None
         else:

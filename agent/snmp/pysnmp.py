@@ -273,7 +273,10 @@ class PysnmpClient(PortionedClient):
     def _plain(self, name: object, value: object) -> SnmpValue | Absent:
         for kinds, convert in CONVERSIONS:
             if isinstance(value, kinds):
-                return convert(value)
+                try:
+                    return convert(value)
+                except ValueError as error:  # an arc of thousands of digits, which Python does not print
+                    raise self._error(DeviceDecodeError, f"{name}: {error}") from error
         raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
 
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped

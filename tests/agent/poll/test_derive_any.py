@@ -13,13 +13,9 @@ from rackflow.fluids import FLUIDS
 from rackflow.series import parse_series_key
 
 INPUTS = (
-    "_temperature_celsius",
-    "_dew_point_celsius",
-    "_flow_cubic_meters_per_second",
-    "_humidity_ratio",
-    "t_current_amperes",
+    *("_temperature_celsius", "_dew_point_celsius", "_flow_cubic_meters_per_second", "_humidity_ratio"),
+    *("output_current_amperes", "phase_current_amperes", "meter_current_amperes"),
 )
-INPUTS += ("phase_current_amperes", "meter_current_amperes")
 LABELS: dict[str, list[str]] = {
     "cdu": ["", "{loop=primary}", "{loop=secondary}", "{position=inlet}"],
     "pdu": ["{inlet=1,phase=L1}", "{inlet=1,phase=L2}", "{inlet=1,phase=L3}", "{phase=L1}", "{inlet=1}"],

@@ -7,14 +7,17 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+import pytest
+
 from agent.config import Device
 from agent.poll import SnmpPoller
+from agent.poll.device import MAX_CELLS
 from agent.profile import MAX_SERIES, SYS_UPTIME, parse_profile
 from agent.snmp.seam import SnmpValue
+from rackflow.errors import DeviceDecodeError
 
 ROOT = "1.3.6.1.4.1.99999"
-PROFILE = parse_profile(
-    f"""
+TEXT = f"""
 version: 1
 profile: wide
 class: env
@@ -33,9 +36,8 @@ tables:
     points:
       - {{metric: dcim_env_temperature_celsius, oid: {ROOT}.1.1, unit: celsius, decimals: {ROOT}.1.5, poll: normal}}
       - {{metric: dcim_env_relative_humidity_ratio, oid: {ROOT}.1.2, unit: percent, poll: normal}}
-""",
-    "wide.yaml",
-)
+"""
+PROFILE = parse_profile(TEXT, "wide.yaml")
 TEMPERATURE, HUMIDITY = "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio"
 DEVICE = Device(id="d", host="h", credential="c", profile="wide")
 # Measured: 6 ms of CPU in the longest turn, 0.5 s in all; without slices one turn takes most of it.
@@ -143,3 +145,19 @@ async def test_rows_beyond_those_that_are_walked_are_left_out_and_said_in_the_cl
     assert len(readings.values) + len(readings.states) == MAX_SERIES
     assert readings.bad == {TEMPERATURE: "limit", HUMIDITY: "limit"}
     assert (await poller.poll("slow", 1e9)).bad == {}
+
+
+async def test_a_device_with_more_cells_than_planning_can_hold_is_refused() -> None:
+    columns = range(6, 6 + MAX_CELLS // MAX_SERIES)
+    points = "".join(
+        f"      - {{metric: dcim_env_temperature_celsius, oid: {ROOT}.1.1, unit: celsius, decimals: {ROOT}.1.{at},"
+        f" labels: {{position: front_top}}, when: {{index: 1, in: [{at}]}}}}\n"
+        for at in columns
+    )
+    head, _, _ = TEXT.partition("      - {metric")
+    device = Wide(10)
+    for at in columns:
+        device.columns[f"{ROOT}.1.{at}"] = {f"{ROOT}.1.{at}.{row}": 1 for row in range(MAX_SERIES + 1)}
+    poller = SnmpPoller(DEVICE, {"wide": parse_profile(head + points, "wide.yaml")}, device)
+    with pytest.raises(DeviceDecodeError, match="more than 200000 cells"):
+        await poller.open()

@@ -48,6 +48,7 @@ EXTREME = {
     "an object identifier of 128 arcs": oid_octets("1.3" + ".4294967295" * 126),
     "an object identifier of 600 arcs": oid_octets("1.3" + ".1" * 598),
     "an arc of 70 bits": tlv(6, b"\x2b" + b"\xff" * 10 + b"\x7f"),
+    "an arc of 20,000 bits": tlv(6, b"\x2b" + b"\xff" * 3000 + b"\x7f"),
     "an object identifier without its end": tlv(6, b"\x2b\x86"),
     "an opaque infinity": tlv(0x44, b"\x9fx\x04\x7f\x80\x00\x00"),
     "an opaque NaN": tlv(0x44, b"\x9fx\x04\x7f\xc0\x00\x00"),
@@ -60,8 +61,14 @@ EXTREME = {
     "an unknown type": tlv(0x1E, b"abc"),
     "no value": b"",
 }
-# pysnmp is silent about each of these but the first two, which takes a timeout.
-FOR_PYSNMP = ("an object identifier of 600 arcs", "text of 60,000 digits", "an integer of 100 octets", "a sequence")
+# pysnmp is silent about most of them, which takes a timeout each.
+FOR_PYSNMP = (
+    "an arc of 20,000 bits",
+    "an object identifier of 600 arcs",
+    "text of 60,000 digits",
+    "an integer of 100 octets",
+    "a sequence",
+)
 
 
 @pytest.mark.parametrize("place", [f"{ROOT}.1.1", f"{ROOT}.2.1", f"{ROOT}.3.1", SYS_UPTIME])
