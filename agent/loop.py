@@ -43,6 +43,9 @@ EVENT_TEXT_CHARACTERS = 200
 # Changed states that one poll may tell as events. A rack PDU of 48 outlets that is switched off changes 100; a device whose states are all
 # noise could otherwise fill the outbox. The batch has all states. Chosen value.
 MAX_STATE_EVENTS = 200
+# States that are remembered of one poll class. Twice the most that a device can have at once (MAX_SERIES in agent/profile): a device whose
+# labels change with every plan would otherwise add to them for ever.
+MAX_KNOWN_STATES = 40_000
 
 T = TypeVar("T")
 
@@ -256,7 +259,8 @@ class DeviceLoop:
                 self._reporter.event("state", series, known[series], state)
             counters.events_dropped += max(0, len(changed) - MAX_STATE_EVENTS)
             # A state missing from one poll is remembered, so that a change across the gap is reported.
-            self._states[poll.poll_class] = {**before, **readings.states} if before else readings.states
+            known = {**known, **readings.states}
+            self._states[poll.poll_class] = known if len(known) <= MAX_KNOWN_STATES else readings.states
 
     def _failed(self, error: DeviceError, poll: Attempt) -> float:
         """Count and publish a failure. Returns the seconds until the next attempt if the device is dead or not open."""

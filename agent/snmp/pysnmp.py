@@ -225,7 +225,7 @@ class PysnmpClient(PortionedClient):
                 if status == AUTHORIZATION_ERROR:
                     raise self._error(DeviceAuthError, "may not be read with these credentials")
                 if not problem:
-                    return int(status), int(index), [(str(name), self._plain(name, value)) for name, value in binds]
+                    return int(status), int(index), self._pairs(binds)
                 if not (isinstance(problem, STALE) and stale):
                     raise self._problem(problem)
                 stale -= 1
@@ -270,13 +270,18 @@ class PysnmpClient(PortionedClient):
     def _is_v1(self) -> bool:
         return isinstance(self._target.credential, SnmpCommunity) and self._target.credential.version == "1"
 
+    def _pairs(self, binds: Any) -> Pairs:  # noqa: ANN401 - pysnmp is untyped
+        try:
+            return [(str(name), self._plain(name, value)) for name, value in binds]
+        except (
+            ValueError
+        ) as error:  # an arc of thousands of digits, in a name or in a value, which Python does not print
+            raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
+
     def _plain(self, name: object, value: object) -> SnmpValue | Absent:
         for kinds, convert in CONVERSIONS:
             if isinstance(value, kinds):
-                try:
-                    return convert(value)
-                except ValueError as error:  # an arc of thousands of digits, which Python does not print
-                    raise self._error(DeviceDecodeError, f"{name}: {error}") from error
+                return convert(value)
         raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
 
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped

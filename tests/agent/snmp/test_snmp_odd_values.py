@@ -1,5 +1,7 @@
 """Objects of every ASN.1 type with extreme contents, on the wire: an engine gives a value or a `DeviceError`, and nothing else."""
 
+import contextlib
+
 import pytest
 
 from agent.config import Device
@@ -78,7 +80,7 @@ async def test_odd_objects_are_read_or_refused(client_of: MakeClient, engine: st
     async with FaultyAgent(dict(HEALTHY)).serving() as agent:
         for name, value in odd.items():
             agent.objects = HEALTHY | {place: value}
-            target = SnmpTarget("d", "127.0.0.1", agent.port, SnmpCommunity("2c", "public"), timeout_s=0.2, retries=0)
+            target = SnmpTarget("d", "127.0.0.1", agent.port, SnmpCommunity("2c", "public"), timeout_s=0.1, retries=0)
             client = client_of(target)
             try:
                 _, readings = await read_all(SnmpPoller(device, {"small": PROFILE}, client), 1e9)
@@ -89,6 +91,18 @@ async def test_odd_objects_are_read_or_refused(client_of: MakeClient, engine: st
             finally:
                 await client.close()
             check(readings)
+
+
+@pytest.mark.parametrize("arc", [b"\xff" * 3000 + b"\x7f", b"\x01" * 1000, b"\x86", b"\x80" * 3000 + b"\x01"], ids=len)
+async def test_a_row_of_an_odd_name_is_read_or_refused(client_of: MakeClient, arc: bytes) -> None:
+    name = tlv(6, oid_octets(f"{ROOT}.1")[2:] + arc)
+    odd = tlv(0x30, name + integer(5))
+    async with FaultyAgent({}, lambda request: [request.answer(odd * 2)]).serving() as agent:
+        target = SnmpTarget("d", "127.0.0.1", agent.port, SnmpCommunity("2c", "public"), timeout_s=0.1, retries=0)
+        client = client_of(target)
+        for call in (client.walk(f"{ROOT}.1"), client.get_next(f"{ROOT}.1"), client.get([f"{ROOT}.1.1"])):
+            with contextlib.suppress(DeviceError):  # any other exception fails the test
+                await call
 
 
 async def test_a_walk_that_brings_too_much_ends_with_an_error(client_of: MakeClient, engine: str) -> None:
