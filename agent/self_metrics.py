@@ -11,12 +11,15 @@ from typing import get_args
 
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
+from rackflow.series import clean_label, series_key
 
 # Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
 # with the value 1. They are label values, so part of the contract.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
 DROP_REASONS = ("full", "expired", "disk", "torn", "too_large", "split", "refused")
 TOPIC_REFUSALS = ("unheard", "not_authorized", "quota", "refused")
+# Classes of exceptions that are counted by name. Names come from the code of libraries, so there are few; the limit only makes sure.
+MAX_EXCEPTIONS = 32
 
 
 @dataclass(slots=True)
@@ -25,6 +28,9 @@ class Counters:
 
     polls: Counter[str] = field(default_factory=Counter)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    internal_errors: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Faults of the agent itself by (protocol, class of exception)."""
+    events_dropped: int = 0
     overruns: int = 0
     samples: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -34,6 +40,13 @@ class Counters:
     topics_refused: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOPIC_REFUSALS, 0))
     takeovers: int = 0
     reload_ok: bool = True
+
+    def count_internal_error(self, protocol: str, exception: str) -> None:
+        """Count a fault of the agent itself while it handled a device; further classes than MAX_EXCEPTIONS count as `other`."""
+        key = protocol, exception
+        if key not in self.internal_errors and len(self.internal_errors) >= MAX_EXCEPTIONS:
+            key = protocol, "other"
+        self.internal_errors[key] += 1
 
     def start_at_zero(self, protocols: Iterable[str]) -> None:
         """Create the counters of these protocols with the value 0, see PUBLISH_FAILURES."""
@@ -48,6 +61,7 @@ def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, in
     found: dict[str, float] = {
         "dcim_agent_poll_overruns_total": counters.overruns,
         "dcim_agent_samples_total": counters.samples,
+        "dcim_agent_events_dropped_total": counters.events_dropped,
         "dcim_agent_mqtt_connected": float(counters.connected),
         "dcim_agent_mqtt_reconnects_total": counters.reconnects,
         "dcim_agent_mqtt_takeovers_total": counters.takeovers,
@@ -65,6 +79,10 @@ def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, in
     found |= {f"dcim_agent_polls_total{{protocol={protocol}}}": count for protocol, count in counters.polls.items()}
     for (protocol, reason), count in counters.failures.items():
         found[f"dcim_agent_poll_failures_total{{protocol={protocol},reason={reason}}}"] = count
+    for (protocol, name), count in counters.internal_errors.items():
+        found[
+            series_key("dcim_agent_internal_errors_total", {"protocol": protocol, "exception": clean_label(name)})
+        ] = count
     found |= {f"dcim_agent_samples_rejected_total{{reason={why}}}": count for why, count in counters.rejected.items()}
     found |= {
         f"dcim_agent_publish_failures_total{{reason={why}}}": count for why, count in counters.publish_failures.items()

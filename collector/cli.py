@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
+from collector.forget import Target, account_of, forget
 from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
 from collector.report import add_report, report
 from collector.run import run
@@ -52,18 +53,63 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("report", help="report energy, carbon and availability of a month, as CSV and HTML")
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     add_report(command)
+    _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
     return root
 
 
-def _run_reading_command(config: CollectorConfig, arguments: argparse.Namespace) -> int:
-    """Run a command that only reads and prints; it may run beside a collector."""
+def _add_forget(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Clears the documents that the broker retains of a device, or of an agent and all of its devices. Running collectors forget"
+        " their values and series by it. History in the store stays."
+    )
+    command.add_argument(
+        "config", type=Path, metavar="CONFIG", help="YAML file of a collector; its section `broker` is used"
+    )
+    command.add_argument("target", type=_target, metavar="SITE/AGENT[/DEVICE]", help="what to forget")
+    command.add_argument("--dry-run", action="store_true", help="list what would be forgotten, and change nothing")
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="also if the agent's status is online, because the broker lost its last will",
+    )
+    command.add_argument("--username", metavar="ACCOUNT", help="account at the broker; that of CONFIG when left out")
+    command.add_argument("--password", metavar="env:NAME", help="environment variable that has the account's password")
+    command.add_argument("--cert-file", metavar="FILE", help="client certificate of the account")
+    command.add_argument("--key-file", metavar="FILE", help="private key of the client certificate")
+
+
+def _target(text: str) -> Target:
+    try:
+        return Target.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
+    """Run a command that may run beside a collector: it reads and prints, or talks to the broker."""
     match arguments.command:
         case "ledger":
             return _ledger(config, arguments)
         case "report":
             sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
+        case "forget":
+            return _forget(config, arguments)
         case _:
             sys.stdout.write(f"{arguments.config}: ok\n")
+    return 0
+
+
+def _forget(config: CollectorConfig, arguments: argparse.Namespace) -> int:
+    given = {"password": arguments.password, "cert_file": arguments.cert_file, "key_file": arguments.key_file}
+    if arguments.password is not None and not arguments.password.startswith("env:"):
+        raise ConfigError("--password: a password on a command line can be read by everybody; write env:NAME")
+    broker = account_of(config.broker, arguments.username, {name: each for name, each in given.items() if each})
+    # Without accounts a broker cannot tell clients apart by their account either.
+    is_collectors = broker.username is not None and broker.username == config.broker.username
+    work = forget(
+        broker, arguments.target, is_collectors=is_collectors, dry_run=arguments.dry_run, force=arguments.force
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in asyncio.run(work)))
     return 0
 
 
@@ -93,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if config.site_file is not None:
             load_site(config.site_file)
         if arguments.command != "run":
-            return _run_reading_command(config, arguments)
+            return _run_beside(config, arguments)
         configure_logging(config.log_level)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(config))

@@ -65,6 +65,8 @@ class CollectorStats:
     series_exposed: int
     devices_up: tuple[str, ...]
     devices_down: tuple[str, ...]
+    devices_unknown: tuple[str, ...]
+    """Neither up nor down: nobody observes them."""
     failures: dict[str, int]
 
 

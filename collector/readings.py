@@ -15,11 +15,13 @@ from rackflow.escape import escape_label
 RESERVED = frozenset(
     {
         "dcim_device_info",
+        "dcim_device_observed",
         "dcim_device_up",
         "dcim_device_last_success_timestamp_seconds",
         "dcim_device_poll_duration_seconds",
         "dcim_device_rejected_readings",
         "dcim_agent_up",
+        "dcim_agent_unobserved_devices",
         "dcim_agent_info",
         "dcim_agent_clock_offset_seconds",
         "dcim_cdu_coolant_info",

@@ -42,6 +42,7 @@ class Collector:
         self._config = config
         self._tally = Counters()
         self.latest = Latest(config.series_limit)
+        self.latest.note_disconnected(time.monotonic())  # until `Subscriber` reports the first connection
         self._figures = LatestFigures(config.derive.interval_s)
         self._site: Site | None = None
         self._stop = asyncio.Event()
@@ -66,7 +67,7 @@ class Collector:
         """Counts at this moment, for programs that run a collector (the demo, benchmarks, tests)."""
         now = time.monotonic()
         tally = self._tally
-        up = {f"{each.site}/{each.device}": self.latest.is_up(each, now) for each in self.latest.devices()}
+        up = {f"{each.site}/{each.device}": self.latest.up(each, now) for each in self.latest.devices()}
         failures = {reason: count for reason, count in tally.failures.items() if count}
         failures |= {f"store_{reason}": count for reason, count in tally.write_failures.items() if count}
         return CollectorStats(
@@ -75,7 +76,8 @@ class Collector:
             points_waiting=tally.points_waiting,
             series_exposed=self.latest.size,
             devices_up=tuple(name for name, is_up in up.items() if is_up),
-            devices_down=tuple(name for name, is_up in up.items() if not is_up),
+            devices_down=tuple(name for name, is_up in up.items() if is_up is False),
+            devices_unknown=tuple(name for name, is_up in up.items() if is_up is None),
             failures=failures,
         )
 
@@ -140,7 +142,8 @@ class Collector:
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
-        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.update_late)
+        forget = keeper.polls.forget
+        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.update_late, forget)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -193,6 +196,11 @@ class Collector:
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
         self._tally.mqtt_connected = connected
+        if connected:
+            self.latest.note_connected(time.monotonic())
+        elif not self._stop.is_set():
+            # A stop ends the connection itself. What came before it still counts in the last figures and records.
+            self.latest.note_disconnected(time.monotonic())
 
     def _count_overflow(self) -> None:
         self._tally.failures["overflow"] += 1

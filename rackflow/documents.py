@@ -19,7 +19,8 @@ MAX_PAYLOAD_BYTES = 512 * 1024
 # Far above any real poll; they keep numbers in a message within what can be calculated with.
 MAX_PARTS = 100_000
 MAX_REJECTED = 10_000_000
-DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode"]
+DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode", "internal"]
+"""Why a poll failed. `internal` is a fault of the agent itself, caught at the device's barrier."""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ _NOT_VALUE = re.compile(r"[^A-Za-z0-9_.:/+-]")
 
 def clean_label(text: str) -> str:
     """Turn any text into a label value: at most 64 characters of `A-Za-z0-9_.:/+-`, others become `_`; never empty."""
-    return _NOT_VALUE.sub("_", text.strip())[:64] or "_"
+    return _NOT_VALUE.sub("_", text.strip()[:64]) or "_"
 
 
 def series_key(metric: str, labels: Mapping[str, str]) -> str:

@@ -4,16 +4,18 @@ import argparse
 import asyncio
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.lab.commands_modbus import add_modbus_walk, modbus_probe, walk_modbus
+from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.draft import draft
 from agent.poll import SnmpPoller, snmp_target
 from agent.profile import Profile, load_profiles, parse_profile
 from agent.snmp import GufoClient, SnmpTarget
-from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
+from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.process.config import check_config
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
@@ -144,9 +146,11 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
     fast = GufoClient(target)
     poller = SnmpPoller(_nameless(target), load_profiles(), fast)
     try:
-        serials.append((await poller.open()).identity.serial)
-    except DeviceDecodeError:
-        serials.append("")  # no profile matches it, a usual reason for recording it
+        with contained(target.host, "identify"):
+            serials.append((await poller.open()).identity.serial)
+    except (DeviceDecodeError, DeviceInternalError) as error:
+        # No profile matches it, or its answers are odd: usual reasons for recording it.
+        print(f"its serial number is not known and may be in the recording: {error}", file=sys.stderr)
     finally:
         await fast.close()
     # Imported here, because a running agent must not load pysnmp: see agent/snmp/__init__.py.
@@ -154,12 +158,13 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
 
     walker = Walker(target)
     records: list[Record] = []
-    try:
-        for root in ROOTS:
-            records += await walker.records(root, MAX_RECORDS)
-    finally:
-        await walker.close()
-    return list(redacted(records, serials))
+    with contained(target.host, "walk"):
+        try:
+            for root in ROOTS:
+                records += await walker.records(root, MAX_RECORDS)
+        finally:
+            await walker.close()
+        return list(redacted(records, serials))
 
 
 def _nameless(target: SnmpTarget) -> Device:
@@ -171,12 +176,19 @@ def _discover(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_DISCOVER_RATE:g}")
     addresses = addresses_of(arguments.ranges)
     profiles = load_profiles(arguments.profiles)
-
-    async def probe_snmp(address: str) -> list[Found]:
-        return await probe_snmp_address(address, profiles, GufoClient(_target(arguments, address)))
-
-    probe = modbus_probe(arguments, profiles) if arguments.protocol == "modbus" else probe_snmp
+    probe = (modbus_probe if arguments.protocol == "modbus" else _snmp_probe)(arguments, profiles)
     return asyncio.run(_print_found(addresses, probe, arguments.rate))
+
+
+def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
+    """The function that `discover` uses to look for an SNMP device at an address. Raises ConfigError."""
+    target = _target(arguments, "address")
+    GufoClient(target)  # a credential that cannot be used is refused here, not at every address
+
+    async def probe(address: str) -> list[Found]:
+        return await probe_snmp_address(address, profiles, GufoClient(replace(target, host=address)))
+
+    return probe
 
 
 async def _print_found(addresses: list[str], probe: ProbeAddress, rate: float) -> int:

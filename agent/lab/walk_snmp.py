@@ -37,7 +37,8 @@ _TAGS = {
 # Does not match 0.0.0.0, which replaces redacted addresses.
 _IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b")
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
-_MAIL = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.-]+")
+# Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.
+_MAIL = re.compile(rb"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.-]+")
 _SERIAL = re.compile(rb"(\bS/?N:?\s*|\b[Ss]erial(?: [Nn]umber| [Nn]o\.?)?:?\s*)([A-Za-z0-9-]{5,})")
 _MAC_OCTETS = 6
 

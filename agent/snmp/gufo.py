@@ -25,6 +25,7 @@ from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from rackflow.errors import (
     ConfigError,
     DeviceAuthError,
+    DeviceDecodeError,
     DeviceError,
     DeviceProtocolError,
     DeviceTimeout,
@@ -149,6 +150,7 @@ class GufoClient(PortionedClient):
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
         found: dict[str, SnmpValue] = {}
         last: tuple[int, ...] = ()
+        size = 0
         while len(found) < limit:
             try:
                 row = await self._request(_next_row, rows)
@@ -168,7 +170,8 @@ class GufoClient(PortionedClient):
                 log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row[0])
                 break
             last = position
-            found[row[0]] = plain(row[1])
+            found[row[0]] = value = plain(row[1])
+            size = self._walked_bytes(size, value, oid)
         return found, False
 
     async def _request(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
@@ -203,6 +206,9 @@ class GufoClient(PortionedClient):
                     # The keys need not be wrong: gufo_snmp 0.13.0 does not advance the engine's time between requests (no public
                     # issue), so the time may be outside the 150 s window of RFC 3414. A new session fetches it again.
                     self._session = None
+            except RuntimeError as error:
+                # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
+                raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
             except OSError as error:
                 # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
                 text = f"{self._target.host}:{self._target.port}: {error.__cause__ or error}"

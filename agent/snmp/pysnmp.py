@@ -169,6 +169,7 @@ class PysnmpClient(PortionedClient):
         single = self._repetitions == 1 or self._is_v1
         found: dict[str, SnmpValue] = {}
         root = last = _numbers(oid)
+        size = 0
         while len(found) < limit:
             at = [".".join(map(str, last))]
             try:
@@ -193,6 +194,7 @@ class PysnmpClient(PortionedClient):
                     return found, False
                 last = position
                 found[name] = value
+                size = self._walked_bytes(size, value, oid)
         return found, False
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
@@ -223,7 +225,7 @@ class PysnmpClient(PortionedClient):
                 if status == AUTHORIZATION_ERROR:
                     raise self._error(DeviceAuthError, "may not be read with these credentials")
                 if not problem:
-                    return int(status), int(index), [(str(name), self._plain(name, value)) for name, value in binds]
+                    return int(status), int(index), self._pairs(binds)
                 if not (isinstance(problem, STALE) and stale):
                     raise self._problem(problem)
                 stale -= 1
@@ -267,6 +269,14 @@ class PysnmpClient(PortionedClient):
     @property
     def _is_v1(self) -> bool:
         return isinstance(self._target.credential, SnmpCommunity) and self._target.credential.version == "1"
+
+    def _pairs(self, binds: Any) -> Pairs:  # noqa: ANN401 - pysnmp is untyped
+        try:
+            return [(str(name), self._plain(name, value)) for name, value in binds]
+        except (
+            ValueError
+        ) as error:  # an arc of thousands of digits, in a name or in a value, which Python does not print
+            raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
 
     def _plain(self, name: object, value: object) -> SnmpValue | Absent:
         for kinds, convert in CONVERSIONS:

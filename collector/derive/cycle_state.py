@@ -4,7 +4,7 @@ This state outlives plans: when a device comes or goes, what was learned about t
 never by slot, and `Watched` says for each plan which slots belong to which name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.derive.engine import NO_SLOT, Figure, Output, Planner, Values, output_of
@@ -22,7 +22,7 @@ from collector.derive.trust import (
     plan_air,
     plan_meters,
 )
-from collector.latest import Latest
+from collector.latest import LatestValue
 from rackflow.site import Site
 
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
@@ -136,17 +136,18 @@ class CycleState:
     contradictions: Contradictions = field(default_factory=Contradictions)
 
     def update(
-        self, watched: Watched, latest: Latest, site: str, before: Values | None, now: float
+        self, watched: Watched, held_by: Callable[[str], Mapping[str, LatestValue]], before: Values | None, now: float
     ) -> dict[tuple[str, str], str]:
         """Judge the readings of this cycle; return the series that no figure may use, by device and key, with the reason.
 
+        `held_by` gives the latest readings of a device by series key, none while it is not observed.
         `before` are the values of the previous cycle, from which the power of the racks is taken; None right after planning.
         """
-        held = {cdu: latest.held(site, cdu) for cdu in watched.cdus}
+        held = {cdu: held_by(cdu) for cdu in watched.cdus}
         distrusted: dict[tuple[str, str], str] = {}
 
         def number(device: str, key: str) -> float | None:
-            reading = (held.get(device) or latest.held(site, device)).get(key)
+            reading = (held.get(device) or held_by(device)).get(key)
             value = reading.value if reading is not None and now < reading.expires_at else None
             return value if isinstance(value, float) else None
 
@@ -156,7 +157,7 @@ class CycleState:
             distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
 
         def life_s(device: str, key: str) -> float:
-            reading = latest.held(site, device).get(key)
+            reading = held_by(device).get(key)
             return reading.life_s if reading is not None else 0.0
 
         self.contradictions.update(watched.meters, watched.rooms, number, life_s, now)

@@ -12,7 +12,7 @@ from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, pl
 from collector.derive.engine import Figure, Leaf, Plan, Planner, Values, compute_values, figures, inputs_of
 from collector.derive.liquid import Thermal, plan_cdus, plan_loops
 from collector.derive.power import RackPower, plan_feeds, plan_racks
-from collector.latest import Latest
+from collector.latest import Latest, LatestValue
 from collector.readings import Series
 from rackflow.site import Battery, Site
 
@@ -68,16 +68,23 @@ class SiteFigures:
     def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
         plan = self.plan(latest, now)
-        distrusted = self._state.update(self._watched, latest, self.name, self._before, now) if self._watched else {}
+        observations = latest.observe(now, self.name)
+
+        def held(device: str) -> Mapping[str, LatestValue]:
+            # What nobody observes is no input of anything, not even of the judgement whether a sensor can be trusted.
+            return {} if (self.name, device) in observations.causes else latest.held(self.name, device)
+
+        distrusted = self._state.update(self._watched, held, self._before, now) if self._watched else {}
         # Devices that failed two polls in a row. Other devices may have taken over the load of such a device, and its last reading stays
         # current for three polls, so adding it would count that load twice. A single failure is ignored, because single polls get lost on
         # a healthy network; the shelf life covers it.
         silent = {
-            each.device
+            each.device: observations.reason(each) or "does not answer"
             for each in latest.devices_of(self.name)
-            if each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms
+            if (self.name, each.device) in observations.causes
+            or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
         }
-        values = compute_values(plan, lambda device: latest.held(self.name, device), distrusted, now, silent)
+        values = compute_values(plan, held, distrusted, now, silent)
         found = figures(plan, values)
         if self._watched is not None:
             found += self._state.figures(self._watched, values, wall_s)

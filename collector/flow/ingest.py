@@ -13,7 +13,7 @@ import msgspec
 from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
 from collector.latest import Latest
-from collector.ledger import Entry, EpochKey, Statement
+from collector.ledger import Entry, EpochKey, Retirement, Statement
 from collector.readings import SeriesKeys, resolve
 from collector.receive import (
     Clones,
@@ -53,7 +53,9 @@ class Ingest:
         clones: Clones,
         settings: IngestSettings,
         on_late_batch: Callable[[str, Batch], None] | None = None,
+        on_forgotten: Callable[[str, str, str], None] | None = None,
     ) -> None:
+        self._on_forgotten = on_forgotten
         self._on_late_batch = on_late_batch
         self._clones = clones
         self._settings = settings
@@ -87,15 +89,30 @@ class Ingest:
             case DeviceDocument():
                 self._latest.apply_document(topic.site, document)
             case Status():
-                self._latest.apply_status(document)
+                self._latest.apply_status(document, delivery.mono_s)
                 # A status that the broker sends a second time does not mean a second process.
                 if not delivery.redelivered:
                     self._clones.update(document, delivery.mono_s)
-            case None if topic.kind == "device":
-                self._latest.remove_device(topic.site, topic.agent, topic.device)
             case None:
-                self._latest.remove_agent(topic.site, topic.agent)
+                return self._forget(topic, delivery)
         return self._prepare(topic, document, delivery, self._receipt_times)
+
+    def _forget(self, topic: Topic, delivery: Delivery) -> PreparedMessage:
+        """Forget a device or an agent: its retained document was cleared, by its agent or by `rackflow-collector forget`.
+
+        The one place where something is taken off the books for good. What else remembers names by agent or device must be told here.
+        """
+        if topic.kind == "device":
+            was_known = self._latest.remove_device(topic.site, topic.agent, topic.device)
+        else:
+            was_known = self._latest.remove_agent(topic.site, topic.agent)
+            self._clones.forget(topic.site, topic.agent)
+        if was_known:
+            log.info("forgotten site=%s agent=%s device=%s", topic.site, topic.agent, topic.device or "all of its")
+        if self._on_forgotten is not None:
+            self._on_forgotten(topic.site, topic.agent, topic.device)
+        gone = Retirement(topic.site, topic.agent, delivery.wall_ms) if topic.kind == "status" else None
+        return PreparedMessage(note=gone)
 
     def reprocess(self, delivery: Delivery) -> PreparedMessage:
         """Prepare a delivery that waited on disk. It was applied to latest values, clones and counters when it was received."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from collector.ledger import Entry, Statement
+from collector.ledger import Entry, Note
 from collector.receive import Polled
 
 
@@ -16,11 +16,11 @@ class PreparedMessage:
     """
 
     lines: Sequence[str] = ()
-    note: Entry | Statement | None = None
+    note: Note | None = None
     substitute_ms: int | None = None
     poll: Polled | None = None
 
-    def ledger_note(self, refused: set[str]) -> Entry | Statement | None:
+    def ledger_note(self, refused: set[str]) -> Note | None:
         """What the ledger records, given the lines that the store refused for good.
 
         A message is dead, not stored, if the store refused all of its points. If it refused only some, the message is stored:

@@ -4,13 +4,18 @@ It is rebuilt from messages after a restart and holds nothing that must survive 
 """
 
 from collector.latest.latest import DEVICE_COST, Latest, Verdict
+from collector.latest.observed import CAUSES, Cause, Observations, words_of
 from collector.latest.state import AgentState, DeviceState, LatestValue
 
 __all__ = [
+    "CAUSES",
     "DEVICE_COST",
     "AgentState",
+    "Cause",
     "DeviceState",
     "Latest",
     "LatestValue",
+    "Observations",
     "Verdict",
+    "words_of",
 ]

@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from collector.counters import POLL_BUCKETS_S, Histogram
+from collector.latest.observed import Connection, Observations, is_observed, observe
 from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
 from collector.readings import Readings, Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
 Verdict = Literal["live", "stale", "duplicate", "refused"]
-# Series on /metrics that every known device has: up, info, last success, poll duration, rejected readings.
-DEVICE_COST = 5
+# Series on /metrics that every known device has: observed, up, info, last success, poll duration, rejected readings.
+DEVICE_COST = 6
 
 
 class Latest:
@@ -34,6 +35,19 @@ class Latest:
         """Grows with each device or series that is added and each device that is removed; plans of derived figures depend on it."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
+        self._connection = Connection()
+
+    def note_connected(self, now: float) -> None:
+        """The collector's connection to the broker is open, from `now` on (monotonic seconds)."""
+        if not self._connection.is_open:
+            self._connection.is_open, self._connection.since = True, now
+
+    def note_disconnected(self, now: float) -> None:
+        """The collector's connection to the broker is gone, or an attempt to open one has failed.
+
+        Nobody is observed meanwhile, and afterwards only devices of agents that speak again: others may have died in between.
+        """
+        self._connection.is_open, self._connection.lost_at = False, now
 
     def devices(self) -> Iterator[DeviceState]:
         """All known devices, by site and name."""
@@ -56,11 +70,20 @@ class Latest:
         """The agent that polls a device; None if no message of that agent has arrived."""
         return self._agents.get((device.site, device.agent))
 
+    def observe(self, now: float, site: str = "") -> Observations:
+        """Which devices are not observed and why, and which agents are there, at `now` (monotonic seconds), of one site or of all."""
+        if not site:
+            return observe(self._devices.values(), self._agents, self._connection, now)
+        agents = {key: agent for key, agent in self._agents.items() if key[0] == site}
+        return observe(self.devices_of(site), agents, self._connection, now)
+
+    def up(self, device: DeviceState, now: float) -> bool | None:
+        """Whether a device answers its polls; None while it is not observed, which is neither up nor down."""
+        return device.up if is_observed(device, self.agent_of(device), self._connection, now) else None
+
     def is_up(self, device: DeviceState, now: float) -> bool:
-        """Whether the last poll succeeded, is not too long ago, and the agent has not gone offline."""
-        agent = self.agent_of(device)
-        gone = agent is not None and agent.status is not None and agent.status.status == "offline"
-        return device.up is True and not gone and now < device.fresh_until()
+        """Whether a device is observed and answers its polls. False does not mean that it is down; see `up`."""
+        return self.up(device, now) is True
 
     def apply_batch(self, site: str, batch: Batch, readings: Readings, now: float, wall_s: float) -> Verdict:
         """Apply a batch. Returns `stale` for backfill, `duplicate` if it came before, `refused` if it is beyond the limit."""
@@ -74,6 +97,7 @@ class Latest:
         if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
         if batch.device_class == "agent":
+            agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
             self._hold(agent.series, agent, batch, readings, now)
             return "live"
         device = self._device(site, batch.device, batch.agent)
@@ -81,6 +105,7 @@ class Latest:
             return "refused"
         if not device.note_poll(batch, agent, now):
             return "duplicate"
+        agent.heard_at = max(agent.heard_at, now)
         protocol = device.document.protocol if device.document else ""
         if batch.counts_as_poll:
             agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
@@ -118,25 +143,31 @@ class Latest:
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
         return True
 
-    def remove_device(self, site: str, agent: str, device: str) -> None:
-        """Forget a device, unless another agent polls it now: then it was moved, and its former agent is only cleaning up."""
+    def remove_device(self, site: str, agent: str, device: str) -> bool:
+        """Forget a device, unless another agent polls it now: then it was moved, and its former agent is only cleaning up.
+
+        Returns whether there was anything to forget.
+        """
         found = self._devices.get((site, device))
-        if found is not None and found.agent == agent:
-            self._drop(found.series, all_of_it=True, now=0.0)
-            self.size -= DEVICE_COST
-            self.changes += 1
-            del self._devices[site, device]
+        if found is None or found.agent != agent:
+            return False
+        self._drop(found.series, all_of_it=True, now=0.0)
+        self.size -= DEVICE_COST
+        self.changes += 1
+        del self._devices[site, device]
+        return True
 
-    def apply_status(self, status: Status) -> bool:
-        """Apply an agent's status. Devices that an online agent no longer names are forgotten.
+    def apply_status(self, status: Status, now: float) -> bool:
+        """Apply an agent's status received at `now` (monotonic). Devices that an online agent no longer names are forgotten.
 
-        An agent that goes offline names no devices, but they still exist: they are shown as down.
+        An agent that goes offline names no devices, but they still exist: they are not observed until it is back and has polled them.
         """
         agent = self._agent(status.site, status.agent)
         if agent is None:
             return False
         if status.status == "offline" and agent.status is not None and agent.status.epoch != status.epoch:
             return True  # the will of an earlier epoch, which the broker may send after the present epoch's `online`
+        self._note_edge(agent, status, now)
         agent.status = status
         if status.status == "online":
             known = set(status.devices)
@@ -145,10 +176,27 @@ class Latest:
                     self.remove_device(device.site, device.agent, device.device)
         return True
 
-    def remove_agent(self, site: str, agent: str) -> None:
-        """Forget an agent; its devices stay until they are removed themselves."""
-        if found := self._agents.pop((site, agent), None):
+    def _note_edge(self, agent: AgentState, status: Status, now: float) -> None:
+        """Note that an agent went, came back, or was restarted. Agents and brokers repeat statuses that say nothing new."""
+        before = agent.status
+        if before is None or (before.status, before.epoch) != (status.status, status.epoch):
+            agent.since = now
+            if before is not None and status.status == "online":
+                agent.back_at = now
+        if before is not None and before.epoch != status.epoch:
+            # What an earlier process said is void, unless messages of the new one came ahead of its status.
+            for device in self._devices.values():
+                if (device.site, device.agent) == (status.site, status.agent):
+                    device.heard = device.heard and device.origin is not None and device.origin.epoch == status.epoch
+
+    def remove_agent(self, site: str, agent: str) -> bool:
+        """Forget an agent that was retired, with its devices: nobody else will say that they are gone. Returns whether it was known."""
+        for device in [each for each in self._devices.values() if (each.site, each.agent) == (site, agent)]:
+            self.remove_device(site, agent, device.device)
+        found = self._agents.pop((site, agent), None)
+        if found is not None:
             self._drop(found.series, all_of_it=True, now=0.0)
+        return found is not None
 
     def expire(self, now: float) -> None:
         """Drop every series that has expired. Devices stay, so that /metrics shows that they are silent."""

@@ -3,6 +3,7 @@
 Agents' clocks may be wrong or be set, so messages are ordered by number if possible, and by time only if there is no other way.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from collector.counters import Histogram
@@ -25,6 +26,11 @@ OFFSET_WINDOW_S = 300.0
 # time a burst of backlog would count as live; with more, such an agent's devices would be missing for longer after a restart.
 STEADY_S = 1.0
 CERTAIN_S = 15.0
+# A device that does not answer is tried after growing pauses, announced as the interval of its failed polls, and a failed attempt
+# takes up to its deadline on top. These are the agent's own limits (60 s between attempts, 30 s for one): what a message says
+# beyond them must not keep a device on /metrics as down while nobody asks it any more.
+MAX_PAUSE_S = 60.0
+MAX_ATTEMPT_S = 30.0
 
 
 def shelf_life_s(interval_s: float) -> float:
@@ -70,7 +76,11 @@ class DeviceState:
     document: DeviceDocument | None = None
     received_at: float = 0.0
     origin: Origin | None = None
+    heard: bool = False
+    """Whether `up` was said by the present process of its agent, as far as is known."""
     up: bool | None = None
+    pause_s: float = 0.0
+    """How long the last poll, if it failed, said that the next one may take; 0 after an answer."""
     error: str | None = None
     since_ms: int = 0
     last_success_ms: int | None = None
@@ -80,10 +90,16 @@ class DeviceState:
     polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
     """The last poll by class: interval in seconds, receipt (monotonic), message."""
 
+    def life_s(self) -> float:
+        """How long the last batch stands for the device: the shelf life of its most frequent poll, or of its announced pause."""
+        intervals = [interval for interval, _, _ in self.polls.values()]
+        if not intervals and self.document is not None:
+            intervals = [interval for interval in self.document.intervals.values() if interval > 0]
+        return shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
+
     def fresh_until(self) -> float:
-        """When the device counts as silent (monotonic): the last batch plus the shelf life of its most frequent poll."""
-        shortest = min((interval for interval, _, _ in self.polls.values()), default=0.0)
-        return self.received_at + shelf_life_s(shortest)
+        """When the device counts as silent (monotonic)."""
+        return self.received_at + self.life_s()
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
         """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""
@@ -100,6 +116,8 @@ class DeviceState:
             return True
         if batch.up is not self.up:
             self.since_ms = batch.time
+        self.heard = True
+        self.pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
         self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
         self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
         self.up, self.error, self.poll_duration_s, self.rejected = (
@@ -115,12 +133,20 @@ class DeviceState:
 
 @dataclass(slots=True)
 class AgentState:
-    """One agent. `last_message_s` is by the collector's wall clock; `status` is None until one was received."""
+    """One agent. `last_message_s` is by the collector's wall clock; `status` is None until one was received.
+
+    Monotonic times: `since` is when its present status began, `back_at` when it was last back after it had been offline or restarted,
+    `heard_at` when its last live message came. `own_interval_s` is how often it reports about itself, None if it never did.
+    """
 
     site: str
     agent: str
     status: Status | None = None
     last_message_s: float = 0.0
+    since: float = -math.inf
+    back_at: float = -math.inf
+    heard_at: float = -math.inf
+    own_interval_s: float | None = None
     series: dict[str, LatestValue] = field(default_factory=dict)
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
     _front: tuple[str, int] = ("", 0)

@@ -6,8 +6,8 @@ time is recognised.
 
 from collector.ledger.account import EpochAccount
 from collector.ledger.cli import accounts, as_json, as_table, read_any, since_ms
-from collector.ledger.epochs import Entry, EpochKey, Statement, born_ms
-from collector.ledger.file import LedgerFile
+from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born_ms
+from collector.ledger.file import LedgerFile, Note
 from collector.ledger.ledger import MAX_RANGES, Ledger
 from collector.ledger.tables import encode_page, read_page
 from collector.ledger.watch import AgentAccount, LedgerWatch
@@ -21,6 +21,8 @@ __all__ = [
     "Ledger",
     "LedgerFile",
     "LedgerWatch",
+    "Note",
+    "Retirement",
     "Statement",
     "accounts",
     "as_json",

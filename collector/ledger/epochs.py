@@ -53,6 +53,15 @@ class Statement:
     wall_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """Somebody says that an agent is gone for good. Its epochs heard of until `wall_ms` are kept, but not shown on /metrics."""
+
+    site: str
+    agent: str
+    wall_ms: int
+
+
 @dataclass(slots=True)
 class Chunk:
     """Message numbers from `512 * number + 1` on, one bit each.
@@ -105,13 +114,14 @@ class EpochRecord:
 class Changes:
     """What the next commit has to make durable.
 
-    `forgotten` are epochs to delete, `gone` are chunks that were merged into another one.
+    `forgotten` are epochs to delete, `gone` are chunks that were merged into another one, `retired` are agents gone for good.
     """
 
     forgotten: list[EpochKey]
     epochs: list[EpochRecord]
     chunks: list[tuple[EpochKey, Chunk]]
     gone: list[tuple[EpochKey, int]]
+    retired: list[Retirement] = field(default_factory=list)
 
 
 def born_ms(epoch: str) -> int:

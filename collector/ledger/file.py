@@ -19,9 +19,9 @@ from typing import TypeVar
 
 import msgspec
 
-from collector.ledger.epochs import Changes, Entry, EpochKey, EpochRecord, Statement
+from collector.ledger.epochs import Changes, Entry, EpochKey, EpochRecord, Retirement, Statement
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import create, load_chunk, load_epochs, save
+from collector.ledger.tables import create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
 from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_aside
 from rackflow.process.threads import in_thread
@@ -40,6 +40,8 @@ JUMP_S = 60.0
 STEADY_S = 3600.0
 DAY_MS = 86_400_000
 T = TypeVar("T")
+Note = Entry | Statement | Retirement
+"""What a message means for the ledger."""
 
 
 class LedgerFile:
@@ -91,7 +93,7 @@ class LedgerFile:
                 seen.add((entry.key, entry.seq))
             return new
 
-    async def record(self, stored: Sequence[Entry | Statement]) -> bool:
+    async def record(self, stored: Sequence[Note]) -> bool:
         """Record messages as stored or dead, and agents' statements. Returns False if stopped before they were on disk."""
         return await self._record(stored, waiting=False)
 
@@ -121,7 +123,7 @@ class LedgerFile:
         self._db.close()
         self._lock_file.close()
 
-    async def _record(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> bool:
+    async def _record(self, entries: Sequence[Note], *, waiting: bool) -> bool:
         numbered = [entry for entry in entries if isinstance(entry, Entry)]
         async with self._lock:
             ceiling_s, highest_s = PAUSE_S
@@ -149,10 +151,12 @@ class LedgerFile:
                 except TimeoutError:
                     continue
 
-    def _apply(self, entries: Sequence[Entry | Statement], *, waiting: bool) -> None:
+    def _apply(self, entries: Sequence[Note], *, waiting: bool) -> None:
         for entry in entries:
             if isinstance(entry, Statement):
                 self.ledger.apply_statement(entry)
+            elif isinstance(entry, Retirement):
+                self.ledger.retire(entry)
             elif entry.dead:
                 self.ledger.mark_dead(entry)
             elif waiting:
@@ -229,6 +233,8 @@ class LedgerFile:
             ledger = Ledger(created_ms)
             for record in _load_epochs(db):
                 ledger.restore(record)
+            for retirement in load_retirements(db):
+                ledger.restore_retirement(retirement)
         except sqlite3.DatabaseError:
             db.close()
             raise

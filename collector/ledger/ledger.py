@@ -10,7 +10,18 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Literal
 
-from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, Entry, EpochKey, EpochRecord, Statement, born_ms
+from collector.ledger.epochs import (
+    CHUNK,
+    FULL,
+    Changes,
+    Chunk,
+    Entry,
+    EpochKey,
+    EpochRecord,
+    Retirement,
+    Statement,
+    born_ms,
+)
 from rackflow.documents import Numbers
 
 # Open chunks kept in memory: 11 MB at 0.54 kB each (tracemalloc, Python 3.11). An agent normally writes to one chunk, and
@@ -47,6 +58,8 @@ class Ledger:
         self.epochs: dict[EpochKey, EpochRecord] = {}
         self.rejected = Counter[str]()
         self._by_agent: dict[tuple[str, str], dict[str, EpochRecord]] = {}
+        self._retired: dict[tuple[str, str], Retirement] = {}
+        self._newly_retired: set[tuple[str, str]] = set()
         self._next_order = 0
         self._forgotten: set[EpochKey] = set()
         self._chunks: OrderedDict[tuple[EpochKey, int], Chunk] = OrderedDict()
@@ -119,6 +132,21 @@ class Ledger:
             if record.order <= own.order or any(said):
                 self._restate(record, *said, present=record is own)
 
+    def retire(self, retirement: Retirement) -> None:
+        """Note that an agent is gone for good. Ignored if the ledger has nothing of it: anybody can invent names."""
+        agent = retirement.site, retirement.agent
+        if agent in self._by_agent:
+            self._retired[agent] = retirement
+            self._newly_retired.add(agent)
+
+    def shown(self) -> frozenset[EpochKey]:
+        """Epochs that /metrics shows: all but those of agents gone for good. One heard of since then shows that the agent is back."""
+        return frozenset(
+            key
+            for key, record in self.epochs.items()
+            if (found := self._retired.get(key[:2])) is None or record.seen_ms > found.wall_ms
+        )
+
     def _restate(
         self,
         record: EpochRecord,
@@ -165,6 +193,11 @@ class Ledger:
         self._add(record)
         self._next_order = max(self._next_order, record.order + 1)
 
+    def restore_retirement(self, retirement: Retirement) -> None:
+        """Add a retirement read from disk, after the epochs."""
+        if (retirement.site, retirement.agent) in self._by_agent:
+            self._retired[retirement.site, retirement.agent] = retirement
+
     def forget(self, before_ms: int) -> list[EpochKey]:
         """Drop epochs of which nothing was received since `before_ms`; returns their keys."""
         old = [record.key for record in self.epochs.values() if record.seen_ms < before_ms]
@@ -178,6 +211,7 @@ class Ledger:
             del self.epochs[key], siblings[key.epoch]
             if not siblings:
                 del self._by_agent[key[:2]]
+                self._retired.pop(key[:2], None)
         for found in (self._chunks, self._dirty):
             for at in [at for at in found if at[0] in keys]:
                 del found[at]
@@ -192,7 +226,9 @@ class Ledger:
             [self.epochs[key] for key in self._dirty_epochs if key in self.epochs],
             [(key, chunk) for (key, _), chunk in self._dirty.items()],
             list(self._gone),
+            [self._retired[agent] for agent in self._newly_retired if agent in self._retired],
         )
+        self._newly_retired = set()
         self._forgotten, self._dirty_epochs, self._dirty, self._gone = set(), set(), {}, set()
         return found
 
@@ -201,6 +237,7 @@ class Ledger:
         self._forgotten |= set(changes.forgotten)
         self._dirty_epochs |= {record.key for record in changes.epochs}
         self._gone |= set(changes.gone)
+        self._newly_retired |= {(each.site, each.agent) for each in changes.retired}
         # A chunk that was changed again meanwhile is newer than the one that failed: keep it.
         for key, chunk in changes.chunks:
             self._dirty.setdefault((key, chunk.number), chunk)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord
+from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
 from rackflow.process.sqlite import CORRUPT, code
 
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS epoch (
 CREATE TABLE IF NOT EXISTS chunk (
     site TEXT, agent TEXT, epoch TEXT, number INTEGER, span INTEGER, first_ms INTEGER, last_ms INTEGER,
     stored BLOB, held BLOB, dead TEXT, PRIMARY KEY (site, agent, epoch, number)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS retired (site TEXT, agent TEXT, wall_ms INTEGER, PRIMARY KEY (site, agent)) STRICT;
 """
 TABLES = ("epoch", "chunk")
 _OF = "WHERE site = ? AND agent = ? AND epoch = ?"
@@ -81,6 +82,17 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
                 for record in changes.epochs
             ],
         )
+        retired = [(each.site, each.agent, each.wall_ms) for each in changes.retired]
+        db.executemany("INSERT OR REPLACE INTO retired VALUES (?, ?, ?)", retired)
+        if changes.forgotten:
+            db.execute(
+                "DELETE FROM retired WHERE NOT EXISTS (SELECT 1 FROM epoch e WHERE e.site = retired.site AND e.agent = retired.agent)"
+            )
+
+
+def load_retirements(db: sqlite3.Connection) -> list[Retirement]:
+    """Agents that are gone for good."""
+    return [Retirement(*row) for row in db.execute("SELECT site, agent, wall_ms FROM retired")]
 
 
 def load_epochs(db: sqlite3.Connection, only: Iterable[EpochKey] | None = None) -> list[EpochRecord]:

@@ -60,15 +60,16 @@ class LedgerWatch:
             log.warning("ledger not read, /metrics shows the account of before: error=%s", error)
             return
         self._due = set()
-        known = ledger.ledger.epochs
+        known = ledger.ledger.shown()
         found = self._sums | {record.key: account_of(record, chunks) for record, chunks in page.epochs}
         self._sums = {key: sums for key, sums in found.items() if key in known}
 
     def accounts(self) -> dict[tuple[str, str], AgentAccount]:
         """The account of each agent, by site and agent."""
         found: dict[tuple[str, str], AgentAccount] = {}
+        shown = self._ledger.ledger.shown()
         for key, sums in self._sums.items():
-            if key not in self._ledger.ledger.epochs:  # forgotten, or lost with a damaged file
+            if key not in shown:  # forgotten, retired, or lost with a damaged file
                 continue
             account = found.setdefault((key.site, key.agent), AgentAccount())
             account.produced += sums.produced

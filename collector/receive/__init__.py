@@ -10,10 +10,11 @@ from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.receive.messages import Document, open_message, salvage_number
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
-from collector.receive.subscribe import Filters, Subscriber
+from collector.receive.subscribe import SESSION_EXPIRY_S, Filters, Subscriber
 
 __all__ = [
     "HOUR_S",
+    "SESSION_EXPIRY_S",
     "Clones",
     "Counts",
     "DeadLetters",

@@ -48,6 +48,11 @@ class Clones:
             self._seen[key] = now
         recent.append((status.epoch, status.hostname))
 
+    def forget(self, site: str, agent: str) -> None:
+        """Forget an agent that is gone for good."""
+        self._recent_epochs.pop((site, agent), None)
+        self._seen.pop((site, agent), None)
+
     def current(self, now: float) -> set[tuple[str, str]]:
         """Site and agent of clones noticed in the last quarter of an hour."""
         return {key for key, seen in self._seen.items() if now - seen < REMEMBERED_S}

@@ -118,6 +118,11 @@ class PollCounts:
             if is_gone or now_s - device.heard_s > LONGEST_SILENCE_S:
                 del self.enrolled[who]
 
+    def forget(self, site: str, agent: str, device: str = "") -> None:
+        """Expect no more polls of a device, or of a whole agent, that is gone for good. What was counted stays."""
+        for who in [who for who in self.enrolled if who[:2] == (site, agent) and device in ("", who.device)]:
+            del self.enrolled[who]
+
     def take(self) -> Counts:
         """Counts since the last call. Give them to `give_back` if they could not be saved."""
         counts, self.counts = self.counts, {}

@@ -5,7 +5,7 @@ Only states that need someone to act are listed. A new state or flag in the cata
 
 from collector.latest import DeviceState, LatestValue
 
-# Per metric, the states that are alarms. "unknown" is never one: a device that stopped answering is shown as down instead.
+# Per metric, the states that are alarms. "unknown" is never one: a device that stopped answering is shown as down, or as not observed.
 _STATES = {
     "dcim_ups_output_source": {"battery": "on battery", "bypass": "on bypass", "none": "no output"},
     "dcim_ups_battery_state": {"low": "battery low", "depleted": "battery depleted", "fault": "battery fault"},

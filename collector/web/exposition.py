@@ -8,7 +8,7 @@ silent device for five minutes. Expired readings are left out instead.
 from collections import defaultdict
 
 from collector.derive import LatestFigures
-from collector.latest import AgentState, DeviceState, Latest, LatestValue
+from collector.latest import CAUSES, AgentState, DeviceState, Latest, LatestValue, Observations
 from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS
 from rackflow.escape import escape_label
@@ -29,10 +29,11 @@ def render(latest: Latest, now: float, figures: LatestFigures | None = None) -> 
     """Return the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any."""
     latest.expire(now)
     families: Families = defaultdict(list)
+    observations = latest.observe(now)
     for device in latest.devices():
-        _device(families, latest, device, now)
+        _device(families, device, observations, now)
     for agent in latest.agents():
-        _agent(families, agent)
+        _agent(families, agent, observations)
     if figures is not None:
         figures.expose(families, now)
     known = catalogue()
@@ -46,7 +47,7 @@ def render(latest: Latest, now: float, figures: LatestFigures | None = None) -> 
     return "".join(parts), sum(map(len, families.values()))
 
 
-def _device(families: Families, latest: Latest, device: DeviceState, now: float) -> None:
+def _device(families: Families, device: DeviceState, observations: Observations, now: float) -> None:
     location = ((label, device.labels.get(label, "")) for label in _LOCATION)
     base = labels_text(("site", device.site), *location, ("device", device.device))
     with_agent = f"{base},{labels_text(('agent', device.agent))}"
@@ -57,13 +58,16 @@ def _device(families: Families, latest: Latest, device: DeviceState, now: float)
         *((name, getattr(document, name) if document else "") for name in identity),
     )
     families["dcim_device_info"].append(f"dcim_device_info{{{with_agent},{info}}} 1\n")
-    up = 1 if latest.is_up(device, now) else 0
-    families["dcim_device_up"].append(f"dcim_device_up{{{with_agent}}} {up}\n")
+    is_observed = (device.site, device.device) not in observations.causes
+    families["dcim_device_observed"].append(f"dcim_device_observed{{{with_agent}}} {1 if is_observed else 0}\n")
+    if is_observed:
+        # Absent otherwise: 0 is the word of an agent that is there, and would be an alarm for each device of one that is not.
+        families["dcim_device_up"].append(f"dcim_device_up{{{with_agent}}} {1 if device.up else 0}\n")
     if device.last_success_ms is not None:
         name = "dcim_device_last_success_timestamp_seconds"
         families[name].append(f"{name}{{{base}}} {device.last_success_ms / 1000!r}\n")
     if device.poll_duration_s is not None and now < device.fresh_until():
-        # These values describe one poll and expire with it; last success and `up` keep their meaning while a device is silent.
+        # These values describe one poll and expire with it; the time of the last success keeps its meaning while a device is silent.
         name = "dcim_device_poll_duration_seconds"
         families[name].append(f"{name}{{{base}}} {device.poll_duration_s!r}\n")
         name = "dcim_device_rejected_readings"
@@ -89,11 +93,17 @@ def _series(families: Families, series: dict[str, LatestValue], base: str) -> No
             families[name].append(f"{name}{{{base}{text}}} {held.value}\n")
 
 
-def _agent(families: Families, agent: AgentState) -> None:
+def _agent(families: Families, agent: AgentState, observations: Observations) -> None:
     base = labels_text(("site", agent.site), ("agent", agent.agent))
+    key = agent.site, agent.agent
+    if (is_up := observations.agents_up.get(key)) is not None:
+        families["dcim_agent_up"].append(f"dcim_agent_up{{{base}}} {1 if is_up else 0}\n")
+    if agent.status is not None or observations.counts[key]:
+        name = "dcim_agent_unobserved_devices"
+        # All causes, also at 0: a series that appears and disappears can hardly be drawn or alerted on.
+        counts = observations.counts[key]
+        families[name].extend(f'{name}{{{base},reason="{cause}"}} {counts[cause]}\n' for cause in CAUSES)
     if (status := agent.status) is not None:
-        online = 1 if status.status == "online" else 0
-        families["dcim_agent_up"].append(f"dcim_agent_up{{{base}}} {online}\n")
         details = (("version", status.version), ("python", status.python), ("hostname", status.hostname))
         more = labels_text(*details)
         families["dcim_agent_info"].append(f"dcim_agent_info{{{base}{',' if more else ''}{more}}} 1\n")

@@ -5,7 +5,7 @@ Device names, identities and errors are free text from devices; all of it must p
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -14,10 +14,11 @@ from string import Template
 from urllib.parse import quote
 
 from collector.derive import Figure
-from collector.latest import DeviceState, Latest, LatestValue
+from collector.latest import DeviceState, Latest, LatestValue, Observations
 from collector.web.alarms import alarms_of
 from collector.web.figures_page import figures_card
 from collector.web.humanise import duration, quantity
+from collector.web.verdict import State, judge
 
 _PLACE = ("room", "row", "rack", "feed")
 # A reading lives for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as stale.
@@ -43,47 +44,67 @@ def render_page(
     """
     latest.expire(moment.mono_s)
     devices = list(latest.devices())
-    up = [device for device in devices if latest.is_up(device, moment.mono_s)]
-    agents = [agent for agent in latest.agents() if agent.status is not None]
-    online = [agent for agent in agents if agent.status is not None and agent.status.status == "online"]
+    observations = latest.observe(moment.mono_s)
     alarms = {f"{device.site}/{device.device}": alarms_of(device, moment.mono_s) for device in devices}
     active = [(device, alarm) for device, found in alarms.items() for alarm in found]
-    tiles = [
-        _tile("devices up", f"{len(up)} of {len(devices)}", bad=len(up) < len(devices)),
-        _tile("agents online", f"{len(online)} of {len(agents)}", bad=len(online) < len(agents)),
-        _tile("active alarms", str(len(active)), bad=bool(active)),
-        _tile("series", str(latest.size), bad=latest.refused > 0),
-    ]
-    notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items()]
+    verdict = judge(devices, observations, len(active), faults)
+    notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
+    causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
     cards = [figures_card(figures)] if figures else []
-    cards += [_device(latest, device, moment, outlets_of) for device in devices]
+    cards += [_device(device, observations, moment, outlets_of) for device in devices]
     page = Template(files("collector.web").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
-        tiles="".join(tiles),
+        state=verdict.state,
+        headline=escape(verdict.headline),
+        tiles="".join(_tiles(latest, observations, len(active))),
+        causes=f'<ul class="causes">{"".join(causes)}</ul>' if causes else "",
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
         devices="".join(cards) or "<p>No message about any device has arrived yet.</p>",
         now=escape(quantity(moment.wall_s, "timestamp_seconds")),
-        title_mark="" if not (active or faults or len(up) < len(devices)) else "! ",
+        title_mark={"ok": "", "alarms": "! ", "unknown": "? "}[verdict.state],
     )
 
 
-def _tile(name: str, value: str, *, bad: bool) -> str:
-    return f'<div class="tile{" bad" if bad else ""}"><b>{value}</b><span>{name}</span></div>'
+def _tiles(latest: Latest, observations: Observations, active: int) -> Iterator[str]:
+    devices = list(latest.devices())
+    seen = [each for each in devices if (each.site, each.device) not in observations.causes]
+    up = sum(each.up is True for each in seen)
+    is_whole = bool(devices) and len(seen) == len(devices)
+    yield _tile("devices up", f"{up} of {len(devices)}", _state(bad=up < len(seen), whole=is_whole))
+    agents = [each for each in latest.agents() if each.status is not None]
+    online = sum(observations.agents_up.get((each.site, each.agent)) is True for each in agents)
+    yield _tile("agents online", f"{online} of {len(agents)}", _state(bad=False, whole=online == len(agents)))
+    # "0" would read as "no alarm" where nobody can see any.
+    count = str(active) if active or seen else "?"
+    observed = "" if is_whole else f", {len(seen)} of {len(devices)} devices observed"
+    yield _tile(f"active alarms{observed}", count, _state(bad=active > 0, whole=is_whole))
+    yield _tile("series", str(latest.size), _state(bad=latest.refused > 0, whole=True))
 
 
-def _device(latest: Latest, device: DeviceState, moment: Moment, outlets_of: str) -> str:
-    up = latest.is_up(device, moment.mono_s)
+def _state(*, bad: bool, whole: bool) -> State:
+    """What is wrong comes before what is not observed."""
+    return "alarms" if bad else "ok" if whole else "unknown"
+
+
+def _tile(name: str, value: str, state: State) -> str:
+    css = {"ok": "", "alarms": " bad", "unknown": " unknown"}[state]
+    return f'<div class="tile{css}"><b>{value}</b><span>{name}</span></div>'
+
+
+def _device(device: DeviceState, observations: Observations, moment: Moment, outlets_of: str) -> str:
+    reason = observations.reason(device)
+    word = "unknown" if reason else "up" if device.up else "down"
     document = device.document
     identity = " ".join(part for part in (document.vendor, document.model) if part) if document else ""
     place = " / ".join([device.site, *(device.labels[label] for label in _PLACE if device.labels.get(label))])
-    note = " · ".join(part for part in (escape(identity), escape(place), _age(device, moment, up=up)) if part)
+    note = " · ".join(part for part in (escape(identity), escape(place), _age(device, moment, reason)) if part)
     alarms = "".join(f'<span class="alarm">{escape(alarm)}</span>' for alarm in alarms_of(device, moment.mono_s))
     held = [device.series[key] for key in sorted(device.series, key=_in_order)]
     tables = _tables(held, moment, f"{device.site}/{device.device}", outlets_of)
     rejected = f'<p class="note">{device.rejected} readings of the last poll rejected</p>' if device.rejected else ""
     return (
-        f'<section class="{"up" if up else "down"}"><h2><span class="state">{"up" if up else "down"}</span> '
+        f'<section class="{word}"><h2><span class="state">{word}</span> '
         f"{escape(device.device)} <small>{escape(device.device_class)}</small>{alarms}</h2>"
         f'<p class="note">{note}</p>'
         f"{rejected}{tables}</section>"
@@ -125,16 +146,15 @@ def _in_order(key: str) -> list[str]:
     return [part.zfill(8) for part in re.split(r"(\d+)", key)]
 
 
-def _age(device: DeviceState, moment: Moment, *, up: bool) -> str:
+def _age(device: DeviceState, moment: Moment, reason: str) -> str:
     if device.up is None:
-        return "never polled since this collector started"
+        return f"not polled since this collector started · {escape(reason)}" if reason else "not polled yet"
     age = f"latest batch {duration(round(moment.mono_s - device.received_at))} ago"
-    if up or not device.up:
-        for_s = max(0, round(moment.wall_s - device.since_ms / 1000))
-        reason = f" ({escape(device.error)})" if device.error else ""
-        return f"{'up' if up else 'down'} for {duration(for_s)}{reason} · {age}"
-    # The last poll succeeded, and then messages stopped: the agent, its network or the broker may be down.
-    return f"no recent message, its agent may be down · {age}"
+    if reason:
+        return f"{escape(reason)} · {'up' if device.up else 'down'} when last heard of · {age}"
+    for_s = max(0, round(moment.wall_s - device.since_ms / 1000))
+    error = f" ({escape(device.error)})" if device.error else ""
+    return f"{'up' if device.up else 'down'} for {duration(for_s)}{error} · {age}"
 
 
 def _reading(held: LatestValue, moment: Moment) -> str:

@@ -154,6 +154,7 @@ async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
     counters = Counters()
     counters.start_at_zero(["snmp", "modbus"])
     counters.rejected["sentinel"] += 1
+    counters.count_internal_error("snmp", "ValueError")
     values = own_values(counters, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0})
     names = set()
     for key, value in values.items():

@@ -40,8 +40,15 @@ class Inlet:
         self.late: list[tuple[str, Batch]] = []
         self.clones = Clones()
         terms = IngestSettings("influxdb", sites, 400)
+        self.forgotten: list[tuple[str, str, str]] = []
         self.ingest = Ingest(
-            self.latest, self.letters, self.tally, self.clones, terms, lambda *heard: self.late.append(heard)
+            self.latest,
+            self.letters,
+            self.tally,
+            self.clones,
+            terms,
+            lambda *heard: self.late.append(heard),
+            lambda *gone: self.forgotten.append(gone),
         )
 
     def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:

@@ -93,10 +93,14 @@ def shown(latest: Latest, after_s: float) -> dict[str, str]:
 
 
 def up(latest: Latest, after_s: float) -> dict[str, str]:
-    """Which device is up, by `site/device agent`."""
+    """Which device is up, by `site/device agent`; `?` if it is not observed, and so has no `dcim_device_up`."""
     found: dict[str, str] = {}
-    for series, value in samples(latest, after_s).items():
-        if series.startswith("dcim_device_up{"):
+    every = samples(latest, after_s)
+    for series, observed in every.items():
+        if series.startswith("dcim_device_observed{"):
+            value = every.get(series.replace("_observed", "_up", 1))
+            assert (value is None) == (observed == "0"), series
+            value = value or "?"
             labels = dict(pair.split("=") for pair in series.partition("{")[2].rstrip("}").replace('"', "").split(","))
             found[f"{labels['site']}/{labels['device']} {labels['agent']}"] = value
     return found

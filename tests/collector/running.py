@@ -155,9 +155,14 @@ def topic_of(document: Batch | Event | DeviceDocument | Status, site: str = "cas
 
 
 @asynccontextmanager
-async def publisher(port: int) -> AsyncIterator[aiomqtt.Client]:
+async def publisher(
+    port: int, *, username: str | None = None, password: str | None = None
+) -> AsyncIterator[aiomqtt.Client]:
     """An MQTT 5 client to publish with."""
-    async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V5, timeout=5) as client:
+    version = aiomqtt.ProtocolVersion.V5
+    async with aiomqtt.Client(
+        "127.0.0.1", port, protocol=version, timeout=5, username=username, password=password
+    ) as client:
         yield client
 
 

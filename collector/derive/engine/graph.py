@@ -5,7 +5,7 @@ input is missing, the steps that require it are unknown and are not called. The 
 need it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -188,17 +188,18 @@ def compute_values(
     readings: Callable[[str], Mapping[str, Reading]],
     distrusted: Mapping[tuple[str, str], str],
     now: float,
-    silent: Collection[str] = (),
+    silent: Mapping[str, str] | None = None,
 ) -> Values:
     """Compute every slot at `now`, monotonic seconds.
 
     A reading counts only if it is current, if its device and key are not in `distrusted` (which gives the reason), and if its
-    device is not `silent`.
+    device is not in `silent` (which gives the reason, too).
     """
     values = Values(plan)
+    silent = silent or {}
     for device, leaves in plan.leaves.items():
         if device in silent:
-            values.reasons.update((leaf.slot, "does not answer") for leaf in leaves)
+            values.reasons.update((leaf.slot, silent[device]) for leaf in leaves)
         else:
             _read(device, leaves, readings(device), distrusted, now, values)
     current, age_s, reasons = values.current, values.age_s, values.reasons

@@ -191,7 +191,7 @@ def test_the_margin_is_against_the_worst_dew_point_of_the_room() -> None:
     figure = readings.figures(now=136.0)["cdu_dew_point_margin_celsius{device=cdu-1}"]
     assert figure.value == pytest.approx(16.0)
     assert figure.share == pytest.approx(0.75)
-    assert figure.missing == ("box-1 env_dew_point_celsius{sensor=1}: stale",)
+    assert figure.missing == ("box-1 env_dew_point_celsius{sensor=1}: agent gw says nothing about it",)
     readings.take("cdu-1", cdu(60_000, 30.0, "running"), 170.0, device_class="cdu")
     assert readings.values("cdu_dew_point_margin_celsius", now=171.0)["device=cdu-1"] is None
 

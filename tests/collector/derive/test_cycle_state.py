@@ -142,6 +142,6 @@ def test_a_filter_is_told_by_pressure_over_the_square_of_flow() -> None:
     assert figures[ratio].value == pytest.approx(4.0)
     assert figures[ratio].oldest_s == 5.0
     assert figures[left].missing == ("less than a day has been seen",)
-    assert "stale" in readings.figures(start + 3 * 3600 + 31)[ratio].missing[0]
+    assert "agent gw is silent" in readings.figures(start + 3 * 3600 + 31)[ratio].missing[0]
     take(3.5, 2.0, 10_000.0, **{running: 60.0})
     assert readings.figures(start + 3.5 * 3600 + 1)[ratio].missing == ("less than an hour has been seen",)

@@ -98,10 +98,15 @@ def test_a_silent_pdu_makes_its_racks_figures_unknown_and_names_it() -> None:
     assert survives.value is None
     assert survives.share == 0.0
     current = "pdu_phase_current_amperes{inlet=1,phase=L1}"
-    assert survives.missing == (f"pdu-a1-a {current}: stale", f"pdu-a1-b {current}: stale")
+    silent = "agent gw is silent"
+    assert survives.missing == (f"pdu-a1-a {current}: {silent}", f"pdu-a1-b {current}: {silent}")
     readings.currents("pdu-a1-a", 10.0, now=131.0)
     survives = readings.figures(now=132.0)["rack_survives_feed_loss{rack=a1,feed=A,phase=L2}"]
-    assert (survives.value, survives.share, survives.missing) == (None, 0.5, (f"pdu-a1-b {current}: stale",))
+    assert (survives.value, survives.share, survives.missing) == (
+        None,
+        0.5,
+        (f"pdu-a1-b {current}: agent gw says nothing about it",),
+    )
 
 
 def test_a_pdu_that_fails_two_polls_in_a_row_counts_no_more() -> None:

@@ -19,7 +19,8 @@ def test_a_stale_sensor_makes_its_figure_unknown_and_a_new_reading_makes_it_know
     life_s = readings.latest.held("t1", "cdu-1")[f"dcim_{HEAT}"].life_s
     assert life_s == 30.0
     assert heat(readings, 100.0 + life_s - 0.1) == (40_000.0, ())
-    assert heat(readings, 100.0 + life_s) == (None, STALE)
+    silent = "cdu-1 cdu_heat_removed_watts{loop=secondary}: agent gw is silent"
+    assert heat(readings, 100.0 + life_s) == (None, (silent,))
     readings.take("cdu-1", {HEAT: 41_000.0}, 140.0, device_class="cdu")
     assert heat(readings, 140.5) == (41_000.0, ())
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from collector.counters import Counters
 from collector.flow.ingest import Ingest, IngestSettings
 from collector.latest.latest import Latest
-from collector.ledger.epochs import Entry, Statement
+from collector.ledger.epochs import Entry, Retirement
+from collector.ledger.file import Note
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import create, load_epochs, save
 from collector.receive.clones import Clones
@@ -61,9 +62,12 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     return lines, tally
 
 
-def note_on_disk(note: Entry | Statement) -> None:
+def note_on_disk(note: Note) -> None:
     """As the ledger does it, and back as after a restart."""
     ledger = Ledger(0)
+    if isinstance(note, Retirement):
+        ledger.retire(note)
+        return
     if isinstance(note, Entry):
         ledger.mark_stored(note)
     else:

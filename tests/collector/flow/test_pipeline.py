@@ -148,13 +148,13 @@ async def test_what_an_agent_takes_back_is_forgotten(mosquitto: Mosquitto, tmp_p
     async with running(config_for(mosquitto.port, tmp_path)) as running_one, publisher(mosquitto.port) as client:
         stats = running_one.collector.stats
         await publish(client, status("a", "b", "c"), document("a"), document("b"), document("c"), batch("c"))
-        await until(lambda: stats().devices_down == ("cas1/a", "cas1/b"), "three devices")
+        await until(lambda: stats().devices_unknown == ("cas1/a", "cas1/b"), "three devices")
         await client.publish(f"{PREFIX}/device/a", b"", qos=1, retain=True)
-        await until(lambda: stats().devices_down == ("cas1/b",), "a is removed")
+        await until(lambda: stats().devices_unknown == ("cas1/b",), "a is removed")
         await publish(client, status("c"))
-        await until(lambda: stats().devices_down == (), "b is no longer configured")
+        await until(lambda: stats().devices_unknown == (), "b is no longer configured")
         await publish(client, status("c", online=False))
-        await until(lambda: stats().devices_down == ("cas1/c",), "c is down with its agent")
+        await until(lambda: stats().devices_unknown == ("cas1/c",), "c is unknown without its agent")
         assert await running_one.sample('dcim_agent_up{site="cas1",agent="gw-3"}') == "0"
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from collector.flow.prepared import PreparedMessage
-from collector.ledger.epochs import Entry, EpochKey, Statement
+from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement
 from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled, PolledDevice
 from rackflow import encode
@@ -58,8 +58,16 @@ def test_a_cleared_document_forgets_a_device_and_a_cleared_status_its_agent(inle
     assert inlet.takes(f"{PREFIX}/device/cdu-07", b"") == PreparedMessage()
     assert list(inlet.latest.devices()) == []
     assert len(list(inlet.latest.agents())) == 1
-    assert inlet.takes(f"{PREFIX}/status", b"") == PreparedMessage()
+    gone = Retirement("cas1", "gw-3", wall_ms(0.0))
+    assert inlet.takes(f"{PREFIX}/status", b"") == PreparedMessage(note=gone)
     assert list(inlet.latest.agents()) == []
+    assert inlet.clones.known() == set()
+    assert inlet.forgotten == [
+        ("cas1", "gw-3", "other"),
+        ("cas1", "gw-4", "cdu-07"),
+        ("cas1", "gw-3", "cdu-07"),
+        ("cas1", "gw-3", ""),
+    ]
     assert inlet.failures() == {}
 
 

@@ -55,7 +55,7 @@ def values(latest: Latest, after_s: float) -> Mapping[str, str]:
 
 
 def test_series_expires_after_three_intervals_or_thirty_seconds() -> None:
-    """The device and its identity stay, as down."""
+    """The device and its identity stay, as not observed."""
     for interval_s, life_s in ((1.0, 30.0), (60.0, 180.0)):
         latest = Latest(100)
         assert apply(latest, at(0.0, interval_s=interval_s)) == "live"
@@ -63,18 +63,18 @@ def test_series_expires_after_three_intervals_or_thirty_seconds() -> None:
         assert before["dcim_cdu_supply_temperature_celsius"] == "32.0"
         assert before["dcim_device_up"] == "1"
         assert "dcim_cdu_supply_temperature_celsius" not in after
-        assert after["dcim_device_up"] == "0"
-        assert after["dcim_device_info"] == "1"
+        assert (after["dcim_device_observed"], after["dcim_device_info"]) == ("0", "1")
+        assert "dcim_device_up" not in after
         assert latest.size == DEVICE_COST
 
 
-def test_a_rare_poll_does_not_keep_a_silent_device_up() -> None:
-    """Up counts by the most frequent poll, until that is no longer polled."""
+def test_a_rare_poll_does_not_keep_a_silent_device_observed() -> None:
+    """It counts by the most frequent poll, until that is no longer polled."""
     latest = Latest(100)
     apply(latest, at(0.0))
     apply(latest, at(1.0, interval_s=3600.0, poll="inventory"), 1.0)
     assert values(latest, 30.9)["dcim_device_up"] == "1"
-    assert values(latest, 31.0)["dcim_device_up"] == "0"
+    assert "dcim_device_up" not in values(latest, 31.0)
     apply(latest, at(100.0, interval_s=3600.0, poll="inventory"), 100.0)
     assert values(latest, 5000.0)["dcim_device_up"] == "1"
 
@@ -124,7 +124,7 @@ def test_a_new_life_whose_clock_is_behind_is_shown_once_it_has_said_hello(says_h
     latest = Latest(100)
     apply(latest, at(20.0, value=1.0, epoch="old"))
     if says_hello:
-        latest.apply_status(status("cdu-07", epoch="new"))
+        latest.apply_status(status("cdu-07", epoch="new"), NOW_S)
     apply(latest, at(2.0, value=2.0, epoch="new"), 2.0)
     assert values(latest, 2.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "1.0")
     apply(latest, at(21.0, value=3.0, epoch="old"), 3.0)
@@ -146,16 +146,17 @@ def test_failed_poll_is_down_at_once_and_keeps_what_still_holds() -> None:
     assert found["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S)
 
 
-def test_dead_agent_takes_its_devices_down() -> None:
+def test_devices_of_a_dead_agent_are_not_observed() -> None:
     """At once, with its last will; an earlier life's will is nobody's."""
     latest = Latest(100)
     apply(latest, at(0.0))
-    assert latest.apply_status(status("cdu-07"))
-    assert latest.apply_status(status(online=False, epoch="earlier"))
+    assert latest.apply_status(status("cdu-07", epoch="e"), NOW_S)
+    assert latest.apply_status(status(online=False, epoch="earlier"), NOW_S)
     assert values(latest, 1.0)["dcim_device_up"] == "1"
-    assert latest.apply_status(status(online=False))
+    assert latest.apply_status(status(online=False, epoch="e"), NOW_S)
     found = values(latest, 1.0)
-    assert (found["dcim_device_up"], found["dcim_agent_up"], found["dcim_device_info"]) == ("0", "0", "1")
+    assert (found["dcim_device_observed"], found["dcim_agent_up"], found["dcim_device_info"]) == ("0", "0", "1")
+    assert "dcim_device_up" not in found
 
 
 def test_limit_refuses_new_series_and_keeps_the_known() -> None:
@@ -186,13 +187,14 @@ def test_clock_offset_is_taken_from_the_least_delayed_message() -> None:
 
 
 def test_identity_alone_makes_a_device_known() -> None:
-    """A device that has been silent since the collector started is down, not absent."""
+    """A device that has been silent since the collector started is not observed, neither absent nor down."""
     latest = Latest(100)
     assert latest.apply_document("cas1", document())
     found = values(latest, 0.0)
-    assert (found["dcim_device_up"], found["dcim_device_info"]) == ("0", "1")
+    assert (found["dcim_device_observed"], found["dcim_device_info"]) == ("0", "1")
+    assert "dcim_device_up" not in found
     latest.remove_device("cas1", "somebody-else", "cdu-07")
     assert values(latest, 0.0)
     latest.remove_device("cas1", "gw-3", "cdu-07")
-    assert not values(latest, 0.0)
+    assert not {"dcim_device_observed", "dcim_device_info"} & values(latest, 0.0).keys()
     assert latest.size == 0

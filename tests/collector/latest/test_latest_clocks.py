@@ -4,7 +4,7 @@ import pytest
 
 from collector.latest import Latest
 from tests.collector.documents import SUPPLY
-from tests.collector.polls import Agent, hello, samples, shown, up
+from tests.collector.polls import NOW_S, Agent, hello, samples, shown, up
 
 HOUR_S = 3600.0
 
@@ -85,7 +85,7 @@ def test_a_new_life_whose_clock_is_off_by_another_time_is_judged_anew() -> None:
     for n in range(40):
         agent.polls(float(n))
     restarted = Agent(latest, clock_s=-2 * HOUR_S, epoch="f")
-    latest.apply_status(hello("gw-3", "cdu-07", epoch="f"))
+    latest.apply_status(hello("gw-3", "cdu-07", epoch="f"), NOW_S)
     verdicts = [restarted.polls(40.0 + n, 36.0) for n in range(17)]
     assert verdicts == ["stale"] * 15 + ["live"] * 2
     assert shown(latest, 56.0) == {"cas1/cdu-07": "36.0"}
@@ -130,7 +130,7 @@ def test_numbers_order_the_readings_of_one_life_and_not_the_order_of_arrival() -
     assert agent.arrives(late_other, 21.0) == "live"
     assert shown(latest, 29.9) == {"cas1/cdu-07": "2.0"}
     assert up(latest, 29.9) == {"cas1/cdu-07 gw-3": "1"}
-    assert up(latest, 30.0) == {"cas1/cdu-07 gw-3": "0"}
+    assert up(latest, 30.0) == {"cas1/cdu-07 gw-3": "?"}
     assert shown(latest, 30.0) == {}
 
 
@@ -154,7 +154,7 @@ def test_the_newest_poll_that_comes_again_after_a_late_one_is_a_duplicate() -> N
     assert agent.arrives(newest, 0.0) == "live"
     assert agent.arrives(late, 10.0) == "live"
     assert agent.arrives(newest, 20.0) == "duplicate"
-    assert up(latest, 30.0) == {"cas1/cdu-07 gw-3": "0"}
+    assert up(latest, 30.0) == {"cas1/cdu-07 gw-3": "?"}
     assert shown(latest, 30.0) == {}
 
 
@@ -169,12 +169,12 @@ def test_after_what_was_there_expired_the_next_message_is_taken_whatever_its_num
     agent.polls(30.0, 3.0)
     assert [held.value for held in latest.held("cas1", "cdu-07").values()] == [3.0]
     assert up(latest, 59.9) == {"cas1/cdu-07 gw-3": "1"}
-    assert up(latest, 60.0) == {"cas1/cdu-07 gw-3": "0"}
+    assert up(latest, 60.0) == {"cas1/cdu-07 gw-3": "?"}
 
 
 def test_a_poll_class_that_is_no_longer_polled_is_forgotten_when_its_time_is_over() -> None:
     """Its short interval no longer decides when the device is silent."""
-    for after_s, is_up in ((29.9, "0"), (30.0, "1")):
+    for after_s, is_up in ((29.9, "?"), (30.0, "1")):
         latest = Latest(1000)
         agent = Agent(latest)
         agent.polls(0.0)

@@ -45,7 +45,7 @@ def test_states_give_back_what_they_cost(by: str) -> None:
             latest.remove_device("cas1", "gw-3", "cdu-07")
             assert latest.size == 0
         case _:
-            latest.apply_status(hello("gw-3"))
+            latest.apply_status(hello("gw-3"), NOW_S)
             assert latest.size == 0
     fill(60.0)
 
@@ -88,21 +88,21 @@ def test_agents_that_somebody_makes_up_are_refused_beyond_the_limit() -> None:
     latest = Latest(DEVICE_COST + 2)
     agents = [Agent(latest, f"gw-{n}") for n in range(latest.limit)]
     for agent in agents:
-        assert latest.apply_status(hello(agent.name))
+        assert latest.apply_status(hello(agent.name), NOW_S)
     assert latest.refused == 0
-    assert not latest.apply_status(hello("made-up"))
+    assert not latest.apply_status(hello("made-up"), NOW_S)
     assert Agent(latest, "made-up").polls(0.0) == "refused"
     assert latest.refused == 2
     assert agents[0].polls(0.0) == "live"
     assert [each.agent for each in latest.agents()] == sorted(agent.name for agent in agents)
     latest.remove_agent("cas1", "gw-1")
-    assert latest.apply_status(hello("made-up"))
+    assert latest.apply_status(hello("made-up"), NOW_S)
 
 
 def test_a_document_of_an_agent_beyond_the_limit_is_refused() -> None:
     latest = Latest(DEVICE_COST)
     for n in range(latest.limit):
-        latest.apply_status(hello(f"other-{n}"))
+        latest.apply_status(hello(f"other-{n}"), NOW_S)
     assert not latest.apply_document("cas1", document())
     assert (latest.size, list(latest.devices())) == (0, [])
 

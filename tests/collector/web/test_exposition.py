@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.counters import POLL_BUCKETS_S, Counters
+from collector.latest import CAUSES
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.readings import RESERVED, SeriesKeys, resolve
@@ -35,7 +36,7 @@ def full() -> Latest:
     devices = [metric for metric in usable if metric.measurement != "dcim_agent" and "device" not in metric.labels]
     ours = [metric for metric in usable if metric.measurement == "dcim_agent"]
     apply(latest, agent_batch({key_of(metric): 1.0 for metric in ours}))
-    latest.apply_status(status("cdu-07"))
+    latest.apply_status(status("cdu-07"), 0.0)
     coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
     described = document(vendor='A "quoted" \\ one\n')
     coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
@@ -185,7 +186,9 @@ def lines_of_agents() -> list[str]:
         f"dcim_agent_clock_offset_seconds{{{other}}} -0.25",
         f'dcim_agent_info{{{gw},version="0.1.0",python="3.11",hostname="gw"}} 1',
         *histograms,
+        *(f'dcim_agent_unobserved_devices{{{gw},reason="{cause}"}} 0' for cause in CAUSES),
         f"dcim_agent_up{{{gw}}} 1",
+        f"dcim_agent_up{{{other}}} 1",
     ]
 
 
@@ -201,6 +204,8 @@ def lines_of_devices() -> list[str]:
         f'dcim_device_info{{{CDU},agent="gw-3",device_class="cdu",{identity}}} 1',
         f'dcim_device_info{{{PDU},agent="gw-4",device_class="pdu"}} 1',
         f"dcim_device_last_success_timestamp_seconds{{{CDU}}} 1700000000.5",
+        f'dcim_device_observed{{{CDU},agent="gw-3"}} 1',
+        f'dcim_device_observed{{{PDU},agent="gw-4"}} 1',
         f"dcim_device_poll_duration_seconds{{{CDU}}} 0.02",
         f"dcim_device_poll_duration_seconds{{{PDU}}} 0.02",
         f"dcim_device_rejected_readings{{{CDU}}} 1",
@@ -217,7 +222,7 @@ def test_a_page_to_the_letter() -> None:
         document(), firmware="1.2", coolant={"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
     )
     latest.apply_document("cas1", described)
-    latest.apply_status(status("cdu-07"))
+    latest.apply_status(status("cdu-07"), 0.0)
     polled = one_batch({SUPPLY: 32.5}, {"dcim_circuit_breaker_state{circuit=1}": "tripped"})
     one = msgspec.structs.replace(polled, time=1_700_000_000_500, interval_s=10.0, bad={FLOW: "range"})
     latest.apply_batch("cas1", one, resolve(one, SeriesKeys()), 0.0, 1_700_000_000.75)
@@ -239,14 +244,14 @@ def test_a_page_to_the_letter() -> None:
     assert series == len(expected)
     assert f"# HELP dcim_device_up {catalogue()['dcim_device_up'].help}\n# TYPE dcim_device_up gauge\n" in text
     # What tells of the last poll goes with it; that the device is there, and when it answered last, stays.
-    left = [line for line in render(latest, 30.0)[0].splitlines() if line.startswith(("dcim_dev", "dcim_c"))]
+    left = [line for line in render(latest, 30.1)[0].splitlines() if line.startswith(("dcim_dev", "dcim_c"))]
     assert [line.partition("{")[0] for line in left] == [
         "dcim_cdu_coolant_info",
         "dcim_device_info",
         "dcim_device_info",
         "dcim_device_last_success_timestamp_seconds",
-        "dcim_device_up",
-        "dcim_device_up",
+        "dcim_device_observed",
+        "dcim_device_observed",
     ]
     assert all(line.endswith(" 0") for line in left[-2:])
 
@@ -254,9 +259,11 @@ def test_a_page_to_the_letter() -> None:
 def test_an_agent_that_is_gone_is_0_and_one_without_details_has_a_name_all_the_same() -> None:
     latest = Latest(100)
     gone = msgspec.structs.replace(status(online=False), version="", python="", hostname="")
-    latest.apply_status(gone)
+    latest.apply_status(gone, 0.0)
     lines = [line for line in render(latest, 0.0)[0].splitlines() if not line.startswith("#")]
-    assert lines == ['dcim_agent_info{site="cas1",agent="gw-3"} 1', 'dcim_agent_up{site="cas1",agent="gw-3"} 0']
+    counts = [f'dcim_agent_unobserved_devices{{site="cas1",agent="gw-3",reason="{cause}"}} 0' for cause in CAUSES]
+    names = ['dcim_agent_info{site="cas1",agent="gw-3"} 1', *counts, 'dcim_agent_up{site="cas1",agent="gw-3"} 0']
+    assert lines == names
 
 
 @pytest.mark.parametrize("length", [LABEL_LIMIT, LABEL_LIMIT + 1])

@@ -59,7 +59,7 @@ def text_of(latest: Latest, after_s: float = 0.0, **faults: str) -> str:
 def test_devices_with_values_in_the_units_of_operators() -> None:
     """Litres per minute, degrees, states in words."""
     latest = Latest(100)
-    latest.apply_status(status("cdu-07", "cdu-08"))
+    latest.apply_status(status("cdu-07", "cdu-08"), 0.0)
     latest.apply_document("cas1", document())
     apply(latest, batch(values={SUPPLY: 32.125, FLOW: 0.0025}, states={PUMP: "running"}))
     apply(latest, batch("cdu-08", values={}, error="timeout"))
@@ -95,7 +95,7 @@ def test_stale_and_silent_are_marked() -> None:
     assert "(stale)" not in render_page(latest, Moment(15.0, 0.0), {}).partition("<main>")[2]
     assert 'class="stale"' in render_page(latest, Moment(25.0, 0.0), {})
     text = text_of(latest, 40.0)
-    assert "no recent message, its agent may be down" in text
+    assert "agent gw-3 is silent · up when last heard of · latest batch 40 s ago" in text
     assert "supply temperature" not in text
 
 
@@ -141,6 +141,7 @@ def test_every_unit_of_the_catalogue_can_be_shown() -> None:
 async def test_the_page_is_served(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """With a policy that forbids everything from elsewhere; other paths are 404."""
     async with running(config_for(mosquitto.port, tmp_path)) as running_one, publisher(mosquitto.port) as client:
+        await running_one.ready()
         await publish(client, document(), batch())
         await until(lambda: running_one.collector.stats().messages_received == 2, "both")
         answer = await running_one.get("/")

@@ -6,6 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.e2e.chaos.hostile import HEAD as HOSTILE_HEAD
+from tests.e2e.chaos.hostile import HOSTILE, cells, play_hostile, print_hostile
 from tests.e2e.chaos.scenarios import SCENARIOS, Row, kill_cost, play
 from tests.e2e.chaos.soak import soak
 
@@ -18,17 +20,20 @@ HEAD = (
 def main() -> int:
     """Run the chosen scenarios; returns the exit status."""
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["all", "quick", "soak"], default="all")
+    parser.add_argument("what", nargs="?", choices=["all", "quick", "soak", "hostile"], default="all")
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=120, help="length of the soak run")
+    parser.add_argument("--seconds", type=float, default=30, help="length of each hostile scenario")
     arguments = parser.parse_args()
     if arguments.what == "soak":
         with tempfile.TemporaryDirectory(prefix="rackflow-soak-") as name:
             return soak(Path(name), arguments.minutes)
-    print(f"{HEAD}\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
     # Turns SIGTERM into an exception, so that a scenario removes its firewall rules, mounts and processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if arguments.what == "hostile":
+        return hostile(arguments.only, arguments.seconds)
+    print(f"{HEAD}\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
     rows: list[Row] = []
     for scenario in SCENARIOS:
         times = scenario.quick if arguments.what == "quick" else scenario.full
@@ -50,6 +55,18 @@ def main() -> int:
     missing = sum(row.missing for row in rows)
     print(f"{len(rows)} scenarios, {produced} produced, {duplicated} duplicated, {missing} missing without reason")
     return 1 if duplicated or missing or astray or any(row.heard_not_stored for row in rows) else 0
+
+
+def hostile(only: str, seconds: float) -> int:
+    """Play the hostile scenarios; returns the exit status."""
+    print(HOSTILE_HEAD, flush=True)
+    rows = []
+    for scenario in HOSTILE:
+        if only in scenario.name:
+            with tempfile.TemporaryDirectory(prefix="rackflow-chaos-") as name:
+                rows.append(play_hostile(scenario, seconds, Path(name)))
+            print(cells(rows[-1]), flush=True)
+    return print_hostile(rows)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,12 @@ class Process:
         data[section] |= values
         self.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
 
+    def add_devices(self, devices: Sequence[Mapping[str, object]]) -> None:
+        """Add devices to the configuration, effective from the next start."""
+        data = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        data["devices"] += [dict(device) for device in devices]
+        self.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+
     def said(self, words: str) -> int:
         """How often these words are in its log since it was last started."""
         return self.config.with_suffix(".log").read_bytes()[self._log_from :].count(words.encode())
@@ -136,8 +142,12 @@ class ChaosSite:
         listens: bool | None = None,
         interval_s: float = INTERVAL_S,
         broker: Sequence[str] = (),
+        devices: int = DEVICES,
+        more_devices: Sequence[Mapping[str, object]] = (),
     ) -> None:
         self.folder = folder
+        self._devices = devices
+        self._more_devices = more_devices
         self._listens = persistence if listens is None else listens
         self._interval_s = interval_s
         self.snmpd = Snmpd(folder / "snmpd")
@@ -161,8 +171,11 @@ class ChaosSite:
         self.database.start()
         self.witness = Witness(self.broker.port, listens=self._listens)
         self.proxy = Proxy(self.database.url)
-        agent = write_agent(self.folder, self.agent_port, self.snmpd.port, DEVICES, self._interval_s, on_disk=True)
+        agent = write_agent(
+            self.folder, self.agent_port, self.snmpd.port, self._devices, self._interval_s, on_disk=True
+        )
         self.agent = Process("agent", agent)
+        self.agent.add_devices(self._more_devices)
         self.collector_file = self._write_collector()
         self.collector = Process("collector", self.collector_file)
         self.collector.start()

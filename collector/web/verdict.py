@@ -1,0 +1,69 @@
+"""The state of everything in one word and one line, for the head of the status page: ok, alarms, or not observed with its causes.
+
+"No alarms" is only good news about devices that are observed. So the page is green only if all of them are, and grey, never red,
+about what nobody can see.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from collector.latest import DeviceState, Observations, words_of
+
+State = Literal["ok", "alarms", "unknown"]
+# Causes named at the head of the page; the rest is counted. One broken link has one cause however many agents are behind it, and
+# more than this would push the alarms off the first screen.
+CAUSES_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state, its headline, and for each cause a line with the devices that are not observed because of it."""
+
+    state: State
+    headline: str
+    causes: Sequence[str] = ()
+
+
+def judge(
+    devices: Sequence[DeviceState], observations: Observations, alarms: int, faults: Mapping[str, str]
+) -> Verdict:
+    """The verdict on all devices. `faults` maps a part of the collector to what is wrong with it; `alarms` counts active alarms."""
+    unobserved = [each for each in devices if (each.site, each.device) in observations.causes]
+    down = sum(each.up is False and (each.site, each.device) not in observations.causes for each in devices)
+    # A lost connection to the broker is not an alarm about any device: it is why none of them is observed.
+    broken = [part for part in faults if part != "broker"]
+    wrong = [
+        *([count_of(alarms, "active alarm")] if alarms else []),
+        *([f"{count_of(down, 'device')} down"] if down else []),
+        *(f"{part} does not work" for part in broken),
+    ]
+    hidden = f"{len(unobserved)} of {count_of(len(devices), 'device')} not observed" if unobserved else ""
+    causes = _causes(unobserved, observations)
+    if "broker" in faults:
+        causes = [f"broker: {faults['broker']}", *causes]
+    if wrong:
+        return Verdict("alarms", ", ".join([*wrong, hidden] if hidden else wrong), causes)
+    if hidden:
+        return Verdict("unknown", hidden, causes)
+    if not devices or "broker" in faults:
+        return Verdict("unknown", "no device has been heard of yet" if not devices else "no connection", causes)
+    return Verdict("ok", f"all {count_of(len(devices), 'device')} observed and up, no active alarm", causes)
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number and its noun, in the plural if need be."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _causes(unobserved: Sequence[DeviceState], observations: Observations) -> list[str]:
+    """One line for each cause, the one that hides most devices first."""
+    found: Counter[str] = Counter()
+    for device in unobserved:
+        cause = observations.causes[device.site, device.device]
+        words = words_of(cause, device.agent)
+        found[words if cause == "broker" else f"{device.site}: {words}"] += 1
+    lines = [f"{words}: {count_of(count, 'device')} not observed" for words, count in found.most_common(CAUSES_SHOWN)]
+    rest = len(found) - CAUSES_SHOWN
+    return [*lines, f"and {count_of(rest, 'more cause')}"] if rest > 0 else lines

@@ -1,0 +1,247 @@
+"""`rackflow-collector forget`: what was retired or renamed leaves the broker and running collectors, end to end."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.cli import main
+from collector.forget import Target
+from rackflow import Status
+from tests.collector.documents import batch, document, status
+from tests.collector.running import Running, config_for, publish, publisher, running, until
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+PREFIX = "rackflow/v1/cas1/gw-3"
+
+
+def config_file(folder: Path, port: int, **account: str) -> Path:
+    """A collector's configuration file with this broker."""
+    data = {
+        "broker": {"port": port, "timeout_s": 5, **account},
+        "store": {"kind": "file", "path": str(folder / "other-points")},
+        "dead_letter": str(folder / "other-dead.jsonl"),
+    }
+    path = folder / "forget.yaml"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+async def forget(file: Path, *arguments: str) -> int:
+    """The command, as from a shell beside the running collector."""
+    return await asyncio.to_thread(main, ["forget", str(file), *arguments])
+
+
+async def names(one: Running) -> set[str]:
+    """Devices and agents that /metrics mentions."""
+    text = (await one.get("/metrics")).text
+    return {name for name in ("cdu-07", "cdu-08", "cdu-09", "gw-3", "gw-4") if f'"{name}"' in text}
+
+
+async def shows(one: Running, *expected: str) -> None:
+    """Wait until /metrics mentions exactly these."""
+
+    def reached() -> bool:
+        return asyncio.run(names(one)) == set(expected)
+
+    await eventually(reached, f"only {expected}")
+
+
+def gone(one: Status) -> Status:
+    return msgspec.structs.replace(one, status="offline")
+
+
+async def test_a_device_that_was_renamed_is_listed_first_and_then_gone_from_broker_and_collector(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config_file(tmp_path, mosquitto.port)
+    async with running(config_for(mosquitto.port, tmp_path)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        # Its agent died before the renaming, so that nobody took the old document back.
+        await publish(client, gone(status()), document("cdu-07"), document("cdu-08"))
+        await publish(client, batch("cdu-07", seq=1), batch("cdu-08", seq=2))
+        await shows(one, "cdu-07", "cdu-08", "gw-3")
+        assert await forget(file, "cas1/gw-3/cdu-07", "--dry-run") == 0
+        assert capsys.readouterr().out == "would forget cas1/gw-3/cdu-07: cdu Acme L2L 100 42\n"
+        await shows(one, "cdu-07", "cdu-08", "gw-3")
+        assert await forget(file, "cas1/gw-3/cdu-07") == 0
+        assert capsys.readouterr().out == "forgot cas1/gw-3/cdu-07: cdu Acme L2L 100 42\n"
+        await shows(one, "cdu-08", "gw-3")
+        # A second time nothing is there, which may be a slip of the pen.
+        assert await forget(file, "cas1/gw-3/cdu-07") == 0
+        assert (
+            "nothing is retained, or account without a name may not read it; check the spelling"
+            in capsys.readouterr().out
+        )
+    async with running(config_for(mosquitto.port, tmp_path)) as one:
+        await shows(one, "cdu-08", "gw-3")
+
+
+async def test_a_retired_agent_goes_with_its_devices_its_expected_polls_and_its_lines_of_the_ledger(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For good: they are not there after a restart either. The ledger itself still has the account."""
+    file = config_file(tmp_path, mosquitto.port)
+    other = msgspec.structs.replace(status("cdu-09"), agent="gw-4")
+    config = config_for(mosquitto.port, tmp_path)
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        # cdu-08 has no document: only the collector knows it.
+        described = msgspec.structs.replace(document("cdu-09"), agent="gw-4")
+        await publish(client, status("cdu-07", "cdu-08"), document("cdu-07"), other, described)
+        polled = msgspec.structs.replace(batch("cdu-09"), agent="gw-4")
+        await publish(client, batch("cdu-07", seq=1), batch("cdu-08", seq=2), polled)
+        await shows(one, "cdu-07", "cdu-08", "cdu-09", "gw-3", "gw-4")
+        ledger = 'dcim_collector_ledger_stored_messages{agent="gw-3",site="cas1"}'
+        await one.reaches(ledger, lambda stored: stored == 2)
+        await publish(client, gone(status()))
+        assert await forget(file, "cas1/gw-3") == 0
+        expected = "forgot cas1/gw-3/cdu-07: cdu Acme L2L 100 42\nforgot cas1/gw-3: status offline\n"
+        assert capsys.readouterr().out == expected
+        await shows(one, "cdu-09", "gw-4")
+        assert one.collector.stats().devices_up == ("cas1/cdu-09",)
+    assert main(["ledger", str(write_ledger_config(tmp_path))]) == 0
+    assert "cas1/gw-3" in capsys.readouterr().out
+    async with running(config) as one:
+        await one.reaches('dcim_collector_ledger_stored_messages{agent="gw-4",site="cas1"}', lambda stored: stored == 1)
+        await shows(one, "cdu-09", "gw-4")
+        # An agent of that name that comes again is a new one.
+        async with publisher(mosquitto.port) as client:
+            await publish(client, status("cdu-07", epoch="01JD60"))
+            await publish(client, msgspec.structs.replace(batch("cdu-07"), epoch="01JD60"))
+            await one.reaches(ledger, lambda stored: stored == 1)
+
+
+def write_ledger_config(folder: Path) -> Path:
+    """The configuration of the collector under test, for commands that read its files."""
+    data = {
+        "client_id": "collector-under-test",
+        "store": {"kind": "file", "path": str(folder / "points")},
+        "dead_letter": str(folder / "dead.jsonl"),
+    }
+    path = folder / "ledger.yaml"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+async def test_what_a_running_agent_would_bring_back_is_not_forgotten_unless_its_status_is_known_to_be_wrong(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A device that the agent no longer names is."""
+    file = config_file(tmp_path, mosquitto.port)
+    async with publisher(mosquitto.port) as client:
+        await publish(client, status("cdu-07"), document("cdu-07"), document("cdu-08"))
+        for target, remedy in (
+            ("cas1/gw-3", "stop it, and try again"),
+            ("cas1/gw-3/cdu-07", "remove the device from its configuration, and try again"),
+        ):
+            assert await forget(file, target) == 1
+            error = capsys.readouterr().err
+            assert f"agent cas1/gw-3 is online and would bring {target} back with its next poll; {remedy}" in error
+        assert await forget(file, "cas1/gw-3/cdu-08") == 0
+        assert await forget(file, "cas1/gw-3", "--force") == 0
+        assert "cdu-07" in capsys.readouterr().out
+        assert await forget(file, "cas1/gw-3", "--dry-run") == 0
+        assert "nothing is retained" in capsys.readouterr().out
+
+
+RULES = """
+user rackflow-collector
+topic read rackflow/v1/#
+user operator
+topic read rackflow/v1/#
+topic write rackflow/v1/+/+/device/+
+topic write rackflow/v1/+/+/status
+user cas1-gw-3
+topic readwrite rackflow/v1/#
+"""
+PASSWORDS = {"rackflow-collector": "c", "operator": "o", "cas1-gw-3": "a"}
+
+
+@contextmanager
+def guarded(folder: Path, extra: Sequence[str] = ()) -> Iterator[Mosquitto]:
+    """A broker with accounts and an access list."""
+    folder.mkdir()
+    rules = folder / "acl"
+    rules.write_text(RULES, encoding="utf-8")
+    lines = [f"acl_file {rules}", *extra]
+    with Mosquitto(folder, persistence=True, passwords=PASSWORDS, extra=lines).serving() as server:
+        yield server
+
+
+async def test_an_access_list_that_refuses_is_named_and_an_operator_s_account_may(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPERATOR_PASSWORD", "o")
+    with guarded(tmp_path / "mosquitto") as server:
+        file = config_file(tmp_path, server.port, username="rackflow-collector", password="c")
+        operator = ("--username", "operator", "--password", "env:OPERATOR_PASSWORD")
+        async with publisher(server.port, username="cas1-gw-3", password="a") as client:
+            await publish(client, gone(status()), document("cdu-07"))
+        assert await forget(file, "cas1/gw-3/cdu-07") == 1
+        error = capsys.readouterr().err
+        assert f"access list does not let account rackflow-collector write {PREFIX}/device/cdu-07" in error
+        assert "give an operator's account with --username and --password" in error
+        assert await forget(file, "cas1/gw-3", *operator) == 0
+        assert capsys.readouterr().out.count("forgot ") == 2
+        assert await forget(file, "cas1/gw-3", "--dry-run", *operator) == 0
+        assert "nothing is retained" in capsys.readouterr().out
+
+
+async def test_a_broker_that_gives_each_account_one_client_loses_no_message_of_the_collector(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command would take over the collector's session; it notices, leaves, and the queue is still there."""
+    with guarded(tmp_path / "mosquitto", ["use_username_as_clientid true"]) as server:
+        account = {"username": "rackflow-collector", "password": "c"}
+        file = config_file(tmp_path, server.port, **account)
+        config = config_for(
+            server.port, tmp_path, broker={"port": server.port, "timeout_s": 5, "keepalive_s": 5} | account
+        )
+        async with running(config) as one:
+            await one.ready()
+        async with publisher(server.port, username="cas1-gw-3", password="a") as client:
+            await publish(client, gone(status()), document("cdu-07"), batch("cdu-07"))
+        assert await forget(file, "cas1/gw-3") == 1
+        assert "a single connection, which the collector uses; give an operator's account" in capsys.readouterr().err
+        async with running(config) as one:
+            await until(lambda: one.collector.stats().points_stored == 2, "the batch of before")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status_", "words"),
+    [
+        (["cas1"], 2, "'cas1' is not SITE/AGENT or SITE/AGENT/DEVICE"),
+        (["cas1/gw-3/a/b"], 2, "is not SITE/AGENT"),
+        (["cas1/+"], 2, "is not SITE/AGENT"),
+        (["cas1/gw-3", "--password", "env:X"], 78, "name the account with --username"),
+        (["cas1/gw-3", "--username", "o", "--password", "hunter2"], 78, "write env:NAME"),
+        (
+            ["cas1/gw-3", "--username", "o", "--password", "env:NOT_THERE"],
+            78,
+            "environment variable NOT_THERE is not set",
+        ),
+        (["cas1/gw-3"], 1, "broker 127.0.0.1:1, account without a name:"),
+    ],
+)
+def test_a_wrong_command_is_one_line_with_its_exit_status(
+    arguments: list[str], status_: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config_file(tmp_path, 1)
+    try:
+        found = main(["forget", str(file), *arguments])
+    except SystemExit as ended:
+        found = int(ended.code or 0)
+    captured = capsys.readouterr()
+    assert (found, captured.out) == (status_, "")
+    assert words in captured.err
+    assert "hunter2" not in captured.err
+
+
+def test_a_target_is_written_as_it_is_read() -> None:
+    assert [str(Target.parse(text)) for text in ("cas1/gw-3", "cas1/gw-3/a")] == ["cas1/gw-3", "cas1/gw-3/a"]

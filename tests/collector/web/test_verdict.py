@@ -1,0 +1,87 @@
+"""The head of the page has three states: ok, alarms, and not observed with its causes and counts."""
+
+from collector.latest import Latest
+from collector.web.page import Moment, render_page
+from collector.web.verdict import CAUSES_SHOWN, Verdict, judge
+from tests.collector.polls import NOW_S, WALL_S, Agent, hello
+
+
+def verdict(latest: Latest, after_s: float, alarms: int = 0, **faults: str) -> Verdict:
+    return judge(list(latest.devices()), latest.observe(NOW_S + after_s), alarms, faults)
+
+
+def two_agents() -> tuple[Latest, Agent, Agent]:
+    latest = Latest(1000)
+    one, other = Agent(latest), Agent(latest, "gw-4")
+    for agent, devices in ((one, "abc"), (other, "x")):
+        latest.apply_status(hello(agent.name, *devices), NOW_S)
+        for device in devices:
+            agent.polls(0.0, device=device)
+    return latest, one, other
+
+
+def page(latest: Latest, after_s: float, **faults: str) -> str:
+    return render_page(latest, Moment(NOW_S + after_s, WALL_S + after_s), faults)
+
+
+def test_green_is_for_devices_that_are_all_observed_and_up() -> None:
+    latest, *_ = two_agents()
+    assert verdict(latest, 1.0) == Verdict("ok", "all 4 devices observed and up, no active alarm", [])
+    assert "<b>0</b><span>active alarms</span>" in page(latest, 1.0)
+
+
+def test_what_is_not_observed_is_grey_with_one_line_for_each_cause() -> None:
+    latest, *_ = two_agents()
+    latest.apply_status(hello("gw-3", online=False), NOW_S + 1.0)
+    assert verdict(latest, 1.0) == Verdict(
+        "unknown", "3 of 4 devices not observed", ["cas1: agent gw-3 is offline: 3 devices not observed"]
+    )
+    text = page(latest, 1.0)
+    assert 'class="down"' not in text
+    assert 'class="notices"' not in text
+    assert text.count('<section class="unknown">') == 3
+    assert "agent gw-3 is offline · up when last heard of · latest batch 1 s ago" in text
+    assert verdict(latest, 30.0).causes == [
+        "cas1: agent gw-3 is offline: 3 devices not observed",
+        "cas1: agent gw-4 is silent: 1 device not observed",
+    ]
+    assert "<b>?</b><span>active alarms, 0 of 4 devices observed</span>" in page(latest, 30.0)
+
+
+def test_alarms_come_first_and_what_is_not_observed_is_still_told() -> None:
+    latest, one, _ = two_agents()
+    latest.apply_status(hello("gw-4", online=False), NOW_S + 1.0)
+    assert verdict(latest, 1.0, 2).headline == "2 active alarms, 1 of 4 devices not observed"
+    wet = one.made(2.0, device="a", values={"dcim_cdu_leak_detected{detector=tray}": 1.0})
+    one.arrives(wet, 2.0)
+    text = page(latest, 2.0, store="no route")
+    assert 'class="verdict alarms">1 active alarm, store does not work, 1 of 4 devices not observed</span>' in text
+    assert "<b>1</b><span>active alarms, 3 of 4 devices observed</span>" in text
+    assert "<li>cas1: agent gw-4 is offline: 1 device not observed</li>" in text
+
+
+def test_without_the_broker_there_is_one_cause_and_it_says_what_is_wrong() -> None:
+    latest, *_ = two_agents()
+    latest.note_disconnected(NOW_S + 1.0)
+    found = verdict(latest, 1.0, broker="connection refused")
+    assert found == Verdict(
+        "unknown",
+        "4 of 4 devices not observed",
+        ["broker: connection refused", "no connection to the broker: 4 devices not observed"],
+    )
+
+
+def test_a_page_without_devices_is_not_green() -> None:
+    """It may be a wrong account that reads nothing."""
+    assert verdict(Latest(10), 0.0) == Verdict("unknown", "no device has been heard of yet", [])
+    found = verdict(Latest(10), 0.0, broker="not connected yet")
+    assert (found.state, found.causes) == ("unknown", ["broker: not connected yet"])
+
+
+def test_many_causes_are_counted() -> None:
+    latest = Latest(10_000)
+    for number in range(CAUSES_SHOWN + 2):
+        Agent(latest, f"gw-{number}").polls(0.0, device=f"d-{number}")
+    causes = verdict(latest, 100.0).causes
+    assert len(causes) == CAUSES_SHOWN + 1
+    assert causes[-1] == "and 2 more causes"

@@ -1,0 +1,21 @@
+"""Some examples of each target of `make fuzz`, as a test. Always the same ones, so that it does not fail by chance."""
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+
+from tests.fuzz.targets import TARGETS, inputs
+
+QUICK = settings(
+    max_examples=5,
+    deadline=None,
+    database=None,
+    phases=(Phase.generate,),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_nothing_that_arrives_ends_more_than_itself(name: str) -> None:
+    before = inputs[name]
+    seed(1)(QUICK(TARGETS[name]))()
+    assert inputs[name] > before
