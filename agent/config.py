@@ -181,7 +181,7 @@ class AgentConfig(StrictModel):
     profiles: Path | None = None
     """Folder of your own profiles; they override shipped ones of the same name."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
-    """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel."""
+    """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel. SNMPv3 answers are verified with both."""
     # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.
     outbox: OutboxSection = OutboxSection(mode="memory")
     """Where messages wait until they are delivered."""

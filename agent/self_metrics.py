@@ -56,8 +56,16 @@ class Counters:
                 self.failures[protocol, reason] += 0
 
 
-def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, int]) -> dict[str, float]:
-    """The agent's metrics by series key. `devices` is the number of devices by state: up, down, disabled."""
+def own_values(
+    counters: Counters,
+    outbox: OutboxStats,
+    devices: Mapping[str, int],
+    refused: Mapping[tuple[str, str], int] | None = None,
+) -> dict[str, float]:
+    """The agent's metrics by series key.
+
+    `devices` is the number of devices by state: up, down, disabled. `refused` counts SNMPv3 datagrams by device and reason.
+    """
     found: dict[str, float] = {
         "dcim_agent_poll_overruns_total": counters.overruns,
         "dcim_agent_samples_total": counters.samples,
@@ -74,6 +82,8 @@ def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, in
         "dcim_agent_spool_damaged_total": outbox.damaged,
         "dcim_agent_config_last_reload_successful": float(counters.reload_ok),
     }
+    for (device, why), count in (refused or {}).items():
+        found[f"dcim_agent_snmp_refused_datagrams_total{{peer={device},reason={why}}}"] = count
     dropped = dict.fromkeys(DROP_REASONS, 0) | outbox.dropped
     found |= {f"dcim_agent_devices{{state={state}}}": count for state, count in devices.items()}
     found |= {f"dcim_agent_polls_total{{protocol={protocol}}}": count for protocol, count in counters.polls.items()}

@@ -14,7 +14,7 @@ from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, prob
 from agent.lab.draft import draft
 from agent.poll import SnmpPoller, snmp_target
 from agent.profile import Profile, load_profiles, parse_profile
-from agent.snmp import GufoClient, SnmpTarget
+from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.process.config import check_config
 from rackflow.recording import Record, dump_snmprec, read_snmprec
@@ -143,7 +143,7 @@ def _walk(arguments: argparse.Namespace) -> int:
 async def _recorded(target: SnmpTarget) -> list[Record]:
     # The device is opened first, to learn its serial number: the number may occur anywhere in the walk and must be redacted everywhere.
     serials = []
-    fast = GufoClient(target)
+    fast = SnmpClients()(target)
     poller = SnmpPoller(_nameless(target), load_profiles(), fast)
     try:
         with contained(target.host, "identify"):
@@ -183,10 +183,11 @@ def _discover(arguments: argparse.Namespace) -> int:
 def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
     """The function that `discover` uses to look for an SNMP device at an address. Raises ConfigError."""
     target = _target(arguments, "address")
-    GufoClient(target)  # a credential that cannot be used is refused here, not at every address
+    clients = SnmpClients()
+    clients(target)  # a credential that cannot be used is refused here, not at every address
 
     async def probe(address: str) -> list[Found]:
-        return await probe_snmp_address(address, profiles, GufoClient(replace(target, host=address)))
+        return await probe_snmp_address(address, profiles, clients(replace(target, host=address)))
 
     return probe
 

@@ -6,7 +6,7 @@ Recordings are passed on and end up in public repositories, so this module redac
 import re
 from collections.abc import Iterable, Iterator
 
-from agent.snmp import SnmpTarget, SnmpValue
+from agent.snmp import RefusedDatagrams, SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
 from rackflow.recording import Record
 
@@ -46,8 +46,8 @@ _MAC_OCTETS = 6
 class Walker(PysnmpClient):
     """Walks a device and keeps the ASN.1 type of each value, which a recording needs and gufo_snmp does not provide."""
 
-    def __init__(self, target: SnmpTarget) -> None:
-        super().__init__(target)
+    def __init__(self, target: SnmpTarget, refused: RefusedDatagrams | None = None) -> None:
+        super().__init__(target, refused=refused)
         self._tags: dict[str, str] = {}
 
     def _plain(self, name: object, value: object) -> SnmpValue | object:  # type: ignore[override]

@@ -155,7 +155,8 @@ async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
     counters.start_at_zero(["snmp", "modbus"])
     counters.rejected["sentinel"] += 1
     counters.count_internal_error("snmp", "ValueError")
-    values = own_values(counters, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0})
+    refused = {("ups-1", "digest"): 3}
+    values = own_values(counters, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0}, refused)
     names = set()
     for key, value in values.items():
         name, labels = parse_series_key(key)
