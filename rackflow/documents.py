@@ -14,7 +14,7 @@ from rackflow.topics import Topic
 
 SCHEMA = 1
 # Part of the contract. The largest real batch, every outlet of a large rack PDU, has about 20 kB. The limit bounds the memory
-# that one publisher can claim, and stays below the broker's max_packet_size (1 MiB in deploy/mosquitto).
+# that one publisher can claim, and with the topic stays below the broker's max_packet_size (513 KiB in deploy/mosquitto).
 MAX_PAYLOAD_BYTES = 512 * 1024
 # Far above any real poll; they keep numbers in a message within what can be calculated with.
 MAX_PARTS = 100_000

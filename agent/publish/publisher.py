@@ -57,7 +57,8 @@ class Publisher:
         self._broker = broker
         self._site = status.site
         self._agent = status.agent
-        self._client_id = f"rackflow-agent-{status.site}-{status.agent}"
+        # The name of the agent's account at the broker (deploy/mosquitto binds the two), and unique: names have no slash.
+        self._client_id = f"{status.site}/{status.agent}"
         self._status_topic = build_topic(Topic(status.site, status.agent, "status"))
         self._outbox = outbox
         self._counters = counters

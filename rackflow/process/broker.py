@@ -53,10 +53,22 @@ class Broker(StrictModel):
         """TLS settings, or None for plain TCP. Raises ConfigError if a certificate file cannot be used."""
         if not self.tls:
             return None
+        for path in filter(None, (self.ca_file, self.cert_file, self.key_file)):
+            # A pipe in its place would block the event loop until somebody writes into it. And OpenSSL does not say which file is missing.
+            if not path.is_file():
+                why = "is not a regular file" if path.exists() else "does not exist"
+                raise ConfigError(f"broker: a certificate file cannot be used: {path} {why}; correct the path")
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
             if self.cert_file:
-                context.load_cert_chain(self.cert_file, self.key_file)
+                context.load_cert_chain(self.cert_file, self.key_file, password=_refuse_passphrase)
         except OSError as error:
             raise ConfigError(f"broker: a certificate file cannot be used: {error}; check the paths") from error
         return context
+
+
+def _refuse_passphrase() -> str:
+    # Without this, OpenSSL asks for the pass phrase on the terminal, and a service waits for ever.
+    raise ConfigError(
+        "broker: key_file is encrypted with a pass phrase; remove it (`openssl pkey -in KEY -out NEW`), and let only this account read the file"
+    )

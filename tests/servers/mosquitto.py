@@ -69,15 +69,19 @@ class Mosquitto(Server):
         return ["-c", str(config)]
 
     def _password_file(self) -> Path:
-        file = self.folder / "passwords"
-        file.write_text("".join(f"{user}:{password}\n" for user, password in self._passwords.items()), encoding="utf-8")
-        file.chmod(0o600)
-        subprocess.run([find_program("mosquitto_passwd", "mosquitto"), "-U", str(file)], check=True, timeout=10)
-        return file
+        return write_passwords(self.folder / "passwords", self._passwords)
 
     def ready(self) -> bool:
         """See `Server.ready`."""
         return accepts(self.port)
+
+
+def write_passwords(file: Path, passwords: Mapping[str, str]) -> Path:
+    """A password file of these accounts, hashed; returns its path."""
+    file.write_text("".join(f"{user}:{password}\n" for user, password in passwords.items()), encoding="utf-8")
+    file.chmod(0o600)
+    subprocess.run([find_program("mosquitto_passwd", "mosquitto"), "-U", str(file)], check=True, timeout=10)
+    return file
 
 
 def refusing_subscriptions(folder: Path) -> list[str]:
