@@ -60,11 +60,23 @@ class Broker(StrictModel):
                 raise ConfigError(f"broker: a certificate file cannot be used: {path} {why}; correct the path")
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
+            context.sslsocket_class = _ClosedOnFailure
             if self.cert_file:
                 context.load_cert_chain(self.cert_file, self.key_file, password=_refuse_passphrase)
         except OSError as error:
             raise ConfigError(f"broker: a certificate file cannot be used: {error}; check the paths") from error
         return context
+
+
+class _ClosedOnFailure(ssl.SSLSocket):
+    """Closes itself when the handshake fails. paho-mqtt 2.2.0 leaves it open until it is garbage (no public issue)."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the standard library
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _refuse_passphrase() -> str:

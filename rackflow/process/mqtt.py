@@ -17,6 +17,7 @@ from typing import Any, Self
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.enums import LogLevel
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -61,6 +62,20 @@ class Limits:
     session_present: bool
     receive_maximum: int | None
     packet_bytes: int | None
+
+
+UNAVAILABLE = ReasonCode(PacketTypes.CONNACK, identifier=0x88)
+"""The reason given to aiomqtt when a connection ends before CONNACK."""
+# TLS alerts about a client's certificate (RFC 8446, 6.2) as OpenSSL names them, and what to do.
+TLS_ALERTS = {
+    "ALERT_CERTIFICATE_EXPIRED": "it has expired; renew cert_file",
+    "ALERT_CERTIFICATE_REVOKED": "it was revoked; cert_file must be a new one",
+    "ALERT_UNKNOWN_CA": "the broker does not know who issued it; cert_file must be issued by the broker's authority",
+    "CERTIFICATE_REQUIRED": "it wants one; set cert_file and key_file",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "it is not one for clients; cert_file must allow client authentication",
+    "ALERT_BAD_CERTIFICATE": "it is damaged or unsuitable; check cert_file",
+    "ALERT_HANDSHAKE_FAILURE": "the handshake failed; set cert_file and key_file, and compare TLS versions",
+}
 
 
 def _ignore(*_: object) -> None:
@@ -145,15 +160,24 @@ class MqttConnection:
         """
         self._aiomqtt_opened: Any = self._paho.on_connect
         self._paho.on_connect = self._opened
+        self._answered = False
         self._aiomqtt_closed: Any = self._paho.on_disconnect
         self._paho.on_disconnect = self._closed
+        self._socket_fault = ""
+        # Only until the broker has answered: paho formats a line for this callback for every message.
+        self._paho.on_log = self._note
         self._paho.on_publish = self._confirmed
         # Messages bypass aiomqtt's queue: its messages do not carry the DUP flag (message sent before), and reading the queue
         # costs a task per message.
         self._paho.on_message = self._received
 
     async def __aenter__(self) -> Self:
-        await self._mqtt.__aenter__()
+        try:
+            await self._mqtt.__aenter__()
+        except aiomqtt.MqttError as error:
+            if self._answered or not self._socket_fault:
+                raise
+            raise aiomqtt.MqttError(explain(self._socket_fault)) from error
         return self
 
     async def __aexit__(
@@ -227,6 +251,8 @@ class MqttConnection:
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
+        self._answered = True
+        self._paho.on_log = None
         if not reason_code.is_failure:
             self._callbacks.opened(
                 Limits(
@@ -251,6 +277,15 @@ class MqttConnection:
         else:
             self.is_unreadable = reason_code.value == PROTOCOL_ERROR
         self._aiomqtt_closed(client, userdata, flags, reason_code, properties)
+        if not self._answered:
+            # aiomqtt 2.5.1 waits for CONNACK until its timeout although the connection has ended (no public issue). With TLS 1.3 the broker
+            # refuses a certificate at this moment, and the person who looks for the reason would read "timed out".
+            self._socket_fault = self._socket_fault or "closed without an answer"
+            self._aiomqtt_opened(client, userdata, ConnectFlags(session_present=False), UNAVAILABLE, None)
+
+    def _note(self, client: PahoClient, userdata: Any, level: int, text: str) -> None:  # noqa: ANN401, ARG002
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._socket_fault = text.partition("socket: ")[2] or text
 
     def _confirmed(
         self,
@@ -287,6 +322,14 @@ def refusal(error: BaseException) -> ReasonCode | None:
     """The broker's reason for refusing the connection, or None if it gave none."""
     code = getattr(error, "rc", None)
     return code if isinstance(code, ReasonCode) else None
+
+
+def explain(fault: str) -> str:
+    """What the end of a connection before the broker's answer means, with the words of the socket."""
+    alert = next((text for sign, text in TLS_ALERTS.items() if sign in fault.upper()), None)
+    if alert is not None:
+        return f"the broker refuses the TLS certificate of this side: {alert} ({fault})"
+    return f"the broker ended the connection before it answered: {fault}"
 
 
 def topic_of(message: MQTTMessage) -> str:

@@ -15,6 +15,7 @@ from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError
 from rackflow.process.config import check_config
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.process import Server
 
 STEP_S = 0.02
 
@@ -65,7 +66,7 @@ class Devices:
         return self.by_id[name]
 
 
-def config_for(broker: Mosquitto, *devices: str, **more: object) -> AgentConfig:
+def config_for(broker: Server, *devices: str, **more: object) -> AgentConfig:
     """Agent `gw-1` of site `t1`, with SNMP devices of these ids, safety polled five times a second."""
     whole: dict[str, object] = {
         "agent": "gw-1",
