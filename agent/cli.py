@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import logging
 import resource
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from agent.poll import PollerFactory, check_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
+from rackflow.process.commands import print_error, print_lines
 from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -42,14 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = arguments.command(arguments)
     except (ConfigError, ProfileError) as error:
-        print(error, file=sys.stderr)
+        print_error(error)
         return EXIT_CONFIG
     except DeviceError as error:
         # A failed batch has the same word as its `error`, and the troubleshooting page is ordered by it.
-        print(f"rackflow-agent: {error.kind}: {error}", file=sys.stderr)
+        print_error(f"{error.kind}: {error}", "rackflow-agent")
         return EXIT_FAILED
     except RackflowError as error:
-        print(f"rackflow-agent: {error}", file=sys.stderr)
+        print_error(error, "rackflow-agent")
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
@@ -162,9 +162,9 @@ def _read(arguments: argparse.Namespace) -> int:
     config, profiles, device = _wanted_device(arguments)
     factory = PollerFactory(profiles)
     identified, readings, requests = asyncio.run(read_device(factory, config, device, time.time()))
-    print(render(identified, readings, arguments.output))
+    print_lines(render(identified, readings, arguments.output))
     for request in requests:
-        print(f"{request.seconds * 1000:9.1f} ms  {request.what}", file=sys.stderr)
+        print_error(f"{request.seconds * 1000:9.1f} ms  {request.what}")
     return 0
 
 
@@ -209,5 +209,5 @@ def _replay(arguments: argparse.Namespace) -> int:
     else:
         records = read_snmprec(arguments.recording)
         identified, readings = asyncio.run(replay_snmp(records, profiles, arguments.profile, time.time()))
-    print(render(identified, readings, arguments.output))
+    print_lines(render(identified, readings, arguments.output))
     return 0

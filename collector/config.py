@@ -12,7 +12,7 @@ from collector.derive import CarbonConfig, DeriveConfig
 from collector.store import Dialect
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
-from rackflow.process.config import Secret, StrictModel, load_config
+from rackflow.process.config import Secret, StrictModel, Url, load_config
 
 # The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -25,7 +25,7 @@ class Store(StrictModel):
     """`file` writes line protocol to a folder; `influxdb` sends it to an engine."""
     path: Path | None = None
     """Folder to write to, with `kind: file`."""
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+")] | None = None
+    url: Url | None = None
     """Address of the engine, with `kind: influxdb`."""
     org: str = ""
     """Organisation, for InfluxDB 2."""

@@ -64,7 +64,7 @@ async def test_an_agent_writes_its_own_topics_and_no_others(broker: DeployedBrok
 async def test_an_agent_reads_what_is_stored_of_its_own_messages_and_nothing_else(
     broker: DeployedBroker, wish: str
 ) -> None:
-    """mosquitto grants every subscription and filters what it delivers."""
+    """Mosquitto grants every subscription and filters what it delivers."""
     async with (
         connected(with_password(broker.port, "cas1/gw-2")) as other,
         connected(with_password(broker.port, "rackflow-collector")) as collector,
@@ -93,9 +93,7 @@ async def test_nobody_takes_over_the_collectors_session(broker: DeployedBroker) 
             await agent.publish(f"{OWN}/status", b"1")
             await collector.gets(f"{OWN}/status", b"1")
         assert await agent.publish(f"{OWN}/status", b"2") == 0  # queued for the collector's session
-        async with connected(
-            with_password(broker.port, "stranger"), "rackflow-collector", session=True
-        ) as thief:
+        async with connected(with_password(broker.port, "stranger"), "rackflow-collector", session=True) as thief:
             assert not thief.resumed
         async with connected(
             with_password(broker.port, "rackflow-collector"), "rackflow-collector", session=True

@@ -279,7 +279,11 @@ def test_a_key_with_a_pass_phrase_is_named_and_nothing_asks_for_it(authority: Pa
 def test_what_is_no_certificate_file_is_named(option: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    for path, why in ((pipe, "not a regular file"), (tmp_path, "not a regular file"), (tmp_path / "no", "does not exist")):
+    for path, why in (
+        (pipe, "not a regular file"),
+        (tmp_path, "not a regular file"),
+        (tmp_path / "no", "does not exist"),
+    ):
         broker = Broker.model_validate({"tls": True, option: path})
         with pytest.raises(ConfigError, match=f"{path} (is )?{why}"):
             broker.tls_context()

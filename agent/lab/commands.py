@@ -16,7 +16,9 @@ from agent.poll import SnmpPoller, snmp_target
 from agent.profile import Profile, load_profiles, parse_profile
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
+from rackflow.process.commands import print_lines
 from rackflow.process.config import check_config
+from rackflow.process.yaml import read_text_file
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
 # Per root. Ends the walk of a broken SNMP agent that invents rows; the largest devices have some ten thousand objects. Chosen value.
@@ -96,7 +98,9 @@ def _profiles(arguments: argparse.Namespace) -> int:
         return _draft(arguments.files)
     width = max(map(len, profiles))
     for name, profile in profiles.items():
-        print(f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}")
+        print_lines(
+            f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}"
+        )
     return 0
 
 
@@ -107,9 +111,9 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
     faulty = 0
     for path in files:
         try:
-            profile = parse_profile(_text(path), str(path), profiles)
+            profile = parse_profile(read_text_file(path), str(path), profiles)
         except ProfileError as error:
-            print(error)
+            print_lines(str(error))
             faulty += 1
         else:
             print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
@@ -120,15 +124,8 @@ def _draft(files: list[Path]) -> int:
     if len(files) != 1:
         raise ConfigError("profiles draft: give one recording; `rackflow-agent walk` makes one")
     name = re.sub(r"[^a-z0-9]+", "-", files[0].stem.lower()).strip("-") or "device"
-    print(draft(read_snmprec(files[0]), name), end="")
+    print_lines(draft(read_snmprec(files[0]), name).removesuffix("\n"))
     return 0
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
 
 
 def _walk(arguments: argparse.Namespace) -> int:
@@ -200,6 +197,7 @@ async def _print_found(addresses: list[str], probe: ProbeAddress, rate: float) -
         what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"
         why = "; ".join(match.reasons) if match else found.error
         where = found.address if found.unit is None else f"{found.address} unit {found.unit}"
-        print(f"{where:<16} {what} {found.description}{f'  [{why}]' if why else ''}", flush=True)
+        print_lines(f"{where:<16} {what} {found.description}{f'  [{why}]' if why else ''}")
+        sys.stdout.flush()
     print(f"{count} devices answered at {len(addresses)} addresses", file=sys.stderr)
     return 0

@@ -13,6 +13,7 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
 from rackflow import StoreError
+from rackflow.escape import redact_urls
 
 # The engine refuses the points (line protocol, a field's type, outside the retention, too large), or whatever answers is no engine:
 # `Persistence` finds out which. Any other error may pass by itself or when somebody repairs it, so the write is tried again.
@@ -55,7 +56,7 @@ class InfluxStore:
         except TimeoutError as error:
             raise StoreError(f"no answer within {self._timeout_s} s", retryable=True) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise StoreError(f"{type(error).__name__}: {error}", retryable=True) from error
+            raise StoreError(redact_urls(f"{type(error).__name__}: {error}"), retryable=True) from error
         if not stored:
             # A proxy in between may answer 200 with a page of its own.
             raise StoreError("an answer other than 204 No Content; check that url is the engine's", retryable=True)

@@ -7,7 +7,6 @@ Device names, identities and errors are free text from devices; all of it must p
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
 from itertools import groupby
 from string import Template
@@ -19,6 +18,7 @@ from collector.web.alarms import alarms_of
 from collector.web.figures_page import figures_card
 from collector.web.humanise import duration, quantity
 from collector.web.verdict import State, judge
+from rackflow.escape import escape_html as escape
 
 _PLACE = ("room", "row", "rack", "feed")
 # A reading lives for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as stale.

@@ -82,5 +82,6 @@ class _ClosedOnFailure(ssl.SSLSocket):
 def _refuse_passphrase() -> str:
     # Without this, OpenSSL asks for the pass phrase on the terminal, and a service waits for ever.
     raise ConfigError(
-        "broker: key_file is encrypted with a pass phrase; remove it (`openssl pkey -in KEY -out NEW`), and let only this account read the file"
+        "broker: key_file is encrypted with a pass phrase; remove it (`openssl pkey -in KEY -out NEW`),"
+        " and let only this account read the file"
     )

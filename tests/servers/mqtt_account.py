@@ -91,7 +91,7 @@ class Account:
 
 async def _until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not done():
+        while not done():  # noqa: ASYNC110 - paho calls back on this loop
             await asyncio.sleep(STEP_S)
 
 
