@@ -25,6 +25,7 @@ from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
 from collector.web import Moment, View, WebServer, render, render_page
 from rackflow import ConfigError, RackflowError
+from rackflow.process.sqlite import check_regular
 from rackflow.site import Site, load_site
 
 log = logging.getLogger(__name__)
@@ -169,6 +170,7 @@ class Collector:
     def _open_records(self) -> tuple[RecordKeeper, Deriver]:
         """Open the hourly records, and start deriving from their contents. Raises RackflowError if they cannot be opened."""
         config, carbon = self._config, self._config.carbon
+        check_regular(config.records_path, "derive: state")
         try:
             file = RecordsFile(config.records_path)
         except OSError as error:

@@ -11,7 +11,7 @@ import msgspec
 
 from collector.ledger.account import EpochAccount, Missing, account_of, merge
 from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
-from collector.ledger.tables import Page, decode_page, read_page
+from collector.ledger.tables import LATEST_MS, Page, decode_page, read_page
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, escape_unprintable_json, redact_urls
 
@@ -123,4 +123,4 @@ def _missing(run: Missing) -> str:
 
 
 def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if ms else ""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if 0 < ms <= LATEST_MS else ""

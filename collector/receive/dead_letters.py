@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 
 from rackflow import RackflowError
+from rackflow.process.sqlite import check_regular
 
 log = logging.getLogger(__name__)
 # Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one of them must not fill the file.
@@ -30,6 +31,7 @@ class DeadLetters:
         self._failing = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            check_regular(path, "dead_letter")
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise RackflowError(
