@@ -149,7 +149,9 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     # The parser's words, without what it quotes. A single character (`','`) is what it expected.
     problem = _QUOTED.sub(lambda quote: quote[0] if len(quote[1]) <= 1 else "…", error.problem or "not valid YAML")
     hint = "; a text that begins with a special character, such as * & ! % @, needs quotes"
-    return problem + (hint if isinstance(error, yaml.composer.ComposerError | yaml.scanner.ScannerError) else "")
+    if "another document" in problem:
+        return "has more than one document; keep one"
+    return problem + (hint if isinstance(error, yaml.scanner.ScannerError) or "alias" in problem else "")
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
