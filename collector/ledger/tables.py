@@ -236,11 +236,11 @@ def _chunk(row: _Row) -> Chunk:
     return Chunk(number, first_ms, last_ms, bits, waiting, reasons, span)
 
 
-def _are_counts(*numbers: int) -> bool:
+def _are_counts(*numbers: object) -> bool:
     return all(isinstance(number, int) and 0 <= number <= MOST for number in numbers)
 
 
-def _are_times(*times_ms: int) -> bool:
+def _are_times(*times_ms: object) -> bool:
     # An empty chunk begins at 2^62, after every time (see `load_chunk`).
     return all(
         isinstance(time_ms, int) and (0 <= time_ms <= LATEST_MS or time_ms == EMPTY_FROM_MS) for time_ms in times_ms

@@ -61,12 +61,13 @@ class _NeverShown:
 def _checked_url(value: object) -> object:
     if not isinstance(value, str):
         return value
+    parts = None
     try:
         parts = urlsplit(value)
         found = parts.hostname is not None and parts.port != 0 and parts.scheme in {"http", "https"}
     except ValueError:
         found = False
-    if not found or not value.isprintable() or " " in value:
+    if parts is None or not found or not value.isprintable() or " " in value:
         raise ValueError("is not an address; write for example http://127.0.0.1:8086")
     if "@" in parts.netloc:
         raise ValueError(

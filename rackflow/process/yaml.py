@@ -140,7 +140,11 @@ def _check_shape(text: str) -> None:
                 if depth > MAX_DEPTH
                 else f"has more than {MAX_VALUES} values"
             )
-            raise yaml.constructor.ConstructorError(None, None, what, event.start_mark)
+            raise _error(what, event)
+
+
+def _error(what: str, event: Any) -> yaml.MarkedYAMLError:  # noqa: ANN401 - events of libyaml have marks of their own type
+    return yaml.constructor.ConstructorError(None, None, what, event.start_mark)
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
