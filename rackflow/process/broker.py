@@ -28,9 +28,9 @@ class Broker(StrictModel):
     ca_file: Path | None = None
     """Certificate authority to trust; the system's when left out."""
     cert_file: Path | None = None
-    """Client certificate."""
+    """Client certificate; with it the broker needs no user name and password."""
     key_file: Path | None = None
-    """Private key of the client certificate."""
+    """Private key of the client certificate, without a pass phrase."""
     # At most 30 s. The broker declares a silent client dead after 1.5 times as long (MQTT 5, 3.1.2.10), and a link
     # that fails silently is noticed here just as late. During that time an agent's devices look alive.
     keepalive_s: Annotated[int, Field(ge=5, le=30)] = 15
