@@ -117,8 +117,11 @@ async def test_the_certificate_is_the_account(broker: DeployedBroker) -> None:
 
 
 async def test_an_expired_certificate_is_refused(broker: DeployedBroker) -> None:
-    with pytest.raises(BrokerError) as refusal:
-        await use(agent(broker, expired(pki_of(broker))))
+    settings = agent(broker, expired(pki_of(broker)), timeout_s=60)
+    # At once, and not after the time in which the broker must answer.
+    async with asyncio.timeout(30):
+        with pytest.raises(BrokerError) as refusal:
+            await use(settings)
     assert "it has expired; renew cert_file" in str(refusal.value)
     assert await use(agent(broker)) != DENIED
 
@@ -246,10 +249,22 @@ def test_the_script_says_what_it_cannot_do(
     assert sorted(folder.rglob("*")) == before
 
 
-def test_keys_are_readable_by_their_owner_alone(authority: Path) -> None:
-    keys = list(authority.rglob("*.key"))
-    assert keys
-    assert {key.stat().st_mode & 0o777 for key in keys} == {0o600}
+def test_keys_and_accounts_are_readable_by_their_owner_alone(authority: Path) -> None:
+    """Everybody may read certificates and the list of revoked ones; only those are copied to other hosts."""
+    assert {key.stat().st_mode & 0o777 for key in authority.rglob("*.key")} == {0o600}
+    public = {each for each in authority.rglob("*") if each.suffix in {".crt", ".pem"}}
+    own = [each for each in authority.rglob("*") if each not in public]
+    assert {each.stat().st_mode & 0o077 for each in own} == {0}
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"), [("agents/cas1/gw-1", "client", "server"), ("broker", "server", "client")]
+)
+def test_a_certificate_is_for_its_own_side_only(name: str, right: str, wrong: str, authority: Path) -> None:
+    check = ("verify", "-x509_strict", "-CAfile", "ca.crt", "-purpose")
+    assert openssl(*check, f"ssl{right}", f"{name}.crt", folder=authority).endswith("OK\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        openssl(*check, f"ssl{wrong}", f"{name}.crt", folder=authority)
 
 
 def test_certificates_last_two_years_and_the_list_of_revoked_ones_ten(authority: Path) -> None:
