@@ -57,8 +57,8 @@ class Publisher:
         self._broker = broker
         self._site = status.site
         self._agent = status.agent
-        # The name of the agent's account at the broker (deploy/mosquitto binds the two), and unique: names have no slash.
-        self._client_id = f"{status.site}/{status.agent}"
+        # Unique, because names have no @. A slash, as in the account SITE/AGENT, makes rumqttd 0.20 panic (no public issue).
+        self._client_id = f"{status.agent}@{status.site}"
         self._status_topic = build_topic(Topic(status.site, status.agent, "status"))
         self._outbox = outbox
         self._counters = counters

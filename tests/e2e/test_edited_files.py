@@ -89,7 +89,8 @@ EDITS_OF_LEDGER = {
 EDITS_OF_RECORDS = {
     "endless view": f"DROP TABLE hour; CREATE VIEW hour AS {ENDLESS} 's' AS site, i AS hour, x'' AS body FROM n",
     "trigger": "CREATE TRIGGER evil AFTER INSERT ON life BEGIN DELETE FROM hour; END",
-    "hours without values": "INSERT INTO hour VALUES ('s', 1, x'00')",
+    "hours of anything": "INSERT INTO hour VALUES ('s', 1, x'00')",
+    "hours without values": "INSERT INTO hour VALUES ('s', 1, NULL)",
     "sites without values": "INSERT INTO site VALUES ('s', NULL)",
     "devices without values": "INSERT INTO device VALUES (5, NULL, NULL, NULL, NULL, x'00')",
     "bodies of another shape": "INSERT INTO site VALUES ('s', x'5b5d')",

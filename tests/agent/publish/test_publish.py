@@ -18,7 +18,7 @@ from rackflow.documents import Batch, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
-from tests.agent.running import Listener, listening
+from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
@@ -221,3 +221,18 @@ async def test_what_nobody_hears_is_kept_until_somebody_does(mosquitto: Mosquitt
             sender.put(1)
             await eventually(sender.empty, "all confirmed", timeout_s=20)
             assert sorted(set(seqs(listener))) == list(range(1, 52))
+
+
+async def test_agents_whose_names_read_alike_when_joined_do_not_end_each_others_connections(
+    mosquitto: Mosquitto,
+) -> None:
+    """Agent `c` of site `a-b`, and agent `b-c` of site `a`: a broker has one connection for each client id."""
+    first = config_for(mosquitto, "ups-1", agent="c", labels={"site": "a-b"})
+    second = config_for(mosquitto, "ups-1", agent="b-c", labels={"site": "a"})
+    async with listening(mosquitto) as listener, running(first, Devices()), running(second, Devices()):
+        sites = set[str]()
+        async with asyncio.timeout(10):
+            while sites != {"a", "a-b"}:
+                await asyncio.sleep(0.02)
+                sites = {status.site for status in listener.statuses() if status.status == "online"}
+    assert "already connected" not in mosquitto.log
