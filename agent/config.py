@@ -16,6 +16,7 @@ from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
 from rackflow.process.config import Name, Secret, StrictModel, load_config
 from rackflow.site import Site, load_site
+from rackflow.topics import RESERVED_AGENTS
 
 # No comma, brace, quote or equals sign: labels become part of series keys (`metric{label=value,…}`) and of line protocol.
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
@@ -195,6 +196,8 @@ class AgentConfig(StrictModel):
         # A room or rack for all devices would contradict the site file for most of them.
         if self.site_file and self.labels.given().keys() - {"site"}:
             raise ValueError("labels of places come from site_file; leave only the site's name, or remove site_file")
+        if self.agent in RESERVED_AGENTS:
+            raise ValueError(f"agent {self.agent!r} is a level of topics; choose another name")
         seen: set[str] = set()
         for device in self.devices:
             if device.id in seen:
