@@ -104,7 +104,11 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
 
 def load_retirements(db: sqlite3.Connection) -> list[Retirement]:
     """Agents that are gone for good."""
-    return [Retirement(*row) for row in db.execute("SELECT site, agent, wall_ms FROM retired")]
+    found = [Retirement(*row) for row in db.execute("SELECT site, agent, wall_ms FROM retired")]
+    for each in found:
+        if not (_are_texts((each.site, each.agent)) and _are_times(each.wall_ms)):
+            raise ValueError(f"an impossible retirement: {each!r}")
+    return found
 
 
 def load_epochs(db: sqlite3.Connection, only: Iterable[EpochKey] | None = None) -> list[EpochRecord]:

@@ -83,8 +83,9 @@ EDITS_OF_LEDGER = {
     "endless chunks": f"UPDATE chunk SET span = {LAST_KEY}",
     "wrong bits": "UPDATE chunk SET stored = x'ff', held = zeroblob(10000000)",
     "times beyond all": f"UPDATE chunk SET last_ms = {LAST_KEY}",
+    "retired without a time": "INSERT INTO retired VALUES ('s', 'a', NULL)",
     "other columns": "DROP TABLE chunk; CREATE TABLE chunk (number INTEGER) STRICT",
-    "another program's": "DROP TABLE ledger; DROP TABLE epoch; DROP TABLE chunk; CREATE TABLE photos (id)",
+    "another program's": "DROP TABLE ledger; DROP TABLE epoch; DROP TABLE chunk; DROP TABLE retired; CREATE TABLE photos (id)",
 }
 EDITS_OF_RECORDS = {
     "endless view": f"DROP TABLE hour; CREATE VIEW hour AS {ENDLESS} 's' AS site, i AS hour, x'' AS body FROM n",
@@ -152,7 +153,8 @@ async def test_an_edited_ledger_is_set_aside(what: str, tmp_path: Path) -> None:
     assert file.failures["damaged"] == 1
 
 
-@pytest.mark.parametrize("what", EDITS_OF_LEDGER)
+# Who reads the account does not read which agents are retired.
+@pytest.mark.parametrize("what", sorted(EDITS_OF_LEDGER.keys() - {"retired without a time"}))
 async def test_an_edited_ledger_is_one_line_to_who_reads_it(
     what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
