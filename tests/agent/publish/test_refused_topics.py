@@ -214,9 +214,7 @@ async def test_a_second_agent_of_one_name_is_named_and_neither_fights_for_the_co
     async with sending(mosquitto) as first, sending(mosquitto) as second:
 
         def named() -> bool:
-            return any(
-                "another client uses the client id rackflow-agent-t1-gw-1" in each.message for each in caplog.records
-            )
+            return any("another client uses the client id gw-1@t1" in each.message for each in caplog.records)
 
         await eventually(named, "one of them says so", timeout_s=60)
         assert first.counters.takeovers + second.counters.takeovers == 1

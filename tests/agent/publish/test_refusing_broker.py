@@ -116,5 +116,5 @@ async def test_a_broker_that_says_so_names_another_client_at_the_first_time() ->
     async with sending(broker) as sender:
         sender.put(A)
         await eventually(lambda: sender.counters.takeovers, "named")
-        assert "another client uses the client id rackflow-agent-t1-gw-1" in (sender.publisher.fault or "")
+        assert "another client uses the client id gw-1@t1" in (sender.publisher.fault or "")
         assert broker.connections == 1
