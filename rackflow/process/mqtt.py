@@ -102,15 +102,21 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that outlives the connection by `expiry_s`, with at most `receive_maximum` unacknowledged messages."""
+    """A session that outlives the connection by `expiry_s`, with at most `receive_maximum` unacknowledged messages.
+
+    The broker sends no packet larger than `packet_bytes`.
+    """
 
     expiry_s: int
     receive_maximum: int
+    packet_bytes: int = 268_435_455
+    """By default the largest that MQTT knows (MQTT 5, 1.5.5)."""
 
     def properties(self) -> Properties:
         found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
         found.SessionExpiryInterval = self.expiry_s
         found.ReceiveMaximum = self.receive_maximum
+        found.MaximumPacketSize = self.packet_bytes
         return found
 
 
@@ -147,6 +153,7 @@ class MqttConnection:
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
+        self._is_paused = False
         self._callbacks = callbacks
         self.ended_by: int | None = None
         """The reason code with which the broker ended the connection; None if it gave none."""
@@ -237,6 +244,31 @@ class MqttConnection:
     async def unsubscribe(self, filters: Sequence[str]) -> None:
         """Unsubscribe. Raises BrokerError, also if the broker does not answer in time."""
         await self._mqtt.unsubscribe(list(filters))
+
+    def pause(self) -> None:
+        """Stop reading from the socket, so that the broker has to wait. Nothing is noticed meanwhile, not even the connection's end."""
+        self._is_paused = True
+        if (sock := self._paho.socket()) is not None:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+
+    def resume(self) -> None:
+        """Read again after `pause`."""
+        if self._is_paused and (sock := self._paho.socket()) is not None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(sock.fileno(), self._read)
+            loop.call_soon(self._read)  # what TLS has decrypted already makes no socket readable
+        self._is_paused = False
+
+    def _read(self) -> None:
+        """What aiomqtt does when its socket is readable."""
+        try:
+            while not self._is_paused:
+                self._paho.loop_read()
+                pending = getattr(self._paho.socket(), "pending", None)
+                if pending is None or not pending():
+                    return
+        except OSError:
+            self._paho.disconnect()
 
     def drop(self) -> None:
         """Close the socket of an attempt that failed half-way, which aiomqtt 2.5.1 leaves open (no public issue)."""

@@ -42,8 +42,13 @@ def full() -> Latest:
     coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
     latest.apply_document("cas1", msgspec.structs.replace(described, coolant=coolant))
     states = {key_of(metric): metric.states[0] for metric in devices if metric.states}
-    apply(latest, one_batch({key_of(metric): 1.5 for metric in devices if not metric.states}, states))
+    apply(latest, one_batch({key_of(metric): value_of(metric) for metric in devices if not metric.states}, states))
     return latest
+
+
+def value_of(metric: Metric) -> float:
+    """A value that the metric may have; a broken number where it can."""
+    return 1.5 if metric.plausible(1.5) else metric.ranges[0][0]
 
 
 def key_of(metric: Metric) -> str:
