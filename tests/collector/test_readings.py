@@ -14,6 +14,7 @@ from collector.readings import (
     series_bytes,
     without_implausible,
 )
+from rackflow.documents import Part
 from tests.collector.documents import FLOW, PUMP, SUPPLY, agent_batch, batch
 
 OWN = "dcim_agent_devices{state=up}"
@@ -139,6 +140,11 @@ def test_a_value_out_of_its_range_is_refused_alone_and_counts_as_bad(key: str, v
     assert dict(found.skipped) == {"range": 1}
     cleaned = without_implausible(one, found)
     assert (cleaned.values, cleaned.bad) == ({FLOW: 0.001}, {key: "range"})
+
+
+def test_a_value_out_of_its_range_counts_as_bad_in_every_part_of_a_poll() -> None:
+    one = msgspec.structs.replace(batch(values={SUPPLY: 1e9}), part=Part(number=2, of=3, rejected=4))
+    assert without_implausible(one, resolve(one, SeriesKeys())).rejected == 5
 
 
 def test_bad_readings_are_no_readings() -> None:
