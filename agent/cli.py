@@ -6,7 +6,7 @@ Exit statuses: 0 ok, 1 failed, 2 wrong usage, 78 bad configuration.
 import argparse
 import asyncio
 import logging
-import sys
+import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +19,7 @@ from agent.poll import PollerFactory, check_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
+from rackflow.process.commands import print_error, print_lines
 from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -27,6 +28,9 @@ from rackflow.version import installed_version
 EXIT_FAILED = 1
 # EX_CONFIG of sysexits.h; the systemd unit does not restart an agent that exits with it: somebody must edit the file.
 EXIT_CONFIG = 78
+# An SNMPv3 device takes 3 (agent/snmp/relay.py), and the usual limit of 1,024 is only there for programs that use select(). Enough for
+# 20,000 devices; a limit without bound would make whoever closes all possible descriptors slow.
+MOST_DESCRIPTORS = 65_536
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = arguments.command(arguments)
     except (ConfigError, ProfileError) as error:
-        print(error, file=sys.stderr)
+        print_error(error)
         return EXIT_CONFIG
     except DeviceError as error:
         # A failed batch has the same word as its `error`, and the troubleshooting page is ordered by it.
-        print(f"rackflow-agent: {error.kind}: {error}", file=sys.stderr)
+        print_error(f"{error.kind}: {error}", "rackflow-agent")
         return EXIT_FAILED
     except RackflowError as error:
-        print(f"rackflow-agent: {error}", file=sys.stderr)
+        print_error(error, "rackflow-agent")
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
@@ -120,6 +124,14 @@ def _check_devices(path: Path, config: AgentConfig, profiles: dict[str, Profile]
         raise ConfigError(f"{path}: {error}") from error
 
 
+def allow_descriptors() -> None:
+    """Raise the limit of open files as far as the system lets us, up to `MOST_DESCRIPTORS`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _run(arguments: argparse.Namespace) -> int:
     config, profiles = _load(arguments.config)
     if arguments.log_level is None:
@@ -132,8 +144,10 @@ def _run(arguments: argparse.Namespace) -> int:
         _check_devices(arguments.config, changed, profiles)
         return changed
 
+    allow_descriptors()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(config, PollerFactory(profiles), reload=reload))
+        factory = PollerFactory(profiles)
+        runner.run(run(config, factory, reload=reload, refused=factory.snmp_clients.refused))
     return 0
 
 
@@ -148,9 +162,9 @@ def _read(arguments: argparse.Namespace) -> int:
     config, profiles, device = _wanted_device(arguments)
     factory = PollerFactory(profiles)
     identified, readings, requests = asyncio.run(read_device(factory, config, device, time.time()))
-    print(render(identified, readings, arguments.output))
+    print_lines(render(identified, readings, arguments.output))
     for request in requests:
-        print(f"{request.seconds * 1000:9.1f} ms  {request.what}", file=sys.stderr)
+        print_error(f"{request.seconds * 1000:9.1f} ms  {request.what}")
     return 0
 
 
@@ -195,5 +209,5 @@ def _replay(arguments: argparse.Namespace) -> int:
     else:
         records = read_snmprec(arguments.recording)
         identified, readings = asyncio.run(replay_snmp(records, profiles, arguments.profile, time.time()))
-    print(render(identified, readings, arguments.output))
+    print_lines(render(identified, readings, arguments.output))
     return 0

@@ -8,17 +8,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from rackflow.catalogue import POLL_SECONDS, PollClass
+from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
 from rackflow.process.config import Name, Secret, StrictModel, load_config
 from rackflow.site import Site, load_site
+from rackflow.topics import RESERVED_AGENTS
 
 # No comma, brace, quote or equals sign: labels become part of series keys (`metric{label=value,…}`) and of line protocol.
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
+
+
+def _within_class(intervals: dict[PollClass, float]) -> dict[PollClass, float]:
+    for poll, interval_s in intervals.items():
+        if interval_s > MAX_POLL_SECONDS[poll]:
+            raise ValueError(
+                f"{poll} is {interval_s:g} s, and a reading of this class is current for at most {MAX_POLL_SECONDS[poll]:g} s; choose less"
+            )
+    return intervals
+
+
+Intervals = Annotated[
+    dict[PollClass, Annotated[float, Field(ge=MIN_POLL_SECONDS, le=86400)]], AfterValidator(_within_class)
+]
 
 
 class Labels(StrictModel):
@@ -119,8 +134,7 @@ class Device(StrictModel):
     """Also read each outlet of a rack PDU. Off by default: it multiplies the number of series."""
     coolant: dict[Literal["primary", "secondary"], CoolantConfig] = {}
     """Coolant by loop, `primary` and `secondary`."""
-    # Chosen limits: 0.1 s for a fast meter, a day for an inventory.
-    intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
+    intervals: Intervals = {}
     """Seconds between polls by poll class, for this device."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] | None = None
     """Seconds to wait for one answer; 2 for SNMP and 1 for Modbus when left out."""
@@ -176,12 +190,12 @@ class AgentConfig(StrictModel):
     """SNMP credentials by name."""
     devices: list[Device]
     """Devices to poll."""
-    intervals: dict[PollClass, Annotated[float, Field(ge=0.1, le=86400)]] = {}
-    """Seconds between polls by poll class; the defaults are 1, 5, 10, 60 and 3600."""
+    intervals: Intervals = {}
+    """Seconds between polls by poll class; the defaults are 1, 5, 10, 60 and 3600, at most 60, 300, 900, 3600 and 86400."""
     profiles: Path | None = None
     """Folder of your own profiles; they override shipped ones of the same name."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
-    """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel."""
+    """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel. SNMPv3 answers are verified with both."""
     # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.
     outbox: OutboxSection = OutboxSection(mode="memory")
     """Where messages wait until they are delivered."""
@@ -195,6 +209,8 @@ class AgentConfig(StrictModel):
         # A room or rack for all devices would contradict the site file for most of them.
         if self.site_file and self.labels.given().keys() - {"site"}:
             raise ValueError("labels of places come from site_file; leave only the site's name, or remove site_file")
+        if self.agent in RESERVED_AGENTS:
+            raise ValueError(f"agent {self.agent!r} is a level of topics; choose another name")
         seen: set[str] = set()
         for device in self.devices:
             if device.id in seen:
@@ -248,6 +264,7 @@ def with_site(config: AgentConfig, site: Site) -> AgentConfig:
     devices = []
     for index, device in enumerate(config.devices):
         where = f"devices[{index}] ({device.id})"
+        _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
         role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
         given = {"role": device.role} if device.role else {}
         update = {

@@ -1,6 +1,7 @@
 """The task of one device: polls it when due, puts batches and events into the outbox, and publishes its document.
 
-A `DeviceError` goes no further: it becomes a failed batch. Any other exception is a fault of the agent and ends the agent.
+No error goes further than its device: a `DeviceError` becomes a failed batch, and so does any other exception, as a fault of the agent
+(`agent/poll/barrier.py`).
 """
 
 import asyncio
@@ -16,12 +17,13 @@ from typing import Literal, TypeVar, cast
 import msgspec
 
 from agent.config import Device
-from agent.poll import DevicePoller
+from agent.poll import DeviceBarrier, DevicePoller, printable
 from agent.readings import Identified, Readings
 from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, Breaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
+from agent.split import split_batch
 from rackflow.catalogue import PollClass
-from rackflow.documents import Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
+from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
 from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
 from rackflow.outbox import Outbox
 from rackflow.topics import Topic, build_topic
@@ -39,6 +41,12 @@ TIMER_TICK_S = 0.001
 UNKNOWN_CLASS = "unknown"
 # An event's text is an error message for a page and a log. Some devices send whole dumps as their error text. Chosen value.
 EVENT_TEXT_CHARACTERS = 200
+# Changed states that one poll may tell as events. A rack PDU of 48 outlets that is switched off changes 100; a device whose states are all
+# noise could otherwise fill the outbox. The batch has all states. Chosen value.
+MAX_STATE_EVENTS = 200
+# States that are remembered of one poll class. Twice the most that a device can have at once (MAX_SERIES in agent/profile): a device whose
+# labels change with every plan would otherwise add to them for ever.
+MAX_KNOWN_STATES = 40_000
 
 T = TypeVar("T")
 
@@ -47,7 +55,8 @@ T = TypeVar("T")
 class AgentContext:
     """What the device tasks of one agent share: its names, its outbox and its counters.
 
-    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document.
+    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is
+    the largest payload that the broker takes.
     """
 
     site: str
@@ -58,6 +67,7 @@ class AgentContext:
     announce: Callable[[DeviceDocument], None]
     wall: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random
+    largest_bytes: Callable[[], int] = lambda: MAX_PAYLOAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +94,41 @@ class Reporter:
 
     def batch(self, poll: Attempt, readings: Readings, error: DeviceFault | None = None) -> None:
         time_ms = int(self._context.wall() * 1000)
+        whole = Batch(
+            agent=self._context.agent,
+            epoch=self._context.epoch,
+            seq=0,  # given by the outbox
+            time=time_ms,
+            device=self._device,
+            device_class=self.device_class,
+            poll=poll.poll_class,
+            interval_s=poll.interval_s,
+            duration_s=poll.duration_s,
+            up=error is None,
+            error=error,
+            labels=self._labels,
+            values=readings.values,
+            states=readings.states,
+            bad=readings.bad,
+        )
+        limit_bytes = self._context.largest_bytes()
+        try:
+            parts = split_batch(whole, limit_bytes)
+        except ContractError:
+            parts = split_batch(_finite(whole), limit_bytes)
+        for part in parts:
+            self._put(part)
 
+    def _put(self, batch: Batch) -> None:
         def make(seq: int) -> bytes:
-            batch = Batch(
-                agent=self._context.agent,
-                epoch=self._context.epoch,
-                seq=seq,
-                time=time_ms,
-                device=self._device,
-                device_class=self.device_class,
-                poll=poll.poll_class,
-                interval_s=poll.interval_s,
-                duration_s=poll.duration_s,
-                up=error is None,
-                error=error,
-                labels=self._labels,
-                values=readings.values,
-                states=readings.states,
-                bad=readings.bad,
-            )
+            numbered = msgspec.structs.replace(batch, seq=seq)
             try:
-                return encode(batch)
+                return encode(numbered)
             except ContractError:
                 # Values are finite by construction. Checking each one of every batch would cost more than this rare repair.
-                return encode(_finite(batch))
+                return encode(_finite(numbered))
 
-        self._context.outbox.put(self._batch_topic, make, time_ms)
+        self._context.outbox.put(self._batch_topic, make, batch.time)
 
     def event(
         self, kind: Literal["up", "down", "state"], series: str = "", old: str = "", new: str = "", text: str = ""
@@ -130,7 +149,7 @@ class Reporter:
                     series=series,
                     old=old,
                     new=new,
-                    text=text[:EVENT_TEXT_CHARACTERS],
+                    text=printable(text)[:EVENT_TEXT_CHARACTERS],
                 )
             )
 
@@ -163,6 +182,7 @@ class DeviceLoop:
         self._context = context
         self._counters = context.counters
         self._reporter = Reporter(context, device.id, labels)
+        self._barrier = DeviceBarrier(device.id, device.protocol, context.counters)
         self._shortest = min(intervals, key=lambda poll_class: intervals[poll_class])
         self._breaker = Breaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
@@ -178,7 +198,7 @@ class DeviceLoop:
                 await asyncio.sleep(retry_s)
         finally:
             # The poller is not used again, so a failure to close it has no consequence and must not hide why the task ended.
-            with contextlib.suppress(DeviceError, TimeoutError):
+            with contextlib.suppress(DeviceError), self._barrier.contain("close"), contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._poller.close()
 
@@ -186,14 +206,15 @@ class DeviceLoop:
         """Open the device and poll it until it is dead. Returns the seconds to wait before the next attempt."""
         started = time.perf_counter()
         try:
-            identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
-            if not identified.poll_classes:
-                raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
+            with self._barrier.contain("open"):
+                identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
+                if not identified.poll_classes:
+                    raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
+                self._update_identity(identified)
         except DeviceError as error:
             return self._failed(
                 error, Attempt(self._shortest, self._intervals[self._shortest], time.perf_counter() - started)
             )
-        self._update_identity(identified)
         intervals = {each: self._intervals[each] for each in identified.poll_classes}
         clock = asyncio.get_running_loop().time
         schedule = DeviceSchedule(self._device.id, intervals, clock())
@@ -210,12 +231,14 @@ class DeviceLoop:
     async def _poll(self, due: DuePoll) -> float:
         self._counters.overruns += due.skipped
         started = time.perf_counter()
+        operation = f"poll {due.poll_class}"
         try:
-            work = self._poller.poll(due.poll_class, self._context.wall())
-            readings = await self._within(due.deadline_s, work, f"poll {due.poll_class}")
+            with self._barrier.contain(operation):
+                work = self._poller.poll(due.poll_class, self._context.wall())
+                readings = await self._within(due.deadline_s, work, operation)
+                self._succeeded(Attempt(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
         except DeviceError as error:
             return self._failed(error, Attempt(due.poll_class, due.interval_s, time.perf_counter() - started))
-        self._succeeded(Attempt(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
         return 0.0
 
     async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
@@ -229,25 +252,27 @@ class DeviceLoop:
             raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
 
     def _succeeded(self, poll: Attempt, readings: Readings) -> None:
+        self._reporter.batch(poll, readings)
         counters = self._counters
         counters.polls[self._device.protocol] += 1
         counters.samples += len(readings.values) + len(readings.states) + len(readings.bad)
         if readings.bad:
             counters.rejected.update(readings.bad.values())
         self.up = True
-        self._reporter.batch(poll, readings)
         if self._breaker.succeeded():
             log.info("device=%s answers again", self._device.id)
             self._reporter.event("up")
         before = self._states.get(poll.poll_class)
         if readings.states != before:
-            for series, state in readings.states.items():
-                # A state seen for the first time is no change: a restart of the agent must not report every state.
-                old = before.get(series, state) if before else state
-                if old != state:
-                    self._reporter.event("state", series, old, state)
+            # A state seen for the first time is no change: a restart of the agent must not report every state.
+            known = before or {}
+            changed = [each for each in readings.states.items() if known.get(each[0], each[1]) != each[1]]
+            for series, state in changed[:MAX_STATE_EVENTS]:
+                self._reporter.event("state", series, known[series], state)
+            counters.events_dropped += max(0, len(changed) - MAX_STATE_EVENTS)
             # A state missing from one poll is remembered, so that a change across the gap is reported.
-            self._states[poll.poll_class] = {**before, **readings.states} if before else readings.states
+            known = {**known, **readings.states}
+            self._states[poll.poll_class] = known if len(known) <= MAX_KNOWN_STATES else readings.states
 
     def _failed(self, error: DeviceError, poll: Attempt) -> float:
         """Count and publish a failure. Returns the seconds until the next attempt if the device is dead or not open."""
@@ -276,7 +301,6 @@ class DeviceLoop:
         """Note the identity found by opening; publish the device's document if anything in it has changed."""
         if identified == self._identified:
             return
-        self._identified = identified
         self._reporter.device_class = identified.device_class
         intervals = {
             each: self._intervals[each] for each in sorted(identified.poll_classes, key=self._intervals.__getitem__)
@@ -302,6 +326,8 @@ class DeviceLoop:
                 coolant=self._coolant(identified),
             )
         )
+        # Last, so that a document that could not be announced is announced at the next opening.
+        self._identified = identified
 
     def _coolant(self, identified: Identified) -> dict[str, Coolant]:
         """The fluid of each loop, used to calculate heat, with the details that the configuration gives for display."""

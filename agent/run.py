@@ -23,6 +23,7 @@ from agent.publish import Publisher
 from agent.readings import Readings
 from agent.schedule import phase
 from agent.self_metrics import Counters, own_values
+from agent.snmp import RefusedDatagrams
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
@@ -103,8 +104,10 @@ class Agent:
         make_poller: MakePoller,
         load: Callable[[], AgentConfig] | None = None,
         wall: Callable[[], float] = time.time,
+        refused: RefusedDatagrams | None = None,
     ) -> None:
         self._config = config
+        self._refused = refused or RefusedDatagrams()
         self._make_poller = make_poller
         self._load = load
         self._started_ms = int(wall() * 1000)
@@ -121,6 +124,7 @@ class Agent:
             announce=self.publisher.set_device_document,
             wall=wall,
             draw=random.random,
+            largest_bytes=self.publisher.largest_bytes,
         )
         self.running: dict[str, Running] = {}
         # Signal handlers only set flags; the work is done by `_run`, so that a reload and a stop cannot overlap.
@@ -271,7 +275,7 @@ class Agent:
             started = time.perf_counter()
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
-            readings = Readings(values=own_values(self.counters, stats, self._device_states()))
+            readings = Readings(values=own_values(self.counters, stats, self._device_states(), self._refused.counts))
             reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), readings)
 
     def _device_states(self) -> dict[str, int]:
@@ -294,9 +298,13 @@ async def run(
     *,
     reload: Callable[[], AgentConfig] | None = None,
     now: Callable[[], float] = time.time,
+    refused: RefusedDatagrams | None = None,
 ) -> None:
-    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. Raises ConfigError if the configuration cannot be used."""
-    agent = Agent(config, make_poller, reload, now)
+    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `refused` is what `make_poller`'s clients count with.
+
+    Raises ConfigError if the configuration cannot be used.
+    """
+    agent = Agent(config, make_poller, reload, now, refused)
     loop = asyncio.get_running_loop()
     handlers = {signal.SIGTERM: agent.stop, signal.SIGINT: agent.stop, signal.SIGHUP: agent.reload}
     for number, handler in handlers.items():

@@ -11,11 +11,15 @@ from typing import get_args
 
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
+from rackflow.series import clean_label, series_key
 
 # Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
 # with the value 1. They are label values, so part of the contract.
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
-DROP_REASONS = ("full", "expired", "disk", "torn")
+DROP_REASONS = ("full", "expired", "disk", "torn", "too_large", "split", "refused")
+TOPIC_REFUSALS = ("unheard", "not_authorized", "quota", "refused")
+# Classes of exceptions that are counted by name. Names come from the code of libraries, so there are few; the limit only makes sure.
+MAX_EXCEPTIONS = 32
 
 
 @dataclass(slots=True)
@@ -24,13 +28,25 @@ class Counters:
 
     polls: Counter[str] = field(default_factory=Counter)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    internal_errors: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Faults of the agent itself by (protocol, class of exception)."""
+    events_dropped: int = 0
     overruns: int = 0
     samples: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     connected: bool = False
     reconnects: int = 0
     publish_failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(PUBLISH_FAILURES, 0)))
+    topics_refused: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOPIC_REFUSALS, 0))
+    takeovers: int = 0
     reload_ok: bool = True
+
+    def count_internal_error(self, protocol: str, exception: str) -> None:
+        """Count a fault of the agent itself while it handled a device; further classes than MAX_EXCEPTIONS count as `other`."""
+        key = protocol, exception
+        if key not in self.internal_errors and len(self.internal_errors) >= MAX_EXCEPTIONS:
+            key = protocol, "other"
+        self.internal_errors[key] += 1
 
     def start_at_zero(self, protocols: Iterable[str]) -> None:
         """Create the counters of these protocols with the value 0, see PUBLISH_FAILURES."""
@@ -40,14 +56,25 @@ class Counters:
                 self.failures[protocol, reason] += 0
 
 
-def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, int]) -> dict[str, float]:
-    """The agent's metrics by series key. `devices` is the number of devices by state: up, down, disabled."""
+def own_values(
+    counters: Counters,
+    outbox: OutboxStats,
+    devices: Mapping[str, int],
+    refused: Mapping[tuple[str, str], int] | None = None,
+) -> dict[str, float]:
+    """The agent's metrics by series key.
+
+    `devices` is the number of devices by state: up, down, disabled. `refused` counts SNMPv3 datagrams by device and reason.
+    """
     found: dict[str, float] = {
         "dcim_agent_poll_overruns_total": counters.overruns,
         "dcim_agent_samples_total": counters.samples,
+        "dcim_agent_events_dropped_total": counters.events_dropped,
         "dcim_agent_mqtt_connected": float(counters.connected),
         "dcim_agent_mqtt_reconnects_total": counters.reconnects,
+        "dcim_agent_mqtt_takeovers_total": counters.takeovers,
         "dcim_agent_spool_messages": outbox.messages,
+        "dcim_agent_spool_held_messages": outbox.held,
         "dcim_agent_spool_bytes": outbox.size_bytes,
         "dcim_agent_spool_limit_bytes": outbox.limit_bytes,
         "dcim_agent_spool_oldest_timestamp_seconds": outbox.oldest_ms / 1000,
@@ -55,14 +82,21 @@ def own_values(counters: Counters, outbox: OutboxStats, devices: Mapping[str, in
         "dcim_agent_spool_damaged_total": outbox.damaged,
         "dcim_agent_config_last_reload_successful": float(counters.reload_ok),
     }
+    for (device, why), count in (refused or {}).items():
+        found[f"dcim_agent_snmp_refused_datagrams_total{{peer={device},reason={why}}}"] = count
     dropped = dict.fromkeys(DROP_REASONS, 0) | outbox.dropped
     found |= {f"dcim_agent_devices{{state={state}}}": count for state, count in devices.items()}
     found |= {f"dcim_agent_polls_total{{protocol={protocol}}}": count for protocol, count in counters.polls.items()}
     for (protocol, reason), count in counters.failures.items():
         found[f"dcim_agent_poll_failures_total{{protocol={protocol},reason={reason}}}"] = count
+    for (protocol, name), count in counters.internal_errors.items():
+        found[
+            series_key("dcim_agent_internal_errors_total", {"protocol": protocol, "exception": clean_label(name)})
+        ] = count
     found |= {f"dcim_agent_samples_rejected_total{{reason={why}}}": count for why, count in counters.rejected.items()}
     found |= {
         f"dcim_agent_publish_failures_total{{reason={why}}}": count for why, count in counters.publish_failures.items()
     }
+    found |= {f"dcim_agent_topics_refused{{reason={why}}}": count for why, count in counters.topics_refused.items()}
     found |= {f"dcim_agent_spool_dropped_messages_total{{reason={why}}}": count for why, count in dropped.items()}
     return found

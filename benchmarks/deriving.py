@@ -84,7 +84,7 @@ def batches(site: Site, time_s: float) -> Iterator[Batch]:
 def run(devices: int, rounds: int) -> list[str]:
     """CPU of planning, of a cycle, and of its lines, the median of `rounds`."""
     site = parse_site(site_text(devices * 10 // 23), "bench.yaml")
-    latest, keys = Latest(10_000_000), SeriesKeys(10_000_000)
+    latest, keys = Latest(10_000_000), SeriesKeys(2**40, 2**40)
     for batch in batches(site, WALL_S):
         latest.apply_batch(site.id, batch, resolve(batch, keys), 100.0, WALL_S)
     engine, board = SiteFigures(site.id, site, Settings()), LatestFigures(5.0)

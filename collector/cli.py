@@ -17,6 +17,7 @@ from collector.ledger import accounts, as_json, as_table, read_any, read_page, s
 from collector.report import add_report, report
 from collector.run import run
 from rackflow import ConfigError, RackflowError
+from rackflow.process.commands import print_error, print_lines
 from rackflow.process.logs import configure_logging
 from rackflow.site import load_site
 from rackflow.version import installed_version
@@ -116,7 +117,7 @@ def _forget(config: CollectorConfig, arguments: argparse.Namespace) -> int:
 def _ledger(config: CollectorConfig, arguments: argparse.Namespace) -> int:
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
     found = accounts([read_page(config.ledger_path), *map(read_any, arguments.others)], since)
-    sys.stdout.write((as_json(found) if arguments.output == "json" else as_table(found)) + "\n")
+    print_lines(as_json(found) if arguments.output == "json" else as_table(found))
     # The exit status makes the command usable in a cron job or health check.
     return EXIT_FAILED if any(sums.missing for sums in found) else 0
 
@@ -133,6 +134,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit status."""
     arguments = parser().parse_args(argv)
+    # Until the configuration says otherwise: without it, Python writes warnings to stderr as they are.
+    configure_logging("warning")
     try:
         config = load_collector_config(arguments.config)
         # Loaded here and not only in `run`, so that `check` finds mistakes in the site file as well.
@@ -144,10 +147,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(config))
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        print_error(error)
         return EXIT_BAD_CONFIG
     except RackflowError as error:
-        sys.stderr.write(f"{arguments.config}: {error}\n")
+        print_error(error, str(arguments.config))
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED

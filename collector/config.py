@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Budgets
 from collector.derive import CarbonConfig, DeriveConfig
 from collector.store import Dialect
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
-from rackflow.process.config import Secret, StrictModel, load_config
+from rackflow.process.config import Secret, StrictModel, Url, load_config
 
 # The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -25,7 +26,7 @@ class Store(StrictModel):
     """`file` writes line protocol to a folder; `influxdb` sends it to an engine."""
     path: Path | None = None
     """Folder to write to, with `kind: file`."""
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+")] | None = None
+    url: Url | None = None
     """Address of the engine, with `kind: influxdb`."""
     org: str = ""
     """Organisation, for InfluxDB 2."""
@@ -72,6 +73,38 @@ class Outbox(StrictModel):
     """Messages per second taken from the file at most, once the store is available again."""
 
 
+class AgentBudgetConfig(StrictModel):
+    """What one agent may have; what is left out is as for all agents."""
+
+    devices: Annotated[int, Field(ge=1)] | None = None
+    """Devices."""
+    series: Annotated[int, Field(ge=1)] | None = None
+    """Series on /metrics."""
+    bytes: Annotated[int, Field(ge=65536)] | None = None
+    """Memory of its series and device documents, estimated, in bytes."""
+
+
+class BudgetsConfig(StrictModel):
+    """What one agent and all of them may have. What is beyond is refused and counted; the first to come keep what they have."""
+
+    # Chosen: more than one agent polls at a usual site. Each costs ten series, so these are half of the series.
+    devices: Annotated[int, Field(ge=1)] = 400
+    """Devices of one agent, including those it gave up within the last day; at most a twentieth of `series`."""
+    # A twenty-fifth, so that one account costs at most 5 % of the largest scrape, with what derived figures add to it.
+    series: Annotated[int, Field(ge=1)] | None = None
+    """Series of one agent, including those that expired within the last hour and 10 for each device. When left out, a twenty-fifth
+    of `series_limit`: 8,000."""
+    # 10,000 usual series take 8 MB by this estimate.
+    bytes: Annotated[int, Field(ge=65536)] = 16 * 1024 * 1024
+    """Memory of the series and device documents of one agent, estimated, in bytes."""
+    agents: Annotated[int, Field(ge=1)] = 200
+    """Agents in all, besides those named in `owners`, in `agent` below and in the site file."""
+    sites: Annotated[int, Field(ge=1)] = 20
+    """Sites in all, with `sites: all`."""
+    agent: dict[Name, dict[Name, AgentBudgetConfig]] = {}
+    """Budgets of single agents, by site and agent."""
+
+
 class CollectorConfig(StrictModel):
     """The collector's configuration file."""
 
@@ -107,6 +140,11 @@ class CollectorConfig(StrictModel):
     # At most 65,535: each waiting message holds one of MQTT's 16-bit packet identifiers, and the broker has no more to give.
     queue_limit: Annotated[int, Field(ge=1, le=65535)] = 10_000
     """Messages received and not yet stored at most."""
+    budgets: BudgetsConfig = BudgetsConfig()
+    """What one agent and all of them may have."""
+    owners: dict[Name, dict[Name, Name]] = {}
+    """Agent of each device, by site and device. One that is named neither here nor in the site file belongs to the first agent that
+    speaks about it."""
     site_file: Path | None = None
     """Path of the site file, relative to the folder of this file. Needed for figures across devices."""
     derive: DeriveConfig = DeriveConfig()
@@ -139,6 +177,24 @@ class CollectorConfig(StrictModel):
         return self.ledger or self.dead_letter.with_name(f"ledger-{self.client_id.replace(':', '_')}.db")
 
     @property
+    def owners_path(self) -> Path:
+        """File of the devices' owners; each collector needs its own."""
+        return self.dead_letter.with_name(f"owners-{self.client_id.replace(':', '_')}.db")
+
+    @property
+    def agent_budgets(self) -> Budgets:
+        """The section `budgets` with its defaults filled in."""
+        common = self.budgets
+        series = common.series or max(1, self.series_limit // 25)
+        own: dict[Account, AgentBudget] = {}
+        for site, agents in common.agent.items():
+            for agent, each in agents.items():
+                own[site, agent] = _budget(
+                    each.devices or common.devices, each.series or series, each.bytes or common.bytes
+                )
+        return Budgets(_budget(common.devices, series, common.bytes), common.agents, common.sites, own)
+
+    @property
     def records_path(self) -> Path:
         """File of the hourly records; each collector needs its own. The prefix `books-` must stay: a renamed file starts empty."""
         return self.derive.state or self.dead_letter.with_name(f"books-{self.client_id.replace(':', '_')}.db")
@@ -148,6 +204,11 @@ class CollectorConfig(StrictModel):
         """Host and port to listen on. Port 0 lets the system choose a free one."""
         host, _, port = self.listen.rpartition(":")
         return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _budget(devices: int, series: int, size_bytes: int) -> AgentBudget:
+    """A device costs series; half of the series are for readings in any case."""
+    return AgentBudget(min(devices, max(1, series // (2 * DEVICE_SERIES))), series, size_bytes)
 
 
 def load_collector_config(path: Path) -> CollectorConfig:

@@ -14,14 +14,24 @@ POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
 
 # Reasons that start at 0: `increase()` in Prometheus misses the first count of a series that begins at 1. `stale` is backfill: it
-# is stored, but not shown on /metrics.
+# is stored, but not shown on /metrics. `interval` is used with a clamped value, `shed` comes again. `unlogged` counts dead letters
+# beyond the sender's budget, each of which is counted under its own reason as well.
 FAILURE_REASONS = (
+    "agents",
     "decode",
+    "devices",
+    "interval",
     "key",
+    "muted",
     "overflow",
+    "owner",
+    "range",
     "reserved",
     "schema",
+    "series",
+    "shed",
     "site",
+    "sites",
     "size",
     "stale",
     "state",
@@ -29,6 +39,7 @@ FAILURE_REASONS = (
     "topic",
     "type",
     "unknown_metric",
+    "unlogged",
 )
 
 
@@ -83,3 +94,4 @@ class Counters:
     )
     latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BUCKETS_S))
     mqtt_connected: bool = False
+    mqtt_takeovers: int = 0

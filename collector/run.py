@@ -16,15 +16,16 @@ from contextlib import AsyncExitStack
 from collector.config import CollectorConfig
 from collector.counters import CollectorStats, Counters
 from collector.derive import CarbonSource, Deriver, LatestFigures
-from collector.flow import Flush, Ingest, IngestSettings, Spill, Writer
+from collector.flow import Flush, Ingest, IngestSettings, Senders, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
-from collector.receive import Clones, DeadLetters, Filters, Subscriber
+from collector.receive import Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
 from collector.web import Moment, View, WebServer, render, render_page
 from rackflow import ConfigError, RackflowError
+from rackflow.process.sqlite import check_regular
 from rackflow.site import Site, load_site
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class Collector:
         self._tally = Counters()
         self.latest = Latest(config.series_limit)
         self.latest.note_disconnected(time.monotonic())  # until `Subscriber` reports the first connection
+        self._owners = Owners(config.agent_budgets)
+        self._uses = Uses(config.agent_budgets)
         self._figures = LatestFigures(config.derive.interval_s)
         self._site: Site | None = None
         self._stop = asyncio.Event()
@@ -87,6 +90,7 @@ class Collector:
         # Parts that can fail because of a wrong configuration are checked first, before anything is opened or created.
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
+        self._owners = Owners(config.agent_budgets, _assigned_owners(config, self._site))
         host, port = config.address
         async with AsyncExitStack() as stack:
             dead_letters = DeadLetters(config.dead_letter, config.dead_letter_limit_bytes)
@@ -112,7 +116,12 @@ class Collector:
                 await self._spill.open()
             keeper, deriver = self._open_records()
             stack.push_async_callback(keeper.close)
-            await self._flow(store, dead_letters, ledger, self._accounts, keeper, deriver)
+            owners = self._open_owners()
+            stack.push_async_callback(owners.close)
+            if owners.is_new:  # an earlier version kept none: a device belongs to whoever polled it first
+                polled = sorted(keeper.polls.enrolled.items(), key=lambda item: item[1].since_s)
+                self._owners.seed([who for who, _ in polled], round(time.time() * 1000))
+            await self._flow(store, dead_letters, ledger, self._accounts, keeper, deriver, owners)
 
     async def _flow(
         self,
@@ -122,6 +131,7 @@ class Collector:
         accounts: LedgerWatch,
         keeper: RecordKeeper,
         deriver: Deriver,
+        owners: OwnersFile,
     ) -> None:
         """Run all tasks until `stop`, then end them in order."""
         config, tally = self._config, self._tally
@@ -132,7 +142,7 @@ class Collector:
             Filters(sites, config.shared),
             config.queue_limit,
             on_edge=self._set_connected,
-            on_overflow=self._count_overflow,
+            on_event=self._count_event,
         )
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
@@ -141,8 +151,9 @@ class Collector:
         writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
+        senders = Senders(self._owners, self._uses, self._clones)
         forget = keeper.polls.forget
-        ingest = Ingest(self.latest, dead_letters, tally, self._clones, terms, deriver.update_late, forget)
+        ingest = Ingest(self.latest, dead_letters, tally, senders, terms, deriver.update_late, forget)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -150,6 +161,7 @@ class Collector:
                 group.create_task(self._sweep(ledger), name="collector-sweep"),
                 group.create_task(accounts.run(), name="collector-ledger"),
                 group.create_task(keeper.run(), name="collector-records"),
+                group.create_task(owners.run(), name="collector-owners"),
                 *self._start_deriving(group, writer, deriver),
             ]
             if spill is not None:
@@ -168,6 +180,7 @@ class Collector:
     def _open_records(self) -> tuple[RecordKeeper, Deriver]:
         """Open the hourly records, and start deriving from their contents. Raises RackflowError if they cannot be opened."""
         config, carbon = self._config, self._config.carbon
+        check_regular(config.records_path, "derive: state")
         try:
             file = RecordsFile(config.records_path)
         except OSError as error:
@@ -176,6 +189,16 @@ class Collector:
         settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
         deriver = Deriver(self.latest, self._figures, self._site, settings, config.derive.interval_s, file.sites)
         return RecordKeeper(file, self.latest, deriver), deriver
+
+    def _open_owners(self) -> OwnersFile:
+        """Open the file of owners. Raises RackflowError if it cannot be opened."""
+        path = self._config.owners_path
+        try:
+            return OwnersFile(path, self._owners)
+        except OSError as error:
+            raise RackflowError(
+                f"dead_letter: {path} beside it cannot be used: {error.strerror}; choose another folder"
+            ) from error
 
     def _start_deriving(self, group: asyncio.TaskGroup, writer: Writer, deriver: Deriver) -> list[asyncio.Task[None]]:
         carbon = self._config.carbon
@@ -201,8 +224,11 @@ class Collector:
             # A stop ends the connection itself. What came before it still counts in the last figures and records.
             self.latest.note_disconnected(time.monotonic())
 
-    def _count_overflow(self) -> None:
-        self._tally.failures["overflow"] += 1
+    def _count_event(self, what: str) -> None:
+        if what == "takeover":
+            self._tally.mqtt_takeovers += 1
+        else:
+            self._tally.failures[what] += 1
 
     def _metrics(self) -> str:
         text, series = render(self.latest, time.monotonic(), self._figures)
@@ -218,6 +244,8 @@ class Collector:
             clones={key: key in clones for key in self._clones.known()},
             failures=dict(ledger.failures) if ledger else {},
             is_whole=not self._config.shared,
+            refused=self._uses.refused,
+            contested={key: each.agent for key, each in self._owners.contests(time.monotonic()).items()},
         )
 
     def _ledger_page(self) -> bytes:
@@ -225,13 +253,28 @@ class Collector:
 
     def _page(self, outlets_of: str) -> str:
         moment = Moment(time.monotonic(), time.time())
-        return render_page(self.latest, moment, self._faults(), outlets_of, self._figures.current(moment.mono_s))
+        contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
+        figures = self._figures.current(moment.mono_s)
+        return render_page(self.latest, moment, self._faults(), outlets_of, figures, contested)
 
     def _faults(self) -> dict[str, str]:
         """Each part that does not work, with the reason; empty means ready."""
         parts = {"broker": self._subscriber, "store": self._persistence, "ledger": self._ledger}
         faults = {name: "starting" if part is None else part.fault for name, part in parts.items()}
         return {name: fault for name, fault in faults.items() if fault is not None}
+
+
+def _assigned_owners(config: CollectorConfig, site: Site | None) -> dict[tuple[str, str], str]:
+    """The agent of each device that the site file or the configuration names. Raises ConfigError if the two disagree."""
+    found = {(site.id, device): agent for device, agent in site.agents.items()} if site is not None else {}
+    for name, devices in config.owners.items():
+        for device, agent in devices.items():
+            if found.setdefault((name, device), agent) != agent:
+                raise ConfigError(
+                    f"owners.{name}.{device}: is {agent!r} here and {found[name, device]!r} in {config.site_file};"
+                    " correct one of them, or remove it here"
+                )
+    return found
 
 
 def _discard(_: Callable[[], Sequence[str]]) -> None:

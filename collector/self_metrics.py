@@ -29,6 +29,10 @@ class DeliveryFigures:
     """Whether two processes run under the name of an agent."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failures of the ledger itself, by reason."""
+    refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Series and descriptions beyond the agent's budget."""
+    contested: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By site and device, another agent that publishes about the device."""
     is_whole: bool = True
     """Whether this collector receives every message. Behind a shared subscription it cannot know what is missing."""
 
@@ -46,6 +50,7 @@ class _OwnMetrics(Collector):
         """Called by prometheus-client at each scrape."""
         tally, latest = self._tally, self._latest
         yield _gauge("mqtt_connected", {(self._broker,): float(tally.mqtt_connected)}, "broker")
+        yield _counter("mqtt_takeovers_total", {(): tally.mqtt_takeovers})
         yield _counter("messages_received_total", {(): tally.messages_received})
         yield _counter(
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
@@ -65,6 +70,8 @@ class _OwnMetrics(Collector):
         yield _gauge("series", {(): self.series_exposed})
         yield _gauge("series_limit", {(): latest.limit})
         yield _counter("series_refused_total", {(): latest.refused})
+        of_agents: dict[tuple[str, ...], float] = {key: float(count) for key, count in self.delivery.refused.items()}
+        yield _counter("agent_series_refused_total", of_agents, "site", "agent")
 
     def _delivery_metrics(self) -> Iterator[Metric]:
         delivery, who = self.delivery, ("site", "agent")
@@ -76,6 +83,12 @@ class _OwnMetrics(Collector):
             yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
         yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")
         yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
+        contested = GaugeMetricFamily(
+            "dcim_device_contested", catalogue()["dcim_device_contested"].help, labels=("site", "device", "agent")
+        )
+        for (site, device), agent in delivery.contested.items():
+            contested.add_metric((site, device, agent), 1.0)
+        yield contested
         # These are gauges although they mostly grow: they fall when the ledger forgets old runs of agents.
         accounts = delivery.accounts
         yield _gauge("ledger_produced_messages", {key: each.produced for key, each in accounts.items()}, *who)

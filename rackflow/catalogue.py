@@ -21,9 +21,26 @@ POLL_SECONDS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "normal": 10
 # fast: state and power of UPSs and rack PDUs, which change during a failover. normal: everything else that operators watch live.
 # slow: counters and states that move over minutes. inventory: ratings and serial numbers.
 
+MIN_POLL_SECONDS = 0.1
+"""Shortest interval of any class, seconds: a fast meter."""
+MAX_POLL_SECONDS: dict[PollClass, float] = {
+    "safety": 60.0,
+    "fast": 300.0,
+    "normal": 900.0,
+    "slow": 3600.0,
+    "inventory": 86_400.0,
+}
+"""Longest interval of each poll class, seconds. Agents refuse a longer one, and receivers count with this one instead."""
+# Chosen: at least 15 times the default, so that slow lines and metered connections fit. A reading is current for three intervals:
+# a leak or a flow that is older than three minutes tells nothing, and no sensor may be shown as current for days. A dead device
+# is tried at least once a minute, so failed polls stay within the limit of `safety`, too.
+
 # Chosen well below the largest double (1.8e308), so that sums and conversions of accepted values stay finite: JSON has no
 # infinity. A chained comparison also refuses NaN.
 _LARGEST = 1e300
+# Nothing that is measured comes near it: a nanolitre a day is 1e-17 m3/s. Smaller numbers are integers misread as floats, or
+# deliberate; squares and ratios of them become 0 or infinite.
+_SMALLEST = 1e-30
 
 BASE_LABELS = ("site", "room", "row", "rack", "device", "feed")
 """Labels that a device has once, from configuration; a metric's own labels are added to them."""
@@ -56,9 +73,15 @@ class Metric:
     field: str
 
     def plausible(self, value: float) -> bool:
-        """Whether `value` (base unit) lies in one of the metric's ranges; without ranges any finite number does."""
+        """Whether `value` (base unit) lies in one of the metric's ranges; without ranges any usual number does.
+
+        No number beyond 1e300 or, except 0, closer to 0 than 1e-30 is plausible, whatever the ranges say. Agents and collectors
+        both decide by this function.
+        """
+        if not (_SMALLEST <= value < _LARGEST or -_LARGEST < value <= -_SMALLEST or value == 0):
+            return False
         if not self.ranges:
-            return -_LARGEST < value < _LARGEST
+            return True
         # Called for every reading: any() with a generator costs twice as much.
         for low, high in self.ranges:  # noqa: SIM110
             if low <= value <= high:

@@ -4,98 +4,159 @@ Third parties build on these names. Unknown fields are ignored, so a new optiona
 """
 
 import math
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
-from rackflow.catalogue import PollClass
+from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, PollClass
 from rackflow.errors import ContractError
 from rackflow.topics import Topic
 
 SCHEMA = 1
 # Part of the contract. The largest real batch, every outlet of a large rack PDU, has about 20 kB. The limit bounds the memory
-# that one publisher can claim, and stays below the broker's max_packet_size (1 MiB in deploy/mosquitto).
+# that one publisher can claim, and with the topic stays below the broker's max_packet_size (513 KiB in deploy/mosquitto).
 MAX_PAYLOAD_BYTES = 512 * 1024
-DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode"]
+# Every text, list and mapping has a length, because a receiver keeps parts of these documents for as long as the sender exists:
+# without them one account could fill the memory of all receivers. Names are one topic level (see topics.py).
+Name = Annotated[str, Meta(max_length=64)]
+LabelName = Annotated[str, Meta(max_length=64)]
+LabelValue = Annotated[str, Meta(max_length=64)]
+# Free text from devices. An SNMP DisplayString has at most 255 characters (RFC 2579); agents cut what is longer.
+Text = Annotated[str, Meta(max_length=255)]
+# Error messages in events; Rackflow's agent cuts them at 200 characters.
+LongText = Annotated[str, Meta(max_length=1024)]
+# The longest metric name with all of its labels at 64 characters each has 349 characters; the rest is room for new metrics.
+SeriesKey = Annotated[str, Meta(max_length=512)]
+MAX_READINGS = 10_000
+"""Entries of `values`, `states` and `bad` at most, each; about as many as the largest message holds. A large rack PDU has some 400."""
+MAX_LABELS = 32
+MAX_LOOPS = 4
+"""A device has at most a primary and a secondary loop today."""
+MAX_DEVICES = 5_000
+"""Devices that one status may name. An agent of this size does not exist; the status would have 100 kB."""
+MAX_RANGES = 500
+"""Ranges in each list of an account. Rackflow's agent sends at most some 200 (see outbox/numbers.py)."""
+MAX_REFUSED_TOPICS = 100
+MAX_SEQ = 2**53
+"""Largest message number: a double, and so JSON in many languages, cannot hold every integer above it (RFC 8259, 6)."""
+MAX_TIME_MS = 9_223_372_036_854
+"""Largest time, ms, that fits an engine that counts nanoseconds in 64 bits (InfluxDB): the year 2262."""
+MAX_DURATION_S = 86_400.0
+"""No poll lasts a day. Without a limit the sums of durations become infinite."""
+Seq = Annotated[int, Meta(ge=1, le=MAX_SEQ)]
+TimeMs = Annotated[int, Meta(ge=0, le=MAX_TIME_MS)]
+Labels = Annotated[dict[LabelName, LabelValue], Meta(max_length=MAX_LABELS)]
+# Far above any real poll; they keep numbers in a message within what can be calculated with.
+MAX_PARTS = 100_000
+MAX_REJECTED = 10_000_000
+DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode", "internal"]
+"""Why a poll failed. `internal` is a fault of the agent itself, caught at the device's barrier."""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """What all documents share. `schema` is the version of the contract."""
 
     schema: Literal[1] = 1
-    agent: str
+    agent: Name
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a poll a batch is, if the poll was too large for one message: `number` from 1, `of` so many.
+
+    `rejected` is the number of rejected readings in all parts, so that it is known from any of them.
+    """
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTS)]
+    of: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTS)]
+    rejected: Annotated[int, msgspec.Meta(ge=0, le=MAX_REJECTED)]
 
 
 class Batch(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
     """One poll of one device. `time` is ms UTC at the end of the poll; values are in base units of the catalogue.
 
-    `values`, `states` and `bad` are keyed by series key; a reading is in exactly one of them or absent.
+    `values`, `states` and `bad` are keyed by series key; a reading is in exactly one of them or absent. `part` is there if the poll was
+    split over several batches of the same time, which have consecutive numbers and the same poll.
     """
 
-    epoch: str
-    seq: int
-    time: int
-    device: str
-    device_class: str
+    epoch: Name
+    seq: Seq
+    time: TimeMs
+    device: Name
+    device_class: Name
     poll: PollClass
-    interval_s: float
-    duration_s: float
+    interval_s: Annotated[float, Meta(gt=0)]
+    duration_s: Annotated[float, Meta(ge=0, le=MAX_DURATION_S)]
     up: bool
     error: DeviceFault | None = None
-    labels: dict[str, str]
-    values: dict[str, float] = {}
-    states: dict[str, str] = {}
-    bad: dict[str, str] = {}
+    labels: Labels
+    values: Annotated[dict[SeriesKey, float], Meta(max_length=MAX_READINGS)] = {}
+    states: Annotated[dict[SeriesKey, Name], Meta(max_length=MAX_READINGS)] = {}
+    bad: Annotated[dict[SeriesKey, Name], Meta(max_length=MAX_READINGS)] = {}
+    part: Part | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def rejected(self) -> int:
+        """Readings of the whole poll that were rejected."""
+        return len(self.bad) if self.part is msgspec.UNSET else self.part.rejected
+
+    @property
+    def counts_as_poll(self) -> bool:
+        """Whether it is a whole poll, or the first part of one."""
+        return self.part is msgspec.UNSET or self.part.number == 1
 
 
 class Event(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
     """One edge of one device: it went up or down, or a state changed. `series` names the state for kind `state`."""
 
-    epoch: str
-    seq: int
-    time: int
-    device: str
-    device_class: str
+    epoch: Name
+    seq: Seq
+    time: TimeMs
+    device: Name
+    device_class: Name
     kind: Literal["up", "down", "state", "trap"]
-    labels: dict[str, str]
-    series: str = ""
-    old: str = ""
-    new: str = ""
-    text: str = ""
+    labels: Labels
+    series: SeriesKey = ""
+    old: Name = ""
+    new: Name = ""
+    text: LongText = ""
 
 
 class Coolant(msgspec.Struct, frozen=True, kw_only=True):
     """The fluid of one loop: `water`, or `pg25` (25 % propylene glycol by mass)."""
 
-    fluid: str
-    additive: str = ""
-    concentration: str = ""
+    fluid: Name
+    additive: Name = ""
+    concentration: Name = ""
 
 
 class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
     """Identity of one device, retained. `intervals` are seconds per poll class; `coolant` is per loop."""
 
-    device: str
-    device_class: str
-    time: int
-    vendor: str = ""
-    model: str = ""
-    serial: str = ""
-    firmware: str = ""
-    profile: str = ""
+    device: Name
+    device_class: Name
+    time: TimeMs
+    vendor: Text = ""
+    model: Text = ""
+    serial: Text = ""
+    firmware: Text = ""
+    profile: Name = ""
     protocol: Literal["snmp", "modbus", ""] = ""
-    intervals: dict[PollClass, float] = {}
-    labels: dict[str, str] = {}
-    coolant: dict[str, Coolant] = {}
+    intervals: Annotated[dict[PollClass, Annotated[float, Meta(gt=0)]], Meta(max_length=len(MAX_POLL_SECONDS))] = {}
+    labels: Labels = {}
+    coolant: Annotated[dict[LabelValue, Coolant], Meta(max_length=MAX_LOOPS)] = {}
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of one epoch, from number `first` to number `last`, both included. `reason` is why they were dropped."""
 
-    epoch: str
-    first: int
-    last: int
-    reason: str = ""
+    epoch: Name
+    first: Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+    last: Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+    reason: Name = ""
+
+
+Ranges = Annotated[list[Numbers], Meta(max_length=MAX_RANGES)]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,26 +167,28 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: Literal["memory", "disk"]
-    held: list[Numbers] = []
-    dropped: list[Numbers] = []
-    ended: list[Numbers] = []
+    held: Ranges = []
+    dropped: Ranges = []
+    ended: Ranges = []
 
 
 class Status(Document, frozen=True, kw_only=True):
     """Whether an agent is there, retained; `offline` is also its will. `devices` are all that it is configured with.
 
-    `account` is absent from a will, which was written before what it would have to tell.
+    `account` is absent from a will, which was written before what it would have to tell, and so are `devices`. `refused` are topics
+    of the agent that the broker refuses, with the reason; of many, only some.
     """
 
-    site: str
+    site: Name
     status: Literal["online", "offline"]
-    epoch: str
-    version: str = ""
-    started: int = 0
-    python: str = ""
-    hostname: str = ""
-    devices: list[str] = []
+    epoch: Name
+    version: Name = ""
+    started: TimeMs = 0
+    python: Name = ""
+    hostname: Text = ""
+    devices: Annotated[list[Name], Meta(max_length=MAX_DEVICES)] = []
     account: Account | None = None
+    refused: Annotated[dict[Text, Text], Meta(max_length=MAX_REFUSED_TOPICS)] = {}
 
 
 DOCUMENTS: dict[str, type[Document]] = {"batch": Batch, "event": Event, "device": DeviceDocument, "status": Status}
@@ -161,16 +224,16 @@ def decode(payload: bytes, kind: type[D]) -> D:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # msgspec leaves invalid UTF-8 and nesting deeper than the interpreter's stack to Python's own errors.
         raise ContractError("decode", str(error)) from error
-    if isinstance(document, Batch):
-        _check_batch(document)
     return document
 
 
-def _check_batch(batch: Batch) -> None:
-    # Values need no check: JSON cannot express NaN or infinity, and msgspec refuses numbers too large for a float.
-    # seq starts at 1, so that 0 can mean "none yet"; an interval of 0 would give a reading no lifetime.
-    if batch.seq < 1 or batch.time < 0 or batch.interval_s <= 0:
-        raise ContractError("schema", "seq must be at least 1, time at least 0 and interval_s above 0")
+def bounded_interval(poll: PollClass, interval_s: float) -> float:
+    """`interval_s` within the limits of its poll class.
+
+    Receivers derive from it how long a reading stays current, so without a limit one message would keep a series for years; and
+    rates are its inverse, so it must not be tiny.
+    """
+    return min(max(interval_s, MIN_POLL_SECONDS), MAX_POLL_SECONDS[poll])
 
 
 def check_topic(topic: Topic, document: Document) -> None:

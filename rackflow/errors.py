@@ -90,3 +90,9 @@ class DeviceDecodeError(DeviceError):
     """An answer that is valid in the protocol but whose contents cannot be read."""
 
     kind = "decode"
+
+
+class DeviceInternalError(DeviceError):
+    """A fault of our own while a device was handled: an exception that nobody foresaw, caught at the device's barrier."""
+
+    kind = "internal"

@@ -16,9 +16,13 @@ _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
 _NOT_VALUE = re.compile(r"[^A-Za-z0-9_.:/+-]")
 
 
+MAX_KEY = 512
+"""Characters of a series key. The longest metric name with all of its labels at 64 characters each has 349."""
+
+
 def clean_label(text: str) -> str:
     """Turn any text into a label value: at most 64 characters of `A-Za-z0-9_.:/+-`, others become `_`; never empty."""
-    return _NOT_VALUE.sub("_", text.strip())[:64] or "_"
+    return _NOT_VALUE.sub("_", text.strip()[:64]) or "_"
 
 
 def series_key(metric: str, labels: Mapping[str, str]) -> str:
@@ -35,6 +39,8 @@ def series_key(metric: str, labels: Mapping[str, str]) -> str:
 
 def parse_series_key(key: str) -> tuple[str, dict[str, str]]:
     """Metric and labels of a key; the inverse of `series_key`. Raises ContractError if the text is not such a key."""
+    if len(key) > MAX_KEY:
+        raise ContractError("key", f"{key[:200]!r}… has {len(key)} characters, at most {MAX_KEY} are allowed")
     metric, brace, rest = key.partition("{")
     labels: dict[str, str] = {}
     if brace:

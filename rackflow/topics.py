@@ -18,6 +18,9 @@ SHARED_GROUP = "rackflow"
 # Excludes `/`, `+`, `#` and `$`, which are special in MQTT. All characters are also allowed in label values (series.py).
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 """Valid names of sites, agents and devices: each is a topic level and a label value."""
+# No agent may have these names. A broker's pattern `rackflow/v1/ACCOUNT/batch/+` also allows an account that is named like a site, and
+# not SITE/AGENT, to write `rackflow/v1/SITE/batch/status`: the status of an agent called "batch".
+RESERVED_AGENTS = frozenset({"batch", "event", "device", "status", "stored"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ def build_topic(topic: Topic) -> str:
     for name in (topic.site, topic.agent):
         if not NAME.fullmatch(name):
             raise ContractError("topic", f"{name!r} is not a valid site or agent name")
+    if topic.agent in RESERVED_AGENTS:
+        raise ContractError("topic", f"{topic.agent!r} is a level of topics and no name of an agent")
     prefix = f"{ROOT}/{topic.site}/{topic.agent}"
     if topic.kind == "status":
         if topic.device:
@@ -51,6 +56,8 @@ def parse_topic(text: str) -> Topic:
     if len(levels) < 5 or "/".join(levels[:2]) != ROOT or not all(NAME.fullmatch(level) for level in levels[2:]):  # noqa: PLR2004
         raise ContractError("topic", f"{text[:200]!r} is not a topic of {ROOT}")
     site, agent, kind, *rest = levels[2:]
+    if agent in RESERVED_AGENTS:
+        raise ContractError("topic", f"{text[:200]!r} names an agent {agent!r}, which is a level of topics")
     match kind, rest:
         case "status", []:
             return Topic(site, agent, "status")

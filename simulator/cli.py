@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
+from rackflow.process.commands import print_error
 from rackflow.process.logs import configure_logging
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 from simulator.live import Model, run_models, vary_load
@@ -50,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.command(arguments)
     except ConfigError as error:
-        print(f"rackflow-sim: {error}", file=sys.stderr)
+        print_error(error, "rackflow-sim")
         return EXIT_CONFIG
     except ServeError as error:
-        print(f"rackflow-sim: {error}", file=sys.stderr)
+        print_error(error, "rackflow-sim")
         return EXIT_FAILED
     return EXIT_OK
 

@@ -116,9 +116,10 @@ def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> 
 def test_the_samples_load(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets_from(DEPLOY / "config/agent.env.example", monkeypatch)
     agent = checked_agent_config(DEPLOY / "config/agent.yaml")
-    assert agent.broker.username == agent.agent  # what the access list asks for
+    assert agent.broker.username == f"{agent.labels.site}/{agent.agent}"  # what the access list asks for
     secrets_from(DEPLOY / "config/collector.env.example", monkeypatch)
     collector = load_collector_config(DEPLOY / "config/collector.yaml")
+    assert collector.broker.username == collector.client_id  # the broker knows the session by its account
     assert collector.listen in (DEPLOY / "prometheus/targets/collector.yml").read_text(encoding="utf-8")
 
 
@@ -206,8 +207,10 @@ def test_compose_configurations_load_and_name_its_services(monkeypatch: pytest.M
     monkeypatch.setenv("RACKFLOW_INFLUX_TOKEN", "t")
     collector = load_collector_config(DEPLOY / "compose/collector.yaml")
     assert {agent.broker.host, collector.broker.host} == {"mosquitto"}
-    assert agent.broker.username == agent.agent
-    assert agent.agent in (DEPLOY / "compose/start-mosquitto.sh").read_text(encoding="utf-8")
+    assert agent.broker.username == f"{agent.labels.site}/{agent.agent}"
+    assert collector.broker.username == collector.client_id
+    for account in (agent.broker.username, collector.broker.username):
+        assert f" {account} " in (DEPLOY / "compose/start-mosquitto.sh").read_text(encoding="utf-8")
     assert collector.store.url
     assert collector.store.url.split("/")[2] == "influxdb:8086"
     simulated = {

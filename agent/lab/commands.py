@@ -4,17 +4,21 @@ import argparse
 import asyncio
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.lab.commands_modbus import add_modbus_walk, modbus_probe, walk_modbus
+from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.draft import draft
 from agent.poll import SnmpPoller, snmp_target
 from agent.profile import Profile, load_profiles, parse_profile
-from agent.snmp import GufoClient, SnmpTarget
-from rackflow.errors import ConfigError, DeviceDecodeError, ProfileError
+from agent.snmp import SnmpClients, SnmpTarget
+from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
+from rackflow.process.commands import print_lines
 from rackflow.process.config import check_config
+from rackflow.process.yaml import read_text_file
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
 # Per root. Ends the walk of a broken SNMP agent that invents rows; the largest devices have some ten thousand objects. Chosen value.
@@ -94,7 +98,9 @@ def _profiles(arguments: argparse.Namespace) -> int:
         return _draft(arguments.files)
     width = max(map(len, profiles))
     for name, profile in profiles.items():
-        print(f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}")
+        print_lines(
+            f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}"
+        )
     return 0
 
 
@@ -105,9 +111,9 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
     faulty = 0
     for path in files:
         try:
-            profile = parse_profile(_text(path), str(path), profiles)
+            profile = parse_profile(read_text_file(path), str(path), profiles)
         except ProfileError as error:
-            print(error)
+            print_lines(str(error))
             faulty += 1
         else:
             print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
@@ -118,15 +124,8 @@ def _draft(files: list[Path]) -> int:
     if len(files) != 1:
         raise ConfigError("profiles draft: give one recording; `rackflow-agent walk` makes one")
     name = re.sub(r"[^a-z0-9]+", "-", files[0].stem.lower()).strip("-") or "device"
-    print(draft(read_snmprec(files[0]), name), end="")
+    print_lines(draft(read_snmprec(files[0]), name).removesuffix("\n"))
     return 0
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
 
 
 def _walk(arguments: argparse.Namespace) -> int:
@@ -141,12 +140,14 @@ def _walk(arguments: argparse.Namespace) -> int:
 async def _recorded(target: SnmpTarget) -> list[Record]:
     # The device is opened first, to learn its serial number: the number may occur anywhere in the walk and must be redacted everywhere.
     serials = []
-    fast = GufoClient(target)
+    fast = SnmpClients()(target)
     poller = SnmpPoller(_nameless(target), load_profiles(), fast)
     try:
-        serials.append((await poller.open()).identity.serial)
-    except DeviceDecodeError:
-        serials.append("")  # no profile matches it, a usual reason for recording it
+        with contained(target.host, "identify"):
+            serials.append((await poller.open()).identity.serial)
+    except (DeviceDecodeError, DeviceInternalError) as error:
+        # No profile matches it, or its answers are odd: usual reasons for recording it.
+        print(f"its serial number is not known and may be in the recording: {error}", file=sys.stderr)
     finally:
         await fast.close()
     # Imported here, because a running agent must not load pysnmp: see agent/snmp/__init__.py.
@@ -154,12 +155,13 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
 
     walker = Walker(target)
     records: list[Record] = []
-    try:
-        for root in ROOTS:
-            records += await walker.records(root, MAX_RECORDS)
-    finally:
-        await walker.close()
-    return list(redacted(records, serials))
+    with contained(target.host, "walk"):
+        try:
+            for root in ROOTS:
+                records += await walker.records(root, MAX_RECORDS)
+        finally:
+            await walker.close()
+        return list(redacted(records, serials))
 
 
 def _nameless(target: SnmpTarget) -> Device:
@@ -171,12 +173,20 @@ def _discover(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_DISCOVER_RATE:g}")
     addresses = addresses_of(arguments.ranges)
     profiles = load_profiles(arguments.profiles)
-
-    async def probe_snmp(address: str) -> list[Found]:
-        return await probe_snmp_address(address, profiles, GufoClient(_target(arguments, address)))
-
-    probe = modbus_probe(arguments, profiles) if arguments.protocol == "modbus" else probe_snmp
+    probe = (modbus_probe if arguments.protocol == "modbus" else _snmp_probe)(arguments, profiles)
     return asyncio.run(_print_found(addresses, probe, arguments.rate))
+
+
+def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
+    """The function that `discover` uses to look for an SNMP device at an address. Raises ConfigError."""
+    target = _target(arguments, "address")
+    clients = SnmpClients()
+    clients(target)  # a credential that cannot be used is refused here, not at every address
+
+    async def probe(address: str) -> list[Found]:
+        return await probe_snmp_address(address, profiles, clients(replace(target, host=address)))
+
+    return probe
 
 
 async def _print_found(addresses: list[str], probe: ProbeAddress, rate: float) -> int:
@@ -187,6 +197,7 @@ async def _print_found(addresses: list[str], probe: ProbeAddress, rate: float) -
         what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"
         why = "; ".join(match.reasons) if match else found.error
         where = found.address if found.unit is None else f"{found.address} unit {found.unit}"
-        print(f"{where:<16} {what} {found.description}{f'  [{why}]' if why else ''}", flush=True)
+        print_lines(f"{where:<16} {what} {found.description}{f'  [{why}]' if why else ''}")
+        sys.stdout.flush()
     print(f"{count} devices answered at {len(addresses)} addresses", file=sys.stderr)
     return 0

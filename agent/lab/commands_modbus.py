@@ -9,6 +9,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
 from agent.modbus import ModbusTarget, PymodbusClient
@@ -97,11 +98,12 @@ async def _recorded(
     )
     values: dict[Place, int] = {}
     requests = 0
-    try:
-        for unit in arguments.unit or [limits.unit if limits else 1]:
-            walker = ModbusWalker(client, unit, arguments.rate)
-            values |= await walker.record(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS)
-            requests += walker.requests
-    finally:
-        await client.close()
+    with contained(arguments.host, "walk"):
+        try:
+            for unit in arguments.unit or [limits.unit if limits else 1]:
+                walker = ModbusWalker(client, unit, arguments.rate)
+                values |= await walker.record(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS)
+                requests += walker.requests
+        finally:
+            await client.close()
     return values, requests

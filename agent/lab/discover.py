@@ -9,9 +9,10 @@ import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.lab.contained import contained
 from agent.modbus import PymodbusClient
-from agent.poll import GATEWAY_EXCEPTIONS, recognise_device, recognise_unit
-from agent.profile import SYS_DESCR, Match, Profile
+from agent.poll import GATEWAY_EXCEPTIONS, printable, recognise_device, recognise_unit
+from agent.profile import SYS_DESCR, Match, Profile, plain_text
 from agent.snmp import SnmpClient
 from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 
@@ -58,8 +59,13 @@ async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -
     slots = asyncio.Semaphore(MAX_PARALLEL)
 
     async def ask(address: str) -> None:
+        found: Sequence[Found]
         try:
-            found = await probe(address)
+            with contained(address, "discover"):
+                found = await probe(address)
+        except DeviceError as error:
+            # Whatever one address does, the others are searched.
+            found = [Found(address, None, "", str(error))]
         finally:
             slots.release()
         # Put after the release: a slow reader of the results must not hold up the search.
@@ -90,9 +96,9 @@ async def probe_snmp_address(address: str, profiles: Mapping[str, Profile], clie
         return [Found(address, None, "", str(error))]
     finally:
         await client.close()
-    text = answers.get(SYS_DESCR)
-    description = text.decode("utf-8", "replace") if isinstance(text, bytes) else ""
-    return [Found(address, found[0] if found else None, " ".join(description.split())[:80])]
+    # Blanks before printable(), which would join the words of two lines.
+    description = printable(" ".join(plain_text(answers.get(SYS_DESCR)).split()))
+    return [Found(address, found[0] if found else None, description[:80])]
 
 
 async def probe_modbus_address(
@@ -115,7 +121,7 @@ async def probe_modbus_address(
                     continue
                 found.append(Found(address, None, "", str(error), unit))
             else:
-                found.append(Found(address, match, description[:80], unit=unit))
+                found.append(Found(address, match, printable(description)[:80], unit=unit))
             if not every:
                 break
     except DeviceUnreachable:

@@ -9,6 +9,7 @@ import msgspec
 
 from agent.readings import Identified, Readings
 from rackflow.catalogue import catalogue
+from rackflow.escape import escape_unprintable_json
 from rackflow.series import parse_series_key
 
 Output = Literal["table", "json", "prom"]
@@ -38,7 +39,7 @@ def _json(identified: Identified, readings: Readings) -> str:
         "states": dict(sorted(readings.states.items())),
         "bad": dict(sorted(readings.bad.items())),
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
 def _prom(readings: Readings) -> list[str]:

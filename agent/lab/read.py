@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.config import AgentConfig, Device
+from agent.lab.contained import contained
 from agent.lab.replay import read_all
 from agent.modbus import ModbusClient
 from agent.poll import PollerFactory
@@ -95,8 +96,9 @@ async def read_device(
         wrap_snmp=lambda client: TimedSnmp(client, requests),
         wrap_modbus=lambda client: TimedModbus(client, requests),
     )
-    try:
-        identified, readings = await read_all(poller, now)
-    finally:
-        await poller.close()
+    with contained(device.id, "read"):
+        try:
+            identified, readings = await read_all(poller, now)
+        finally:
+            await poller.close()
     return identified, readings, requests

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from agent.config import Device
+from agent.lab.contained import contained
 from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
 from agent.profile import Profile
 from agent.readings import Identified, Readings
@@ -67,16 +68,17 @@ class RecordedLink:
 
 
 async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
-    """Open the device and poll each of its classes once. Raises DeviceError."""
-    identified = await poller.open()
-    # Polling each class once gives what a live device would publish within its longest interval.
-    everything = Readings()
-    for poll_class in POLL_SECONDS:
-        if poll_class in identified.poll_classes:
-            part = await poller.poll(poll_class, now)
-            everything.values |= part.values
-            everything.states |= part.states
-            everything.bad |= part.bad
+    """Open the device and poll each of its classes once. Raises DeviceError, also for what nobody foresaw."""
+    with contained("", "read"):
+        identified = await poller.open()
+        # Polling each class once gives what a live device would publish within its longest interval.
+        everything = Readings()
+        for poll_class in POLL_SECONDS:
+            if poll_class in identified.poll_classes:
+                part = await poller.poll(poll_class, now)
+                everything.values |= part.values
+                everything.states |= part.states
+                everything.bad |= part.bad
     return identified, everything
 
 

@@ -6,7 +6,7 @@ Recordings are passed on and end up in public repositories, so this module redac
 import re
 from collections.abc import Iterable, Iterator
 
-from agent.snmp import SnmpTarget, SnmpValue
+from agent.snmp import RefusedDatagrams, SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
 from rackflow.recording import Record
 
@@ -37,7 +37,8 @@ _TAGS = {
 # Does not match 0.0.0.0, which replaces redacted addresses.
 _IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b")
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
-_MAIL = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.-]+")
+# Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.
+_MAIL = re.compile(rb"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.-]+")
 _SERIAL = re.compile(rb"(\bS/?N:?\s*|\b[Ss]erial(?: [Nn]umber| [Nn]o\.?)?:?\s*)([A-Za-z0-9-]{5,})")
 _MAC_OCTETS = 6
 
@@ -45,8 +46,8 @@ _MAC_OCTETS = 6
 class Walker(PysnmpClient):
     """Walks a device and keeps the ASN.1 type of each value, which a recording needs and gufo_snmp does not provide."""
 
-    def __init__(self, target: SnmpTarget) -> None:
-        super().__init__(target)
+    def __init__(self, target: SnmpTarget, refused: RefusedDatagrams | None = None) -> None:
+        super().__init__(target, refused=refused)
         self._tags: dict[str, str] = {}
 
     def _plain(self, name: object, value: object) -> SnmpValue | object:  # type: ignore[override]

@@ -90,7 +90,11 @@ class PymodbusClient:
         answer = await self._ask(
             _IDENTIFY, operation, lambda client: client.read_device_information(read_code=1, device_id=unit)
         )
-        words = [text.decode("utf-8", "replace") for text in answer.information.values() if isinstance(text, bytes)]
+        # An answer of the same function with another type of encapsulated interface (V1.1b3, 6.19) has no identification.
+        found = getattr(answer, "information", None)
+        if found is None:
+            raise self._error(DeviceProtocolError, "sent something else than an identification", operation)
+        words = [text.decode("utf-8", "replace") for text in found.values() if isinstance(text, bytes)]
         return " ".join(" ".join(words).split())
 
     async def _ask(
@@ -237,8 +241,12 @@ def _reporting_framer(
         def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
             try:
                 used, pdu = super().handleFrame(data, exp_devid, exp_tid)
-            except ModbusIOException as error:
-                fail(error)
+            except Exception as error:  # noqa: BLE001 - a callback of the event loop: what leaves it reaches nobody who waits
+                fail(
+                    error
+                    if isinstance(error, ModbusException)
+                    else ModbusIOException(f"{type(error).__name__}: {error}")
+                )
                 # Discard all received data: after garbage, nothing shows where the next frame begins.
                 return len(data), None
             return used, pdu

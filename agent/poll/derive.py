@@ -4,7 +4,7 @@ They are calculated here and not in the collector because all their inputs were 
 different times would give a false heat. Figures across devices are derived in `collector/derive`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
 
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
@@ -26,13 +26,30 @@ _UNBALANCE = {
 }
 
 
+# Sensors or phases in one slice: some milliseconds.
+_KEYS_PER_SLICE = 200
+
+
 def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
-    """Add the figures of this poll; a figure whose input is missing is left out. `coolant` is the fluid per loop."""
+    """See `deriving`, all at once."""
+    for _ in deriving(readings, device_class, coolant):
+        pass
+
+
+def deriving(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> Generator[None, None, None]:
+    """Add the figures of this poll; a figure whose input is missing is left out. `coolant` is the fluid per loop.
+
+    Yields after each slice.
+    """
     if device_class == "cdu":
         derive_cdu(readings, coolant)
-    _derive_dew_points(readings)
+    for number, _ in enumerate(_derive_dew_points(readings), 1):
+        if number % _KEYS_PER_SLICE == 0:
+            yield
     if device_class in _UNBALANCE:
-        _derive_unbalance(readings, *_UNBALANCE[device_class])
+        for number, _ in enumerate(_derive_unbalance(readings, *_UNBALANCE[device_class]), 1):
+            if number % _KEYS_PER_SLICE == 0:
+                yield
 
 
 def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
@@ -87,8 +104,8 @@ def _derive_exchanger(readings: Readings) -> None:
         _put(readings, "dcim_cdu_heat_imbalance_ratio", {}, heat_imbalance_ratio(primary_w, secondary_w))
 
 
-def _derive_dew_points(readings: Readings) -> None:
-    """Add the dew point of each sensor that reports temperature and humidity but no dew point."""
+def _derive_dew_points(readings: Readings) -> Iterator[None]:
+    """Add the dew point of each sensor that reports temperature and humidity but no dew point. Yields after each sensor."""
     values = readings.values
     for key in [key for key in values if key.startswith("dcim_env_relative_humidity_ratio")]:
         _, labels = parse_series_key(key)
@@ -96,20 +113,23 @@ def _derive_dew_points(readings: Readings) -> None:
         sensor = {label: value for label, value in labels.items() if label == "sensor"}
         if celsius is not None and series_key("dcim_env_dew_point_celsius", sensor) not in values:
             _put(readings, "dcim_env_dew_point_celsius", sensor, dew_point_celsius(celsius, values[key]))
+        yield
 
 
-def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> None:
-    """Add the unbalance of each set of three phase currents that differ only in the label `phase`."""
+def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> Iterator[None]:
+    """Add the unbalance of each set of three phase currents that differ only in the label `phase`. Yields after each phase and set."""
     groups: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
     for key in [key for key in readings.values if key.startswith(current)]:
         _, labels = parse_series_key(key)
         phase = labels.pop("phase", "")
         groups.setdefault(tuple(labels.items()), {})[phase] = readings.values[key]
+        yield
     for labels_of, currents in groups.items():
         # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A.
         if all(phase in currents for phase in _PHASES):
             ratio = unbalance_ratio([currents[phase] for phase in _PHASES])
             _put(readings, unbalance, dict(labels_of), ratio)
+        yield
 
 
 def _put(readings: Readings, metric: str, label: Mapping[str, str], value: float | None) -> None:

@@ -5,17 +5,13 @@ accept only one.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
 from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
 from agent.profile import Profile
-from agent.snmp import GufoClient, SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser
+from agent.snmp import SnmpClient, SnmpClients, SnmpCommunity, SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError
-
-if TYPE_CHECKING:
-    from agent.snmp.pysnmp import PysnmpEngines
 
 # For SNMP; Modbus gets half. Chosen values that a device's configuration overrides: SNMP cards are slow while they serve their web
 # pages, and waiting longer for a Modbus unit holds up all others on its link. With one retry, a silent SNMP device delays only
@@ -26,12 +22,12 @@ DEFAULT_VARBINDS = 20
 
 
 class PollerFactory:
-    """Makes pollers. All Modbus pollers of one factory share their links, all pysnmp pollers their engines."""
+    """Makes pollers. All Modbus pollers of one factory share their links, all SNMP pollers their keys and engines."""
 
     def __init__(self, profiles: Mapping[str, Profile]) -> None:
         self.profiles = profiles
         self._links = ModbusLinks()
-        self._engines: PysnmpEngines | None = None
+        self.snmp_clients = SnmpClients()
 
     def __call__(
         self,
@@ -49,16 +45,8 @@ class PollerFactory:
             link = self._links.acquire(modbus_target(device, self.profiles))
             return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link))
         target = snmp_target(config, device)
-        client = self._pysnmp_client(target) if (device.engine or config.engine) == "pysnmp" else GufoClient(target)
+        client = self.snmp_clients(target, device.engine or config.engine)
         return SnmpPoller(device, self.profiles, wrap_snmp(client))
-
-    def _pysnmp_client(self, target: SnmpTarget) -> SnmpClient:
-        # Imported here, because only users of the fallback engine should pay for the import: see agent/snmp/__init__.py.
-        from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines  # noqa: PLC0415
-
-        if self._engines is None:
-            self._engines = PysnmpEngines()
-        return PysnmpClient(target, self._engines)
 
 
 def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:

@@ -5,7 +5,7 @@ These texts are shown on pages and terminals, so control characters are removed 
 
 from collections.abc import Mapping, Sequence
 
-from agent.profile import IdentitySource, RawValue
+from agent.profile import IdentitySource, RawValue, plain_text
 
 
 def first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue]) -> str:
@@ -21,7 +21,4 @@ def first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue
 
 def printable(value: RawValue) -> str:
     """The printable characters of a value, at most 255 (the length of SNMP's DisplayString); empty if there are none."""
-    if value is None:
-        return ""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return "".join(character for character in text if character.isprintable()).strip()[:255]
+    return "".join(character for character in plain_text(value) if character.isprintable()).strip()[:255]

@@ -4,9 +4,10 @@
 fits a device, `plan` works out the requests, `normalise` converts the answers.
 """
 
+from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.load import load_profiles, parse_profile
-from agent.profile.normalise import RawValue, Slot, normalise_answers, plain_number
-from agent.profile.plan import ClassPlan, Plan, plan_device, without
+from agent.profile.normalise import Slot, normalise_answers, normalising
+from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
 from agent.profile.recognise import (
     PROBE_SCORE,
     SYS_DESCR,
@@ -25,6 +26,8 @@ from agent.profile.rows import planning_columns, planning_instances
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
 
 __all__ = [
+    "MAX_SERIES",
+    "MAX_TEXT",
     "PROBE_SCORE",
     "SYS_DESCR",
     "SYS_OBJECT_ID",
@@ -42,15 +45,19 @@ __all__ = [
     "load_profiles",
     "matches",
     "normalise_answers",
+    "normalising",
     "oid_parts",
     "parse_profile",
     "plain_number",
+    "plain_text",
     "plan_device",
+    "planning",
     "planning_columns",
     "planning_instances",
     "probe_oids",
     "probe_roots",
     "probe_rounds",
     "subtree_key",
+    "trimming",
     "without",
 ]

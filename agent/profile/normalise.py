@@ -1,27 +1,26 @@
 """Converts the raw answers of one poll to values, states and rejections with their reasons.
 
-Whatever a device sends, this module must not raise and must not return a wrong number: an exception here ends the agent, and a
+Whatever a device sends, this module must not raise and must not return a wrong number: an exception here costs the whole poll, and a
 wrong number is worse than none. `normalise_answers` is the hottest loop of the agent.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.profile.cells import MAX_WIRE_INT, RawValue, folded_text, plain_number
 from agent.profile.quantity import leading_number, quantity
 from agent.readings import Readings
 from rackflow.catalogue import Metric
 from rackflow.units import WIRE_UNITS
 
-RawValue = int | float | bytes | str | None
 Raw = Mapping[str, RawValue]
 """Answers by reference: an SNMP instance, or `table:address:type:order` for Modbus. References without an answer are left out."""
 
 # Upper end of a range without a limit: later products and sums of such values still stay finite.
 MAX_VALUE = 1e300
-# No integer type of SNMP or Modbus has more than 64 bits. A longer one, from a faulty device, may be too large for a float and raise
-# OverflowError; the long path handles that.
-MAX_WIRE_INT = 2**64
+# Slots in one slice: a millisecond or two, and more than any ordinary device has in one poll class.
+SLOTS_PER_SLICE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,8 @@ class Decoder:
     absolute: bool = False
     high: str = ""
     """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
+    unscaled: bool = False
+    """The cell that should hold the decimals or the scale holds no usable one, so every value is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate 
     """A slot. The values that the short path of `normalise_answers` needs are worked out here, once for all polls."""
     first = decoders[0]
     coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
-    composed = first.text or first.absolute or first.high
+    composed = first.text or first.absolute or first.high or first.unscaled
     plain = not (coded or composed or gate) and len(metric.ranges) == 1
     low, high = metric.ranges[0] if metric.ranges else (0.0, 0.0)
     if first.expect:
@@ -122,6 +123,20 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
     return readings
 
 
+def normalising(slots: Sequence[Slot], raw: Raw) -> Generator[None, None, Readings]:
+    """See `normalise_answers`. Yields after each slice of slots, so that a device with thousands of rows does not hold up others."""
+    if len(slots) <= SLOTS_PER_SLICE:
+        return normalise_answers(slots, raw)
+    whole = Readings()
+    for at in range(0, len(slots), SLOTS_PER_SLICE):
+        part = normalise_answers(slots[at : at + SLOTS_PER_SLICE], raw)
+        whole.values.update(part.values)
+        whole.states.update(part.states)
+        whole.bad.update(part.bad)
+        yield
+    return whole
+
+
 def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
     """Use the first source that gives a good value; if none does, record why the first one that was answered was rejected."""
     reason = ""
@@ -151,34 +166,6 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
     return False
 
 
-def plain_number(value: RawValue) -> int | float | None:
-    """A raw value as a finite number, or None. Text counts if it is a decimal number and nothing else.
-
-    Python also reads `nan`, `inf` and `1e400` as floats. They are refused, because int() of them raises when bits, codes or
-    scales are taken from a cell; this once ended the agent.
-    """
-    if isinstance(value, bytes):
-        value = value.decode("ascii", "replace")
-    if isinstance(value, str):
-        if "_" in value:  # Python reads 1_000 as a thousand
-            return None
-        try:
-            value = int(value)
-        except ValueError:
-            try:
-                value = float(value)
-            except ValueError:
-                return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def _text(value: RawValue) -> str:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return text.strip().strip("\0").casefold()
-
-
 def _code(decoder: Decoder, value: RawValue) -> int | float:
     if value is None:
         raise _Rejected("null")
@@ -186,7 +173,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     # "98 %" or "on battery (5)": only for sources that are declared as text, since a number at the start of any text, such as
     # a date or an address, would be taken for a reading.
     if number is None and decoder.text == "number":
-        number = plain_number(leading_number(_text(value)))
+        number = plain_number(leading_number(folded_text(value)))
     if number is None:
         raise _Rejected("decode")
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
@@ -199,7 +186,7 @@ def _word(decoder: Decoder, value: RawValue) -> str | float | None:
     """The meaning of a text; the word `*` stands for any text. None if the text has no meaning or the source reads numbers."""
     if decoder.words is None or value is None:
         return None
-    return decoder.words.get(_text(value), decoder.words.get("*"))
+    return decoder.words.get(folded_text(value), decoder.words.get("*"))
 
 
 def _state(decoder: Decoder, value: RawValue) -> str:
@@ -216,11 +203,13 @@ def _state(decoder: Decoder, value: RawValue) -> str:
 
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     value = raw[decoder.ref]
+    if decoder.unscaled:
+        raise _Rejected("decode")
     # Words first: a cell that usually has a number may say "N/A", which `words` can map.
     if (word := _word(decoder, value)) is not None:
         return float(word)
     if decoder.text == "quantity" and isinstance(value, bytes | str):
-        result = _quantity(_text(value), metric)
+        result = _quantity(folded_text(value), metric)
     else:
         number = _code(decoder, value)
         if decoder.high:

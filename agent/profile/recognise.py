@@ -7,7 +7,7 @@ between products and vendors, and many report the wrong one.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.profile.normalise import RawValue
+from agent.profile.cells import RawValue, folded_text
 from agent.profile.schema import Profile
 
 SYS_DESCR = "1.3.6.1.2.1.1.1.0"
@@ -96,7 +96,7 @@ def families_named_by_identity(profiles: Iterable[Profile], answers: Mapping[str
 
 def _words(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
     descr = answers.get(SYS_DESCR)
-    text = descr.decode("utf-8", "replace").casefold() if isinstance(descr, bytes) else ""
+    text = folded_text(descr) if isinstance(descr, bytes) else ""
     return [word for word in profile.recognise.sysdescr if word.casefold() in text]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agent.profile.normalise import RawValue, plain_number
+from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
 from agent.profile.schema import (
     FromColumn,
     FromDevice,
@@ -22,9 +22,11 @@ from agent.profile.schema import (
 )
 from rackflow.series import clean_label
 
-# Most decimal places of a scale: with more, no 64-bit integer keeps a digit before the point. A cell with a larger number holds a
-# sentinel such as 2147483647, not a scale, and computing ten to that power would keep the agent busy for hours.
-MAX_DECIMALS = 18
+# Most decimal places of a scale: a 64-bit integer has 20 digits. A cell with a larger number holds a sentinel such as 2147483647, not a
+# scale, and computing ten to that power would keep the agent busy for hours.
+MAX_DECIMALS = 20
+# Largest factor in a cell. Chosen: no quantity is sent in units this far from the base unit.
+MAX_SCALE = 10**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,13 @@ class Row:
                 return None if part is None else _mapped(part, source.map)
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{self.index}")
-                text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                text = plain_text(value)
                 # If the map lacks the code or text, there is no label and the row gives no series: a label made up from a raw
                 # code would change when a later profile maps that code.
                 if source.map:
-                    number = plain_number(value)
-                    return source.map.get(text if number is None else int(number))
-                return None if value is None or not text.strip() else clean_label(text)
+                    number = whole_number(value)
+                    return source.map.get(text if number is None else number)
+                return clean_label(text) if text.strip() else None
 
     def part(self, number: int) -> int | None:
         """One part of the index, counted from 1, or from the end if negative; None if the index has no such part."""
@@ -80,7 +82,7 @@ class Row:
         if condition.between:
             number = plain_number(value)
             return number is not None and any(low <= number <= high for low, high in condition.between)
-        text = _plain_text(value)
+        text = folded_text(value)
         if condition.without:
             return not any(word.casefold() in text for word in condition.without)
         if condition.contains:
@@ -92,7 +94,7 @@ class Row:
         by: UnitBy | None = source.unit_by
         if by is None:
             return source.unit
-        text = _plain_text(self.cell(by.column, by.oid))
+        text = folded_text(self.cell(by.column, by.oid))
         return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
 
     def scale(self, source: Source) -> Fraction | None:
@@ -100,20 +102,20 @@ class Row:
         column = source.decimals or source.varscale
         if column is None:
             return Fraction(1)
-        number = plain_number(self.cell(column, None))
+        # A part of a number is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
+        number = whole_number(self.cell(column, None))
         if number is None:
             return None
         if source.decimals:
-            return Fraction(10) ** -int(number) if abs(number) <= MAX_DECIMALS else None
-        if abs(number) > 10**MAX_DECIMALS:
+            return Fraction(10) ** -number if abs(number) <= MAX_DECIMALS else None
+        if abs(number) > MAX_SCALE:
             return None
         # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.
-        return Fraction(1, -int(number)) if number < 0 else Fraction(int(number) or 1)
+        return Fraction(1, -number) if number < 0 else Fraction(number or 1)
 
-
-def _plain_text(value: RawValue) -> str:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return text.strip().strip("\0").casefold()
+    def has_scale_cell(self, source: Source) -> bool:
+        """Whether the row has the cell that the profile names for the scale, whatever it holds."""
+        return self.cell(source.decimals or source.varscale, None) is not None
 
 
 def _mapped(code: int, names: Mapping[int, str]) -> str | None:

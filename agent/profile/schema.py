@@ -3,6 +3,7 @@
 The keys are a contract with everybody who writes their own profiles: adding a key is safe, removing or renaming one breaks files.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
@@ -20,6 +21,10 @@ Oid = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)+$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack", "panel", "busway"]
 
+
+# Bounded in digits: a Fraction of 1e999999999 takes minutes and gigabytes.
+_SCALE = re.compile(r"[+-]?((\d{1,20}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?|\d{1,20}/0*[1-9]\d{0,19})", re.ASCII)
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 Code = int | str
 """The content of a cell: a number, or text that is compared as a whole and without regard to case."""
@@ -107,14 +112,14 @@ class Source(StrictModel):
     # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
     scale: Annotated[str, Field(coerce_numbers_to_str=True)] = "1"
     """What the raw number is multiplied by to be in `unit`: 0.1 for tenths; fractions like 1/512 are exact."""
-    shift: int = 0
+    shift: Annotated[int, Field(ge=-(2**64), le=2**64)] = 0
     """Added to the raw number before the scale."""
     # None means the profile's default sentinels, [] none at all.
     absent: list[int] | None = None
     """Raw numbers that stand for "no reading". Left out: the profile's."""
     states: dict[int, str] = {}
     """For metrics of type state: from codes to the metric's states."""
-    numbers: dict[int, float] = {}
+    numbers: dict[int, Finite] = {}
     """From codes to values, as in `{1: 0, 2: 1}` for off and on."""
     bit: Annotated[int, Field(ge=0, le=63)] | None = None
     """Take this bit, from 0 for the lowest: 0 or 1."""
@@ -128,7 +133,7 @@ class Source(StrictModel):
     """SNMP: a cell that names the unit."""
     text: Literal["number", "quantity"] | None = None
     """`number`: take the number that a text begins with. `quantity`: a number with its unit, as in `21.5 C`."""
-    words: dict[str, str | float] = {}
+    words: dict[str, str | Finite] = {}
     """From texts to states or values; `*` is any text."""
     expect: tuple[float, float] | None = None
     """Lowest and highest value in the base unit; anything else is left to the next fallback. Left out: for a scaled number
@@ -147,6 +152,10 @@ class Source(StrictModel):
             if unit not in WIRE_UNITS:
                 known = ", ".join(sorted(filter(None, WIRE_UNITS)))
                 raise ValueError(f"unit {unit!r} is not known; known are {known}")
+        if not _SCALE.fullmatch(self.scale):
+            raise ValueError(
+                f"scale {self.scale[:40]!r} is not a number such as 0.1, 1e-3 or 1/512, of at most 20 digits each"
+            )
         if Fraction(self.scale) == 0:
             raise ValueError("scale must not be 0")
         return self

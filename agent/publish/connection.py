@@ -1,7 +1,6 @@
-"""One MQTT 5 connection of the agent: sends within a window of unconfirmed messages and reports what was confirmed.
+"""One MQTT 5 connection of the agent: sends within a window of unconfirmed messages, and reports what was confirmed or refused.
 
-A PUBACK with an error or with "no matching subscribers" is no confirmation: the message stays in the outbox. Only a message that
-the broker will never accept (`NEVER_ACCEPTED`) is removed.
+A PUBACK with an error or with "no matching subscribers" is no confirmation: what follows from it is decided by the publisher.
 """
 
 import asyncio
@@ -9,8 +8,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from agent.self_metrics import Counters
+from agent.publish.refusals import NO_SUBSCRIBERS, What
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt import Callbacks, Limits, MqttConnection, ReasonCode, Will, refusal
@@ -31,22 +31,61 @@ PACKET_OVERHEAD_BYTES = 256
 # Reason codes of MQTT 5 (section 2.4).
 # Bad user name or password, and not authorized: no attempt will succeed until somebody changes a setting of the agent or broker.
 CREDENTIALS = frozenset({0x86, 0x87})
-NO_SUBSCRIBERS = 0x10
-# Topic name invalid, packet too large, payload format invalid: the broker will never take this message. It is dropped and counted,
-# because retrying it for ever would hold up all later ones. Other refusals (quota, not authorized) may end, so the message is kept.
-NEVER_ACCEPTED = {0x90: "refused", 0x95: "size", 0x99: "refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message in flight: when it was sent (monotonic seconds), what it is, its topic and payload."""
+
+    at_s: float
+    what: What
+    topic: str
+    payload: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the payload."""
+        return len(self.payload)
+
+
+class Window:
+    """How many messages may be in flight.
+
+    A plain counter, not a semaphore: one of asyncio gives a freed place to whoever waits longest, so two senders take turns and
+    each sends one message per round of the event loop. Measured with 3,000 documents and 6,000 messages to be sent to a mosquitto on
+    the same machine: half of the messages had left after 2.4 s with a semaphore, after 0.8 s with this.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.used = 0
+        self._freed = asyncio.Event()
+
+    async def place(self, spare: int = 0) -> None:
+        """Wait until there is a place while `spare` others stay free. It is taken by sending, without waiting in between."""
+        while self.used >= max(1, self.size - spare):
+            self._freed.clear()
+            await self._freed.wait()
+
+    def free(self) -> None:
+        """Free one place."""
+        self.used -= 1
+        self._freed.set()
 
 
 class Connection(MqttConnection):
-    """One connection, with the messages in flight on it and the limits that the broker sets."""
+    """One connection, with the messages in flight on it and the limits that the broker sets.
+
+    `on_refused` gets the reason code and the broker's words for it.
+    """
 
     def __init__(
         self,
         broker: Broker,
         client_id: str,
         will: tuple[str, bytes],
-        counters: Counters,
-        on_confirmed: Callable[[int | str], None],
+        on_confirmed: Callable[[Sent], None],
+        on_refused: Callable[[Sent, int, str], None],
     ) -> None:
         super().__init__(
             broker,
@@ -56,20 +95,18 @@ class Connection(MqttConnection):
             # One more than `self.window` ever allows, so that the status "offline" need not wait for a confirmation.
             window=WINDOW + 1,
         )
-        self._counters = counters
         self._on_confirmed = on_confirmed
+        self._on_refused = on_refused
         self.largest_bytes = MAX_PAYLOAD_BYTES
-        self.window = asyncio.Semaphore(WINDOW)
+        self.window = Window(WINDOW)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.no_subscribers = False
-        """Whether the broker has discarded a message because nobody subscribes to it: the session of the collector is gone."""
-        self.inflight: dict[int, tuple[float, int | str]] = {}
-        """By message id, oldest first: when it was sent (monotonic seconds), and the outbox's number or the retained topic."""
+        self.inflight: dict[int, Sent] = {}
+        """By message id, oldest first."""
 
     def _on_connack(self, limits: Limits) -> None:
-        # Replacing the semaphore is safe, because nothing has been published on this connection yet. One place stays free for "offline".
+        # One place stays free for "offline".
         receive_maximum = limits.receive_maximum or WINDOW + 1
-        self.window = asyncio.Semaphore(max(1, min(WINDOW, receive_maximum - 1)))
+        self.window.size = max(1, min(WINDOW, receive_maximum - 1))
         # An MQTT packet can have at most 2^28 - 1 bytes after its header (2.1.4); our own limit is far below.
         packet_bytes = limits.packet_bytes or 2**28
         self.largest_bytes = min(MAX_PAYLOAD_BYTES, packet_bytes - PACKET_OVERHEAD_BYTES)
@@ -83,32 +120,25 @@ class Connection(MqttConnection):
         if not self.ended.done():
             self.ended.set_result(why)
 
-    def send(self, topic: str, payload: bytes, what: int | str, *, retain: bool) -> None:
-        """Hand a message to the socket. The caller must have acquired `window`; the confirmation releases it."""
+    def send(self, topic: str, payload: bytes, what: What, *, retain: bool) -> None:
+        """Hand a message to the socket. The caller must have waited for `window.place`; the confirmation frees it."""
         mid, fault = self.publish(topic, payload, retain=retain)
-        self.inflight[mid] = (time.monotonic(), what)
+        self.inflight[mid] = Sent(time.monotonic(), what, topic, payload)
+        self.window.used += 1
         if fault:
             self.end(f"cannot send: {fault}")
 
     def _on_puback(self, mid: int, reason_code: ReasonCode) -> None:
-        entry = self.inflight.pop(mid, None)
-        if entry is None:
+        sent = self.inflight.pop(mid, None)
+        if sent is None:
             return
-        self.window.release()
-        # Retained documents are exempt: the broker keeps those for later subscribers.
-        if reason_code.value == NO_SUBSCRIBERS and isinstance(entry[1], int):
-            self._counters.publish_failures["unheard"] += 1
-            self.no_subscribers = True
-            return
-        if not reason_code.is_failure:
-            self._on_confirmed(entry[1])
-            return
-        self._counters.publish_failures[NEVER_ACCEPTED.get(reason_code.value, "refused")] += 1
-        if reason_code.value in NEVER_ACCEPTED:
-            log.error("message=%s dropped, the broker will never accept it reason=%s", entry[1], reason_code)
-            self._on_confirmed(entry[1])
+        self.window.free()
+        # Retained documents need no subscriber: the broker keeps them for later ones.
+        is_unheard = reason_code.value == NO_SUBSCRIBERS and isinstance(sent.what, int)
+        if is_unheard or reason_code.is_failure:
+            self._on_refused(sent, reason_code.value, str(reason_code))
         else:
-            self.end(f"the broker refuses messages ({reason_code}); allow this client to publish to its topics")
+            self._on_confirmed(sent)
 
     async def publish_offline(self, topic: str, payload: bytes) -> None:
         """Publish the last retained message. The broker only publishes the will of connections that end without DISCONNECT."""
@@ -117,7 +147,7 @@ class Connection(MqttConnection):
         if not self.is_open:
             return
         done, others = asyncio.Event(), self._on_confirmed
-        self._on_confirmed = lambda what: done.set() if what == OFFLINE_STATUS else others(what)
+        self._on_confirmed = lambda sent: done.set() if sent.what == OFFLINE_STATUS else others(sent)
         self.send(topic, payload, OFFLINE_STATUS, retain=True)
         with contextlib.suppress(TimeoutError):  # not confirmed in time; the connection ends all the same
             async with asyncio.timeout(OFFLINE_TIMEOUT_S):

@@ -1,26 +1,31 @@
 """Publishes the messages of the outbox and the retained documents, and reconnects for ever.
 
-A message leaves the outbox only when the broker has confirmed it. A confirmation with "no matching subscribers" does not count:
-the broker has discarded such a message, so it is kept and sent again.
+A message leaves the outbox only when the broker has confirmed it. A refusal, or a confirmation with "no matching subscribers" (the
+broker has discarded the message), holds back the messages of its topic, and no others (`refusals.py`). Only a message that is too
+large, or that is refused while its neighbours are accepted, is given up: counted, and told in the agent's account as dropped.
 """
 
 import asyncio
 import contextlib
 import logging
-import math
 import random
 import time
+from functools import partial
 
 import msgspec
 
-from agent.publish.connection import Connection, refused_credentials
+from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
+from agent.publish.limit import SizeLimit
+from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, WORDS, Refusals, kind_of
 from agent.publish.retained import Retained
 from agent.self_metrics import Counters
-from rackflow.documents import Account, DeviceDocument, Status, encode
-from rackflow.errors import ConfigError
+from agent.split import split_batch
+from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
+from rackflow.errors import ConfigError, ContractError
 from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import BrokerError
+from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerError
+from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
@@ -28,12 +33,18 @@ log = logging.getLogger(__name__)
 # (full jitter), so that the agents of a site do not all reconnect in the same instant when the broker returns. Chosen values: the
 # pause adds about half a second after a restart of the broker, and at most 30 s after a long outage.
 RETRY_S = (0.5, 30.0)
-# Pause after a failure that only a person can fix (wrong credentials, a bad certificate file). Trying faster would fill the
-# broker's log and may lock the account. Chosen values.
-SLOW_RETRY_S = (10.0, 30.0)
-# First and longest pause before messages that nobody subscribes to are sent again. It doubles while nobody subscribes: the collector may
-# be back within a second after a restart, or not for days. Chosen values.
-NO_SUBSCRIBERS_RETRY_S = (1.0, 30.0)
+# Pause after a failure that only a person can fix (wrong credentials, a bad certificate file, a second client of one name). Trying
+# faster would fill the broker's log and may lock the account. Chosen values.
+SLOW_RETRY_S = PAUSE_S
+# How often refused topics are looked through, and how many of them are tried at a time: 20 probes a second, so that thousands of
+# refused topics cost the broker and the other topics little. Chosen values.
+PROBE_STEP_S = 0.25
+PROBES_PER_STEP = 5
+# Refused topics named one by one: in the log at most so many a minute, and in the agent's status, which is retained and must stay
+# small. The number of all of them is a metric.
+NAMED_PER_MINUTE = 10
+NAMED_IN_STATUS = 20
+MINUTE_S = 60.0
 # How often `flush` checks whether it is done. `flush` runs once, for at most 5 s.
 FLUSH_STEP_S = 0.02
 
@@ -46,11 +57,18 @@ class Publisher:
         self._broker = broker
         self._site = status.site
         self._agent = status.agent
-        self._client_id = f"rackflow-agent-{status.site}-{status.agent}"
+        # Unique, because names have no @. A slash, as in the account SITE/AGENT, makes rumqttd 0.20 panic (no public issue).
+        self._client_id = f"{status.agent}@{status.site}"
         self._status_topic = build_topic(Topic(status.site, status.agent, "status"))
         self._outbox = outbox
         self._counters = counters
         self._retained = Retained()
+        self._refusals = Refusals()
+        self._refused = asyncio.Event()
+        self._named_at: list[float] = []
+        self._limit = SizeLimit()
+        self._broken_at_topic = ""
+        self._takeovers = Takeovers()
         self._wake = asyncio.Event()
         self._client: Connection | None = None
         self._connections = 0
@@ -59,14 +77,23 @@ class Publisher:
 
     def set_status(self, status: Status) -> None:
         """Publish this status now and after every reconnect. From the next connection on, its "offline" version is the will."""
-        self._status = msgspec.structs.replace(status, account=self._outbox.stats().account)
-        self._offline = encode(msgspec.structs.replace(status, status="offline", account=None))
+        held = self._refusals.held()
+        words = {topic: WORDS.get(each.code, OTHER_WORD) for topic, each in sorted(held.items())[:NAMED_IN_STATUS]}
+        self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=words)
+        # Short, because it is also the will, which is part of CONNECT: a broker that limits packets would refuse the connection.
+        self._offline = encode(msgspec.structs.replace(status, status="offline", account=None, devices=[], refused={}))
         self._retained.set(self._status_topic, encode(self._status))
 
     def set_account(self, account: Account) -> None:
-        """Publish the status with this account of message numbers, if it has changed."""
-        if account != self._status.account:
+        """Publish the status with this account of message numbers and the refused topics, if one of them has changed."""
+        before = self._status.refused.keys()
+        now = sorted(self._refusals.held())[:NAMED_IN_STATUS]
+        if account != self._status.account or before != set(now):
             self.set_status(self._status)
+
+    def largest_bytes(self) -> int:
+        """The largest payload that contract and broker take. Batches are split to fit before they are numbered."""
+        return self._limit.bytes
 
     def set_device_document(self, document: DeviceDocument) -> None:
         """Publish this document, now and after every reconnect."""
@@ -81,6 +108,11 @@ class Publisher:
         if broker == self._broker:
             return
         broker.tls_context()
+        # What was learnt of the former broker, or of the former account, says nothing about this one.
+        self._limit = SizeLimit()
+        for topic in self._refusals.clear():
+            self._outbox.resume(topic, "all")
+        self._count_refused()
         self._broker = broker
         self._wake.set()
         if self._client is not None:
@@ -91,10 +123,14 @@ class Publisher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 # Polled, because this happens once per run: an event for each of the three conditions is not worth it.
-                while self.fault is None and (self._outbox.stats().messages or self._retained):  # noqa: ASYNC110
+                while self.fault is None and (self._deliverable() or self._retained):  # noqa: ASYNC110
                     await asyncio.sleep(FLUSH_STEP_S)
         if left := self._outbox.stats().messages:
             log.warning("agent=%s messages=%d not delivered when the agent stopped", self._agent, left)
+
+    def _deliverable(self) -> int:
+        stats = self._outbox.stats()
+        return stats.messages - stats.held
 
     async def run(self) -> None:
         """Connect, publish, and connect again, until cancelled."""
@@ -117,17 +153,20 @@ class Publisher:
         """One connection. Returns why it ended, and True if only a person can fix the cause."""
         will = self._status_topic, self._offline
         try:
-            client = Connection(broker, self._client_id, will, self._counters, self._confirmed)
+            client = Connection(broker, self._client_id, will, self._on_confirmed, self._on_refused)
         except ConfigError as error:  # a certificate file that was replaced by a bad one
             return str(error), True
         try:
             async with client:
-                return await self._exchange(client), False
+                why = await self._exchange(client)
+                is_taken_over = self._is_taken_over(client)
+                return (f"{why}; {in_words(self._client_id)}" if is_taken_over else why), is_taken_over
         except asyncio.CancelledError:
             client.drop()
             raise
         except BrokerError as error:
             client.drop()
+            self._takeovers.ended(None, worked=False, now_s=time.monotonic())
             if refusal := refused_credentials(error):
                 return (
                     f"the broker refuses the credentials ({refusal}); check broker.username and broker.password",
@@ -142,12 +181,14 @@ class Publisher:
         # The broker may have published the will or lost its retained documents: all are sent again, the status first.
         self.set_status(self._status)
         self._retained.resend_all()
+        self._limit.connected(client.largest_bytes, time.monotonic())
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(client.watch_connection(), name="publish-connection"),
                     group.create_task(self._send_retained(client), name="publish-retained"),
                     group.create_task(self._send_outbox(client), name="publish-outbox"),
+                    group.create_task(self._probe_refused(), name="publish-probe"),
                     group.create_task(self._watch_confirmations(client), name="publish-watch"),
                 ]
                 # The configuration changed while connecting, when there was no client to end.
@@ -156,6 +197,8 @@ class Publisher:
                 why = await client.ended
                 for task in tasks:
                     task.cancel()
+            self._find_cause(client)
+            self._refusals.disconnected()
             return why
         finally:
             self._client = None
@@ -166,56 +209,170 @@ class Publisher:
     async def _send_retained(self, client: Connection) -> None:
         while True:
             topic, payload = await self._retained.take()
-            await client.window.acquire()
-            client.send(topic, payload, topic, retain=True)
+            if len(payload) > self._limit.bytes:
+                self._note_too_large(topic, len(payload), "not published")
+                continue
+            # Documents leave half of the window to readings: there may be thousands of them after each reconnect.
+            await client.window.place(spare=WINDOW // 2)
+            if self._refusals.admits(topic, topic):
+                client.send(topic, payload, topic, retain=True)
 
     async def _send_outbox(self, client: Connection) -> None:
-        pause_s, paused_at = NO_SUBSCRIBERS_RETRY_S[0], 0.0
         while True:
             message = await self._outbox.take()
-            if client.no_subscribers:
-                log.warning(
-                    "agent=%s no collector subscribes to this agent's messages; they are kept and sent again",
-                    self._agent,
-                )
-                # If messages are discarded again soon after the last pause, wait twice as long. Otherwise somebody subscribed in between.
-                again = time.monotonic() - paused_at < 2 * pause_s
-                pause_s = min(2 * pause_s, NO_SUBSCRIBERS_RETRY_S[1]) if again else NO_SUBSCRIBERS_RETRY_S[0]
-                await asyncio.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter
-                client.no_subscribers, paused_at = False, time.monotonic()
-                self._outbox.rewind()
+            if len(message.payload) > self._limit.bytes:
+                self._replace_by_parts(message.key, message.topic, message.payload)
                 continue
-            if len(message.payload) > client.largest_bytes:
-                self._counters.publish_failures["size"] += 1
-                log.error(
-                    "topic=%s bytes=%d dropped, the broker accepts at most %d bytes",
-                    message.topic,
-                    len(message.payload),
-                    client.largest_bytes,
-                )
-                self._outbox.done(message.key)
-                continue
-            await client.window.acquire()
-            client.send(message.topic, message.payload, message.key, retain=False)
+            await client.window.place()
+            if self._refusals.admits(message.topic, message.key):
+                client.send(message.topic, message.payload, message.key, retain=False)
+            else:
+                self._outbox.hold(message.key)
+
+    async def _probe_refused(self) -> None:
+        """Let one message of each refused topic through from time to time."""
+        while True:
+            if not self._refusals:
+                self._refused.clear()
+                await self._refused.wait()
+            await asyncio.sleep(PROBE_STEP_S)
+            for topic, which in self._refusals.due(time.monotonic(), PROBES_PER_STEP):
+                self._outbox.resume(topic, which)
+                self._retained.resend(topic)
 
     async def _watch_confirmations(self, client: Connection) -> None:
         while True:
             # Checks every quarter of the limit, so that it is exceeded by a quarter at most. Keep-alive does not notice a broker that
             # answers pings and confirms nothing.
             await asyncio.sleep(client.timeout_s / 4)
-            sent_at, _ = next(iter(client.inflight.values()), (math.inf, ""))
-            if time.monotonic() - sent_at > client.timeout_s:
+            oldest = next(iter(client.inflight.values()), None)
+            if oldest is not None and time.monotonic() - oldest.at_s > client.timeout_s:
                 self._counters.publish_failures["timeout"] += 1
                 client.end(f"the broker confirmed nothing for {client.timeout_s:g} s")
 
-    def _confirmed(self, what: int | str) -> None:
+    def _on_confirmed(self, sent: Sent) -> None:
         # The first confirmation proves that the broker takes messages; a mere CONNACK does not.
         if self.fault is not None and self._client is not None:
             self._set_fault(self._broker, None)
-        if isinstance(what, int):
-            self._outbox.done(what)
+        self._limit.accepted(sent.size)
+        if isinstance(sent.what, int):
+            self._outbox.done(sent.what)
         else:
-            self._retained.confirmed(what)
+            self._retained.confirmed(sent.what)
+        released = self._refusals.accept(sent.topic, sent.what, time.monotonic())
+        for topic in released:
+            self._outbox.resume(topic, "all")
+            self._retained.resend(topic)
+        if released:
+            log.info("agent=%s topic=%s accepted again, with %d like it", self._agent, sent.topic, len(released) - 1)
+            self._count_refused()
+
+    def _on_refused(self, sent: Sent, code: int, text: str) -> None:
+        now_s, what = time.monotonic(), sent.what
+        if code == PACKET_TOO_LARGE:
+            self._limit.refused(sent.size, now_s)
+            if isinstance(what, int):
+                self._replace_by_parts(what, sent.topic, sent.payload)
+            else:
+                self._note_too_large(sent.topic, sent.size, "not published")
+            return
+        if self.fault is not None and self._client is not None:
+            self._set_fault(self._broker, f"it refuses messages ({text}); allow this client to publish to its topics")
+        self._counters.publish_failures["unheard" if code == NO_SUBSCRIBERS else "refused"] += 1
+        verdict = self._refusals.refuse(sent.topic, what, code, text, now_s)
+        if isinstance(what, int):
+            if verdict == "message":
+                log.error(
+                    "agent=%s topic=%s message=%d dropped, the broker refuses it (%s) and accepts others of its topic",
+                    *(self._agent, sent.topic, what, text),
+                )
+                self._outbox.done(what, "refused")
+            else:
+                self._outbox.hold(what)
+        if verdict == "new":
+            self._name_refused(sent.topic, code, text, now_s)
+            self._count_refused()
+        self._refused.set()
+
+    def _is_taken_over(self, client: Connection) -> bool:
+        # A connection that ended from here, or because of a message, says nothing about other clients.
+        if self._wake.is_set() or client.is_open or client.is_dropped or client.is_unreadable:
+            return False
+        found = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
+        self._counters.takeovers += found
+        return found
+
+    def _find_cause(self, client: Connection) -> None:
+        """The broker ended the connection: find the message that it may have ended it for, or it would be the first again.
+
+        A broker confirms in order, so it is the oldest one in flight. Some brokers answer a forbidden topic with DISCONNECT, others
+        just hang up. A mere break of the network accuses a topic only if it happens twice at the same topic, and then costs it one
+        pause, because a probe is accepted.
+        """
+        inflight = list(client.inflight.values())
+        code = client.ended_by
+        if not inflight or self._wake.is_set():
+            return
+        if client.is_unreadable and self._limit.is_largest(inflight[0].size):
+            code = PACKET_TOO_LARGE
+        if code == PACKET_TOO_LARGE:
+            largest = inflight[0] if client.is_unreadable else max(inflight, key=lambda sent: sent.size)
+            self._on_refused(largest, code, "Packet too large")
+        elif code in WORDS or client.is_unreadable or inflight[0].topic == self._broken_at_topic:
+            self._on_refused(inflight[0], code or 0x80, "the connection ended")
+        self._broken_at_topic = inflight[0].topic
+
+    def _replace_by_parts(self, key: int, topic: str, payload: bytes) -> None:
+        """A message is larger than the broker takes, which was not known when it was numbered.
+
+        A batch is put into the outbox again as several, with numbers of their own. Its old number never arrives, and is told as
+        dropped with the reason `split`. What cannot be split is lost, with the reason `too_large`.
+        """
+        parts: list[Batch] = []
+        if kind_of(topic) == "batch":
+            # From an earlier epoch, too: numbers are given in this one.
+            with contextlib.suppress(ContractError):
+                batch = msgspec.structs.replace(decode(payload, Batch), epoch=self._status.epoch)
+                parts = split_batch(batch, self._limit.bytes)
+        if len(parts) <= 1:
+            self._note_too_large(topic, len(payload), "dropped")
+            self._outbox.done(key, "too_large")
+            return
+        for part in parts:
+            self._outbox.put(topic, partial(_numbered, part), part.time)
+        self._outbox.done(key, "split")
+
+    def _note_too_large(self, topic: str, size: int, what: str) -> None:
+        self._counters.publish_failures["size"] += 1
+        log.error(
+            "agent=%s topic=%s bytes=%d %s, the broker accepts at most %d bytes; raise its packet limit",
+            *(self._agent, topic, size, what, self._limit.bytes),
+        )
+
+    def _name_refused(self, topic: str, code: int, text: str, now_s: float) -> None:
+        """Log a topic that is refused. Thousands may be refused at once, for example while no collector subscribes."""
+        kind, held = kind_of(topic), self._refusals.held()
+        if code == NO_SUBSCRIBERS:
+            if sum(each.code == code and kind_of(name) == kind for name, each in held.items()) == 1:
+                log.warning(
+                    "agent=%s no collector subscribes to %s messages such as topic=%s; they are kept and sent again",
+                    *(self._agent, kind, topic),
+                )
+            return
+        self._named_at = [at_s for at_s in self._named_at if now_s - at_s < MINUTE_S]
+        if len(self._named_at) < NAMED_PER_MINUTE:
+            self._named_at.append(now_s)
+            log.warning(
+                "agent=%s topic=%s refused by the broker (%s), one of %d; its messages are held and tried again, others go on;"
+                " allow this client to publish to it",
+                *(self._agent, topic, text, len(held)),
+            )
+
+    def _count_refused(self) -> None:
+        counts = dict.fromkeys((*WORDS.values(), OTHER_WORD), 0)
+        for each in self._refusals.held().values():
+            counts[WORDS.get(each.code, OTHER_WORD)] += 1
+        self._counters.topics_refused = counts
 
     def _set_fault(self, broker: Broker, fault: str | None) -> None:
         where = f"{broker.host}:{broker.port}"
@@ -227,3 +384,7 @@ class Publisher:
         elif fault != self.fault:
             log.warning("agent=%s broker=%s not connected: %s", self._agent, where, fault)
         self.fault = fault
+
+
+def _numbered(part: Batch, seq: int) -> bytes:
+    return encode(msgspec.structs.replace(part, seq=seq))

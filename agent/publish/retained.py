@@ -30,6 +30,12 @@ class Retained:
         self._unsent = dict.fromkeys(self._documents)
         self._changed.set()
 
+    def resend(self, topic: str) -> None:
+        """Send the document of a topic again, if there is one: the broker had refused it."""
+        if topic in self._documents:
+            self._unsent[topic] = None
+            self._changed.set()
+
     async def take(self) -> tuple[str, bytes]:
         """The next topic to send and its current document; waits until there is one."""
         while not self._unsent:

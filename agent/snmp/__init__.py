@@ -1,18 +1,22 @@
 """SNMP: the interface that the poller needs (`seam`), and two engines that implement it.
 
 `gufo` does the polling. `pysnmp` records devices (it keeps the ASN.1 types) and polls if gufo_snmp has no wheel for the platform
-or lacks a feature (v3 contexts).
+or lacks a feature (v3 contexts). Neither gets an SNMPv3 answer that `usm` has not verified.
 """
 
 # agent.snmp.pysnmp is deliberately not re-exported: importing it costs CPU at every start and 10 MB of memory permanently, which
 # only its few users should pay. They import it inside the function that needs it; pyproject.toml lists them for import-linter.
 
+from agent.snmp.clients import SnmpClients
 from agent.snmp.gufo import GufoClient
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.usm import RefusedDatagrams
 
 __all__ = [
     "GufoClient",
+    "RefusedDatagrams",
     "SnmpClient",
+    "SnmpClients",
     "SnmpCommunity",
     "SnmpTarget",
     "SnmpUser",

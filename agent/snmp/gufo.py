@@ -16,15 +16,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from gufo import snmp
-from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion, User
+from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion
 from gufo.snmp.aio import SnmpSession
 
+from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, octets_or_float
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.usm import RefusedDatagrams, UsmKeys
 from rackflow.errors import (
-    ConfigError,
     DeviceAuthError,
+    DeviceDecodeError,
     DeviceError,
     DeviceProtocolError,
     DeviceTimeout,
@@ -44,34 +45,35 @@ MAX_SINGLE_GETS: Final = 4
 WHOLE_TREE: Final = "1.3"
 
 
-AUTH = {
-    "md5": snmp.Md5Key,
-    "sha1": snmp.Sha1Key,
-    "sha224": snmp.Sha224Key,
-    "sha256": snmp.Sha256Key,
-    "sha384": snmp.Sha384Key,
-    "sha512": snmp.Sha512Key,
-}
-PRIV = {"des": snmp.DesKey, "aes128": snmp.Aes128Key, "aes192": snmp.Aes192Key, "aes256": snmp.Aes256Key}
-
 Row = tuple[str, SnmpValue]
+Session = SnmpSession | VerifiedSession
+Walk = AsyncIterator[Row] | VerifiedWalk
 Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 
 
 class GufoClient(PortionedClient):
-    """An `SnmpClient` on a gufo_snmp session, which is made when first needed and again after every failure."""
+    """An `SnmpClient` on a gufo_snmp session, which is made when first needed and again after every failure.
 
-    def __init__(self, target: SnmpTarget) -> None:
+    With SNMPv3, gufo_snmp gets verified answers only. Clients of one agent share `keys` and `refused`.
+    """
+
+    def __init__(
+        self, target: SnmpTarget, keys: UsmKeys | None = None, refused: RefusedDatagrams | None = None
+    ) -> None:
         super().__init__(target)
         credential = target.credential
-        self._user = user_of(target.device, credential) if isinstance(credential, SnmpUser) else None
-        self._session: SnmpSession | None = None
+        self._v3 = (
+            VerifiedSessions(target, credential, keys or UsmKeys(), refused or RefusedDatagrams())
+            if isinstance(credential, SnmpUser)
+            else None
+        )
+        self._session: Session | None = None
         self._refusals = 0
 
     async def close(self) -> None:
-        """See `SnmpClient.close`. Dropping the session closes its socket."""
-        self._session = None
+        """See `SnmpClient.close`."""
+        self._drop_session()
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         answer = await self._get_many(oids)
@@ -115,7 +117,7 @@ class GufoClient(PortionedClient):
 
     async def _get_many(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         try:
-            answer = await self._request(SnmpSession.get_many, oids)
+            answer = await self._request(_get_many, oids)
         except SnmpEncodeError as error:
             # The request does not fit gufo_snmp's send buffer. Treated like a refusal, so that the caller halves it.
             if len(oids) == 1:
@@ -126,7 +128,7 @@ class GufoClient(PortionedClient):
                 answer[oid] = plain(value)
         return answer
 
-    async def _get_one(self, session: SnmpSession, oid: str) -> dict[str, SnmpValue]:
+    async def _get_one(self, session: Session, oid: str) -> dict[str, SnmpValue]:
         try:
             value = await session.get(oid)
         except NoSuchInstance:
@@ -149,6 +151,7 @@ class GufoClient(PortionedClient):
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
         found: dict[str, SnmpValue] = {}
         last: tuple[int, ...] = ()
+        size = 0
         while len(found) < limit:
             try:
                 row = await self._request(_next_row, rows)
@@ -168,30 +171,40 @@ class GufoClient(PortionedClient):
                 log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row[0])
                 break
             last = position
-            found[row[0]] = plain(row[1])
+            found[row[0]] = value = plain(row[1])
+            size = self._walked_bytes(size, value, oid)
         return found, False
 
-    async def _request(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
+    async def _request(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
+        if self._v3 is not None:
+            await self._v3.derive_keys()
+        complaint = ""
         for left in range(self._target.retries, -1, -1):
             try:
                 async with asyncio.timeout(self._target.timeout_s):
                     return await self._try(call, argument)
             except TimeoutError as error:
+                unreachable, complaint = self._heard(complaint)
                 # A v3 device that restarted or was replaced may ignore requests with its previous engine id and time. Only a new
                 # session fetches them again.
-                self._session = None
-                if not left:
-                    raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
+                self._drop_session()
+                if left:
+                    continue
+                if complaint:
+                    raise self._error(DeviceAuthError, complaint) from error
+                if unreachable is not None:
+                    raise self._unreachable(unreachable) from error
+                raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
             except SnmpEncodeError:
                 raise
             except BaseException:
                 # The request failed, or the caller's shorter deadline cancelled it: a late answer may still be in the socket, so the next
                 # request gets a new one.
-                self._session = None
+                self._drop_session()
                 raise
         raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
 
-    async def _try(self, call: Callable[[SnmpSession, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
+    async def _try(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
         """One try within its caller's deadline. Raises SnmpEncodeError, and DeviceError but not DeviceTimeout."""
         for left in reversed(range(SENDS_PER_TRY)):
             try:
@@ -200,43 +213,62 @@ class GufoClient(PortionedClient):
                 if not left:
                     raise self._wrong(error) from error
                 if isinstance(error, SnmpAuthError):
-                    # The keys need not be wrong: gufo_snmp 0.13.0 does not advance the engine's time between requests (no public
-                    # issue), so the time may be outside the 150 s window of RFC 3414. A new session fetches it again.
-                    self._session = None
+                    # A Report, which for an authenticated request is an authentic one. The keys need not be wrong: the device may
+                    # have restarted since its time was fetched. A new session fetches it again.
+                    self._drop_session()
+            except RuntimeError as error:
+                # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
+                raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
             except OSError as error:
-                # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
-                text = f"{self._target.host}:{self._target.port}: {error.__cause__ or error}"
-                raise self._error(DeviceUnreachable, text) from error
+                raise self._unreachable(error) from error
             except BaseException as error:
                 if not _is_panic(error):
                     raise
                 raise self._error(DeviceProtocolError, "sent a malformed list of values") from error
         raise AssertionError(SENDS_PER_TRY)  # pragma: no cover - the loop returns or raises
 
+    def _heard(self, complaint: str) -> tuple[OSError | None, str]:
+        """What came instead of an answer: an ICMP error, and a complaint about the credential, which an earlier try may have had."""
+        if self._v3 is None:
+            return None, ""
+        return self._v3.unreachable, self._v3.complaint() or complaint
+
     def _wrong(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
         if isinstance(error, SnmpDecodeError):
             return self._error(DeviceProtocolError, f"sent something that is not SNMP: {error}")
-        if self._user is None:
+        if self._v3 is None:
             return self._error(DeviceProtocolError, "sent a report, which only SNMPv3 has, to a v1 or v2c request")
         return self._error(
-            DeviceAuthError, "refuses the SNMPv3 user, keys or security level; check the device's credential"
+            DeviceAuthError,
+            self._v3.complaint() or "refuses the SNMPv3 user, keys or security level; check the device's credential",
         )
 
-    async def _open(self) -> SnmpSession:
+    def _unreachable(self, error: OSError) -> DeviceError:
+        # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
+        return self._error(DeviceUnreachable, f"{self._target.host}:{self._target.port}: {error.__cause__ or error}")
+
+    async def _open(self) -> Session:
+        if self._v3 is not None:
+            self._session = await self._v3.open(resolve)
+            return self._session
         credential = self._target.credential
         session = SnmpSession(
             await resolve(self._target.host, self._target.port),
             self._target.port,
             community="" if isinstance(credential, SnmpUser) else credential.community,
-            user=self._user,
             version=self._version,
             # `_request` enforces the deadline. gufo_snmp 0.13.0's own timeout restarts at every stray datagram, so a noisy peer
             # could hold a request open for ever; it also costs more CPU.
             timeout=None,  # type: ignore[arg-type]
         )
-        await session.refresh()
         self._session = session
         return session
+
+    def _drop_session(self) -> None:
+        """Close the session. One of gufo_snmp's own closes its socket when nothing refers to it any more."""
+        session, self._session = self._session, None
+        if isinstance(session, VerifiedSession):
+            session.close()
 
     @property
     def _version(self) -> SnmpVersion:
@@ -246,19 +278,6 @@ class GufoClient(PortionedClient):
 
     def _error(self, kind: type[DeviceError], text: str) -> DeviceError:
         return kind(text, device=self._target.device, operation="snmp")
-
-
-def user_of(device: str, credential: SnmpUser) -> User:
-    """The gufo_snmp user of a v3 credential. Raises ConfigError for features that gufo_snmp lacks."""
-    if credential.context:
-        raise ConfigError(f"device {device!r}: SNMP contexts need `engine: pysnmp`; set it for this device")
-    if credential.priv and not credential.auth:
-        raise ConfigError(f"device {device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
-    return User(
-        credential.user,
-        auth_key=AUTH[credential.auth](credential.auth_key.encode()) if credential.auth else None,
-        priv_key=PRIV[credential.priv](credential.priv_key.encode()) if credential.priv else None,
-    )
 
 
 async def resolve(host: str, port: int) -> str:
@@ -274,28 +293,39 @@ def plain(value: SnmpValue) -> SnmpValue:
     return octets_or_float(value) if isinstance(value, bytes) else value
 
 
-async def _next_row(_: SnmpSession, rows: AsyncIterator[Row]) -> Row | None:
+async def _next_row(session: Session, rows: Walk) -> Row | None:
+    if isinstance(rows, VerifiedWalk):
+        return await rows.next_row(session) if isinstance(session, VerifiedSession) else None
     return await anext(rows, None)
 
 
-async def _one_getnext(session: SnmpSession, walks: tuple[AsyncIterator[Row], AsyncIterator[Row]]) -> Row | None:
+async def _one_getnext(session: Session, walks: tuple[Walk, Walk]) -> Row | None:
     """One GETNEXT from the position of the first walk; None if the answer is not below the root of the second.
 
-    This is the only place that uses private attributes of gufo_snmp: 0.13.0 has no public way to start a GETNEXT inside a
-    subtree (no public issue). The two ways around it cost more: walking by GETNEXT alone takes one request per row, and a
-    GETNEXT over pysnmp takes a hundred times the CPU. pyproject.toml keeps gufo_snmp below 0.14, and
-    `tests/rackflow/test_libraries.py` fails when one of the attributes is gone.
+    For v1 and v2c this uses private attributes of gufo_snmp: 0.13.0 has no public way to start a GETNEXT inside a subtree (no
+    public issue). The two ways around it cost more: walking by GETNEXT alone takes one request per row, and a GETNEXT over
+    pysnmp takes a hundred times the CPU. pyproject.toml keeps gufo_snmp below 0.14, and `tests/rackflow/test_libraries.py` fails
+    when one of the attributes is gone.
     """
-    asked, taken = (walk._ctx for walk in walks)  # type: ignore[attr-defined]  # noqa: SLF001
+    asked, taken = walks
+    if isinstance(session, VerifiedSession):
+        if isinstance(asked, VerifiedWalk) and isinstance(taken, VerifiedWalk):
+            return await session.one_getnext(asked.position, taken.position)
+        return None
+    positions = asked._ctx, taken._ctx  # type: ignore[union-attr]  # noqa: SLF001
     sock = session._sock  # noqa: SLF001
-    await session._send(lambda: sock.send_get_next(asked))  # noqa: SLF001
+    await session._send(lambda: sock.send_get_next(positions[0]))  # noqa: SLF001
     try:
-        return await session._recv(lambda: sock.recv_get_next(taken))  # noqa: SLF001
+        return await session._recv(lambda: sock.recv_get_next(positions[1]))  # noqa: SLF001
     except StopAsyncIteration:
         return None
 
 
-async def _session_itself(session: SnmpSession, _: None) -> SnmpSession:
+async def _get_many(session: Session, oids: Sequence[str]) -> dict[str, SnmpValue]:
+    return await session.get_many(list(oids))
+
+
+async def _session_itself(session: Session, _: None) -> Session:
     return session
 
 

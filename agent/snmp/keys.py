@@ -10,6 +10,8 @@ from typing import Final
 from agent.snmp.seam import SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError
 
+MAX_USER_OCTETS: Final = 32
+"""Of an SNMPv3 user's name."""
 EXPANDED_BYTES: Final = 1_048_576
 """A pass phrase is repeated to this length and hashed (RFC 3414 A.2.1)."""
 
@@ -21,10 +23,19 @@ def master_key(pass_phrase: str, digest: str) -> bytes:
 
 
 def check_credential(target: SnmpTarget) -> None:
-    """Raises ConfigError for a credential that SNMPv3 does not allow: there is no security level privNoAuth (RFC 3411, 3.4.3)."""
+    """Raises ConfigError for a credential that SNMPv3 does not allow.
+
+    There is no security level privNoAuth (RFC 3411, 3.4.3), and a user's name has at most 32 octets (RFC 3414, 2.4).
+    """
     credential = target.credential
-    if isinstance(credential, SnmpUser) and credential.priv and not credential.auth:
+    if not isinstance(credential, SnmpUser):
+        return
+    if credential.priv and not credential.auth:
         raise ConfigError(f"device {target.device!r}: SNMPv3 privacy needs authentication too; set `auth` and its key")
+    if len(credential.user.encode()) > MAX_USER_OCTETS:
+        raise ConfigError(
+            f"device {target.device!r}: an SNMPv3 user's name has at most {MAX_USER_OCTETS} octets; correct `user`"
+        )
 
 
 def master_keys(user: SnmpUser) -> tuple[bytes | None, bytes | None]:

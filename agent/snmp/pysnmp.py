@@ -22,8 +22,10 @@ from pysnmp.hlapi.v3arch.asyncio.lcd import CommandGeneratorLcdConfigurator  # t
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
 from agent.snmp.keys import check_credential, master_keys
+from agent.snmp.pysnmp_checked import CheckedPeer, CheckedUdp6Target, CheckedUdpTarget, watch
 from agent.snmp.requests import PortionedClient, octets_or_float
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
     DeviceAuthError,
     DeviceDecodeError,
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 TOO_BIG: Final = 1
 NO_SUCH_NAME: Final = 2
 AUTHORIZATION_ERROR: Final = 16
+# Clients of one engine and address, whose requests share a check: a device that is configured several times.
+MAX_OUTSTANDING: Final = 8
 STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
 """The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
 REFUSED = (
@@ -112,9 +116,14 @@ class PysnmpEngines:
 
 
 class PysnmpClient(PortionedClient):
-    """An `SnmpClient` on an engine that it shares with the other clients of `engines`; without `engines` it has its own."""
+    """An `SnmpClient` on an engine that it shares with the other clients of `engines`; without `engines` it has its own.
 
-    def __init__(self, target: SnmpTarget, engines: PysnmpEngines | None = None) -> None:
+    With SNMPv3, pysnmp gets verified answers only. Clients of one agent share `refused`.
+    """
+
+    def __init__(
+        self, target: SnmpTarget, engines: PysnmpEngines | None = None, refused: RefusedDatagrams | None = None
+    ) -> None:
         super().__init__(target)
         check_credential(target)
         context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
@@ -123,6 +132,8 @@ class PysnmpClient(PortionedClient):
         self._engine: hlapi.SnmpEngine | None = None
         self._peer: Peer | None = None
         self._credentials: Credentials | None = None
+        self._refused = refused or RefusedDatagrams()
+        self._checked: CheckedPeer | None = None
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
@@ -169,6 +180,7 @@ class PysnmpClient(PortionedClient):
         single = self._repetitions == 1 or self._is_v1
         found: dict[str, SnmpValue] = {}
         root = last = _numbers(oid)
+        size = 0
         while len(found) < limit:
             at = [".".join(map(str, last))]
             try:
@@ -193,12 +205,14 @@ class PysnmpClient(PortionedClient):
                     return found, False
                 last = position
                 found[name] = value
+                size = self._walked_bytes(size, value, oid)
         return found, False
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""
         left = self._target.retries
         stale = 1
+        complaint = ""
         while True:
             # Deriving keys and building an engine of pysnmp (a tenth of a second of CPU) is the agent's own work, so the
             # device's timeout starts after it. https://github.com/etingof/pysnmp/issues/402 reports the same of an older version.
@@ -210,20 +224,21 @@ class PysnmpClient(PortionedClient):
                     problem, status, index, binds = await self._send(engine, peer, command, oids)
             except (TimeoutError, errind.RequestTimedOut) as error:
                 self._peer = None
-                if isinstance(self._target.credential, SnmpUser):
+                if self._checked is not None:
+                    complaint = self._checked.check.complaint() or complaint
                     # A replaced device has a new engine id, and a pysnmp 7.1.30 engine never forgets the old one.
                     self._give_back(stale=True)
                 if not left:
-                    raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
+                    raise self._silence(complaint) from error
                 left -= 1
-            except PySnmpError as error:
+            except (PySnmpError, MalformedMessage) as error:
                 self._peer = None
                 raise self._error(DeviceProtocolError, str(error)) from error
             else:
                 if status == AUTHORIZATION_ERROR:
                     raise self._error(DeviceAuthError, "may not be read with these credentials")
                 if not problem:
-                    return int(status), int(index), [(str(name), self._plain(name, value)) for name, value in binds]
+                    return int(status), int(index), self._pairs(binds)
                 if not (isinstance(problem, STALE) and stale):
                     raise self._problem(problem)
                 stale -= 1
@@ -245,8 +260,23 @@ class PysnmpClient(PortionedClient):
         left_s = (deadline.when() or 0.0) - now_s()
         # pysnmp does this itself at each request, but only the first time is slow: 0.05 s of CPU for a v3 user.
         TABLES.configure(engine, self._credentials, peer, self._context.contextName)
+        if isinstance(self._target.credential, SnmpUser):
+            self._checked = watch(engine, peer, self._check_of(self._target.credential))
         deadline.reschedule(now_s() + left_s)
         return peer
+
+    def _check_of(self, user: SnmpUser) -> CheckedPeer:
+        # The same for all engines, so that a new one accepts no old answers.
+        if self._checked is None:
+            key = getattr(self._credentials, "authentication_key", None)
+            check = UsmCheck(user.auth, bytes(key) if key else None, MAX_OUTSTANDING)
+            self._checked = CheckedPeer(self._target.device, check, self._refused)
+        return self._checked
+
+    def _silence(self, complaint: str) -> DeviceError:
+        if complaint:
+            return self._error(DeviceAuthError, complaint)
+        return self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s")
 
     def _give_back(self, *, stale: bool) -> None:
         engine, self._engine = self._engine, None
@@ -258,7 +288,11 @@ class PysnmpClient(PortionedClient):
         # Longer than the target's timeout, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles deadline
         # and retries, because pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
         patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
-        kind = hlapi.Udp6TransportTarget if ":" in self._target.host else hlapi.UdpTransportTarget
+        v6 = ":" in self._target.host
+        if isinstance(self._target.credential, SnmpUser):
+            kind = CheckedUdp6Target if v6 else CheckedUdpTarget
+        else:
+            kind = hlapi.Udp6TransportTarget if v6 else hlapi.UdpTransportTarget
         try:
             return await kind.create(address, **patience)
         except PySnmpError as error:
@@ -267,6 +301,14 @@ class PysnmpClient(PortionedClient):
     @property
     def _is_v1(self) -> bool:
         return isinstance(self._target.credential, SnmpCommunity) and self._target.credential.version == "1"
+
+    def _pairs(self, binds: Any) -> Pairs:  # noqa: ANN401 - pysnmp is untyped
+        try:
+            return [(str(name), self._plain(name, value)) for name, value in binds]
+        except (
+            ValueError
+        ) as error:  # an arc of thousands of digits, in a name or in a value, which Python does not print
+            raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
 
     def _plain(self, name: object, value: object) -> SnmpValue | Absent:
         for kinds, convert in CONVERSIONS:

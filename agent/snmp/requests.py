@@ -14,9 +14,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from agent.snmp.seam import SnmpTarget, SnmpValue
+from rackflow.errors import DeviceProtocolError
 
 log = logging.getLogger(__name__)
 
+# Octets and text that one walk may bring. Recordings of whole devices have some 100 kB; a device that fills every row with 64 kB
+# would otherwise cost as much memory as it can send before the deadline. Chosen value.
+MAX_WALK_BYTES: Final = 16_000_000
 # How net-snmp writes a float inside an Opaque: tag 0x9f78 and length 4. No RFC defines it; NET-SNMP-TC describes it.
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
 
@@ -67,6 +71,14 @@ class PortionedClient(ABC):
     def set_max_varbinds(self, objects: int) -> None:
         """See `SnmpClient.set_max_varbinds`."""
         self._varbinds = objects
+
+    def _walked_bytes(self, size: int, value: SnmpValue, oid: str) -> int:
+        """The size of a walk after one more value. Raises DeviceProtocolError if it becomes too large."""
+        size += len(value) if isinstance(value, bytes | str) else 0
+        if size > MAX_WALK_BYTES:
+            text = f"sends more than {MAX_WALK_BYTES // 1_000_000} MB below {oid}"
+            raise DeviceProtocolError(text, device=self._target.device, operation="snmp")
+        return size
 
     @abstractmethod
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:

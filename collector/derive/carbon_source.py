@@ -12,6 +12,8 @@ import aiohttp
 from collector.derive.config import CarbonConfig
 from collector.derive.energy import Factor, read_answer, read_csv
 from rackflow import ConfigError
+from rackflow.escape import redact_urls
+from rackflow.process.yaml import read_text_file
 
 log = logging.getLogger(__name__)
 # An answer is one small JSON object. The bound keeps a wrong URL, such as that of a download, from filling memory.
@@ -32,12 +34,13 @@ class CarbonSource:
         try:
             found = self._read(config.path) if config.path is not None else await self._fetch(str(config.url))
         except (OSError, TimeoutError, aiohttp.ClientError, ValueError, TypeError, KeyError, ConfigError) as error:
+            # The library's errors name the URL, which may carry a key.
+            fault = redact_urls(f"{type(error).__name__}: {error}")
             if self.fault is None:
-                # The URL is not logged: it may carry a key.
                 log.warning(
-                    "carbon factors cannot be read, yearly averages are used where none are known error=%s", error
+                    "carbon factors cannot be read, yearly averages are used where none are known error=%s", fault
                 )
-            self.fault = f"{type(error).__name__}: {error}"
+            self.fault = fault
             return {}
         if self.fault is not None:
             log.warning("carbon factors are read again")
@@ -49,7 +52,7 @@ class CarbonSource:
         changed_at = path.stat().st_mtime
         if changed_at == self._read_at:
             return {}
-        found = read_csv(path.read_text(encoding="utf-8"), str(path), self._config.basis)
+        found = read_csv(read_text_file(path), str(path), self._config.basis)
         self._read_at = changed_at
         return found
 

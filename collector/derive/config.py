@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from collector.derive.liquid import Thermal
 from collector.derive.site_figures import Settings
-from rackflow.process.config import Name, Secret, StrictModel
+from rackflow.process.config import Name, Secret, StrictModel, Url
 from rackflow.site import Battery
 from rackflow.site.section import Celsius
 
@@ -66,7 +66,7 @@ class CarbonConfig(StrictModel):
 
     path: Path | None = None
     """CSV file with the columns `time` and `grams_per_kwh`."""
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")] | None = None
+    url: Url | None = None
     """HTTP source that answers like Electricity Maps."""
     token: Secret | None = None
     """Token for the source; `env:NAME` takes it from the environment."""

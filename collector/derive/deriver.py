@@ -7,7 +7,7 @@ the store.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from collector.derive.carbon_source import CarbonSource
@@ -21,6 +21,9 @@ from rackflow.site import Site
 # Late polls of meters that wait to be sorted in: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
 # dropped, and their energy stays spread evenly over the gap. A poll of a three-phase meter takes 3.2 kB, so this is at most some 64 MB.
 MAX_LATE_POLLS = 20_000
+# Of one agent at most, so that none can displace the others'; and values of one poll, of which a three-phase meter has 30.
+MAX_LATE_OF_AGENT = 2_000
+MAX_LATE_VALUES = 64
 # How long a late poll waits for a current reading of its device, which closes the gap that the poll belongs to. After a backlog this
 # takes seconds. The gap of a meter that is silent for five minutes is still open, so there is nothing to divide.
 LATE_WAIT_S = 300.0
@@ -48,6 +51,7 @@ class Deriver:
         self._engines: dict[str, SiteFigures] = {}
         self._kept = kept
         self._late = deque[tuple[str, Batch, float]](maxlen=MAX_LATE_POLLS)
+        self._late_of = Counter[tuple[str, str]]()
 
     async def run(self, store: Offer, agent: str) -> None:
         """Derive again and again, until cancelled. `store` is offered the lines of each cycle; `agent` is the label they carry."""
@@ -73,7 +77,10 @@ class Deriver:
 
         Powers are not sorted in: only the cycle that integrated over them knows which were missing.
         """
-        if batch.device_class == "meter" and batch.values:
+        if batch.device_class != "meter" or not 0 < len(batch.values) <= MAX_LATE_VALUES:
+            return
+        if self._late_of[site, batch.agent] < MAX_LATE_OF_AGENT:
+            self._late_of[site, batch.agent] += 1
             self._late.append((site, batch, time.monotonic() + LATE_WAIT_S))
 
     def _sort_in(self) -> None:
@@ -83,6 +90,7 @@ class Deriver:
             is_sorted = engine is not None and engine.refine(batch.device, batch.values, batch.time / 1000)
             if not is_sorted and time.monotonic() < until:
                 self._late.append((site, batch, until))
+        self._late_of = Counter((site, batch.agent) for site, batch, _ in self._late)
 
     async def watch_carbon(self, source: CarbonSource, interval_s: float) -> None:
         """Take carbon factors from a source, until cancelled. A failing source gives none; see `CarbonSource`."""

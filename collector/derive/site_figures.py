@@ -20,6 +20,9 @@ _SeriesByKey = dict[str, Series]
 # A plan of n outputs is not replaced before n / 2000 seconds. Planning takes 50 microseconds an output, and while a site starts, new series
 # arrive in every cycle: this keeps planning within a tenth of the time.
 _OUTPUTS_PER_S = 2000
+# Series of one device that are remembered after they expired; twice as many as a large rack PDU has. A device whose labels change
+# all the time would otherwise fill memory.
+MAX_SILENT_SERIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,11 @@ class SiteFigures:
         found = bool(gone)
         for device in present.values():
             known = self._known.setdefault(device.device, {})
+            if len(known) > MAX_SILENT_SERIES + 2 * len(device.series):
+                # A figure over a series that has expired is unknown, not absent; but series cannot be remembered for ever.
+                for key in known.keys() - device.series.keys():
+                    del known[key]
+                found = True
             for key in device.series.keys() - known.keys():
                 series = known[key] = device.series[key].series
                 found = found or series.metric.name in self._metrics_used

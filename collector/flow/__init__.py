@@ -4,7 +4,7 @@ The order keeps messages from being lost: points durable, then ledger durable, t
 packages that are joined here do not know each other.
 """
 
-from collector.flow.ingest import Ingest, IngestSettings
+from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.flow.spill import Spill
 from collector.flow.writer import Flush, Writer
 
@@ -12,6 +12,7 @@ __all__ = [
     "Flush",
     "Ingest",
     "IngestSettings",
+    "Senders",
     "Spill",
     "Writer",
 ]

@@ -4,9 +4,8 @@
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import msgspec
 
@@ -14,23 +13,32 @@ from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
 from collector.latest import Latest
 from collector.ledger import Entry, EpochKey, Retirement, Statement
-from collector.readings import SeriesKeys, resolve
+from collector.readings import Readings, SeriesKeys, resolve, without_implausible
 from collector.receive import (
     Clones,
     DeadLetters,
     Delivery,
     Document,
+    LetterBudget,
+    Owners,
     Polled,
     PolledDevice,
     ReceiptTimes,
+    Uses,
     is_plausible,
     open_message,
     salvage_number,
+    within_bounds,
 )
 from collector.store import Dialect, base_tags, batch_lines, event_lines, original_time_line
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
+from rackflow.catalogue import BASE_LABELS
 
 log = logging.getLogger(__name__)
+# Devices whose tags are remembered: 1.5 kB each. Beyond it all are written anew, which costs 8 µs a message.
+MAX_TAGS = 10_000
+# What reading a message costs besides its length, as bytes: a message of 1 kB takes about twice the time of an empty one.
+MESSAGE_BYTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,15 @@ class IngestSettings:
     oldest_days: int
 
 
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """What is known of those who send."""
+
+    owners: Owners
+    uses: Uses
+    clones: Clones
+
+
 class Ingest:
     """Checks deliveries and prepares them for the writer. No I/O, except the dead-letter file."""
 
@@ -50,52 +67,104 @@ class Ingest:
         latest: Latest,
         dead_letters: DeadLetters,
         tally: Counters,
-        clones: Clones,
+        senders: Senders,
         settings: IngestSettings,
         on_late_batch: Callable[[str, Batch], None] | None = None,
         on_forgotten: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._on_forgotten = on_forgotten
         self._on_late_batch = on_late_batch
-        self._clones = clones
+        self._clones = senders.clones
         self._settings = settings
+        self._owners, self._uses = senders.owners, senders.uses
+        self._now = 0.0
+        self._letters = LetterBudget()
         self._receipt_times = ReceiptTimes()
         self._latest = latest
         self._dead_letters = dead_letters
         self._tally = tally
         self._keys = SeriesKeys()
-        # Writing the tags takes 8 µs, the rest of a batch of one reading 4 µs, and a device's tags seldom change.
-        self._tags = lru_cache(maxsize=10_000)(_tags)
+        # Writing the tags takes 8 µs, the rest of a batch of one reading 4 µs, and a device's tags seldom change. One entry per
+        # device, and only labels that are written: others are anybody's invention.
+        self._tags: dict[tuple[str, str, str], tuple[list[str | None], str]] = {}
 
     def process(self, delivery: Delivery) -> PreparedMessage:
         """What must be durable before the delivery may be acknowledged; no points if it breaks the contract."""
         tally = self._tally
         tally.messages_received += 1
+        self._now = self._keys.now = delivery.mono_s
+        sender = self._sender(delivery.topic)
+        if self._uses.is_muted(sender, len(delivery.payload), self._now):
+            tally.failures["muted"] += 1
+            return PreparedMessage()
         try:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
+            if self._settings.sites is not None and topic.site not in self._settings.sites:
+                # A subscription that the broker remembers from an earlier configuration.
+                tally.failures["site"] += 1
+                return PreparedMessage()
+            if document is None:
+                return self._forget(topic, delivery)
+            wall_ms = delivery.wall_ms
+            verdict = self._owners.admit(topic, document, wall_ms, delivery.mono_s)
         except ContractError as error:
             tally.failures[error.reason] += 1
+            self._uses.waste(sender, MESSAGE_BYTES + len(delivery.payload), self._now)
             self._write_dead_letter(delivery, error)
-            return PreparedMessage(note=_dead_entry(delivery, error.reason))
-        if self._settings.sites is not None and topic.site not in self._settings.sites:
-            # A subscription that the broker remembers from an earlier configuration.
-            tally.failures["site"] += 1
-            return PreparedMessage()
+            return PreparedMessage(note=self._dead_entry(delivery, error.reason))
+        bounded = within_bounds(document, wall_ms)
+        if bounded is not document and isinstance(document, Batch):
+            tally.failures["interval"] += 1
+        if verdict == "claimed" and (found := self._owners.take_description(topic.site, topic.agent, topic.device)):
+            # It was refused while the device was another agent's, and is not published again before the agent reconnects.
+            self._describe(topic, found)
+        return self._apply(topic, bounded, delivery, is_current=verdict != "history")
+
+    def _apply(self, topic: Topic, document: Document, delivery: Delivery, *, is_current: bool) -> PreparedMessage:
+        """Update the latest values, unless the message is only history, and prepare what is stored."""
+        readings: Readings | None = None
         match document:
             case Batch():
-                self._update_latest(topic, document, delivery)
+                readings = self._resolve(topic, document)
+                if readings.skipped:
+                    refused = readings.skipped.total() / (len(document.values) + len(document.states))
+                    self._uses.waste(self._sender(delivery.topic), refused * len(delivery.payload), self._now)
+                document = without_implausible(document, readings)
+                if is_current:
+                    self._update_latest(topic, document, readings, delivery)
+                else:
+                    self._tally.failures["stale"] += 1
             case Event():
                 pass
             case DeviceDocument():
-                self._latest.apply_document(topic.site, document)
+                self._describe(topic, document)
             case Status():
-                self._latest.apply_status(document, delivery.mono_s)
+                # The account goes to the ledger, and is too long to be kept here as well.
+                self._latest.apply_status(msgspec.structs.replace(document, account=None), delivery.mono_s)
                 # A status that the broker sends a second time does not mean a second process.
                 if not delivery.redelivered:
                     self._clones.update(document, delivery.mono_s)
-            case None:
-                return self._forget(topic, delivery)
-        return self._prepare(topic, document, delivery, self._receipt_times)
+        return self._prepare(topic, document, delivery, self._receipt_times, readings)
+
+    def _resolve(self, topic: Topic, batch: Batch) -> Readings:
+        """The usable readings, as far as the agent's budget goes."""
+        readings = resolve(batch, self._keys)
+        devices = self._owners.count(topic.site, topic.agent)
+        readings = self._uses.admit_readings((topic.site, topic.agent), topic.device, devices, readings, self._now)
+        if readings.skipped:
+            self._tally.failures.update(readings.skipped)
+            log.debug("readings skipped device=%s reasons=%s", batch.device, dict(readings.skipped))
+        return readings
+
+    def _describe(self, topic: Topic, document: DeviceDocument) -> None:
+        """Keep a device's description, with the labels that are used; others are anybody's invention."""
+        labels = {label: value for label, value in document.labels.items() if label in BASE_LABELS}
+        kept = msgspec.structs.replace(document, labels=labels)
+        devices = self._owners.count(topic.site, topic.agent)
+        if self._uses.admit_document((topic.site, topic.agent), kept, devices, self._now):
+            self._latest.apply_document(topic.site, kept)
+        else:
+            self._tally.failures["series"] += 1
 
     def _forget(self, topic: Topic, delivery: Delivery) -> PreparedMessage:
         """Forget a device or an agent: its retained document was cleared, by its agent or by `rackflow-collector forget`.
@@ -103,8 +172,12 @@ class Ingest:
         The one place where something is taken off the books for good. What else remembers names by agent or device must be told here.
         """
         if topic.kind == "device":
+            self._owners.release(topic.site, topic.agent, topic.device, delivery.wall_ms)
+            if self._owners.knows(topic.site, topic.agent):
+                self._uses.drop_document((topic.site, topic.agent), topic.device)
             was_known = self._latest.remove_device(topic.site, topic.agent, topic.device)
         else:
+            self._owners.release_agent(topic.site, topic.agent, delivery.wall_ms)
             was_known = self._latest.remove_agent(topic.site, topic.agent)
             self._clones.forget(topic.site, topic.agent)
         if was_known:
@@ -120,11 +193,22 @@ class Ingest:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
         except ContractError as error:
             self._write_dead_letter(delivery, error)
-            return PreparedMessage(note=_dead_entry(delivery, error.reason))
-        return self._prepare(topic, document, delivery, None)
+            return PreparedMessage(note=self._dead_entry(delivery, error.reason))
+        if document is None:
+            return PreparedMessage()
+        document, readings = within_bounds(document, delivery.wall_ms), None
+        if isinstance(document, Batch):
+            readings = self._resolve(topic, document)
+            document = without_implausible(document, readings)
+        return self._prepare(topic, document, delivery, None, readings)
 
     def _prepare(
-        self, topic: Topic, document: Document | None, delivery: Delivery, receipt_times: ReceiptTimes | None
+        self,
+        topic: Topic,
+        document: Document,
+        delivery: Delivery,
+        receipt_times: ReceiptTimes | None,
+        readings: Readings | None,
     ) -> PreparedMessage:
         """Make points and entry of a checked document.
 
@@ -140,24 +224,33 @@ class Ingest:
         if not is_plausible(time_ms, wall_ms, self._settings.oldest_days):
             device = topic.site, topic.agent, topic.device
             time_ms = substitute_ms = receipt_times.next(device, wall_ms) if receipt_times else wall_ms
-        tags = self._tags(topic.site, topic.agent, topic.device, tuple(document.labels.items()))
+        tags = self._tags_of(topic, document.labels)
         timed = document if substitute_ms is None else msgspec.structs.replace(document, time=time_ms)
         if isinstance(timed, Event):
             lines = event_lines(timed, tags, self._keys)
         else:
-            lines = batch_lines(timed, tags, resolve(timed, self._keys), self._settings.dialect)
+            lines = batch_lines(timed, tags, readings or self._resolve(topic, timed), self._settings.dialect)
         if substitute_ms is not None:
             self._tally.failures["time"] += 1
             lines.append(original_time_line(tags, document.time, time_ms))
         entry = Entry(EpochKey(topic.site, document.agent, document.epoch), document.seq, time_ms, wall_ms)
-        return PreparedMessage(lines, entry, substitute_ms, _polled(topic, timed) if isinstance(timed, Batch) else None)
+        poll = _polled(topic, timed) if isinstance(timed, Batch) and timed.counts_as_poll else None
+        return PreparedMessage(lines, entry, substitute_ms, poll)
 
-    def _update_latest(self, topic: Topic, batch: Batch, delivery: Delivery) -> None:
+    def _tags_of(self, topic: Topic, labels: Mapping[str, str]) -> str:
+        device = topic.site, topic.agent, topic.device
+        written = [labels.get(label) for label in BASE_LABELS]
+        known = self._tags.get(device)
+        if known is not None and known[0] == written:
+            return known[1]
+        if len(self._tags) >= MAX_TAGS:
+            self._tags.clear()
+        tags = base_tags(topic.site, topic.agent, topic.device, labels)
+        self._tags[device] = written, tags
+        return tags
+
+    def _update_latest(self, topic: Topic, batch: Batch, readings: Readings, delivery: Delivery) -> None:
         tally = self._tally
-        readings = resolve(batch, self._keys)
-        if readings.skipped:
-            tally.failures.update(readings.skipped)
-            log.debug("readings skipped device=%s reasons=%s", batch.device, dict(readings.skipped))
         tally.latency.observe(max(0.0, delivery.wall_s - batch.time / 1000))
         verdict = self._latest.apply_batch(topic.site, batch, readings, delivery.mono_s, delivery.wall_s)
         if verdict == "stale":
@@ -167,25 +260,33 @@ class Ingest:
 
     def _write_dead_letter(self, delivery: Delivery, error: ContractError) -> None:
         log.debug("dead letter topic=%s error=%s", delivery.topic[:200], error)
+        if not self._letters.take(self._sender(delivery.topic), len(delivery.payload), delivery.mono_s):
+            self._tally.failures["unlogged"] += 1
+            return
         kept = self._dead_letters.write(
             delivery.wall_ms, delivery.topic, error.reason, str(error), delivery.payload, delivery.size_bytes
         )
         if not kept:
             self._tally.write_failures["dead_letter"] += 1
 
+    def _sender(self, topic: str) -> str:
+        """Site and agent of a topic, or an empty text for all that are not admitted, so that names cost no memory."""
+        levels = topic.split("/", 4)[2:4]
+        return "/".join(levels) if len(levels) == 2 and self._owners.knows(*levels) else ""  # noqa: PLR2004 - site and agent
 
-def _dead_entry(delivery: Delivery, reason: str) -> Entry | None:
-    number = salvage_number(delivery)
-    if number is None:
-        return None
-    key = EpochKey(number.site, number.agent, number.epoch)
-    return Entry(key, number.seq, delivery.wall_ms, delivery.wall_ms, reason)
+    def _dead_entry(self, delivery: Delivery, reason: str) -> Entry | None:
+        """The refused message in its agent's account; None if it has no number, or if the agent is one too many."""
+        number = salvage_number(delivery)
+        if number is None:
+            return None
+        try:
+            self._owners.admit_agent((number.site, number.agent), delivery.wall_ms)
+        except ContractError:
+            return None
+        key = EpochKey(number.site, number.agent, number.epoch)
+        return Entry(key, number.seq, delivery.wall_ms, delivery.wall_ms, reason)
 
 
 def _polled(topic: Topic, batch: Batch) -> Polled:
     who = PolledDevice(topic.site, batch.agent, batch.device)
     return Polled(who, batch.device_class, batch.poll, batch.interval_s, batch.time / 1000, batch.up)
-
-
-def _tags(site: str, agent: str, device: str, labels: tuple[tuple[str, str], ...]) -> str:
-    return base_tags(site, agent, device, dict(labels))

@@ -8,6 +8,8 @@ seconds since 1970, compared with the times in messages.
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+import msgspec
+
 from collector.counters import POLL_BUCKETS_S, Histogram
 from collector.latest.observed import Connection, Observations, is_observed, observe
 from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
@@ -24,7 +26,7 @@ class Latest:
     """Devices and agents by site. Beyond `limit` series, new ones are refused and counted; known ones are still updated.
 
     The limit is in series on /metrics, because they cost memory here and in Prometheus: a state costs one series for each of
-    its possible values.
+    its possible values. Budgets of single agents are kept before a message gets here (collector.receive).
     """
 
     def __init__(self, limit: int) -> None:
@@ -96,6 +98,9 @@ class Latest:
         life_s = shelf_life_s(batch.interval_s)
         if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
+        # A time ahead of the collector's clock would keep what comes later from being taken, and be shown as "in 236 years".
+        if batch.time > wall_s * 1000:
+            batch = msgspec.structs.replace(batch, time=int(wall_s * 1000))
         if batch.device_class == "agent":
             agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
             self._hold(agent.series, agent, batch, readings, now)
@@ -107,7 +112,8 @@ class Latest:
             return "duplicate"
         agent.heard_at = max(agent.heard_at, now)
         protocol = device.document.protocol if device.document else ""
-        agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
+        if batch.counts_as_poll:
+            agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
         self._hold(device.series, agent, batch, readings, now)
         return "live"
 
@@ -210,6 +216,11 @@ class Latest:
 
     def _device(self, site: str, name: str, agent: str) -> DeviceState | None:
         device = self._devices.get((site, name))
+        if device is not None and device.agent != agent:
+            # Only the owner of a device gets here (see collector.receive.owners): it has changed hands. Nothing of the former agent
+            # stays, because its numbers and its clock cannot be compared with those of the new one.
+            self.remove_device(site, device.agent, name)
+            device = None
         if device is None:
             if self.size + DEVICE_COST > self.limit:
                 self.refused += 1

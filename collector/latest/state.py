@@ -124,7 +124,7 @@ class DeviceState:
             batch.up,
             batch.error,
             batch.duration_s,
-            len(batch.bad),
+            batch.rejected,
         )
         if batch.up:
             self.last_success_ms = batch.time
@@ -181,14 +181,13 @@ class AgentState:
         """Whether message `one` of this agent is later than `other`, whatever the clocks say.
 
         Numbers order the messages of one epoch. Of two epochs, the one in the agent's latest status is later. Time decides only
-        if that status names neither epoch, and between two agents that poll the same device.
+        if that status names neither epoch. Messages of two agents never meet: see `Latest._device`.
         """
-        if one.agent == other.agent:
-            if one.epoch == other.epoch:
-                return one.seq > other.seq
-            present = self.status.epoch if self.status is not None else ""
-            if present in (one.epoch, other.epoch):
-                return one.epoch == present
+        if one.epoch == other.epoch:
+            return one.seq > other.seq
+        present = self.status.epoch if self.status is not None else ""
+        if present in (one.epoch, other.epoch):
+            return one.epoch == present
         return one.time_ms >= other.time_ms
 
     @property

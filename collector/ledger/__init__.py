@@ -8,12 +8,11 @@ from collector.ledger.account import EpochAccount
 from collector.ledger.cli import accounts, as_json, as_table, read_any, since_ms
 from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born_ms
 from collector.ledger.file import LedgerFile, Note
-from collector.ledger.ledger import MAX_RANGES, Ledger
+from collector.ledger.ledger import Ledger
 from collector.ledger.tables import encode_page, read_page
 from collector.ledger.watch import AgentAccount, LedgerWatch
 
 __all__ = [
-    "MAX_RANGES",
     "AgentAccount",
     "Entry",
     "EpochAccount",

@@ -11,8 +11,9 @@ import msgspec
 
 from collector.ledger.account import EpochAccount, Missing, account_of, merge
 from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
-from collector.ledger.tables import Page, decode_page, read_page
+from collector.ledger.tables import LATEST_MS, Page, decode_page, read_page
 from rackflow import ConfigError, RackflowError
+from rackflow.escape import escape_unprintable, escape_unprintable_json, redact_urls
 
 # A ledger of 50,000 epochs is some tens of megabytes; a slow line needs a while for it, and nobody waits longer than this.
 FETCH_S = 30.0
@@ -28,7 +29,7 @@ def read_any(where: str) -> Page:
         with urllib.request.urlopen(where, timeout=FETCH_S) as answer:  # noqa: S310 - http or https, as just checked
             return decode_page(answer.read())
     except OSError as error:
-        raise RackflowError(f"{where}: {error}") from error
+        raise RackflowError(redact_urls(f"{where}: {error}")) from error
 
 
 def since_ms(text: str, now_ms: int) -> int:
@@ -88,12 +89,13 @@ def as_json(found: Sequence[EpochAccount]) -> str:
         }
         for sums in found
     ]
-    return msgspec.json.format(msgspec.json.encode({"epochs": epochs}), indent=2).decode()
+    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode({"epochs": epochs}), indent=2).decode())
 
 
 def as_table(found: Sequence[EpochAccount]) -> str:
     """The accounts as text: a line per epoch, what was dropped and each missing range below it, and the total at the end."""
-    rows = [_row(sums) for sums in found]
+    # Before the columns are measured: agents choose the names of their epochs.
+    rows = [tuple(map(escape_unprintable, _row(sums))) for sums in found]
     widths = [max(len(row[at]) for row in (HEADS, *rows)) for at in range(len(HEADS))]
     lines = [_aligned(HEADS, widths)]
     for row, sums in zip(rows, found, strict=True):
@@ -121,4 +123,4 @@ def _missing(run: Missing) -> str:
 
 
 def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if ms else ""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if 0 < ms <= LATEST_MS else ""

@@ -12,18 +12,17 @@ import logging
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
-from collector.ledger.epochs import Changes, Entry, EpochKey, EpochRecord, Retirement, Statement
+from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statement
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import create, load_chunk, load_epochs, load_retirements, save
+from collector.ledger.tables import MISFIT, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_aside
+from rackflow.process.sqlite import CORRUPT, as_os_error, check_regular, check_tables, code, corruption, set_aside
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -67,6 +66,8 @@ class LedgerFile:
         self._ahead_s = self._steady_s = 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            for each in (path, path.with_name(path.name + ".lock")):
+                check_regular(each, "ledger")
             self._lock_file = path.with_name(path.name + ".lock").open("ab")
             try:
                 self._claim()
@@ -175,7 +176,9 @@ class LedgerFile:
 
     def _load(self, wanted: frozenset[tuple[EpochKey, int]]) -> bool:
         for key, number in wanted:
-            self.ledger.add_chunk(key, load_chunk(self._db, key, number))
+            with _damage():
+                chunk = load_chunk(self._db, key, number)
+            self.ledger.add_chunk(key, chunk)
         return True
 
     def _save(self, changes: Changes) -> bool:
@@ -222,6 +225,7 @@ class LedgerFile:
             # WAL, so that the account can be read beside a running collector, and a commit is one append and one fsync. FULL
             # syncs the log at each commit; NORMAL syncs only at checkpoints, and a power cut could lose entries of
             # messages that were acknowledged (https://sqlite.org/pragma.html#pragma_synchronous).
+            check_tables(db, SCHEMA)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             _, created_ms = create(db, int(self._wall_s() * 1000))
@@ -231,10 +235,11 @@ class LedgerFile:
             if problem != "ok":
                 raise corruption(problem)
             ledger = Ledger(created_ms)
-            for record in _load_epochs(db):
-                ledger.restore(record)
-            for retirement in load_retirements(db):
-                ledger.restore_retirement(retirement)
+            with _damage():
+                for record in load_epochs(db):
+                    ledger.restore(record)
+                for retirement in load_retirements(db):
+                    ledger.restore_retirement(retirement)
         except sqlite3.DatabaseError:
             db.close()
             raise
@@ -271,9 +276,10 @@ class LedgerFile:
         return self._open()
 
 
-def _load_epochs(db: sqlite3.Connection) -> list[EpochRecord]:
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Rows that do not fit together are damage: a page in the wrong place, or an edited file, passes SQLite's own checks."""
     try:
-        return load_epochs(db)
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
-        # A page in the wrong place passes SQLite's own checks, and is noticed only by rows that do not fit together.
+        yield
+    except MISFIT as error:
         raise corruption(f"rows that do not fit together: {error!r}") from error

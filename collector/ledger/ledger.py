@@ -22,7 +22,7 @@ from collector.ledger.epochs import (
     Statement,
     born_ms,
 )
-from rackflow.documents import Numbers
+from rackflow.documents import MAX_RANGES, Numbers
 
 # Open chunks kept in memory: 11 MB at 0.54 kB each (tracemalloc, Python 3.11). An agent normally writes to one chunk, and
 # one more for its backlog, so thousands of agents fit before any chunk is read from disk a second time.
@@ -32,8 +32,16 @@ MAX_OPEN_CHUNKS = 20_000
 MAX_EPOCHS = 50_000
 # 2,000 restarts of one agent within the ledger's `days` are a crash loop; only that agent's oldest epochs are dropped.
 MAX_EPOCHS_PER_AGENT = 2_000
-# Ranges of one statement. Our agent sends at most 200 (see rackflow/outbox/numbers.py); the rest is room for other implementations.
-MAX_RANGES = 1_000
+# Ranges of all epochs of one agent, 130 bytes each. A statement has at most `MAX_RANGES` in each list, but another statement may
+# name other epochs.
+MAX_RANGES_OF_AGENT = 10_000
+# Reasons why one agent dropped messages; each is a series on /metrics. Rackflow's agent has five. Further ones count as `other`.
+MAX_REASONS_OF_AGENT = 20
+OTHER = "other"
+# An agent numbers without gaps, so a new chunk comes with every 512th message, or with every 16th behind a subscription that 32
+# collectors share. Numbers that jump on purpose would make a chunk of each message, on disk and in every account.
+FREE_CHUNKS = 1_000
+MESSAGES_PER_CHUNK = 16
 Verdict = Literal["new", "duplicate"]
 
 
@@ -41,7 +49,8 @@ class Ledger:
     """All epochs. At most about `limit` open chunks stay in memory; ask `unloaded` before touching a number.
 
     There are at most `max_epochs`, and at most `max_per_agent` of one agent. At either limit an agent's new epoch replaces
-    its epoch that was silent for longest; an agent without any epoch gets none. `rejected` counts both cases.
+    its epoch that was silent for longest; an agent without any epoch gets none. `rejected` counts both cases, and messages whose
+    numbers jump (`sparse`).
     """
 
     def __init__(
@@ -60,6 +69,11 @@ class Ledger:
         self._by_agent: dict[tuple[str, str], dict[str, EpochRecord]] = {}
         self._retired: dict[tuple[str, str], Retirement] = {}
         self._newly_retired: set[tuple[str, str]] = set()
+        self._ranges = Counter[tuple[str, str]]()
+        self._reasons: dict[tuple[str, str], set[str]] = {}
+        self._messages = Counter[tuple[str, str]]()
+        self._begun = Counter[tuple[str, str]]()
+        """Messages, and chunks begun with them, by agent since the start."""
         self._next_order = 0
         self._forgotten: set[EpochKey] = set()
         self._chunks: OrderedDict[tuple[EpochKey, int], Chunk] = OrderedDict()
@@ -157,14 +171,19 @@ class Ledger:
         present: bool,
     ) -> None:
         held = [(each.first, 0 if present else each.last) for each in still_held[:MAX_RANGES]]
-        dropped = [(each.first, each.last, each.reason) for each in now_dropped[:MAX_RANGES]]
+        reasons = self._reasons.setdefault(record.key[:2], set())
+        dropped = [(each.first, each.last, _known_reason(each.reason, reasons)) for each in now_dropped[:MAX_RANGES]]
         # An agent keeps a bounded list of what it dropped and may name fewer ranges than before; ranges it named earlier
         # are still dropped, and would otherwise turn into "missing".
         if len(dropped) < len(record.dropped):
             known = set(dropped)
             dropped += [each for each in record.dropped if each not in known][: MAX_RANGES - len(dropped)]
+        agent = record.key[:2]
+        room = max(0, MAX_RANGES_OF_AGENT - self._ranges[agent] + len(record.held) + len(record.dropped))
+        held, dropped = held[:room], dropped[: max(0, room - len(held))]
         ended = max([record.ended, *(each.last for each in now_ended)])
         if (held, dropped, ended) != (record.held, record.dropped, record.ended):
+            self._ranges[agent] += len(held) + len(dropped) - len(record.held) - len(record.dropped)
             record.held, record.dropped, record.ended = held, dropped, ended
             self._dirty_epochs.add(record.key)
 
@@ -208,10 +227,14 @@ class Ledger:
     def _let_go(self, keys: set[EpochKey]) -> None:
         for key in keys:
             siblings = self._by_agent[key[:2]]
+            self._ranges[key[:2]] -= len(self.epochs[key].held) + len(self.epochs[key].dropped)
             del self.epochs[key], siblings[key.epoch]
             if not siblings:
                 del self._by_agent[key[:2]]
                 self._retired.pop(key[:2], None)
+                for count in (self._ranges, self._messages, self._begun):
+                    del count[key[:2]]
+                self._reasons.pop(key[:2], None)
         for found in (self._chunks, self._dirty):
             for at in [at for at in found if at[0] in keys]:
                 del found[at]
@@ -261,11 +284,16 @@ class Ledger:
             return None, None, 0
         record.seen_ms = max(record.seen_ms, entry.wall_ms)
         self._dirty_epochs.add(key)
+        self._messages[key[:2]] += 1
         index, bit = (entry.seq - 1) // CHUNK, 1 << (entry.seq - 1) % CHUNK
         chunk = self._chunks.get((key, index))
         if chunk is None:
             if record.covers(index):
                 return record, None, bit
+            if self._begun[key[:2]] > FREE_CHUNKS + self._messages[key[:2]] // MESSAGES_PER_CHUNK:
+                self.rejected["sparse"] += 1
+                return None, None, 0
+            self._begun[key[:2]] += 1
             chunk = self._chunks[key, index] = Chunk(index, entry.time_ms, entry.time_ms)
             record.last_chunk = max(record.last_chunk, index)
         else:
@@ -291,6 +319,8 @@ class Ledger:
         return record
 
     def _add(self, record: EpochRecord) -> None:
+        self._ranges[record.key[:2]] += len(record.held) + len(record.dropped)
+        self._reasons.setdefault(record.key[:2], set()).update(reason for _, _, reason in record.dropped)
         self.epochs[record.key] = record
         self._by_agent.setdefault(record.key[:2], {})[record.key.epoch] = record
 
@@ -328,6 +358,15 @@ class Ledger:
         self._dirty[record.key, first.number] = first
         self._dirty.pop((record.key, second.number), None)
         self._gone.add((record.key, second.number))
+
+
+def _known_reason(reason: str, known: set[str]) -> str:
+    """The reason, or `OTHER` if it is one too many for its agent."""
+    if reason not in known:
+        if len(known) >= MAX_REASONS_OF_AGENT:
+            return OTHER
+        known.add(reason)
+    return reason
 
 
 def _by_epoch(said: Sequence[Numbers]) -> dict[str, list[Numbers]]:

@@ -16,7 +16,7 @@ import msgspec
 
 from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
-from rackflow.process.sqlite import CORRUPT, code
+from rackflow.process.sqlite import CORRUPT, check_tables, code, corruption
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
@@ -28,6 +28,12 @@ CREATE TABLE IF NOT EXISTS chunk (
     stored BLOB, held BLOB, dead TEXT, PRIMARY KEY (site, agent, epoch, number)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS retired (site TEXT, agent TEXT, wall_ms INTEGER, PRIMARY KEY (site, agent)) STRICT;
 """
+# What reading rows raises that do not fit together.
+MISFIT = (KeyError, TypeError, ValueError, AttributeError, OverflowError, msgspec.MsgspecError)
+# The year 9999, the last that Python's dates know; and more messages than an agent can send in its life.
+LATEST_MS = 253_402_300_799_000
+MOST = 2**53
+EMPTY_FROM_MS = 2**62
 TABLES = ("epoch", "chunk")
 _OF = "WHERE site = ? AND agent = ? AND epoch = ?"
 _BYTES = CHUNK // 8
@@ -51,7 +57,13 @@ def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
     """
     db.executescript(SCHEMA)
     db.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), now_ms))
+    return _identity(db)
+
+
+def _identity(db: sqlite3.Connection) -> tuple[str, int]:
     name, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
+    if not isinstance(name, str) or not isinstance(created_ms, int) or not 0 <= created_ms <= LATEST_MS:
+        raise corruption("it has no name and no time of its own")
     return name, created_ms
 
 
@@ -92,7 +104,11 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
 
 def load_retirements(db: sqlite3.Connection) -> list[Retirement]:
     """Agents that are gone for good."""
-    return [Retirement(*row) for row in db.execute("SELECT site, agent, wall_ms FROM retired")]
+    found = [Retirement(*row) for row in db.execute("SELECT site, agent, wall_ms FROM retired")]
+    for each in found:
+        if not (_are_texts((each.site, each.agent)) and _are_times(each.wall_ms)):
+            raise ValueError(f"an impossible retirement: {each!r}")
+    return found
 
 
 def load_epochs(db: sqlite3.Connection, only: Iterable[EpochKey] | None = None) -> list[EpochRecord]:
@@ -113,6 +129,10 @@ def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterabl
         f"SELECT {columns} FROM epoch {where}",  # noqa: S608 - constants
         key,
     ):
+        if not (
+            _are_counts(place, known_from, duplicates, ended) and _are_times(born_ms, seen_ms) and _are_texts(name)
+        ):
+            raise ValueError(f"an impossible epoch: {name!r}")
         record = records[tuple(name)] = EpochRecord(
             EpochKey(*name), known_from, born_ms, seen_ms, duplicates, ended, order=place
         )
@@ -136,7 +156,7 @@ def load_chunk(db: sqlite3.Connection, key: EpochKey, number: int) -> Chunk:
     """One open chunk; an empty one if there is none."""
     row = db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} AND number = ?", (*key, number)).fetchone()  # noqa: S608 - constants
     # The times of an empty chunk are chosen so that the times of the first message replace them.
-    return _chunk(row) if row else Chunk(number, 2**62, 0)
+    return _chunk(row) if row else Chunk(number, EMPTY_FROM_MS, 0)
 
 
 def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
@@ -145,12 +165,13 @@ def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
         raise RackflowError(f"{path}: there is no ledger; a collector creates it when it starts")
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+            check_tables(db, SCHEMA)
             # One read transaction, so that records and chunks match while the collector goes on writing.
             db.execute("BEGIN")
-            ledger, created_ms = db.execute("SELECT id, created_ms FROM ledger").fetchone()
+            ledger, created_ms = _identity(db)
             records = load_epochs(db, only)
             return Page(ledger, created_ms, [(record, load_chunks(db, record.key)) for record in records])
-    except (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
+    except (sqlite3.Error, *MISFIT) as error:
         what = "is damaged" if isinstance(error, sqlite3.Error) and code(error) in CORRUPT else "cannot be read"
         raise RackflowError(f"{path}: the ledger {what}: {error}") from error
 
@@ -197,7 +218,7 @@ def decode_page(text: bytes) -> Page:
         epochs = []
         for key, numbers, held, dropped, rows in found.books:
             epochs.append((EpochRecord(key, *numbers, held=held, dropped=dropped), [_chunk(row) for row in rows]))
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (*MISFIT, RecursionError) as error:
         raise RackflowError(f"this is no ledger: {error}") from error
     return Page(found.ledger, found.created_ms, epochs)
 
@@ -209,9 +230,29 @@ def _row(chunk: Chunk) -> _Row:
 
 def _chunk(row: _Row) -> Chunk:
     number, first_ms, last_ms, stored, held, dead, span = row
+    # A merged chunk has all its messages stored. The bits of others are as many as a chunk has numbers.
+    fits = stored is None or (span == 1 and len(stored) == _BYTES)
+    fits = fits and (held is None or len(held) == _BYTES) and span >= 1 and number + span <= MOST
+    if not (fits and _are_counts(number, span) and _are_times(first_ms, last_ms)):
+        raise ValueError(f"an impossible chunk: {number!r}")
     bits, waiting = (FULL if one is None else int.from_bytes(one, "little") for one in (stored, held))
     reasons = {reason: int(bits, 16) for reason, bits in msgspec.json.decode(dead, type=dict[str, str]).items()}
     return Chunk(number, first_ms, last_ms, bits, waiting, reasons, span)
+
+
+def _are_counts(*numbers: object) -> bool:
+    return all(isinstance(number, int) and 0 <= number <= MOST for number in numbers)
+
+
+def _are_times(*times_ms: object) -> bool:
+    # An empty chunk begins at 2^62, after every time (see `load_chunk`).
+    return all(
+        isinstance(time_ms, int) and (0 <= time_ms <= LATEST_MS or time_ms == EMPTY_FROM_MS) for time_ms in times_ms
+    )
+
+
+def _are_texts(names: Iterable[object]) -> bool:
+    return all(isinstance(name, str) for name in names)
 
 
 def _bits(bits: int) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Receives messages from the broker, checks them, and does what needs no other package: clocks, clones, poll counts.
+"""Receives messages from the broker, checks them, and does what needs no other package: owners, clocks, clones, poll counts.
 
 A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: if it
 stayed unacknowledged, the broker would send it again after every restart.
@@ -6,29 +6,39 @@ stayed unacknowledged, the broker would send it again after every restart.
 
 from collector.receive.clocks import ReceiptTimes, is_plausible
 from collector.receive.clones import Clones
-from collector.receive.dead_letters import DeadLetters
+from collector.receive.dead_letters import DeadLetters, LetterBudget
 from collector.receive.delivery import Delivery
-from collector.receive.messages import Document, open_message, salvage_number
+from collector.receive.messages import Document, open_message, salvage_number, within_bounds
+from collector.receive.owners import Contest, Owners, Verdict
+from collector.receive.owners_file import OwnersFile
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
 from collector.receive.subscribe import SESSION_EXPIRY_S, Filters, Subscriber
+from collector.receive.uses import Uses
 
 __all__ = [
     "HOUR_S",
     "SESSION_EXPIRY_S",
     "Clones",
+    "Contest",
     "Counts",
     "DeadLetters",
     "Delivery",
     "Document",
     "ExpectedDevice",
     "Filters",
+    "LetterBudget",
+    "Owners",
+    "OwnersFile",
     "PollCounts",
     "Polled",
     "PolledDevice",
     "ReceiptTimes",
     "Subscriber",
+    "Uses",
+    "Verdict",
     "add",
     "is_plausible",
     "open_message",
     "salvage_number",
+    "within_bounds",
 ]

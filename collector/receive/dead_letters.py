@@ -10,11 +10,31 @@ import json
 import logging
 from pathlib import Path
 
+from collector.budgets import Buckets
 from rackflow import RackflowError
+from rackflow.process.sqlite import check_regular
 
 log = logging.getLogger(__name__)
 # Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one of them must not fill the file.
 PAYLOAD_LIMIT_BYTES = 64 * 1024
+# What one sender may write at once, and per second from then on: 22 MB a day. The file keeps 64 MB by default, so that one agent
+# with a fault cannot push out what others left in it within days. A first burst of 1 MiB shows any fault.
+BURST_BYTES = 1024 * 1024
+BYTES_PER_S = 256.0
+# What an entry has besides its payload: topic, reason, error.
+ENTRY_BYTES = 512
+
+
+class LetterBudget:
+    """Limits the dead letters of each sender. Senders that are not admitted share one budget, so that names cost no memory."""
+
+    def __init__(self) -> None:
+        self._buckets = Buckets(BURST_BYTES, BYTES_PER_S)
+
+    def take(self, sender: str, payload_bytes: int, now: float) -> bool:
+        """Whether a payload may be written now (monotonic seconds) in the name of `sender`; if so, it is charged."""
+        # In base64, four bytes for three.
+        return self._buckets.take(sender, ENTRY_BYTES + min(payload_bytes, PAYLOAD_LIMIT_BYTES) * 4 / 3, now)
 
 
 class DeadLetters:
@@ -30,6 +50,7 @@ class DeadLetters:
         self._failing = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            check_regular(path, "dead_letter")
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise RackflowError(

@@ -4,16 +4,16 @@ Whatever passes here must be storable: a message that the store or the ledger ca
 unacknowledged, and come again after every restart.
 """
 
-import math
 import re
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from collector.receive.delivery import Delivery
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
 from rackflow.catalogue import BASE_LABELS
-from rackflow.documents import MAX_PAYLOAD_BYTES, check_topic
+from rackflow.documents import MAX_PAYLOAD_BYTES, MAX_SEQ, bounded_interval, check_topic
 
 # Label values that the contract allows: nothing in them needs escaping in line protocol or Prometheus text.
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
@@ -24,10 +24,6 @@ _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status
     "device": DeviceDocument,
     "status": Status,
 }
-MAX_SEQ = 2**53
-"""Largest message number: a double, and so JSON in many languages, cannot hold every integer above it (RFC 8259, 6)."""
-_MAX_TIME_MS = 9_223_372_036_854
-"""Largest time, ms, that fits an engine that counts nanoseconds in 64 bits (InfluxDB): the year 2262."""
 
 
 def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topic, Document | None]:
@@ -48,8 +44,6 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
         _check_status(document)
     else:
         _check_labels(document.labels)
-        if not 0 <= document.time <= _MAX_TIME_MS:
-            raise ContractError("schema", f"time {document.time} is not within 0 to {_MAX_TIME_MS} ms")
     if isinstance(document, Batch):
         _check_batch(document)
     return topic, document
@@ -128,5 +122,19 @@ def _check_batch(batch: Batch) -> None:
         )
     if batch.device_class != "agent" and batch.device == batch.agent:
         raise ContractError("schema", f"device {batch.device} has the name of its agent, but not the class agent")
-    if not 0 <= batch.duration_s < math.inf:
-        raise ContractError("schema", "duration_s is negative or not finite")
+
+
+def within_bounds(document: Document, wall_ms: int) -> Document:
+    """The document with its intervals within the limits of their poll classes, and a description not from the future.
+
+    A description with a later time replaces an earlier one, so one from the year 2262 would stay for ever. Times of batches
+    and events are clamped where they are stored and shown (see clocks.py and collector.latest).
+    """
+    if isinstance(document, Batch):
+        interval_s = bounded_interval(document.poll, document.interval_s)
+        return document if interval_s == document.interval_s else replace(document, interval_s=interval_s)
+    if isinstance(document, DeviceDocument):
+        intervals = {poll: bounded_interval(poll, interval_s) for poll, interval_s in document.intervals.items()}
+        if intervals != document.intervals or document.time > wall_ms:
+            return replace(document, intervals=intervals, time=min(document.time, wall_ms))
+    return document

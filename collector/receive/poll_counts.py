@@ -5,6 +5,7 @@ Missing polls are expected minus answered. Polls that the device did not answer 
 add up whatever the intervals are.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ HOUR_S = 3600
 # A device that was silent for a month is not expected any more: it was removed without its agent saying so. With a shorter limit a
 # device with a long outage would no longer be expected, and the report of that month would show the site as complete.
 LONGEST_SILENCE_S = 31 * 86_400.0
+# Rows of one agent between two saves: a thousand devices in 20 hours. A week's backlog of an agent that is new here makes more;
+# its older hours are then not counted. Without a limit, messages dated through 400 days would make 10,000 rows of one device.
+MAX_ROWS_OF_AGENT = 20_000
 _EXPECTED, _ANSWERED, _UNANSWERED = range(3)
 
 
@@ -68,6 +72,7 @@ class PollCounts:
     def __init__(self, enrolled: Mapping[PolledDevice, ExpectedDevice] | None = None) -> None:
         self.enrolled = dict(enrolled or {})
         self.counts: Counts = {}
+        self._rows = Counter[tuple[str, str]]()
 
     def count(self, polls: Iterable[Polled]) -> None:
         """Count polls. Each poll must be passed only once, however often its message came."""
@@ -126,6 +131,7 @@ class PollCounts:
     def take(self) -> Counts:
         """Counts since the last call. Give them to `give_back` if they could not be saved."""
         counts, self.counts = self.counts, {}
+        self._rows.clear()
         return counts
 
     def give_back(self, counts: Counts) -> None:
@@ -143,7 +149,16 @@ class PollCounts:
             at = until
 
     def _row(self, hour: int, who: PolledDevice) -> list[float]:
-        return self.counts.setdefault(hour, {}).setdefault(who, [0.0, 0.0, 0.0])
+        rows = self.counts.get(hour, {})
+        row = rows.get(who)
+        if row is None:
+            row = [0.0, 0.0, 0.0]
+            agent = who.site, who.agent
+            if self._rows[agent] < MAX_ROWS_OF_AGENT:
+                self._rows[agent] += 1
+                rows[who] = row
+                self.counts[hour] = rows
+        return row
 
 
 def add(row: list[float], other: Iterable[float]) -> None:

@@ -11,11 +11,21 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, Session, topic_of
+from rackflow.process.mqtt import (
+    BrokerError,
+    Callbacks,
+    Limits,
+    MqttConnection,
+    MQTTMessage,
+    Session,
+    topic_of,
+)
+from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
@@ -31,6 +41,18 @@ GOODBYE_S = 2.0
 IDENTIFIERS = 65_535
 # How much of a message larger than the contract allows is kept in memory, for the dead-letter file.
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
+# A larger packet the broker does not send at all (MQTT 5, 3.1.2.11.4): the client would have all of it in memory before it can be
+# refused. What is larger than the contract allows and smaller than this is refused here, with a dead letter.
+LARGEST_PACKET_BYTES = 4 * 1024 * 1024
+# Payloads in memory at once, from their receipt until they are acknowledged. MQTT bounds only the number of messages: 10,000
+# of the largest would take 5 GB. 10,000 small batches fit; the points made of them take twice as much again.
+MAX_WAITING_BYTES = 8 * 1024 * 1024
+# How long the socket may stand still for want of room: shorter than any keep-alive, or the connection would break.
+LONGEST_PAUSE_S = 3.0
+# What a waiting message takes besides its payload: the objects around it.
+MESSAGE_BYTES = 500
+# A status waits as its account in objects, some 230 bytes for each range of 60 bytes.
+STATUS_FACTOR = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +89,11 @@ class Subscriber:
     mosquitto 2.0.11 sends more than that once it gets acknowledgements, as over a bridge in
     https://github.com/eclipse-mosquitto/mosquitto/issues/2301. So the queue has room for every possible message identifier: a
     dropped QoS 1 message would stay unacknowledged until the connection breaks. If the queue is full, the newest message is
-    dropped and reported to `on_overflow`; only messages of QoS 0, which the contract does not use, can fill it that far.
+    dropped and reported to `on_event`; only messages of QoS 0, which the contract does not use, can fill it that far.
+
+    Payloads take `MAX_WAITING_BYTES` at most: while they do, the socket is not read until half of the room is free. If that takes
+    long, because the store is away, the socket is read again, but what comes is neither taken nor acknowledged (`shed`): the
+    broker still has it, and sends it again on the connection that is made once there is room.
     """
 
     def __init__(
@@ -77,14 +103,21 @@ class Subscriber:
         filters: Filters,
         limit: int,
         on_edge: Callable[[bool], None],
-        on_overflow: Callable[[], None],
+        on_event: Callable[[Literal["overflow", "shed", "takeover"]], None],
+        room_bytes: int = MAX_WAITING_BYTES,
     ) -> None:
+        self._room_bytes = room_bytes
+        self.waiting_bytes = 0
+        """Of messages that were received and are neither acknowledged nor given up."""
+        self._has_shed = False
+        self._pause: asyncio.TimerHandle | None = None
         self._broker = broker
         self._client_id = client_id
         self._filters = filters
         self._limit = limit
         self._on_edge = on_edge
-        self._on_overflow = on_overflow
+        self._on_event = on_event
+        self._takeovers = Takeovers()
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
         self._connection = 0
         self._resumed = False
@@ -93,7 +126,10 @@ class Subscriber:
 
     async def take(self) -> Delivery:
         """The next message; waits until there is one."""
-        return await self._queue.get()
+        delivery = await self._queue.get()
+        if delivery.qos == 0:
+            self._forget(delivery)  # it will never be acknowledged
+        return delivery
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Let the broker forget a message.
@@ -101,34 +137,58 @@ class Subscriber:
         A message of an ended connection is not acknowledged: the broker sends it again under a new identifier, and the old
         identifier may now belong to a message that is not durable yet.
         """
+        if delivery.qos == 1:
+            self._forget(delivery)
         if delivery.qos == 1 and delivery.connection == self._connection and self._client is not None:
             self._client.acknowledge(delivery.mid)
+
+    def _forget(self, delivery: Delivery) -> None:
+        self.waiting_bytes -= _cost(delivery)
+        if self.waiting_bytes > self._room_bytes // 2:
+            return
+        self._resume()
+        if self._has_shed and self._client is not None:
+            self._has_shed = False
+            log.info("there is room again, the connection is renewed to receive what was not taken")
+            self._client.drop()
+
+    def _resume(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+            if self._client is not None:
+                self._client.resume()
 
     async def run(self) -> None:
         """Connect, subscribe and receive, again after every break, until cancelled."""
         ceiling_s, highest_s = BACKOFF_S
         while True:
             began = time.monotonic()
-            fault = await self._session()
+            fault, is_taken_over = await self._session()
             self._set_fault(fault)
+            if is_taken_over:
+                self._on_event("takeover")
+                await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - jitter
+                continue
             # A session that lasted resets the pause; one that ended at once (wrong password, refused filter) does not.
             if time.monotonic() - began > highest_s:
                 ceiling_s = BACKOFF_S[0]
             await asyncio.sleep(random.uniform(0, ceiling_s))  # noqa: S311 - jitter
             ceiling_s = min(ceiling_s * 2, highest_s)
 
-    async def _session(self) -> str:
+    async def _session(self) -> tuple[str, bool]:
+        """One connection. Returns why it ended, and whether another client has taken over the session."""
         client = MqttConnection(
             self._broker,
             self._client_id,
             Callbacks(opened=self._opened, received=self._received),
-            session=Session(SESSION_EXPIRY_S, self._limit),
+            session=Session(SESSION_EXPIRY_S, self._limit, LARGEST_PACKET_BYTES),
         )
         try:
             async with client:
                 self._client = client
                 if refused := await client.subscribe(self._filters.wanted()):
-                    return f"the broker refuses the subscription: {refused[0]}"
+                    return f"the broker refuses the subscription: {refused[0]}", False
                 self._set_fault(None)
                 if self._resumed:
                     # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
@@ -136,13 +196,25 @@ class Subscriber:
                     with contextlib.suppress(*BrokerError):
                         await client.unsubscribe(self._filters.leftover())
                 try:
-                    return f"connection lost: {await client.lost()}"
+                    why = f"connection lost: {await client.lost()}"
+                    # One that was closed from here says nothing about other clients.
+                    is_taken_over = not client.is_dropped and self._takeovers.ended(
+                        client.ended_by, worked=True, now_s=time.monotonic()
+                    )
+                    return (f"{why}; {in_words(self._client_id)}" if is_taken_over else why), is_taken_over
                 finally:
                     client.timeout_s = GOODBYE_S  # a stop must not wait long for the broker to take the goodbye
+                    # From here on nothing may pause reading: without reading, the end of the connection is not noticed.
+                    self._client = None
+                    client.resume()
         except BrokerError as error:
             client.drop()
-            return str(error)
+            self._takeovers.ended(None, worked=False, now_s=time.monotonic())
+            return str(error), False
         finally:
+            if self._pause is not None:
+                self._pause.cancel()
+                self._pause = None
             self._client = None
             self._on_edge(False)  # noqa: FBT003 - one callback for both edges
 
@@ -166,6 +238,8 @@ class Subscriber:
         for delivery in waiting:
             if delivery.qos == 0:
                 self._queue.put_nowait(delivery)
+            else:
+                self.waiting_bytes -= _cost(delivery)
 
     def _received(self, message: MQTTMessage) -> None:
         # Called by paho on the event loop: it must not block.
@@ -178,6 +252,19 @@ class Subscriber:
             topic_of(message), payload, size, message.qos, message.mid, self._connection, now_s, wall_s, message.dup
         )
         if self._queue.full():
-            self._on_overflow()
+            self._on_event("overflow")
+        elif self.waiting_bytes and self.waiting_bytes + len(payload) > self._room_bytes + MAX_PAYLOAD_BYTES:
+            # Nothing is lost: see the class. With nothing waiting a message is taken however large it is, or it would never be.
+            self._has_shed = True
+            self._on_event("shed")
         else:
+            self.waiting_bytes += _cost(delivery)
             self._queue.put_nowait(delivery)
+            if self.waiting_bytes > self._room_bytes and self._pause is None and not self._has_shed and self._client:
+                self._client.pause()
+                self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._resume)
+
+
+def _cost(delivery: Delivery) -> int:
+    """About what a message takes in memory while it waits."""
+    return MESSAGE_BYTES + len(delivery.payload) * (STATUS_FACTOR if delivery.topic.endswith("/status") else 1)

@@ -19,7 +19,7 @@ import msgspec
 
 from collector.derive import HOUR_S, Head, Hour, SiteRecords
 from collector.receive import Counts, ExpectedDevice, PolledDevice, add
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_aside
+from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, corruption, set_aside
 
 log = logging.getLogger(__name__)
 # A whole year, and a month in which to report it. A chosen value.
@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS device (
     UNIQUE (site, agent, device)) STRICT;
 CREATE TABLE IF NOT EXISTS polls (site TEXT, hour INTEGER, body BLOB, PRIMARY KEY (site, hour)) STRICT, WITHOUT ROWID;
 """
+# What decoding rows raises that do not fit together.
+MISFIT = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+# A row of 100,000 devices has 4 MB before compression. The bound keeps an edited file from filling memory.
+MAX_BODY_BYTES = 32 * 1024 * 1024
 Rows = dict[int, list[float]]
 """Polls of one hour by the number of the device: expected, answered, unanswered."""
 
@@ -88,6 +92,7 @@ class RecordsFile:
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
         try:
+            check_tables(db, SCHEMA)
             # WAL, so that the report can read while the collector writes. FULL, because NORMAL does not sync each commit in WAL mode,
             # and a power cut would lose counts that were believed saved (builds of SQLite differ in the default).
             db.execute("PRAGMA journal_mode = WAL")
@@ -166,7 +171,7 @@ def load_sites(db: sqlite3.Connection) -> dict[str, SiteRecords]:
         }
         for site, number, body in db.execute("SELECT site, hour, body FROM hour ORDER BY hour"):
             sites.setdefault(site, SiteRecords()).hours[number] = unpack(body)
-    except msgspec.MsgspecError as error:
+    except MISFIT as error:
         raise corruption(str(error)) from error
     return sites
 
@@ -176,7 +181,7 @@ def load_enrolled(db: sqlite3.Connection) -> dict[PolledDevice, ExpectedDevice]:
     query = "SELECT site, agent, device, enrolled FROM device WHERE enrolled IS NOT NULL"
     try:
         return {PolledDevice(*who): msgspec.json.decode(text, type=ExpectedDevice) for *who, text in db.execute(query)}
-    except msgspec.MsgspecError as error:
+    except MISFIT as error:
         raise corruption(str(error)) from error
 
 
@@ -209,14 +214,19 @@ def unpack_polls(body: bytes) -> Rows:
 def _columns(text: bytes) -> Iterator[tuple[int, list[float]]]:
     try:
         steps, *columns = msgspec.json.decode(text, type=tuple[list[int], list[float], list[float], list[float]])
-    except msgspec.MsgspecError as error:
+        rows = list(zip(accumulate(steps), *columns, strict=True))
+    except MISFIT as error:
         raise corruption(str(error)) from error
-    for number, *counts in zip(accumulate(steps), *columns, strict=True):
+    for number, *counts in rows:
         yield number, counts
 
 
 def _inflate(body: bytes) -> bytes:
     try:
-        return zlib.decompress(body)
-    except zlib.error as error:
+        inflating = zlib.decompressobj()
+        text = inflating.decompress(body, MAX_BODY_BYTES)
+    except (zlib.error, TypeError) as error:
         raise corruption(str(error)) from error
+    if not inflating.eof:
+        raise corruption("a row is cut short, or larger than any that Rackflow writes")
+    return text

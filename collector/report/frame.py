@@ -5,11 +5,11 @@ Each chart has a table because not everyone can read colours and bars, and nobod
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from collector.report.svg import LEFT, rect, text
 from collector.report.tidy import PeriodKind, Row, Rows
 from collector.report.words import NAMES, coverage, shown
+from rackflow.escape import escape_html as escape
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from urllib.parse import quote
 from collector.derive import Hour
 from collector.ledger import EpochAccount
 from collector.receive import HOUR_S
-from collector.records import Rows, unpack, unpack_polls
+from collector.records import SCHEMA, Rows, unpack, unpack_polls
 from collector.report.period import Period
 from rackflow import RackflowError
-from rackflow.process.sqlite import CORRUPT, code
+from rackflow.process.sqlite import CORRUPT, check_tables, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,14 @@ def read_records(path: Path, period: Period) -> list[SiteMonth]:
         # Read-only: a report must not create the file, or upgrade it under a running collector. A save takes some 45 ms, so
         # 5 s is more than enough to wait for its lock.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+            check_tables(db, SCHEMA)
             # One transaction: the collector may save between two statements, and hours and polls must be from the same save.
             db.execute("BEGIN")
             found = _read(db, period)
             span = db.execute("SELECT min(hour), max(hour) FROM (SELECT hour FROM hour UNION SELECT hour FROM polls)")
             first, last = span.fetchone()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RackflowError(f"{path}: the records are damaged: rows that do not fit together") from error
     except sqlite3.Error as error:
         what = "are damaged" if code(error) in CORRUPT else "cannot be read"
         raise RackflowError(f"{path}: the records {what}: {error}") from error

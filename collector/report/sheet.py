@@ -4,7 +4,6 @@ It shows rows and computes nothing, so that page and CSV file cannot contradict 
 """
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from importlib.resources import files
 from string import Template
 
@@ -14,6 +13,7 @@ from collector.report.maps import availability_map, carbon_free_map
 from collector.report.telemetry import OF_AGENT
 from collector.report.tidy import Row, Rows
 from collector.report.words import NAMES, coverage, shown
+from rackflow.escape import escape_html as escape
 
 # Chosen to keep the page printable; all rows are in the CSV file.
 DEVICES_SHOWN = 50

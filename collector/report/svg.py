@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from rackflow.escape import escape_html as escape
 
 # Units of the viewBox; the page scales the drawing. 760 is the width of the text column, so that font sizes look alike.
 WIDTH = 760

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Literal, cast
 
+from rackflow.escape import escape_unprintable
+
 PeriodKind = Literal["month", "day", "hour", "hour_of_day", "epoch", "gap"]
 
 
@@ -77,7 +79,9 @@ def _cell(value: object) -> str:
     if isinstance(value, float | int):
         # Ten digits: more than any meter has, and few enough that rounding errors do not show.
         return f"{value:.10g}"
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")):
+    if isinstance(value, str):
+        value = escape_unprintable(value)
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
         # A spreadsheet would run it as a formula; names come from devices and must not do that (CSV injection, OWASP).
         return f"'{value}"
     return "" if value is None else str(value)

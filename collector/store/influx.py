@@ -13,12 +13,13 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
 from rackflow import StoreError
+from rackflow.escape import redact_urls
 
-# The engine refuses the points (line protocol, a field's type, too large): the same write never succeeds. Any other error may
-# pass by itself or when somebody repairs it, so the write is tried again.
+# The engine refuses the points (line protocol, a field's type, outside the retention, too large), or whatever answers is no engine:
+# `Persistence` finds out which. Any other error may pass by itself or when somebody repairs it, so the write is tried again.
 REFUSED = frozenset({400, 413, 422})
 # A wrong token, organisation, bucket or address. A person has to correct it, so the write is tried again at a slow pace.
-MISCONFIGURED = frozenset({401, 403, 404})
+MISCONFIGURED = frozenset({401, 403, 404, 405})
 SLOW_RETRY_S = 30.0
 # A server may ask for an hour by mistake; a write is tried again after this time at the latest.
 LONGEST_RETRY_AFTER_S = 300.0
@@ -55,7 +56,7 @@ class InfluxStore:
         except TimeoutError as error:
             raise StoreError(f"no answer within {self._timeout_s} s", retryable=True) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise StoreError(f"{type(error).__name__}: {error}", retryable=True) from error
+            raise StoreError(redact_urls(f"{type(error).__name__}: {error}"), retryable=True) from error
         if not stored:
             # A proxy in between may answer 200 with a page of its own.
             raise StoreError("an answer other than 204 No Content; check that url is the engine's", retryable=True)

@@ -50,7 +50,7 @@ def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -
     if batch.device_class != "agent":
         points.setdefault(f"dcim_device{tags}", []).append(
             f"up={1.0 if batch.up else 0.0},poll_duration_seconds={batch.duration_s!r},"
-            f"rejected_readings={float(len(batch.bad))}",
+            f"rejected_readings={float(batch.rejected)}",
         )
     return [f"{head} {','.join(fields)} {batch.time}" for head, fields in points.items()]
 

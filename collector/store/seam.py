@@ -20,8 +20,8 @@ class Store(Protocol):
     async def write(self, lines: Sequence[str]) -> None:
         """Make all of the points durable. Each line is a point with its time in ms since 1970.
 
-        Raises StoreError: retryable if the same write may succeed later, not retryable if at least one of the points is refused
-        for good (the caller finds it by halving). After an error some points may be stored.
+        Raises StoreError: retryable if the same write may succeed later, not retryable if the points were refused: at least one of
+        them is at fault, or the store is (the caller finds out). After an error some points may be stored.
         """
 
     async def close(self) -> None:

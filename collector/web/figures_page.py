@@ -1,10 +1,10 @@
 """The derived figures on the status page: known ones with their values, unknown ones with the missing inputs."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from collector.derive import Figure
 from collector.web.humanise import duration, quantity
+from rackflow.escape import escape_html as escape
 
 # Chosen so that the section fits on one screen; the rest is counted and linked. One missing meter makes many figures unknown,
 # mostly for the same reason, so listing more would add no information.

@@ -7,7 +7,6 @@ Device names, identities and errors are free text from devices; all of it must p
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
 from itertools import groupby
 from string import Template
@@ -19,6 +18,7 @@ from collector.web.alarms import alarms_of
 from collector.web.figures_page import figures_card
 from collector.web.humanise import duration, quantity
 from collector.web.verdict import State, judge
+from rackflow.escape import escape_html as escape
 
 _PLACE = ("room", "row", "rack", "feed")
 # A reading lives for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as stale.
@@ -36,10 +36,16 @@ class Moment:
 
 
 def render_page(
-    latest: Latest, moment: Moment, faults: Mapping[str, str], outlets_of: str = "", figures: Sequence[Figure] = ()
+    latest: Latest,
+    moment: Moment,
+    faults: Mapping[str, str],
+    outlets_of: str = "",
+    figures: Sequence[Figure] = (),
+    contested: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
     """The page as HTML. `faults` maps a part of the collector to what is wrong with it.
 
+    `contested` maps site and device to another agent that publishes about the device.
     Outlets are shown only for the device `outlets_of` (`site/device`), because a rack PDU has dozens.
     """
     latest.expire(moment.mono_s)
@@ -50,6 +56,10 @@ def render_page(
     verdict = judge(devices, observations, len(active), faults)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
+    notices += [
+        f"<li><b>{escape(site)}/{escape(device)}</b> contested: agent {escape(agent)} publishes about it as well, and is refused</li>"
+        for (site, device), agent in sorted((contested or {}).items())
+    ]
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
     cards = [figures_card(figures)] if figures else []
     cards += [_device(device, observations, moment, outlets_of) for device in devices]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from rackflow import RackflowError
+from rackflow.escape import escape_unprintable, redact_urls
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE_HEADERS = {
@@ -48,7 +49,8 @@ def make_app(view: View) -> web.Application:
 
     async def ready(_: web.Request) -> web.Response:
         faults = view.faults()
-        text = "; ".join(f"{what}: {fault}" for what, fault in faults.items()).replace("\n", " ")
+        text = "; ".join(f"{what}: {fault}" for what, fault in faults.items())
+        text = redact_urls(escape_unprintable(text.replace("\n", " ")))
         return web.Response(status=503, text=f"{text}\n") if faults else web.Response(text="ready\n")
 
     async def page(request: web.Request) -> web.Response:
@@ -61,7 +63,7 @@ def make_app(view: View) -> web.Application:
         try:
             body = await asyncio.to_thread(view.ledger)
         except RackflowError as error:
-            return web.Response(status=503, text=f"{error}\n")
+            return web.Response(status=503, text=f"{escape_unprintable(str(error))}\n")
         return web.Response(body=body, content_type="application/json")
 
     app = web.Application()

@@ -7,6 +7,7 @@ messages leave before the backlog. Dropped messages are counted by reason, and t
 from rackflow.outbox.config import OutboxSection, make_outbox
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.file import Limits
+from rackflow.outbox.held import Which
 from rackflow.outbox.seam import Message, Outbox, OutboxStats
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "Outbox",
     "OutboxSection",
     "OutboxStats",
+    "Which",
     "make_outbox",
 ]

@@ -8,17 +8,21 @@ numbers were never sent. Only while the disk refuses are messages handed out fro
 import asyncio
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from array import array
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from rackflow.documents import Account, Numbers
 from rackflow.outbox.confirmed import Confirmed
 from rackflow.outbox.file import Limits, OutboxFile, Totals
+from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import Run, add_range, numbers_of_keys
 from rackflow.outbox.seam import Message, OutboxStats
@@ -35,6 +39,8 @@ SLOW_S: Final = 2.0
 RETRY_S: Final = 2.0
 # Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
 READ_ROWS: Final = 256
+# Held messages that one commit may evict: more than arrive between two commits, so that the file keeps to its limit.
+EVICT_HELD: Final = 1024
 # Lower than any key of an earlier epoch; those keys are 0 and below.
 BEFORE_FIRST_KEY: Final = -(2**60)
 # Limit of messages in memory while the disk refuses. Beyond it the oldest is dropped and counted as `disk`. Chosen: half of the
@@ -46,8 +52,8 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 class DiskJob:
     """One piece of work for the thread.
 
-    Write `rows`, delete the keys `done`, evict none of `spare`, and read the messages between the keys of `read` (both
-    excluded; None reads nothing). Keys below `lowest` are confirmed. `losses` were dropped from memory.
+    Write `rows`, delete the keys `done`, evict none of `spare` and `held` first, and read the messages between the keys of `read`
+    (both excluded; None reads nothing) and those of `resumed`. Keys below `lowest` are confirmed. `losses` were dropped from memory.
     """
 
     rows: list[Message]
@@ -56,6 +62,19 @@ class DiskJob:
     read: tuple[int, int] | None
     lowest: int
     losses: list[Numbers] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
+    resumed: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job read, and the file's totals after it. `confirmed_before` are the confirmed keys of earlier epochs."""
+
+    found: list[Message]
+    resumed: list[Message]
+    totals: Totals
+    confirmed_before: list[int]
+    evicted_held: list[int]
 
 
 class DiskOutbox:
@@ -90,9 +109,13 @@ class DiskOutbox:
         self._read_to = BEFORE_FIRST_KEY
         self._backlog_below = 1
         """Messages on disk between these two keys, both excluded, are backlog that is not in memory yet."""
-        self._dropped = 0
+        self._held = HeldKeys()
+        self._resumed = array("q")
+        """Keys, ascending, of messages that are no longer held and must be read from disk."""
+        self._dropped = Counter({"disk": 0})
+        """Dropped for reasons that the file does not count."""
         self._losses: list[Numbers] = []
-        """Dropped from memory and not recorded in the file yet."""
+        """Dropped and not recorded in the file yet."""
         self._wanted = asyncio.Event()
         self._settled = asyncio.Condition()
         self.fault: str | None = None
@@ -143,13 +166,20 @@ class DiskOutbox:
         """See `Outbox.take`."""
         return await self._lanes.take()
 
-    def done(self, key: int) -> None:
+    def done(self, key: int, loss: str = "") -> None:
         """See `Outbox.done`."""
-        self._lanes.drop(key)
+        if self._lanes.drop(key) is None:
+            self._held.remove(key)
+        if loss:
+            self._count_loss(key, loss)
         # A message confirmed before it was written (the disk refuses) need not be written. One that is just being written must
         # still be deleted, or it would come back as backlog after a restart.
         if key in self._unsaved and key not in self._writing:
             self._forget(key)
+            return
+        if loss:
+            self._done.add(key)
+            self._wanted.set()
             return
         now_s = time.monotonic()
         self._done.update(self._confirmed.add(key, now_s))
@@ -162,10 +192,24 @@ class DiskOutbox:
             self._read_to, self._backlog_below = min(self._read_to, min(again) - 1), self._handed_out + 1
         self._wanted.set()
 
+    def hold(self, key: int) -> None:
+        """See `Outbox.hold`."""
+        if (message := self._lanes.hold(key)) is not None:
+            self._held.add(message.topic, key)
+
+    def resume(self, topic: str, which: Which) -> None:
+        """See `Outbox.resume`."""
+        keys = self._held.take(topic, which)
+        self._lanes.put_first([self._unsaved[key] for key in keys if key in self._unsaved])
+        self._resumed = array("q", sorted([*self._resumed, *(key for key in keys if key not in self._unsaved)]))
+        self._request_backlog()
+
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
         self._confirmed.interrupt()
         lowest = self._lowest()
+        # They are above the lowest key, and so among those that are read again.
+        self._resumed = array("q")
         # Messages on disk are read again, in order. Messages that are only in memory must be kept in the backlog lane.
         for message in self._lanes.clear():
             if message.key in self._unsaved:
@@ -184,10 +228,11 @@ class DiskOutbox:
             size_bytes=totals.used_bytes + self._unsaved_bytes,
             limit_bytes=self._limits.size_bytes,
             oldest_ms=oldest_ms if messages else 0,
-            dropped={**totals.dropped, "disk": self._dropped},
+            dropped=_added(totals.dropped, self._dropped),
             account=self._account(),
             durable=self.fault is None,
             damaged=totals.damaged,
+            held=len(self._held),
         )
 
     def _account(self) -> Account:
@@ -196,6 +241,8 @@ class DiskOutbox:
         behind = [key for key in lanes.in_flight if key < self._backlog_below] + list(lanes.backlog)
         if self._confirmed.first is not None:
             behind.append(self._confirmed.first)
+        behind += [key for key in (self._held.first, self._held.last) if key is not None]
+        behind += [*self._resumed[:1], *self._resumed[-1:]]
         if behind or unread:
             first = min([*behind, max(self._read_to + 1, totals.oldest_key)] if unread else behind)
             held = self._numbers(first, max([*behind, self._backlog_below - 1]))
@@ -213,15 +260,16 @@ class DiskOutbox:
         return numbers_of_keys(runs, first + base, last + base)
 
     def _lowest(self) -> int:
-        """The lowest key that is not confirmed."""
+        """The lowest key that is neither confirmed nor held."""
         lanes = self._lanes
         waiting = [*lanes.in_flight, *lanes.backlog, *islice(lanes.live, 1), *islice(self._unsaved, 1)]
+        waiting += self._resumed[:1]
         if self._read_to < self._backlog_below - 1:
             waiting.append(self._read_to + 1)
         return min(waiting, default=self._last + 1)
 
     def _request_backlog(self) -> None:
-        if self._read_to < self._backlog_below - 1:
+        if self._resumed or self._read_to < self._backlog_below - 1:
             self._wanted.set()
 
     def _collect(self) -> DiskJob:
@@ -233,7 +281,13 @@ class DiskOutbox:
         if self._totals.used_bytes > self._limits.size_bytes // 2:
             # Undelivered messages take precedence over confirmed ones: none is evicted to keep a confirmed message.
             self._done.update(self._confirmed.clear())
-        return DiskJob(rows, list(self._done), frozenset(lanes.in_flight), read, self._lowest(), self._losses)
+        lowest = min(self._lowest(), self._last + 1 if self._held.first is None else self._held.first)
+        # Only near the limit, because it costs a walk over all held topics.
+        is_nearly_full = self._totals.used_bytes + self._unsaved_bytes > self._limits.size_bytes // 2
+        held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
+        resumed = self._resumed[:READ_ROWS].tolist() if not lanes.backlog else []
+        spare = frozenset(lanes.in_flight)
+        return DiskJob(rows, list(self._done), spare, read, lowest, self._losses, held, resumed)
 
     async def _run_job(self, job: DiskJob) -> None:
         # Not `wait_for`, which would cancel: a commit in a thread cannot be cancelled. Its result is always applied, however late,
@@ -243,7 +297,7 @@ class DiskOutbox:
         if not running.done():
             self._set_fault(f"the disk has not answered for {SLOW_S:g} s")
         try:
-            self._apply_result(job, *await running)
+            self._apply_result(job, await running)
             self._set_fault(None)
         except OSError as error:
             self._set_fault(str(error))
@@ -253,8 +307,8 @@ class DiskOutbox:
         async with self._settled:
             self._settled.notify_all()
 
-    def _run_in_thread(self, job: DiskJob) -> tuple[list[Message], Totals, list[int]]:
-        """Do a job, in the thread. Returns the messages read, the file's totals, and the confirmed keys of earlier epochs.
+    def _run_in_thread(self, job: DiskJob) -> JobResult:
+        """Do a job, in the thread.
 
         Confirmed keys are returned only if this call opened the file. It is opened here because opening can take long, too.
         """
@@ -262,15 +316,18 @@ class DiskOutbox:
         if self._file is None:
             self._file = OutboxFile(self._path, self._epoch, self._limits)
             confirmed_before, lowest = self._file.confirmed, self._file.lowest
+        self._file.evicted_held = []
         if job.rows or job.done or job.losses or lowest != self._file.lowest:
             # Also without rows: the mark must follow the confirmations, or a restart would publish those messages again.
             self._file.lowest, self._file.lost = lowest, job.losses
-            self._file.commit(job.rows, job.done, job.spare)
+            self._file.commit(job.rows, job.done, job.spare, job.held)
         found = self._file.read(*job.read, READ_ROWS) if job.read else []
-        return found, replace(self._file.totals), confirmed_before
+        resumed = self._file.read_keys(job.resumed)
+        return JobResult(found, resumed, replace(self._file.totals), confirmed_before, self._file.evicted_held)
 
-    def _apply_result(self, job: DiskJob, found: list[Message], totals: Totals, confirmed_before: list[int]) -> None:
-        self._totals = totals
+    def _apply_result(self, job: DiskJob, result: JobResult) -> None:
+        found, confirmed_before = result.found, result.confirmed_before
+        self._totals = result.totals
         for key in confirmed_before:
             self._done.update(self._confirmed.add(key, time.monotonic()))
         if confirmed_before:
@@ -282,16 +339,29 @@ class DiskOutbox:
         for message in job.rows:
             self._forget(message.key)
             self._release(message)
+        for key in result.evicted_held:
+            self._held.remove(key)
+        self._held.remove_below(result.totals.oldest_key)
         # The result is used only if the range to read is still the same. If a break or a republication changed it, the next job reads
         # the new range. A message confirmed during the read is still in the result and must not be handed out again.
         if job.read == (self._read_to, self._backlog_below):
             for message in found:
-                if not any(message.key in held for held in (self._lanes, self._done, self._confirmed)):
+                if not self._is_elsewhere(message):
                     self._lanes.backlog[message.key] = message
             self._read_to = found[-1].key if len(found) == READ_ROWS else self._backlog_below - 1
             self._lanes.wake()
+        if job.resumed and self._resumed[: len(job.resumed)].tolist() == job.resumed:
+            del self._resumed[: len(job.resumed)]
+            self._lanes.put_first([each for each in result.resumed if not self._is_elsewhere(each)])
         if not self._lanes.backlog:
             self._request_backlog()
+
+    def _is_elsewhere(self, message: Message) -> bool:
+        """Whether a message that was read from disk has been handed out, confirmed or held meanwhile."""
+        key = message.key
+        return any(key in each for each in (self._lanes, self._done, self._confirmed)) or self._held.has(
+            message.topic, key
+        )
 
     def _release(self, message: Message) -> None:
         """Add a message to the live lane, unless it was there before.
@@ -323,13 +393,21 @@ class DiskOutbox:
     def _drop_oldest(self) -> None:
         # Messages that the thread is writing may soon be on disk, and messages in flight may soon be confirmed.
         spared = self._writing | self._lanes.in_flight.keys()
-        key = next((key for key in self._unsaved if key not in spared), None)
-        if key is None:
+        held = self._held.from_key(next(iter(self._unsaved)))
+        reason = "refused"
+        if held is None or held not in self._unsaved or held in spared:
+            held, reason = next((key for key in self._unsaved if key not in spared), None), "disk"
+        if held is None:
             return
-        self._forget(key)
-        self._lanes.drop(key)
-        self._dropped += 1
-        self._losses = add_range(self._losses, Numbers(epoch=self._epoch, first=key, last=key, reason="disk"))
+        self._forget(held)
+        if self._lanes.drop(held) is None:
+            self._held.remove(held)
+        self._count_loss(held, reason)
+
+    def _count_loss(self, key: int, reason: str) -> None:
+        self._dropped[reason] += 1
+        for lost in self._numbers(key, key):
+            self._losses = add_range(self._losses, msgspec.structs.replace(lost, reason=reason))
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:
@@ -345,3 +423,7 @@ class DiskOutbox:
         elif self.fault is not None:
             log.warning("outbox=%s is written again, messages are kept on disk", self._path)
         self.fault = fault
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in {**one, **other}}

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from rackflow.documents import Numbers
+from rackflow.documents import MAX_PAYLOAD_BYTES, Numbers
 from rackflow.errors import ConfigError
-from rackflow.outbox.mark import Mark, MarkFile
+from rackflow.outbox.mark import MAX_KEY, Mark, MarkFile
 from rackflow.outbox.numbers import Run, add_range, gaps, numbers_of_keys, ranges
 from rackflow.outbox.seam import Message
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption, set_aside
+from rackflow.process.sqlite import CORRUPT, as_os_error, check_regular, check_tables, code, corruption, set_aside
 
 log = logging.getLogger(__name__)
 SCHEMA: Final = """
@@ -33,12 +33,32 @@ CREATE TABLE IF NOT EXISTS loss (epoch TEXT, first INTEGER, last INTEGER, reason
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, last_key INTEGER, age_ms INTEGER, wall_ms INTEGER) STRICT;
 INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
 """
+# A message is a document of the contract; an entry that quotes a refused one has its base64 and a few words more.
+MAX_ROW_BYTES: Final = 4 * MAX_PAYLOAD_BYTES
 # OR IGNORE, because messages salvaged from a damaged file, and the rows of the commit that found the damage, may be inserted twice.
 INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)"
 SELECT: Final = (
     "SELECT key - ?, topic, payload, time_ms, crc FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 )
 OLDEST: Final = "SELECT key, time_ms FROM message WHERE key >= ? ORDER BY key LIMIT 1"
+# Rows that no version of this module writes: somebody else has edited the file. Lengths are read without reading the contents.
+IMPOSSIBLE: Final = f"""
+SELECT EXISTS (SELECT 1 FROM message WHERE key NOT BETWEEN 1 AND {MAX_KEY} OR topic IS NULL OR length(topic) > 65535 OR time_ms IS NULL
+        OR kept_ms IS NULL OR crc IS NULL OR payload IS NULL OR length(payload) > {MAX_ROW_BYTES})
+    OR EXISTS (SELECT 1 FROM run WHERE base NOT BETWEEN 0 AND {MAX_KEY} OR epoch IS NULL OR length(epoch) > 256)
+    OR EXISTS (SELECT 1 FROM loss WHERE epoch IS NULL OR reason IS NULL OR first IS NULL OR last IS NULL OR first < 1 OR last < first
+        OR last > {MAX_KEY})
+    OR (SELECT count(*) FROM loss) > 10000
+    OR (SELECT count(*) FROM run) > 10000
+    OR (SELECT count(*) FROM state) <> 1
+    OR EXISTS (SELECT 1 FROM state WHERE one <> 1 OR last_key IS NULL OR last_key NOT BETWEEN 0 AND {MAX_KEY} OR age_ms IS NULL
+        OR age_ms NOT BETWEEN 0 AND {MAX_KEY} OR wall_ms IS NULL OR wall_ms NOT BETWEEN 0 AND {MAX_KEY})
+"""  # noqa: S608 - constants
+# With the same limits: the file may have been edited.
+SALVAGE: Final = f"""
+SELECT key, topic, payload, time_ms, crc FROM message
+    WHERE key BETWEEN 1 AND {MAX_KEY} AND length(payload) <= {MAX_ROW_BYTES} AND length(topic) <= 65535
+"""  # noqa: S608 - constants
 # Epochs whose numbers can still be reported. More than 20 restarts with messages of all of them waiting are a crash loop.
 RUNS_KEPT: Final = 20
 # Messages deleted at a time when the file is too large: few, so that little more is deleted than necessary.
@@ -104,10 +124,14 @@ class OutboxFile:
         self._base = 0
         """Inside the file keys count through all epochs: this is the last key before the epoch."""
         self.totals = Totals()
+        self.evicted_held: list[int] = []
+        """Held messages that the last commit deleted because the file is too large."""
         self.lost: Sequence[Numbers] = ()
         """Messages that were dropped before they reached the file; the next commit records them."""
         with as_os_error():
             path.parent.mkdir(parents=True, exist_ok=True)
+            for each in (path, path.with_name(path.name + ".mark")):
+                check_regular(each, "outbox")
             try:
                 self._db = self._open()
                 self._check_mark()
@@ -123,22 +147,26 @@ class OutboxFile:
             self.totals.runs = [*(run for run in self.totals.runs if run.base != base), Run(base, epoch)]
             self._count()
 
-    def commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
+    def commit(
+        self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int], held: Sequence[int] = ()
+    ) -> None:
         """Write rows, delete keys that are done, and evict messages beyond the limits, except the keys in `spare`.
 
+        Keys of `held` are evicted first: nobody takes these messages, and they must not cost those that somebody takes.
         One transaction: on return all of it is on disk, and after an OSError nothing is.
         """
         base = self._base
         numbered = [replace(row, key=row.key + base) for row in rows]
         with as_os_error():
             keys, spare_keys = [key + base for key in done], frozenset(key + base for key in spare)
+            held_keys = [key + base for key in held]
             try:
-                self._commit(numbered, keys, spare_keys)
+                self._commit(numbered, keys, spare_keys, held_keys)
             except sqlite3.DatabaseError as error:
                 self._recover(error, numbered)
                 # Repeat the whole commit on the rebuilt file: the caller assumes that deletions and losses are recorded, and the
                 # file's highest key must be that of `rows`, or the next epoch would give the same keys to other messages.
-                self._commit(numbered, keys, spare_keys)
+                self._commit(numbered, keys, spare_keys, held_keys)
 
     def read(self, after: int, below: int, most: int) -> list[Message]:
         """Up to `most` messages with keys between `after` and `below`, both excluded, in order. Raises OSError."""
@@ -155,6 +183,10 @@ class OutboxFile:
                 found = self._db.execute(SELECT, values).fetchall()
         return [Message(*row[:4]) for row in found]
 
+    def read_keys(self, keys: Sequence[int]) -> list[Message]:
+        """The messages with these keys, as far as they are still there, in order. Raises OSError."""
+        return [message for key in keys for message in self.read(key - 1, key + 1, 1)]
+
     def close(self) -> None:
         self._db.close()
         self._mark.close()
@@ -163,6 +195,8 @@ class OutboxFile:
         # A short timeout: a lock on this file belongs to another agent and will not go away.
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0.2)
         try:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            check_tables(db, SCHEMA)
             for pragma in (
                 # Exclusive, before WAL: two agents on one file would give out the same messages, and SQLite then needs no
                 # shared memory (`-shm`), which network and flash file systems may lack (https://sqlite.org/wal.html#noshm).
@@ -181,6 +215,8 @@ class OutboxFile:
             problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
                 raise corruption(problem)
+            if db.execute(IMPOSSIBLE).fetchone()[0]:
+                raise corruption("it has rows that Rackflow never writes")
             self._load(db)
         except sqlite3.DatabaseError as error:
             db.close()
@@ -264,7 +300,7 @@ class OutboxFile:
             cursor = self._db.executemany("DELETE FROM message WHERE key BETWEEN ? AND ?", ranges_of_keys)
             self.totals.messages -= cursor.rowcount
 
-    def _commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int]) -> None:
+    def _commit(self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int], held: Sequence[int]) -> None:
         now_ms, before = self._age_ms(), self.totals
         # Works on a copy, so that a failed commit changes no figures.
         totals = self.totals = replace(before, dropped=dict(before.dropped))
@@ -275,12 +311,35 @@ class OutboxFile:
                 totals.last_key = max(totals.last_key, rows[-1].key if rows else 0)
                 for lost in self.lost:
                     totals.losses = add_range(totals.losses, lost)
+                evicted_held = self._evict_held(held)
                 self._evict(now_ms, spare)
                 self._write_state(now_ms, losses=totals.losses is not before.losses)
         except sqlite3.DatabaseError:
             self.totals = before
             raise
+        self.evicted_held = evicted_held
         self._count()
+
+    def _evict_held(self, held: Sequence[int]) -> list[int]:
+        evicted: list[int] = []
+        for at in range(0, len(held), EVICT_ROWS):
+            if self._used_bytes() <= self._limits.size_bytes:
+                break
+            keys = held[at : at + EVICT_ROWS]
+            marks = ", ".join("?" * len(keys))
+            found = self._db.execute(f"SELECT key FROM message WHERE key IN ({marks}) ORDER BY key", keys)  # noqa: S608 - only question marks
+            present = [key for (key,) in found]
+            self._drop(present, "refused")
+            evicted += [key - self._base for key in keys]
+        return evicted
+
+    def _drop(self, keys: Sequence[int], reason: str) -> None:
+        """Delete messages, and count them under the reason."""
+        self._delete(ranges(keys))
+        for first, last in ranges(keys):
+            for lost in numbers_of_keys(self.totals.runs, first, last, reason):
+                self.totals.losses = add_range(self.totals.losses, lost)
+        self.totals.dropped[reason] = self.totals.dropped.get(reason, 0) + len(keys)
 
     def _evict(self, now_ms: int, spare: frozenset[int]) -> None:
         # The oldest go first, in key order, whatever their topic: gaps in the middle of a backlog would be harder to explain.
@@ -296,11 +355,7 @@ class OutboxFile:
             keys = [key for key, kept_ms in rows if key not in spare and (reason == "full" or kept_ms < expired_ms)]
             if not reason:
                 return
-            self._delete(ranges(keys))
-            for first, last in ranges(keys):
-                for lost in numbers_of_keys(self.totals.runs, first, last, reason):
-                    self.totals.losses = add_range(self.totals.losses, lost)
-            self.totals.dropped[reason] += len(keys)
+            self._drop(keys, reason)
 
     def _write_state(self, now_ms: int, *, losses: bool = True) -> None:
         db, totals = self._db, self.totals
@@ -358,11 +413,16 @@ def salvage(path: Path) -> Iterator[list[Message]]:
     for order in ("ASC", "DESC"):
         some: list[Message] = []
         with contextlib.suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
-            query = f"SELECT key, topic, payload, time_ms, crc FROM message ORDER BY key {order}"  # noqa: S608 - one of two words
+            check_tables(db, SCHEMA)
+            query = f"{SALVAGE} ORDER BY key {order}"
             for row in db.execute(query):
-                if isinstance(row[2], bytes) and crc32(row[2]) == row[4]:
+                if isinstance(row[2], bytes) and crc32(row[2]) == row[4] and _is_message(row):
                     some.append(Message(*row[:4]))
                 if len(some) == SALVAGE_ROWS:
                     yield some
                     some = []
         yield some
+
+
+def _is_message(row: tuple[object, ...]) -> bool:
+    return isinstance(row[1], str) and isinstance(row[3], int)

@@ -6,7 +6,7 @@ comes back, every agent there starts on its backlog in the same second.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from rackflow.outbox.seam import Message
 
@@ -36,6 +36,10 @@ class TokenBucket:
             return 0.0
         return (1 - self._tokens) / self._per_s
 
+    def give_back(self) -> None:
+        """Return a token that was not used."""
+        self._tokens = min(self._most, self._tokens + 1)
+
 
 class Lanes:
     """Waiting messages (live or backlog) and messages in flight. `on_backlog_empty` is called when the backlog lane runs empty."""
@@ -60,6 +64,19 @@ class Lanes:
         for lane in (self.in_flight, self.backlog, self.live):
             lane.clear()
         return [held[key] for key in sorted(held)]
+
+    def hold(self, key: int) -> Message | None:
+        """Remove a message in flight that will not be sent now, and return it. It does not count towards the rate."""
+        if (message := self.in_flight.pop(key, None)) is not None:
+            self._bucket.give_back()
+        return message
+
+    def put_first(self, messages: Iterable[Message]) -> None:
+        """Make these messages the first of the backlog, in their order."""
+        for message in reversed(list(messages)):
+            self.backlog[message.key] = message
+            self.backlog.move_to_end(message.key, last=False)
+        self._changed.set()
 
     def wake(self) -> None:
         """Make `take` check the lanes again."""

@@ -8,8 +8,12 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rackflow.outbox.numbers import Run
+
+MAX_KEY: Final = 2**53
+"""No outbox ever has this many messages: 285,000 years of 1,000 a second. SQLite's own limit is 2^63 - 1, after which no key is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,14 @@ class MarkFile:
         try:
             # `write` first overwrites and then truncates: a process killed in between leaves the end of a longer mark after the
             # first line. A file system that lost power may leave zero bytes.
+            if not self._path.is_file():
+                return None
             found = json.loads(self._path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\0"))
-            return Mark(found["first"], found["last"], tuple(Run(*run) for run in found["runs"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            runs = tuple(Run(int(base), str(epoch)) for base, epoch in found["runs"])
+            mark = Mark(int(found["first"]), int(found["last"]), runs)
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
+        return mark if 0 <= mark.first <= mark.last + 1 <= MAX_KEY else None
 
     def write(self, mark: Mark) -> None:
         """Overwrite the mark. Raises OSError."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from rackflow.documents import Account, Numbers
 from rackflow.outbox.confirmed import Confirmed
+from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import add_range
 from rackflow.outbox.seam import Message, OutboxStats
@@ -19,7 +20,7 @@ UNBOUNDED_PER_S = 1e9
 
 
 class MemoryOutbox:
-    """An `Outbox` bounded in bytes of payload. On overflow the oldest message is dropped and counted as `full`.
+    """An `Outbox` bounded in bytes of payload. On overflow the oldest message is dropped and counted as `full`, held ones before.
 
     Confirmed messages are kept for `confirmed_s` only while everything together takes less than half of the limit: a message
     that may be needed again never displaces one that was not delivered at all.
@@ -39,6 +40,8 @@ class MemoryOutbox:
         self._confirmed = Confirmed(confirmed_s)
         self._kept: dict[int, Message] = {}
         """Confirmed messages, by key."""
+        self._held = HeldKeys()
+        self._held_messages: dict[int, Message] = {}
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
@@ -58,10 +61,15 @@ class MemoryOutbox:
         """See `Outbox.take`."""
         return await self._lanes.take()
 
-    def done(self, key: int) -> None:
+    def done(self, key: int, loss: str = "") -> None:
         """See `Outbox.done`."""
         message = self._lanes.drop(key)
+        if message is None and self._held.remove(key):
+            message = self._held_messages.pop(key)
         if message is None:
+            return
+        if loss:
+            self._lose(message, loss)
             return
         now_s = time.monotonic()
         self._kept[key] = message
@@ -74,6 +82,18 @@ class MemoryOutbox:
             # Keys below this are backlog: the account reports them as still held, so the ledger does not call them missing.
             self._backlog_below = max(self._backlog_below - 1, *again) + 1
             self._lanes.wake()
+
+    def hold(self, key: int) -> None:
+        """See `Outbox.hold`."""
+        if (message := self._lanes.hold(key)) is not None:
+            self._held.add(message.topic, key)
+            self._held_messages[key] = message
+            # Its number must be among those that the account reports as still here.
+            self._backlog_below = max(self._backlog_below, key + 1)
+
+    def resume(self, topic: str, which: Which) -> None:
+        """See `Outbox.resume`."""
+        self._lanes.put_first([self._held_messages.pop(key) for key in self._held.take(topic, which)])
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
@@ -88,7 +108,11 @@ class MemoryOutbox:
         """See `Outbox.stats`."""
         lanes = self._lanes
         heads = [next(iter(lane.values())) for lane in (lanes.in_flight, lanes.backlog, lanes.live) if lane]
-        keys = [*lanes.in_flight, *(head.key for head in heads)]
+        # The whole backlog: resumed messages at its front need not be the oldest.
+        keys = [*lanes.in_flight, *lanes.backlog, *(head.key for head in heads)]
+        if (first_held := self._held.first) is not None:
+            keys.append(first_held)
+            heads.append(self._held_messages[first_held])
         if self._confirmed.first is not None:
             keys.append(self._confirmed.first)
         first = min(keys, default=self._backlog_below)
@@ -96,13 +120,14 @@ class MemoryOutbox:
         if first < self._backlog_below:
             held = [Numbers(epoch=self._epoch, first=first, last=self._backlog_below - 1)]
         return OutboxStats(
-            messages=len(lanes.in_flight) + len(lanes.backlog) + len(lanes.live),
+            messages=len(lanes.in_flight) + len(lanes.backlog) + len(lanes.live) + len(self._held),
             size_bytes=self._size,
             limit_bytes=self._limit,
             oldest_ms=min((head.time_ms for head in heads), default=0),
             dropped=dict(self._dropped),
             account=Account(kind="memory", held=held, dropped=list(self._ranges)),
             durable=False,
+            held=len(self._held),
         )
 
     def _forget(self, keys: list[int]) -> None:
@@ -111,12 +136,21 @@ class MemoryOutbox:
 
     def _shrink(self) -> None:
         """Drop the oldest messages until the rest fits; the newest always stays."""
-        while self._size > self._limit and len(self._lanes.live) + len(self._lanes.backlog) > 1:
+        while self._size > self._limit and len(self._lanes.live) + len(self._lanes.backlog) + len(self._held) > 1:
             self._evict()
 
     def _evict(self) -> None:
+        # What nobody takes goes before what somebody may still take.
+        for key in self._held.oldest(1):
+            self._held.remove(key)
+            self._lose(self._held_messages.pop(key), "refused")
+            return
         # Messages in flight are older, but may be confirmed at any moment, so they stay.
-        key, oldest = (self._lanes.backlog or self._lanes.live).popitem(last=False)
-        self._size -= len(oldest.payload)
-        self._dropped["full"] += 1
-        self._ranges = add_range(self._ranges, Numbers(epoch=self._epoch, first=key, last=key, reason="full"))
+        _, oldest = (self._lanes.backlog or self._lanes.live).popitem(last=False)
+        self._lose(oldest, "full")
+
+    def _lose(self, message: Message, reason: str) -> None:
+        self._size -= len(message.payload)
+        self._dropped[reason] += 1
+        lost = Numbers(epoch=self._epoch, first=message.key, last=message.key, reason=reason)
+        self._ranges = add_range(self._ranges, lost)

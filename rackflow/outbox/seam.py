@@ -1,7 +1,7 @@
 """The interface of an outbox, the same on disk and in memory.
 
 Live messages go first; the backlog of an outage follows at a bounded rate. A message is numbered when it is put, because its
-number is part of its payload.
+number is part of its payload. Messages whose topic the other side refuses are held back, and do not stop those of other topics.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rackflow.documents import Account
+from rackflow.outbox.held import Which
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """Figures of an outbox; `dropped` is by reason. `oldest_ms` is 0 when the outbox is empty.
+    """Figures of an outbox; `dropped` is by reason. `oldest_ms` is 0 when the outbox is empty. `held` of the messages are held back.
 
     `durable` tells whether a message put now survives the end of the process; `damaged` counts files that had to be set aside.
     """
@@ -36,10 +37,14 @@ class OutboxStats:
     account: Account
     durable: bool
     damaged: int = 0
+    held: int = 0
 
 
 class Outbox(Protocol):
-    """Messages on their way out. Any task puts, one task takes, all on one event loop."""
+    """Messages on their way out. Any task puts, one task takes, all on one event loop.
+
+    Seven methods and not five: `hold` and `resume` belong to the order in which messages leave, which nobody else can keep.
+    """
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """Give a message the next number of the epoch, make its payload with that number, and keep it. Returns its key.
@@ -50,8 +55,20 @@ class Outbox(Protocol):
     async def take(self) -> Message:
         """The next message that is not in flight; waits until there is one."""
 
-    def done(self, key: int) -> None:
-        """The other side has confirmed the message: it may be deleted. Unknown keys are ignored (evicted meanwhile)."""
+    def done(self, key: int, loss: str = "") -> None:
+        """The other side has confirmed the message, and it may be deleted. Unknown keys are ignored (evicted meanwhile).
+
+        With `loss` it is given up instead: dropped and counted under this reason, and told in the account.
+        """
+
+    def hold(self, key: int) -> None:
+        """Keep a message that was taken, and do not hand it out before `resume`: the other side refuses its topic.
+
+        If the outbox overflows, held messages are dropped before all others, the oldest first, counted as `refused`.
+        """
+
+    def resume(self, topic: str, which: Which) -> None:
+        """Hand out held messages of a topic again, as the next of the backlog."""
 
     def rewind(self) -> None:
         """The connection broke: messages in flight or waiting become backlog, and messages put from now on go first."""

@@ -28,9 +28,9 @@ class Broker(StrictModel):
     ca_file: Path | None = None
     """Certificate authority to trust; the system's when left out."""
     cert_file: Path | None = None
-    """Client certificate."""
+    """Client certificate; with it the broker needs no user name and password."""
     key_file: Path | None = None
-    """Private key of the client certificate."""
+    """Private key of the client certificate, without a pass phrase."""
     # At most 30 s. The broker declares a silent client dead after 1.5 times as long (MQTT 5, 3.1.2.10), and a link
     # that fails silently is noticed here just as late. During that time an agent's devices look alive.
     keepalive_s: Annotated[int, Field(ge=5, le=30)] = 15
@@ -53,10 +53,35 @@ class Broker(StrictModel):
         """TLS settings, or None for plain TCP. Raises ConfigError if a certificate file cannot be used."""
         if not self.tls:
             return None
+        for path in filter(None, (self.ca_file, self.cert_file, self.key_file)):
+            # A pipe in its place would block the event loop until somebody writes into it. And OpenSSL does not say which file is missing.
+            if not path.is_file():
+                why = "is not a regular file" if path.exists() else "does not exist"
+                raise ConfigError(f"broker: a certificate file cannot be used: {path} {why}; correct the path")
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
+            context.sslsocket_class = _ClosedOnFailure
             if self.cert_file:
-                context.load_cert_chain(self.cert_file, self.key_file)
+                context.load_cert_chain(self.cert_file, self.key_file, password=_refuse_passphrase)
         except OSError as error:
             raise ConfigError(f"broker: a certificate file cannot be used: {error}; check the paths") from error
         return context
+
+
+class _ClosedOnFailure(ssl.SSLSocket):
+    """Closes itself when the handshake fails. paho-mqtt 2.2.0 leaves it open until it is garbage (no public issue)."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the standard library
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def _refuse_passphrase() -> str:
+    # Without this, OpenSSL asks for the pass phrase on the terminal, and a service waits for ever.
+    raise ConfigError(
+        "broker: key_file is encrypted with a pass phrase; remove it (`openssl pkey -in KEY -out NEW`),"
+        " and let only this account read the file"
+    )

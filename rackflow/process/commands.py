@@ -8,6 +8,8 @@ import select
 import sys
 from collections.abc import Callable
 
+from rackflow.escape import escape_unprintable, redact_urls
+
 EXIT_FAILED = 1
 # 128 + 13: the exit status that a shell reports for a program ended by SIGPIPE. Python ignores the signal and raises
 # BrokenPipeError instead.
@@ -23,6 +25,17 @@ def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -
         raise error
     sys.stderr.write(f"{program}: {missing} is not installed; install rackflow with its extra: rackflow[{extra}]\n")
     return EXIT_FAILED
+
+
+def print_error(text: object, program: str = "") -> None:
+    """Write an error to stderr, each of its lines safe to show on a terminal; before it the name of the program, if given."""
+    lines = redact_urls(f"{program}: {text}" if program else str(text)).split("\n")
+    sys.stderr.write("".join(f"{escape_unprintable(line)}\n" for line in lines))
+
+
+def print_lines(text: str) -> None:
+    """Write text that may quote a device to stdout, each of its lines safe to show on a terminal."""
+    sys.stdout.write("".join(f"{escape_unprintable(line)}\n" for line in text.split("\n")))
 
 
 def handle_closed_output(command: Callable[[], int]) -> int:

@@ -5,19 +5,26 @@ All faults of a file are reported at once, so that nobody has to start a program
 
 import difflib
 import os
+import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, StringConstraints, ValidationError
 
 from rackflow.errors import ConfigError
+from rackflow.escape import escape_unprintable
 from rackflow.process.yaml import line_of, load_yaml_file
 
 M = TypeVar("M", bound=BaseModel)
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 """A name that can be a label's value and a level of a topic."""
+# The first faults are enough to begin with; a file of a million wrong values would give a million lines.
+MAX_FAULTS = 100
+# How much of a wrong value is repeated, in characters.
+SHOWN = 80
 # A key with one of these in its name is never printed with its value.
 _SECRET_WORDS = ("key", "password", "community", "token")
 
@@ -28,7 +35,14 @@ class StrictModel(BaseModel):
     The text under an attribute is the description of that key in the generated reference.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        use_attribute_docstrings=True,
+        # pydantic's own errors would repeat the value, and a traceback would show it.
+        hide_input_in_errors=True,
+    )
 
 
 def _from_environment(value: object) -> object:
@@ -40,6 +54,30 @@ def _from_environment(value: object) -> object:
     return value
 
 
+class _NeverShown:
+    """Marks a type whose values may hold a secret although they are no SecretStr."""
+
+
+def _checked_url(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = None
+    try:
+        parts = urlsplit(value)
+        found = parts.hostname is not None and parts.port != 0 and parts.scheme in {"http", "https"}
+    except ValueError:
+        found = False
+    if parts is None or not found or not value.isprintable() or " " in value:
+        raise ValueError("is not an address; write for example http://127.0.0.1:8086")
+    if "@" in parts.netloc:
+        raise ValueError(
+            "has a user name or password in it; remove them and use `token`, which can come from the environment"
+        )
+    return value
+
+
+Url = Annotated[str, BeforeValidator(_checked_url), _NeverShown()]
+"""An HTTP address without credentials. It is never shown, because somebody may have put a password or token into it."""
 Secret = Annotated[SecretStr, BeforeValidator(_from_environment)]
 """A secret: never shown by repr or dumps. `env:NAME` takes it from the environment."""
 
@@ -59,13 +97,18 @@ def check_config(data: object, model: type[M], where: str, text: str | None = No
     except ValidationError as error:
         names = sorted(set(_field_names(model, set())))
         lines = []
-        for fault in error.errors(include_url=False):
+        faults = error.errors(include_url=False)
+        for fault in faults[:MAX_FAULTS]:
             line = line_of(text, fault["loc"]) if text is not None else None
-            lines.append(f"{where}{f':{line}' if line else ''}: {_fault(fault, names)}")
-        raise ConfigError("\n".join(lines)) from error
+            what = escape_unprintable(_fault(fault, names, model))
+            lines.append(f"{where}{f':{line}' if line else ''}: {what}")
+        if len(faults) > MAX_FAULTS:
+            lines.append(f"{where}: {len(faults) - MAX_FAULTS} more faults")
+    # Outside the block above, so that the error does not have pydantic's attached, which knows every value.
+    raise ConfigError("\n".join(lines))
 
 
-def _fault(fault: Any, names: list[str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+def _fault(fault: Any, names: list[str], model: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     key = ""
     for part in fault["loc"]:
         if isinstance(part, int):
@@ -82,9 +125,54 @@ def _fault(fault: Any, names: list[str]) -> str:  # noqa: ANN401 - pydantic's Er
         return f"{key}: is required; add it"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
-    if isinstance(shown, str | int | float | bool) and not any(word in key for word in _SECRET_WORDS):
-        return f"{key}: {text} (it is {shown!r})"
+    may_hide_secret = any(word in key for word in _SECRET_WORDS) or _hides_secret(model, fault["loc"])
+    if isinstance(shown, str | int | float | bool) and not may_hide_secret:
+        value = repr(shown)
+        return f"{key}: {text} (it is {value if len(value) <= SHOWN else value[:SHOWN] + ' …'})"
     return f"{key}: {text}"
+
+
+def _hides_secret(model: type[BaseModel], path: Sequence[str | int]) -> bool:
+    """Whether a value at this path, or one that somebody wrote there by mistake, may be a secret.
+
+    `ro: public` below `credentials` is such a mistake: a section is expected there, and one of its keys is a community.
+    """
+    places: list[Any] = [model]
+    for part in path:
+        below: list[Any] = []
+        for place in places:
+            below += _below(place, part)
+        # A step of pydantic's own (a validator, a branch of a union) is none in the model.
+        places = below or places
+    return any(_has_secret(place, set()) for place in places)
+
+
+def _below(annotation: Any, part: str | int) -> list[Any]:  # noqa: ANN401 - any type expression
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        fields = annotation.model_fields
+        found = [field for name, field in fields.items() if part in {name, field.alias}]
+        return [Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation for field in found]
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _below(arguments[0], part)
+    if origin in {typing.Union, types.UnionType}:
+        return [inner for each in arguments for inner in _below(each, part)]
+    # A list's items, a mapping's values.
+    return list(arguments[-1:]) if origin is not None and origin is not Literal else []
+
+
+def _has_secret(annotation: Any, seen: set[Any]) -> bool:  # noqa: ANN401 - any type expression
+    if annotation is SecretStr or isinstance(annotation, _NeverShown):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation in seen:
+            return False
+        seen.add(annotation)
+        fields = annotation.model_fields.values()
+        return any(_has_secret(inner, seen) for field in fields for inner in (field.annotation, *field.metadata))
+    if typing.get_origin(annotation) is Literal:
+        return False
+    return any(_has_secret(inner, seen) for inner in typing.get_args(annotation))
 
 
 def _field_names(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[str]:

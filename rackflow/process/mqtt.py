@@ -6,6 +6,8 @@ without a task per message, the reason code of each PUBACK, and the broker's lim
 uses a private attribute; everything else in this module, the agent and the collector is public API of the two libraries.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,8 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiomqtt
-from paho.mqtt.client import MQTT_ERR_SUCCESS, ConnectFlags, MQTTMessage
+from paho.mqtt.client import MQTT_ERR_SUCCESS, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.enums import LogLevel
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -23,6 +26,7 @@ from rackflow.errors import RackflowError
 from rackflow.process.broker import Broker
 
 __all__ = [
+    "PACKET_TOO_LARGE",
     "BrokerError",
     "Callbacks",
     "Limits",
@@ -40,6 +44,13 @@ __all__ = [
 # seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
 
+# How long to wait for the reason of a connection that has ended. It is known already; a bound in case it never is.
+REASON_S = 1.0
+
+# Reason codes of MQTT 5 (2.4).
+PROTOCOL_ERROR = 0x82
+PACKET_TOO_LARGE = 0x95
+
 BrokerError = (aiomqtt.MqttError, ValueError)
 """Errors that may end a connection. paho-mqtt raises ValueError for a text that cannot be a host name (`a..b`)."""
 
@@ -51,6 +62,20 @@ class Limits:
     session_present: bool
     receive_maximum: int | None
     packet_bytes: int | None
+
+
+UNAVAILABLE = ReasonCode(PacketTypes.CONNACK, identifier=0x88)
+"""The reason given to aiomqtt when a connection ends before CONNACK."""
+# TLS alerts about a client's certificate (RFC 8446, 6.2) as OpenSSL names them, and what to do.
+TLS_ALERTS = {
+    "ALERT_CERTIFICATE_EXPIRED": "it has expired; renew cert_file",
+    "ALERT_CERTIFICATE_REVOKED": "it was revoked; cert_file must be a new one",
+    "ALERT_UNKNOWN_CA": "the broker does not know who issued it; cert_file must be issued by the broker's authority",
+    "CERTIFICATE_REQUIRED": "it wants one; set cert_file and key_file",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "it is not one for clients; cert_file must allow client authentication",
+    "ALERT_BAD_CERTIFICATE": "it is damaged or unsuitable; check cert_file",
+    "ALERT_HANDSHAKE_FAILURE": "the handshake failed; set cert_file and key_file, and compare TLS versions",
+}
 
 
 def _ignore(*_: object) -> None:
@@ -77,15 +102,21 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that outlives the connection by `expiry_s`, with at most `receive_maximum` unacknowledged messages."""
+    """A session that outlives the connection by `expiry_s`, with at most `receive_maximum` unacknowledged messages.
+
+    The broker sends no packet larger than `packet_bytes`.
+    """
 
     expiry_s: int
     receive_maximum: int
+    packet_bytes: int = 268_435_455
+    """By default the largest that MQTT knows (MQTT 5, 1.5.5)."""
 
     def properties(self) -> Properties:
         found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
         found.SessionExpiryInterval = self.expiry_s
         found.ReceiveMaximum = self.receive_maximum
+        found.MaximumPacketSize = self.packet_bytes
         return found
 
 
@@ -122,22 +153,52 @@ class MqttConnection:
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
+        self._is_paused = False
         self._callbacks = callbacks
+        self.ended_by: int | None = None
+        """The reason code with which the broker ended the connection; None if it gave none."""
+        self.is_dropped = False
+        """Whether the connection was closed from here, with `drop`."""
+        self.is_unreadable = False
+        """Whether paho-mqtt ended the connection, because it cannot read an answer of the broker.
+
+        mosquitto 2.0.11 confirms a message above its `message_size_limit` with PUBACK and 0x95, which MQTT 5 does not allow there
+        (3.4.2.1); paho-mqtt 2 takes that for a protocol error (no public issue).
+        """
         self._aiomqtt_opened: Any = self._paho.on_connect
         self._paho.on_connect = self._opened
+        self._answered = False
+        self._aiomqtt_closed: Any = self._paho.on_disconnect
+        self._paho.on_disconnect = self._closed
+        self._socket_fault = ""
+        # Only until the broker has answered: paho formats a line for this callback for every message.
+        self._paho.on_log = self._note
         self._paho.on_publish = self._confirmed
         # Messages bypass aiomqtt's queue: its messages do not carry the DUP flag (message sent before), and reading the queue
         # costs a task per message.
         self._paho.on_message = self._received
 
     async def __aenter__(self) -> Self:
-        await self._mqtt.__aenter__()
+        try:
+            await self._mqtt.__aenter__()
+        except aiomqtt.MqttError as error:
+            if self._answered or not self._socket_fault:
+                raise
+            raise aiomqtt.MqttError(explain(self._socket_fault)) from error
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._mqtt.__aexit__(kind, error, trace)
+        try:
+            await self._mqtt.__aexit__(kind, error, trace)
+        finally:
+            # aiomqtt keeps why a connection broke in a future. If nobody asks for it, as after a failed SUBSCRIBE, asyncio logs it
+            # with a traceback when the future is deleted.
+            if not self.is_open:
+                with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+                    async with asyncio.timeout(REASON_S):
+                        await self.lost()
 
     @property
     def timeout_s(self) -> float:
@@ -184,8 +245,34 @@ class MqttConnection:
         """Unsubscribe. Raises BrokerError, also if the broker does not answer in time."""
         await self._mqtt.unsubscribe(list(filters))
 
+    def pause(self) -> None:
+        """Stop reading from the socket, so that the broker has to wait. Nothing is noticed meanwhile, not even the connection's end."""
+        self._is_paused = True
+        if (sock := self._paho.socket()) is not None:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+
+    def resume(self) -> None:
+        """Read again after `pause`."""
+        if self._is_paused and (sock := self._paho.socket()) is not None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(sock.fileno(), self._read)
+            loop.call_soon(self._read)  # what TLS has decrypted already makes no socket readable
+        self._is_paused = False
+
+    def _read(self) -> None:
+        """What aiomqtt does when its socket is readable."""
+        try:
+            while not self._is_paused:
+                self._paho.loop_read()
+                pending = getattr(self._paho.socket(), "pending", None)
+                if pending is None or not pending():
+                    return
+        except OSError:
+            self._paho.disconnect()
+
     def drop(self) -> None:
         """Close the socket of an attempt that failed half-way, which aiomqtt 2.5.1 leaves open (no public issue)."""
+        self.is_dropped = True
         self._paho.disconnect()
 
     def _opened(
@@ -196,6 +283,8 @@ class MqttConnection:
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
+        self._answered = True
+        self._paho.on_log = None
         if not reason_code.is_failure:
             self._callbacks.opened(
                 Limits(
@@ -206,6 +295,29 @@ class MqttConnection:
             )
         # `async with` continues only after this call, so `opened` has been called before anything can be published or received.
         self._aiomqtt_opened(client, userdata, flags, reason_code, properties)
+
+    def _closed(
+        self,
+        client: PahoClient,
+        userdata: Any,  # noqa: ANN401 - paho's own signature
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self.ended_by = reason_code.value
+        else:
+            self.is_unreadable = reason_code.value == PROTOCOL_ERROR
+        self._aiomqtt_closed(client, userdata, flags, reason_code, properties)
+        if not self._answered:
+            # aiomqtt 2.5.1 waits for CONNACK until its timeout although the connection has ended (no public issue). With TLS 1.3 the broker
+            # refuses a certificate at this moment, and the person who looks for the reason would read "timed out".
+            self._socket_fault = self._socket_fault or "closed without an answer"
+            self._aiomqtt_opened(client, userdata, ConnectFlags(session_present=False), UNAVAILABLE, None)
+
+    def _note(self, client: PahoClient, userdata: Any, level: int, text: str) -> None:  # noqa: ANN401, ARG002
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._socket_fault = text.partition("socket: ")[2] or text
 
     def _confirmed(
         self,
@@ -242,6 +354,14 @@ def refusal(error: BaseException) -> ReasonCode | None:
     """The broker's reason for refusing the connection, or None if it gave none."""
     code = getattr(error, "rc", None)
     return code if isinstance(code, ReasonCode) else None
+
+
+def explain(fault: str) -> str:
+    """What the end of a connection before the broker's answer means, with the words of the socket."""
+    alert = next((text for sign, text in TLS_ALERTS.items() if sign in fault.upper()), None)
+    if alert is not None:
+        return f"the broker refuses the TLS certificate of this side: {alert} ({fault})"
+    return f"the broker ended the connection before it answered: {fault}"
 
 
 def topic_of(message: MQTTMessage) -> str:

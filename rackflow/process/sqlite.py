@@ -7,9 +7,11 @@ damaged file is set aside, because retrying never helps.
 import errno
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+
+from rackflow.errors import ConfigError
 
 # Primary result codes for a file that is damaged or not a database (https://sqlite.org/rescode.html). All other codes are about
 # the disk, not the file.
@@ -27,6 +29,41 @@ def corruption(why: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(why)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
+
+
+def check_regular(path: Path, what: str) -> None:
+    """Raise ConfigError if there is a folder, pipe or socket at `path`: opening a pipe waits for ever."""
+    if path.is_dir() or path.is_fifo() or path.is_socket():
+        raise ConfigError(f"{what}: {path} is not a regular file; choose another path")
+
+
+def check_tables(db: sqlite3.Connection, schema: str) -> None:
+    """Raise the error of a damaged file unless all tables in it are what `schema` makes. An empty file is right.
+
+    Call it before any other statement. A view in place of a table can run for ever, and a trigger does what its author wants; neither
+    is ever ours. Further columns and tables are allowed, as a newer version may have added them.
+    """
+    # Functions and virtual tables in the file's own schema are not run (https://sqlite.org/pragma.html#pragma_trusted_schema).
+    db.execute("PRAGMA trusted_schema = OFF")
+    found = {name: (kind, sql or "") for name, kind, sql in db.execute("SELECT name, type, sql FROM sqlite_schema")}
+    for name, (kind, sql) in found.items():
+        if kind in {"view", "trigger"} or sql[:20].upper().startswith("CREATE VIRTUAL"):
+            raise corruption(f"it has a {kind} {name[:64]!r}, which is not of Rackflow")
+    with closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(schema)
+        wanted = {
+            name: [row[1] for row in model.execute(f"PRAGMA table_info({name})")]
+            for (name,) in model.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        }
+    tables = {name for name, (kind, _) in found.items() if kind == "table" and not name.startswith("sqlite_")}
+    if tables and not tables & wanted.keys():
+        raise corruption("it is the database of another program")
+    for name in wanted.keys() & found.keys():
+        columns = {row[1] for row in db.execute(f"PRAGMA table_info({name})")}
+        if missing := [column for column in wanted[name] if column not in columns]:
+            raise corruption(f"table {name} lacks {', '.join(missing)}")
+        if "STRICT" not in found[name][1].rpartition(")")[2].upper():
+            raise corruption(f"table {name} takes values of any type")
 
 
 @contextmanager

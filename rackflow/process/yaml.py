@@ -1,8 +1,14 @@
 """Reads YAML strictly: duplicate keys and broken syntax are errors with file and line.
 
 By itself, PyYAML silently keeps the last of two equal keys, and reads `on`, `off` and `no` as booleans (YAML 1.1).
+
+A file is bounded in bytes, depth and number of values, so that no file can end the program or take its memory. And no error repeats
+anything from the file but names of keys: a password that begins with `!`, `*` or `&` is a tag, an alias or an anchor to YAML.
 """
 
+import os
+import re
+import stat
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,16 @@ from typing import Any
 import yaml
 
 from rackflow.errors import ConfigError
+
+# A site of 10,000 devices has 3 MB and 200,000 values, nested 8 deep. Chosen values.
+MAX_FILE_BYTES = 16 * 1024 * 1024
+MAX_VALUES = 1_000_000
+MAX_DEPTH = 100
+# A text that has fewer opening brackets than this, and no longer line, cannot be deeper than PyYAML and Python can handle without harm
+# (10,000 levels end in RecursionError, 100,000 in a crash of the C code), and is not searched for its depth.
+SHALLOW = 2_000
+# Shorter than this, a text cannot have MAX_VALUES values without aliases: each takes two characters at least.
+FEW_VALUES_CHARACTERS = 2 * MAX_VALUES
 
 # libyaml if PyYAML was built with it: 137 profiles took 0.26 s of CPU with its safe loader, 1.8 s with the one in Python.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -20,21 +36,43 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
 
     def construct_document(self, node: yaml.Node) -> Any:  # noqa: ANN401 - PyYAML's own signature
         """Build plain values. PyYAML's own method supports objects that refer to each other and takes twice as long."""
+        self._values = 0
+        self._sizes: dict[yaml.Node, int] = {}
         return self._plain(node, {})
 
     def _plain(self, node: yaml.Node, built: dict[yaml.Node, Any]) -> Any:  # noqa: ANN401 - any plain value
+        self._values += 1
         if node.tag == _TEXT:
             return node.value
         if isinstance(node, yaml.ScalarNode) or node.tag not in _CONTAINERS:
-            return self.construct_object(node, deep=True)
+            return self._scalar(node)
         if node not in built:
+            before = self._values
             # An alias inside its own anchor (`&a [*a]`) would recurse for ever.
             built[node] = _UNFINISHED
             plain = self._mapping if isinstance(node, yaml.MappingNode) else self._sequence
             built[node] = plain(node, built)
+            self._sizes[node] = self._values - before
         elif built[node] is _UNFINISHED:
             raise yaml.constructor.ConstructorError(None, None, "contains itself", node.start_mark)
+        else:
+            # An alias. It costs nothing here, but whoever reads the result meets all its values again ("billion laughs").
+            self._values += self._sizes[node]
+            if self._values > MAX_VALUES:
+                raise yaml.constructor.ConstructorError(None, None, f"aliases make more than {MAX_VALUES} values of it")
         return built[node]
+
+    def _scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401 - any plain value
+        fault = _UNSUPPORTED.get(node.tag)
+        if fault is None and node.tag not in self.yaml_constructors:
+            fault = "tags are not supported; a text that begins with ! needs quotes"
+        if fault is None:
+            try:
+                return self.construct_object(node, deep=True)
+            except (ValueError, OverflowError, yaml.YAMLError):
+                fault = f"is not a valid {node.tag.rpartition(':')[2]}; a text needs quotes"
+        # Without the cause, which quotes the value.
+        raise yaml.constructor.ConstructorError(None, None, fault, node.start_mark) from None
 
     def _sequence(self, node: yaml.Node, built: dict[yaml.Node, Any]) -> list[Any]:
         return [self._plain(item, built) for item in node.value]
@@ -55,6 +93,8 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
 
 _TEXT = "tag:yaml.org,2002:str"
 _CONTAINERS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_QUOTED = re.compile(r"'([^']*)'")
+_UNSUPPORTED = {"tag:yaml.org,2002:merge": "merge keys (<<) are not supported; write the keys out"}
 _UNFINISHED = object()
 
 _StrictLoader.yaml_implicit_resolvers = {
@@ -65,14 +105,57 @@ _StrictLoader.yaml_implicit_resolvers = {
 
 def load_yaml_text(text: str, where: str) -> Any:  # noqa: ANN401 - the shape is checked by the caller's model
     """The plain values of one YAML document. Raises ConfigError as `where:line: what`."""
+    # No error has its cause attached (`from None`): PyYAML's errors quote the file, and a traceback would show them.
+    if len(text) > MAX_FILE_BYTES:
+        raise ConfigError(f"{where}: has more than {MAX_FILE_BYTES} bytes; split it")
     try:
+        _check_shape(text)
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{where}{line}: {error.problem or 'not valid YAML'}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{where}: not valid YAML: {error}") from error
+        raise ConfigError(f"{where}{line}: {_problem(error)}") from None
+    except yaml.reader.ReaderError as error:
+        raise ConfigError(f"{where}: not valid YAML: {error.reason} (at character {error.position})") from None
+    except (yaml.YAMLError, ValueError):
+        raise ConfigError(f"{where}: not valid YAML") from None
+    except RecursionError:
+        raise ConfigError(f"{where}: is nested more than {MAX_DEPTH} levels deep") from None
+
+
+def _check_shape(text: str) -> None:
+    """Refuse what is too deep or has too many values, before anything recurses into it. Raises ConstructorError."""
+    is_flat = text.count("[") + text.count("{") < SHALLOW and max(map(len, text.split("\n"))) < SHALLOW
+    if is_flat and len(text) < FEW_VALUES_CHARACTERS:
+        return
+    depth = 0
+    for values, event in enumerate(yaml.parse(text, Loader=_StrictLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH or values > MAX_VALUES:
+            what = (
+                f"is nested more than {MAX_DEPTH} levels deep"
+                if depth > MAX_DEPTH
+                else f"has more than {MAX_VALUES} values"
+            )
+            raise _error(what, event)
+
+
+def _error(what: str, event: Any) -> yaml.MarkedYAMLError:  # noqa: ANN401 - events of libyaml have marks of their own type
+    return yaml.constructor.ConstructorError(None, None, what, event.start_mark)
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    if isinstance(error, yaml.constructor.ConstructorError):
+        return str(error.problem)
+    # The parser's words, without what it quotes. A single character (`','`) is what it expected.
+    problem = _QUOTED.sub(lambda quote: quote[0] if len(quote[1]) <= 1 else "…", error.problem or "not valid YAML")
+    hint = "; a text that begins with a special character, such as * & ! % @, needs quotes"
+    if "another document" in problem:
+        return "has more than one document; keep one"
+    return problem + (hint if isinstance(error, yaml.scanner.ScannerError) or "alias" in problem else "")
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
@@ -109,8 +192,17 @@ def load_yaml_file(path: Path) -> Any:  # noqa: ANN401 - the shape is checked by
 def read_text_file(path: Path) -> str:
     """The text of a file. Raises ConfigError naming the file."""
     try:
-        return path.read_text(encoding="utf-8")
+        # Opening a pipe would otherwise wait for a writer, and a device file may never end.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path}: is not a regular file; correct the path")
+            content = file.read(MAX_FILE_BYTES + 1)
+        return content.decode("utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; correct the path") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: cannot be read: byte {error.start + 1} is not UTF-8") from None
+    except ValueError:
+        raise ConfigError(f"{str(path)!r}: is not a path") from None

@@ -117,6 +117,8 @@ class Pdu(Section):
     """The rack it supplies and stands in."""
     fed_by: Name = Field(alias="from")
     """The panel, UPS, feed or transfer switch that supplies it."""
+    agent: Name | None = None
+    """The agent that polls it. Collectors refuse what any other agent says about it."""
     breaker_a: Amperes
     """Rating of the breaker in front of it per phase, A."""
     phases: Phases = [*PHASES]

@@ -41,6 +41,8 @@ class Placed(Section):
     """Where it stands, if it is no part of a rack."""
     rack: Name | None = None
     """The rack it is part of."""
+    agent: Name | None = None
+    """The agent that polls it. Collectors refuse what any other agent says about it."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Placed":

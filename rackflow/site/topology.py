@@ -169,6 +169,13 @@ class Site:
         return {"site": self.id} | self.place(device) | ({"feed": feed} if feed else {})
 
     @property
+    def agents(self) -> dict[str, str]:
+        """The agent of each device for which the file names one."""
+        named = {device: placed.agent for device, placed in self._placed_devices.items()}
+        named |= {pdu.id: pdu.agent for pdu in self.pdus.values()}
+        return {device: agent for device, agent in named.items() if agent is not None}
+
+    @property
     def devices(self) -> tuple[str, ...]:
         """Ids of everything that may be polled. A sensor is a device of its own unless it is read from another one."""
         sensors = [sensor.id for sensor in self.sensors.values() if sensor.device is None]

@@ -21,6 +21,7 @@ from pathlib import Path
 import yaml
 
 from rackflow.errors import RackflowError
+from rackflow.process.commands import print_error
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
 from simulator.demo.die_with_parent import die_with_parent_command
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(_demo(arguments))
     except RackflowError as error:
-        print(f"rackflow-demo: {error}", file=sys.stderr)
+        print_error(error, "rackflow-demo")
         return 1
     except KeyboardInterrupt:
         return 0

@@ -103,5 +103,6 @@ def collector_config(broker_port: int, port: int, folder: Path) -> dict[str, Any
         "store": {"kind": "file", "path": str(folder / "points")},
         "outbox": {"path": str(folder / "collector-outbox.db")},
         "dead_letter": str(folder / "dead-letters.jsonl"),
+        "budgets": {"devices": 2000, "series": 50_000},  # one agent polls the whole hall
         "listen": f"127.0.0.1:{port}",
     }

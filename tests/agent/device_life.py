@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from agent.config import Device
@@ -11,7 +11,6 @@ from agent.readings import Identified, Identity, Readings
 from agent.self_metrics import Counters
 from rackflow import Batch, DeviceDocument, Event, decode
 from rackflow.catalogue import PollClass
-from rackflow.errors import DeviceError
 from rackflow.outbox.memory import MemoryOutbox
 
 CHARGE, LOAD = "dcim_ups_battery_charge_ratio", "dcim_ups_output_load_ratio"
@@ -26,16 +25,16 @@ IDENTIFIED = Identified("memory", "ups", Identity("Test", "Memory 1", "S1", "F1"
 class ScriptedDevice:
     """A device that answers each opening and each poll with the next line of its script; the last line repeats."""
 
-    polls: list[Readings | DeviceError]
-    opens: list[Identified | DeviceError] = field(default_factory=lambda: [IDENTIFIED])
-    closing: DeviceError | None = None
+    polls: list[Readings | BaseException]
+    opens: list[Identified | BaseException] = field(default_factory=lambda: [IDENTIFIED])
+    closing: BaseException | None = None
     closed: int = 0
     asked: list[str] = field(default_factory=list)
 
     async def open(self) -> Identified:
         self.asked.append("open")
         found = self.opens.pop(0) if len(self.opens) > 1 else self.opens[0]
-        if isinstance(found, DeviceError):
+        if isinstance(found, BaseException):
             raise found
         return found
 
@@ -43,7 +42,7 @@ class ScriptedDevice:
         assert now == WALL_S
         self.asked.append(poll_class)
         found = self.polls.pop(0) if len(self.polls) > 1 else self.polls[0]
-        if isinstance(found, DeviceError):
+        if isinstance(found, BaseException):
             raise found
         return found
 
@@ -86,11 +85,17 @@ class Life:
 
 @contextlib.asynccontextmanager
 async def living(
-    script: ScriptedDevice, intervals: dict[PollClass, float] | None = None, draw: float = 0.5, **changes: object
+    script: ScriptedDevice,
+    intervals: dict[PollClass, float] | None = None,
+    draw: float = 0.5,
+    announce: Callable[[DeviceDocument], None] | None = None,
+    **changes: object,
 ) -> AsyncIterator[Life]:
     counters, outbox = Counters(), MemoryOutbox("E", 1 << 20)
     documents: list[DeviceDocument] = []
-    context = AgentContext("t1", "gw-1", "E", outbox, counters, documents.append, lambda: WALL_S, lambda: draw)
+    context = AgentContext(
+        "t1", "gw-1", "E", outbox, counters, announce or documents.append, lambda: WALL_S, lambda: draw
+    )
     device = Device.model_validate({"id": "ups-1", "host": "h", "credential": "c", **changes})
     loop = DeviceLoop(device, LABELS, intervals or {"safety": 0.02}, script, context)
     life = Life(loop, outbox, counters, documents=documents)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import aiomqtt
@@ -15,6 +15,7 @@ from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError
 from rackflow.process.config import check_config
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.process import Server
 
 STEP_S = 0.02
 
@@ -65,7 +66,7 @@ class Devices:
         return self.by_id[name]
 
 
-def config_for(broker: Mosquitto, *devices: str, **more: object) -> AgentConfig:
+def config_for(broker: Server, *devices: str, **more: object) -> AgentConfig:
     """Agent `gw-1` of site `t1`, with SNMP devices of these ids, safety polled five times a second."""
     whole: dict[str, object] = {
         "agent": "gw-1",
@@ -113,7 +114,10 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    broker: Mosquitto, username: str | None = None, password: str | None = None
+    broker: Mosquitto,
+    username: str | None = None,
+    password: str | None = None,
+    topics: Sequence[str] = ("rackflow/v1/#",),
 ) -> AsyncIterator[Listener]:
     """A subscriber whose session survives a clean restart of the broker."""
     listener = Listener()
@@ -126,11 +130,11 @@ async def listening(
                     broker.port,
                     username=username,
                     password=password,
-                    identifier="listener",
+                    identifier=f"listener-{topics[0].replace('/', '-')}",
                     clean_session=False,
                     timeout=2,
                 ) as client:
-                    await client.subscribe("rackflow/v1/#", qos=1)
+                    await client.subscribe([(topic, 1) for topic in topics])
                     listener.connected.set()
                     async for message in client.messages:
                         listener.messages.append(message)

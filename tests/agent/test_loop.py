@@ -5,14 +5,16 @@ import asyncio
 import pytest
 
 from agent.config import CoolantConfig
+from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS
 from agent.readings import Identified, Identity, Readings
 from rackflow import Event
 from rackflow.catalogue import PollClass
-from rackflow.documents import Coolant
+from rackflow.documents import Coolant, DeviceDocument
 from rackflow.errors import (
     DeviceAuthError,
     DeviceDecodeError,
     DeviceError,
+    DeviceInternalError,
     DeviceProtocolError,
     DeviceTimeout,
     DeviceUnreachable,
@@ -25,6 +27,7 @@ FAULTS: list[tuple[type[DeviceError], str]] = [
     (DeviceAuthError, "auth"),
     (DeviceProtocolError, "protocol"),
     (DeviceDecodeError, "decode"),
+    (DeviceInternalError, "internal"),
 ]
 
 
@@ -75,6 +78,79 @@ async def test_a_number_that_json_cannot_say_is_rejected_beside_what_else_was() 
         await life.hear(1)
     assert life.batches()[0].values == {LOAD: 0.5}
     assert life.batches()[0].bad == {CHARGE: "range", "dcim_ups_input_voltage_volts": "null"}
+
+
+class Panic(BaseException):
+    """Like PyO3's PanicException, which is no Exception."""
+
+
+@pytest.mark.parametrize("fault", [ValueError("odd"), ZeroDivisionError(), Panic("panicked"), asyncio.CancelledError()])
+async def test_an_exception_that_nobody_foresaw_is_a_failed_poll_with_the_usual_back_off(fault: BaseException) -> None:
+    script = ScriptedDevice([NORMAL, fault, fault, fault, NORMAL], [IDENTIFIED, fault, IDENTIFIED])
+    async with living(script) as life:
+        await life.hear(7)
+    assert life.course()[:8] == ["up", "internal", "internal", "internal", "down", "internal", "up", "up"]
+    assert script.asked[:7] == ["open", "safety", "safety", "safety", "safety", "open", "open"]
+    # The third and fourth failure: half way between the interval and a ceiling that doubles.
+    assert [batch.interval_s for batch in life.batches()[1:5]] == pytest.approx([0.02, 0.02, 0.03, 0.05])
+    assert life.counters.failures == {("snmp", "internal"): 4}
+    assert life.counters.internal_errors == {("snmp", type(fault).__name__): 4}
+    (down,) = (each for each in life.said if isinstance(each, Event) and each.kind == "down")
+    assert down.text.startswith("ups-1 poll safety: fault of the agent: ")
+    assert type(fault).__name__ in down.text
+
+
+async def test_readings_that_cannot_be_published_fail_the_poll_and_nothing_else() -> None:
+    odd = Readings(states={SOURCE: "\udcff"})  # no UTF-8 can say it
+    async with living(ScriptedDevice([NORMAL, odd, NORMAL])) as life:
+        await life.hear(3)
+    assert life.course()[:3] == ["up", "internal", "up"]
+    assert [each.seq for each in life.said[:3]] == [1, 2, 3]
+    assert life.counters.internal_errors == {("snmp", "UnicodeEncodeError"): 1}
+
+
+async def test_a_document_that_cannot_be_announced_fails_the_opening_and_is_announced_later() -> None:
+    told: list[DeviceDocument] = []
+
+    def announce(document: DeviceDocument) -> None:
+        told.append(document)
+        if len(told) < 3:
+            raise ValueError("odd")
+
+    async with living(ScriptedDevice([NORMAL]), announce=announce) as life:
+        await life.hear(3)
+    assert life.course()[:3] == ["internal", "internal", "up"]
+    assert [each.serial for each in told] == ["S1", "S1", "S1"]
+
+
+@pytest.mark.parametrize("fault", [ValueError("odd"), Panic("panicked"), DeviceTimeout("no answer")])
+async def test_a_poller_that_cannot_be_closed_ends_its_own_task_only(fault: BaseException) -> None:
+    script = ScriptedDevice([NORMAL], closing=fault)
+    async with living(script) as life:  # it asserts that the task ended as cancelled
+        await life.hear(1)
+    assert script.closed == 1
+
+
+async def test_a_device_whose_states_are_noise_tells_a_bounded_number_of_changes_a_poll() -> None:
+    def states(state: str) -> Readings:
+        return Readings(states={f"dcim_pdu_outlet_state{{outlet={at}}}": state for at in range(1000)})
+
+    async with living(ScriptedDevice([states("on"), states("off"), NORMAL])) as life:
+        await life.hear(3)
+    assert len(life.events()) == MAX_STATE_EVENTS
+    assert life.counters.events_dropped == 1000 - MAX_STATE_EVENTS
+    assert life.batches()[1].states == states("off").states
+
+
+async def test_states_under_names_that_always_change_are_not_remembered_for_ever() -> None:
+    def states(turn: int) -> Readings:
+        return Readings(states={f"dcim_pdu_outlet_state{{outlet={turn}.{at}}}": "on" for at in range(6_000)})
+
+    async with living(ScriptedDevice([*map(states, range(8)), NORMAL])) as life:
+        await life.hear(9)
+        sizes = [len(each) for each in life.loop._states.values()]  # noqa: SLF001 - memory has no other surface
+    assert max(sizes) <= MAX_KNOWN_STATES
+    assert life.events() == []
 
 
 async def test_down_is_told_once_with_the_third_failure_and_up_once_with_the_first_success() -> None:

@@ -154,7 +154,9 @@ async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
     counters = Counters()
     counters.start_at_zero(["snmp", "modbus"])
     counters.rejected["sentinel"] += 1
-    values = own_values(counters, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0})
+    counters.count_internal_error("snmp", "ValueError")
+    refused = {("ups-1", "digest"): 3}
+    values = own_values(counters, MemoryOutbox("E", 65536).stats(), {"up": 1, "down": 0, "disabled": 0}, refused)
     names = set()
     for key, value in values.items():
         name, labels = parse_series_key(key)
@@ -163,7 +165,8 @@ async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
         assert all(labels[label] in allowed for label, allowed in metric.label_values.items()), key
         assert metric.plausible(value), key
         names.add(name)
-    elsewhere = {"up", "info", "poll_duration_seconds", "clock_offset_seconds"}  # the collector knows these
+    # The collector knows these.
+    elsewhere = {"up", "info", "poll_duration_seconds", "clock_offset_seconds", "unobserved_devices"}
     assert names == {name for name in catalogue() if name.startswith("dcim_agent_")} - {
         f"dcim_agent_{name}" for name in elsewhere
     }

@@ -1,16 +1,20 @@
 """An `Ingest` with all its dependencies, and one document of each kind to pass to it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from collector.budgets import AgentBudget, Budgets
 from collector.counters import Counters
-from collector.flow.ingest import Ingest, IngestSettings
+from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.flow.prepared import PreparedMessage
 from collector.latest import Latest
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
+from collector.receive.owners import Owners
+from collector.receive.uses import Uses
 from rackflow import Batch, DeviceDocument, Event, Status, encode
 from tests.collector.documents import PUMP, batch, document, event, status
 from tests.collector.polls import WALL_S, wall_ms
@@ -27,15 +31,23 @@ KINDS: dict[str, Batch | Event | DeviceDocument | Status] = {
     "device": DOCUMENT,
     "status": STATUS,
 }
+BUDGETS = Budgets(AgentBudget(devices=100, series=2000, bytes=1 << 20), agents=10, sites=3)
 PREFIX = "rackflow/v1/cas1/gw-3"
 
 
 class Inlet:
     """An `Ingest` with all its dependencies."""
 
-    def __init__(self, folder: Path, sites: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sites: frozenset[str] | None = None,
+        budgets: Budgets = BUDGETS,
+        assigned: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
         self.folder = folder
         self.latest, self.tally = Latest(1000), Counters()
+        self.owners, self.uses = Owners(budgets, assigned), Uses(budgets)
         self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
         self.late: list[tuple[str, Batch]] = []
         self.clones = Clones()
@@ -45,7 +57,7 @@ class Inlet:
             self.latest,
             self.letters,
             self.tally,
-            self.clones,
+            Senders(self.owners, self.uses, self.clones),
             terms,
             lambda *heard: self.late.append(heard),
             lambda *gone: self.forgotten.append(gone),
@@ -55,8 +67,10 @@ class Inlet:
         delivery = Delivery(topic, payload, len(payload), 1, 1, 1, 1000.0 + after_s, WALL_S + after_s, again)
         return self.ingest.process(delivery)
 
-    def takes_document(self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1") -> PreparedMessage:
-        return self.takes(topic_of(one, site), encode(one))
+    def takes_document(
+        self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1", after_s: float = 0.0
+    ) -> PreparedMessage:
+        return self.takes(topic_of(one, site), encode(one), after_s=after_s)
 
     def failures(self) -> dict[str, int]:
         return {reason: count for reason, count in self.tally.failures.items() if count}

@@ -33,6 +33,7 @@ def config_for(port: int, folder: Path, store: dict[str, object] | None = None, 
         "dead_letter": str(folder / "dead.jsonl"),
         "listen": "127.0.0.1:0",
         "derive": {"store": False},  # tests count points
+        "budgets": {"devices": 2000, "series": 50_000},  # one agent stands for many
         **more,
     }
     return check_config(data, CollectorConfig, "test")

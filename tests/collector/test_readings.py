@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from collector.readings import RESERVED, Readings, Series, SeriesKeys, resolve
+from collector.readings import (
+    RESERVED,
+    Readings,
+    Series,
+    SeriesKeys,
+    resolve,
+    series_bytes,
+    without_implausible,
+)
+from rackflow.documents import Part
 from tests.collector.documents import FLOW, PUMP, SUPPLY, agent_batch, batch
 
 OWN = "dcim_agent_devices{state=up}"
@@ -79,19 +88,63 @@ def test_an_agent_tells_of_itself_and_of_nothing_else() -> None:
     assert dict(found.skipped) == {"type": 1}
 
 
-def test_keys_that_somebody_makes_up_do_not_add_up() -> None:
-    """Beyond the limit the one that was remembered first is resolved anew; what is remembered is the same object."""
-    keys = SeriesKeys(limit=2)
-    first = keys.get(SUPPLY)
-    assert isinstance(first, Series)
-    assert keys.get(SUPPLY) is first
-    assert keys.get("made_up") == "unknown_metric"
-    assert keys.get(SUPPLY) is first
-    keys.get(FLOW)
-    assert keys.get(FLOW) is keys.get(FLOW)
-    again = keys.get(SUPPLY)
-    assert again is not first
-    assert again == first
+LOOP = "dcim_cdu_supply_temperature_celsius{{loop={}}}"
+
+
+def test_what_is_remembered_is_the_same_object_and_only_what_can_be_used_is() -> None:
+    keys = SeriesKeys()
+    assert keys.get(SUPPLY, "gw-3") is keys.get(SUPPLY, "gw-4")
+    size_bytes = keys.size_bytes
+    assert keys.get("made_up", "gw-3") == "unknown_metric"
+    assert keys.get(f"{SUPPLY[:-1]},x=1}}", "gw-3") == "key"
+    assert keys.size_bytes == size_bytes == series_bytes(SUPPLY)
+
+
+def test_an_agent_that_makes_up_keys_displaces_its_own_and_nobody_else_s() -> None:
+    """A quarter of the limit is the most that one agent brings in."""
+    keys = SeriesKeys(limit_bytes=40 * series_bytes(LOOP.format("00000")))
+    mine = keys.get(SUPPLY, "gw-3")
+    for number in range(1000):
+        assert isinstance(keys.get(LOOP.format(f"{number:05d}"), "stolen"), Series)
+    assert keys.get(SUPPLY, "gw-3") is mine
+    assert keys.size_bytes == series_bytes(SUPPLY) + 10 * series_bytes(LOOP.format("00000"))
+    last = keys.get(LOOP.format("00999"), "stolen")
+    assert keys.get(LOOP.format("00999"), "another") is last
+    assert keys.get(LOOP.format("00000"), "stolen") == keys.get(LOOP.format("00000"), "stolen")
+
+
+def test_agents_that_somebody_makes_up_do_not_add_up_either() -> None:
+    keys = SeriesKeys(limit_bytes=40 * series_bytes(LOOP.format("00000")))
+    mine = [keys.get(LOOP.format(f"{number:05d}"), "gw-3") for number in range(5)]
+    for number in range(5, 1000):
+        keys.get(LOOP.format(f"{number:05d}"), f"gw-{number % 7 + 10}")
+        assert keys.size_bytes <= 40 * series_bytes(LOOP.format("00000"))
+    assert [keys.get(LOOP.format(f"{number:05d}"), "gw-3") for number in range(5)] == mine
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dcim_ups_output_power_watts", 1e300),
+        ("dcim_ups_output_power_watts", -1.0),
+        ("dcim_ups_battery_charge_ratio", 5e-324),
+        ("dcim_ups_battery_charge_ratio", 1.01),
+        (SUPPLY, 1e9),
+        (SUPPLY, -274.0),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_alone_and_counts_as_bad(key: str, value: float) -> None:
+    one = batch(values={key: value, FLOW: 0.001})
+    found = resolve(one, SeriesKeys())
+    assert [key for key, _, _ in found.values] == [FLOW]
+    assert dict(found.skipped) == {"range": 1}
+    cleaned = without_implausible(one, found)
+    assert (cleaned.values, cleaned.bad) == ({FLOW: 0.001}, {key: "range"})
+
+
+def test_a_value_out_of_its_range_counts_as_bad_in_every_part_of_a_poll() -> None:
+    one = msgspec.structs.replace(batch(values={SUPPLY: 1e9}), part=Part(number=2, of=3, rejected=4))
+    assert without_implausible(one, resolve(one, SeriesKeys())).rejected == 5
 
 
 def test_bad_readings_are_no_readings() -> None:

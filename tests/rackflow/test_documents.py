@@ -162,7 +162,7 @@ def test_numbers_and_times_of_a_batch_up_to_their_least() -> None:
         assert caught.value.reason == "schema"
 
 
-@pytest.mark.parametrize("error", ["timeout", "unreachable", "auth", "protocol", "decode"])
+@pytest.mark.parametrize("error", ["timeout", "unreachable", "auth", "protocol", "decode", "internal"])
 def test_a_failed_batch_says_why(error: str) -> None:
     batch = decode(changed(up=False, error=error, values={}, states={}, bad={}), Batch)
     assert (batch.up, batch.error) == (False, error)

@@ -13,10 +13,12 @@ from types import ModuleType
 
 import aiomqtt
 import pytest
+from gufo.snmp._fast import GetIter, SnmpV3ClientSocket
 from gufo.snmp.aio import SnmpSession
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from agent.snmp.gufo_v3 import fault_of_gufo
 from rackflow.errors import RackflowError
 from rackflow.process.mqtt import paho_client
 
@@ -34,6 +36,8 @@ PRIVATE_OF_LIBRARIES = {
     "paho_client": {"_client"},
 }
 """By function; each has its reason where it stands. This table may only shrink."""
+PRIVATE_MODULES = {"agent/snmp/gufo_v3.py": {"gufo.snmp._fast"}}
+"""By file; `fault_of_gufo` says at run time whether it still has what is needed."""
 PRIVATE_OF_OUR_OWN = {
     "lazy_copy": {"_whole"},
     "_plain": {"_plain"},
@@ -88,6 +92,27 @@ def test_no_other_place_uses_a_private_name_of_a_library() -> None:
         for function, name in private_names(ast.parse(path.read_text(encoding="utf-8"))):
             found.setdefault(function, set()).add(name)
     assert found == PRIVATE_OF_LIBRARIES | PRIVATE_OF_OUR_OWN
+
+
+async def test_gufo_snmp_has_the_socket_that_verifying_answers_needs() -> None:
+    assert fault_of_gufo() == "", f"gufo_snmp {version('gufo_snmp')}: see agent/snmp/gufo_v3.py"
+    needed = {
+        f"{way}_{what}" for way in ("send", "recv") for what in ("get", "get_many", "get_next", "get_bulk", "refresh")
+    }
+    assert needed <= {*dir(SnmpV3ClientSocket)}
+    assert callable(GetIter)
+
+
+def test_no_other_place_imports_a_private_module_of_a_library() -> None:
+    found: dict[str, set[str]] = {}
+    for path in sources():
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        names = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+        names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        private = {name for name in names if name.split(".")[0] in LIBRARIES and "._" in name}
+        if private:
+            found[str(path.relative_to(REPOSITORY))] = private
+    assert found == PRIVATE_MODULES
 
 
 def test_no_class_of_ours_shares_a_private_name_with_the_library_class_it_extends() -> None:

@@ -43,6 +43,7 @@ def test_parse_takes_topics_or_says_no(text: str) -> None:
         Topic("s", "g", "batch", "d#"),
         Topic("s", "g", "status", "d"),
         Topic("s", "+", "status"),
+        Topic("s", "batch", "status"),  # what an account named like a site could write
     ],
 )
 def test_a_name_that_is_no_level_is_refused(topic: Topic) -> None:
@@ -60,6 +61,9 @@ def test_subscriptions_cover_one_site_or_all() -> None:
     [
         "rackflow/v1/s/g",
         "rackflow/v1/s/g/batch",
+        "rackflow/v1/s/batch/status",
+        "rackflow/v1/s/stored/status",
+        "rackflow/v1/s/device/batch/d",
         "rackflow/v1/s/g/status/d",
         "rackflow/v1/s/g/batch/d/e",
         "rackflow/v1/s/g/trap/d",

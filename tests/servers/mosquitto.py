@@ -2,6 +2,8 @@
 
 import getpass
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,6 +42,10 @@ class Mosquitto(Server):
         """`mqtt://127.0.0.1:port`."""
         return f"mqtt://127.0.0.1:{self.port}"
 
+    def reload(self) -> None:
+        """Have it read its configuration and its access list again."""
+        os.kill(self.pid, signal.SIGHUP)
+
     def command(self) -> list[str]:
         """See `Server.command`."""
         lines = [
@@ -63,15 +69,19 @@ class Mosquitto(Server):
         return ["-c", str(config)]
 
     def _password_file(self) -> Path:
-        file = self.folder / "passwords"
-        file.write_text("".join(f"{user}:{password}\n" for user, password in self._passwords.items()), encoding="utf-8")
-        file.chmod(0o600)
-        subprocess.run([find_program("mosquitto_passwd", "mosquitto"), "-U", str(file)], check=True, timeout=10)
-        return file
+        return write_passwords(self.folder / "passwords", self._passwords)
 
     def ready(self) -> bool:
         """See `Server.ready`."""
         return accepts(self.port)
+
+
+def write_passwords(file: Path, passwords: Mapping[str, str]) -> Path:
+    """A password file of these accounts, hashed; returns its path."""
+    file.write_text("".join(f"{user}:{password}\n" for user, password in passwords.items()), encoding="utf-8")
+    file.chmod(0o600)
+    subprocess.run([find_program("mosquitto_passwd", "mosquitto"), "-U", str(file)], check=True, timeout=10)
+    return file
 
 
 def refusing_subscriptions(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from agent.config import CoolantConfig, Device
 from agent.poll import BOOT_METRIC, ModbusPoller, SnmpPoller
 from agent.poll.identity import first_text, printable
 from agent.profile import parse_profile
-from agent.profile.normalise import RawValue
+from agent.profile.cells import RawValue
 from agent.readings import Identity
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
@@ -131,9 +131,35 @@ async def test_an_uptime_that_goes_back_is_a_reboot_and_one_that_stands_is_not()
     bench.client.values[f"{ROOT}.1.5.2"] = 5
     for ticks, walks in ((100_000, 0), (100_000, 0), (100_001, 0), (100_000, 2), (100_000, 2), (0, 4)):
         bench.client.values[UPTIME] = ticks
+        bench.clock_s += 10.0
         await bench.slow()
         assert bench.client.walks == walks, ticks
     assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L2}" in await bench.fast()
+
+
+async def test_a_device_that_claims_a_reboot_at_every_poll_is_planned_every_ten_seconds_and_its_last_reboot_is_not_forgotten() -> (
+    None
+):
+    bench = Bench()
+    await bench.opened()
+    await bench.slow()
+    for seconds, walks in enumerate([2] * 10 + [4] * 10, 1):
+        bench.client.values[UPTIME] = 100_000 - seconds
+        await bench.slow()
+        assert bench.client.walks == walks, seconds
+        bench.clock_s += 1.0
+    await bench.slow()
+    assert bench.client.walks == 6
+
+
+@pytest.mark.parametrize("marker", [float("nan"), float("inf"), b"\xff" * 60_000])
+async def test_a_marker_that_is_odd_but_stands_has_nothing_walked(marker: RawValue) -> None:
+    bench = Bench()
+    bench.client.values[f"{ROOT}.7.0"] = marker
+    await bench.opened()
+    for second in range(0, 60, 10):
+        await bench.fast(2000.0 + second)
+    assert bench.client.walks == 0
 
 
 async def test_tables_are_walked_again_after_more_than_an_hour() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot, normalise_answers, slot_of
+from agent.profile.cells import RawValue
+from agent.profile.normalise import Decoder, Gate, Slot, normalise_answers, slot_of
 from rackflow.catalogue import catalogue
 
 CHARGE = catalogue()["dcim_ups_battery_charge_ratio"]

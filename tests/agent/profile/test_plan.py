@@ -13,7 +13,7 @@ from agent.profile.plan import Plan, plan_device, without
 from agent.profile.rows import planning_columns
 
 if TYPE_CHECKING:
-    from agent.profile.normalise import RawValue
+    from agent.profile.cells import RawValue
 
 PROFILES = load_profiles()
 RPDU2 = PROFILES["apc-rpdu2"]

@@ -3,7 +3,8 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.normalise import Decoder, Gate, RawValue, Slot, slot_of
+from agent.profile.cells import RawValue
+from agent.profile.normalise import Decoder, Gate, Slot, slot_of
 from agent.profile.plan import ClassPlan, Plan, plan_device, without
 from agent.profile.schema import Profile
 from rackflow.catalogue import PollClass

@@ -81,6 +81,13 @@ def changed(old: str, new: str) -> str:
         (changed("unit: percent", "unit: volt"), "unit 'volt' gives 'volts', the catalogue wants 'ratio'"),
         (changed("unit: percent", "unit: furlong"), "unit 'furlong' is not known"),
         (changed("unit: percent", "unit: percent, scale: 0"), "scale must not be 0"),
+        (changed("unit: percent", "unit: percent, scale: 1e999999999"), "scale '1e999999999' is not a number such as"),
+        (changed("unit: percent", "unit: percent, scale: 1e300"), "scale '1e300' is not a number such as"),
+        (changed("unit: percent", "unit: percent, scale: 1/0"), "scale '1/0' is not a number such as"),
+        (changed("unit: percent", "unit: percent, scale: .inf"), "scale 'inf' is not a number such as"),
+        (changed("unit: percent", f"unit: percent, shift: {10**30}"), "shift"),
+        (changed("unit: percent", "numbers: {1: .inf}"), "numbers"),
+        (changed("unit: percent", "words: {a: .nan}"), "words"),
         (changed("unit: percent", "unit: percent, colour: red"), "colour: unknown key"),
         (
             changed("dcim_ups_battery_charge_ratio", "dcim_ups_charm_ratio"),

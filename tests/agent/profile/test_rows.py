@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.normalise import RawValue
+from agent.profile.cells import RawValue
 from agent.profile.rows import Row, planning_columns, planning_instances
 from agent.profile.schema import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Source, Table, UnitBy, When
 
@@ -120,10 +120,16 @@ def source(**more: object) -> Source:
         (3, Fraction(1, 1000)),
         (-2, 100),
         (b"2", Fraction(1, 100)),
-        (18, Fraction(1, 10**18)),
-        (-18, 10**18),
-        (19, None),
-        (-19, None),
+        (20, Fraction(1, 10**20)),
+        (-20, 10**20),
+        (21, None),
+        (-21, None),
+        (3_000_000, None),
+        (2.0, Fraction(1, 100)),
+        (1.5, None),
+        (b"1.5", None),
+        (float("inf"), None),
+        (float("nan"), None),
         (2**31 - 1, None),
         (-(2**31), None),
         (b"nan", None),
@@ -149,6 +155,8 @@ def test_decimals_are_a_negative_power_of_ten_as_far_as_one_can_mean_it(cell: Ra
         (10**18 + 1, None),
         (-(10**18) - 1, None),
         (b"inf", None),
+        (float("-inf"), None),
+        (-0.5, None),
         (None, None),
     ],
 )

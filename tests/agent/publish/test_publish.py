@@ -18,7 +18,7 @@ from rackflow.documents import Batch, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
-from tests.agent.running import Listener, listening
+from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
@@ -167,27 +167,6 @@ async def test_wrong_credentials_are_told_once_and_named(tmp_path: Path, caplog:
     assert "right" not in caplog.text
 
 
-async def test_messages_that_the_broker_may_not_take_are_kept(tmp_path: Path) -> None:
-    rules = tmp_path / "acl"
-    rules.write_text("topic readwrite rackflow/v1/+/+/status\n", encoding="utf-8")
-    with mosquitto_with(tmp_path, [f"acl_file {rules}"]) as server:
-        async with sending(broker_at(server)) as sender:
-            sender.put(3)
-            await eventually(lambda: "refuses messages" in (sender.publisher.fault or ""), "refused")
-            assert sender.outbox.stats().messages == 3
-            assert sender.counters.publish_failures["refused"] >= 1
-
-
-async def test_what_is_larger_than_the_broker_takes_is_dropped_and_counted(tmp_path: Path) -> None:
-    with mosquitto_with(tmp_path, ["max_packet_size 4000"]) as server:
-        async with listening(server) as listener, sending(broker_at(server)) as sender:
-            sender.put(1)
-            sender.put(1, padding="x" * 5000)
-            sender.put(1)
-            await eventually(lambda: seqs(listener) == [1, 3] and sender.empty(), "the others arrive")
-            assert sender.counters.publish_failures["size"] == 1
-
-
 async def test_a_broker_that_takes_few_at_a_time_gets_them_in_order(tmp_path: Path) -> None:
     with mosquitto_with(tmp_path, ["max_inflight_messages 2"]) as server:
         async with listening(server) as listener, sending(broker_at(server)) as sender:
@@ -199,11 +178,9 @@ async def test_a_broker_that_takes_few_at_a_time_gets_them_in_order(tmp_path: Pa
 
 async def test_one_place_of_those_that_the_broker_allows_is_kept_for_the_farewell(tmp_path: Path) -> None:
     with mosquitto_with(tmp_path, ["max_inflight_messages 5"]) as server:
-        connection = Connection(broker_at(server), "one", ("will", b""), Counters(), lambda _: None)
+        connection = Connection(broker_at(server), "one", ("will", b""), lambda _: None, lambda *_: None)
         async with connection:
-            for _ in range(4):
-                await connection.window.acquire()
-            assert connection.window.locked()
+            assert connection.window.size == 4
 
 
 @pytest.fixture
@@ -244,3 +221,18 @@ async def test_what_nobody_hears_is_kept_until_somebody_does(mosquitto: Mosquitt
             sender.put(1)
             await eventually(sender.empty, "all confirmed", timeout_s=20)
             assert sorted(set(seqs(listener))) == list(range(1, 52))
+
+
+async def test_agents_whose_names_read_alike_when_joined_do_not_end_each_others_connections(
+    mosquitto: Mosquitto,
+) -> None:
+    """Agent `c` of site `a-b`, and agent `b-c` of site `a`: a broker has one connection for each client id."""
+    first = config_for(mosquitto, "ups-1", agent="c", labels={"site": "a-b"})
+    second = config_for(mosquitto, "ups-1", agent="b-c", labels={"site": "a"})
+    async with listening(mosquitto) as listener, running(first, Devices()), running(second, Devices()):
+        sites = set[str]()
+        async with asyncio.timeout(10):
+            while sites != {"a", "a-b"}:
+                await asyncio.sleep(0.02)
+                sites = {status.site for status in listener.statuses() if status.status == "online"}
+    assert "already connected" not in mosquitto.log

@@ -38,10 +38,12 @@ def table(rows: int) -> dict[str, bytes]:
 
 
 @asynccontextmanager
-async def in_time(kind: type[DeviceError] | tuple[type[DeviceError], ...], allowed_s: float) -> AsyncIterator[None]:
+async def in_time(
+    kind: type[DeviceError] | tuple[type[DeviceError], ...], allowed_s: float, words: str | None = None
+) -> AsyncIterator[None]:
     """The block raises this error, about this device, within this time."""
     started = time.monotonic()
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind, match=words) as caught:
         yield
     assert caught.value.device == "ups-1"
     assert time.monotonic() - started < allowed_s + SLACK_S

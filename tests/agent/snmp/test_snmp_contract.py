@@ -65,22 +65,23 @@ async def test_v3(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) ->
 
 
 @pytest.mark.parametrize(
-    "user",
+    ("user", "words"),
     [
-        SnmpUser("nobody"),
-        SnmpUser("nobody", "sha256", "authauth1"),
-        SnmpUser("sha256aes", "sha256", "authauth2", "aes128", "privpriv1"),
-        SnmpUser("sha256aes", "sha1", "authauth1", "aes128", "privpriv1"),
-        SnmpUser("sha256aes", "sha256", "authauth1"),
-        SnmpUser("sha256aes"),
+        (SnmpUser("nobody"), "refuses"),
+        (SnmpUser("nobody", "sha256", "authauth1"), "does not know the user"),
+        (SnmpUser("sha256aes", "sha256", "authauth2", "aes128", "privpriv1"), "key or protocol is wrong"),
+        (SnmpUser("sha256aes", "sha1", "authauth1", "aes128", "privpriv1"), "key or protocol is wrong"),
+        (SnmpUser("sha384", "sha384", "authauth1", "aes128", "privpriv1"), "security level"),
+        (SnmpUser("sha256aes", "sha256", "authauth1"), "may not be read|refuses"),
+        (SnmpUser("sha256aes"), "may not be read|refuses"),
     ],
-    ids=["no user", "no user with key", "wrong key", "wrong algorithm", "level too low", "no level"],
+    ids=["no user", "no user with key", "wrong key", "wrong algorithm", "level too high", "level too low", "no level"],
 )
-async def test_v3_refusals(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) -> None:
-    """The device says no, and a good client beside the refused one is none the worse."""
-    client = client_of(target_of(shared_snmpd.port, user, timeout_s=2.0))
+async def test_v3_refusals(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser, words: str) -> None:
+    """The device says no, which is told with its reason, and a good client beside the refused one is none the worse."""
+    client = client_of(target_of(shared_snmpd.port, user, timeout_s=0.7))
     for _ in range(2):
-        async with in_time(DeviceAuthError, 2.0):
+        async with in_time(DeviceAuthError, 0.7, words):
             await client.get([SYS_NAME])
     good = client_of(target_of(shared_snmpd.port, USERS[3], timeout_s=2.0))
     assert len(await good.get([SYS_NAME])) == 1

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.counters import Counters
-from collector.flow.ingest import Ingest, IngestSettings
+from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.latest.latest import Latest
 from collector.ledger.epochs import Entry, Retirement
 from collector.ledger.file import Note
@@ -21,13 +21,15 @@ from collector.ledger.tables import create, load_epochs, save
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
-from collector.receive.messages import MAX_SEQ
+from collector.receive.owners import Owners
+from collector.receive.uses import Uses
 from collector.store.lines import Dialect
 from collector.web.exposition import render
 from collector.web.page import Moment, render_page
 from rackflow import Batch, DeviceDocument, Event, Status, encode
-from rackflow.documents import Account, Numbers
+from rackflow.documents import MAX_SEQ, Account, Numbers
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status
+from tests.collector.inlet import BUDGETS
 from tests.collector.running import topic_of
 
 EVENT = Event(agent="gw-3", epoch="e", seq=1, time=1, device="cdu-07", device_class="cdu", kind="state", labels=LABELS)
@@ -49,7 +51,9 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     """Lines of one message, after everything that shows what is held has been shown."""
     latest, tally = Latest(1000), Counters()
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
-    ingest = Ingest(latest, letters, tally, Clones(), IngestSettings(dialect, None, 400))
+    ingest = Ingest(
+        latest, letters, tally, Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()), IngestSettings(dialect, None, 400)
+    )
     wall_s = now_ms() / 1000
     came_to = ingest.process(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s))
     lines = list(came_to.lines)

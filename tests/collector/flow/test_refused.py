@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from collector.ledger.epochs import Entry, EpochKey
-from collector.receive.messages import MAX_SEQ, open_message
+from collector.receive.messages import open_message
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, encode
-from rackflow.documents import MAX_PAYLOAD_BYTES
+from rackflow.documents import MAX_PAYLOAD_BYTES, MAX_SEQ
 from tests.collector.documents import PUMP, SUPPLY, agent_batch
 from tests.collector.inlet import BATCH, DOCUMENT, EVENT, KINDS, STATUS, Inlet
 from tests.collector.polls import wall_ms

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.counters import Counters
-from collector.flow.ingest import Ingest, IngestSettings
+from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.flow.spill import Spill
 from collector.flow.writer import Flush, Writer
 from collector.latest.latest import Latest
@@ -17,12 +17,15 @@ from collector.ledger.file import LedgerFile
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
+from collector.receive.owners import Owners
 from collector.receive.poll_counts import Polled
+from collector.receive.uses import Uses
 from collector.store.file import FileStore
 from collector.store.influx import InfluxStore
 from collector.store.persistence import Persistence
 from rackflow import encode
 from tests.collector.documents import batch, now_ms
+from tests.collector.inlet import BUDGETS
 from tests.collector.running import topic_of, until
 from tests.collector.stored import points
 from tests.servers.ports import free_port
@@ -46,7 +49,13 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
         spill = Spill(tmp_path / "outbox.db", "collector", 1 << 20, 1000.0)
         stack.push_async_callback(spill.close)
         await spill.open()
-        ingest = Ingest(Latest(1000), letters, tally, Clones(), IngestSettings("influxdb", None, 400))
+        ingest = Ingest(
+            Latest(1000),
+            letters,
+            tally,
+            Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()),
+            IngestSettings("influxdb", None, 400),
+        )
         persistence, flush = Persistence(away, letters, tally), Flush(1000, 0.01, 100)
         writer = Writer(persistence, flush, ledger, tally, acknowledged.append, spill.keep, counted.extend)
         writing = asyncio.create_task(writer.run(), name="writing")

@@ -118,16 +118,26 @@ def test_after_the_clock_is_set_back_the_next_reading_is_shown_at_once() -> None
     assert found["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S + 1.0)
 
 
+def test_a_time_ahead_of_the_clock_counts_as_the_time_of_receipt() -> None:
+    """Else a reading from the year 2262 would be shown as current whatever another life of the agent reads after it."""
+    latest = Latest(100)
+    apply(latest, at(7e9, value=1.0, epoch="old"))
+    assert values(latest, 0.0)["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S)
+    apply(latest, at(1.0, value=2.0, epoch="new"), 1.0)
+    assert values(latest, 1.0)["dcim_cdu_supply_temperature_celsius"] == "2.0"
+    assert values(latest, 1.0)["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S + 1.0)
+
+
 @pytest.mark.parametrize("says_hello", [True, False])
 def test_a_new_life_whose_clock_is_behind_is_shown_once_it_has_said_hello(says_hello: bool) -> None:  # noqa: FBT001
     """Without a word from either life time decides, until the old reading expires; the old life does not come back."""
     latest = Latest(100)
-    apply(latest, at(20.0, value=1.0, epoch="old"))
+    apply(latest, at(0.0, value=1.0, epoch="old"))
     if says_hello:
         latest.apply_status(status("cdu-07", epoch="new"), NOW_S)
-    apply(latest, at(2.0, value=2.0, epoch="new"), 2.0)
+    apply(latest, at(-8.0, value=2.0, epoch="new"), 2.0)
     assert values(latest, 2.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "1.0")
-    apply(latest, at(21.0, value=3.0, epoch="old"), 3.0)
+    apply(latest, at(1.0, value=3.0, epoch="old"), 3.0)
     assert values(latest, 3.0)["dcim_cdu_supply_temperature_celsius"] == ("2.0" if says_hello else "3.0")
     apply(latest, at(40.0, value=4.0, epoch="new"), 40.0)
     assert values(latest, 40.0)["dcim_cdu_supply_temperature_celsius"] == "4.0"

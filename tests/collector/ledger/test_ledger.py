@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from agent.run import new_epoch
 from collector.ledger.account import EpochAccount, Missing, account_of, merge
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement
-from collector.ledger.ledger import MAX_RANGES, Ledger
-from rackflow.documents import Account, Numbers
+from collector.ledger.ledger import Ledger
+from rackflow.documents import MAX_RANGES, Account, Numbers
 
 OLD, EPOCH, NEXT = (new_epoch(ms, 1) for ms in (1_795_468_700_000, 1_795_468_800_000, 1_795_468_900_000))
 CREATED_MS = 1_795_468_750_000

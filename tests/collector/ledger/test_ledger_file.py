@@ -173,7 +173,10 @@ async def test_a_damaged_file_that_cannot_be_set_aside_is_as_soon_as_it_can(tmp_
     """Until then nothing is acknowledged, and it is said why; no restart is needed."""
     ledger = opened(tmp_path)
     path, aside = ledger.path, tmp_path / "ledger.db.damaged"
-    assert await ledger.record([each for seq in range(1, 20_000 * CHUNK, CHUNK) for each in entries(seq, seq)])
+    agents = [EpochKey("cas1", f"gw-{number}", "01JD5Z") for number in range(40)]
+    assert await ledger.record(
+        [Entry(key, seq, seq, seq) for key in agents for seq in range(1, 500 * CHUNK, CHUNK)]  # a file of many pages
+    )
     ledger.close()
     ledger = opened(tmp_path)
     content = bytearray(path.read_bytes())

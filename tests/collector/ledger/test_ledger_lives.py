@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 
 from agent.run import new_epoch
-from collector.ledger import MAX_RANGES, Ledger
+from collector.ledger import Ledger
 from collector.ledger.account import EpochAccount, account_of
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement, born_ms
-from rackflow.documents import Account, Numbers
+from rackflow.documents import MAX_RANGES, Account, Numbers
 
 CREATED_MS = 1_795_468_800_000
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from collector.receive.poll_counts import HOUR_S, ExpectedDevice, PollCounts, Polled, PolledDevice, add
+from collector.receive.poll_counts import (
+    HOUR_S,
+    MAX_ROWS_OF_AGENT,
+    ExpectedDevice,
+    PollCounts,
+    Polled,
+    PolledDevice,
+    add,
+)
 
 PDU = PolledDevice("s", "gw", "pdu-1")
 START_S = 500_000 * HOUR_S + 0.0
@@ -178,3 +186,16 @@ def test_of_a_device_with_two_classes_a_poll_at_its_usual_interval_stands_for_it
     assert row(poll_counts) == pytest.approx([0, 2, 1])
     poll_counts.count([poll(20, 60, up=False)])  # in a pause it is asked in no class at all
     assert row(poll_counts) == pytest.approx([0, 2, 1 + 60 * 0.6])
+
+
+def test_polls_dated_through_many_hours_cost_their_agent_s_rows_and_nobody_else_s() -> None:
+    """Messages may be dated through 400 days; each hour of a device would be a row in memory and on disk."""
+    poll_counts = PollCounts()
+    for hour in range(MAX_ROWS_OF_AGENT + 100):
+        poll_counts.count([Polled(PolledDevice("s", "stolen", "x"), "pdu", "normal", 10.0, hour * 3600.0, True)])  # noqa: FBT003
+    poll_counts.count([Polled(PolledDevice("s", "gw", "y"), "pdu", "normal", 10.0, 0.0, True)])  # noqa: FBT003 - up
+    rows = [who.agent for hour in poll_counts.counts.values() for who in hour]
+    assert (rows.count("stolen"), rows.count("gw")) == (MAX_ROWS_OF_AGENT, 1)
+    poll_counts.take()
+    poll_counts.count([Polled(PolledDevice("s", "stolen", "x"), "pdu", "normal", 10.0, 0.0, True)])  # noqa: FBT003 - up
+    assert len(poll_counts.counts) == 1

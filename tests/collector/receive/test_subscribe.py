@@ -5,6 +5,8 @@ from pathlib import Path
 from tests.collector.documents import agent_batch, batch, document, status
 from tests.collector.running import config_for, publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
+from tests.servers.waiting import eventually
+from tests.servers.web import answers, request
 
 
 async def test_shared_collectors_divide_batches_and_both_know_the_devices(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -79,3 +81,22 @@ async def test_a_host_name_that_cannot_be_one_is_a_fault_of_the_broker(tmp_path:
     async with running(config_for(1, tmp_path, broker={"host": "a..b"})) as running_one:
         await running_one.fault("label")
         assert (await running_one.get("/healthz")).status == 200
+
+
+async def test_a_second_collector_of_one_client_id_is_named_and_neither_fights_for_the_session(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """This mosquitto hangs up on the older connection without a reason."""
+    async with (
+        running(config_for(mosquitto.port, tmp_path / "1")) as one,
+        running(config_for(mosquitto.port, tmp_path / "2")) as two,
+    ):
+
+        def named() -> bool:
+            words = "another client uses the client id collector-under-test: stop it"
+            return any(words in request(f"{each.url}/readyz").text for each in (one, two))
+
+        await eventually(named, "one of them says so", timeout_s=60)
+        counts = [await each.sample("dcim_collector_mqtt_takeovers_total") for each in (one, two)]
+        assert sorted(counts) == ["0.0", "1.0"]
+        await eventually(lambda: any(answers(f"{each.url}/readyz") for each in (one, two)), "the other one works")

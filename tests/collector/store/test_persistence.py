@@ -1,9 +1,10 @@
 """Points into the store: what an engine refuses is found and buried, and nothing else is; what fails is tried again."""
 
 import asyncio
+import gzip
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from collector.counters import Counters, Histogram
 from collector.flow.prepared import PreparedMessage
 from collector.ledger.epochs import Entry, EpochKey, Statement
 from collector.receive.dead_letters import DeadLetters
-from collector.store import Store
+from collector.store import FileStore, Store
 from collector.store import persistence as writing
 from collector.store.persistence import Persistence
 from rackflow import StoreError
@@ -28,22 +29,33 @@ SOON = StoreError("away", retryable=True)
 class Engine:
     """A store of its own kind: refuses lines that contain `bad`, and fails first as often as it is told.
 
-    `of_size` restricts the failures to writes of so many points. What real engines answer is in test_store_influx.py.
+    `of_size` restricts the failures to writes of so many points. `refuses_all` says whether the write of this number, counted from
+    1, is refused whatever it holds. What real engines answer is in test_store_influx.py.
     """
 
-    def __init__(self, failures: Sequence[StoreError] = (), of_size: int | None = None) -> None:
+    def __init__(
+        self,
+        failures: Sequence[StoreError] = (),
+        of_size: int | None = None,
+        refuses_all: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self.failures = list(failures)
         self.of_size = of_size
+        self.refuses_all = refuses_all
         self.writes: list[int] = []
         self.stored: list[str] = []
+        self.probes: list[str] = []
 
     async def write(self, lines: Sequence[str]) -> None:
         self.writes.append(len(lines))
         if self.failures and self.of_size in {None, len(lines)}:
             raise self.failures.pop(0)
+        if self.refuses_all(len(self.writes)):
+            raise StoreError("Client sent an HTTP request to an HTTPS server.", retryable=False)
         if any("bad" in line for line in lines):
             raise StoreError("a field of another type", retryable=False)
-        self.stored += lines
+        is_probe = lines[0].startswith("dcim_collector store_probe") or lines[0] in self.stored
+        (self.probes if is_probe else self.stored).extend(lines)
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -53,7 +65,7 @@ class Engine:
 async def persistence(folder: Path, store: Store) -> AsyncIterator[tuple[Persistence, Counters]]:
     tally, letters = Counters(), DeadLetters(folder / "dead.jsonl", 1 << 20)
     try:
-        yield Persistence(store, letters, tally), tally
+        yield Persistence(store, letters, tally, (0.001, 0.001)), tally
     finally:
         letters.close()
 
@@ -92,7 +104,88 @@ async def test_one_refused_among_a_thousand_costs_few_writes(tmp_path: Path) -> 
     engine = Engine()
     async with persistence(tmp_path, engine) as (one, _):
         await one.store(lines(1024, [700]), set())
-    assert len(engine.writes) == 21  # the whole, and two halves ten times
+    # The whole, and two halves ten times; the point once more, and five times its neighbour.
+    assert len(engine.writes) == 21 + 1 + 5
+
+
+async def test_a_store_that_refuses_everything_buries_nothing_and_gets_all_once_it_works(tmp_path: Path) -> None:
+    broken, engine = asyncio.Event(), Engine(refuses_all=lambda _: broken.is_set())
+    async with persistence(tmp_path, engine) as (one, tally):
+        assert await one.store(lines(5), set()) == "stored"
+        broken.set()
+        refused, every = set[str](), lines(1000)[5:]
+        storing = asyncio.create_task(one.store(every, refused), name="storing")
+        await until(lambda: tally.write_failures["retryable"] > 3, "it was tried several times")
+        assert "HTTPS server" in (one.fault or "")
+        assert "check store.url (http or https, port, path), org, bucket and token" in (one.fault or "")
+        assert max(engine.writes[1:], default=0) == 995, "it is not halved"
+        assert set(engine.writes[1:]) == {995, 1}
+        broken.clear()
+        assert await storing == "stored"
+        assert (one.fault, refused, tally.write_failures["refused"]) == (None, set(), 0)
+    assert engine.stored == lines(1000)
+    assert dead_letters(tmp_path) == []
+
+
+async def test_points_of_the_first_write_that_are_all_bad_are_buried_because_a_test_point_is_accepted(
+    tmp_path: Path,
+) -> None:
+    engine, refused = Engine(), set[str]()
+    async with persistence(tmp_path, engine) as (one, _):
+        assert await one.store(lines(2, [0, 1]), refused) == "stored"
+    assert refused == set(lines(2, [0, 1]))
+    assert {probe.rpartition(" ")[0] for probe in engine.probes} == {"dcim_collector store_probe=1.0"}
+
+
+async def test_a_neighbour_that_was_accepted_before_is_asked_rather_than_a_test_point(tmp_path: Path) -> None:
+    engine = Engine()
+    async with persistence(tmp_path, engine) as (one, _):
+        await one.store(lines(1), set())
+        await one.store(["m,x=bad f=1.0 9"], set())
+    assert set(engine.probes) == set(lines(1))
+
+
+@pytest.mark.parametrize("broken_from", range(1, 12))
+@pytest.mark.parametrize("writes", [1, 3, 8])
+async def test_a_store_that_breaks_at_any_moment_buries_no_sound_point(
+    tmp_path: Path, broken_from: int, writes: int
+) -> None:
+    """While one bad point is looked for, the store refuses everything for some writes."""
+    engine = Engine(refuses_all=lambda number: broken_from <= number < broken_from + writes)
+    refused, every = set[str](), lines(6, [4])
+    async with persistence(tmp_path, engine) as (one, _):
+        assert await one.store(every, refused) == "stored"
+    assert refused == {every[4]}
+    assert sorted({*engine.stored}) == sorted([*every[:4], every[5]])
+
+
+@pytest.mark.parametrize("parity", [0, 1])
+async def test_a_balancer_with_one_broken_engine_of_two_gets_no_point_buried(tmp_path: Path, parity: int) -> None:
+    """Every second write is refused; a point alone is stored at last, by the other engine."""
+    engine, refused = Engine(refuses_all=lambda number: number % 2 == parity), set[str]()
+    async with persistence(tmp_path, engine) as (one, _):
+        storing = asyncio.create_task(one.store(lines(1), refused, 1.0), name="storing")
+        assert await storing in {"stored", "away"}
+    assert (refused, dead_letters(tmp_path)) == (set(), [])
+
+
+async def test_a_disk_that_refuses_everything_gets_no_point_buried(tmp_path: Path) -> None:
+    """A folder is in the place of the day's file; once it is gone, the points are stored."""
+    days = iter([0.0])
+    store = FileStore(tmp_path / "points", lambda: next(days, 86_400.0), lambda _: None)
+    obstacle = tmp_path / "points" / "points-1970-01-02.lp.gz"
+    obstacle.mkdir()
+    async with persistence(tmp_path, store) as (one, tally):
+        refused = set[str]()
+        storing = asyncio.create_task(one.store(lines(3), refused), name="storing")
+        await until(lambda: tally.write_failures["retryable"] > 3, "it was tried several times")
+        assert "Is a directory" in (one.fault or "")
+        obstacle.rmdir()
+        assert await storing == "stored"
+        assert (refused, one.fault, tally.points_stored) == (set(), None, 3)
+    await store.close()
+    assert gzip.decompress(obstacle.read_bytes()).decode().count("\n") == 3
+    assert dead_letters(tmp_path) == []
 
 
 async def test_no_points_are_stored_without_a_write(tmp_path: Path) -> None:
@@ -162,7 +255,7 @@ async def test_part_of_a_refused_write_that_fails_meanwhile_is_tried_again(tmp_p
     async with persistence(tmp_path, engine) as (one, tally):
         assert await one.store(every, refused) == "stored"
     assert engine.stored == [every[0], *every[2:]]
-    assert engine.writes == [4, 2, 2, 1, 1, 2]
+    assert engine.writes[:6] == [4, 1, 2, 2, 1, 1]
     assert (refused, tally.write_failures["retryable"]) == ({every[1]}, 1)
 
 

@@ -86,6 +86,7 @@ async def test_real_refusals(influxdb: InfluxDB) -> None:
         (401, {}, True, SLOW_RETRY_S),
         (403, {}, True, SLOW_RETRY_S),
         (404, {}, True, SLOW_RETRY_S),
+        (405, {}, True, SLOW_RETRY_S),
         (429, {"Retry-After": "7"}, True, 7.0),
         (503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, True, SLOW_RETRY_S),
         (503, {}, True, None),

@@ -191,3 +191,27 @@ async def test_a_subscription_that_the_library_refuses_is_an_error_of_the_broker
     async with connection(mosquitto, "one", Heard()) as client:
         with pytest.raises(BrokerError):
             await client.subscribe([bad])
+
+
+async def test_the_reason_with_which_the_broker_ends_a_connection_is_told(mosquitto: Mosquitto) -> None:
+    """0x81, malformed packet: MQTT allows no such character in a topic (1.5.4), and paho-mqtt sends it."""
+    async with connection(mosquitto, "one", Heard()) as client:
+        client.publish("a/\ufffe", b"", retain=False)
+        await client.lost()
+        assert (client.ended_by, client.is_unreadable) == (0x81, False)
+
+
+async def test_a_connection_that_just_breaks_has_no_reason(mosquitto: Mosquitto) -> None:
+    async with connection(mosquitto, "one", Heard()) as client:
+        mosquitto.kill()
+        await client.lost()
+        assert (client.ended_by, client.is_unreadable) == (None, False)
+
+
+async def test_an_answer_that_cannot_be_read_is_told_apart_from_a_broken_connection(tmp_path: Path) -> None:
+    """PUBACK with 0x95, which mosquitto sends for what is above `message_size_limit`."""
+    with Mosquitto(tmp_path / "broker", extra=["message_size_limit 100"]).serving() as server:
+        async with connection(server, "one", Heard()) as client:
+            client.publish(TOPIC, b"x" * 200, retain=False)
+            await client.lost()
+            assert (client.ended_by, client.is_unreadable) == (None, True)

@@ -1,0 +1,76 @@
+"""Reads numbers and texts out of raw cells. Every conversion of what a device sent goes through here.
+
+A device can put anything into any cell: NaN, infinity, 400 digits, 64 kB of octets that are no text. So whatever comes, a number is
+finite, a text is short, nothing raises, and one value costs microseconds. Code behind this module may then use `int()`, scales and
+powers of ten without checking again.
+"""
+
+import math
+from typing import Final
+
+RawValue = int | float | bytes | str | None
+"""One answer of a device, as the SNMP and Modbus clients give it."""
+
+MAX_TEXT: Final = 1024
+"""Characters of a text that are looked at. SNMP's DisplayString has at most 255 (RFC 2579), Modbus' ascii at most 250."""
+# Digits, sign, point, exponent and padding of any number that a device prints. Python reads longer ones, too, but in time that
+# grows with the square of their length.
+MAX_NUMBER_TEXT: Final = 512
+# No integer type of SNMP or Modbus has more than 64 bits. A longer one comes from a faulty device or library; as text it could be long
+# enough for Python to refuse it (sys.set_int_max_str_digits).
+MAX_WIRE_INT: Final = 2**64
+
+
+def plain_number(value: RawValue) -> int | float | None:
+    """A raw value as a finite number, or None. Text counts if it is a decimal number and nothing else.
+
+    Python also reads `nan`, `inf` and `1e400` as floats. They are refused, because int() of them raises when bits, codes or
+    scales are taken from a cell; this once ended the agent.
+    """
+    if isinstance(value, bytes | str):
+        return _number_of_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def whole_number(value: RawValue) -> int | None:
+    """A raw value as a whole number, or None: 2 and 2.0 are, 2.5 is not."""
+    number = plain_number(value)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def plain_text(value: RawValue) -> str:
+    """A raw value as text of at most MAX_TEXT characters; what is not UTF-8 becomes U+FFFD, and no value an empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value[:MAX_TEXT].decode("utf-8", "replace")
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, int) and not -MAX_WIRE_INT < value < MAX_WIRE_INT:
+        return ""
+    return str(value)
+
+
+def folded_text(value: RawValue) -> str:
+    """A raw value as text for comparisons: without case, and without the blanks and NULs that devices pad with."""
+    return plain_text(value).strip().strip("\0").casefold()
+
+
+def _number_of_text(text: bytes | str) -> int | float | None:
+    if len(text) > MAX_NUMBER_TEXT:
+        return None
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    if "_" in text:  # Python reads 1_000 as a thousand
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

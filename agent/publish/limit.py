@@ -1,0 +1,55 @@
+"""How large a message may be: the contract's limit, the broker's in CONNACK, and what was learnt from a refusal.
+
+Brokers can have a limit that they do not announce (mosquitto: `message_size_limit`). It is learnt from the first message that is
+refused, which is lost. Batches are split before they are numbered, so that those after it fit.
+"""
+
+from typing import Final
+
+from rackflow.documents import MAX_PAYLOAD_BYTES
+
+# A batch of one reading needs some 500 bytes; below this, splitting would not help.
+MIN_LEARNT_BYTES: Final = 1024
+# A learnt limit is dropped at the first new connection after this time, because the broker may have been set up anew. If it was
+# not, one more message is lost.
+LEARNT_FOR_S: Final = 3600.0
+
+
+class SizeLimit:
+    """The most bytes of a payload. Times are arguments, in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._announced = MAX_PAYLOAD_BYTES
+        self._learnt = MAX_PAYLOAD_BYTES
+        self._learnt_at_s = 0.0
+        self._accepted = 0
+
+    def is_largest(self, size: int) -> bool:
+        """Whether a payload of this size is larger than any that was accepted."""
+        return size > self._accepted
+
+    @property
+    def bytes(self) -> int:
+        """The limit now."""
+        return min(self._announced, self._learnt)
+
+    def connected(self, announced: int, now_s: float) -> None:
+        """A new connection; `announced` is the limit in CONNACK, less what a packet has beside its payload."""
+        self._announced = announced
+        if now_s - self._learnt_at_s > LEARNT_FOR_S:
+            self._learnt, self._accepted = MAX_PAYLOAD_BYTES, 0
+
+    def accepted(self, size: int) -> None:
+        """A payload of this size was accepted."""
+        self._accepted = max(self._accepted, size)
+
+    def refused(self, size: int, now_s: float) -> None:
+        """A payload of this size was too large.
+
+        The limit is somewhere between the largest accepted payload and this one. The half is safe in few steps; one byte less
+        would lose a message for each step.
+        """
+        if self._accepted >= size:
+            self._accepted = 0
+        self._learnt = max(MIN_LEARNT_BYTES, size // 2, self._accepted)
+        self._learnt_at_s = now_s

@@ -1,0 +1,175 @@
+"""Which topics the broker refuses, why, and when each is tried again. Pure; `now_s` is monotonic seconds.
+
+A refusal says something about one topic (an access rule, nobody who subscribes, a quota), so only this topic's messages are held back.
+After a pause one of them is sent as a probe. If the broker accepts it, the topic is released, and with it the others of the same kind
+that were refused for the same reason: a rule was corrected, or a collector came back.
+
+A refusal may also be about one message, for example by a broker that checks payloads. Then its neighbours are accepted, and the
+message is given up once it was refused three times with accepted neighbours in between.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from rackflow.outbox import Which
+
+# First and longest pause before a refused topic is tried again. It doubles while the topic is refused: the collector may be back
+# within a second after a restart, a wrong access rule is corrected by a person, within minutes or days. Chosen values.
+RETRY_S: Final = (1.0, 30.0)
+# How many refusals, with an accepted neighbour between each two, before a message and not its topic is at fault. Twice could be an
+# access rule that was changed to and fro; nobody changes one three times within the pauses above.
+MAX_REFUSALS: Final = 3
+# Refused messages remembered for each topic: as many as may be in flight, see WINDOW in connection.py.
+MAX_REMEMBERED: Final = 32
+
+# Reason codes of MQTT 5 (2.4) and the words for them in metrics and in the agent's status.
+NO_SUBSCRIBERS: Final = 0x10
+QUOTA: Final = 0x97
+PAYLOAD_INVALID: Final = 0x99
+WORDS: Final[Mapping[int, str]] = {NO_SUBSCRIBERS: "unheard", 0x87: "not_authorized", QUOTA: "quota"}
+OTHER_WORD: Final = "refused"
+# These say nothing about a message: whoever subscribes, or the quota, changes from one moment to the next.
+NEVER_ABOUT_A_MESSAGE: Final = frozenset({NO_SUBSCRIBERS, QUOTA})
+
+# The level of a topic that has its kind, see rackflow/topics.py.
+KIND_LEVEL: Final = 4
+
+What: TypeAlias = int | str
+"""What was sent: a message of the outbox by its key, or a retained document by its topic."""
+Verdict: TypeAlias = Literal["new", "again", "message"]
+"""A topic that was not refused before; one that was; or the message is at fault, and not its topic."""
+
+
+@dataclass(slots=True)
+class Refusal:
+    """One topic. `probe` is what was sent to ask whether it is still refused, and `admits` whether a probe may be sent."""
+
+    code: int
+    text: str
+    pause_s: float
+    next_s: float
+    held: bool = True
+    admits: bool = False
+    probe: What | None = None
+    tries: int = 0
+
+
+def kind_of(topic: str) -> str:
+    """`batch`, `event`, `device` or `status`."""
+    return topic.split("/")[KIND_LEVEL]
+
+
+class Refusals:
+    """Refused topics. `draw` gives random numbers in [0, 1)."""
+
+    def __init__(self, draw: Callable[[], float] = random.random) -> None:
+        self._draw = draw
+        self._topics: dict[str, Refusal] = {}
+        """Released topics stay until their last pause is over once more, so that a topic refused again at once is tried more slowly."""
+        self._refused: dict[str, dict[What, tuple[int, int]]] = {}
+        """By topic and message: accepted neighbours at the last refusal, and how many refusals with another such number."""
+        self._accepted: dict[str, int] = {}
+        """Accepted messages of each topic in `_refused`."""
+
+    def __len__(self) -> int:
+        return sum(each.held for each in self._topics.values())
+
+    def held(self) -> dict[str, Refusal]:
+        """The refused topics."""
+        return {topic: each for topic, each in self._topics.items() if each.held}
+
+    def admits(self, topic: str, what: What) -> bool:
+        """Whether something may be sent to this topic now. The answer is meant: for a refused topic it is given once per probe."""
+        each = self._topics.get(topic)
+        if each is None or not each.held:
+            return True
+        if not each.admits:
+            return False
+        each.admits, each.probe = False, what
+        return True
+
+    def refuse(self, topic: str, what: What, code: int, text: str, now_s: float) -> Verdict:
+        """The broker has refused something. After the verdict `message`, the topic is as it was before."""
+        each = self._topics.get(topic)
+        if code not in NEVER_ABOUT_A_MESSAGE and self._is_at_fault(topic, what):
+            if each is not None and each.probe == what:
+                each.probe, each.next_s = None, now_s
+            return "message"
+        if each is None:
+            self._topics[topic] = Refusal(code, text, RETRY_S[0], now_s + self._jitter(RETRY_S[0]))
+            return "new"
+        is_new = not each.held
+        # Messages that were in flight when the topic was refused first are no probes, and say nothing new.
+        each.tries = 0 if is_new else each.tries
+        if is_new or each.probe == what:
+            each.pause_s = min(2 * each.pause_s, RETRY_S[1])
+            each.next_s = now_s + self._jitter(each.pause_s)
+            each.held, each.probe, each.admits = True, None, False
+        each.code, each.text = code, text
+        return "new" if is_new else "again"
+
+    def accept(self, topic: str, what: What, now_s: float) -> list[str]:
+        """The broker has accepted something. Returns the topics that are no longer refused."""
+        if (refused := self._refused.get(topic)) is not None:
+            refused.pop(what, None)
+            self._accepted[topic] += 1
+            if not refused:
+                del self._refused[topic], self._accepted[topic]
+        each = self._topics.get(topic)
+        # Only a probe: a message sent before the topic was refused may have been accepted before, too.
+        if each is None or not each.held or each.probe != what:
+            return []
+        same = kind_of(topic), each.code
+        released = [name for name, other in self.held().items() if (kind_of(name), other.code) == same]
+        for name in released:
+            other = self._topics[name]
+            other.held, other.probe, other.admits, other.next_s = False, None, False, now_s + 2 * other.pause_s
+        return released
+
+    def due(self, now_s: float, most: int) -> list[tuple[str, Which]]:
+        """Topics to try now, and which message of each: the oldest and the newest in turn, since one of them may be at fault."""
+        found: list[tuple[str, Which]] = []
+        for topic, each in sorted(self._topics.items(), key=lambda item: item[1].next_s):
+            if each.next_s > now_s or len(found) >= most:
+                break
+            if not each.held:
+                del self._topics[topic]
+            elif each.probe is None:
+                each.admits = True
+                each.tries += 1
+                # Until something is sent; then the answer decides when to try again.
+                each.next_s = now_s + each.pause_s
+                neighbour_first = each.code == PAYLOAD_INVALID
+                found.append((topic, "newest" if each.tries % 2 == neighbour_first else "oldest"))
+        return found
+
+    def clear(self) -> list[str]:
+        """Forget everything, because the broker is another one. Returns the topics that were refused."""
+        held = list(self.held())
+        for each in (self._topics, self._refused, self._accepted):
+            each.clear()
+        return held
+
+    def disconnected(self) -> None:
+        """Probes on the way were lost. The pauses stay: a topic may be the reason why the broker ends connections."""
+        for each in self._topics.values():
+            each.probe, each.admits = None, False
+
+    def _is_at_fault(self, topic: str, what: What) -> bool:
+        refused = self._refused.setdefault(topic, {})
+        accepted = self._accepted.setdefault(topic, 0)
+        before, count = refused.pop(what, (-1, 0))
+        count += accepted > before
+        if count >= MAX_REFUSALS:
+            if not refused:
+                del self._refused[topic], self._accepted[topic]
+            return True
+        refused[what] = accepted, count
+        if len(refused) > MAX_REMEMBERED:
+            del refused[next(iter(refused))]
+        return False
+
+    def _jitter(self, pause_s: float) -> float:
+        return pause_s * (0.5 + self._draw() / 2)

@@ -1,0 +1,49 @@
+"""Makes the SNMP client of each device, with the engine that is configured and can be trusted with its SNMP version."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from agent.snmp.gufo import GufoClient
+from agent.snmp.gufo_v3 import fault_of_gufo
+from agent.snmp.seam import SnmpClient, SnmpTarget, SnmpUser
+from agent.snmp.usm import RefusedDatagrams, UsmKeys
+
+if TYPE_CHECKING:
+    from agent.snmp.pysnmp import PysnmpEngines
+
+log = logging.getLogger(__name__)
+
+Engine = Literal["gufo", "pysnmp"]
+
+
+class SnmpClients:
+    """Makes clients that share SNMPv3 keys, pysnmp engines, and the count of refused datagrams. One for each event loop."""
+
+    def __init__(self, fault_of_v3: Callable[[], str] = fault_of_gufo) -> None:
+        self.refused = RefusedDatagrams()
+        self._keys = UsmKeys()
+        self._engines: PysnmpEngines | None = None
+        self._fault_of_v3 = fault_of_v3
+        self._fault: str | None = None
+
+    def __call__(self, target: SnmpTarget, engine: Engine | None = None) -> SnmpClient:
+        """A client for one device. Over SNMPv3 it takes nothing but verified answers, so gufo_snmp is used only if that can be had."""
+        if engine == "pysnmp" or (isinstance(target.credential, SnmpUser) and self._gufo_is_unsafe()):
+            return self._pysnmp_client(target)
+        return GufoClient(target, self._keys, self.refused)
+
+    def _gufo_is_unsafe(self) -> bool:
+        if self._fault is None:
+            self._fault = self._fault_of_v3()
+            if self._fault:
+                log.error("%s; SNMPv3 devices are polled as with `engine: pysnmp`, which takes more CPU", self._fault)
+        return bool(self._fault)
+
+    def _pysnmp_client(self, target: SnmpTarget) -> SnmpClient:
+        # Imported here, because only users of the fallback engine should pay for the import: see agent/snmp/__init__.py.
+        from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines  # noqa: PLC0415
+
+        if self._engines is None:
+            self._engines = PysnmpEngines()
+        return PysnmpClient(target, self._engines, self.refused)

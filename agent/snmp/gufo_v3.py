@@ -1,0 +1,294 @@
+"""SNMPv3 over gufo_snmp, with every answer verified before gufo_snmp sees it.
+
+gufo_snmp 0.13.0 encodes, encrypts and decrypts, and verifies nothing (no public issue). Its socket is therefore replaced by one end of
+a socket pair, and `UsmRelay` owns the socket to the device. `fault_of_gufo` says whether that still works with the installed release.
+"""
+
+# What is used beyond gufo_snmp's public API, all of it here: the module `_fast` with its classes SnmpV3ClientSocket and GetIter, and
+# that SnmpV3ClientSocket sends and receives on the descriptor that get_fd() names. Its public SnmpSession cannot be given a socket, and
+# learns the engine from anybody. pyproject.toml keeps gufo_snmp below 0.14; tests/rackflow/test_libraries.py names what is used, and
+# tests/agent/snmp/test_forgeries.py tries the whole.
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Any, Final, Protocol, TypeVar
+
+from gufo import snmp
+from gufo.snmp import SnmpDecodeError, SnmpError, User
+from gufo.snmp.user import KeyType
+
+from agent.snmp.keys import check_credential
+from agent.snmp.relay import UsmRelay
+from agent.snmp.seam import SnmpTarget, SnmpUser
+from agent.snmp.usm import MasterKeys, Refusal, RefusedDatagrams, UsmCheck, UsmKeys, discovery_request
+from rackflow.errors import ConfigError, RackflowError
+
+try:
+    from gufo.snmp._fast import GetIter, SnmpV3ClientSocket
+except ImportError:  # another release of gufo_snmp; `fault_of_gufo` tells
+    GetIter = SnmpV3ClientSocket = None  # type: ignore[assignment,misc]
+
+AUTH = {
+    "md5": snmp.Md5Key,
+    "sha1": snmp.Sha1Key,
+    "sha224": snmp.Sha224Key,
+    "sha256": snmp.Sha256Key,
+    "sha384": snmp.Sha384Key,
+    "sha512": snmp.Sha512Key,
+}
+PRIV = {"des": snmp.DesKey, "aes128": snmp.Aes128Key, "aes192": snmp.Aes192Key, "aes256": snmp.Aes256Key}
+
+TRIED: Final = "0.13."
+"""The minor version whose insides were read and that the forgery tests are run with, as pyproject.toml has it."""
+# gufo_snmp 0.13.0 sends the engine time of its last refresh for ever (no public issue), and a device refuses requests that are more than
+# 150 s behind (RFC 3414, 2.2.3). Two thirds leave room for a device whose clock runs fast and for a lost refresh.
+REFRESH_AFTER_S: Final = 100.0
+# How long one engine is waited for while another is offered, as a share of the target's timeout. A slow card needs most of its timeout.
+SHARE_PER_ENGINE: Final = 0.5
+# How often an offer of another engine ends the wait for the present one: forged offers must not keep the real engine from answering.
+MAX_SWITCHES: Final = 4
+# gufo_snmp's own socket connects there before it is replaced, and never sends: a port where nothing listens (RFC 863).
+NOWHERE: Final = "127.0.0.1:9"
+
+Row = tuple[str, Any]
+Answer = TypeVar("Answer")
+
+
+class Socket(Protocol):
+    """The part of gufo_snmp's SnmpV3ClientSocket that `fault_of_gufo` tries."""
+
+    def get_fd(self) -> int: ...
+    def send_refresh(self) -> None: ...
+    def recv_refresh(self) -> None: ...
+
+
+def fault_of_gufo(make: Callable[..., Socket] | None = SnmpV3ClientSocket, found: str = "") -> str:
+    """Why the installed gufo_snmp cannot be used for SNMPv3, empty if it can. Its socket is replaced and tried in both directions."""
+    found = found or version("gufo_snmp")
+    unusable = f"gufo_snmp {found} cannot be used for SNMPv3, because its answers could not be verified"
+    if not found.startswith(TRIED):
+        return f"{unusable}: only {TRIED}x has been tried"
+    if make is None:
+        return f"{unusable}: gufo.snmp._fast has no SnmpV3ClientSocket or no GetIter"
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        with ours, theirs:
+            ours.settimeout(0)
+            theirs.settimeout(0)
+            library = make(NOWHERE, b"", "", 0, b"", 0, b"", 0, 0, 0, 0)
+            os.dup2(theirs.fileno(), library.get_fd(), inheritable=False)
+            library.send_refresh()
+            UsmCheck("", None).sent(ours.recv(2000))
+            ours.send(b"not SNMP")
+            with suppress(SnmpDecodeError):
+                library.recv_refresh()
+                return f"{unusable}: it does not read from its descriptor"
+    except (OSError, SnmpError, RackflowError, TypeError, AttributeError) as error:
+        return f"{unusable}: {type(error).__name__}: {error}"
+    return ""
+
+
+class VerifiedSession:
+    """What `GufoClient` needs of gufo_snmp's SnmpSession, over a relay. One request at a time."""
+
+    def __init__(self, relay: UsmRelay, check: UsmCheck, user: User, timeout_s: float) -> None:
+        self.engine = b""
+        self._relay = relay
+        self._check = check
+        self._user = user
+        self._authenticates = user.require_auth()
+        self._patience_s = timeout_s * SHARE_PER_ENGINE
+        self._clock = asyncio.get_running_loop().time
+        self._refreshed_at = 0.0
+        self._sock: SnmpV3ClientSocket
+
+    def close(self) -> None:
+        """Free the sockets."""
+        self._relay.close()
+
+    async def open(self, known: bytes) -> None:
+        """Find the device's engine and its time; `known` is the engine of an earlier session, or empty. The caller bounds the time.
+
+        An engine that is only offered is used for nothing but a request for its time, whose answer must be authentic. If the device
+        was replaced, its answer to the request for the known engine offers the new one.
+        """
+        engine = known or await self._discover()
+        self._use(engine)
+        tried: list[bytes] = []
+        while self._authenticates and not await self._is_authentic(engine, switch=len(tried) < MAX_SWITCHES):
+            tried.append(engine)
+            others = [each for each in reversed(self._check.offers) if each != engine] or [engine]
+            engine = next((each for each in others if each not in tried), others[0])
+            self._use(engine)
+        self._check.offers.clear()
+        self.engine = engine
+
+    async def get(self, oid: str) -> Any:  # noqa: ANN401 - a value of any type
+        return await self._exchange(lambda: self._sock.send_get(oid), self._sock.recv_get)
+
+    async def get_many(self, oids: list[str]) -> dict[str, Any]:
+        return await self._exchange(lambda: self._sock.send_get_many(oids), self._sock.recv_get_many)
+
+    def getnext(self, oid: str) -> "VerifiedWalk":
+        return VerifiedWalk(GetIter(oid), bulk=False)
+
+    def getbulk(self, oid: str, max_repetitions: int) -> "VerifiedWalk":
+        return VerifiedWalk(GetIter(oid, max_repetitions), bulk=True)
+
+    async def one_getnext(self, asked: GetIter, taken: GetIter) -> Row | None:
+        """One GETNEXT from the position of `asked`; None if the answer is not below the root of `taken`."""
+        sock = self._sock
+        try:
+            return await self._exchange(lambda: sock.send_get_next(asked), lambda: sock.recv_get_next(taken))
+        except StopAsyncIteration:
+            return None
+
+    async def one_getbulk(self, position: GetIter) -> list[Row | None]:
+        """One GETBULK. Empty, or None among the rows, at the end of the subtree and where the request was refused."""
+        sock = self._sock
+        try:
+            return await self._exchange(lambda: sock.send_get_bulk(position), lambda: sock.recv_get_bulk(position))
+        except StopAsyncIteration:
+            return []
+
+    async def _exchange(self, sender: Callable[[], None], receiver: Callable[[], Answer]) -> Answer:
+        if self._authenticates and self._clock() - self._refreshed_at > REFRESH_AFTER_S:
+            await self._refresh()
+        self._relay.send_from(sender)
+        await self._relay.answered()
+        return await _taken(receiver)
+
+    async def _discover(self) -> bytes:
+        self._relay.send(discovery_request(secrets.randbits(31), secrets.randbits(31)))
+        await self._relay.answered()
+        return self._check.offers[-1]
+
+    async def _is_authentic(self, engine: bytes, *, switch: bool) -> bool:
+        """Whether an authentic answer of this engine comes before another engine is offered, or before it is that one's turn."""
+        self._relay.send_from(self._sock.send_refresh)
+        alone = all(each == engine for each in self._check.offers)
+        try:
+            async with asyncio.timeout(None if alone else self._patience_s):
+                if not await self._relay.answered(or_offer=switch):
+                    return False
+        except TimeoutError:
+            return False
+        await _taken(self._sock.recv_refresh)
+        self._refreshed_at = self._clock()
+        return True
+
+    async def _refresh(self) -> None:
+        self._refreshed_at = self._clock()
+        await self._exchange(self._sock.send_refresh, self._sock.recv_refresh)
+
+    def _use(self, engine: bytes) -> None:
+        user = self._user
+        self._sock = SnmpV3ClientSocket(
+            NOWHERE,
+            engine,
+            user.name,
+            user.get_auth_alg(),
+            user.get_auth_key(),
+            user.get_priv_alg(),
+            user.get_priv_key(),
+            0,  # type of service
+            0,  # send buffer
+            0,  # receive buffer
+            0,  # timeout; 0 does not block
+        )
+        self._relay.attach(self._sock.get_fd())
+
+
+class VerifiedWalk:
+    """A walk, which goes on in a new session when the one that it began in has failed."""
+
+    def __init__(self, position: GetIter, *, bulk: bool) -> None:
+        self.position = position
+        self._bulk = bulk
+        self._rows: list[Row | None] = []
+
+    async def next_row(self, session: VerifiedSession) -> Row | None:
+        """The next row; None at the end of the subtree, and where a GETBULK was refused."""
+        if not self._bulk:
+            return await session.one_getnext(self.position, self.position)
+        self._rows = self._rows or await session.one_getbulk(self.position)
+        return self._rows.pop(0) if self._rows else None
+
+
+class VerifiedSessions:
+    """Opens one device's sessions. What is known of its engine and clock outlives them, so that a new session accepts no old answers."""
+
+    def __init__(self, target: SnmpTarget, credential: SnmpUser, keys: UsmKeys, refused: RefusedDatagrams) -> None:
+        check_credential(target)
+        if credential.context:
+            raise ConfigError(f"device {target.device!r}: SNMP contexts need `engine: pysnmp`; set it for this device")
+        self._target = target
+        self._credential = credential
+        self._keys = keys
+        self._refused = refused
+        self._masters: MasterKeys | None = None
+        self._check = UsmCheck("", None)
+        self._engine = b""
+        self._relay: UsmRelay | None = None
+
+    @property
+    def unreachable(self) -> OSError | None:
+        """The last ICMP error of the last session, if there was one."""
+        return self._relay.unreachable if self._relay is not None else None
+
+    async def derive_keys(self) -> MasterKeys:
+        """Derive the keys, once. Called before the device's deadline begins, because it is no time that the device takes."""
+        if self._masters is None:
+            self._masters = await self._keys.of(self._credential)
+            self._check = UsmCheck(self._credential.auth, self._masters[0])
+        return self._masters
+
+    async def open(self, find_address: Callable[[str, int], Awaitable[str]]) -> VerifiedSession:
+        """A session with the device's engine, which is verified where the credential has a key. The caller bounds the time."""
+        masters = await self.derive_keys()
+        self._relay = None
+        address = await find_address(self._target.host, self._target.port)
+        relay = self._relay = UsmRelay(address, self._target.port, self._check, self._count)
+        session = VerifiedSession(relay, self._check, _user_of(self._credential, masters), self._target.timeout_s)
+        # If this engine does not answer, the next session searches for the engine again.
+        known, self._engine = self._engine, b""
+        try:
+            await session.open(known)
+        except BaseException:
+            session.close()
+            raise
+        if self._credential.auth:
+            self._engine = session.engine
+        return session
+
+    def complaint(self) -> str:
+        """Why there was no answer: what was refused since the last request. Empty if nothing was, or nothing that says why."""
+        return self._check.complaint()
+
+    def _count(self, reason: Refusal) -> None:
+        self._refused.count(self._target.device, reason, asyncio.get_running_loop().time())
+
+
+async def _taken(receiver: Callable[[], Answer]) -> Answer:
+    """What gufo_snmp reads from the datagram that was just passed to it."""
+    try:
+        return receiver()
+    except BlockingIOError:
+        # Verified, but gufo_snmp does not take it for the answer: the device put another request-id inside. There is one answer
+        # to a request, so nothing else will come; the caller's deadline ends this.
+        await asyncio.Event().wait()
+        raise
+
+
+def _user_of(credential: SnmpUser, masters: MasterKeys) -> User:
+    auth_key, priv_key = masters
+    return User(
+        credential.user,
+        auth_key=AUTH[credential.auth](auth_key, KeyType.Master) if auth_key else None,
+        priv_key=PRIV[credential.priv](priv_key, KeyType.Master) if priv_key else None,
+    )

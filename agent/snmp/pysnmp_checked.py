@@ -1,0 +1,84 @@
+"""The UDP transports that pysnmp gets for SNMPv3: nothing reaches pysnmp that the check has not accepted.
+
+pysnmp 7.1.30 verifies authentication, but it ends a request at any unauthenticated Report, takes an engine's time from any message
+before it looks whether the message is timely, and listens to every address (no public issue).
+"""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from pysnmp.carrier.asyncio.dgram import udp, udp6  # type: ignore[import-untyped]
+from pysnmp.entity import config  # type: ignore[import-untyped]
+from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
+
+from agent.snmp.usm import Refusal, RefusedDatagrams, UsmCheck
+
+Address = tuple[str, int]
+
+
+class CheckedPeer(NamedTuple):
+    """A device behind a transport, and who hears of its refused datagrams."""
+
+    device: str
+    check: UsmCheck
+    refused: RefusedDatagrams
+
+
+class _Checked:
+    """Mixed into pysnmp's transports, in front of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peers: dict[Address, CheckedPeer] = {}
+
+    def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:  # noqa: ANN401, N803 - pysnmp's signature
+        """Pass a datagram on if it is a verified answer of the peer that sent it. Called by asyncio."""
+        peer = self.peers.get(_key(transportAddress))
+        now = asyncio.get_running_loop().time()
+        if peer is None:
+            for any_peer in self.peers.values():
+                any_peer.refused.count_stranger(Refusal.UNSOLICITED, now)
+                break
+            return
+        refusal = peer.check.received(datagram, now)
+        if refusal is None:
+            super().datagram_received(datagram, transportAddress)  # type: ignore[misc]
+        else:
+            peer.refused.count(peer.device, refusal, now)
+
+    def send_message(self, outgoingMessage: bytes, transportAddress: Any) -> None:  # noqa: ANN401, N803 - pysnmp's signature
+        """Note a request and send it. Called by pysnmp."""
+        self.peers[_key(transportAddress)].check.sent(bytes(outgoingMessage))
+        super().send_message(outgoingMessage, transportAddress)  # type: ignore[misc]
+
+
+class CheckedUdp(_Checked, udp.UdpAsyncioTransport):  # type: ignore[misc]
+    """UDP over IPv4."""
+
+
+class CheckedUdp6(_Checked, udp6.Udp6AsyncioTransport):  # type: ignore[misc]
+    """UDP over IPv6."""
+
+
+class CheckedUdpTarget(hlapi.UdpTransportTarget):  # type: ignore[misc]
+    """A device's IPv4 address."""
+
+    PROTO_TRANSPORT = CheckedUdp
+
+
+class CheckedUdp6Target(hlapi.Udp6TransportTarget):  # type: ignore[misc]
+    """A device's IPv6 address."""
+
+    PROTO_TRANSPORT = CheckedUdp6
+
+
+def watch(engine: hlapi.SnmpEngine, target: Any, peer: CheckedPeer) -> CheckedPeer:  # noqa: ANN401 - pysnmp is untyped
+    """Check this target's datagrams from now on. Two clients of one engine and address share the check of the first."""
+    transport = config.get_transport(engine, target.TRANSPORT_DOMAIN)
+    found: CheckedPeer = transport.peers.setdefault(_key(target.transport_address), peer)
+    return found
+
+
+def _key(address: Any) -> Address:  # noqa: ANN401 - a tuple of 2 or 4
+    # pysnmp sends to IPv6 addresses without their zone.
+    return str(address[0]).partition("%")[0], int(address[1])

@@ -1,0 +1,223 @@
+"""Decides which datagrams may count as a device's answers to SNMPv3 requests (RFC 3412, 7.2; RFC 3414, 3.2). No I/O.
+
+At most one datagram is accepted for each request: one with the request's msgID, engine and user, at its security level, whose
+authentication code is right and whose time lies within the window. A Report without authentication is never accepted, because anybody
+can send one; what it says is remembered, so that a wrong key is not told as silence.
+
+The one exception is the search for a device's engine id, which cannot be authenticated (RFC 3414, 4). Its result is an offer: an
+engine counts as the device's only after an authentic message.
+"""
+
+import enum
+import hmac
+from typing import Any, Final
+
+from agent.snmp.usm.clock import EngineClock
+from agent.snmp.usm.keys import localised_key
+from agent.snmp.usm.message import (
+    AUTH_FLAG,
+    ENGINE_ID_OCTETS,
+    PRIV_FLAG,
+    REPORT,
+    RESPONSE,
+    MalformedMessage,
+    Message,
+    Request,
+    read_message,
+    read_request,
+    report_number,
+)
+
+MAC_OCTETS: Final = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}
+"""Length of the authentication parameters by digest (RFC 3414, 6.3.1 and 7.3.1; RFC 7860, 4.2.1)."""
+# Engines heard of at once: the device's own, that of its replacement, and forged ones. Each takes a key and a clock, about 300 octets.
+MAX_ENGINES: Final = 4
+
+
+class Refusal(enum.StrEnum):
+    """Why a datagram is refused. Values of a metric's label, so part of the contract."""
+
+    MALFORMED = "malformed"
+    UNSOLICITED = "unsolicited"
+    UNAUTHENTICATED = "unauthenticated"
+    UNENCRYPTED = "unencrypted"
+    LEVEL = "level"
+    ENGINE = "engine"
+    USER = "user"
+    DIGEST = "digest"
+    TIME = "time"
+    REPORT = "report"
+
+
+TEXTS: Final = {
+    Refusal.UNAUTHENTICATED: "an answer without authentication",
+    Refusal.UNENCRYPTED: "an answer without encryption",
+    Refusal.LEVEL: "an answer at another security level",
+    Refusal.ENGINE: "an answer of another engine",
+    Refusal.USER: "an answer for another user",
+    Refusal.DIGEST: "an answer whose authentication code is wrong",
+    Refusal.TIME: "an answer from outside the time window (a replay, or a device that restarted without counting its boots)",
+}
+"""What is told of a refused answer that carries the number of the outstanding request."""
+
+
+class UsmStats(enum.IntEnum):
+    """The objects of usmStats that a Report may name (RFC 3414, 5)."""
+
+    UNSUPPORTED_LEVEL = 1
+    NOT_IN_TIME_WINDOW = 2
+    UNKNOWN_USER = 3
+    UNKNOWN_ENGINE = 4
+    WRONG_DIGEST = 5
+    DECRYPTION_ERROR = 6
+
+
+# Only these say that the credential is wrong. The others are told by a device that restarted or was replaced.
+REPORTED: Final = {
+    UsmStats.UNSUPPORTED_LEVEL: "it does not support the security level for this user; check `auth` and `priv`",
+    UsmStats.UNKNOWN_USER: "it does not know the user; check `user`",
+    UsmStats.WRONG_DIGEST: "the authentication key or protocol is wrong; check `auth` and `auth_key`",
+    UsmStats.DECRYPTION_ERROR: "it cannot decrypt the request; check `priv` and `priv_key`",
+}
+
+
+class UsmCheck:
+    """Checks one device's datagrams for one user. A new request ends the wait for the earliest beyond `most_outstanding`."""
+
+    def __init__(self, digest: str, master_key: bytes | None, most_outstanding: int = 1) -> None:
+        self._digest = digest
+        self._master_key = master_key
+        self._macs: dict[bytes, hmac.HMAC] = {}
+        self._clocks: dict[bytes, EngineClock] = {}
+        self._outstanding: dict[int, Request] = {}
+        self._most_outstanding = most_outstanding
+        # Kept when its answer has come: a forged answer may be faster than the device's own, which must still be heard.
+        self._discovery_id = -1
+        self._reported = 0
+        self._refused: Refusal | None = None
+        self.offers: list[bytes] = []
+        """Engine ids that datagrams offered since the last search for the engine began, without proof; the latest is the last."""
+        self.offers_made = 0
+        """How many there were, with repetitions."""
+
+    def sent(self, datagram: bytes) -> None:
+        """Note a request. Its answer is expected from now on, and no other. Raises MalformedMessage for what is no request."""
+        request = read_request(datagram)
+        if len(self._outstanding) >= self._most_outstanding:
+            del self._outstanding[next(iter(self._outstanding))]
+        self._outstanding[request.msg_id] = request
+        self._reported, self._refused = 0, None
+        if not request.engine:
+            self._discovery_id = request.msg_id
+            self.offers.clear()
+
+    def received(self, datagram: bytes, now: float) -> Refusal | None:
+        """None if this is the answer to an outstanding request, which is then no longer outstanding; else why it is refused."""
+        try:
+            message = read_message(datagram)
+            report = report_number(datagram, message) if message.pdu == REPORT else 0
+        except MalformedMessage:
+            return Refusal.MALFORMED
+        request = self._outstanding.get(message.msg_id)
+        if request is None:
+            if message.msg_id == self._discovery_id and report == UsmStats.UNKNOWN_ENGINE:
+                self._offer(message.engine)
+            return Refusal.UNSOLICITED
+        if not request.engine:
+            refusal = self._judge_discovery(message, report)
+        elif message.pdu == REPORT and request.level and not message.flags & AUTH_FLAG:
+            refusal = Refusal.REPORT
+            self._reported = report
+            if report == UsmStats.UNKNOWN_ENGINE:
+                self._offer(message.engine)
+        else:
+            refusal = self._judge(datagram, message, request, now)
+            self._reported, self._refused = report or self._reported, refusal or self._refused
+        if refusal is None:
+            del self._outstanding[message.msg_id]
+        return refusal
+
+    def complaint(self) -> str:
+        """Why the credential seems wrong, or the answers false: from what was refused since the last request; empty if nothing was."""
+        if self._reported in REPORTED:
+            return f"refuses the SNMPv3 request: {REPORTED[UsmStats(self._reported)]}"
+        if self._refused in TEXTS:
+            return f"SNMPv3 answers cannot be verified: there was {TEXTS[self._refused]}"
+        return ""
+
+    def _judge_discovery(self, message: Message, report: int) -> Refusal | None:
+        if message.pdu != REPORT or message.level or report != UsmStats.UNKNOWN_ENGINE:
+            return Refusal.REPORT if message.pdu == REPORT else Refusal.UNSOLICITED
+        return None if self._offer(message.engine) else Refusal.ENGINE
+
+    def _judge(self, datagram: bytes, message: Message, request: Request, now: float) -> Refusal | None:
+        refusal = _wrong_level(message, request.level)
+        # Without authentication, a Report of a device that was replaced comes from its new engine. It is as good as any other
+        # unauthenticated answer.
+        if refusal is not None or (message.pdu == REPORT and not request.level):
+            return refusal
+        if message.engine != request.engine:
+            return Refusal.ENGINE
+        if message.user != request.user:
+            return Refusal.USER
+        if request.level and not self._is_authentic(datagram, message):
+            return Refusal.DIGEST
+        if request.level and not self._is_timely(message, now):
+            return Refusal.TIME
+        return None
+
+    def _is_authentic(self, datagram: bytes, message: Message) -> bool:
+        """Whether the authentication code is that of the whole message with zeros in its place (RFC 3414, 6.3.2)."""
+        size = MAC_OCTETS.get(self._digest, 0)
+        if self._master_key is None or message.mac_end - message.mac_at != size:
+            return False
+        keyed = self._macs.get(message.engine)
+        if keyed is None:
+            key = localised_key(self._master_key, message.engine, self._digest)
+            keyed = self._macs[message.engine] = hmac.new(key, digestmod=self._digest)
+            _bound(self._macs)
+        # A copy of the keyed state saves hashing the key for every message, a third of the work.
+        code = keyed.copy()
+        code.update(datagram[: message.mac_at])
+        code.update(bytes(size))
+        code.update(datagram[message.mac_end :])
+        return hmac.compare_digest(code.digest()[:size], datagram[message.mac_at : message.mac_end])
+
+    def _is_timely(self, message: Message, now: float) -> bool:
+        clock = self._clocks.get(message.engine)
+        if clock is None:
+            self._clocks[message.engine] = EngineClock(message.boots, message.time, now)
+            _bound(self._clocks)
+            return True
+        return clock.accepts(message.boots, message.time, now)
+
+    def _offer(self, engine: bytes) -> bool:
+        # All zeros and all ones are no engine ids (RFC 3411, 5).
+        if len(engine) not in ENGINE_ID_OCTETS or not any(engine) or engine.count(0xFF) == len(engine):
+            return False
+        self.offers_made += 1
+        if engine in self.offers:
+            self.offers.remove(engine)
+        elif len(self.offers) >= MAX_ENGINES:
+            del self.offers[0]
+        self.offers.append(engine)
+        return True
+
+
+def _wrong_level(message: Message, level: int) -> Refusal | None:
+    """Whether the message may answer a request of this level. A Report may lack encryption: notInTimeWindow does (RFC 3414, 3.2)."""
+    if level & AUTH_FLAG and not message.flags & AUTH_FLAG:
+        return Refusal.UNAUTHENTICATED
+    if level & PRIV_FLAG and not message.flags & PRIV_FLAG and message.pdu != REPORT:
+        return Refusal.UNENCRYPTED
+    if message.flags & ~level & (AUTH_FLAG | PRIV_FLAG):
+        return Refusal.LEVEL
+    if message.pdu not in {0, RESPONSE, REPORT}:
+        return Refusal.MALFORMED
+    return None
+
+
+def _bound(engines: dict[bytes, Any]) -> None:
+    """Drop the engine that was heard of first, when there are more than `MAX_ENGINES`."""
+    if len(engines) > MAX_ENGINES:
+        del engines[next(iter(engines))]

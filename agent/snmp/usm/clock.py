@@ -1,0 +1,41 @@
+"""What is known of an engine's boots and time, and whether a message lies within its time window (RFC 3414, 2.3 and 3.2). No I/O."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from agent.snmp.usm.message import MAX_INTEGER
+
+WINDOW_S: Final = 150
+"""How much older than expected an answer may be (RFC 3414, 2.2.3)."""
+# RFC 3414 demands that a device counts its boots; some do not, or lose the count, and after a restart their time lies far in the
+# past for ever. After so many seconds in which the engine was heard only with a time like this, in authentic answers to requests
+# with fresh random numbers, it is believed. Whoever wants to abuse this has to keep all real answers away for the whole time, and needs
+# a recorded message whose msgID is that of the request, one of 2^31. Chosen: as long as the window.
+BELIEVE_SETBACK_AFTER_S: Final = 150.0
+
+
+@dataclass(slots=True)
+class EngineClock:
+    """One engine's boots and time, learnt from authentic messages alone. Times of our own are monotonic seconds."""
+
+    boots: int
+    time: int
+    at: float
+    set_back_since: float | None = None
+
+    def accepts(self, boots: int, time: int, now: float) -> bool:
+        """Whether an authentic message with these boots and time is no replay; if so, they are learnt when they are newer."""
+        if self.boots == MAX_INTEGER:
+            # Such an engine has to be configured anew (RFC 3414, 2.2.2): it can no longer tell its restarts apart.
+            return False
+        expected = self.time + (now - self.at)
+        if boots < self.boots or (boots == self.boots and time < expected - WINDOW_S):
+            if self.set_back_since is None:
+                self.set_back_since = now
+            if now - self.set_back_since < BELIEVE_SETBACK_AFTER_S:
+                return False
+            self.boots, self.time, self.at = boots, time, now
+        elif (boots, time) > (self.boots, self.time):
+            self.boots, self.time, self.at = boots, time, now
+        self.set_back_since = None
+        return True

@@ -1,0 +1,163 @@
+"""Keeps each agent within its budget of series and bytes. No I/O; times are arguments, monotonic seconds.
+
+A series counts until an hour after it was last heard. Otherwise one agent could go through new label values all day, and each
+costs memory in Prometheus for hours and in the store for ever. What is refused here is neither shown nor stored; the first to
+come keep their place.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Buckets, Budgets
+from collector.readings import Readings, series_bytes
+from rackflow import DeviceDocument
+
+KEPT_S = 3600.0
+# Looking for series that were silent for an hour takes 1 ms for 10,000; once a minute is often enough for an hour.
+PURGE_S = 60.0
+# Bytes of messages, or of their parts, that were refused: what one sender may have at once, and per second. A faulty agent that
+# has all of its readings refused sends less; a flood of what is refused anyway must not be read at the cost of everybody else.
+WASTE_BYTES = 32 * 1024 * 1024
+WASTE_BYTES_PER_S = 1024 * 1024
+# With less than this left nothing is read, or small messages would slip through one by one.
+LEAST_WASTE_BYTES = 64 * 1024
+# Agents whose refused series are counted by name; there are seldom more than a few at their limit.
+MAX_COUNTED_AGENTS = 1_000
+
+
+def document_bytes(document: DeviceDocument) -> int:
+    """About what a description takes in memory. Its texts are on /metrics as well, which exists several times while it is made."""
+    texts = (document.vendor, document.model, document.serial, document.firmware, document.profile)
+    size = sum(map(len, texts))
+    size += sum(100 + len(label) + len(value) for label, value in document.labels.items())
+    for loop, coolant in document.coolant.items():
+        size += 250 + len(loop) + len(coolant.fluid) + len(coolant.additive) + len(coolant.concentration)
+    return 1500 + 6 * size
+
+
+@dataclass(slots=True)
+class _Known:
+    """One series: when it was last heard, and what it costs."""
+
+    heard_s: float
+    series: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class Use:
+    """What one agent has at present."""
+
+    series: int = 0
+    bytes: int = 0
+    known: dict[int, _Known] = field(default_factory=dict)
+    """By the hash of device and series key: the text itself would take most of the memory that is to be saved."""
+    documents: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Series and bytes of each device's description: there is one series for each loop's coolant."""
+    purged_s: float = 0.0
+
+    def purge(self, now: float) -> None:
+        """Forget series that were not heard for an hour."""
+        if now - self.purged_s < PURGE_S:
+            return
+        self.purged_s = now
+        for key in [key for key, each in self.known.items() if now - each.heard_s > KEPT_S]:
+            gone = self.known.pop(key)
+            self.series -= gone.series
+            self.bytes -= gone.bytes
+
+
+class Uses:
+    """Series and bytes of all agents. Ask only for agents that are admitted (see owners.py): there is a record for each."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
+        self._uses: dict[Account, Use] = {}
+        self.refused = Counter[Account]()
+        """Series and descriptions that were refused, by agent."""
+        self._waste = Buckets(WASTE_BYTES, WASTE_BYTES_PER_S)
+
+    def of(self, account: Account) -> Use:
+        """What an agent has."""
+        use = self._uses.get(account)
+        if use is None:
+            use = self._uses[account] = Use()
+        return use
+
+    def admit_readings(self, account: Account, device: str, devices: int, readings: Readings, now: float) -> Readings:
+        """The readings whose series are within the agent's budget; the others are counted as `series`.
+
+        `devices` is how many devices the agent has: they cost series, too.
+        """
+        use, budget = self.of(account), self._budgets.of(account)
+        room = budget.series - DEVICE_SERIES * devices
+        known = use.known
+        refused: set[str] = set()
+        for key, series, _ in (*readings.values, *readings.states):
+            found = known.get(hash((device, key)))
+            if found is not None:
+                found.heard_s = now
+            elif not self._add(use, budget, room, (device, key), len(series.metric.states) or 1, now):
+                refused.add(key)
+        if not refused:
+            return readings
+        self._count(account, len(refused))
+        skipped = readings.skipped.copy()
+        skipped["series"] += len(refused)
+        return Readings(
+            [each for each in readings.values if each[0] not in refused],
+            [each for each in readings.states if each[0] not in refused],
+            skipped,
+            readings.implausible,
+        )
+
+    def _add(self, use: Use, budget: AgentBudget, room: int, name: tuple[str, str], series: int, now: float) -> bool:
+        size_bytes = series_bytes(name[1])
+        if use.series + series > room or use.bytes + size_bytes > budget.bytes:
+            use.purge(now)
+            if use.series + series > room or use.bytes + size_bytes > budget.bytes:
+                return False
+        use.known[hash(name)] = _Known(now, series, size_bytes)
+        use.series += series
+        use.bytes += size_bytes
+        return True
+
+    def admit_document(self, account: Account, document: DeviceDocument, devices: int, now: float) -> bool:
+        """Whether a description is within the agent's budget. It takes the place of the device's earlier one."""
+        use, budget = self.of(account), self._budgets.of(account)
+        room = budget.series - DEVICE_SERIES * devices
+        had_series, had_bytes = use.documents.get(document.device, (0, 0))
+        series, size_bytes = len(document.coolant), document_bytes(document)
+
+        def fits() -> bool:
+            has_room = series <= had_series or use.series - had_series + series <= room
+            return has_room and use.bytes - had_bytes + size_bytes <= budget.bytes
+
+        if not fits():
+            use.purge(now)
+            if not fits():
+                self._count(account, 1)
+                return False
+        use.documents[document.device] = series, size_bytes
+        use.series += series - had_series
+        use.bytes += size_bytes - had_bytes
+        return True
+
+    def drop_document(self, account: Account, device: str) -> None:
+        """A device was removed."""
+        use = self.of(account)
+        series, size_bytes = use.documents.pop(device, (0, 0))
+        use.series -= series
+        use.bytes -= size_bytes
+
+    def waste(self, sender: str, size_bytes: float, now: float) -> None:
+        """Bytes of a sender were read and refused."""
+        self._waste.spend(sender, size_bytes, now)
+
+    def is_muted(self, sender: str, size_bytes: int, now: float) -> bool:
+        """Whether so much of a sender was refused lately that a message of this size is not even read."""
+        return self._waste.left(sender, now) < max(size_bytes, LEAST_WASTE_BYTES)
+
+    def _count(self, account: Account, refused: int) -> None:
+        if account in self.refused or len(self.refused) < MAX_COUNTED_AGENTS:
+            self.refused[account] += refused

@@ -1,0 +1,203 @@
+"""Which topics are refused, and when each is tried again. Times are seconds; the pauses are not shortened by chance (`draw` is 1)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.publish.refusals import MAX_REFUSALS, MAX_REMEMBERED, NO_SUBSCRIBERS, QUOTA, RETRY_S, Refusals
+
+DENIED = 0x87
+BY_CONTENT = 0x99
+
+
+def topic(device: str, kind: str = "batch") -> str:
+    return f"rackflow/v1/s/g/{kind}/{device}"
+
+
+def refusals() -> Refusals:
+    return Refusals(draw=lambda: 1.0)
+
+
+def test_a_refused_topic_lets_nothing_through_and_others_go_on() -> None:
+    one = refusals()
+    assert one.refuse(topic("u3"), 7, DENIED, "Not authorized", 0.0) == "new"
+    assert one.refuse(topic("u3"), 8, DENIED, "Not authorized", 0.0) == "again"
+    assert not one.admits(topic("u3"), 9)
+    assert one.admits(topic("u0"), 10)
+    assert one.admits(topic("u3", "event"), 11)
+    assert (len(one), list(one.held())) == (1, [topic("u3")])
+
+
+def test_after_a_pause_one_message_is_let_through_and_the_pause_doubles_up_to_its_limit() -> None:
+    one, now, pauses = refusals(), 0.0, []
+    one.refuse(topic("u3"), 7, DENIED, "", now)
+    for _ in range(8):
+        before = now
+        while not one.due(now, 5):
+            now += 0.25
+        pauses.append(now - before)
+        assert one.admits(topic("u3"), 7)
+        assert not one.admits(topic("u3"), 8), "only one"
+        assert one.due(now + 1000, 5) == [], "not again before there is an answer"
+        assert one.refuse(topic("u3"), 7, DENIED, "", now) == "again"
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert RETRY_S == (1.0, 30.0)
+
+
+def test_a_probe_that_found_no_message_is_still_let_through_later() -> None:
+    one = refusals()
+    one.refuse(topic("u3"), 7, DENIED, "", 0.0)
+    assert one.due(1.0, 5) == [(topic("u3"), "oldest")]
+    assert one.admits(topic("u3"), 12)
+
+
+def test_messages_that_were_in_flight_do_not_lengthen_the_pause() -> None:
+    one = refusals()
+    for what in range(32):
+        one.refuse(topic("u3"), what, DENIED, "", 0.0)
+    assert one.due(1.0, 5)
+
+
+def test_an_accepted_probe_releases_the_topics_of_its_kind_that_were_refused_for_the_same_reason() -> None:
+    one = refusals()
+    for device in ("a", "b", "c"):
+        one.refuse(topic(device), 1, NO_SUBSCRIBERS, "", 0.0)
+    one.refuse(topic("a", "event"), 2, NO_SUBSCRIBERS, "", 0.0)
+    one.refuse(topic("d"), 3, DENIED, "", 0.0)
+    one.due(1.0, 1)
+    assert one.admits(topic("a"), 1)
+    assert one.accept(topic("a"), 1, 1.0) == [topic("a"), topic("b"), topic("c")]
+    assert set(one.held()) == {topic("a", "event"), topic("d")}
+
+
+def test_a_message_sent_before_the_refusal_releases_nothing() -> None:
+    """The broker may take some and refuse others, as with a quota: otherwise refused ones would go round at full speed."""
+    one = refusals()
+    one.refuse(topic("a"), 1, QUOTA, "", 0.0)
+    assert one.accept(topic("a"), 2, 0.1) == []
+    assert not one.admits(topic("a"), 3)
+
+
+def test_a_topic_that_is_refused_again_at_once_is_tried_more_slowly() -> None:
+    one, now, pauses = refusals(), 0.0, []
+    for _ in range(4):
+        one.refuse(topic("a"), 1, QUOTA, "", now)
+        before = now
+        while not one.due(now, 5):
+            now += 0.5
+        pauses.append(now - before)
+        one.admits(topic("a"), 1)
+        one.accept(topic("a"), 1, now)
+    assert pauses == [1, 2, 4, 8]
+    assert one.due(now + 1000, 5) == []
+    one.refuse(topic("a"), 1, QUOTA, "", now + 1000)
+    assert one.due(now + 1001, 5), "after a good while the pause is short again"
+
+
+def test_a_message_at_fault_is_given_up_and_its_topic_goes_on() -> None:
+    """Message 5 is refused for what is in it, 6 and later ones are accepted."""
+    one, now, verdicts, given_up = refusals(), 0.0, [], False
+    verdicts.append(one.refuse(topic("a"), 5, BY_CONTENT, "", now))
+    neighbour = 6
+    for _ in range(10):
+        while not (due := one.due(now, 5)):
+            now += 0.5
+        [(_, which)] = due
+        what = 5 if which == "oldest" else neighbour
+        one.admits(topic("a"), what)
+        if what == 5:
+            verdicts.append(one.refuse(topic("a"), 5, BY_CONTENT, "", now))
+            given_up = verdicts[-1] == "message"
+            if given_up:
+                break
+        else:
+            neighbour += 1
+            assert one.accept(topic("a"), what, now) == [topic("a")]
+            verdicts.append(one.refuse(topic("a"), 5, BY_CONTENT, "", now))
+            given_up = verdicts[-1] == "message"
+            if given_up:
+                break
+    assert given_up
+    assert neighbour - 6 == MAX_REFUSALS - 1, "as many neighbours were accepted"
+    assert now < 60
+
+
+def test_a_message_is_not_given_up_because_its_topic_was_forbidden_for_long() -> None:
+    one, now = refusals(), 0.0
+    for _ in range(20):
+        assert one.refuse(topic("a"), 5, DENIED, "", now) != "message"
+        now += 100
+        one.due(now, 5)
+        one.admits(topic("a"), 5)
+    assert one.accept(topic("a"), 5, now) == [topic("a")]
+    assert one.refuse(topic("a"), 6, DENIED, "", now) == "new"
+
+
+@pytest.mark.parametrize("code", [NO_SUBSCRIBERS, QUOTA])
+def test_nobody_who_subscribes_and_a_quota_are_never_the_fault_of_a_message(code: int) -> None:
+    one = refusals()
+    for what in range(100, 120):
+        assert one.refuse(topic("a"), 5, code, "", 0.0) != "message"
+        one.accept(topic("a"), what, 0.0)
+
+
+def test_a_probe_lost_with_the_connection_is_repeated_after_its_pause() -> None:
+    one = refusals()
+    one.refuse(topic("a"), 1, DENIED, "", 0.0)
+    one.due(1.0, 5)
+    one.admits(topic("a"), 1)
+    one.disconnected()
+    assert not one.admits(topic("a"), 1)
+    assert one.due(2.0, 5)
+    assert one.admits(topic("a"), 1)
+
+
+def test_nothing_is_remembered_of_a_former_broker() -> None:
+    one = refusals()
+    for device in "ab":
+        one.refuse(topic(device), 1, DENIED, "", 0.0)
+    assert one.clear() == [topic("a"), topic("b")]
+    assert len(one) == 0
+    assert one.admits(topic("a"), 1)
+
+
+def test_thousands_of_refused_topics_are_tried_a_few_at_a_time_each_in_its_turn() -> None:
+    one = refusals()
+    for device in range(300):
+        one.refuse(topic(f"d{device}"), device, DENIED, "", 0.0)
+    tried = set()
+    for step in range(60):
+        due = one.due(1.0 + step * 0.25, 5)
+        assert len(due) <= 5
+        for name, _ in due:
+            tried.add(name)
+            one.admits(name, 0)
+    assert len(tried) == 300
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.integers(1, 200),
+            st.sampled_from([DENIED, QUOTA, 0x10, 0x83, 0x99]),
+            st.booleans(),
+        ),
+        max_size=300,
+    )
+)
+def test_what_is_remembered_is_bounded_and_held_topics_are_told(
+    events: list[tuple[str, int, int, bool]],
+) -> None:
+    one = refusals()
+    for at, (device, what, code, accepted) in enumerate(events):
+        if accepted:
+            for name in one.accept(topic(device), what, at):
+                assert one.admits(name, what)
+        else:
+            verdict = one.refuse(topic(device), what, code, "", at)
+            if verdict != "message":
+                assert topic(device) in one.held()
+        one.due(at, 2)
+    assert all(len(each) <= MAX_REMEMBERED for each in one._refused.values())  # noqa: SLF001 - a bound of memory
+    assert one._refused.keys() == one._accepted.keys()  # noqa: SLF001 - a bound of memory

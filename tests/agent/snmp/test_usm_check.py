@@ -1,0 +1,230 @@
+"""The check of SNMPv3 answers by itself: its reader is total, its clock follows RFC 3414, and only the outstanding request is answered."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.snmp.keys import master_key
+from agent.snmp.seam import SnmpUser
+from agent.snmp.usm import MalformedMessage, Refusal, RefusedDatagrams, UsmCheck, UsmKeys, discovery_request
+from agent.snmp.usm.clock import BELIEVE_SETBACK_AFTER_S, EngineClock
+from agent.snmp.usm.message import read_message, read_request
+from tests.agent.faulty_peers import GET, RESPONSE, tlv
+from tests.agent.snmp.v3_messages import AUTH, MAC_OCTETS, PRIV, V3, Keys, report, scoped
+
+KEYS = Keys("sha256", "authauth1")
+MASTER = master_key("authauth1", "sha256")
+ENGINE = bytes.fromhex("80001f8880aabbccdd00000000")
+REQUEST = V3(4711, AUTH, ENGINE, 3, 1000, b"reader", b"", b"", scoped(ENGINE, GET, b""))
+ANSWER = replace(REQUEST, body=scoped(ENGINE, RESPONSE, b""))
+
+numbers = st.integers(0, 2**31 - 1)
+messages = st.builds(
+    V3,
+    msg_id=numbers,
+    flags=st.sampled_from([0, AUTH, AUTH | PRIV]),
+    engine=st.binary(max_size=32),
+    boots=numbers,
+    time=numbers,
+    user=st.binary(max_size=32),
+    mac=st.binary(max_size=48),
+    salt=st.binary(min_size=8, max_size=8),
+    body=st.just(b""),
+)
+contents = st.binary(max_size=300)
+
+
+def check_with(request: V3, digest: str = "sha256", master: bytes = MASTER) -> UsmCheck:
+    check = UsmCheck(digest, master)
+    check.sent(request.signed(Keys(digest, "authauth1")))
+    return check
+
+
+@given(messages, contents)
+def test_what_is_written_is_read(message: V3, content: bytes) -> None:
+    """Headers of every shape that the standard allows, with a ciphertext or a PDU of any size."""
+    body = tlv(4, content) if message.flags & PRIV else scoped(ENGINE, RESPONSE, content)
+    datagram = replace(message, body=body).encode()
+    found = read_message(datagram)
+    assert (found.msg_id, found.flags, found.engine) == (message.msg_id, message.flags, message.engine)
+    assert (found.boots, found.time, found.user) == (message.boots, message.time, message.user)
+    assert datagram[found.mac_at : found.mac_end] == message.mac
+    assert found.pdu == (0 if message.flags & PRIV else RESPONSE)
+    assert read_request(datagram) == (message.msg_id, message.flags, message.engine, message.user)
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_are_read_or_malformed(data: bytes) -> None:
+    for octets in (data, b"\x30" + data, ANSWER.encode()[: len(data)] + data):
+        try:
+            read_message(octets)
+        except MalformedMessage:
+            continue
+
+
+@given(st.data())
+def test_no_change_to_a_true_answer_is_accepted_or_raises(data: st.DataObject) -> None:
+    """Octets replaced, removed, repeated and put in anywhere."""
+    true = bytearray(ANSWER.signed(KEYS))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(true) - 1))
+        size = data.draw(st.integers(0, 6))
+        true[at : at + size] = data.draw(st.binary(max_size=6))
+    if bytes(true) != ANSWER.signed(KEYS):
+        assert check_with(REQUEST).received(bytes(true), 0.0) in set(Refusal)
+
+
+@pytest.mark.parametrize(
+    "size", [b"\x80", b"\x85\x00\x00\x00\x00\x10", b"\x84\xff\xff\xff\xff", b"\xff", b"\x84\x7f\xff\xff\xff"]
+)
+def test_lengths_that_no_datagram_has_are_malformed(size: bytes) -> None:
+    true = ANSWER.encode()
+    with pytest.raises(MalformedMessage):
+        read_message(true[:1] + size + true[2:])
+
+
+def test_lengths_in_the_long_form_are_read() -> None:
+    """Some agents write them so, short or not."""
+    true = ANSWER.encode()
+    assert true[1] < 128
+    assert read_message(true[:1] + b"\x84" + true[1:2].rjust(4, b"\0") + true[2:]).user == b"reader"
+
+
+@pytest.mark.parametrize("digest", MAC_OCTETS)
+def test_each_digest_has_its_own_length_of_code(digest: str) -> None:
+    """RFC 3414 for MD5 and SHA-1, RFC 7860 for SHA-2."""
+    keys = Keys(digest, "authauth1")
+    check = check_with(REQUEST, digest, master_key("authauth1", digest))
+    true = V3.parse(ANSWER.signed(keys))
+    for code in (true.mac[:-1], true.mac + b"\0", b"", true.mac[:4]):
+        assert check.received(replace(true, mac=code).encode(), 0.0) == Refusal.DIGEST
+    assert check.received(true.encode(), 0.0) is None
+
+
+def test_one_answer_is_accepted_for_each_request() -> None:
+    check = check_with(REQUEST)
+    assert check.received(ANSWER.signed(KEYS), 0.0) is None
+    assert check.received(ANSWER.signed(KEYS), 0.0) == Refusal.UNSOLICITED
+    check.sent(replace(REQUEST, msg_id=4712).signed(KEYS))
+    assert check.received(ANSWER.signed(KEYS), 0.0) == Refusal.UNSOLICITED
+    assert check.received(replace(ANSWER, msg_id=4712).signed(KEYS), 0.0) is None
+
+
+def test_a_new_request_ends_the_wait_for_the_one_before() -> None:
+    check = check_with(REQUEST)
+    check.sent(replace(REQUEST, msg_id=4712).signed(KEYS))
+    assert check.received(ANSWER.signed(KEYS), 0.0) == Refusal.UNSOLICITED
+
+
+def test_an_authentic_report_needs_no_encryption() -> None:
+    """A Report of notInTimeWindow comes so (RFC 3414, 3.2, 7); a value does not."""
+    request = replace(REQUEST, flags=AUTH | PRIV, salt=bytes(8), body=tlv(4, bytes(40)))
+    report_2 = replace(ANSWER, body=report(ENGINE, 2))
+    assert check_with(request).received(ANSWER.signed(KEYS), 0.0) == Refusal.UNENCRYPTED
+    assert check_with(request).received(report_2.encode(), 0.0) == Refusal.DIGEST
+    assert check_with(request).received(replace(report_2, flags=0).encode(), 0.0) == Refusal.REPORT
+    assert check_with(request).received(report_2.signed(KEYS), 0.0) is None
+
+
+def test_the_key_of_one_engine_is_no_key_of_another() -> None:
+    """Whoever has the key of one device cannot speak for the next."""
+    other = bytes.fromhex("80001f8880ffffffff00000000")
+    signed_for_other = V3.parse(replace(ANSWER, engine=other).signed(KEYS))
+    assert check_with(REQUEST).received(replace(signed_for_other, engine=ENGINE).encode(), 0.0) == Refusal.DIGEST
+
+
+@pytest.mark.parametrize("engine", [b"", b"1234", bytes(12), b"\xff" * 12])
+def test_what_is_no_engine_id_is_not_offered(engine: bytes) -> None:
+    check = UsmCheck("sha256", MASTER)
+    check.sent(discovery_request(1, 2))
+    answer = V3(1, 0, engine, 0, 0, b"", b"", b"", report(engine, 4))
+    assert check.received(answer.encode(), 0.0) == Refusal.ENGINE
+    assert check.offers == []
+
+
+def test_offers_are_bounded_and_the_latest_is_last() -> None:
+    check = UsmCheck("sha256", MASTER)
+    check.sent(discovery_request(1, 2))
+    for number in range(50):
+        engine = b"engine" + bytes([number])
+        check.received(V3(1, 0, engine, 0, 0, b"", b"", b"", report(engine, 4)).encode(), 0.0)
+    assert check.offers == [b"engine" + bytes([number]) for number in range(46, 50)]
+
+
+def test_a_value_is_no_answer_to_the_search_for_the_engine() -> None:
+    check = UsmCheck("sha256", MASTER)
+    check.sent(discovery_request(1, 2))
+    assert check.received(replace(ANSWER, msg_id=1, flags=0).encode(), 0.0) == Refusal.UNSOLICITED
+    assert check.received(replace(ANSWER, msg_id=1, flags=0, body=report(ENGINE, 3)).encode(), 0.0) == Refusal.REPORT
+
+
+@pytest.mark.parametrize(
+    ("boots", "time", "accepted"),
+    [
+        (3, 1000, True),
+        (3, 951, True),
+        (3, 949, False),
+        (3, 5000, True),
+        (4, 0, True),
+        (2, 5000, False),
+        (2, 1000, False),
+    ],
+)
+def test_the_time_window(boots: int, time: int, accepted: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """100 s after boots 3 and time 1000, the engine's time is 1100; 150 s less is the oldest that counts (RFC 3414, 3.2, 7b)."""
+    assert EngineClock(3, 1000, at=0.0).accepts(boots, time, now=100.0) is accepted
+
+
+def test_a_late_answer_does_not_set_the_clock_back() -> None:
+    clock = EngineClock(3, 1000, at=0.0)
+    assert clock.accepts(3, 1100, now=100.0)
+    assert clock.accepts(3, 960, now=100.0)
+    assert not clock.accepts(3, 940, now=100.0)
+    assert not clock.accepts(3, 960, now=200.0)
+
+
+def test_an_engine_whose_boots_are_used_up_is_never_believed() -> None:
+    """RFC 3414, 2.2.2: its keys must be changed."""
+    assert not EngineClock(2**31 - 1, 10, at=0.0).accepts(2**31 - 1, 11, now=1.0)
+
+
+def test_a_device_that_does_not_count_its_boots_is_believed_after_a_while() -> None:
+    """It restarted with the same boots and time 0. One answer of the old time in between, and the wait begins anew."""
+    clock = EngineClock(1, 100_000, at=0.0)
+    assert not clock.accepts(1, 5, now=0.0)
+    assert not clock.accepts(1, 140, now=BELIEVE_SETBACK_AFTER_S - 1)
+    assert clock.accepts(1, 145, now=BELIEVE_SETBACK_AFTER_S)
+    assert clock.accepts(1, 150, now=BELIEVE_SETBACK_AFTER_S + 5)
+    clock = EngineClock(1, 100_000, at=0.0)
+    assert not clock.accepts(1, 5, now=0.0)
+    assert clock.accepts(1, 100_100, now=100.0)
+    assert not clock.accepts(1, 155, now=BELIEVE_SETBACK_AFTER_S)
+
+
+async def test_keys_are_derived_once_for_all_devices_of_a_credential() -> None:
+    user = SnmpUser("reader", "sha256", "authauth1", "aes128", "privpriv1")
+    keys = UsmKeys()
+    found = await asyncio.gather(*(keys.of(replace(user)) for _ in range(20)))
+    assert found[0] == (MASTER, master_key("privpriv1", "sha256"))
+    assert all(each is found[0] for each in found)
+    assert await keys.of(SnmpUser("plain")) == (None, None)
+
+
+def test_refused_datagrams_are_counted_by_a_bounded_number_of_names(caplog: pytest.LogCaptureFixture) -> None:
+    """And logged once a minute for each name, with how many there were since."""
+    refused = RefusedDatagrams()
+    for number in range(200):
+        refused.count(f"ups-{number}", Refusal.DIGEST, 0.0)
+    assert len(refused.counts) == 51
+    assert refused.counts["others", "digest"] == 150
+    lines = len(caplog.records)
+    assert lines == 51
+    for second in range(60):
+        refused.count("ups-0", Refusal.TIME, second)
+    assert len(caplog.records) == lines
+    refused.count("ups-0", Refusal.TIME, 60.0)
+    assert len(caplog.records) == lines + 1
+    assert "device=ups-0 refused 61 SNMPv3 datagrams" in caplog.messages[-1]

@@ -1,0 +1,65 @@
+"""What one agent can make the ledger hold: numbers that jump, and statements about ever other epochs."""
+
+from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement
+from collector.ledger.ledger import (
+    FREE_CHUNKS,
+    MAX_RANGES_OF_AGENT,
+    MAX_REASONS_OF_AGENT,
+    MESSAGES_PER_CHUNK,
+    OTHER,
+    Ledger,
+)
+from rackflow.documents import MAX_RANGES, Account, Numbers
+
+THIEF, HEALTHY = EpochKey("cas1", "stolen", "E0"), EpochKey("cas1", "gw-3", "E0")
+
+
+def entry(key: EpochKey, seq: int) -> Entry:
+    return Entry(key, seq, seq, seq)
+
+
+def held_ranges(ledger: Ledger, agent: str) -> int:
+    records = [record for record in ledger.epochs.values() if record.key.agent == agent]
+    return sum(len(record.held) + len(record.dropped) for record in records)
+
+
+def test_numbers_that_jump_make_no_chunk_each() -> None:
+    ledger = Ledger(0)
+    for at in range(3 * FREE_CHUNKS):
+        ledger.mark_stored(entry(THIEF, 1 + at * CHUNK))
+        ledger.mark_stored(entry(HEALTHY, 1 + at))
+    begun = len(ledger.chunks(THIEF))
+    assert FREE_CHUNKS < begun <= FREE_CHUNKS + 3 * FREE_CHUNKS // MESSAGES_PER_CHUNK + 1
+    assert ledger.rejected == {"sparse": 3 * FREE_CHUNKS - begun}
+    assert ledger.is_stored(entry(THIEF, 1))
+    assert all(ledger.is_stored(entry(HEALTHY, 1 + at)) for at in range(3 * FREE_CHUNKS))
+
+
+def test_one_of_many_collectors_behind_a_shared_subscription_accounts_for_all_that_it_gets() -> None:
+    """It gets every 30th number."""
+    ledger = Ledger(0)
+    for seq in range(1, 30 * 100_000, 30):
+        ledger.mark_stored(entry(HEALTHY, seq))
+    assert not ledger.rejected
+
+
+def test_the_ranges_of_all_epochs_of_an_agent_have_a_limit_and_room_comes_back() -> None:
+    ledger = Ledger(0)
+    for number in range(60):
+        key = THIEF._replace(epoch=f"E{number}")
+        ledger.mark_stored(entry(key, 1))
+        ranges = [Numbers(epoch=key.epoch, first=at, last=at, reason=f"r{at}") for at in range(2, 2 * MAX_RANGES, 2)]
+        ledger.apply_statement(Statement(key, Account(kind="disk", held=ranges, dropped=ranges), 0))
+    assert MAX_RANGES_OF_AGENT - 2 * MAX_RANGES < held_ranges(ledger, "stolen") <= MAX_RANGES_OF_AGENT
+    reasons = {reason for record in ledger.epochs.values() for _, _, reason in record.dropped}
+    assert len(reasons) == MAX_REASONS_OF_AGENT + 1
+    assert OTHER in reasons
+    told = [Numbers(epoch=HEALTHY.epoch, first=2, last=3, reason="full")]
+    ledger.mark_stored(entry(HEALTHY, 1))
+    ledger.apply_statement(Statement(HEALTHY, Account(kind="disk", dropped=told), 0))
+    assert held_ranges(ledger, "gw-3") == 1
+    ledger.forget(2)
+    assert not ledger.epochs
+    ledger.mark_stored(entry(THIEF, 1))
+    ledger.apply_statement(Statement(THIEF, Account(kind="disk", held=[Numbers(epoch="E0", first=2, last=9)]), 0))
+    assert held_ranges(ledger, "stolen") == 1

@@ -1,0 +1,344 @@
+"""Which agent may speak about a device: the first that did, or the one that is named; and how it passes on."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.budgets import AgentBudget, Budgets
+from collector.receive.owners import (
+    CONTESTED_S,
+    LAST_WORDS_MS,
+    MAX_CONTESTS_OF_AGENT,
+    RELEASED_MS,
+    SILENT_MS,
+    Owners,
+)
+from collector.receive.owners_file import OwnersFile
+from rackflow import Batch, ContractError, DeviceDocument, Event, Status, parse_topic
+from tests.collector.documents import SUPPLY, document
+from tests.collector.inlet import BATCH, BUDGETS, DOCUMENT, EVENT, STATUS, Inlet
+from tests.collector.polls import WALL_S, hello, wall_ms
+from tests.collector.running import topic_of
+
+THIEF = "gw-stolen"
+NOW_MS = wall_ms(0.0)
+
+
+@pytest.fixture
+def inlet(tmp_path: Path) -> Iterator[Inlet]:
+    one = Inlet(tmp_path)
+    yield one
+    one.letters.close()
+
+
+def of(agent: str, one: Batch | Event | DeviceDocument, **fields: object) -> Batch | Event | DeviceDocument:
+    return msgspec.structs.replace(one, agent=agent, **fields)
+
+
+def admitted(
+    owners: Owners, one: Batch | Event | DeviceDocument | Status, at_ms: int = NOW_MS, site: str = "cas1"
+) -> str:
+    """The verdict about a message, or the reason why it is refused."""
+    try:
+        return owners.admit(parse_topic(topic_of(one, site)), one, at_ms, at_ms / 1000)
+    except ContractError as error:
+        return error.reason
+
+
+@pytest.mark.parametrize("first", [BATCH, EVENT, DOCUMENT], ids=["batch", "event", "device"])
+@pytest.mark.parametrize("then", [BATCH, EVENT, DOCUMENT], ids=["batch", "event", "device"])
+def test_a_device_belongs_to_the_first_agent_that_speaks_about_it(
+    first: Batch | Event | DeviceDocument, then: Batch | Event | DeviceDocument
+) -> None:
+    owners = Owners(BUDGETS)
+    assert admitted(owners, first) == "claimed"
+    assert admitted(owners, then) == "known"
+    assert admitted(owners, of(THIEF, then)) == "owner"
+    assert admitted(owners, of(THIEF, then), site="cas2") == "claimed"  # a device of the same name at another site
+    assert admitted(owners, then) == "known"
+
+
+def test_what_a_foreign_agent_says_is_refused_counted_kept_and_shown_and_changes_nothing(inlet: Inlet) -> None:
+    """Even from a clock far ahead: the leak sensor goes on with its owner's next poll."""
+    inlet.takes_document(STATUS)
+    inlet.takes_document(DOCUMENT)
+    inlet.takes_document(BATCH)
+    future = wall_ms(500.0)
+    foreign: tuple[Batch | Event | DeviceDocument, ...] = (BATCH, EVENT, DOCUMENT)
+    for one in foreign:
+        taken = inlet.takes_document(of(THIEF, one, time=future))
+        assert not taken.lines
+        assert taken.poll is None
+    assert inlet.failures() == {"owner": 3}
+    assert [(entry["reason"], entry["topic"].split("/")[3]) for entry in inlet.dead()] == [("owner", THIEF)] * 3
+    inlet.takes_document(msgspec.structs.replace(BATCH, seq=9, time=wall_ms(1.0), values={SUPPLY: 1.0}), after_s=1.0)
+    [device] = inlet.latest.devices()
+    assert (device.agent, device.document, device.series[SUPPLY].value) == ("gw-3", DOCUMENT, 1.0)
+    assert device.last_success_ms == wall_ms(1.0)
+    [(key, contest)] = inlet.owners.contests(1000.0).items()
+    assert (key, contest.owner, contest.agent) == (("cas1", "cdu-07"), "gw-3", THIEF)
+    assert inlet.owners.contests(1000.0 + CONTESTED_S) == {}
+
+
+def test_a_foreign_agent_can_neither_clear_nor_disown_a_device(inlet: Inlet) -> None:
+    inlet.takes_document(BATCH)
+    inlet.takes_document(hello(THIEF))
+    inlet.takes(f"rackflow/v1/cas1/{THIEF}/device/cdu-07", b"")
+    inlet.takes(f"rackflow/v1/cas1/{THIEF}/status", b"")
+    assert inlet.owners.devices_of("cas1", "gw-3") == ["cdu-07"]
+    assert [device.agent for device in inlet.latest.devices()] == ["gw-3"]
+
+
+@pytest.mark.parametrize("how", ["cleared document", "status", "cleared status"])
+def test_a_device_moves_once_its_owner_gives_it_up_and_its_description_comes_along(inlet: Inlet, how: str) -> None:
+    """Its description was refused before, and its new agent publishes it only when it connects again."""
+    inlet.takes_document(BATCH)
+    described = of("gw-4", DOCUMENT, model="moved")
+    inlet.takes_document(described)
+    inlet.takes_document(of("gw-4", BATCH, seq=1))
+    assert inlet.failures() == {"owner": 2}
+    match how:
+        case "cleared document":
+            inlet.takes("rackflow/v1/cas1/gw-3/device/cdu-07", b"")
+        case "status":
+            inlet.takes_document(hello("gw-3", "another"))
+        case _:
+            inlet.takes("rackflow/v1/cas1/gw-3/status", b"")
+    assert inlet.takes_document(of("gw-4", BATCH, seq=2)).lines
+    [device] = inlet.latest.devices()
+    assert (device.agent, device.document, device.up) == ("gw-4", described, True)
+    assert inlet.owners.contests(1000.0) == {}
+    assert inlet.failures() == {"owner": 2}
+
+
+def test_an_owner_that_goes_offline_keeps_its_devices(inlet: Inlet) -> None:
+    """An outage would be the moment to take them."""
+    inlet.takes_document(BATCH)
+    inlet.takes_document(hello("gw-3", online=False, epoch="01JD5Z"))
+    inlet.takes_document(of(THIEF, BATCH), after_s=86_400.0)
+    assert inlet.failures() == {"owner": 1}
+
+
+def test_the_last_words_of_a_former_owner_are_stored_and_neither_shown_nor_a_claim(inlet: Inlet) -> None:
+    inlet.takes_document(BATCH)
+    inlet.takes("rackflow/v1/cas1/gw-3/device/cdu-07", b"", after_s=1.0)
+    assert inlet.takes_document(of("gw-3", BATCH, seq=8, time=wall_ms(2.0)), after_s=2.0).lines
+    assert list(inlet.latest.devices()) == []
+    inlet.takes_document(of("gw-4", BATCH), after_s=3.0)
+    # What its outbox still had when the device was given up; and what it cannot have read before that.
+    assert inlet.takes_document(of("gw-3", BATCH, seq=6, time=wall_ms(0.5)), after_s=4.0).lines
+    assert not inlet.takes_document(of("gw-3", BATCH, seq=9, time=wall_ms(4.0)), after_s=4.0).lines
+    assert [device.agent for device in inlet.latest.devices()] == ["gw-4"]
+    assert inlet.failures() == {"owner": 1, "stale": 2}
+
+
+def test_an_agent_that_polls_a_device_again_gets_it_back_unless_another_has_it() -> None:
+    for back in ("status", "document", "later poll"):
+        owners = Owners(BUDGETS)
+        assert admitted(owners, BATCH) == "claimed"
+        owners.release("cas1", "gw-3", "cdu-07", NOW_MS)
+        later_ms = NOW_MS + LAST_WORDS_MS
+        match back:
+            case "status":
+                admitted(owners, hello("gw-3", "cdu-07"))
+            case "document":
+                assert admitted(owners, DOCUMENT) == "claimed"
+            case _:
+                assert admitted(owners, of("gw-3", BATCH, time=later_ms), later_ms - 1) == "history"
+                assert admitted(owners, of("gw-3", BATCH, time=later_ms), later_ms) == "claimed"
+        assert owners.devices_of("cas1", "gw-3") == ["cdu-07"]
+        owners.release("cas1", "gw-3", "cdu-07", NOW_MS)
+        assert admitted(owners, of("gw-4", BATCH)) == "claimed"
+        admitted(owners, hello("gw-3", "cdu-07"))
+        assert admitted(owners, DOCUMENT) == "owner"
+        assert owners.devices_of("cas1", "gw-4") == ["cdu-07"]
+
+
+@pytest.mark.parametrize(("silent_ms", "reason"), [(SILENT_MS, "owner"), (SILENT_MS + 1, "claimed")])
+def test_what_was_silent_for_a_month_is_anybody_s(silent_ms: int, reason: str) -> None:
+    owners = Owners(BUDGETS)
+    admitted(owners, BATCH)
+    owners.sweep(NOW_MS + silent_ms)
+    assert admitted(owners, of("gw-4", BATCH), NOW_MS + silent_ms) == reason
+
+
+def test_a_silent_device_of_an_agent_that_speaks_stays_its_own() -> None:
+    owners = Owners(BUDGETS)
+    admitted(owners, BATCH)
+    admitted(owners, hello("gw-3", "cdu-07"), NOW_MS + SILENT_MS)
+    owners.sweep(NOW_MS + SILENT_MS + 1)
+    assert owners.devices_of("cas1", "gw-3") == ["cdu-07"]
+
+
+def test_who_is_named_owns_a_device_whoever_speaks_first() -> None:
+    owners = Owners(BUDGETS, {("cas1", "cdu-07"): "gw-3"})
+    assert admitted(owners, of(THIEF, BATCH)) == "owner"
+    assert admitted(owners, BATCH) == "claimed"
+    assert admitted(owners, of(THIEF, document("another"))) == "claimed"
+
+
+def test_contests_are_bounded_for_each_agent_and_in_all() -> None:
+    owners = Owners(Budgets(AgentBudget(10_000, 10, 10), agents=100, sites=3))
+    names = [f"cdu-{number}" for number in range(2 * MAX_CONTESTS_OF_AGENT)]
+    for name in names:
+        admitted(owners, of("gw-3", BATCH, device=name))
+    for name in names:
+        assert admitted(owners, of(THIEF, BATCH, device=name)) == "owner"
+    assert len(owners.contests(NOW_MS / 1000)) == MAX_CONTESTS_OF_AGENT
+    assert admitted(owners, of("gw-4", BATCH, device=names[-1])) == "owner"
+    assert ("cas1", names[-1]) in owners.contests(NOW_MS / 1000)
+
+
+def test_an_agent_has_so_many_devices_and_those_it_gave_up_count_for_a_day() -> None:
+    owners = Owners(Budgets(AgentBudget(3, 10, 10), agents=10, sites=3), {("cas1", "named"): "gw-3"})
+    for name in "abc":
+        assert admitted(owners, of("gw-3", BATCH, device=name)) == "claimed"
+    assert admitted(owners, of("gw-3", BATCH, device="d")) == "devices"
+    assert admitted(owners, of("gw-3", BATCH, device="named")) == "claimed"
+    assert admitted(owners, of("gw-3", BATCH, device="a")) == "known"
+    assert admitted(owners, of("gw-4", BATCH, device="d")) == "claimed"
+    for name in ("a", "b", "c", "named"):
+        owners.release("cas1", "gw-3", name, NOW_MS)
+        assert admitted(owners, of("gw-3", BATCH, device="e")) == "devices"
+    # One that it had lately may come back, or go to another agent, and still counts.
+    assert admitted(owners, of("gw-3", DOCUMENT, device="a")) == "claimed"
+    assert admitted(owners, of("gw-4", BATCH, device="b")) == "claimed"
+    owners.sweep(NOW_MS + RELEASED_MS)
+    assert admitted(owners, of("gw-3", BATCH, device="e")) == "devices"
+    owners.sweep(NOW_MS + RELEASED_MS + 1)
+    assert [admitted(owners, of("gw-3", BATCH, device=name)) for name in "aefg"] == [
+        "known",
+        "claimed",
+        "claimed",
+        "devices",
+    ]
+
+
+def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(inlet: Inlet) -> None:
+    """Those known go on; those named are never refused; nothing of the others is kept."""
+    budgets = Budgets(BUDGETS.common, agents=4, sites=2, own={("cas1", "big"): AgentBudget(1, 1, 1)})
+    owners = Owners(budgets, {("cas1", "cdu-07"): "gw-3"})
+    for site in ("made-up-1", "made-up-2", "made-up-3"):
+        reason = "sites" if site == "made-up-3" else "known"
+        assert admitted(owners, hello("gw", site=site), site=site) == reason
+    assert [admitted(owners, hello(f"gw-{n}", site="made-up-1"), site="made-up-1") for n in (1, 2)] == ["known"] * 2
+    assert admitted(owners, hello("gw-5", site="made-up-1"), site="made-up-1") == "agents"
+    assert admitted(owners, of("gw-6", BATCH), site="made-up-1") == "agents"
+    assert admitted(owners, BATCH) == "claimed"
+    assert admitted(owners, hello("big")) == "known"
+    assert admitted(owners, hello("gw-1", site="made-up-1"), site="made-up-1") == "known"
+    assert not owners.knows("made-up-1", "gw-5")
+    # And in the collector: neither an agent nor a line of the ledger comes of them.
+    for number in range(50):
+        inlet.takes_document(hello(f"made-up-{number}"))
+        taken = inlet.takes_document(of(f"made-up-{number}", BATCH, device=f"cdu-{number}"))
+        assert (taken.note is None) == (number >= BUDGETS.agents)
+    assert len(list(inlet.latest.agents())) == BUDGETS.agents
+    assert inlet.failures()["agents"] == 2 * (50 - BUDGETS.agents)
+
+
+def test_an_agent_that_is_cleared_again_and_again_makes_no_room_for_others_within_a_day() -> None:
+    owners = Owners(Budgets(BUDGETS.common, agents=1, sites=1))
+    admitted(owners, hello("gw-3"))
+    owners.release_agent("cas1", "gw-3", NOW_MS)
+    assert admitted(owners, hello("gw-4")) == "agents"
+    owners.sweep(NOW_MS + RELEASED_MS + 1)
+    assert admitted(owners, hello("gw-4")) == "known"
+
+
+def opened(
+    folder: Path, assigned: dict[tuple[str, str], str] | None = None, at_ms: int = NOW_MS
+) -> tuple[Owners, OwnersFile]:
+    owners = Owners(BUDGETS, assigned)
+    return owners, OwnersFile(folder / "owners.db", owners, lambda: at_ms / 1000)
+
+
+async def test_after_a_restart_a_device_is_still_its_owner_s_whoever_speaks_first(tmp_path: Path) -> None:
+    """Retained documents come in any order, and one may have been published while the collector was down."""
+    owners, file = opened(tmp_path)
+    assert file.is_new
+    admitted(owners, BATCH)
+    admitted(owners, of("gw-4", BATCH, device="pdu-1"))
+    owners.release("cas1", "gw-4", "pdu-1", NOW_MS)
+    assert await file.save()
+    admitted(owners, of("gw-4", BATCH, device="ups-1"))
+    await file.close()
+    owners, file = opened(tmp_path)
+    assert not file.is_new
+    assert admitted(owners, of(THIEF, DOCUMENT)) == "owner"
+    assert admitted(owners, of(THIEF, BATCH, device="ups-1")) == "owner"
+    assert admitted(owners, of("gw-4", BATCH, device="pdu-1", time=NOW_MS)) == "history"
+    assert owners.knows("cas1", "gw-3")
+    await file.close()
+
+
+async def test_a_device_is_moved_by_naming_its_owner_in_the_configuration(tmp_path: Path) -> None:
+    """What the former one had read before is still stored."""
+    owners, file = opened(tmp_path)
+    admitted(owners, BATCH)
+    await file.close()
+    owners, file = opened(tmp_path, {("cas1", "cdu-07"): "gw-4"}, NOW_MS + 5000)
+    assert admitted(owners, of("gw-3", BATCH, time=NOW_MS + 5000), NOW_MS + 9000) == "history"
+    assert admitted(owners, of("gw-3", BATCH, time=NOW_MS + 5001), NOW_MS + 9000) == "owner"
+    assert admitted(owners, of("gw-4", BATCH), NOW_MS + 9000) == "known"
+    await file.close()
+    owners, file = opened(tmp_path)
+    assert admitted(owners, of("gw-3", DOCUMENT)) == "owner"
+    await file.close()
+
+
+async def test_a_forgotten_device_is_gone_from_disk_too(tmp_path: Path) -> None:
+    owners, file = opened(tmp_path)
+    admitted(owners, BATCH)
+    await file.save()
+    owners.sweep(NOW_MS + SILENT_MS + 1)
+    await file.close()
+    owners, file = opened(tmp_path)
+    assert not owners.knows("cas1", "gw-3")
+    assert admitted(owners, of("gw-4", BATCH)) == "claimed"
+    await file.close()
+
+
+async def test_while_the_disk_refuses_nothing_stops_and_all_is_written_later(tmp_path: Path) -> None:
+    owners, file = opened(tmp_path)
+    with sqlite3.connect(file.path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        file._db.execute("PRAGMA busy_timeout = 1")  # noqa: SLF001 - 5 s otherwise
+        admitted(owners, BATCH)
+        assert not await file.save()
+        assert admitted(owners, of(THIEF, BATCH)) == "owner"
+        other.execute("ROLLBACK")
+    other.close()
+    assert await file.save()
+    await file.close()
+    owners, file = opened(tmp_path)
+    assert admitted(owners, of(THIEF, BATCH)) == "owner"
+    await file.close()
+
+
+async def test_a_damaged_file_is_set_aside_and_named_owners_still_hold(tmp_path: Path) -> None:
+    (tmp_path / "owners.db").write_bytes(b"no database at all" * 1000)
+    owners, file = opened(tmp_path, {("cas1", "cdu-07"): "gw-3"})
+    assert (tmp_path / "owners.db.damaged").exists()
+    assert admitted(owners, of(THIEF, BATCH)) == "owner"
+    assert admitted(owners, BATCH) == "claimed"
+    await file.close()
+
+
+def test_devices_that_an_earlier_version_polled_belong_to_who_polled_them_first() -> None:
+    owners = Owners(BUDGETS, {("cas1", "ups-1"): "gw-9"})
+    polled = [
+        ("cas1", "gw-3", "cdu-07"),
+        (*("cas1", THIEF), "cdu-07"),
+        ("cas1", "gw-3", "ups-1"),
+        ("cas1", "gw-3", "gw-3"),
+    ]
+    owners.seed(polled, NOW_MS)
+    assert admitted(owners, of(THIEF, BATCH)) == "owner"
+    assert admitted(owners, BATCH) == "known"
+    assert owners.devices_of("cas1", "gw-9") == ["ups-1"]
+    assert owners.devices_of("cas1", "gw-3") == ["cdu-07"]
+    assert WALL_S * 1000 == NOW_MS

@@ -1,0 +1,156 @@
+"""What one agent may have: series and bytes. The first to come keep their place, and nobody else's change."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.budgets import DEVICE_SERIES, AgentBudget, Buckets, Budgets
+from collector.readings import NEW_KEYS, Readings, SeriesKeys, resolve, series_bytes
+from collector.receive.uses import KEPT_S, WASTE_BYTES, Uses, document_bytes
+from rackflow import catalogue
+from rackflow.documents import Coolant
+from tests.collector.documents import FLOW, PUMP, SUPPLY, batch
+from tests.collector.inlet import BATCH, DOCUMENT, PREFIX, Inlet
+from tests.collector.polls import WALL_S, wall_ms
+
+GW3, GW4 = ("cas1", "gw-3"), ("cas1", "gw-4")
+STATES = len(catalogue()["dcim_cdu_pump_state"].states)
+
+
+def budgets(series: int = 100, size_bytes: int = 1 << 20) -> Budgets:
+    return Budgets(AgentBudget(10, DEVICE_SERIES + series, size_bytes), agents=10, sites=3)
+
+
+def loop(number: int) -> str:
+    return f"dcim_cdu_supply_temperature_celsius{{loop={number:05d}}}"
+
+
+def readings(*keys: str, states: dict[str, str] | None = None) -> Readings:
+    return resolve(batch(values=dict.fromkeys(keys, 1.0 / 64), states=states), SeriesKeys())
+
+
+def admitted(
+    uses: Uses, found: Readings, now: float = 0.0, device: str = "cdu-07", account: tuple[str, str] = GW3
+) -> list[str]:
+    kept = uses.admit_readings(account, device, 1, found, now)
+    return [key for key, _, _ in (*kept.values, *kept.states)]
+
+
+def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values() -> None:
+    uses = Uses(budgets(series=STATES + 2))
+    assert admitted(uses, readings(SUPPLY, FLOW, states={PUMP: "running"})) == [SUPPLY, FLOW, PUMP]
+    full = uses.admit_readings(GW3, "cdu-07", 1, readings(SUPPLY, loop(1), loop(2)), 1.0)
+    assert [key for key, _, _ in full.values] == [SUPPLY]
+    assert full.skipped == {"series": 2}
+    assert uses.refused == {GW3: 2}
+    assert admitted(uses, readings(SUPPLY), device="cdu-08") == []  # of another device it is another series
+    assert admitted(uses, readings(loop(1)), account=GW4) == [loop(1)]
+
+
+def test_a_series_counts_until_an_hour_after_it_was_last_heard() -> None:
+    """Else new label values could be gone through all day: each costs Prometheus hours of memory."""
+    uses = Uses(budgets(series=1))
+    assert admitted(uses, readings(loop(1))) == [loop(1)]
+    assert admitted(uses, readings(loop(1)), 1000.0) == [loop(1)]
+    assert admitted(uses, readings(loop(2)), 1000.0 + KEPT_S) == []
+    assert admitted(uses, readings(loop(2)), 1100.0 + KEPT_S) == [loop(2)]
+    assert admitted(uses, readings(loop(1)), 1100.0 + KEPT_S) == []
+
+
+def test_bytes_are_those_of_keys_and_descriptions_and_a_new_description_takes_the_place_of_the_old_one() -> None:
+    size = document_bytes(DOCUMENT)
+    uses = Uses(budgets(size_bytes=size + series_bytes(loop(1))))
+    assert uses.admit_document(GW3, DOCUMENT, 1, 0.0)
+    assert uses.admit_document(GW3, DOCUMENT, 1, 1.0)
+    assert not uses.admit_document(GW3, msgspec.structs.replace(DOCUMENT, device="cdu-08"), 1, 1.0)
+    assert admitted(uses, readings(loop(1), loop(2))) == [loop(1)]
+    assert not uses.admit_document(GW3, msgspec.structs.replace(DOCUMENT, model="longer than before"), 1, 2.0)
+    uses.drop_document(GW3, "cdu-07")
+    assert uses.of(GW3).bytes == series_bytes(loop(1))
+    assert uses.refused == {GW3: 3}
+
+
+def test_each_loop_s_coolant_is_a_series() -> None:
+    loops = {name: Coolant(fluid="pg25") for name in ("primary", "secondary")}
+    cdu = msgspec.structs.replace(DOCUMENT, coolant=loops)
+    uses = Uses(budgets(series=2))
+    assert uses.admit_document(GW3, cdu, 1, 0.0)
+    assert not uses.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 1, 0.0)
+    assert admitted(uses, readings(SUPPLY)) == []
+    uses.drop_document(GW3, "cdu-07")
+    assert admitted(uses, readings(SUPPLY)) == [SUPPLY]
+
+
+@pytest.fixture
+def inlet(tmp_path: Path) -> Iterator[Inlet]:
+    one = Inlet(tmp_path, budgets=budgets(series=3))
+    yield one
+    one.letters.close()
+
+
+def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(inlet: Inlet) -> None:
+    """A store keeps a series for ever, so it must not get there."""
+    taken = inlet.takes_document(msgspec.structs.replace(BATCH, values={loop(number): 20.0 for number in range(5)}))
+    [device] = inlet.latest.devices()
+    assert list(device.series) == [loop(0), loop(1), loop(2)]
+    stored = [line for line in taken.lines if line.startswith("dcim_cdu,")]
+    assert [line.partition("loop=")[2][:5] for line in stored] == ["00000", "00001", "00002"]
+    assert inlet.failures() == {"series": 2}
+    backlog = msgspec.structs.replace(BATCH, seq=5, time=wall_ms(-1000.0), values={loop(9): 20.0, loop(1): 1.0})
+    assert [line.partition("loop=")[2][:5] for line in inlet.takes_document(backlog).lines[:-1]] == ["00001"]
+
+
+def test_labels_that_nobody_knows_are_in_no_description_and_in_no_cache(inlet: Inlet) -> None:
+    for number in range(100):
+        labels = {"site": "cas1", "rack": "b07", f"made-up-{number}": str(number)}
+        inlet.takes_document(msgspec.structs.replace(BATCH, seq=number + 1, labels=labels))
+        inlet.takes_document(msgspec.structs.replace(DOCUMENT, labels=labels))
+    [device] = inlet.latest.devices()
+    assert device.document is not None
+    assert device.document.labels == {"site": "cas1", "rack": "b07"}
+    assert len(inlet.ingest._tags) == 1  # noqa: SLF001 - what must not grow
+
+
+def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:
+    """And some again later; another agent's are."""
+    keys = SeriesKeys(new_keys=3)
+    assert [keys.get(loop(number), "stolen") == "series" for number in range(5)] == [False, False, False, True, True]
+    assert keys.get(loop(0), "stolen") != "series"
+    assert keys.get(loop(3), "gw-4") != "series"
+    keys.now = 1.0
+    assert keys.get(loop(4), "stolen") != "series"
+    assert NEW_KEYS > 10_000
+
+
+def test_a_sender_of_which_too_much_is_refused_is_not_read_for_a_while_and_nobody_else_is_muted(inlet: Inlet) -> None:
+    inlet.takes_document(BATCH)
+    inlet.takes_document(msgspec.structs.replace(BATCH, agent="gw-4", device="pdu-1"))
+    rubbish = b"x" * 60_000
+    sent = WASTE_BYTES // 60_000
+    for _ in range(sent):
+        inlet.takes(f"{PREFIX}/batch/cdu-07", rubbish)
+    read = inlet.failures()["decode"]
+    assert 0.95 * sent < read < sent
+    assert not inlet.takes_document(msgspec.structs.replace(BATCH, seq=8)).lines
+    assert inlet.failures()["muted"] == 1 + sent - read
+    assert inlet.takes_document(msgspec.structs.replace(BATCH, seq=8, agent="gw-4", device="pdu-1")).lines
+    assert inlet.takes_document(msgspec.structs.replace(BATCH, seq=9), after_s=1.0).lines
+    # Few of them are in the dead-letter file, and all are counted.
+    assert 0 < len(inlet.dead()) < 20
+    assert 0 < inlet.failures()["unlogged"] < read
+
+
+def test_a_bucket_fills_again_up_to_its_burst_and_nobody_gets_into_debt() -> None:
+    buckets = Buckets(10.0, 2.0)
+    assert [buckets.take("a", 6.0, 0.0), buckets.take("a", 6.0, 0.0), buckets.take("b", 6.0, 0.0)] == [
+        True,
+        False,
+        True,
+    ]
+    assert buckets.left("a", 1.0) == 6.0
+    buckets.spend("a", 100.0, 1.0)
+    assert (buckets.left("a", 1.0), buckets.left("a", 3.0), buckets.left("a", 100.0)) == (0.0, 4.0, 10.0)
+    assert buckets.left("a", 0.0) == 0.0  # a clock that steps back gives nothing
+    assert WALL_S > 0

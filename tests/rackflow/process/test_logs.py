@@ -1,0 +1,77 @@
+"""Log lines that quote what others sent: one line each, which nobody can forge, and a traceback that looks like no other line."""
+
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rackflow.process.logs import LONGEST, KeyValueFormatter, configure_logging
+
+LINE = re.compile(r'time=\S+ level=error logger=test msg="(?:[^"\\]|\\.)*"')
+FORGED = 'time=2026-01-01T00:00:00.000Z level=error logger=agent msg="all is well"'
+
+
+def formatted(message: str, error: BaseException | None = None) -> list[str]:
+    info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("test", logging.ERROR, __file__, 1, "said %s", (message,), info)
+    return KeyValueFormatter().format(record).split("\n")
+
+
+@given(st.text(st.characters()))
+def test_whatever_is_said_is_one_printable_line(message: str) -> None:
+    [line] = formatted(message)
+    assert line.isprintable()
+    assert LINE.fullmatch(line)
+
+
+def test_a_message_cannot_look_like_a_line_of_its_own() -> None:
+    assert formatted(f'x"\n{FORGED}\r\x1b[1A\u202e') == [
+        line for line in formatted(f'x"\n{FORGED}\r\x1b[1A\u202e') if LINE.fullmatch(line)
+    ]
+    [line] = formatted("a\rb\x1b[2J\u202e")
+    assert r"a\x0db\x1b[2J\u202e" in line
+
+
+@given(st.text(st.characters()))
+def test_a_traceback_is_indented_and_printable(message: str) -> None:
+    try:
+        try:
+            raise KeyError(message)  # noqa: TRY301 - the cause of the other
+        except KeyError as error:
+            raise ValueError(f"{message}\n{FORGED}") from error
+    except ValueError as error:
+        first, *rest = formatted("failed", error)
+    assert LINE.fullmatch(first)
+    assert rest[0] == "    Traceback (most recent call last):"
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+
+
+def test_a_long_message_is_cut_in_the_middle() -> None:
+    [line] = formatted("x" * 10_000_000 + "end")
+    assert len(line) < LONGEST + 200
+    assert line.endswith('xend"')
+    assert "characters left out" in line
+
+
+def test_an_address_in_a_message_or_traceback_loses_its_password() -> None:
+    text = "\n".join(formatted("http://u:hunter2@h/?token=hunter2", ValueError("https://u:hunter2@h")))
+    assert "hunter2" not in text
+    assert "http://***@h/?***" in text
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+
+
+@pytest.mark.usefixtures("restored")
+def test_logs_of_libraries_take_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("debug")
+    logging.getLogger("some.library").debug("\x1b]0;title\x07")
+    assert r"\x1b]0;title\x07" in capsys.readouterr().err

@@ -1,0 +1,35 @@
+"""When another client of the same name is named, and when it is not. Times are seconds."""
+
+from rackflow.process.takeover import HANGUPS, SESSION_TAKEN_OVER, WITHIN_S, Takeovers, in_words
+
+
+def test_a_broker_that_says_so_is_believed_at_once() -> None:
+    assert Takeovers().ended(SESSION_TAKEN_OVER, worked=True, now_s=0.0)
+
+
+def test_a_broker_that_hangs_up_again_and_again_without_a_reason_names_another_client() -> None:
+    one = Takeovers()
+    assert [one.ended(None, worked=True, now_s=5.0 * at) for at in range(6)] == [False] * 2 + [True] * 4
+
+
+def test_a_broker_that_restarts_is_no_other_client() -> None:
+    """It refuses connections in between."""
+    one = Takeovers()
+    for at in range(20):
+        assert not one.ended(None, worked=True, now_s=2.0 * at)
+        one.ended(None, worked=False, now_s=2.0 * at + 1)
+
+
+def test_breaks_that_are_far_apart_are_no_other_client() -> None:
+    one = Takeovers()
+    for at in range(20):
+        assert not one.ended(None, worked=True, now_s=at * (WITHIN_S / (HANGUPS - 1) + 0.1))
+
+
+def test_any_other_reason_is_no_other_client() -> None:
+    one = Takeovers()
+    assert not any(one.ended(0x8B, worked=True, now_s=float(at)) for at in range(20))
+
+
+def test_the_words_name_the_client_id_and_the_remedy() -> None:
+    assert "client id gw-1: stop it, or give one of the two another name" in in_words("gw-1")

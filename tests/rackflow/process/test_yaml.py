@@ -1,0 +1,130 @@
+"""YAML files that are hostile, damaged, or no files at all: one line each, quickly, and nothing of their content in it."""
+
+import os
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rackflow.errors import ConfigError
+from rackflow.process.yaml import MAX_DEPTH, MAX_FILE_BYTES, MAX_VALUES, load_yaml_file, load_yaml_text
+
+CANARY = "hunter2"
+LAUGHS = "\n".join(
+    ["a0: &a0 [x, x, x, x, x, x, x, x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+)
+
+
+def fault(text: str) -> str:
+    with pytest.raises(ConfigError) as raised:
+        load_yaml_text(text, "f.yaml")
+    shown = "".join(traceback.format_exception(raised.value))
+    assert CANARY not in shown
+    assert str(raised.value).count("\n") == 0
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 10_000, 1_000_000])
+@pytest.mark.parametrize("form", ["[", "{a: ", "- ", "? "])
+def test_a_file_that_is_nested_too_deep_is_one_line(form: str, levels: int) -> None:
+    if levels == MAX_DEPTH + 1:
+        # Small enough for Python, and of no use to anybody: read, and refused by whoever expects something else.
+        levels = 2500
+    assert fault(form * levels) == f"f.yaml:1: is nested more than {MAX_DEPTH} levels deep"
+
+
+def test_a_file_nested_by_indentation_is_one_line() -> None:
+    text = "\n".join(f"{' ' * n}a:" for n in range(3000))
+    assert f"nested more than {MAX_DEPTH} levels deep" in fault(text)
+
+
+def test_usual_depths_are_read() -> None:
+    text = "[" * 40 + "]" * 40
+    found = load_yaml_text(text, "f.yaml")
+    for _ in range(39):
+        [found] = found
+    assert found == []
+
+
+def test_aliases_that_multiply_are_refused() -> None:
+    """Nine levels of nine aliases each are 3.4 thousand million values."""
+    assert fault(LAUGHS) == f"f.yaml: aliases make more than {MAX_VALUES} values of it"
+
+
+def test_aliases_are_read_and_an_alias_inside_its_own_anchor_is_refused() -> None:
+    assert load_yaml_text("a: &x [1, 2]\nb: *x\n", "f.yaml") == {"a": [1, 2], "b": [1, 2]}
+    assert fault("a: &x [1, *x]\n") == "f.yaml:1: contains itself"
+
+
+def test_too_many_values_are_refused() -> None:
+    assert fault("[" + "1,\n" * (MAX_VALUES + 10) + "]").endswith(f"has more than {MAX_VALUES} values")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"password: !{CANARY} x", "tags are not supported; a text that begins with ! needs quotes"),
+        (f"password: !!python/object:{CANARY} x", "tags are not supported"),
+        (f"password: *{CANARY}", "found undefined alias"),
+        (f"password: %{CANARY}", "found character that cannot start any token"),
+        (f"password: @{CANARY}", "found character that cannot start any token"),
+        (f"password: `{CANARY}", "found character that cannot start any token"),
+        (f"password: '{CANARY}", "unexpected end of stream"),
+        (f'password: "{CANARY}\\q"', "found unknown escape character"),
+        (f"password: !!int {CANARY}", "is not a valid int; a text needs quotes"),
+        (f"password: !!float {CANARY}", "is not a valid float"),
+        (f"password: !!binary {CANARY}\xe9", "is not a valid binary"),
+        ("password: 2024-13-45", "is not a valid timestamp; a text needs quotes"),
+        (f"password: {'9' * 5000}", "is not a valid int"),
+        (f"<<: {{password: {CANARY}}}", "merge keys (<<) are not supported"),
+        (f"password: {CANARY}: x", "mapping values are not allowed"),
+        (f"a: 1\n{CANARY}", "could not find expected ':'"),
+        (f"? [{CANARY}]\n: 1", "a key must be a plain value"),
+        (f"--- {CANARY}\n--- {CANARY}", "has more than one document; keep one"),
+        (f"a:\n\t- {CANARY}", "found character that cannot start any token"),
+        (f"password: {CANARY}\0", "not valid YAML: "),
+        (f"password: {CANARY}\x1b[2J", "not valid YAML: "),
+        (f"password: {CANARY}\ud800", "not valid YAML"),
+        ("password: &a x\npassword: y", "key 'password' is given twice"),
+        (f"%YAML 9.{CANARY}\n---\na: 1", ""),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_value(text: str, says: str) -> None:
+    assert says in fault(text)
+
+
+@given(st.text())
+def test_any_text_is_values_or_one_line(text: str) -> None:
+    told = "f.yaml"
+    try:
+        load_yaml_text(text, "f.yaml")
+    except ConfigError as error:
+        told = str(error)
+    assert told.startswith("f.yaml")
+    assert "\n" not in told
+
+
+def test_what_is_no_text_file_is_one_line(tmp_path: Path) -> None:
+    pipe, binary, huge, loop = (tmp_path / name for name in ("pipe", "binary", "huge", "loop"))
+    os.mkfifo(pipe)
+    binary.write_bytes(b"\xff\xfe" + CANARY.encode())
+    with huge.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    loop.symlink_to(loop)
+    for path, says in (
+        (pipe, "is not a regular file"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (Path("/dev/zero"), "is not a regular file"),
+        (binary, "byte 1 is not UTF-8"),
+        (huge, f"has more than {MAX_FILE_BYTES} bytes"),
+        (loop, "cannot be read"),
+        (tmp_path / "no", "no such file"),
+        (tmp_path / ("x" * 300), "cannot be read"),
+        (Path("a\0b"), "is not a path"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            load_yaml_file(path)
+        assert says in str(raised.value)
+        assert CANARY not in "".join(traceback.format_exception(raised.value))

@@ -1,0 +1,77 @@
+"""A broker that answers as it is told: reason codes that mosquitto never sends, DISCONNECT for a message, or hanging up.
+
+Only what an MQTT 5 publisher needs: CONNECT, PUBLISH of QoS 1, PINGREQ and DISCONNECT.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Answer: TypeAlias = tuple[Literal["puback", "disconnect", "hang up", "silence"], int]
+ACCEPTED: Answer = ("puback", 0)
+
+
+@dataclass
+class RefusingBroker:
+    """`answer` decides by topic and payload. `accepted` are accepted messages in order, `connections` how many were opened."""
+
+    answer: Callable[[str, bytes], Answer] = lambda *_: ACCEPTED
+    accepted: list[tuple[str, bytes]] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator["RefusingBroker"]:
+        """Listening inside the block."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            for writer in self._writers:
+                writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind = (await reader.readexactly(1))[0]
+                body = await reader.readexactly(await _length(reader))
+                if kind >> 4 == 1:
+                    self.connections += 1
+                    writer.write(bytes((0x20, 3, 0, 0, 0)))
+                elif kind >> 4 == 3 and not self._publish(body, writer):
+                    break
+                elif kind >> 4 == 12:
+                    writer.write(bytes((0xD0, 0)))
+                elif kind >> 4 == 14:
+                    break
+        writer.close()
+
+    def _publish(self, body: bytes, writer: asyncio.StreamWriter) -> bool:
+        """Answer one PUBLISH; False if the connection is to end."""
+        end = 2 + int.from_bytes(body[:2])
+        topic, mid, payload = body[2:end].decode(), body[end : end + 2], body[end + 3 :]
+        how, code = self.answer(topic, payload)
+        if how == "disconnect":
+            writer.write(bytes((0xE0, 2, code, 0)))
+        elif how == "puback":
+            if not code:
+                self.accepted.append((topic, payload))
+            writer.write(bytes((0x40, 4, *mid, code, 0)))
+        return how in ("puback", "silence")
+
+
+async def _length(reader: asyncio.StreamReader) -> int:
+    """A variable byte integer (MQTT 5, 1.5.5)."""
+    value = shift = 0
+    while True:
+        byte = (await reader.readexactly(1))[0]
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value
