@@ -51,6 +51,7 @@ class Metric:
     """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in that unit.
 
     `expect` is what a scaled raw number must give: narrower than `ranges`, so that a value wrong by a power of ten lies outside.
+    With `magnitude` the sign only tells the polarity of the plant, as in -48 V supplies, and is dropped.
     `derived` names the process that computes the metric by `formula`; it is "" for a metric that devices report.
     """
 
@@ -64,6 +65,7 @@ class Metric:
     states: tuple[str, ...]
     ranges: tuple[tuple[float, float], ...]
     expect: tuple[tuple[float, float], ...]
+    magnitude: bool
     poll: PollClass
     tier: Literal["core", "extended"]
     source: str
@@ -101,6 +103,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     states: list[str] = []
     range: list[tuple[float | None, float | None]] = []
     expect: list[tuple[float, float]] = []
+    magnitude: bool = False
     source: str = ""
     formula: str = ""
     derived: Literal["", "agent", "collector"] = ""
@@ -150,6 +153,7 @@ def _metric(name: str, entry: _Entry) -> Metric:
         states=tuple(entry.states),
         ranges=tuple((-inf if a is None else a, inf if b is None else b) for a, b in entry.range),
         expect=tuple(entry.expect),
+        magnitude=entry.magnitude,
         poll=entry.poll,
         tier=entry.tier,
         source=entry.source,

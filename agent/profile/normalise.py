@@ -222,7 +222,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
             return decoder.numbers[int(number)]
         result = _scaled(decoder, number)
     # Mostly for power factors: on some devices their sign marks leading, lagging or export, but the catalogue's range is 0 to 1.
-    if decoder.absolute:
+    if decoder.absolute or metric.magnitude:
         result = abs(result)
     if not math.isfinite(result):
         raise _Rejected("decode")

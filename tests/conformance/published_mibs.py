@@ -18,8 +18,101 @@ class Published:
     bad: dict[str, str] = field(default_factory=dict)
 
 
+LGP, RACK = "1.3.6.1.4.1.476.1.42.3.5.2", "1.3.6.1.4.1.232.22.2"
 ALARM, DRY = "dcim_device_alarm_active", "dcim_env_contact_active{kind=dry_contact"
 MIBS = {
+    "liebert-floor-pdu": Published(
+        LGP,
+        {
+            "2.1.2.1": f"{LGP}.1.1",
+            "2.1.2.2": f"{LGP}.1.5",
+            "2.1.6.1": 60,
+            "2.1.6.2": 60,
+            "2.1.8.1": 41,
+            "2.1.8.2": 40,
+            "2.1.9.2": 97,
+            "2.1.16.1": 150,
+            "2.1.16.2": 150,
+            **{f"3.1.3.{point}.{line}": f"{LGP}.1.{place}" for point, place in ((1, 1), (2, 5)) for line in (1, 2, 3)},
+            **{f"3.1.5.{point}.{line}": volts + line for point, volts in ((1, 276), (2, 119)) for line in (1, 2, 3)},
+            **{f"3.1.6.2.{line}": 110 + line for line in (1, 2, 3)},
+        },
+        {
+            "dcim_circuit_frequency_hertz{circuit=main,panel=input-1}": 60.0,
+            "dcim_circuit_frequency_hertz{circuit=main,panel=output}": 60.0,
+            # Whole kilowatts, since the rating beside them is 150 kVA.
+            "dcim_circuit_power_watts{circuit=main,panel=input-1}": 41_000.0,
+            "dcim_circuit_power_watts{circuit=main,panel=output}": 40_000.0,
+            "dcim_circuit_power_factor_ratio{circuit=main,panel=output}": 0.97,
+            **{
+                f"dcim_circuit_voltage_volts{{circuit=main,panel={panel},phase=L{line}}}": float(volts + line)
+                for panel, volts in (("input-1", 276), ("output", 119))
+                for line in (1, 2, 3)
+            },
+            **{
+                f"dcim_circuit_current_amperes{{circuit=main,panel=output,phase=L{line}}}": 110.0 + line
+                for line in (1, 2, 3)
+            },
+        },
+    ),
+    "hpe-apollo-cooling": Published(
+        RACK,
+        {
+            "10.2.1.1.2.1": b"18.5 C",
+            "10.2.1.1.5.1": b"26.1 C",
+            "10.2.1.1.8.1": b"43 %",
+            "10.2.1.1.11.1": b"35.0 psi",
+            "10.2.1.1.12.1": b"27.5",
+            "10.3.1.1.2.1": b"75.2 F",
+            "10.3.1.1.5.1": b"31.0 C",
+            "10.3.1.1.7.1": b"72 %",
+            "10.3.1.1.8.1": b"2.5 kW",
+            "10.3.1.1.45.1": b"81 %",
+            **{f"9.1.1.1.{column}.1": 1 for column in (2, 4, 5, 23, 27, 28, 29, 31)},
+            **{f"9.1.1.1.{column}.1": 2 for column in (3, 24, 30)},
+            **{f"9.1.1.1.{column}.1": 20 + column for column in (11, 12, 13, 15, 16, 17)},
+            "9.1.1.1.14.1": 0,
+            "9.1.1.1.18.1": 0,
+            "9.1.1.1.21.1": 24,
+            "9.1.1.1.22.1": 31,
+            "9.1.1.1.32.1": 35,
+            "9.1.1.1.33.1": 40,
+        },
+        {
+            "dcim_cdu_supply_temperature_celsius{loop=primary}": 18.5,
+            "dcim_cdu_return_temperature_celsius{loop=primary}": 26.1,
+            "dcim_cdu_valve_position_ratio{valve=facility}": 0.43,
+            "dcim_cdu_supply_pressure_pascals{loop=primary}": 35 * 6894.757,
+            "dcim_cdu_water_temperature_celsius{position=it-supply}": 24.0,
+            "dcim_cdu_water_temperature_celsius{position=it-return}": 31.0,
+            "dcim_cdu_pump_speed_ratio{pump=1}": 0.72,
+            "dcim_cdu_pump_power_watts{pump=1}": 2500.0,
+            "dcim_cdu_reservoir_level_ratio{reservoir=main}": 0.81,
+            **{
+                f"dcim_rack_leak_detected{{detector=1.{name}}}": float(name in ("2", "rope-3"))
+                for name in ("1", "2", "3", "overhead", "rope-1", "rope-2", "rope-3", "rope-4")
+            },
+            "dcim_rack_liquid_supply_temperature_celsius": 24.0,
+            "dcim_rack_liquid_return_temperature_celsius": 31.0,
+            f"{ALARM}{{alarm=it_flow_low,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=cdu_flow_low,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=rack_power_disconnected,severity=critical}}": 0.0,
+            "dcim_env_temperature_celsius{sensor=1.board}": 35.0,
+            "dcim_env_relative_humidity_ratio{sensor=1.board}": 0.4,
+            "dcim_env_dew_point_celsius{sensor=1.board}": 19.383829,  # Magnus, of the two above
+            **{
+                f"dcim_env_temperature_celsius{{sensor=1.{side}-{number}}}": 20.0 + first + number
+                for side, first in (("front", 10), ("rear", 14))
+                for number in (1, 2, 3)
+            },
+        },
+        bad={
+            # A pressure without its unit, and places without a sensor.
+            "dcim_cdu_return_pressure_pascals{loop=primary}": "decode",
+            "dcim_env_temperature_celsius{sensor=1.front-4}": "sentinel",
+            "dcim_env_temperature_celsius{sensor=1.rear-4}": "sentinel",
+        },
+    ),
     "eaton-ats": Published(
         ATS,
         {

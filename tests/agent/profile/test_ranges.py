@@ -16,6 +16,7 @@ VOLTAGE = catalogue()["dcim_ups_input_voltage_volts"]
 ENERGY = catalogue()["dcim_meter_energy_joules_total"]
 SERIES = catalogue()["dcim_collector_series"]
 SOURCE = catalogue()["dcim_ups_output_source"]
+BATTERY = catalogue()["dcim_ups_battery_voltage_volts"]
 HEAT = catalogue()["dcim_cdu_reported_heat_removed_watts"]
 LEAK = catalogue()["dcim_cdu_leak_detected"]
 TENTHS = Decoder("a", 1, 10)
@@ -99,6 +100,14 @@ def test_a_scaled_voltage_is_that_of_the_mains_or_none(tenths: int, expected: fl
     """A device that says 230 where its MIB says tenths is refused, and not read as 23 V."""
     assert VOLTAGE.expect == ((0.0, 0.9), (80.0, 500.0))
     assert reading(slot_of("k", VOLTAGE, (Decoder("a", 1, 10, expect=VOLTAGE.expect),)), tenths) == expected
+
+
+def test_the_sign_of_a_plant_of_minus_48_volts_is_its_polarity() -> None:
+    volts = slot_of("k", BATTERY, (Decoder("a", 1, 10),))
+    assert [reading(volts, raw) for raw in (552, -552, -1, -5)] == [55.2, 55.2, "range", "range"]
+    # The sign of a current is its direction.
+    amperes = slot_of("k", catalogue()["dcim_ups_battery_current_amperes"], (Decoder("a", 1, 10),))
+    assert [reading(amperes, raw) for raw in (31, -31)] == [3.1, -3.1]
 
 
 def test_high_and_low_words_that_stand_apart_are_one_number() -> None:
