@@ -3,6 +3,7 @@
 from tests.conformance.modbus_maps import PHASES, Served
 
 METER = "role=other"
+_RPU2_RACKS = {0: "pump_rack", 4: "fan_rack_1", 8: "fan_rack_2"}
 
 
 def _aalc() -> Served:
@@ -207,6 +208,99 @@ def _orv3_hpr_bbu() -> Served:
     return one
 
 
+def _orv3_hpr_cbu() -> Served:
+    one = Served(unit=54, checked=0x5E)
+    one.gauge(0x5E, "H", 91, "ups_battery_charge_ratio", 0.91)
+    one.gauge(0x8E, "H", 98, "ups_battery_health_ratio{string=1}", 0.98)
+    one.gauge(0xEB, "H", 3042, "ups_battery_temperature_celsius{string=1}", 31.05)
+    one.put(0x6B, "H", 2)
+    one.states["dcim_ups_battery_charge_state"] = "discharging"
+    one.gauge(0x9E, "H", 1, "ups_battery_replace_required", 1)
+    alarms = {3: "thermistor", 4: "thermal_throttling", 5: "cell_balancing", 6: "fan", 8: "pack_overvoltage"}
+    alarms |= {9: "cell_overvoltage", 10: "pack_undervoltage", 11: "cell_undervoltage", 12: "pack_overcurrent"}
+    one.alarms(0x68, alarms | {13: "temperature", 15: "discharge_not_allowed"}, "critical")
+    one.alarms(0x68, {7: "end_of_life", 14: "charge_not_allowed"}, "warning")
+    one.alarms(0x6C, {9: "remaining_capacity", 11: "terminate_discharge", 12: "over_temperature"}, "warning")
+    return one
+
+
+def _orv3_power_tether() -> Served:
+    one = Served(unit=8, checked=0x58)
+    one.gauge(0x45, "h", 3232, "pdu_temperature_celsius{sensor=inlet}", 25.25)
+    one.gauge(0x46, "h", -192, "pdu_temperature_celsius{sensor=outlet}", -1.5)
+    one.gauge(0x57, "H", 19_684, "pdu_input_power_watts{inlet=1}", 2460.5)
+    one.gauge(0x58, "H", 51_456, "pdu_input_voltage_volts{inlet=1}", 50.25)
+    one.gauge(0x59, "H", 3136, "pdu_input_current_amperes{inlet=1}", 49.0)
+    alarms = {0: "remote_sense", 8: "input_current_trace", 9: "dcdc_converter", 10: "over_temperature", 11: "fan"}
+    one.alarms(0x3C, alarms, "critical")
+    return one
+
+
+def _orv3_pmm() -> Served:
+    one = Served(unit=16, checked=88)
+    one.alarms(88, {number: f"module_{number + 1}" for number in range(6)}, "warning")
+    alarms = {0: "missing_modules", 1: "shelf_eeprom", 4: "module_communication", 6: "serial_link", 12: "share_cable"}
+    one.alarms(89, alarms, "critical")
+    return one
+
+
+def _orv3_miniups() -> Served:
+    one = Served(unit=11, checked=4609)
+    for index, phase in enumerate(PHASES):
+        first, label = 4609 + 8 * index, f"{{phase={phase}}}"
+        one.gauge(first, "H", 2310 + index, f"ups_input_voltage_volts{label}", 231.0 + index / 10)
+        one.gauge(first + 2, "H", 105 + index, f"ups_input_current_amperes{label}", 10.5 + index / 10)
+        one.gauge(first + 4, "H", 230 + index, f"ups_input_power_watts{label}", 2300 + 10 * index)
+        one.gauge(first + 7, "H", 950 + index, f"ups_input_power_factor_ratio{label}", 0.95 + index / 1000)
+    one.gauge(4608, "H", 499, "ups_input_frequency_hertz{phase=L1}", 49.9)
+    one.gauge(5120, "H", 501, "ups_output_frequency_hertz", 50.1)
+    one.gauge(5121, "H", 2302, "ups_output_voltage_volts{phase=L1}", 230.2)
+    one.gauge(5123, "H", 298, "ups_output_current_amperes{phase=L1}", 29.8)
+    one.gauge(5125, "H", 660, "ups_output_total_power_watts", 6600)
+    one.gauge(5127, "H", 686, "ups_output_total_apparent_power_voltamperes", 6860)
+    one.gauge(5128, "H", 962, "ups_output_power_factor_ratio{phase=L1}", 0.962)
+    one.gauge(4118, "H", 1500, "ups_rated_apparent_power_voltamperes", 15_000)
+    one.gauge(4119, "H", 1450, "ups_rated_power_watts", 14_500)
+    one.gauge(12_305, "H", 54_250, "ups_battery_voltage_volts{string=1}", 54.25)
+    one.gauge(12_310, "H", 97, "ups_battery_charge_ratio", 0.97)
+    alarms = {2: "output_1_overload", 3: "output_2_overload", 4: "battery_communication", 5: "inverter_communication"}
+    one.alarms(4225, alarms, "critical")
+    return one
+
+
+def _orv3_rpu2() -> Served:
+    one = Served(unit=13, checked=37_549)
+    one.gauge(36_864, "H", 65, "cdu_pump_speed_ratio{pump=all}", 0.65)
+    for pump in (1, 2, 3):
+        one.gauge(36_864 + pump, "H", 4200 + pump, f"cdu_pump_speed_rpm{{pump={pump}}}", 4200 + pump)
+        one.gauge(36_873 + pump, "H", 310 + pump, f"cdu_pump_power_watts{{pump={pump}}}", 310 + pump)
+    one.gauge(36_897, "H", 54, "cdu_fan_speed_ratio{fan=all}", 0.54)
+    for number in range(16):
+        rack, fan = divmod(number, 8)
+        one.gauge(
+            36_898 + number, "H", 6000 + number, f"cdu_fan_speed_rpm{{fan=rack-{rack + 1}.{fan + 1}}}", 6000 + number
+        )
+    one.gauge(37_537, "H", 455, "cdu_valve_position_ratio{valve=fan-rack-1}", 0.455)
+    one.gauge(37_538, "H", 1000, "cdu_valve_position_ratio{valve=fan-rack-2}", 1.0)
+    temperatures = {37_549: "pump-rack-inlet", 37_550: "pump-rack-outlet", 37_578: "fan-rack-1-inlet"}
+    temperatures |= {37_579: "fan-rack-1-outlet", 37_599: "fan-rack-2-inlet", 37_600: "fan-rack-2-outlet"}
+    for at, position in temperatures.items():
+        tenths = at - 37_200
+        one.gauge(at, "H", tenths, f"cdu_water_temperature_celsius{{position={position}}}", tenths / 10)
+    one.gauge(37_546, "H", 83, "cdu_coolant_ph{loop=secondary}", 8.3)
+    one.alarms(240, {bit: f"{rack}_loop_blocked" for bit, rack in _RPU2_RACKS.items()}, "critical")
+    one.alarms(240, {bit + 1: f"{rack}_filter" for bit, rack in _RPU2_RACKS.items()}, "warning")
+    one.gauge(241, "H", 1, "device_alarm_active{alarm=emergency_button,severity=critical}", 1)
+    one.gauge(242, "H", 1, "device_alarm_active{alarm=not_ready,severity=critical}", 0)
+    leaks = {0: "pump-rack-1", 1: "pump-rack-2", 3: "fan-rack-1.1", 4: "fan-rack-1.2", 5: "fan-rack-1.3"}
+    leaks |= {8: "fan-rack-2.1", 9: "fan-rack-2.2", 10: "fan-rack-2.3"}
+    leaks |= {12 + number: f"it-chassis-{number}" for number in range(4)}
+    one.put(37_519, "H", 1 << 4 | 1 << 13)
+    for bit, detector in leaks.items():
+        one.values[f"dcim_cdu_leak_detected{{detector={detector}}}"] = float(bit in (4, 13))
+    return one
+
+
 def _sdm630() -> Served:
     one = Served(table="input", checked=0)
     phase = f"{{phase=%,{METER}}}"
@@ -275,6 +369,11 @@ def gear_maps() -> dict[str, Served]:
         "orv2-psu": _orv2_psu(),
         "orv3-bbu": _orv3_bbu(unit=64, charge_at=0x7E),
         "orv3-hpr-bbu": _orv3_hpr_bbu(),
+        "orv3-hpr-cbu": _orv3_hpr_cbu(),
+        "orv3-power-tether": _orv3_power_tether(),
+        "orv3-pmm": _orv3_pmm(),
+        "orv3-miniups": _orv3_miniups(),
+        "orv3-rpu2": _orv3_rpu2(),
         "eastron-sdm630": _sdm630(),
         "siemens-pac2200": _pac2200(),
         "schneider-iem3000": _iem3000(),
