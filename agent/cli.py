@@ -148,8 +148,8 @@ def _run(arguments: argparse.Namespace) -> int:
     allow_descriptors()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
-        refused = factory.snmp_clients.refused
-        runner.run(run(config, factory, reload=reload, refused=refused, deadline=StopDeadline()))
+        deadline = StopDeadline()
+        runner.run(run(config, factory, reload=reload, refused=factory.snmp_clients.refused, deadline=deadline))
     return 0
 
 
