@@ -22,6 +22,7 @@ from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowErro
 from rackflow.process.commands import print_error, print_lines
 from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
+from rackflow.process.stopping import StopDeadline
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 from rackflow.version import installed_version
 
@@ -147,7 +148,8 @@ def _run(arguments: argparse.Namespace) -> int:
     allow_descriptors()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
-        runner.run(run(config, factory, reload=reload, refused=factory.snmp_clients.refused))
+        deadline = StopDeadline()
+        runner.run(run(config, factory, reload=reload, refused=factory.snmp_clients.refused, deadline=deadline))
     return 0
 
 

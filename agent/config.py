@@ -201,6 +201,8 @@ class AgentConfig(StrictModel):
     """Where messages wait until they are delivered."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
+    health_file: Path | None = None
+    """File that is touched every second while the agent works, for the health check of a container; none when left out."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":

@@ -26,6 +26,7 @@ from rackflow.catalogue import PollClass
 from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
 from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
 from rackflow.outbox import Outbox
+from rackflow.process.stopping import obey_cancellation
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
@@ -186,6 +187,7 @@ class DeviceLoop:
         self._shortest = min(intervals, key=lambda poll_class: intervals[poll_class])
         self._breaker = Breaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
+        self._closed = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
 
@@ -197,10 +199,22 @@ class DeviceLoop:
                 retry_s = await self._open_and_poll()
                 await asyncio.sleep(retry_s)
         finally:
-            # The poller is not used again, so a failure to close it has no consequence and must not hide why the task ended.
-            with contextlib.suppress(DeviceError), self._barrier.contain("close"), contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await self._poller.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the poller, unless `run` has done so: a task cancelled before its first step never enters `run`."""
+        if self._closed:
+            return
+        self._closed = True
+        # The poller is not used again, so a failure to close it has no consequence and must not hide why the task ended.
+        with contextlib.suppress(DeviceError), self._barrier.contain("close"), contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._poller.close()
+
+    @property
+    def longest_gap_s(self) -> float:
+        """Longest time between the ends of two attempts, be the device alive or dead."""
+        return max(MAX_RETRY_S, self._breaker.shortest_s) + OPEN_DEADLINE_S
 
     async def _open_and_poll(self) -> float:
         """Open the device and poll it until it is dead. Returns the seconds to wait before the next attempt."""
@@ -244,7 +258,8 @@ class DeviceLoop:
     async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
         try:
             async with asyncio.timeout(deadline_s):
-                return await work
+                # Inside the timeout: a deadline that a library swallowed counts as well.
+                return await obey_cancellation(work)
         except DeviceError:
             # Caught first because DeviceTimeout is also a TimeoutError, and its own message says more.
             raise

@@ -6,6 +6,7 @@ confirmation. At a stop, polling ends first, so that the remaining messages can 
 
 import asyncio
 import logging
+import math
 import platform
 import random
 import secrets
@@ -13,7 +14,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.config import AgentConfig, Credential, Device
@@ -28,14 +29,25 @@ from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.outbox import DiskOutbox, make_outbox
+from rackflow.process.notify import ServiceManager, started_by
+from rackflow.process.stopping import STOP_WITHIN_S, StopDeadline, stop_tasks
+from rackflow.process.threads import DetachedThreads
+from rackflow.process.watchdog import StillTimer, Watchdog
 from rackflow.version import installed_version
 
 log = logging.getLogger(__name__)
-# A stop takes at most 10 s (systemd kills after 15 s): end the tasks, deliver the waiting messages, publish "offline" (1 s,
-# agent/publish) and close the outbox. Messages not delivered within FLUSH_S stay in a disk outbox for the next start.
+# A stop takes at most STOP_WITHIN_S (systemd kills 5 s later): end the tasks, deliver the waiting messages, publish "offline" and
+# close the outbox. Messages not delivered within FLUSH_S stay in a disk outbox for the next start.
 FLUSH_S = 5.0
-# Longer than any task needs to close its poller (CLOSE_S in loop.py); a task that still hangs is abandoned.
+# Longer than any task needs to close its poller (CLOSE_S in loop.py).
 STOP_TASKS_S = 2.0
+# Longer than the publisher needs for its last message and its DISCONNECT, OFFLINE_TIMEOUT_S in agent/publish each. A repeated
+# cancellation would interrupt them.
+STOP_PUBLISHER_S = 2.5
+# What a stop leaves for closing the outbox, from the 10 s.
+CLOSE_OUTBOX_S = 2.0
+# How often it is logged that the task of a device that was removed or changed by a reload has still not ended.
+REPORT_HUNG_S = 60.0
 # The first opening of each device, which recognises it and walks its tables, is spread over time: 200 devices a second, all within
 # 5 s. Otherwise a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
 START_SPREAD_S_PER_DEVICE = 0.005
@@ -105,7 +117,9 @@ class Agent:
         load: Callable[[], AgentConfig] | None = None,
         wall: Callable[[], float] = time.time,
         refused: RefusedDatagrams | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
+        self._manager = manager or ServiceManager()
         self._config = config
         self._refused = refused or RefusedDatagrams()
         self._make_poller = make_poller
@@ -127,18 +141,34 @@ class Agent:
             largest_bytes=self.publisher.largest_bytes,
         )
         self.running: dict[str, Running] = {}
+        self._hung: dict[str, asyncio.Task[None]] = {}
+        """By device, the task that a reload could not end. The device's next one does not begin before it has."""
         # Signal handlers only set flags; the work is done by `_run`, so that a reload and a stop cannot overlap.
         self._woken = asyncio.Event()
         self._stopping = False
+        self._stop_by_s = math.inf
         self._reloading = False
+        self._still = StillTimer()
 
     def stop(self) -> None:
+        if not self._stopping:
+            self._stop_by_s = time.monotonic() + STOP_WITHIN_S
         self._stopping = True
         self._woken.set()
 
     def reload(self) -> None:
         self._reloading = True
         self._woken.set()
+
+    def standstill(self, now_s: float) -> str:
+        """Why polling does not go on although devices are due, for the watchdog; empty if all is well or no device is polled.
+
+        A poll that fails has ended too. Only if no device at all gets anywhere is something wrong with the agent. `now_s` is monotonic.
+        """
+        gaps = [each.loop.longest_gap_s for each in self.running.values()]
+        still_s = self._still.update(self.counters.polls.total(), now_s, expected=bool(gaps))
+        limit_s = MAX_START_SPREAD_S + min(gaps, default=0.0)
+        return f"no poll of any device has ended for {limit_s:g} s" if still_s > limit_s else ""
 
     async def run(self) -> None:
         """Poll and publish until `stop`. Raises ConfigError if a device cannot be polled or the outbox is in use."""
@@ -155,7 +185,7 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self.outbox.run(), name="outbox")
             await self._run()
-            keeping.cancel()
+            await stop_tasks(keeping, within_s=STOP_TASKS_S)
         await self.outbox.close()
 
     async def _run(self) -> None:
@@ -170,16 +200,20 @@ class Agent:
                     self.publisher.remove_device(device.id)
             self._start(group, enabled_devices(self._config), pollers)
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
+            self._manager.ready()
             while not self._stopping:
                 await self._woken.wait()
                 self._woken.clear()
                 if self._reloading and not self._stopping:
                     self._reloading = False
+                    self._manager.reloading()
                     await self._reload_config(group)
+                    self._manager.ready()
             # Polling ends before the flush, which otherwise would never see an empty outbox.
-            await _cancel(*(each.task for each in self.running.values()), reporting)
-            await self.publisher.flush(FLUSH_S)
-            publishing.cancel()
+            await self._stop_devices(list(self.running), reporting)
+            left_s = self._stop_by_s - time.monotonic() - STOP_PUBLISHER_S - CLOSE_OUTBOX_S
+            await self.publisher.flush(min(FLUSH_S, max(0.0, left_s)))
+            await stop_tasks(publishing, within_s=STOP_PUBLISHER_S + STOP_TASKS_S / 4, first_repeat_s=STOP_PUBLISHER_S)
         log.info("agent=%s stopped", self._config.agent)
 
     async def _reload_config(self, group: asyncio.TaskGroup) -> None:
@@ -201,7 +235,7 @@ class Agent:
             return
         # Old tasks end before new ones start: two requests to one device must never overlap.
         gone = [name for name in self.running if name not in wanted]
-        await _cancel(*(self.running.pop(name).task for name in [*gone, *changed] if name in self.running))
+        await self._stop_devices([name for name in [*gone, *changed] if name in self.running])
         for name in gone:
             self.publisher.remove_device(name)
         if config.log_level != self._config.log_level:
@@ -248,8 +282,18 @@ class Agent:
         spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, MAX_START_SPREAD_S)
         for name, each in wanted.items():
             loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._context)
-            task = group.create_task(loop.run(phase(name, "start") * spread_s), name=f"poll-{name}")
-            self.running[name] = Running(each, loop, task)
+            polling = _run_after(self._hung.get(name), loop, phase(name, "start") * spread_s)
+            self.running[name] = Running(each, loop, group.create_task(polling, name=f"poll-{name}"))
+
+    async def _stop_devices(self, names: Sequence[str], *others: asyncio.Task[None]) -> None:
+        """End the tasks of these devices, and close their pollers. A task that does not end is kept in `_hung`."""
+        stopped = {name: self.running.pop(name) for name in names}
+        hung = await stop_tasks(*(each.task for each in stopped.values()), *others, within_s=STOP_TASKS_S)
+        for name, each in stopped.items():
+            if each.task in hung:
+                self._hung[name] = each.task
+            else:
+                await each.loop.close()
 
     def _status(self) -> Status:
         return Status(
@@ -284,12 +328,14 @@ class Agent:
         return {"up": ups[True], "down": ups[False], "disabled": disabled}
 
 
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    """Cancel the tasks and wait, for a bounded time: a library that swallows cancellation must not hold up a stop."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=STOP_TASKS_S)
+async def _run_after(before: asyncio.Task[None] | None, loop: DeviceLoop, start_delay_s: float) -> None:
+    """Poll a device, but not before the task that polled it under the previous configuration has ended, however long it hangs."""
+    try:
+        while before is not None and await stop_tasks(before, within_s=REPORT_HUNG_S):
+            pass
+        await loop.run(start_delay_s)
+    finally:
+        await loop.close()
 
 
 async def run(
@@ -299,18 +345,32 @@ async def run(
     reload: Callable[[], AgentConfig] | None = None,
     now: Callable[[], float] = time.time,
     refused: RefusedDatagrams | None = None,
+    deadline: StopDeadline | None = None,
 ) -> None:
     """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `refused` is what `make_poller`'s clients count with.
 
-    Raises ConfigError if the configuration cannot be used.
+    `deadline` is started by the signal that stops the agent: it is for a process that ends with this call. Raises ConfigError if
+    the configuration cannot be used.
     """
-    agent = Agent(config, make_poller, reload, now, refused)
+    manager = started_by()
+    agent = Agent(config, make_poller, reload, now, refused, manager)
     loop = asyncio.get_running_loop()
-    handlers = {signal.SIGTERM: agent.stop, signal.SIGINT: agent.stop, signal.SIGHUP: agent.reload}
+    loop.set_default_executor(DetachedThreads())
+    watchdog = Watchdog(lambda: agent.standstill(time.monotonic()), manager, config.health_file)
+
+    def stop() -> None:
+        agent.stop()
+        manager.stopping()
+        if deadline is not None:
+            deadline.start()
+
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: agent.reload}
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
+    watchdog.start()
     try:
         await agent.run()
     finally:
+        watchdog.stop()
         for number in handlers:
             loop.remove_signal_handler(number)

@@ -10,7 +10,6 @@ import uvloop
 from gufo.snmp import Aes128Key, Sha256Key, User
 from gufo.snmp.aio import SnmpSession
 
-from agent.snmp.gufo import resolve
 from agent.snmp.gufo_v3 import VerifiedSessions
 from agent.snmp.pysnmp import PysnmpClient
 from agent.snmp.seam import SnmpTarget, SnmpUser
@@ -48,7 +47,7 @@ async def measure(port: int, rounds: int, seconds: float) -> list[str]:
     user = User(USER.user, auth_key=key, priv_key=private)
     bare = [SnmpSession("127.0.0.1", port, user=user, timeout=60.0) for _ in range(DEVICES)]
     keys, refused = UsmKeys(), RefusedDatagrams()
-    checked = [await VerifiedSessions(target, USER, keys, refused).open(resolve) for _ in range(DEVICES)]
+    checked = [await VerifiedSessions(target, USER, keys, refused).open(target.host) for _ in range(DEVICES)]
     fallback = PysnmpClient(target)
     gets: dict[str, list[Get]] = {
         "gufo_snmp alone": [session.get_many for session in bare],

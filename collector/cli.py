@@ -18,7 +18,9 @@ from collector.report import add_report, report
 from collector.run import run
 from rackflow import ConfigError, RackflowError
 from rackflow.process.commands import print_error, print_lines
+from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
+from rackflow.process.stopping import StopDeadline
 from rackflow.site import load_site
 from rackflow.version import installed_version
 
@@ -144,8 +146,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command != "run":
             return _run_beside(config, arguments)
         configure_logging(config.log_level)
+        raise_open_files()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(run(config))
+            runner.run(run(config, deadline=StopDeadline()))
     except ConfigError as error:
         print_error(error)
         return EXIT_BAD_CONFIG

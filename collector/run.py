@@ -19,19 +19,28 @@ from collector.derive import CarbonSource, Deriver, LatestFigures
 from collector.flow import Flush, Ingest, IngestSettings, Senders, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
-from collector.receive import Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
+from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
 from collector.web import Moment, View, WebServer, render, render_page
 from rackflow import ConfigError, RackflowError
+from rackflow.process.notify import started_by
 from rackflow.process.sqlite import check_regular
+from rackflow.process.stopping import StopDeadline, stop_tasks
+from rackflow.process.threads import DetachedThreads
+from rackflow.process.watchdog import StillTimer, Watchdog
 from rackflow.site import Site, load_site
 
 log = logging.getLogger(__name__)
-# A stop must end within 10 s (the units' TimeoutStopSec is 15 s, then systemd kills). The last write gets half of that: its
-# messages are not lost if it fails, because they were not acknowledged and the broker sends them again.
-LAST_FLUSH_S = 5.0
+# A stop must end within 10 s (the units' TimeoutStopSec is 15 s, then systemd kills). The last write gets less than half of that: its
+# messages are not lost if it fails, because they were not acknowledged and the broker sends them again. The broker's DISCONNECT may take
+# 3 s, the last HTTP response 2 s.
+LAST_FLUSH_S = 4.0
+# Every step of handling a message is bounded by a timeout well below; beyond it something hangs. Chosen value.
+STANDSTILL_S = 60.0
+# No task takes longer to end than this, apart from the subscriber (GOODBYE_S).
+END_TASKS_S = 0.5
 # Readings live at least 30 s, so expired ones hold their place under the series limit only a little longer.
 SWEEP_S = 5.0
 
@@ -54,6 +63,8 @@ class Collector:
         self._spill: Spill | None = None
         self._clones = Clones()
         self._ledger: LedgerFile | None = None
+        self._writer: Writer | None = None
+        self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
         self._self_metrics = SelfMetrics(
             self._tally,
@@ -84,8 +95,27 @@ class Collector:
             failures=failures,
         )
 
-    async def run(self, on_listening: Callable[[str], None] | None = None) -> None:
-        """Run until `stop`. `on_listening` is called with the URL. Raises ConfigError or RackflowError if it cannot start."""
+    def standstill(self, now_s: float) -> str:
+        """Why messages are not handled although they come, for the watchdog; empty if all is well, or if none come.
+
+        While the store or the ledger refuses, messages wait on purpose, and a restart would not help. `now_s` is monotonic.
+        """
+        if self._subscriber is None or self._writer is None:
+            return ""
+        waiting = self._subscriber.waiting + self._writer.pending
+        refusing = any(part is not None and part.fault is not None for part in (self._persistence, self._ledger))
+        still_s = self._still.update(self._writer.durable, now_s, expected=bool(waiting) and not refusing)
+        # A write to the store that is on its way may take its whole timeout before it counts as a fault.
+        limit_s = STANDSTILL_S + self._config.store.timeout_s
+        return f"{waiting} messages wait, and none was made durable for {limit_s:g} s" if still_s > limit_s else ""
+
+    async def run(
+        self, on_listening: Callable[[str], None] | None = None, on_started: Callable[[], None] = lambda: None
+    ) -> None:
+        """Run until `stop`. `on_listening` is called with the URL, `on_started` when everything is open.
+
+        Raises ConfigError or RackflowError if it cannot start.
+        """
         config = self._config
         # Parts that can fail because of a wrong configuration are checked first, before anything is opened or created.
         config.broker.tls_context()
@@ -121,6 +151,7 @@ class Collector:
             if owners.is_new:  # an earlier version kept none: a device belongs to whoever polled it first
                 polled = sorted(keeper.polls.enrolled.items(), key=lambda item: item[1].since_s)
                 self._owners.seed([who for who, _ in polled], round(time.time() * 1000))
+            on_started()
             await self._flow(store, dead_letters, ledger, self._accounts, keeper, deriver, owners)
 
     async def _flow(
@@ -148,7 +179,7 @@ class Collector:
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
         keep, count = spill.keep if spill else None, keeper.polls.count
-        writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
+        writer = self._writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
         senders = Senders(self._owners, self._uses, self._clones)
@@ -169,13 +200,16 @@ class Collector:
                 others.append(group.create_task(drain, name="collector-drain"))
             taking = group.create_task(_ingest(subscriber, ingest, writer), name="collector-ingest")
             await self._stop.wait()
-            taking.cancel()
+            # Before the last write, so that it ends: what is still to come stays with the broker.
+            await stop_tasks(taking, within_s=END_TASKS_S)
             writer.stop()
             # The subscriber goes on until the last write is stored and acknowledged. Without the acknowledgement the broker
             # would send these messages again, and the next start would count them as duplicates.
             await asyncio.wait([writing], timeout=LAST_FLUSH_S)
-            for task in (writing, *others):
-                task.cancel()
+            # Longer than the subscriber's DISCONNECT, which a second cancellation would interrupt.
+            await stop_tasks(
+                writing, *others, within_s=GOODBYE_S + 2 * END_TASKS_S, first_repeat_s=GOODBYE_S + END_TASKS_S
+            )
 
     def _open_records(self) -> tuple[RecordKeeper, Deriver]:
         """Open the hourly records, and start deriving from their contents. Raises RackflowError if they cannot be opened."""
@@ -303,15 +337,39 @@ def _open_store(config: CollectorConfig, tally: Counters) -> Store:
     return InfluxStore(store.url, store.org, store.bucket, token, store.timeout_s)
 
 
-async def run(config: CollectorConfig, *, on_listening: Callable[[str], None] | None = None) -> None:
-    """Run a collector until SIGTERM or SIGINT."""
+async def run(
+    config: CollectorConfig,
+    *,
+    on_listening: Callable[[str], None] | None = None,
+    deadline: StopDeadline | None = None,
+) -> None:
+    """Run a collector until SIGTERM or SIGINT.
+
+    `deadline` is started by the signal that stops the collector: it is for a process that ends with this call.
+    """
+    manager = started_by()
     collector = Collector(config)
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(DetachedThreads())
+    watchdog = Watchdog(lambda: collector.standstill(time.monotonic()), manager)
+
+    def stop() -> None:
+        collector.stop()
+        manager.stopping()
+        if deadline is not None:
+            deadline.start()
+
+    def started() -> None:
+        # Only now: a large ledger is checked on the loop while it is opened, which may take longer than the watchdog allows.
+        watchdog.start()
+        manager.ready()
+
     signals = (signal.SIGTERM, signal.SIGINT)
     for each in signals:
-        loop.add_signal_handler(each, collector.stop)
+        loop.add_signal_handler(each, stop)
     try:
-        await collector.run(on_listening)
+        await collector.run(on_listening, started)
     finally:
+        watchdog.stop()
         for each in signals:
             loop.remove_signal_handler(each)

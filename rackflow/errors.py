@@ -27,6 +27,11 @@ class ContractError(RackflowError):
         self.reason = reason
 
 
+# Also the standard OSError, so that libraries which are given our resolver treat it like a failure of their own.
+class ResolveError(RackflowError, OSError):
+    """A host name for which there is no address, or none in time; the text names it."""
+
+
 class StoreError(RackflowError):
     """A store did not accept a write.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from rackflow.errors import ConfigError, RackflowError
 from rackflow.process.commands import print_error
 from rackflow.process.logs import configure_logging
+from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 from simulator.live import Model, run_models, vary_load
 from simulator.modbus import ModbusServer
@@ -138,7 +139,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(run_models(models), name="models")
             await stop.wait()
-            running.cancel()
+            await stop_tasks(running, within_s=STOP_WITHIN_S)
         log.info("stopping")
 
 

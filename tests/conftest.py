@@ -11,6 +11,7 @@ from tests.budget import EXCEPTIONS, Clocks, Grant, overdrawn, read_grants
 from tests.servers.captures import require_captures
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.notify import Manager
 from tests.servers.prometheus import Prometheus
 from tests.servers.victoriametrics import VictoriaMetrics
 
@@ -69,6 +70,14 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """An anonymous MQTT broker whose sessions survive a clean restart."""
     with Mosquitto(tmp_path / "mosquitto", persistence=True).serving() as server:
         yield server
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    """A service manager that listens."""
+    it = Manager(tmp_path / "notify")
+    yield it
+    it.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,20 @@ def test_compose_refers_only_to_what_exists() -> None:
         if "build" in service:
             assert service["command"][0] in scripts()
             assert (DEPLOY / "compose" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+
+
+def test_the_agents_health_check_looks_at_the_file_that_its_configuration_names(tmp_path: Path) -> None:
+    named = load_yaml_file(DEPLOY / "compose" / "agent.yaml")["health_file"]
+    program, flag, code = SERVICES["agent"]["healthcheck"]["test"][1:]
+    assert (program, flag) == ("python", "-c")
+    assert named in code
+    alive = tmp_path / "alive"
+    check = [sys.executable, "-c", code.replace(named, str(alive))]
+    assert subprocess.run(check, check=False, capture_output=True).returncode != 0, "it has not started"
+    alive.touch()
+    assert subprocess.run(check, check=False).returncode == 0
+    os.utime(alive, (0, 0))
+    assert subprocess.run(check, check=False).returncode != 0, "it hangs"
 
 
 def test_compose_configurations_load_and_name_its_services(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ of the wrong register or unit. Every branch that handles a missing answer exists
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from pymodbus import FramerType, ModbusException
@@ -17,7 +18,9 @@ from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import ModbusPDU
 
 from agent.modbus.seam import ModbusTarget
-from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable, ResolveError
+from rackflow.process.resolve import Resolver
+from rackflow.process.stopping import obey_cancellation
 from rackflow.recording import RegisterTable
 
 # After this many unanswered requests in a row, of any unit, a TCP connection counts as broken and is made anew: a peer that lost power
@@ -59,9 +62,10 @@ def _quiet_library() -> None:
 class PymodbusClient:
     """A `ModbusClient` on one link; its users take turns. It connects at the first request, and again after a lost connection."""
 
-    def __init__(self, target: ModbusTarget) -> None:
+    def __init__(self, target: ModbusTarget, resolver: Resolver | None = None) -> None:
         _quiet_library()
         self._target = target
+        self._resolver = resolver or Resolver()
         self._lock = asyncio.Lock()
         self._client: ModbusBaseClient | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
@@ -102,11 +106,12 @@ class PymodbusClient:
     ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
         async with self._lock:
             await self._wait_until_free()
+            address = await self._resolve(operation)
             try:
                 async with asyncio.timeout(self._target.timeout_s):
-                    client = await self._connected(operation)
+                    client = await self._connected(operation, address)
                     self._waiting = True
-                    answer = await call(client)
+                    answer = await obey_cancellation(call(client))
             except TimeoutError as error:
                 raise self._no_answer(operation) from error
             except asyncio.CancelledError:
@@ -135,12 +140,25 @@ class PymodbusClient:
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 
-    async def _connected(self, operation: str) -> ModbusBaseClient:
-        if self._client is not None and self._client.connected:
+    @property
+    def _is_connected(self) -> bool:
+        return self._client is not None and self._client.connected
+
+    async def _resolve(self, operation: str) -> str:
+        # Outside the deadline of the request, so that a name which nobody answers for is told as such and not as a silent device.
+        if self._is_connected or self._target.transport == "serial":
+            return ""
+        try:
+            return await self._resolver.address(self._target.host)
+        except ResolveError as error:
+            raise self._error(DeviceUnreachable, str(error), operation) from error
+
+    async def _connected(self, operation: str, address: str) -> ModbusBaseClient:
+        if self._client is not None and self._is_connected:
             return self._client
         self._disconnect()
-        self._client = client = _make_client(self._target, self._fail)
-        if not await client.connect():
+        self._client = client = _make_client(replace(self._target, host=address), self._fail)
+        if not await obey_cancellation(client.connect()):
             raise self._error(DeviceUnreachable, "cannot connect", operation)
         return client
 
@@ -277,13 +295,14 @@ class SharedClient:
 class ModbusLinks:
     """One connection per host and port, or serial port, for all units behind it. Many gateways accept only a few connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: Resolver | None = None) -> None:
+        self._resolver = resolver or Resolver()
         self._links: dict[tuple[str, int], tuple[PymodbusClient, int]] = {}
 
     def acquire(self, target: ModbusTarget) -> SharedClient:
         """A share of the link to that host or port. The first user's settings apply; they cannot differ on one line."""
         place = (target.serial, 0) if target.transport == "serial" else (target.host, target.port)
-        client, users = self._links.get(place) or (PymodbusClient(target), 0)
+        client, users = self._links.get(place) or (PymodbusClient(target, self._resolver), 0)
         self._links[place] = (client, users + 1)
 
         def release() -> bool:

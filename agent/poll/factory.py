@@ -12,6 +12,7 @@ from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
 from agent.profile import Profile
 from agent.snmp import SnmpClient, SnmpClients, SnmpCommunity, SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError
+from rackflow.process.resolve import Resolver
 
 # For SNMP; Modbus gets half. Chosen values that a device's configuration overrides: SNMP cards are slow while they serve their web
 # pages, and waiting longer for a Modbus unit holds up all others on its link. With one retry, a silent SNMP device delays only
@@ -22,12 +23,13 @@ DEFAULT_VARBINDS = 20
 
 
 class PollerFactory:
-    """Makes pollers. All Modbus pollers of one factory share their links, all SNMP pollers their keys and engines."""
+    """Makes pollers. All of one factory share their look-ups of names, Modbus pollers their links, SNMP pollers keys and engines."""
 
-    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+    def __init__(self, profiles: Mapping[str, Profile], resolver: Resolver | None = None) -> None:
         self.profiles = profiles
-        self._links = ModbusLinks()
-        self.snmp_clients = SnmpClients()
+        resolver = resolver or Resolver()
+        self._links = ModbusLinks(resolver)
+        self.snmp_clients = SnmpClients(resolver=resolver)
 
     def __call__(
         self,

@@ -86,6 +86,7 @@ class Connection(MqttConnection):
         will: tuple[str, bytes],
         on_confirmed: Callable[[Sent], None],
         on_refused: Callable[[Sent, int, str], None],
+        address: str | None = None,
     ) -> None:
         super().__init__(
             broker,
@@ -94,6 +95,7 @@ class Connection(MqttConnection):
             will=Will(*will),
             # One more than `self.window` ever allows, so that the status "offline" need not wait for a confirmation.
             window=WINDOW + 1,
+            address=address,
         )
         self._on_confirmed = on_confirmed
         self._on_refused = on_refused

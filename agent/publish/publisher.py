@@ -21,10 +21,11 @@ from agent.publish.retained import Retained
 from agent.self_metrics import Counters
 from agent.split import split_batch
 from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
-from rackflow.errors import ConfigError, ContractError
+from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerError
+from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerAddresses, BrokerError
+from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import Topic, build_topic
 
@@ -45,6 +46,8 @@ PROBES_PER_STEP = 5
 NAMED_PER_MINUTE = 10
 NAMED_IN_STATUS = 20
 MINUTE_S = 60.0
+# None of the tasks of a connection takes longer to end than a turn of the loop.
+END_TASKS_S = 1.0
 # How often `flush` checks whether it is done. `flush` runs once, for at most 5 s.
 FLUSH_STEP_S = 0.02
 
@@ -63,6 +66,7 @@ class Publisher:
         self._outbox = outbox
         self._counters = counters
         self._retained = Retained()
+        self._addresses = BrokerAddresses()
         self._refusals = Refusals()
         self._refused = asyncio.Event()
         self._named_at: list[float] = []
@@ -138,7 +142,7 @@ class Publisher:
         while True:
             self._wake.clear()
             broker, began = self._broker, time.monotonic()
-            fault, slow = await self._session(broker)
+            fault, slow = await obey_cancellation(self._session(broker))
             self._set_fault(broker, fault)
             # A connection that lasted shows that the broker works, so pauses become short again. One that breaks at once does not.
             if time.monotonic() - began > RETRY_S[1] or broker is not self._broker:
@@ -153,7 +157,10 @@ class Publisher:
         """One connection. Returns why it ended, and True if only a person can fix the cause."""
         will = self._status_topic, self._offline
         try:
-            client = Connection(broker, self._client_id, will, self._on_confirmed, self._on_refused)
+            address = await self._addresses.next(broker)
+            client = Connection(broker, self._client_id, will, self._on_confirmed, self._on_refused, address)
+        except ResolveError as error:
+            return str(error), False
         except ConfigError as error:  # a certificate file that was replaced by a bad one
             return str(error), True
         try:
@@ -195,8 +202,7 @@ class Publisher:
                 if self._wake.is_set():
                     client.end("the configuration has changed")
                 why = await client.ended
-                for task in tasks:
-                    task.cancel()
+                await stop_tasks(*tasks, within_s=END_TASKS_S)
             self._find_cause(client)
             self._refusals.disconnected()
             return why

@@ -8,6 +8,7 @@ from agent.snmp.gufo import GufoClient
 from agent.snmp.gufo_v3 import fault_of_gufo
 from agent.snmp.seam import SnmpClient, SnmpTarget, SnmpUser
 from agent.snmp.usm import RefusedDatagrams, UsmKeys
+from rackflow.process.resolve import Resolver
 
 if TYPE_CHECKING:
     from agent.snmp.pysnmp import PysnmpEngines
@@ -18,9 +19,10 @@ Engine = Literal["gufo", "pysnmp"]
 
 
 class SnmpClients:
-    """Makes clients that share SNMPv3 keys, pysnmp engines, and the count of refused datagrams. One for each event loop."""
+    """Makes clients that share keys, engines, look-ups of names and the count of refused datagrams. One for each event loop."""
 
-    def __init__(self, fault_of_v3: Callable[[], str] = fault_of_gufo) -> None:
+    def __init__(self, fault_of_v3: Callable[[], str] = fault_of_gufo, resolver: Resolver | None = None) -> None:
+        self._resolver = resolver or Resolver()
         self.refused = RefusedDatagrams()
         self._keys = UsmKeys()
         self._engines: PysnmpEngines | None = None
@@ -31,7 +33,7 @@ class SnmpClients:
         """A client for one device. Over SNMPv3 it takes nothing but verified answers, so gufo_snmp is used only if that can be had."""
         if engine == "pysnmp" or (isinstance(target.credential, SnmpUser) and self._gufo_is_unsafe()):
             return self._pysnmp_client(target)
-        return GufoClient(target, self._keys, self.refused)
+        return GufoClient(target, self._keys, self.refused, self._resolver)
 
     def _gufo_is_unsafe(self) -> bool:
         if self._fault is None:
@@ -46,4 +48,4 @@ class SnmpClients:
 
         if self._engines is None:
             self._engines = PysnmpEngines()
-        return PysnmpClient(target, self._engines, self.refused)
+        return PysnmpClient(target, self._engines, self.refused, self._resolver)

@@ -9,11 +9,8 @@ smaller requests before they count as absent; an object wrongly counted as absen
 # pysnmp's high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
 
 import asyncio
-import ipaddress
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Final, TypeVar
 
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion
@@ -30,7 +27,9 @@ from rackflow.errors import (
     DeviceProtocolError,
     DeviceTimeout,
     DeviceUnreachable,
+    ResolveError,
 )
+from rackflow.process.resolve import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +54,19 @@ Answer = TypeVar("Answer")
 class GufoClient(PortionedClient):
     """An `SnmpClient` on a gufo_snmp session, which is made when first needed and again after every failure.
 
-    With SNMPv3, gufo_snmp gets verified answers only. Clients of one agent share `keys` and `refused`.
+    With SNMPv3, gufo_snmp gets verified answers only. Clients of one agent share `keys`, `refused` and `resolver`.
     """
 
     def __init__(
-        self, target: SnmpTarget, keys: UsmKeys | None = None, refused: RefusedDatagrams | None = None
+        self,
+        target: SnmpTarget,
+        keys: UsmKeys | None = None,
+        refused: RefusedDatagrams | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         super().__init__(target)
+        self._resolver = resolver or Resolver()
+        self._address = ""
         credential = target.credential
         self._v3 = (
             VerifiedSessions(target, credential, keys or UsmKeys(), refused or RefusedDatagrams())
@@ -180,6 +185,8 @@ class GufoClient(PortionedClient):
             await self._v3.derive_keys()
         complaint = ""
         for left in range(self._target.retries, -1, -1):
+            if self._session is None:
+                self._address = await self._resolve()
             try:
                 async with asyncio.timeout(self._target.timeout_s):
                     return await self._try(call, argument)
@@ -247,13 +254,20 @@ class GufoClient(PortionedClient):
         # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
         return self._error(DeviceUnreachable, f"{self._target.host}:{self._target.port}: {error.__cause__ or error}")
 
+    async def _resolve(self) -> str:
+        # Outside the deadline of a try, so that a name which nobody answers for is told as such and not as a silent device.
+        try:
+            return await self._resolver.address(self._target.host)
+        except ResolveError as error:
+            raise self._error(DeviceUnreachable, str(error)) from error
+
     async def _open(self) -> Session:
         if self._v3 is not None:
-            self._session = await self._v3.open(resolve)
+            self._session = await self._v3.open(self._address)
             return self._session
         credential = self._target.credential
         session = SnmpSession(
-            await resolve(self._target.host, self._target.port),
+            self._address,
             self._target.port,
             community="" if isinstance(credential, SnmpUser) else credential.community,
             version=self._version,
@@ -278,14 +292,6 @@ class GufoClient(PortionedClient):
 
     def _error(self, kind: type[DeviceError], text: str) -> DeviceError:
         return kind(text, device=self._target.device, operation="snmp")
-
-
-async def resolve(host: str, port: int) -> str:
-    """Address of a host: IPv4 if it has one (a choice; its other addresses are not tried). Raises OSError."""
-    with suppress(ValueError):  # not a literal address: a name to look up
-        return str(ipaddress.ip_address(host))
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
 
 
 def plain(value: SnmpValue) -> SnmpValue:

@@ -13,7 +13,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, Protocol, TypeVar
@@ -248,11 +248,10 @@ class VerifiedSessions:
             self._check = UsmCheck(self._credential.auth, self._masters[0])
         return self._masters
 
-    async def open(self, find_address: Callable[[str, int], Awaitable[str]]) -> VerifiedSession:
+    async def open(self, address: str) -> VerifiedSession:
         """A session with the device's engine, which is verified where the credential has a key. The caller bounds the time."""
         masters = await self.derive_keys()
         self._relay = None
-        address = await find_address(self._target.host, self._target.port)
         relay = self._relay = UsmRelay(address, self._target.port, self._check, self._count)
         session = VerifiedSession(relay, self._check, _user_of(self._credential, masters), self._target.timeout_s)
         # If this engine does not answer, the next session searches for the engine again.

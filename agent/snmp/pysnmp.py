@@ -33,7 +33,9 @@ from rackflow.errors import (
     DeviceProtocolError,
     DeviceTimeout,
     DeviceUnreachable,
+    ResolveError,
 )
+from rackflow.process.resolve import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +93,13 @@ class PysnmpEngines:
 
     async def credentials(self, credential: SnmpCommunity | SnmpUser) -> Credentials:
         """The pysnmp form of a credential. Keys are derived once and kept for all later engines."""
-        found = self._credentials.get(credential)
-        if found is None:
-            # Each key takes milliseconds (tens on a small gateway), so this does not run on the loop that serves all devices.
-            found = self._credentials[credential] = await asyncio.to_thread(credentials_of, credential)
-        return found
+        if credential not in self._credentials:
+            # One after another: a thousand devices that start with one credential must not start a thread each.
+            async with self._building:
+                if credential not in self._credentials:
+                    # Each key takes milliseconds (tens on a small gateway), so this does not run on the loop that serves all devices.
+                    self._credentials[credential] = await asyncio.to_thread(credentials_of, credential)
+        return self._credentials[credential]
 
     async def acquire(self, credential: SnmpCommunity | SnmpUser) -> hlapi.SnmpEngine:
         """The credential's shared engine. Building it takes a tenth of a second of CPU on the event loop."""
@@ -118,13 +122,19 @@ class PysnmpEngines:
 class PysnmpClient(PortionedClient):
     """An `SnmpClient` on an engine that it shares with the other clients of `engines`; without `engines` it has its own.
 
-    With SNMPv3, pysnmp gets verified answers only. Clients of one agent share `refused`.
+    With SNMPv3, pysnmp gets verified answers only. Clients of one agent share `refused` and `resolver`.
     """
 
     def __init__(
-        self, target: SnmpTarget, engines: PysnmpEngines | None = None, refused: RefusedDatagrams | None = None
+        self,
+        target: SnmpTarget,
+        engines: PysnmpEngines | None = None,
+        refused: RefusedDatagrams | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         super().__init__(target)
+        self._resolver = resolver or Resolver()
+        self._address = ""
         check_credential(target)
         context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
         self._context = hlapi.ContextData(contextName=context.encode())
@@ -218,6 +228,7 @@ class PysnmpClient(PortionedClient):
             # device's timeout starts after it. https://github.com/etingof/pysnmp/issues/402 reports the same of an older version.
             self._credentials = await self._engines.credentials(self._target.credential)
             engine = self._engine = self._engine or await self._engines.acquire(self._target.credential)
+            await self._resolve()
             try:
                 async with asyncio.timeout(self._target.timeout_s) as deadline:
                     peer = self._peer or await self._open(engine, deadline)
@@ -283,18 +294,26 @@ class PysnmpClient(PortionedClient):
         if engine is not None:
             self._engines.release(engine, stale=stale)
 
+    async def _resolve(self) -> None:
+        # Outside the deadline, so that a name which nobody answers for is told as such and not as a silent device.
+        if self._peer is not None:
+            return
+        try:
+            self._address = await self._resolver.address(self._target.host)
+        except ResolveError as error:
+            raise self._error(DeviceUnreachable, str(error)) from error
+
     async def _find_peer(self) -> Peer:
-        address = self._target.host, self._target.port
         # Longer than the target's timeout, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles deadline
         # and retries, because pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
         patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
-        v6 = ":" in self._target.host
+        v6 = ":" in self._address
         if isinstance(self._target.credential, SnmpUser):
             kind = CheckedUdp6Target if v6 else CheckedUdpTarget
         else:
             kind = hlapi.Udp6TransportTarget if v6 else hlapi.UdpTransportTarget
         try:
-            return await kind.create(address, **patience)
+            return await kind.create((self._address, self._target.port), **patience)
         except PySnmpError as error:
             raise self._error(DeviceUnreachable, f"{self._target.host}: {error}") from error
 

@@ -11,6 +11,7 @@ import aiohttp
 
 from collector.derive.config import CarbonConfig
 from collector.derive.energy import Factor, read_answer, read_csv
+from collector.http import connector
 from rackflow import ConfigError
 from rackflow.escape import redact_urls
 from rackflow.process.yaml import read_text_file
@@ -60,6 +61,9 @@ class CarbonSource:
         config = self._config
         headers = {config.token_header: config.token.get_secret_value()} if config.token else {}
         timeout = aiohttp.ClientTimeout(total=config.timeout_s)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, headers=headers) as answer:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, connector=connector()) as session,
+            session.get(url, headers=headers) as answer,
+        ):
             answer.raise_for_status()
             return read_answer(await answer.content.read(_LARGEST_ANSWER_BYTES), config.basis)

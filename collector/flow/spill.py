@@ -14,10 +14,13 @@ from collector.ledger import Entry, LedgerFile
 from collector.receive import Delivery
 from collector.store import Persistence
 from rackflow.outbox import DiskOutbox, Limits, Message, OutboxStats
+from rackflow.process.stopping import stop_tasks
 
 # How long a write to the store waits for more held messages. The backlog comes at a bounded rate, so without this wait
 # each write would have one message.
 GATHER_S = 0.2
+# The outbox does one piece of work at a time in its thread, and closing it waits for that; its task ends at once.
+END_S = 1.0
 # An acknowledged message must never be evicted: nobody else has it any more. Instead, `Spill` takes no more messages at its own
 # limit, and the broker keeps them.
 UNBOUNDED = Limits(2**60, 100 * 365 * 86400.0)
@@ -39,8 +42,7 @@ class Spill:
     async def close(self) -> None:
         """Close the file. What was not drained stays in it for the next start."""
         if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+            await stop_tasks(self._keeping, within_s=END_S)
             await self._outbox.close()
 
     def stats(self) -> OutboxStats:

@@ -89,11 +89,18 @@ class Writer:
         self._keep = keep
         self._count = count
         self._pending: deque[Pending] = deque()
+        self.durable = 0
+        """How many messages and portions of derived points have been made durable since the start."""
         self._full = asyncio.Event()
         self._some = asyncio.Event()
         self._space = asyncio.Event()
         self._space.set()
         self._stopping = persistence.stopping
+
+    @property
+    def pending(self) -> int:
+        """How many are not durable yet."""
+        return len(self._pending)
 
     async def put(self, delivery: Delivery, prepared: PreparedMessage) -> None:
         """Hand over one message. Waits while too many are pending, which stops receiving: the broker is the buffer then."""
@@ -146,6 +153,7 @@ class Writer:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
                 self._pending.popleft()
+            self.durable += len(chunk)
             self._tally.points_waiting -= sum(len(each.prepared.lines) for each in chunk)
             self._space.set()
             if self._tally.points_waiting >= self._flush.lines:

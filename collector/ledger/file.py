@@ -22,7 +22,16 @@ from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import MISFIT, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.sqlite import CORRUPT, as_os_error, check_regular, check_tables, code, corruption, set_aside
+from rackflow.process.sqlite import (
+    CORRUPT,
+    as_os_error,
+    check_regular,
+    check_tables,
+    code,
+    connect,
+    corruption,
+    set_aside,
+)
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -220,7 +229,7 @@ class LedgerFile:
         return found
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, check_same_thread=False, timeout=BUSY_S, isolation_level=None)
+        db = connect(self.path, check_same_thread=False, timeout=BUSY_S, isolation_level=None)
         try:
             # WAL, so that the account can be read beside a running collector, and a commit is one append and one fsync. FULL
             # syncs the log at each commit; NORMAL syncs only at checkpoints, and a power cut could lose entries of

@@ -16,7 +16,7 @@ import msgspec
 
 from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
-from rackflow.process.sqlite import CORRUPT, check_tables, code, corruption
+from rackflow.process.sqlite import CORRUPT, check_tables, code, connect, corruption
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
@@ -164,7 +164,7 @@ def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
     if not path.exists():
         raise RackflowError(f"{path}: there is no ledger; a collector creates it when it starts")
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+        with closing(connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
             check_tables(db, SCHEMA)
             # One read transaction, so that records and chunks match while the collector goes on writing.
             db.execute("BEGIN")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collector.receive.owners import Owners, Row
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, set_aside
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, connect, set_aside
 
 log = logging.getLogger(__name__)
 # A new device is rare, and hundreds of them come together when an agent starts: one write for all of them.
@@ -54,7 +54,7 @@ class OwnersFile:
                 self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
+        db = connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")

@@ -15,8 +15,10 @@ from typing import Literal
 
 from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
+from rackflow.errors import ResolveError
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt import (
+    BrokerAddresses,
     BrokerError,
     Callbacks,
     Limits,
@@ -25,6 +27,7 @@ from rackflow.process.mqtt import (
     Session,
     topic_of,
 )
+from rackflow.process.stopping import obey_cancellation
 from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import SHARED_GROUP, subscription
 
@@ -121,8 +124,14 @@ class Subscriber:
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
         self._connection = 0
         self._resumed = False
+        self._addresses = BrokerAddresses()
         self._client: MqttConnection | None = None
         self.fault: str | None = "not connected yet"
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be taken."""
+        return self._queue.qsize()
 
     async def take(self) -> Delivery:
         """The next message; waits until there is one."""
@@ -164,7 +173,7 @@ class Subscriber:
         ceiling_s, highest_s = BACKOFF_S
         while True:
             began = time.monotonic()
-            fault, is_taken_over = await self._session()
+            fault, is_taken_over = await obey_cancellation(self._session())
             self._set_fault(fault)
             if is_taken_over:
                 self._on_event("takeover")
@@ -178,11 +187,16 @@ class Subscriber:
 
     async def _session(self) -> tuple[str, bool]:
         """One connection. Returns why it ended, and whether another client has taken over the session."""
+        try:
+            address = await self._addresses.next(self._broker)
+        except ResolveError as error:
+            return str(error), False
         client = MqttConnection(
             self._broker,
             self._client_id,
             Callbacks(opened=self._opened, received=self._received),
             session=Session(SESSION_EXPIRY_S, self._limit, LARGEST_PACKET_BYTES),
+            address=address,
         )
         try:
             async with client:

@@ -19,7 +19,7 @@ import msgspec
 
 from collector.derive import HOUR_S, Head, Hour, SiteRecords
 from collector.receive import Counts, ExpectedDevice, PolledDevice, add
-from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, corruption, set_aside
+from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, corruption, set_aside
 
 log = logging.getLogger(__name__)
 # A whole year, and a month in which to report it. A chosen value.
@@ -90,7 +90,7 @@ class RecordsFile:
             )
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
+        db = connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
         try:
             check_tables(db, SCHEMA)
             # WAL, so that the report can read while the collector writes. FULL, because NORMAL does not sync each commit in WAL mode,

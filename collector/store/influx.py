@@ -12,6 +12,7 @@ import aiohttp
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
+from collector.http import connector as our_connector
 from rackflow import StoreError
 from rackflow.escape import redact_urls
 
@@ -40,6 +41,7 @@ class InfluxStore:
             org=org,
             timeout=int(timeout_s * 1000),
             enable_gzip=True,
+            client_session_type=_session,
         )
         self._api = self._client.write_api()
 
@@ -64,6 +66,11 @@ class InfluxStore:
     async def close(self) -> None:
         """See `Store.close`."""
         await self._client.close()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+
+def _session(connector: aiohttp.TCPConnector, **settings: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - the library's own
+    """A session whose names are looked up by our resolver; influxdb-client makes its connector without one."""
+    return aiohttp.ClientSession(connector=our_connector(connector.limit), **settings)
 
 
 def _translated(error: ApiException) -> StoreError:

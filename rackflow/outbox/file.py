@@ -21,7 +21,16 @@ from rackflow.errors import ConfigError
 from rackflow.outbox.mark import MAX_KEY, Mark, MarkFile
 from rackflow.outbox.numbers import Run, add_range, gaps, numbers_of_keys, ranges
 from rackflow.outbox.seam import Message
-from rackflow.process.sqlite import CORRUPT, as_os_error, check_regular, check_tables, code, corruption, set_aside
+from rackflow.process.sqlite import (
+    CORRUPT,
+    as_os_error,
+    check_regular,
+    check_tables,
+    code,
+    connect,
+    corruption,
+    set_aside,
+)
 
 log = logging.getLogger(__name__)
 SCHEMA: Final = """
@@ -193,7 +202,7 @@ class OutboxFile:
 
     def _open(self) -> sqlite3.Connection:
         # A short timeout: a lock on this file belongs to another agent and will not go away.
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0.2)
+        db = connect(self._path, isolation_level=None, check_same_thread=False, timeout=0.2)
         try:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             check_tables(db, SCHEMA)
@@ -412,7 +421,7 @@ def salvage(path: Path) -> Iterator[list[Message]]:
     """
     for order in ("ASC", "DESC"):
         some: list[Message] = []
-        with contextlib.suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
+        with contextlib.suppress(sqlite3.DatabaseError), closing(connect(path)) as db:
             check_tables(db, SCHEMA)
             query = f"{SALVAGE} ORDER BY key {order}"
             for row in db.execute(query):

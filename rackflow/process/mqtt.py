@@ -8,6 +8,9 @@ uses a private attribute; everything else in this module, the agent and the coll
 
 import asyncio
 import contextlib
+import socket
+import ssl
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,9 +27,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from rackflow.errors import RackflowError
 from rackflow.process.broker import Broker
+from rackflow.process.resolve import Resolver
+from rackflow.process.stopping import obey_cancellation
 
 __all__ = [
     "PACKET_TOO_LARGE",
+    "BrokerAddresses",
     "BrokerError",
     "Callbacks",
     "Limits",
@@ -44,6 +50,8 @@ __all__ = [
 # seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
 
+# How long a stop waits for a connection that is being opened, so that it can be closed. A broker that answers does so sooner.
+LATE_S = 0.5
 # How long to wait for the reason of a connection that has ended. It is known already; a bound in case it never is.
 REASON_S = 1.0
 
@@ -132,10 +140,14 @@ class MqttConnection:
         will: Will | None = None,
         session: Session | None = None,
         window: int | None = None,
+        address: str | None = None,
     ) -> None:
-        """`window` is how many published messages may wait for their PUBACK. Raises ConfigError, see `Broker.tls_context`."""
+        """`window` is how many published messages may wait for their PUBACK, `address` one of the host's (`BrokerAddresses`).
+
+        Raises ConfigError, see `Broker.tls_context`.
+        """
         self._mqtt = aiomqtt.Client(
-            hostname=broker.host,
+            hostname=address or broker.host,
             port=broker.port,
             username=broker.username,
             password=broker.password.get_secret_value() if broker.password else None,
@@ -147,7 +159,7 @@ class MqttConnection:
             clean_start=session is None,
             properties=session.properties() if session else None,
             max_inflight_messages=window,
-            tls_context=broker.tls_context(),
+            tls_context=_named(broker.tls_context(), broker.host),
         )
         self._paho = paho_client(self._mqtt)
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
@@ -155,6 +167,7 @@ class MqttConnection:
         self._paho.manual_ack_set(session is not None)
         self._is_paused = False
         self._callbacks = callbacks
+        self._opening: asyncio.Task[aiomqtt.Client] | None = None
         self.ended_by: int | None = None
         """The reason code with which the broker ended the connection; None if it gave none."""
         self.is_dropped = False
@@ -179,12 +192,23 @@ class MqttConnection:
         self._paho.on_message = self._received
 
     async def __aenter__(self) -> Self:
+        # In a task of its own, because it cannot be cancelled: aiomqtt connects in a thread, and then awaits CONNACK within
+        # `asyncio.wait_for`. A connection that opens after it is no longer wanted would stay open until the process ends.
+        opening = asyncio.create_task(self._mqtt.__aenter__(), name="mqtt-open")
         try:
-            await self._mqtt.__aenter__()
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._opening = opening
+            opening.add_done_callback(self._drop_late)
+            await asyncio.wait([opening], timeout=LATE_S)
+            raise
         except aiomqtt.MqttError as error:
             if self._answered or not self._socket_fault:
                 raise
             raise aiomqtt.MqttError(explain(self._socket_fault)) from error
+        finally:
+            # Its error refers to this frame, and would keep the socket of a failed TLS handshake, which paho-mqtt does not close.
+            del opening
         return self
 
     async def __aexit__(
@@ -238,12 +262,17 @@ class MqttConnection:
 
     async def subscribe(self, filters: Sequence[str]) -> list[ReasonCode]:
         """Subscribe at QoS 1; returns the reason codes of refused filters. Raises BrokerError."""
-        codes = await self._mqtt.subscribe([(each, 1) for each in filters])
+        codes = await obey_cancellation(self._mqtt.subscribe([(each, 1) for each in filters]))
         return [code for code in codes if isinstance(code, ReasonCode) and code.is_failure]
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:
         """Unsubscribe. Raises BrokerError, also if the broker does not answer in time."""
-        await self._mqtt.unsubscribe(list(filters))
+        await obey_cancellation(self._mqtt.unsubscribe(list(filters)))
+
+    def _drop_late(self, opening: asyncio.Task[aiomqtt.Client]) -> None:
+        if not opening.cancelled():
+            opening.exception()  # seen: nobody is interested any more
+        self.drop()
 
     def pause(self) -> None:
         """Stop reading from the socket, so that the broker has to wait. Nothing is noticed meanwhile, not even the connection's end."""
@@ -331,6 +360,39 @@ class MqttConnection:
 
     def _received(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
         self._callbacks.received(message)
+
+
+class BrokerAddresses:
+    """Looks up the broker's address before each attempt to connect; takes turns if there are several.
+
+    Left to paho-mqtt, the look-up would block the thread that connects for as long as DNS is silent, beyond the end of a stop.
+    """
+
+    def __init__(self, resolver: Resolver | None = None) -> None:
+        self._resolver = resolver or Resolver()
+        self._attempts = 0
+
+    async def next(self, broker: Broker) -> str:
+        """The address to try now. Raises ResolveError."""
+        found = await self._resolver.addresses(broker.host)
+        self._attempts += 1
+        return found[(self._attempts - 1) % len(found)]
+
+
+def _named(context: ssl.SSLContext | None, host: str) -> ssl.SSLContext | None:
+    """A context that asks for, and verifies, the certificate of `host`. paho-mqtt would take the address for the name."""
+    if context is not None:
+        # Without a strong reference to itself: sockets of failed attempts, which paho-mqtt leaves to be collected, go with it at once.
+        itself = weakref.ref(context)
+
+        def wrap_named(sock: socket.socket, **settings: Any) -> ssl.SSLSocket:  # noqa: ANN401 - passed on as they are
+            this = itself()
+            if this is None:
+                raise ReferenceError("the context is gone")  # pragma: no cover - paho-mqtt holds it while it calls this
+            return ssl.SSLContext.wrap_socket(this, sock, **(settings | {"server_hostname": host}))
+
+        context.wrap_socket = wrap_named  # type: ignore[method-assign, assignment]  # of this context alone
+    return context
 
 
 def paho_client(client: aiomqtt.Client) -> PahoClient:

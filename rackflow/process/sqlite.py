@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rackflow.errors import ConfigError
 
@@ -21,6 +21,9 @@ _ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: err
 
 def code(error: sqlite3.Error) -> int:
     """SQLite's primary result code: the low byte of the extended one."""
+    # A flipped bit in the schema's format number: the one kind of damage for which SQLite gives the general code of wrong SQL.
+    if str(error) == "unsupported file format":
+        return sqlite3.SQLITE_CORRUPT
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
@@ -29,6 +32,40 @@ def corruption(why: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(why)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
+
+
+class _Connection(sqlite3.Connection):
+    """Reports damage that Python's own module stumbles over as damage.
+
+    sqlite3 decodes SQLite's messages as UTF-8, and they can quote a schema with flipped bits.
+    """
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:  # noqa: ANN401 - passed on as they are
+        try:
+            return super().execute(*arguments)
+        except UnicodeDecodeError as error:
+            raise corruption(f"it has text that is not UTF-8: {error.object[:80]!r}") from error
+
+    def executescript(self, script: str, /) -> sqlite3.Cursor:
+        try:
+            return super().executescript(script)
+        except UnicodeDecodeError as error:
+            raise corruption(f"it has text that is not UTF-8: {error.object[:80]!r}") from error
+
+
+def _decoded(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        # sqlite3 alone would raise an OperationalError, which looks like a disk that refuses, and be tried again for ever.
+        raise corruption(f"it has text that is not UTF-8: {octets[:80]!r}") from error
+
+
+def connect(database: Path | str, **settings: Any) -> sqlite3.Connection:  # noqa: ANN401 - passed on as they are
+    """`sqlite3.connect`, with every sign of damage raised as the error of a damaged file. Raises sqlite3.Error."""
+    db = sqlite3.connect(database, factory=_Connection, **settings)
+    db.text_factory = _decoded
+    return db
 
 
 def check_regular(path: Path, what: str) -> None:
@@ -47,6 +84,9 @@ def check_tables(db: sqlite3.Connection, schema: str) -> None:
     db.execute("PRAGMA trusted_schema = OFF")
     found = {name: (kind, sql or "") for name, kind, sql in db.execute("SELECT name, type, sql FROM sqlite_schema")}
     for name, (kind, sql) in found.items():
+        # A flipped bit can make a name a blob.
+        if not all(isinstance(part, str) for part in (name, kind, sql)):
+            raise corruption("its schema is damaged")
         if kind in {"view", "trigger"} or sql[:20].upper().startswith("CREATE VIRTUAL"):
             raise corruption(f"it has a {kind} {name[:64]!r}, which is not of Rackflow")
     with closing(sqlite3.connect(":memory:")) as model:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import yaml
 
 from rackflow.errors import ConfigError
+from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.control import ask, listen
 from simulator.site.maker import campus, site_yaml
@@ -147,7 +148,7 @@ async def _simulate(arguments: argparse.Namespace) -> None:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(simulation.run(), name="simulation")
             await stop.wait()
-            running.cancel()
+            await stop_tasks(running, within_s=STOP_WITHIN_S)
         log.info(
             "stopping simulated_s=%.0f late_ticks=%d (a late tick means that the machine could not keep the speed)",
             simulation.world.time_s,

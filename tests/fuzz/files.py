@@ -183,7 +183,7 @@ async def _use(folder: Path) -> None:
         await outbox.open()
         key = outbox.put("rackflow/v1/s/a/batch/d", lambda seq: b"%d" % seq, int(time.time() * 1000))
         await outbox.close()
-        assert outbox.fault is None
+        assert outbox.fault is None, outbox.fault
         assert await outbox.saved(key)
     except RackflowError:
         pass

@@ -43,6 +43,7 @@ PRIVATE_OF_OUR_OWN = {
     "_plain": {"_plain"},
     "_renew": {"_db"},
     "_watch": {"_exit"},  # os._exit, which Python documents
+    "end_now": {"_exit"},
 }
 MADE_BY_PYTHON = {"_abc_impl", "_is_protocol", "_is_runtime_protocol"}
 BY_NAME = {"getattr", "setattr", "delattr", "hasattr"}

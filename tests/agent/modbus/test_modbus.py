@@ -1,6 +1,7 @@
 """The Modbus seam against pymodbus's own servers and against a server that misbehaves on purpose."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -8,7 +9,8 @@ from typing import Literal
 import pytest
 from pymodbus import FramerType
 
-from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from agent.modbus.client import PymodbusClient
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus, Reply
 from tests.agent.modbus.modbus_peers import (
     MODBUS_FAULTS,
@@ -161,3 +163,21 @@ async def test_late_answer_over_rtu_is_not_taken() -> None:
             await client.read(1, "holding", 0, 1)
         assert await client.read(1, "holding", 0, 1) == [2]
         assert server.connections == 2
+
+
+async def test_a_request_that_is_refused_is_left_at_one_cancellation_whenever_it_comes() -> None:
+    """Pymodbus connects within `asyncio.wait_for`, which on Python 3.11 loses a cancellation that meets the refusal."""
+    for step in range(40):
+        async with connected(target_of(free_port())) as client:
+
+            async def ask(client: PymodbusClient = client) -> None:
+                with contextlib.suppress(DeviceError):
+                    await client.read(1, "holding", 0, 1)
+                await asyncio.sleep(3600)
+
+            task = asyncio.create_task(ask())
+            for _ in range(step):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task], timeout=20)
+            assert task.cancelled(), f"at step {step}"

@@ -5,6 +5,8 @@ import contextlib
 import logging
 import os
 import signal
+import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from rackflow.documents import Batch, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
+from rackflow.process.mqtt import _named
 from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -195,6 +198,33 @@ def tls_broker(tmp_path: Path) -> Iterator[Mosquitto]:
 async def test_tls_with_a_private_authority(tls_broker: Mosquitto, tmp_path: Path) -> None:
     async with sending(broker_at(tls_broker, tls=True, ca_file=tmp_path / "c.pem")) as sender:
         await eventually(lambda: sender.counters.connected, "connected")
+
+
+@pytest.mark.parametrize(("host", "trusted"), [("localhost", True), ("127.0.0.1", False)])
+def test_the_certificate_must_be_for_the_name_of_the_broker_and_not_for_its_address(
+    tmp_path: Path, host: str, *, trusted: bool
+) -> None:
+    """The connection is made to an address that was looked up before; the name is what is verified."""
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout k.pem -out c.pem -subj /CN=localhost"
+    command = [*make.split(), "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=20, capture_output=True)
+    with mosquitto_with(tmp_path, [f"certfile {tmp_path}/c.pem", f"keyfile {tmp_path}/k.pem"]) as server:
+        context = Broker(host=host, tls=True, ca_file=tmp_path / "c.pem").tls_context()
+        assert context is not None
+        named = _named(context, host)
+        assert named is context
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
+            if trusted:
+                with context.wrap_socket(plain, server_hostname="127.0.0.1") as sock:
+                    assert sock.server_hostname == "localhost"
+            else:
+                with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
+                    context.wrap_socket(plain, server_hostname="localhost")
+
+
+async def test_a_broker_whose_name_is_unknown_is_told_as_such() -> None:
+    async with sending(Broker(host="no-such-host.invalid", timeout_s=2)) as sender:
+        await eventually(lambda: "cannot resolve no-such-host.invalid" in (sender.publisher.fault or ""), "its fault")
 
 
 # paho-mqtt 2.2.0 leaves the socket of a failed handshake to the garbage collector, as in

@@ -106,3 +106,13 @@ async def test_silence_and_nobody() -> None:
     async with answering(204, delay_s=1.0) as url:
         assert "no answer within" in str(await fault_of(url, timeout_s=0.2))
     assert (await fault_of(f"http://127.0.0.1:{free_port()}")).retryable
+
+
+async def test_a_store_is_found_by_name_and_one_that_has_no_address_is_for_later() -> None:
+    async with answering(204) as url:
+        store = store_at(url.replace("127.0.0.1", "localhost"))
+        await store.write([LINE])
+        await store.close()
+    error = await fault_of("http://no-such-host.invalid:8086")
+    assert error.retryable
+    assert "cannot resolve no-such-host.invalid" in str(error)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, corruption
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, connect, corruption
 
 
 def fault_of(path: Path, *statements: str) -> OSError:
@@ -58,3 +58,24 @@ def test_of_an_extended_code_the_primary_one_counts() -> None:
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT_INDEX
     assert code(error) == sqlite3.SQLITE_CORRUPT
     assert code(sqlite3.DatabaseError("without a code")) == sqlite3.SQLITE_ERROR
+
+
+def test_text_that_is_not_utf_8_is_damage_and_no_refusal_of_the_disk(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.db")) as db:
+        db.execute("CREATE TABLE t (x TEXT)")
+        db.execute("INSERT INTO t VALUES (CAST(x'72ff76' AS TEXT))")
+        with pytest.raises(sqlite3.DatabaseError, match="not UTF-8") as raised:
+            db.execute("SELECT x FROM t").fetchall()
+    assert code(raised.value) in CORRUPT
+
+
+def test_a_format_that_no_sqlite_has_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(connect(path)) as db:
+        db.execute("CREATE TABLE t (x TEXT)")
+    octets = bytearray(path.read_bytes())
+    octets[47] = 9  # the schema format number, offset 44 of the header (https://sqlite.org/fileformat.html)
+    path.write_bytes(octets)
+    with closing(connect(path)) as db, pytest.raises(sqlite3.DatabaseError) as raised:
+        db.execute("SELECT x FROM t")
+    assert code(raised.value) in CORRUPT

@@ -1,0 +1,23 @@
+"""Raises the limit of open files of this process."""
+
+import contextlib
+import resource
+from typing import Final
+
+# Each device has a socket, each name that is being looked up another. Ten times the devices of a large agent.
+OPEN_FILES: Final = 65_536
+
+
+def raise_open_files() -> int:
+    """Raise the soft limit of open files as far as the hard limit allows, to OPEN_FILES at most. Returns the limit.
+
+    Login shells and systemd start programs with 1,024 for the sake of those that call select(2), which Rackflow does not: its loops use
+    epoll. Beyond the limit every new connection fails, whosever it is.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return soft
+    with contextlib.suppress(OSError, ValueError):  # not allowed after all: it goes on with what there is
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,0 +1,158 @@
+"""Devices by name: a name that nobody answers for delays nobody else, and a device whose address has changed is found again."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.modbus.client import PymodbusClient
+from agent.modbus.seam import ModbusTarget
+from agent.snmp.gufo import GufoClient
+from agent.snmp.pysnmp import PysnmpClient
+from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget
+from rackflow.errors import DeviceError, DeviceUnreachable
+from rackflow.process.resolve import Resolver, ResolverLimits
+from tests.agent.conftest import BASE, Snmpd
+from tests.agent.faulty_peers import FaultyModbus
+from tests.agent.running import listening
+from tests.agent.test_faulty_devices import good
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+NOBODY = "127.0.0.9"
+DEAD = 200
+DNS = "127.77.53.53"
+
+
+class Names:
+    """A look-up whose answers can be changed; for other names the DNS server is away."""
+
+    def __init__(self, **addresses: str) -> None:
+        self.addresses = addresses
+
+    def __call__(self, host: str) -> list[str]:
+        if host not in self.addresses:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [self.addresses[host]]
+
+
+def snmp_client(engine: str, port: int, resolver: Resolver, host: str = "ups.example") -> SnmpClient:
+    target = SnmpTarget("ups-1", host, port, SnmpCommunity("2c", "public"), 0.5, retries=0)
+    return GufoClient(target, resolver=resolver) if engine == "gufo" else PysnmpClient(target, resolver=resolver)
+
+
+async def test_an_snmp_device_without_an_address_is_unreachable(engine: str) -> None:
+    client = snmp_client(engine, 161, Resolver(Names()))
+    with pytest.raises(DeviceUnreachable, match=r"^ups-1 snmp: cannot resolve ups\.example: Temporary failure"):
+        await client.get([f"{BASE}.1.0"])
+    await client.close()
+
+
+async def test_an_snmp_device_that_has_moved_is_found_after_one_failure(shared_snmpd: Snmpd, engine: str) -> None:
+    names = Names(**{"ups.example": NOBODY})
+    client = snmp_client(engine, shared_snmpd.port, Resolver(names, ResolverLimits(fresh_s=0)))
+    with pytest.raises(DeviceError):
+        await client.get([f"{BASE}.1.0"])
+    names.addresses["ups.example"] = "127.0.0.1"
+    assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
+    await client.close()
+
+
+async def test_a_modbus_device_without_an_address_is_unreachable() -> None:
+    client = PymodbusClient(ModbusTarget("tcp", "meter.example"), Resolver(Names()))
+    with pytest.raises(DeviceUnreachable, match=r"cannot resolve meter\.example: Temporary failure"):
+        await client.read(1, "holding", 0, 2)
+    await client.close()
+
+
+async def test_a_modbus_device_that_has_moved_is_found_after_one_failure() -> None:
+    async with FaultyModbus(good).serving() as server:
+        names = Names(**{"meter.example": NOBODY})
+        resolver = Resolver(names, ResolverLimits(fresh_s=0))
+        client = PymodbusClient(ModbusTarget("tcp", "meter.example", server.port), resolver)
+        with pytest.raises(DeviceUnreachable):
+            await client.read(1, "holding", 0, 2)
+        names.addresses["meter.example"] = "127.0.0.1"
+        assert await client.read(1, "holding", 0, 2) == [1, 2]
+        names.addresses.clear()
+        assert await client.read(1, "holding", 1, 1) == [2], "an open connection needs no name"
+        await client.close()
+
+
+@contextmanager
+def silent_dns() -> Iterator[None]:
+    """A DNS server that takes every question and answers none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((DNS, 53))
+        yield
+
+
+def in_a_world_of_its_own(folder: Path, *command: str) -> list[str]:
+    """The command with other files in /etc, in a mount namespace that only it sees."""
+    files = {
+        "resolv.conf": f"nameserver {DNS}\n",
+        "hosts": "127.0.0.1 localhost ups.example\n",
+        "nsswitch.conf": "hosts: files dns\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    mounts = " && ".join(f"mount --bind {folder}/{name} /etc/{name}" for name in files)
+    return ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh", *command]
+
+
+async def test_devices_are_polled_on_time_beside_two_hundred_names_that_nobody_answers_for(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """The dead devices come first in the file. One good device is in /etc/hosts, the other has a plain address."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI"):
+            pytest.fail("this test must run on CI, as root", pytrace=False)
+        pytest.skip("needs root: a mount namespace for /etc/resolv.conf, and port 53")
+    async with FaultyModbus(good).serving() as device, listening(mosquitto) as listener:
+        modbus = {"protocol": "modbus", "profile": "schneider-iem3000"}
+        dead = [{"id": f"dead-{n}", "host": f"dead-{n}.example", **modbus} for n in range(DEAD)]
+        alive = {"by-name": "ups.example", "by-address": "127.0.0.1"}
+        listed = [*dead, *({"id": name, "host": host, "port": device.port, **modbus} for name, host in alive.items())]
+        file = tmp_path / "agent.yaml"
+        whole = {
+            "agent": "gw-1",
+            "labels": {"site": "t1"},
+            "broker": {"port": mosquitto.port},
+            "intervals": dict.fromkeys(("safety", "fast", "normal", "slow", "inventory"), 0.5),
+            "devices": listed,
+        }
+        file.write_text(json.dumps(whole), encoding="utf-8")
+        command = in_a_world_of_its_own(tmp_path, sys.executable, "-m", "agent", "run", str(file))
+        with silent_dns(), (tmp_path / "log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=log)
+            try:
+                await eventually(lambda: listener.batches("dead-0"), "the first dead name is told")
+                polls = {name: sum(batch.up for batch in listener.batches(name)) for name in alive}
+                await eventually(
+                    lambda: (
+                        {each.device for each in listener.events() if each.kind == "down"}
+                        >= {each["id"] for each in dead}
+                    ),
+                    "all dead ones are down",
+                )
+            finally:
+                process.terminate()
+                began = time.monotonic()
+                status = await process.wait()
+        assert status == 0
+        assert time.monotonic() - began < 10, "a stop does not wait for look-ups"
+        # A look-up is waited for 5 s: ten polls of each living device, of which a busy machine may skip some.
+        assert min(polls.values()) >= 5, polls
+        assert {batch.error for each in dead for batch in listener.batches(str(each["id"]))} == {"unreachable"}
+        texts = {each.text for each in listener.events() if each.device == "dead-7"}
+        assert any("cannot resolve dead-7.example: no answer in 5 s" in text for text in texts)
+        # The device answers from this very process: on a busy machine it may be late, but it is never without an address.
+        assert {batch.error for name in alive for batch in listener.batches(name)} <= {None, "timeout"}

@@ -1,0 +1,92 @@
+"""A collector stops within 10 s at whichever moment it is told to, and is noticed from outside when it stands still."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from collector import Collector
+from tests.collector.documents import batch
+from tests.collector.running import STOP_WITHIN_S, config_for, publish, publisher, running
+from tests.servers.captures import REPOSITORY
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.notify import Manager
+from tests.servers.ports import free_port
+from tests.servers.waiting import eventually
+
+BUSY_S = 20.0
+"""What a busy machine may add to the start of a process."""
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 377, 1000, 5000])
+async def test_a_collector_stops_after_any_number_of_turns(mosquitto: Mosquitto, tmp_path: Path, steps: int) -> None:
+    outbox = {"path": str(tmp_path / "outbox.sqlite")}
+    collector = Collector(config_for(mosquitto.port, tmp_path, outbox=outbox))
+    task = asyncio.create_task(collector.run())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    collector.stop()
+    async with asyncio.timeout(STOP_WITHIN_S):
+        await task
+
+
+@asynccontextmanager
+async def silent_store() -> AsyncIterator[int]:
+    """A server that takes connections and never answers."""
+    over = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        over.set()
+
+
+async def test_messages_that_nobody_handles_are_a_standstill_and_a_store_that_fails_is_none(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Limit: 60 s and the store's timeout, after which a write that is not answered counts as the store's fault."""
+    async with silent_store() as port:
+        store = {"kind": "influxdb", "url": f"http://127.0.0.1:{port}", "bucket": "b", "org": "o", "timeout_s": 2}
+        async with running(config_for(mosquitto.port, tmp_path, store)) as it, publisher(mosquitto.port) as client:
+            await it.ready()
+            collector, now_s = it.collector, time.monotonic()
+            assert [collector.standstill(now_s + after_s) for after_s in (0, 1e6)] == ["", ""], "it is idle"
+            now_s += 1e6
+            await publish(client, batch())
+            await eventually(lambda: collector.stats().points_waiting > 0, "a message waits")
+            assert [collector.standstill(now_s + after_s) for after_s in (0, 61)] == ["", ""]
+            assert collector.standstill(now_s + 63) == "1 messages wait, and none was made durable for 62 s"
+            await it.fault("store")
+            assert collector.standstill(now_s + 64) == ""
+
+
+async def test_a_process_tells_its_service_manager_how_it_is(
+    mosquitto: Mosquitto, tmp_path: Path, manager: Manager
+) -> None:
+    data = config_for(mosquitto.port, tmp_path).model_dump(mode="json", exclude_unset=True)
+    file = tmp_path / "collector.yaml"
+    file.write_text(json.dumps(data | {"listen": f"127.0.0.1:{free_port()}"}), encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "collector", "run", str(file)),
+        cwd=REPOSITORY,
+        env=os.environ | {"NOTIFY_SOCKET": str(manager.path)},
+        stderr=subprocess.PIPE,
+    )
+    await eventually(lambda: manager.heard("READY=1") == 1 and manager.heard("WATCHDOG=1") >= 3, "it works", BUSY_S)
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(STOP_WITHIN_S):
+        _, log = await process.communicate()
+    assert process.returncode == 0, log
+    assert manager.heard("STOPPING=1") == 1
