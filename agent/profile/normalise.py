@@ -224,11 +224,15 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     # Mostly for power factors: on some devices their sign marks leading, lagging or export, but the catalogue's range is 0 to 1.
     if decoder.absolute or metric.magnitude:
         result = abs(result)
+    _check(decoder, metric, result)
+    return result
+
+
+def _check(decoder: Decoder, metric: Metric, result: float) -> None:
     if not math.isfinite(result):
         raise _Rejected("decode")
     if not metric.plausible(result) or not _expected(decoder, result):
         raise _Rejected("range")
-    return result
 
 
 def _expected(decoder: Decoder, value: float) -> bool:
