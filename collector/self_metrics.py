@@ -33,6 +33,10 @@ class DeliveryFigures:
     """Series and descriptions beyond the agent's budget."""
     contested: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By site and device, another agent that publishes about the device."""
+    part_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Failures of optional parts, by part and class of exception."""
+    failing_parts: Mapping[str, bool] = field(default_factory=dict)
+    """Whether each optional part fails now."""
     is_whole: bool = True
     """Whether this collector receives every message. Behind a shared subscription it cannot know what is missing."""
 
@@ -72,6 +76,9 @@ class _OwnMetrics(Collector):
         yield _counter("series_refused_total", {(): latest.refused})
         of_agents: dict[tuple[str, ...], float] = {key: float(count) for key, count in self.delivery.refused.items()}
         yield _counter("agent_series_refused_total", of_agents, "site", "agent")
+        parts = self.delivery
+        yield _counter("part_failures_total", {(*key,): n for key, n in parts.part_failures.items()}, "part", "error")
+        yield _gauge("part_failing", {(part,): float(failing) for part, failing in parts.failing_parts.items()}, "part")
 
     def _delivery_metrics(self) -> Iterator[Metric]:
         delivery, who = self.delivery, ("site", "agent")

@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,12 @@ def accounts(pages: Iterable[Page], since: int = 0) -> list[EpochAccount]:
         for record, chunks in page.epochs:
             found[record.key] = merge(found[record.key], (record, chunks)) if record.key in found else (record, chunks)
     settled = [account_of(record, chunks) for record, chunks in found.values() if record.seen_ms >= since]
-    for sums in settled:
-        sums.missing[:] = [run for run in sums.missing if not run.to_ms or run.to_ms >= since]
-    return sorted(settled, key=lambda sums: sums.key)
+    return sorted((_since(sums, since) for sums in settled), key=lambda sums: sums.key)
+
+
+def _since(sums: EpochAccount, since: int) -> EpochAccount:
+    left = [run for run in sums.missing if not run.to_ms or run.to_ms >= since]
+    return replace(sums, missing=left, missing_messages=sum(run.last - run.first + 1 for run in left))
 
 
 def as_json(found: Sequence[EpochAccount]) -> str:

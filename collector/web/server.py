@@ -1,13 +1,14 @@
 """The HTTP server: /metrics, /healthz, /readyz, /ledger and the status page. It answers GET only and has no accounts."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from collector.web.exposition import METRICS_PART
 from rackflow import RackflowError
 from rackflow.escape import escape_unprintable, redact_urls
+from rackflow.process.bulkhead import Failures, in_own_thread
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE_HEADERS = {
@@ -19,7 +20,11 @@ PAGE_HEADERS = {
 }
 # Responses take milliseconds; only a client that does not read takes longer. Chosen to use little of the 10 s in which the
 # collector must stop (aiohttp's default is 60 s).
-STOP_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 1.0
+WEB_PARTS = (METRICS_PART, "page", "ledger", "health")
+"""Names of the bulkheads of the pages."""
+PART_OF_PATH = {"/metrics": METRICS_PART, "/ledger": "ledger", "/healthz": "health", "/readyz": "health"}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,19 @@ class View:
     ledger: Callable[[], bytes]
 
 
-def make_app(view: View) -> web.Application:
-    """The application with its routes."""
+def make_app(view: View, failures: Failures | None = None) -> web.Application:
+    """The application with its routes. What raises in a page is noted in `failures`, and that page answers 500."""
+    noted = failures if failures is not None else Failures(*WEB_PARTS)
+
+    @web.middleware
+    async def barrier(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            raise
+        except Exception as error:  # noqa: BLE001 - a barrier
+            noted.note(PART_OF_PATH.get(request.path, "page"), error)
+            return web.Response(status=500, text="this page failed, see the collector's log\n")
 
     async def metrics(_: web.Request) -> web.Response:
         response = web.Response(body=view.metrics().encode(), headers={"Content-Type": METRICS_TYPE})
@@ -61,12 +77,12 @@ def make_app(view: View) -> web.Application:
     async def ledger(_: web.Request) -> web.Response:
         # Reading a large ledger takes up to seconds, and the same loop acknowledges messages.
         try:
-            body = await asyncio.to_thread(view.ledger)
+            body = await in_own_thread(view.ledger, "ledger-page")
         except RackflowError as error:
             return web.Response(status=503, text=f"{escape_unprintable(str(error))}\n")
         return web.Response(body=body, content_type="application/json")
 
-    app = web.Application()
+    app = web.Application(middlewares=[barrier])
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthy)
     app.router.add_get("/readyz", ready)
@@ -78,8 +94,8 @@ def make_app(view: View) -> web.Application:
 class WebServer:
     """Serves a view on one address and port."""
 
-    def __init__(self, view: View, host: str, port: int) -> None:
-        self._runner = web.AppRunner(make_app(view), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
+    def __init__(self, view: View, host: str, port: int, failures: Failures | None = None) -> None:
+        self._runner = web.AppRunner(make_app(view, failures), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
         self._host = host
         self._port = port
 
