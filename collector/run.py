@@ -27,7 +27,17 @@ from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
-from collector.web import METRICS_PART, WEB_PARTS, Moment, View, WebServer, render, render_page
+from collector.web import (
+    METRICS_PART,
+    WEB_PARTS,
+    Moment,
+    View,
+    WebServer,
+    in_slices,
+    load_access,
+    page_steps,
+    render_steps,
+)
 from rackflow import ConfigError, RackflowError
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.notify import started_by
@@ -71,6 +81,7 @@ class Collector:
         self._persistence: Persistence | None = None
         self._spill: Spill | None = None
         self._clones = Clones()
+        self._web: WebServer | None = None
         self._ledger: LedgerFile | None = None
         self._writer: Writer | None = None
         self._still = StillTimer()
@@ -131,6 +142,7 @@ class Collector:
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
         self._owners = Owners(config.agent_budgets, _assigned_owners(config, self._site))
+        load_access(config.http.web_config)
         host, port = config.address
         async with AsyncExitStack() as stack:
             dead_letters = DeadLetters(config.dead_letter, config.dead_letter_limit_bytes)
@@ -146,9 +158,8 @@ class Collector:
             store = _open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
-            web = WebServer(
-                View(self._metrics, self._page, self._faults, self._ledger_page), host, port, self._failures
-            )
+            view = View(self._metrics, self._page, self._knows, self._faults, self._ledger_page)
+            web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
             log.info("listening url=%s", url)
@@ -305,8 +316,8 @@ class Collector:
         else:
             self._tally.failures[what] += 1
 
-    def _metrics(self) -> str:
-        text, series = render(self.latest, time.monotonic(), self._figures, self._failures)
+    async def _metrics(self) -> str:
+        text, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
         own = partial(self._self_metrics.render, series, self._delivery_figures())
         return text + self._failures.attempt(METRICS_PART, own, "")
 
@@ -321,6 +332,7 @@ class Collector:
             failures=dict(ledger.failures) if ledger else {},
             part_failures=dict(self._failures.counts),
             failing_parts=self._failures.failing(),
+            http_refused=self._web.refused if self._web is not None else {},
             is_whole=not self._config.shared,
             refused=self._uses.refused,
             contested={key: each.agent for key, each in self._owners.contests(time.monotonic()).items()},
@@ -329,11 +341,17 @@ class Collector:
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))
 
-    def _page(self, outlets_of: str) -> str:
+    async def _page(self, outlets_of: str) -> str:
         moment = Moment(time.monotonic(), time.time())
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
         figures = self._figures.current(moment.mono_s)
-        return render_page(self.latest, moment, self._faults(), outlets_of, figures, contested)
+        return await in_slices(
+            page_steps(self.latest, moment, self._faults(), outlets_of, figures, contested, self._failures)
+        )
+
+    def _knows(self, name: str) -> bool:
+        site, _, device = name.partition("/")
+        return bool(self.latest.held(site, device))
 
     def _faults(self) -> dict[str, str]:
         """Each part that does not work, with the reason; empty means ready."""

@@ -1,7 +1,9 @@
 """What one step, one plan or one site does wrong ends there: its own figures are unknown, and all others are as before."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from collector.latest import Latest, LatestValue
 from collector.latest.state import Origin
 from collector.readings import Series, SeriesKeys
 from rackflow.process.bulkhead import Failures
+from rackflow.site import Rack
 from tests.collector.derive.hall import Readings, hall
 from tests.collector.running import until
 
@@ -143,3 +146,37 @@ def test_what_needs_a_part_that_cannot_be_planned_is_unknown_and_the_rest_is_the
         name for name, each in found.items() if name.startswith(("rack_", "site_", "loop_")) and each.value is not None
     ]
     assert failures.counts
+
+
+class Held(dict[str, Rack]):
+    """Racks that can be read only once the test lets go: planning a large site takes as long."""
+
+    def __init__(self, racks: Mapping[str, Rack]) -> None:
+        super().__init__(racks)
+        self.reached = threading.Event()
+        self.release = threading.Event()
+        self.was_released = False
+
+    def values(self) -> Any:  # noqa: ANN401 - a view of the dictionary
+        self.reached.set()
+        self.was_released = self.release.wait(5)
+        return super().values()
+
+
+async def test_planning_holds_up_nothing_but_the_figures() -> None:
+    """The loop goes on while a site is planned, and its figures come when the plan is there."""
+    readings, site = Readings(), hall()
+    readings.currents("pdu-a1-a", 10.0)
+    readings.currents("pdu-a1-b", 12.0)
+    held = site.racks = Held(site.racks)
+    failures, board = Failures(PART), LatestFigures(1e12)
+    deriver = Deriver(readings.latest, board, site, Settings(), 0.01, {}, failures)
+    task = asyncio.create_task(deriver.run(offered([]), "c"))
+    await until(held.reached.is_set, "planning has begun")
+    assert board.current(0.0) == []
+    held.release.set()
+    await until(lambda: bool(shown(board, "dcim_rack_power_watts")), "figures")
+    task.cancel()
+    await asyncio.wait([task])
+    assert held.was_released  # by this loop, which went on meanwhile
+    assert failures.counts == {}

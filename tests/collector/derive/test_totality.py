@@ -164,7 +164,7 @@ def _supply(device: dict[str, Any], names: set[str]) -> None:
         device["from"] = [name for name in device["from"] if name in names] or ["A"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(odd_sites(), SEEDS)
 def test_odd_sites_give_figures_or_reasons(site: Site | None, seed: int) -> None:
     if site is not None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collector.ledger import EpochKey, LedgerFile, LedgerWatch
 from collector.ledger.account import account_of, sums_of
-from collector.ledger.epochs import CHUNK, FULL, Chunk, EpochRecord
+from collector.ledger.epochs import CHUNK, FULL, Chunk, Entry, EpochRecord
 from collector.ledger.watch import KNOWN_FOR_S
 from rackflow.process.bulkhead import Failures
 
@@ -89,7 +89,9 @@ async def test_an_account_that_cannot_be_read_any_more_is_unknown_and_not_the_ol
     failures = Failures("account")
     watch = LedgerWatch(ledger, failures, lambda: now[0])
     assert watch.accounts() == {}
+    assert await ledger.record([Entry(KEY, 1, 1, 1)])
     await watch.update()
+    assert watch.accounts()["cas1", "gw-3"].stored == 1
     assert failures.counts == {}
     ledger.path.rename(tmp_path / "gone.db")
     now[0] += KNOWN_FOR_S
