@@ -89,7 +89,7 @@ def shown(board: LatestFigures, name: str) -> list[Figure]:
 
 
 def test_a_site_whose_cycle_fails_shows_nothing_of_the_cycle_before() -> None:
-    """The second cycle meets a device whose readings cannot be read at all."""
+    """The second cycle meets a device of which nothing can be told."""
     readings = Readings()
     readings.currents("pdu-a1-a", 10.0)
     readings.currents("pdu-a1-b", 12.0)
@@ -98,7 +98,7 @@ def test_a_site_whose_cycle_fails_shows_nothing_of_the_cycle_before() -> None:
     deriver.cycle("t1", offered([]), "c", may_plan=True)
     assert shown(board, "dcim_rack_power_watts")
     device = next(readings.latest.devices_of("t1"))
-    device.series = None  # type: ignore[assignment]  # as a fault of ours would leave it
+    device.polls = None  # type: ignore[assignment]  # as a fault of ours would leave it
     kept: list[list[str]] = []
     deriver.cycle("t1", offered(kept), "c")
     found = board.current(0.0)
