@@ -16,6 +16,7 @@ from collector.forget import Target, account_of, forget
 from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
 from collector.report import add_report, report
 from collector.run import run
+from collector.web import load_access
 from rackflow import ConfigError, RackflowError
 from rackflow.process.commands import print_error, print_lines
 from rackflow.process.limits import raise_open_files
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE_OR_URL",
         action="append",
         default=[],
-        help="ledger of another collector behind the same shared subscription: its file, or http://HOST:9420/ledger",
+        help="ledger of another collector behind the same shared subscription: its file, or http://[NAME:PASSWORD@]HOST:9420/ledger",
     )
     ledger.add_argument("--output", choices=("table", "json"), default="table")
     command = commands.add_parser("report", help="report energy, carbon and availability of a month, as CSV and HTML")
@@ -143,6 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Loaded here and not only in `run`, so that `check` finds mistakes in the site file as well.
         if config.site_file is not None:
             load_site(config.site_file)
+        load_access(config.http.web_config)
         if arguments.command != "run":
             return _run_beside(config, arguments)
         configure_logging(config.log_level)

@@ -105,6 +105,22 @@ class BudgetsConfig(StrictModel):
     """Budgets of single agents, by site and agent."""
 
 
+class HttpConfig(StrictModel):
+    """How /metrics and the pages are served."""
+
+    web_config: Path | None = None
+    """TLS certificates, passwords and headers, in the format of Prometheus' web configuration file. Read again when it changes."""
+    # Chosen: Prometheus and a load balancer keep one connection each, a browser up to six. Each costs 70 kB while it is read from.
+    connections_limit: Annotated[int, Field(ge=8, le=10_000)] = 256
+    """Connections at a time. Beyond it the oldest that waits for its client is closed."""
+    hosts: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,253}$")]] | Literal["any"] = []
+    """Names under which browsers and Prometheus may address the collector, or `any`. Addresses, names without a dot, reserved ones
+    (`.local`, `.internal`, `.home.arpa`) and this host's own name are always allowed; with TLS or passwords every name is."""
+    # Prometheus scrapes every 15 s here; a page of 200,000 series takes a second to render.
+    share_s: Annotated[float, Field(ge=0, le=15)] = 1.0
+    """Seconds for which all readers share one rendered page."""
+
+
 class CollectorConfig(StrictModel):
     """The collector's configuration file."""
 
@@ -134,6 +150,8 @@ class CollectorConfig(StrictModel):
     """Size limit in bytes of the dead-letter file and its predecessor together."""
     listen: str = "127.0.0.1:9420"
     """Address and port of /metrics and the status page."""
+    http: HttpConfig = HttpConfig()
+    """How /metrics and the pages are served."""
     # Chosen: bounds memory against a device that invents labels without end. 10,000 series take 90 MB (docs/explanation/cost.md).
     series_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
     """Series on /metrics at most; further ones are refused and counted."""
@@ -219,6 +237,9 @@ def load_collector_config(path: Path) -> CollectorConfig:
         config.broker.tls_context()
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+    if config.http.web_config is not None:
+        web_config = path.parent / config.http.web_config
+        config = config.model_copy(update={"http": config.http.model_copy(update={"web_config": web_config})})
     if config.site_file is None:
         return config
     site_file = path.parent / config.site_file

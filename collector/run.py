@@ -10,21 +10,36 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 from collector.config import CollectorConfig
 from collector.counters import CollectorStats, Counters
-from collector.derive import CarbonSource, Deriver, LatestFigures
+from collector.derive import CARBON_PART, CarbonSource, Deriver, LatestFigures
+from collector.derive import PART as FIGURES_PART
 from collector.flow import Flush, Ingest, IngestSettings, Senders, Spill, Writer
 from collector.latest import Latest
+from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
-from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
+from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Polled, Subscriber, Uses
+from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
-from collector.web import Moment, View, WebServer, render, render_page
+from collector.web import (
+    METRICS_PART,
+    WEB_PARTS,
+    Moment,
+    View,
+    WebServer,
+    in_slices,
+    load_access,
+    page_steps,
+    render_steps,
+)
 from rackflow import ConfigError, RackflowError
+from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.notify import started_by
 from rackflow.process.sqlite import check_regular
 from rackflow.process.stopping import StopDeadline, stop_tasks
@@ -43,6 +58,10 @@ STANDSTILL_S = 60.0
 END_TASKS_S = 0.5
 # Readings live at least 30 s, so expired ones hold their place under the series limit only a little longer.
 SWEEP_S = 5.0
+# Opening the records reads 400 days, which takes a second at most. A disk that hangs must not keep the collector from starting.
+OPEN_RECORDS_S = 5.0
+# Optional parts end at their first await once cancelled; one that does not is left behind.
+STOP_PARTS_S = 0.5
 
 
 class Collector:
@@ -62,10 +81,12 @@ class Collector:
         self._persistence: Persistence | None = None
         self._spill: Spill | None = None
         self._clones = Clones()
+        self._web: WebServer | None = None
         self._ledger: LedgerFile | None = None
         self._writer: Writer | None = None
         self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
+        self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, *WEB_PARTS)
         self._self_metrics = SelfMetrics(
             self._tally,
             self.latest,
@@ -121,17 +142,24 @@ class Collector:
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
         self._owners = Owners(config.agent_budgets, _assigned_owners(config, self._site))
+        load_access(config.http.web_config)
         host, port = config.address
         async with AsyncExitStack() as stack:
             dead_letters = DeadLetters(config.dead_letter, config.dead_letter_limit_bytes)
             stack.callback(dead_letters.close)
             ledger = self._ledger = LedgerFile(config.ledger_path, config.ledger_days, time.time)
             stack.callback(ledger.close)
-            self._accounts = LedgerWatch(ledger)
+            self._accounts = LedgerWatch(ledger, self._failures)
+            file = await self._open_records()
+            deriver = self._open_deriver(file)
+            keeper = RecordKeeper(file, self.latest, deriver, self._failures) if file is not None else None
+            if keeper is not None:
+                stack.push_async_callback(keeper.close)
             store = _open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
-            web = WebServer(View(self._metrics, self._page, self._faults, self._ledger_page), host, port)
+            view = View(self._metrics, self._page, self._knows, self._faults, self._ledger_page)
+            web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
             log.info("listening url=%s", url)
@@ -144,27 +172,32 @@ class Collector:
                 self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
                 stack.push_async_callback(self._spill.close)
                 await self._spill.open()
-            keeper, deriver = self._open_records()
-            stack.push_async_callback(keeper.close)
             owners = self._open_owners()
             stack.push_async_callback(owners.close)
-            if owners.is_new:  # an earlier version kept none: a device belongs to whoever polled it first
+            if owners.is_new and keeper is not None:
+                # An earlier version kept none: a device belongs to whoever polled it first.
                 polled = sorted(keeper.polls.enrolled.items(), key=lambda item: item[1].since_s)
                 self._owners.seed([who for who, _ in polled], round(time.time() * 1000))
+            optional = Supervisor(self._failures)
+            stack.push_async_callback(optional.stop, STOP_PARTS_S)
             on_started()
-            await self._flow(store, dead_letters, ledger, self._accounts, keeper, deriver, owners)
+            await self._flow(store, dead_letters, ledger, keeper, deriver, owners, optional)
 
     async def _flow(
         self,
         store: Store,
         dead_letters: DeadLetters,
         ledger: LedgerFile,
-        accounts: LedgerWatch,
-        keeper: RecordKeeper,
+        keeper: RecordKeeper | None,
         deriver: Deriver,
         owners: OwnersFile,
+        optional: Supervisor,
     ) -> None:
-        """Run all tasks until `stop`, then end them in order."""
+        """Run all tasks until `stop`, then end them in order.
+
+        The task group has what a message passes on its way to the acknowledgement. Everything else runs in `optional`, and what the
+        group calls of it is shielded.
+        """
         config, tally = self._config, self._tally
         sites = None if config.sites == "all" else list(config.sites)
         subscriber = self._subscriber = Subscriber(
@@ -178,23 +211,23 @@ class Collector:
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
-        keep, count = spill.keep if spill else None, keeper.polls.count
+        keep = spill.keep if spill else None
+        count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else _uncounted)
         writer = self._writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
         terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
         senders = Senders(self._owners, self._uses, self._clones)
-        forget = keeper.polls.forget
-        ingest = Ingest(self.latest, dead_letters, tally, senders, terms, deriver.update_late, forget)
+        late = self._failures.shield(FIGURES_PART, deriver.update_late)
+        forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else _unforgotten)
+        ingest = Ingest(self.latest, dead_letters, tally, senders, terms, late, forget)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
                 group.create_task(subscriber.run(), name="collector-subscribe"),
                 group.create_task(self._sweep(ledger), name="collector-sweep"),
-                group.create_task(accounts.run(), name="collector-ledger"),
-                group.create_task(keeper.run(), name="collector-records"),
                 group.create_task(owners.run(), name="collector-owners"),
-                *self._start_deriving(group, writer, deriver),
             ]
+            self._start_optional(optional, keeper, deriver, writer)
             if spill is not None:
                 drain = spill.drain(persistence, ledger, ingest.reprocess, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
@@ -202,6 +235,7 @@ class Collector:
             await self._stop.wait()
             # Before the last write, so that it ends: what is still to come stays with the broker.
             await stop_tasks(taking, within_s=END_TASKS_S)
+            optional.cancel()
             writer.stop()
             # The subscriber goes on until the last write is stored and acknowledged. Without the acknowledgement the broker
             # would send these messages again, and the next start would count them as duplicates.
@@ -211,18 +245,24 @@ class Collector:
                 writing, *others, within_s=GOODBYE_S + 2 * END_TASKS_S, first_repeat_s=GOODBYE_S + END_TASKS_S
             )
 
-    def _open_records(self) -> tuple[RecordKeeper, Deriver]:
-        """Open the hourly records, and start deriving from their contents. Raises RackflowError if they cannot be opened."""
-        config, carbon = self._config, self._config.carbon
-        check_regular(config.records_path, "derive: state")
+    async def _open_records(self) -> RecordsFile | None:
+        """Open the hourly records. Without them (None) the collector runs on: figures start anew, and nothing is recorded."""
+        path = self._config.records_path
+        check_regular(path, "derive: state")
         try:
-            file = RecordsFile(config.records_path)
-        except OSError as error:
-            what = f"derive: state: {config.records_path} cannot be used: {error.strerror}; choose another path"
-            raise RackflowError(what) from error
-        settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
-        deriver = Deriver(self.latest, self._figures, self._site, settings, config.derive.interval_s, file.sites)
-        return RecordKeeper(file, self.latest, deriver), deriver
+            async with asyncio.timeout(OPEN_RECORDS_S):
+                return await in_own_thread(lambda: RecordsFile(path), "records-open")
+        except Exception as error:  # noqa: BLE001 - a barrier
+            is_disk = isinstance(error, OSError | TimeoutError)
+            (self._failures.count if is_disk else self._failures.note)(RECORDS_PART, error)
+            # It stays so until the next start: records opened later would overwrite counters that this run began at zero.
+            self._failures.progress(RECORDS_PART, 0.0)
+            log.error(  # noqa: TRY400 - one line for a disk's fault, and the traceback of any other was logged
+                "derive: state: %s cannot be used, no energy and no polls are recorded until the next start; repair it or choose"
+                " another path: error=%s",
+                *(path, str(error) or f"no answer within {OPEN_RECORDS_S:g} s"),
+            )
+            return None
 
     def _open_owners(self) -> OwnersFile:
         """Open the file of owners. Raises RackflowError if it cannot be opened."""
@@ -234,14 +274,26 @@ class Collector:
                 f"dead_letter: {path} beside it cannot be used: {error.strerror}; choose another folder"
             ) from error
 
-    def _start_deriving(self, group: asyncio.TaskGroup, writer: Writer, deriver: Deriver) -> list[asyncio.Task[None]]:
-        carbon = self._config.carbon
-        keep = writer.offer if self._config.derive.store else _discard
-        tasks = [group.create_task(deriver.run(keep, self._config.client_id), name="collector-derive")]
-        if carbon is not None:
-            watching = deriver.watch_carbon(CarbonSource(carbon), carbon.interval_s)
-            tasks.append(group.create_task(watching, name="collector-carbon"))
-        return tasks
+    def _open_deriver(self, file: RecordsFile | None) -> Deriver:
+        config, carbon = self._config, self._config.carbon
+        settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
+        kept = file.sites if file is not None else {}
+        interval_s = config.derive.interval_s
+        return Deriver(self.latest, self._figures, self._site, settings, interval_s, kept, self._failures)
+
+    def _start_optional(
+        self, optional: Supervisor, keeper: RecordKeeper | None, deriver: Deriver, writer: Writer
+    ) -> None:
+        config, failures = self._config, self._failures
+        keep = writer.offer if config.derive.store else _discard
+        optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
+        if self._accounts is not None:
+            optional.start(ACCOUNT_PART, self._accounts.run)
+        if keeper is not None:
+            optional.start(RECORDS_PART, keeper.run)
+        if config.carbon is not None:
+            source = CarbonSource(config.carbon)
+            optional.start(CARBON_PART, lambda: source.watch(deriver.add_factors, failures))
 
     async def _sweep(self, ledger: LedgerFile) -> None:
         """Remove expired series and old ledger entries, so that they make room even if nobody scrapes."""
@@ -264,9 +316,10 @@ class Collector:
         else:
             self._tally.failures[what] += 1
 
-    def _metrics(self) -> str:
-        text, series = render(self.latest, time.monotonic(), self._figures)
-        return text + self._self_metrics.render(series, self._delivery_figures())
+    async def _metrics(self) -> str:
+        text, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
+        own = partial(self._self_metrics.render, series, self._delivery_figures())
+        return text + self._failures.attempt(METRICS_PART, own, "")
 
     def _delivery_figures(self) -> DeliveryFigures:
         # The web server starts before the outbox and may be scraped before the outbox exists.
@@ -277,6 +330,9 @@ class Collector:
             accounts=accounts.accounts() if accounts else {},
             clones={key: key in clones for key in self._clones.known()},
             failures=dict(ledger.failures) if ledger else {},
+            part_failures=dict(self._failures.counts),
+            failing_parts=self._failures.failing(),
+            http_refused=self._web.refused if self._web is not None else {},
             is_whole=not self._config.shared,
             refused=self._uses.refused,
             contested={key: each.agent for key, each in self._owners.contests(time.monotonic()).items()},
@@ -285,11 +341,17 @@ class Collector:
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))
 
-    def _page(self, outlets_of: str) -> str:
+    async def _page(self, outlets_of: str) -> str:
         moment = Moment(time.monotonic(), time.time())
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
         figures = self._figures.current(moment.mono_s)
-        return render_page(self.latest, moment, self._faults(), outlets_of, figures, contested)
+        return await in_slices(
+            page_steps(self.latest, moment, self._faults(), outlets_of, figures, contested, self._failures)
+        )
+
+    def _knows(self, name: str) -> bool:
+        site, _, device = name.partition("/")
+        return bool(self.latest.held(site, device))
 
     def _faults(self) -> dict[str, str]:
         """Each part that does not work, with the reason; empty means ready."""
@@ -313,6 +375,14 @@ def _assigned_owners(config: CollectorConfig, site: Site | None) -> dict[tuple[s
 
 def _discard(_: Callable[[], Sequence[str]]) -> None:
     """Used in place of the writer if derived figures are not to be stored (`derive: store`)."""
+
+
+def _uncounted(_: Iterable[Polled]) -> None:
+    """Used in place of the poll counts if the records cannot be opened."""
+
+
+def _unforgotten(_: str, __: str, ___: str = "") -> None:
+    """As `_uncounted`, for devices that are gone."""
 
 
 async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:

@@ -33,6 +33,12 @@ class DeliveryFigures:
     """Series and descriptions beyond the agent's budget."""
     contested: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By site and device, another agent that publishes about the device."""
+    part_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Failures of optional parts, by part and class of exception."""
+    failing_parts: Mapping[str, bool] = field(default_factory=dict)
+    """Whether each optional part fails now."""
+    http_refused: Mapping[str, int] = field(default_factory=dict)
+    """Connections and requests that the web server refused or ended, by reason."""
     is_whole: bool = True
     """Whether this collector receives every message. Behind a shared subscription it cannot know what is missing."""
 
@@ -72,6 +78,10 @@ class _OwnMetrics(Collector):
         yield _counter("series_refused_total", {(): latest.refused})
         of_agents: dict[tuple[str, ...], float] = {key: float(count) for key, count in self.delivery.refused.items()}
         yield _counter("agent_series_refused_total", of_agents, "site", "agent")
+        parts = self.delivery
+        yield _counter("http_refused_total", {(why,): n for why, n in parts.http_refused.items()}, "reason")
+        yield _counter("part_failures_total", {(*key,): n for key, n in parts.part_failures.items()}, "part", "error")
+        yield _gauge("part_failing", {(part,): float(failing) for part, failing in parts.failing_parts.items()}, "part")
 
     def _delivery_metrics(self) -> Iterator[Metric]:
         delivery, who = self.delivery, ("site", "agent")

@@ -4,16 +4,19 @@ A figure whose inputs are stale, suspect or absent is unknown and says what is m
 `power`, `liquid`, `energy` and `trust` define the figures, `engine` computes them, `site_figures` combines them for one site.
 """
 
+from collector.derive.carbon_source import PART as CARBON_PART
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.config import CarbonConfig, DeriveConfig
 from collector.derive.deriver import Deriver
 from collector.derive.energy import HOUR_S, Head, Hour, SiteRecords
-from collector.derive.engine import Figure
+from collector.derive.engine import PART, Figure
 from collector.derive.latest_figures import LatestFigures
 from collector.derive.site_figures import Settings, SiteFigures
 
 __all__ = [
+    "CARBON_PART",
     "HOUR_S",
+    "PART",
     "CarbonConfig",
     "CarbonSource",
     "DeriveConfig",

@@ -4,7 +4,11 @@ A failing source must not make figures unknown: factors known so far stay, and y
 Only the first failure is logged, since the source is tried again every quarter of an hour.
 """
 
+import asyncio
+import csv
 import logging
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -14,11 +18,26 @@ from collector.derive.energy import Factor, read_answer, read_csv
 from collector.http import connector
 from rackflow import ConfigError
 from rackflow.escape import redact_urls
-from rackflow.process.yaml import read_text_file
+from rackflow.process.bulkhead import Failures, in_own_thread
 
 log = logging.getLogger(__name__)
 # An answer is one small JSON object. The bound keeps a wrong URL, such as that of a download, from filling memory.
 _LARGEST_ANSWER_BYTES = 1_000_000
+# Ten years of hours are 90,000 rows of some 40 bytes.
+_LARGEST_FILE_BYTES = 16_000_000
+PART = "carbon"
+"""Name of the bulkhead of the carbon source."""
+_FAULTS = (
+    OSError,
+    TimeoutError,
+    aiohttp.ClientError,
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    csv.Error,
+    ConfigError,
+)
 
 
 class CarbonSource:
@@ -27,43 +46,77 @@ class CarbonSource:
     def __init__(self, config: CarbonConfig) -> None:
         self._config = config
         self._read_at = 0.0
+        self._reading = threading.Lock()
         self.fault: str | None = None
 
-    async def latest(self) -> dict[int, Factor]:
-        """New factors by hour since 1970; empty if there are none or the source fails."""
+    async def watch(self, take: Callable[[Mapping[int, Factor]], None], failures: Failures) -> None:
+        """Hand factors over as they come, until cancelled."""
+        config = self._config
+        while True:
+            failures.progress(PART, config.interval_s + 2 * config.timeout_s + 60)
+            take(await self.latest(failures))
+            await asyncio.sleep(config.interval_s)
+
+    async def latest(self, failures: Failures | None = None) -> dict[int, Factor]:
+        """New factors by hour since 1970; empty if there are none or the source fails, which is counted in `failures`."""
         config = self._config
         try:
-            found = self._read(config.path) if config.path is not None else await self._fetch(str(config.url))
-        except (OSError, TimeoutError, aiohttp.ClientError, ValueError, TypeError, KeyError, ConfigError) as error:
+            async with asyncio.timeout(config.timeout_s):
+                found = await self._read(config.path) if config.path is not None else await self._fetch(str(config.url))
+        except _FAULTS as error:
+            why = str(error) or f"no answer within {config.timeout_s:g} s"  # asyncio's TimeoutError has no words
             # The library's errors name the URL, which may carry a key.
-            fault = redact_urls(f"{type(error).__name__}: {error}")
+            fault = redact_urls(f"{type(error).__name__}: {why}")
             if self.fault is None:
                 log.warning(
                     "carbon factors cannot be read, yearly averages are used where none are known error=%s", fault
                 )
             self.fault = fault
+            if failures is not None:
+                failures.count(PART, error)
             return {}
         if self.fault is not None:
             log.warning("carbon factors are read again")
         self.fault = None
         return found
 
-    def _read(self, path: Path) -> dict[int, Factor]:
-        # In the loop's own thread: a year of hours is 8,760 rows, read only after the file has changed.
+    async def _read(self, path: Path) -> dict[int, Factor]:
+        # One thread at a time: on a file system that hangs, each further one would hang as well.
+        if not self._reading.acquire(blocking=False):
+            raise TimeoutError("the file was begun to be read earlier, and its file system has not answered yet")
+
+        def read() -> tuple[float, dict[int, Factor]]:
+            try:
+                return self._read_now(path)
+            finally:
+                self._reading.release()
+
+        self._read_at, found = await in_own_thread(read, "carbon-file")
+        return found
+
+    def _read_now(self, path: Path) -> tuple[float, dict[int, Factor]]:
+        # Read only after the file has changed.
         changed_at = path.stat().st_mtime
         if changed_at == self._read_at:
-            return {}
-        found = read_csv(read_text_file(path), str(path), self._config.basis)
-        self._read_at = changed_at
-        return found
+            return changed_at, {}
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_FILE_BYTES + 1)
+        if len(text) > _LARGEST_FILE_BYTES:
+            raise ConfigError(f"{path}: is larger than {_LARGEST_FILE_BYTES:,} bytes; keep the hours that are needed")
+        return changed_at, read_csv(text.decode(), str(path), self._config.basis)
 
     async def _fetch(self, url: str) -> dict[int, Factor]:
         config = self._config
         headers = {config.token_header: config.token.get_secret_value()} if config.token else {}
         timeout = aiohttp.ClientTimeout(total=config.timeout_s)
+        body = bytearray()
         async with (
             aiohttp.ClientSession(timeout=timeout, connector=connector()) as session,
             session.get(url, headers=headers) as answer,
         ):
             answer.raise_for_status()
-            return read_answer(await answer.content.read(_LARGEST_ANSWER_BYTES), config.basis)
+            async for part in answer.content.iter_any():
+                body += part
+                if len(body) > _LARGEST_ANSWER_BYTES:
+                    raise ValueError(f"the answer is longer than {_LARGEST_ANSWER_BYTES:,} bytes")
+        return read_answer(bytes(body), config.basis)

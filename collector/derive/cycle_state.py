@@ -6,8 +6,19 @@ never by slot, and `Watched` says for each plan which slots belong to which name
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from collector.derive.engine import NO_SLOT, Figure, Output, Planner, Values, output_of
+from collector.derive.engine import (
+    INTERNAL,
+    NO_SLOT,
+    PART,
+    Figure,
+    Output,
+    Planner,
+    Values,
+    output_of,
+    plausible_figure,
+)
 from collector.derive.liquid import HEAT
 from collector.derive.power import RackPower, rack_labels
 from collector.derive.trust import (
@@ -23,6 +34,7 @@ from collector.derive.trust import (
     plan_meters,
 )
 from collector.latest import LatestValue
+from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
 
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
@@ -63,16 +75,22 @@ class Watched:
 
 
 def plan_watched(
-    planner: Planner, site: Site | None, classes: Mapping[str, str], racks: Mapping[str, RackPower]
+    planner: Planner,
+    site: Site | None,
+    classes: Mapping[str, str],
+    racks: Mapping[str, RackPower],
+    *,
+    with_racks: bool = True,
 ) -> Watched:
-    """Decide what to watch; `classes` are the device classes by device."""
+    """Decide what to watch; `classes` are the device classes by device. `with_racks` is False if the racks could not be planned."""
     described = list(site.cdus) if site is not None else []
     cdus, ups = (sorted(name for name, each in classes.items() if each == wanted) for wanted in ("cdu", "ups"))
     every = dict.fromkeys([*described, *cdus])
     cooled: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = dict.fromkeys(every, ((), ()))
     for loop in site.loops.values() if site is not None else ():
         members = tuple(cdu.id for cdu in (site.cdus.values() if site is not None else ()) if cdu.secondary == loop.id)
-        cooled.update(dict.fromkeys(members, (members, tuple(racks[rack].total for rack in loop.racks))))
+        below = tuple(racks[rack].total for rack in loop.racks) if with_racks else ()
+        cooled.update(dict.fromkeys(members, (members, below)))
     stranded = dict(_provisioned(site, racks)) if site is not None else {}
     meters = {name: found for name, each in sorted(classes.items()) if (found := plan_meters(planner, name, each))}
     rooms = plan_air(planner, site) if site is not None else {}
@@ -134,6 +152,7 @@ class CycleState:
     peaks: dict[str, PeakPower] = field(default_factory=dict)
     losses: dict[str, FiveMinuteMean] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
+    failures: Failures = field(default_factory=Failures)
 
     def update(
         self, watched: Watched, held_by: Callable[[str], Mapping[str, LatestValue]], before: Values | None, now: float
@@ -153,15 +172,19 @@ class CycleState:
 
         for cdu, (members, slots) in watched.cdus.items():
             watch = self.watches.setdefault(cdu, CduWatch())
-            watch.update(held[cdu], now, _part_of_power(cdu, members, slots, before, number))
-            distrusted.update({(cdu, key): reason for key, reason in watch.suspects.items()})
+            judge = partial(_judge, watch, held[cdu], now, partial(_part_of_power, cdu, members, slots, before, number))
+            # Readings that could not be judged are not used: a figure from a sensor that may be stuck would be a guess.
+            unjudged: Mapping[str, str] = dict.fromkeys(held[cdu], "internal: it could not be judged")
+            suspects = self.failures.attempt(PART, judge, unjudged)
+            distrusted.update({(cdu, key): reason for key, reason in suspects.items()})
 
         def life_s(device: str, key: str) -> float:
             reading = held_by(device).get(key)
             return reading.life_s if reading is not None else 0.0
 
-        self.contradictions.update(watched.meters, watched.rooms, number, life_s, now)
+        self.contradictions.update(watched.meters, watched.rooms, number, life_s, now, self.failures)
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
+        distrusted.update(dict.fromkeys(self.contradictions.unjudged, "internal: it could not be judged"))
         return distrusted
 
     def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
@@ -172,19 +195,23 @@ class CycleState:
             labels = (*watched.suspect_labels[device], ("reading", reading), ("reason", reason))
             yield Figure(output_of("dcim_device_reading_suspect", labels, NO_SLOT), 1.0, 0.0, 1.0)
         for each in watched.filters:
-            yield from self._filter(each, values, wall_s)
+            failed = [_failed(output) for output in (each.clogging, each.time_to_limit)]
+            yield from self.failures.attempt(PART, partial(self._filter, each, values, wall_s), failed)
         for ups, (taken, given, output) in watched.losses.items():
-            yield self._loss(ups, values, (taken, given), output, wall_s)
+            loss = partial(self._loss, ups, values, (taken, given), output, wall_s)
+            yield self.failures.attempt(PART, loss, _failed(output))
         for rack, (slot, firm_w, output) in watched.racks.items():
-            peak = self.peaks.setdefault(rack, PeakPower())
-            power = values.number(slot)
-            if power is not None:
-                peak.add(power, wall_s)
-            highest = peak.highest()
-            if highest is None:
-                yield Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
-            else:
-                yield Figure(output, firm_w - highest, 0.0, peak.share())
+            stranded = partial(self._stranded, rack, values.number(slot), firm_w, output, wall_s)
+            yield self.failures.attempt(PART, stranded, _failed(output))
+
+    def _stranded(self, rack: str, power: float | None, firm_w: float, output: Output, wall_s: float) -> Figure:
+        peak = self.peaks.setdefault(rack, PeakPower())
+        if power is not None:
+            peak.add(power, wall_s)
+        highest = peak.highest()
+        if highest is None:
+            return Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
+        return plausible_figure(output, firm_w - highest, 0.0, peak.share())
 
     def _loss(self, ups: str, values: Values, sides: tuple[int, int], output: Output, wall_s: float) -> Figure:
         taken, given = (values.number(slot) for slot in sides)
@@ -200,21 +227,35 @@ class CycleState:
             return Figure(output, None, 0.0, 1.0, (why,))
         return Figure(output, loss_w, max(values.age_s[slot] for slot in sides), 1.0)
 
-    def _filter(self, each: Filter, values: Values, wall_s: float) -> Iterator[Figure]:
+    def _filter(self, each: Filter, values: Values, wall_s: float) -> list[Figure]:
         clogging = self.filters.setdefault(each.key, Clogging())
         drop, flow = values.number(each.pressure_drop), values.number(each.flow)
         running = values.number(each.running) if each.running is not None else None
         if drop is not None and flow is not None and flow >= _MIN_FLOW_M3_PER_S:
-            clogging.add(drop / flow**2, wall_s, running)
+            clogging.add(drop / (flow * flow), wall_s, running)
         reasons = [reason for slot in (each.pressure_drop, each.flow) for reason in values.coverage(slot)[1]]
+        found = []
         for output, value, span in (
             (each.clogging, clogging.ratio(), "an hour"),
             (each.time_to_limit, clogging.time_to_limit_s(), "a day"),
         ):
             if reasons or value is None:
-                yield Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",))
+                found.append(Figure(output, None, 0.0, 1.0, tuple(reasons) or (f"less than {span} has been seen",)))
             else:
-                yield Figure(output, value, max(values.age_s[each.pressure_drop], values.age_s[each.flow]), 1.0)
+                oldest_s = max(values.age_s[each.pressure_drop], values.age_s[each.flow])
+                found.append(plausible_figure(output, value, oldest_s, 1.0))
+        return found
+
+
+def _failed(output: Output) -> Figure:
+    return Figure(output, None, 0.0, 0.0, (INTERNAL,))
+
+
+def _judge(
+    watch: CduWatch, held: Mapping[str, LatestValue], now: float, power_w: Callable[[], float | None]
+) -> Mapping[str, str]:
+    watch.update(held, now, power_w())
+    return watch.suspects
 
 
 def _part_of_power(

@@ -1,21 +1,24 @@
 """Derives the figures of all sites every few seconds and offers them to /metrics, the page and the store.
 
-Figures are optional: nothing here may hold up receiving, storing or acknowledging. Figures are computed in the event loop, because a
-thread would need a copy of every reading. A site of 5,000 devices occupies the loop for about 250 ms per cycle, including the lines for
-the store.
+Figures are optional: nothing here may hold up receiving, storing or acknowledging. What fails is noted, and the figures it makes are
+unknown. Plans are made in a thread, because planning a site of 5,000 devices takes seconds. Figures are computed in the event loop,
+because a thread would need a copy of every reading: such a site occupies the loop for about 250 ms per cycle, including the lines for the
+store.
 """
 
 import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import partial
 
-from collector.derive.carbon_source import CarbonSource
-from collector.derive.energy import EnergyRecords, SiteRecords
+from collector.derive.energy import EnergyRecords, Factor, SiteRecords
+from collector.derive.engine import PART
 from collector.derive.latest_figures import LatestFigures
 from collector.derive.site_figures import Settings, SiteFigures
 from collector.latest import Latest
 from rackflow import Batch
+from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.site import Site
 
 # Late polls of meters that wait to be sorted in: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
@@ -27,6 +30,8 @@ MAX_LATE_VALUES = 64
 # How long a late poll waits for a current reading of its device, which closes the gap that the poll belongs to. After a backlog this
 # takes seconds. The gap of a meter that is silent for five minutes is still open, so there is nothing to divide.
 LATE_WAIT_S = 300.0
+# A cycle that is not done after its interval and this time hangs, or the machine is far too slow. Planning 5,000 devices takes 3 s.
+OVERDUE_S = 120.0
 Offer = Callable[[Callable[[], Sequence[str]]], None]
 """Takes a function that makes the lines of one cycle, and calls it only if the store can take them now."""
 
@@ -42,7 +47,9 @@ class Deriver:
         settings: Settings,
         interval_s: float,
         kept: MutableMapping[str, SiteRecords],
+        failures: Failures | None = None,
     ) -> None:
+        self._failures = failures if failures is not None else Failures(PART)
         self._latest = latest
         self._figures = figures
         self._site = site
@@ -56,8 +63,10 @@ class Deriver:
     async def run(self, store: Offer, agent: str) -> None:
         """Derive again and again, until cancelled. `store` is offered the lines of each cycle; `agent` is the label they carry."""
         while True:
+            self._failures.progress(PART, self._interval_s + OVERDUE_S)
             await asyncio.sleep(self._interval_s)
             for site in self.sites():
+                await self._plan(site)
                 self.cycle(site, store, agent)
                 await asyncio.sleep(0)  # let messages be received between two sites
             self._sort_in()
@@ -65,8 +74,22 @@ class Deriver:
     def finish(self) -> None:
         """Count what came since the last cycle. Call it when no more messages come, before the records are saved."""
         for site in self.sites():
-            self.cycle(site, _drop, "")
+            # Only a site that was never derived is planned here: planning takes seconds, and a stop must be quick.
+            self.cycle(site, _drop, "", may_plan=site not in self._engines)
         self._sort_in()
+
+    async def _plan(self, name: str) -> None:
+        """Make a new plan of a site if it is due. Its figures wait for it, and nothing else does."""
+        due = self._failures.attempt(
+            PART, lambda: self._engine_of(name).is_plan_due(self._latest, time.monotonic()), otherwise=False
+        )
+        if due:
+            engine = self._engine_of(name)
+            made = await in_own_thread(partial(self._failures.attempt, PART, engine.make_plan, None), "plan")
+            if made is None:
+                engine.postpone_plan(time.monotonic())
+            else:
+                engine.adopt(made, time.monotonic())
 
     def records(self) -> Mapping[str, EnergyRecords]:
         """Energy records of each site derived so far."""
@@ -87,16 +110,15 @@ class Deriver:
         for _ in range(len(self._late)):  # each once: polls that must wait go to the end again
             site, batch, until = self._late.popleft()
             engine = self._engines.get(site)
-            is_sorted = engine is not None and engine.refine(batch.device, batch.values, batch.time / 1000)
+            refine = partial(engine.refine, batch.device, batch.values, batch.time / 1000) if engine else _not_yet
+            is_sorted = self._failures.attempt(PART, refine, otherwise=True)  # one that cannot be sorted in is left out
             if not is_sorted and time.monotonic() < until:
                 self._late.append((site, batch, until))
         self._late_of = Counter((site, batch.agent) for site, batch, _ in self._late)
 
-    async def watch_carbon(self, source: CarbonSource, interval_s: float) -> None:
-        """Take carbon factors from a source, until cancelled. A failing source gives none; see `CarbonSource`."""
-        while True:
-            self._settings.hourly.update(await source.latest())
-            await asyncio.sleep(interval_s)
+    def add_factors(self, found: Mapping[int, Factor]) -> None:
+        """Take hourly carbon factors."""
+        self._settings.hourly.update(found)
 
     def sites(self) -> list[str]:
         """Sites that have devices, and the site of the site file. Figures of all other sites are withdrawn."""
@@ -104,23 +126,37 @@ class Deriver:
         self._figures.keep(found)
         return sorted(found)
 
-    def cycle(self, name: str, store: Offer, agent: str) -> None:
-        """Derive one site now."""
+    def cycle(self, name: str, store: Offer, agent: str, *, may_plan: bool = False) -> None:
+        """Derive one site now. If that fails as a whole, all of its figures are unknown."""
+        if not self._failures.attempt(
+            PART, lambda: self._cycle(name, store, agent, may_plan=may_plan), otherwise=False
+        ):
+            self._figures.withdraw(name, time.monotonic())
+
+    def _cycle(self, name: str, store: Offer, agent: str, *, may_plan: bool) -> bool:
+        now, wall_s = time.monotonic(), time.time()
+        figures = self._engine_of(name).cycle(self._latest, now, wall_s, may_plan=may_plan)
+        self._figures.put(name, figures, now)
+        store(lambda: self._figures.lines(figures, agent, int(wall_s * 1000)))
+        return True
+
+    def _engine_of(self, name: str) -> SiteFigures:
         engine = self._engines.get(name)
         if engine is None:
             engine = self._engines[name] = self._engine(name)
-        now, wall_s = time.monotonic(), time.time()
-        figures = engine.cycle(self._latest, now, wall_s)
-        self._figures.put(name, figures, now)
-        store(lambda: self._figures.lines(figures, agent, int(wall_s * 1000)))
+        return engine
 
     def _engine(self, name: str) -> SiteFigures:
         site = self._site if self._site is not None and self._site.id == name else None
-        engine = SiteFigures(name, site, self._settings)
+        engine = SiteFigures(name, site, self._settings, self._failures)
         kept = self._kept.pop(name, None)
         if kept is not None:
             engine.energy_records.restore(kept.head, kept.hours)
         return engine
+
+
+def _not_yet() -> bool:
+    return False
 
 
 def _drop(_: Callable[[], Sequence[str]]) -> None:

@@ -7,7 +7,7 @@ whether all of its series are known, so that an alert can watch for it.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from collector.derive.engine import Figure, Label, labels_text, tags_of
+from collector.derive.engine import Figure, Label, labels_text, tags_of, withdrawn
 
 # Figures expire after three missed cycles, as readings do. One cycle may be late when the machine is busy. After three missed cycles
 # nothing derives figures any more, and without expiry the last ones would stay on /metrics as if they were current.
@@ -45,6 +45,11 @@ class LatestFigures:
     def put(self, site: str, figures: Sequence[Figure], now: float) -> None:
         """Replace the figures of a site; `now` is monotonic seconds."""
         self._sites[site] = now + self._life_s, figures
+
+    def withdraw(self, site: str, now: float) -> None:
+        """Make all figures of a site unknown, because deriving them failed."""
+        if site in self._sites:
+            self.put(site, withdrawn(self._sites[site][1]), now)
 
     def keep(self, sites: Iterable[str]) -> None:
         """Forget the sites that are not among these."""

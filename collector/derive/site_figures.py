@@ -4,18 +4,23 @@ The order within a cycle matters: suspects are found first, so that no figure us
 from the previous cycle, because those of this cycle are not computed yet.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from collector.derive.cycle_state import CycleState, Watched, plan_watched
 from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts
-from collector.derive.engine import Figure, Leaf, Plan, Planner, Values, compute_values, figures, inputs_of
+from collector.derive.engine import PART, Figure, Leaf, Plan, Planner, Values, compute_values, figures, inputs_of
 from collector.derive.liquid import Thermal, plan_cdus, plan_loops
 from collector.derive.power import RackPower, plan_feeds, plan_racks
 from collector.latest import Latest, LatestValue
 from collector.readings import Series
+from rackflow.process.bulkhead import Failures
 from rackflow.site import Battery, Site
 
+T = TypeVar("T")
 _SeriesByKey = dict[str, Series]
 # A plan of n outputs is not replaced before n / 2000 seconds. Planning takes 50 microseconds an output, and while a site starts, new series
 # arrive in every cycle: this keeps planning within a tenth of the time.
@@ -23,6 +28,8 @@ _OUTPUTS_PER_S = 2000
 # Series of one device that are remembered after they expired; twice as many as a large rack PDU has. A device whose labels change
 # all the time would otherwise fill memory.
 MAX_SILENT_SERIES = 1000
+# If planning failed in part, it is tried again after this time: the cause may be gone, and a fault costs one traceback a minute.
+_PLAN_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +51,52 @@ _Counters = dict[str, list[tuple[str, list[str]]]]
 """By device: the quantities that its counters count, each with the series that are summed. Used to sort in late readings."""
 
 
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """Everything that planning decides. A part that could not be planned is absent, and `complete` is then False."""
+
+    plan: Plan
+    metrics_used: set[str]
+    accounts: Accounts | None
+    watched: Watched | None
+    counters: _Counters
+    complete: bool
+
+
 class SiteFigures:
     """Derives the figures of one site. Without a site file `site` is None, and figures cover single devices only."""
 
-    def __init__(self, name: str, site: Site | None, settings: Settings) -> None:
+    def __init__(self, name: str, site: Site | None, settings: Settings, failures: Failures | None = None) -> None:
         self.name = name
+        self._failures = failures if failures is not None else Failures(PART)
         self._site = site
         self._settings = settings
         self._known: dict[str, _SeriesByKey] = {}
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
         self.energy_records = EnergyRecords(
-            Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh)
+            Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh),
+            failures=self._failures,
         )
         self._accounts: Accounts | None = None
         self._counters: _Counters = {}
         self._watched: Watched | None = None
-        self._state = CycleState()
+        self._state = CycleState(failures=self._failures)
         self._before: Values | None = None
         self._plan: Plan | None = None
         self._seen = -1
         self._stale = False
-        self._next_plan = 0.0
+        self._next_plan = -math.inf
         self._metrics_used: set[str] = set()
 
-    def cycle(self, latest: Latest, now: float, wall_s: float) -> list[Figure]:
-        """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970."""
-        plan = self.plan(latest, now)
+    def cycle(self, latest: Latest, now: float, wall_s: float, *, may_plan: bool = True) -> list[Figure]:
+        """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970.
+
+        Without `may_plan` an outdated plan is used on, and without any plan there are no figures: the caller plans in a thread.
+        """
+        if self._plan is None and not may_plan:
+            return []
+        plan = self._plan if self._plan is not None and not may_plan else self.plan(latest, now)
         observations = latest.observe(now, self.name)
 
         def held(device: str) -> Mapping[str, LatestValue]:
@@ -87,8 +113,8 @@ class SiteFigures:
             if (self.name, each.device) in observations.causes
             or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
         }
-        values = compute_values(plan, held, distrusted, now, silent)
-        found = figures(plan, values)
+        values = compute_values(plan, held, distrusted, now, silent, self._failures)
+        found = figures(plan, values, self._failures)
         if self._watched is not None:
             found += self._state.figures(self._watched, values, wall_s)
         self._before = values
@@ -109,16 +135,33 @@ class SiteFigures:
         return bool(found) and all(found)
 
     def plan(self, latest: Latest, now: float) -> Plan:
-        """The present plan. A new one is made when a device comes or goes or a series used by figures is new; see `_OUTPUTS_PER_S`."""
+        """The present plan; a new one is made if it is due."""
+        if self.is_plan_due(latest, now) or self._plan is None:
+            return self.adopt(self.make_plan(), now)
+        return self._plan
+
+    def is_plan_due(self, latest: Latest, now: float) -> bool:
+        """Whether a new plan is needed: a device came or went, or a series used by figures is new; see `_OUTPUTS_PER_S`."""
+        self._learn_changes(latest)
+        return (self._plan is None or self._stale) and now >= self._next_plan
+
+    def postpone_plan(self, now: float) -> None:
+        """Try to plan later: planning failed as a whole."""
+        self._next_plan = now + _PLAN_AGAIN_S
+
+    def adopt(self, made: SitePlan, now: float) -> Plan:
+        """Use a new plan from now on."""
+        self._plan, self._metrics_used = made.plan, made.metrics_used
+        self._accounts, self._watched, self._counters = made.accounts, made.watched, made.counters
+        self._before = None  # its slots belong to the former plan
+        self._stale = not made.complete
+        self._next_plan = now + max(len(made.plan.outputs) / _OUTPUTS_PER_S, 0.0 if made.complete else _PLAN_AGAIN_S)
+        return made.plan
+
+    def _learn_changes(self, latest: Latest) -> None:
         if latest.changes != self._seen:
             self._stale = self._learn(latest) or self._stale
             self._seen = latest.changes
-        if self._plan is None or (self._stale and now >= self._next_plan):
-            self._plan = self._make()
-            self._before = None  # its slots belong to the former plan
-            self._stale = False
-            self._next_plan = now + len(self._plan.outputs) / _OUTPUTS_PER_S
-        return self._plan
 
     def _learn(self, latest: Latest) -> bool:
         """Note devices and series; return whether the plan must change."""
@@ -143,23 +186,46 @@ class SiteFigures:
                 found = True
         return found
 
-    def _make(self) -> Plan:
-        """Plan everything. Racks come before feeds, loops and accounts, which are computed from their slots."""
+    def make_plan(self) -> SitePlan:
+        """Plan everything. Racks come before feeds, loops and accounts, which are computed from their slots.
+
+        It takes seconds for a large site, and may run in a thread: it changes nothing here, and nothing it reads changes until the
+        next `plan` or `is_plan_due`. What needs a part that could not be planned is left out: a sum without some of its racks would be
+        a wrong number.
+        """
         planner = Planner(self.name, self._known, self._places | self._described())
         site, settings = self._site, self._settings
-        plan_cdus(planner, site, self._of_class("cdu"), settings.pumps_required)
-        racks: dict[str, RackPower] = {}
+        failed: list[str] = []
+
+        def tried(name: str, plan: Callable[[], T]) -> T | None:
+            begun = len(planner.outputs)
+            outcome = self._failures.attempt(PART, lambda: (plan(),), None)
+            if outcome is None:
+                failed.append(name)
+                planner.withdraw(begun)
+                return None
+            return outcome[0]
+
+        tried("cdus", lambda: plan_cdus(planner, site, self._of_class("cdu"), settings.pumps_required))
+        racks: dict[str, RackPower] | None = {}
+        accounts: Accounts | None = None
         if site is not None:
-            racks = plan_racks(planner, site)
+            racks = tried("racks", partial(plan_racks, planner, site))
+        if site is not None and racks is not None:
             batteries = {ups.id: ups.battery for ups in site.ups.values() if ups.battery} | dict(settings.batteries)
-            plan_feeds(planner, site, racks, batteries)
-            plan_loops(planner, site, racks, settings.thermal)
-            self._accounts = plan_accounts(planner, site, racks, self._of_class("meter"))
-        self._watched = plan_watched(planner, site, self._classes, racks)
-        self._metrics_used = planner.metrics_used
+            tried("feeds", partial(plan_feeds, planner, site, racks, batteries))
+            tried("loops", partial(plan_loops, planner, site, racks, settings.thermal))
+            accounts = tried("accounts", partial(plan_accounts, planner, site, racks, self._of_class("meter")))
+        watched = tried(
+            "trust", lambda: plan_watched(planner, site, self._classes, racks or {}, with_racks=racks is not None)
+        )
+        if watched is None:
+            # Without it no sensor is judged, and no figure may rest on a sensor that nobody judges.
+            planner.withdraw(0)
+            accounts = None
         plan = planner.plan()
-        self._counters = _counters(plan, self._accounts) if self._accounts is not None else {}
-        return plan
+        counters = _counters(plan, accounts) if accounts is not None else {}
+        return SitePlan(plan, planner.metrics_used, accounts, watched, counters, complete=not failed)
 
     def _described(self) -> dict[str, dict[str, str]]:
         """Labels by device from the site file, which take precedence over those that agents send."""

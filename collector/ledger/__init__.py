@@ -10,9 +10,10 @@ from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born
 from collector.ledger.file import LedgerFile, Note
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import encode_page, read_page
-from collector.ledger.watch import AgentAccount, LedgerWatch
+from collector.ledger.watch import PART, AgentAccount, LedgerWatch
 
 __all__ = [
+    "PART",
     "AgentAccount",
     "Entry",
     "EpochAccount",

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from heapq import heappop, heappush
 from itertools import pairwise
 from operator import or_
 
@@ -38,56 +39,125 @@ class EpochAccount:
     stored: int
     duplicates: int
     in_flight: int
+    missing_messages: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     missing: list[Missing] = field(default_factory=list)
 
-    @property
-    def missing_messages(self) -> int:
-        """How many messages are missing."""
-        return sum(run.last - run.first + 1 for run in self.missing)
-
 
 def account_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
-    """The account of one epoch; `chunks` are all of its chunks, by number.
+    """The account of one epoch with its missing ranges; `chunks` are all of its chunks, by number.
 
     A number that has several states counts as the first of: stored, dead letter, waiting on the collector's disk, dropped by
     the agent, still with the agent. So a message that arrived before the agent dropped it is stored, and a message that was
-    refused once and stored later is not lost.
+    refused once and stored later is not lost. Linear in the number of ranges.
     """
-    stored = join(run for chunk in chunks for run in _stored(chunk))
-    dropped: Counter[str] = Counter()
-    taken = list(stored)
-    for reason in sorted({reason for chunk in chunks for reason in chunk.dead}):
-        rest = _without([run for chunk in chunks for run in _runs(chunk.dead.get(reason, 0), chunk.number)], taken)
-        dropped[f"dead_letter_{reason}"] += _count(rest)
-        taken = join([*taken, *rest])
-    own = _without([run for chunk in chunks for run in _runs(chunk.held, chunk.number)], taken)
-    taken = join([*taken, *own])
-    said = [last for _, last in record.held] + [last for _, last, _ in record.dropped]
-    # The highest number known from messages or statements. Later numbers are unknown, and do not count as missing.
-    highest = max([record.ended, *said, taken[-1][1] if taken else 0])
-    known_from = max(1, record.known_from) if taken or record.known_from else highest + 1
-    gaps = _without([(known_from, highest)] if known_from <= highest else [], taken)
-    produced = _count(taken) + _count(gaps)
-    for first, last, reason in record.dropped:
-        gaps, found = _out_of(gaps, (first, last))
-        dropped[reason] += found
-    in_flight = _count(own)
-    for first, last in record.held:
-        gaps, found = _out_of(gaps, (first, last or highest))
-        in_flight += found
+    sums = sums_of(record, chunks)
+    taken = join(run for chunk in chunks for run in _known_runs(chunk))
+    highest = _highest(record, chunks)
+    gaps = _without([(sums.known_from, highest)] if sums.known_from <= highest else [], taken)
+    claimed = [(first, last) for first, last, _ in _claims(record, sums.known_from, highest)]
     times = _Times(chunks)
+    return replace(sums, missing=[Missing(*gap, *times.around(*gap)) for gap in _without(gaps, claimed)])
+
+
+def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
+    """The account of one epoch without its missing ranges: `missing_messages` is right, `missing` is empty.
+
+    Counts bits, and makes no ranges. Behind a shared subscription each collector has every second number, so an epoch of ten million
+    messages has five million ranges, and 20,000 chunks.
+    """
+    reasons = sorted({reason for chunk in chunks for reason in chunk.dead})
+    dropped: Counter[str] = Counter()
+    stored = waiting = 0
+    until: list[int] = []  # how many numbers are known up to the end of each chunk
+    for chunk in chunks:
+        stored += chunk.stored.bit_count() * chunk.span
+        known = chunk.stored
+        for reason in reasons if chunk.dead else ():
+            new = chunk.dead.get(reason, 0) & ~known
+            dropped[f"dead_letter_{reason}"] += new.bit_count() * chunk.span
+            known |= new
+        waiting += (chunk.held & ~known).bit_count() * chunk.span
+        until.append((until[-1] if until else 0) + (known | chunk.held).bit_count() * chunk.span)
+
+    def known_below(number: int) -> int:
+        """How many numbers below this one are known."""
+        at = bisect_right(chunks, (number - 1) // CHUNK, key=lambda each: each.number) - 1
+        if at < 0:
+            return 0
+        chunk, before = chunks[at], until[at - 1] if at else 0
+        if number > (chunk.number + chunk.span) * CHUNK:
+            return until[at]
+        inside = number - 1 - chunk.number * CHUNK
+        if chunk.span > 1:  # every message of it is stored
+            return before + inside
+        return before + (_known(chunk) & (1 << inside) - 1).bit_count()
+
+    highest = _highest(record, chunks)
+    known = until[-1] if until else 0
+    known_from = max(1, record.known_from) if known or record.known_from else highest + 1
+    missing = 0
+    if known_from <= highest:
+        missing = highest - known_from + 1 - (known_below(highest + 1) - known_below(known_from))
+    produced = known + missing
+    in_flight = waiting
+    for first, last, why in _claims(record, known_from, highest):
+        found = last - first + 1 - (known_below(last + 1) - known_below(first))
+        missing -= found
+        if why is None:
+            in_flight += found
+        else:
+            dropped[why] += found
     return EpochAccount(
         key=record.key,
         known_from=known_from,
         seen_ms=record.seen_ms,
         produced=produced,
-        stored=_count(stored),
+        stored=stored,
         duplicates=record.duplicates,
         in_flight=in_flight,
         dropped=+dropped,
-        missing=[Missing(first, last, *times.around(first, last)) for first, last in gaps],
+        missing_messages=missing,
     )
+
+
+def _highest(record: EpochRecord, chunks: Sequence[Chunk]) -> int:
+    """The highest number known from messages or statements. Later numbers are unknown, and do not count as missing."""
+    said = [last for _, last in record.held] + [last for _, last, _ in record.dropped]
+    last_run = next((runs for chunk in reversed(chunks) if (runs := _known_runs(chunk))), [(0, 0)])
+    return max([record.ended, *said, last_run[-1][1]])
+
+
+def _claims(record: EpochRecord, lowest: int, highest: int) -> list[tuple[int, int, str | None]]:
+    """What the agent says of numbers from `lowest` to `highest`, in order and without overlaps: dropped with a reason, or (None) held.
+
+    Of claims that overlap, the first counts, and a drop before what is held. One pass over the sorted ends, with the claims that are
+    open at each: taking each claim out of a list of gaps, as was done before, took the number of claims times that of gaps.
+    """
+    said: list[tuple[int, int, str | None]] = [*record.dropped]
+    said += [(first, last or highest, None) for first, last in record.held]
+    ends: dict[int, list[int]] = {}
+    for at, (first, last, _) in enumerate(said):
+        begin, end = max(first, lowest), min(last, highest) + 1
+        if begin < end:
+            ends.setdefault(begin, []).append(at)
+            ends.setdefault(end, []).append(at)
+    found: list[tuple[int, int, str | None]] = []
+    heap: list[int] = []
+    begun: set[int] = set()
+    ended: set[int] = set()
+    for edge, following in pairwise(sorted(ends)):
+        for at in ends[edge]:
+            if at in begun:
+                ended.add(at)
+            else:
+                begun.add(at)
+                heappush(heap, at)
+        while heap and heap[0] in ended:
+            heappop(heap)
+        if heap:
+            found.append((edge, following - 1, said[heap[0]][2]))
+    return found
 
 
 def merge(
@@ -139,10 +209,10 @@ def join(ranges: Iterable[Range]) -> list[Range]:
     return joined
 
 
-def _stored(chunk: Chunk) -> list[Range]:
+def _known_runs(chunk: Chunk) -> list[Range]:
     if chunk.stored == FULL:
         return [(chunk.number * CHUNK + 1, (chunk.number + chunk.span) * CHUNK)]
-    return _runs(chunk.stored, chunk.number)
+    return _runs(_known(chunk), chunk.number)
 
 
 def _runs(bits: int, number: int) -> list[Range]:
@@ -159,29 +229,23 @@ def _runs(bits: int, number: int) -> list[Range]:
 
 
 def _without(ranges: Sequence[Range], taken: Sequence[Range]) -> list[Range]:
-    """The parts of `ranges` that are not in `taken`. Both are in order; `taken` has no overlaps."""
+    """The parts of `ranges` that are not in `taken`. Both are in order and without overlaps; one pass over both."""
     left: list[Range] = []
+    at = 0
     for start, last in ranges:
         first = start
-        at = bisect_right(taken, first, key=lambda each: each[0])
-        for other_first, other_last in taken[max(0, at - 1) :]:
-            if other_first > last:
-                break
-            if first < other_first:
-                left.append((first, other_first - 1))
-            first = max(first, other_last + 1)
+        while at < len(taken) and taken[at][1] < first:
+            at += 1
+        inside = at
+        while inside < len(taken) and taken[inside][0] <= last:
+            if first < taken[inside][0]:
+                left.append((first, taken[inside][0] - 1))
+            first = taken[inside][1] + 1
+            inside += 1
+        at = max(at, inside - 1)  # the last one may reach into the next range
         if first <= last:
             left.append((first, last))
     return left
-
-
-def _out_of(gaps: list[Range], wanted: Range) -> tuple[list[Range], int]:
-    left = _without(gaps, [wanted])
-    return left, _count(gaps) - _count(left)
-
-
-def _count(ranges: Iterable[Range]) -> int:
-    return sum(last - first + 1 for first, last in ranges)
 
 
 def _cut(chunk: Chunk, cuts: list[int]) -> list[Chunk]:

@@ -1,11 +1,16 @@
 """The command `ledger`: the account of every message, from ledger files or from running collectors."""
 
+import base64
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -22,14 +27,28 @@ HEADS = ("agent", "epoch", "produced", "stored", "duplicate", "dropped", "in fli
 
 
 def read_any(where: str) -> Page:
-    """The ledger in a file, or at the URL of a running collector. Raises RackflowError."""
+    """The ledger in a file, or at the URL of a running collector, with NAME:PASSWORD@ if it needs them. Raises RackflowError.
+
+    `env:NAME` as the password takes it from the environment: whoever may list processes can read a command line.
+    """
     if not where.startswith(("http://", "https://")):
         return read_page(Path(where))
+    parts = urlsplit(where)
+    url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))  # named in errors, so without the password
+    asked = urllib.request.Request(url)  # noqa: S310 - http or https, as just checked
+    if parts.username is not None:
+        password = unquote(parts.password or "")
+        if password.startswith("env:"):
+            password = os.environ.get(password.removeprefix("env:"), "")
+        pair = f"{unquote(parts.username)}:{password}".encode()
+        asked.add_header("Authorization", f"Basic {base64.b64encode(pair).decode()}")
     try:
-        with urllib.request.urlopen(where, timeout=FETCH_S) as answer:  # noqa: S310 - http or https, as just checked
+        with urllib.request.urlopen(asked, timeout=FETCH_S) as answer:  # noqa: S310 - as above
             return decode_page(answer.read())
-    except OSError as error:
-        raise RackflowError(redact_urls(f"{where}: {error}")) from error
+    except (OSError, HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):  # it holds the connection
+            error.close()
+        raise RackflowError(redact_urls(f"{url}: {error}")) from error
 
 
 def since_ms(text: str, now_ms: int) -> int:
@@ -63,9 +82,12 @@ def accounts(pages: Iterable[Page], since: int = 0) -> list[EpochAccount]:
         for record, chunks in page.epochs:
             found[record.key] = merge(found[record.key], (record, chunks)) if record.key in found else (record, chunks)
     settled = [account_of(record, chunks) for record, chunks in found.values() if record.seen_ms >= since]
-    for sums in settled:
-        sums.missing[:] = [run for run in sums.missing if not run.to_ms or run.to_ms >= since]
-    return sorted(settled, key=lambda sums: sums.key)
+    return sorted((_since(sums, since) for sums in settled), key=lambda sums: sums.key)
+
+
+def _since(sums: EpochAccount, since: int) -> EpochAccount:
+    left = [run for run in sums.missing if not run.to_ms or run.to_ms >= since]
+    return replace(sums, missing=left, missing_messages=sum(run.last - run.first + 1 for run in left))
 
 
 def as_json(found: Sequence[EpochAccount]) -> str:

@@ -1,9 +1,10 @@
 """Hourly records of energy and of polls, kept on disk for 400 days; the monthly report is made from them."""
 
 from collector.records.file import SCHEMA, RecordsFile, Rows, unpack, unpack_polls
-from collector.records.keeper import RecordKeeper
+from collector.records.keeper import PART, RecordKeeper
 
 __all__ = [
+    "PART",
     "SCHEMA",
     "RecordKeeper",
     "RecordsFile",

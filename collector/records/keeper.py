@@ -7,22 +7,31 @@ Records are optional: nothing here may hold up receiving, storing or acknowledgi
 import asyncio
 import logging
 import time
+from functools import partial
 
 from collector.derive import Deriver, SiteRecords
 from collector.latest import Latest
 from collector.receive import PollCounts, PolledDevice
 from collector.records.file import RecordsFile, Snapshot
+from rackflow.process.bulkhead import Failures, in_own_thread
 
 log = logging.getLogger(__name__)
 # A killed collector loses the poll counts of at most this time, and the report names such spans. A save of 3,000 devices takes 45 ms in a
 # thread and is synced to disk, so a shorter time would wear flash for little.
 SAVE_S = 30.0
+# A save that takes longer hangs on its disk.
+OVERDUE_S = 120.0
+# How long the last save and closing may take together. The collector must end within 10 s, also if the disk of the records hangs.
+CLOSE_S = 3.0
+PART = "records"
+"""Name of the bulkhead of the records."""
 
 
 class RecordKeeper:
     """Writes the energy records of `deriver`, and the counts in `polls`, to one file."""
 
-    def __init__(self, file: RecordsFile, latest: Latest, deriver: Deriver) -> None:
+    def __init__(self, file: RecordsFile, latest: Latest, deriver: Deriver, failures: Failures | None = None) -> None:
+        self._failures = failures if failures is not None else Failures(PART)
         self.polls = PollCounts(file.enrolled)
         self._file = file
         self._latest = latest
@@ -32,17 +41,22 @@ class RecordKeeper:
     async def run(self) -> None:
         """Save again and again, until cancelled."""
         while True:
+            self._failures.progress(PART, SAVE_S + OVERDUE_S)
             await asyncio.sleep(SAVE_S)
             await self.save()
 
     async def close(self) -> None:
-        """Save what is left and close the file. Call it when no more messages are processed: polls of later ones are not counted."""
-        self._deriver.finish()
-        saved = await self.save()
+        """Save what is left and close the file. Call it when no more messages are processed: polls of later ones are not counted.
+
+        It raises nothing. If the disk hangs, the file is left behind, and the report shows that it was not closed.
+        """
         try:
-            await asyncio.to_thread(self._file.close, ended=saved)
-        except OSError as error:
-            log.warning("records not closed path=%s error=%s", self._file.path, error)
+            async with asyncio.timeout(CLOSE_S):
+                self._deriver.finish()
+                saved = await self.save()
+                await in_own_thread(partial(self._file.close, ended=saved), "records-close")
+        except Exception as error:  # noqa: BLE001 - a barrier: the rest of the stop must go on
+            self._failures.note(PART, error)
 
     async def save(self) -> bool:
         """Save what changed; return whether it is on disk. If not, it is saved the next time."""
@@ -60,14 +74,17 @@ class RecordKeeper:
         sites = {name: SiteRecords(each.head(), each.take_changed()) for name, each in energy.items()}
         snapshot = Snapshot(sites, polls.take(), dict(polls.enrolled))
         # The thread encodes hours while cycles go on changing them. Each hour is encoded consistently, because msgspec holds the GIL, and
-        # an hour that changes afterwards is marked as changed again. Shielded, because a thread cannot be stopped: a cancelled save still
-        # finishes, and the save of `close` waits for it at the file's lock.
+        # an hour that changes afterwards is marked as changed again. A thread cannot be stopped: a cancelled save still finishes, and the
+        # save of `close` waits for it at the file's lock.
         try:
-            await asyncio.shield(asyncio.to_thread(self._file.save, snapshot))
-        except OSError as error:
+            await in_own_thread(partial(self._file.save, snapshot), "records-save")
+        except Exception as error:
             for name, kept in sites.items():
                 energy[name].give_back(kept.hours)
             polls.give_back(snapshot.counts)
+            if not isinstance(error, OSError):
+                raise
+            self._failures.count(PART, error)
             if not self._fault:
                 log.warning(
                     "records not written, they are kept in memory and tried again every %.0f s path=%s error=%s",

@@ -1,13 +1,21 @@
 """What people and Prometheus read over HTTP: /metrics, the status page, health checks and the ledger. Read-only."""
 
-from collector.web.exposition import render
-from collector.web.page import Moment, render_page
-from collector.web.server import View, WebServer
+from collector.web.exposition import METRICS_PART, render, render_steps
+from collector.web.page import Moment, page_steps, render_page
+from collector.web.server import WEB_PARTS, View, WebServer
+from collector.web.shared import in_slices
+from collector.web.web_config import load_access
 
 __all__ = [
+    "METRICS_PART",
+    "WEB_PARTS",
     "Moment",
     "View",
     "WebServer",
+    "in_slices",
+    "load_access",
+    "page_steps",
     "render",
     "render_page",
+    "render_steps",
 ]

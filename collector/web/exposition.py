@@ -6,17 +6,22 @@ silent device for five minutes. Expired readings are left out instead.
 """
 
 from collections import defaultdict
+from collections.abc import Generator
+from functools import partial
 
 from collector.derive import LatestFigures
 from collector.latest import CAUSES, AgentState, DeviceState, Latest, LatestValue, Observations
 from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS
 from rackflow.escape import escape_label
+from rackflow.process.bulkhead import Failures
 
 _LOCATION = tuple(label for label in BASE_LABELS if label not in ("site", "device"))
 # An SNMP DisplayString has at most 255 characters (RFC 2579); a longer identity is garbage and would only swell the page.
 LABEL_LIMIT = 256
 """Characters kept of free text in a label."""
+METRICS_PART = "metrics"
+"""Name of the bulkhead of /metrics."""
 Families = dict[str, list[str]]
 
 
@@ -25,19 +30,42 @@ def labels_text(*pairs: tuple[str, str]) -> str:
     return ",".join(f'{name}="{escape_label(value[:LABEL_LIMIT])}"' for name, value in pairs if value)
 
 
-def render(latest: Latest, now: float, figures: LatestFigures | None = None) -> tuple[str, int]:
-    """Return the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any."""
+def render(
+    latest: Latest, now: float, figures: LatestFigures | None = None, failures: Failures | None = None
+) -> tuple[str, int]:
+    """All of `render_steps` at once."""
+    steps = render_steps(latest, now, figures, failures)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: tuple[str, int] = end.value
+            return result
+
+
+def render_steps(
+    latest: Latest, now: float, figures: LatestFigures | None = None, failures: Failures | None = None
+) -> Generator[None, None, tuple[str, int]]:
+    """Return the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any.
+
+    A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
+    after each device, so that the caller can do other work in between.
+    """
     latest.expire(now)
+    noted = failures if failures is not None else Failures()
     families: Families = defaultdict(list)
     observations = latest.observe(now)
-    for device in latest.devices():
-        _device(families, device, observations, now)
-    for agent in latest.agents():
-        _agent(families, agent, observations)
+    # A list, because devices may come and go between two steps.
+    for device in list(latest.devices()):
+        noted.attempt(METRICS_PART, partial(_device, families, device, observations, now), None)
+        yield
+    for agent in list(latest.agents()):
+        noted.attempt(METRICS_PART, partial(_agent, families, agent, observations), None)
     if figures is not None:
-        figures.expose(families, now)
+        noted.attempt(METRICS_PART, partial(figures.expose, families, now), None)
     known = catalogue()
     # All lines of a metric must stand together below its HELP and TYPE, so they are collected by name first.
+    yield
     parts: list[str] = []
     for name in sorted(families):
         metric = known[name]

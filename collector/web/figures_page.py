@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from collector.derive import Figure
-from collector.web.humanise import duration, quantity
+from collector.web.humanise import duration, number, quantity
 from rackflow.escape import escape_html as escape
 
 # Chosen so that the section fits on one screen; the rest is counted and linked. One missing meter makes many figures unknown,
@@ -50,7 +50,7 @@ def _known(figure: Figure) -> str:
         inputs += f", {figure.share:.0%} of inputs"
     metric = figure.output.metric
     is_multiple = metric.name.endswith(MULTIPLES)
-    return f"{f'{figure.value:.2f}' if is_multiple else quantity(figure.value, metric.unit)} ({inputs})"
+    return f"{number(figure.value) if is_multiple else quantity(figure.value, metric.unit)} ({inputs})"
 
 
 def _row(figure: Figure, text: str) -> str:

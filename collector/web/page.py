@@ -5,8 +5,9 @@ Device names, identities and errors are free text from devices; all of it must p
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from itertools import groupby
 from string import Template
@@ -19,10 +20,13 @@ from collector.web.figures_page import figures_card
 from collector.web.humanise import duration, quantity
 from collector.web.verdict import State, judge
 from rackflow.escape import escape_html as escape
+from rackflow.process.bulkhead import Failures
 
 _PLACE = ("room", "row", "rack", "feed")
 # A reading lives for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as stale.
 _OLD_INTERVALS = 3
+_FAILED = '<section class="gaps"><h2>{} <small>cannot be shown, see the log of the collector</small></h2></section>'
+_UNJUDGED: Sequence[str] = ("its alarms cannot be judged, see the log of the collector",)
 # The range of a metric that is 0 or 1.
 _FLAG = ((0.0, 1.0),)
 
@@ -43,16 +47,40 @@ def render_page(
     figures: Sequence[Figure] = (),
     contested: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
+    """All of `page_steps` at once."""
+    steps = page_steps(latest, moment, faults, outlets_of, figures, contested)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return str(end.value)
+
+
+def page_steps(
+    latest: Latest,
+    moment: Moment,
+    faults: Mapping[str, str],
+    outlets_of: str = "",
+    figures: Sequence[Figure] = (),
+    contested: Mapping[tuple[str, str], str] | None = None,
+    failures: Failures | None = None,
+) -> Generator[None, None, str]:
     """The page as HTML. `faults` maps a part of the collector to what is wrong with it.
 
     `contested` maps site and device to another agent that publishes about the device.
     Outlets are shown only for the device `outlets_of` (`site/device`), because a rack PDU has dozens.
+    A device that cannot be shown is noted in `failures`, and its card says so. It yields after each device, as `render_steps` does.
     """
+    noted = failures if failures is not None else Failures()
     latest.expire(moment.mono_s)
     devices = list(latest.devices())
     observations = latest.observe(moment.mono_s)
-    alarms = {f"{device.site}/{device.device}": alarms_of(device, moment.mono_s) for device in devices}
-    active = [(device, alarm) for device, found in alarms.items() for alarm in found]
+    alarms: dict[str, Sequence[str]] = {}
+    for device in devices:
+        raised = noted.attempt("page", partial(_alarms, device, moment.mono_s), _UNJUDGED)
+        alarms[f"{device.site}/{device.device}"] = raised
+        yield
+    active = [(name, alarm) for name, some in alarms.items() for alarm in some]
     verdict = judge(devices, observations, len(active), faults)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
@@ -61,13 +89,16 @@ def render_page(
         for (site, device), agent in sorted((contested or {}).items())
     ]
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
-    cards = [figures_card(figures)] if figures else []
-    cards += [_device(device, observations, moment, outlets_of) for device in devices]
+    cards = [noted.attempt("page", lambda: figures_card(figures), _FAILED.format("figures"))] if figures else []
+    for device in devices:
+        shown = partial(_device, device, observations, moment, outlets_of)
+        cards.append(noted.attempt("page", shown, _FAILED.format(escape(device.device))))
+        yield
     page = Template(files("collector.web").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
         state=verdict.state,
         headline=escape(verdict.headline),
-        tiles="".join(_tiles(latest, observations, len(active))),
+        tiles="".join(_tiles(devices, latest, observations, len(active))),
         causes=f'<ul class="causes">{"".join(causes)}</ul>' if causes else "",
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
         devices="".join(cards) or "<p>No message about any device has arrived yet.</p>",
@@ -76,8 +107,11 @@ def render_page(
     )
 
 
-def _tiles(latest: Latest, observations: Observations, active: int) -> Iterator[str]:
-    devices = list(latest.devices())
+def _alarms(device: DeviceState, now: float) -> Sequence[str]:
+    return alarms_of(device, now)
+
+
+def _tiles(devices: Sequence[DeviceState], latest: Latest, observations: Observations, active: int) -> Iterator[str]:
     seen = [each for each in devices if (each.site, each.device) not in observations.causes]
     up = sum(each.up is True for each in seen)
     is_whole = bool(devices) and len(seen) == len(devices)

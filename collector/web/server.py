@@ -1,16 +1,29 @@
-"""The HTTP server: /metrics, /healthz, /readyz, /ledger and the status page. It answers GET only and has no accounts."""
+"""The HTTP server: /metrics, /healthz, /readyz, /ledger and the status page. It answers GET only."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from aiohttp import web
 
-from rackflow import RackflowError
+from collector.config import HttpConfig
+from collector.web.access import BasicAuth, Hosts, Pace
+from collector.web.connections import Connections
+from collector.web.exposition import METRICS_PART
+from collector.web.shared import Rendered, Shared, rendered
+from collector.web.web_config import Access, load_access
+from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, redact_urls
+from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 
+log = logging.getLogger(__name__)
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
     # A second line of defence behind escaping: the page has no script, so the browser is told to run none.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
@@ -19,84 +32,261 @@ PAGE_HEADERS = {
 }
 # Responses take milliseconds; only a client that does not read takes longer. Chosen to use little of the 10 s in which the
 # collector must stop (aiohttp's default is 60 s).
-STOP_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 1.0
+# Certificates are replaced by tools that expect a reload within seconds; looking takes four calls of the file system.
+RELOAD_S = 5.0
+# Devices whose outlets are shown to somebody now.
+_MAX_PAGES = 8
+# Sent at a time, so that the buffers of a slow reader hold no more of a page than this and asyncio's 64 kB.
+_PART_BYTES = 64 * 1024
+WEB_PARTS = (METRICS_PART, "page", "ledger", "health", "http")
+"""Names of the bulkheads of the pages, and of the server itself."""
+PART_OF_PATH = {"/metrics": METRICS_PART, "/ledger": "ledger", "/healthz": "health", "/readyz": "health"}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """The content of each page. `faults` maps a part to what is wrong with it; empty means ready.
 
-    `ledger` reads a file and blocks, so it runs in a thread. The others run in the event loop.
+    `page` takes the device whose outlets are shown, or ""; `knows` tells whether there is such a device. `ledger` reads a file and
+    blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
-    metrics: Callable[[], str]
-    page: Callable[[str], str]
+    metrics: Callable[[], Awaitable[str]]
+    page: Callable[[str], Awaitable[str]]
+    knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
     ledger: Callable[[], bytes]
 
 
-def make_app(view: View) -> web.Application:
-    """The application with its routes."""
+class Pages:
+    """The pages, each rendered once for all of its readers."""
 
-    async def metrics(_: web.Request) -> web.Response:
-        response = web.Response(body=view.metrics().encode(), headers={"Content-Type": METRICS_TYPE})
-        response.enable_compression()
-        return response
+    def __init__(self, view: View, share_s: float) -> None:
+        self._view = view
+        self._share_s = share_s
+        self._metrics = Shared(partial(_rendered, view.metrics), share_s)
+        self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
+        self._pages: OrderedDict[str, Shared[Rendered]] = OrderedDict()
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """/metrics."""
+        return await _send(request, await self._metrics.get(), {"Content-Type": METRICS_TYPE})
 
     # Reports only that the process answers. /readyz reports a broker or store that is down: a restart would not help there.
-    async def healthy(_: web.Request) -> web.Response:
+    async def healthy(self, _: web.Request) -> web.Response:
+        """/healthz."""
         return web.Response(text="ok\n")
 
-    async def ready(_: web.Request) -> web.Response:
-        faults = view.faults()
+    async def ready(self, _: web.Request) -> web.Response:
+        """/readyz."""
+        faults = self._view.faults()
         text = "; ".join(f"{what}: {fault}" for what, fault in faults.items())
         text = redact_urls(escape_unprintable(text.replace("\n", " ")))
         return web.Response(status=503, text=f"{text}\n") if faults else web.Response(text="ready\n")
 
-    async def page(request: web.Request) -> web.Response:
-        return web.Response(
-            text=view.page(request.query.get("outlets", "")), content_type="text/html", headers=PAGE_HEADERS
-        )
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """The status page."""
+        wanted = request.query.get("outlets", "")
+        wanted = wanted if self._view.knows(wanted) else ""  # invented names make no pages
+        page = self._pages.get(wanted)
+        if page is None:
+            page = self._pages[wanted] = Shared(partial(_rendered, partial(self._view.page, wanted)), self._share_s)
+        self._pages.move_to_end(wanted)
+        while len(self._pages) > _MAX_PAGES:
+            self._pages.popitem(last=False)
+        return await _send(request, await page.get(), PAGE_HEADERS)
 
-    async def ledger(_: web.Request) -> web.Response:
+    async def ledger(self, request: web.Request) -> web.StreamResponse:
+        """The ledger, for other collectors."""
         # Reading a large ledger takes up to seconds, and the same loop acknowledges messages.
         try:
-            body = await asyncio.to_thread(view.ledger)
+            body = await self._ledger.get()
         except RackflowError as error:
             return web.Response(status=503, text=f"{escape_unprintable(str(error))}\n")
-        return web.Response(body=body, content_type="application/json")
+        return await _send(request, Rendered(body, b""), {"Content-Type": "application/json"})
 
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", healthy)
-    app.router.add_get("/readyz", ready)
-    app.router.add_get("/ledger", ledger)
-    app.router.add_get("/", page)
-    return app
+
+async def _rendered(make: Callable[[], Awaitable[str]]) -> Rendered:
+    return await rendered(await make())
+
+
+async def _send(request: web.Request, page: Rendered, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Write a page part by part, each once the client has room for it."""
+    accepted = {part.replace(" ", "").lower() for part in request.headers.get("Accept-Encoding", "").split(",")}
+    zipped = bool(page.zipped) and any(
+        each == "gzip" or (each.startswith("gzip;") and not each.endswith("q=0")) for each in accepted
+    )
+    body = page.zipped if zipped else page.plain
+    response = web.StreamResponse(headers={**headers, "Vary": "Accept-Encoding"})
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
+    response.content_length = len(body)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        for start in range(0, len(body), _PART_BYTES):
+            await response.write(body[start : start + _PART_BYTES])
+    await response.write_eof()
+    return response
+
+
+class _Quiet(logging.LoggerAdapter[logging.Logger]):
+    """Logs for debugging only: aiohttp writes a traceback for every malformed request, and faults of pages are logged by the barrier."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class has it
+        """Log, at the lowest level."""
+        super().log(min(level, logging.DEBUG), msg, *args, **kwargs)
 
 
 class WebServer:
-    """Serves a view on one address and port."""
+    """Serves a view on one address and port, as the section `http` of the configuration says."""
 
-    def __init__(self, view: View, host: str, port: int) -> None:
-        self._runner = web.AppRunner(make_app(view), access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
+    def __init__(self, view: View, host: str, port: int, config: HttpConfig, failures: Failures) -> None:
         self._host = host
         self._port = port
+        self._config = config
+        self._failures = failures
+        self._pages = Pages(view, config.share_s)
+        self._access = Access()
+        self._auth: BasicAuth | None = None
+        self._hosts = Hosts(())
+        self._pace = Pace()
+        self._runner = web.AppRunner(
+            self._make_app(),
+            access_log=None,
+            logger=_Quiet(log),
+            shutdown_timeout=STOP_TIMEOUT_S,
+            lingering_time=STOP_TIMEOUT_S,
+        )
+        self._connections: Connections | None = None
+        self._reloading = Supervisor(failures)
+        self._refused: Counter[str] = Counter({"host": 0, "password": 0, "body": 0, "rate": 0})
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Connections and requests that were refused or ended, by reason."""
+        return {**self._refused, **(self._connections.refused if self._connections is not None else {})}
 
     async def start(self) -> str:
-        """Listen, and return the URL. Raises RackflowError if the address is in use or not one of this host."""
+        """Listen, and return the URL. Raises RackflowError if the address is in use or not one of this host, ConfigError for `http`."""
+        self._use(load_access(self._config.web_config))
         await self._runner.setup()
+        server = self._runner.server
+        if server is None:
+            raise RackflowError("listen: the server was not set up")
+        connections = self._connections = Connections(server, self._config.connections_limit, self._failures, "http")
+        connections.context = self._access.context
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            port = connections.listen(self._host, self._port)
         except OSError as error:
-            await self._runner.cleanup()
+            await self.stop()
             where = f"{self._host}:{self._port}"
             raise RackflowError(
                 f"listen: {where} cannot be used: {error.strerror}; stop what uses it, or choose another address"
             ) from error
-        port = self._runner.addresses[0][1]
+        connections.accept()
+        self._reloading.start("http", self._reload)
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{port}"
+        return f"http{'s' if self._access.context else ''}://{host}:{port}"
 
     async def stop(self) -> None:
+        """Accept no more, finish what is being answered, and close."""
+        await self._reloading.stop(STOP_TIMEOUT_S)
+        if self._connections is not None:
+            await self._connections.stop()
         await self._runner.cleanup()
+        if self._connections is not None:
+            self._connections.end_all()
+
+    def _use(self, access: Access) -> None:
+        config = self._config
+        self._access = access
+        self._auth = BasicAuth(dict(access.users)) if access.users else None
+        # With TLS or a password a website that borrows the collector's address gets no further than the handshake or the 401.
+        is_open = access.context is None and self._auth is None
+        self._hosts = Hosts((self._host, *config.hosts) if is_open and config.hosts != "any" else None)
+        if self._connections is not None:
+            self._connections.context = access.context
+
+    async def _reload(self) -> None:
+        """Use certificates, passwords and headers anew when their files change; what cannot be used changes nothing."""
+        path = self._config.web_config
+        known = await in_own_thread(self._access.signature, "web-config")
+        while path is not None:
+            await asyncio.sleep(RELOAD_S)
+            now = await in_own_thread(self._access.signature, "web-config")
+            if now == known:
+                continue
+            try:
+                access = await in_own_thread(partial(load_access, path), "web-config")
+                known = await in_own_thread(access.signature, "web-config")
+            except ConfigError as error:
+                known = now
+                self._failures.count("http", error)
+                log.error("web configuration not reloaded, the one before stays in use: %s", error)  # noqa: TRY400 - one line
+                continue
+            if (access.context is None) != (self._access.context is None):
+                log.warning(
+                    "web configuration: TLS was switched on or off, which clients notice at their next connection"
+                )
+            self._use(access)
+            log.info("web configuration reloaded path=%s", path)
+
+    def _make_app(self) -> web.Application:
+        @web.middleware
+        async def barrier(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if self._connections is not None:
+                self._connections.begin(request.protocol)
+            try:
+                return await self._checked(request, handler)
+            except (web.HTTPException, ConnectionError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a barrier
+                self._failures.note(PART_OF_PATH.get(request.path, "page"), error)
+                return web.Response(status=500, text="this page failed, see the collector's log\n")
+            finally:
+                if self._connections is not None:
+                    self._connections.done(request.protocol)
+
+        async def set_headers(_: web.Request, response: web.StreamResponse) -> None:
+            response.headers.update(self._access.headers)
+
+        app = web.Application(middlewares=[barrier])
+        app.on_response_prepare.append(set_headers)
+        app.router.add_get("/metrics", self._pages.metrics)
+        app.router.add_get("/healthz", self._pages.healthy)
+        app.router.add_get("/readyz", self._pages.ready)
+        app.router.add_get("/ledger", self._pages.ledger)
+        app.router.add_get("/", self._pages.page)
+        return app
+
+    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        delay_s = self._pace.delay_s(request.remote or "")
+        if delay_s is None:
+            self._refused["rate"] += 1
+            refused = web.Response(status=429, text="too many requests\n", headers={"Retry-After": "1"})
+            refused.force_close()
+            return refused
+        if delay_s:
+            await asyncio.sleep(delay_s)
+        if request.can_read_body:
+            # No page takes one. The connection is closed, because reading the body to its end could take any time.
+            self._refused["body"] += 1
+            bodiless = web.Response(status=413, text="a request here has no body\n")
+            bodiless.force_close()
+            return bodiless
+        if not self._hosts.allows(request.headers.get("Host")):
+            self._refused["host"] += 1
+            text = "this name is not one of the collector's; add it to http: hosts in its configuration\n"
+            return web.Response(status=421, text=text)
+        # /healthz says nothing but that the process answers, and health checks of containers have no password.
+        if self._auth is not None and request.path != "/healthz":
+            verdict = await self._auth.check(request.headers.get("Authorization"), request.remote or "")
+            if verdict != "allowed":
+                self._refused["password"] += 1
+                if verdict == "later":
+                    return web.Response(status=429, text="too many wrong passwords\n", headers={"Retry-After": "1"})
+                asks = {"WWW-Authenticate": 'Basic realm="Rackflow collector", charset="UTF-8"'}
+                return web.Response(status=401, text="a name and a password are needed\n", headers=asks)
+        return await handler(request)

@@ -42,6 +42,8 @@ class StrictModel(BaseModel):
         use_attribute_docstrings=True,
         # pydantic's own errors would repeat the value, and a traceback would show it.
         hide_input_in_errors=True,
+        # YAML has .inf and .nan; as a limit or a rating they are slips, and later make figures that are no numbers.
+        allow_inf_nan=False,
     )
 
 

@@ -32,6 +32,7 @@ def config_for(port: int, folder: Path, store: dict[str, object] | None = None, 
         "store": store or {"kind": "file", "path": str(folder / "points"), "flush_s": 0.05},
         "dead_letter": str(folder / "dead.jsonl"),
         "listen": "127.0.0.1:0",
+        "http": {"share_s": 0},  # tests read what has just changed
         "derive": {"store": False},  # tests count points
         "budgets": {"devices": 2000, "series": 50_000},  # one agent stands for many
         **more,

@@ -7,11 +7,14 @@ were counted, and states their share of the window.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from math import isfinite
 
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
-from collector.derive.engine import NO_SLOT, Figure, Label, Planner, Values, output_of
+from collector.derive.engine import NO_SLOT, PART, Figure, Label, Planner, Values, output_of, plausible_figure
 from collector.derive.power import RackPower
+from rackflow.process.bulkhead import Failures
 from rackflow.site import Meter, Site
 
 KWH_J = 3.6e6  # exact
@@ -133,11 +136,11 @@ def _metered(planner: Planner, meter: str, quantity: str) -> Stream:
     return Stream(quantity, planner.reading(meter, power), counter=False)
 
 
-def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: float) -> None:
+def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: float, failures: Failures) -> None:
     """Add one cycle to the totals."""
     for stream in accounts.streams:
-        value = values.number(stream.slot)
-        (totals.count if stream.counter else totals.integrate)(stream.quantity, value, wall_s)
+        add = totals.count if stream.counter else totals.integrate
+        failures.attempt(PART, partial(add, stream.quantity, values.number(stream.slot), wall_s), None)
     passing = (each for each in accounts.quantities if each.startswith(PASSING))
     totals.forget(int(wall_s // HOUR_S), passing)
 
@@ -202,7 +205,8 @@ class Statement:
             used = min(green, load)
             free_known = free_known and factor.carbon_free_ratio is not None
             free_j += used + (load - used) * (factor.carbon_free_ratio or 0.0)
-        cue = grams / 1000 / (it_j / KWH_J) if it_j else None
+        it_kwh = it_j / KWH_J
+        cue = grams / 1000 / it_kwh if it_kwh else None
         yield _figure("dcim_site_cue_kilograms_per_kilowatt_hour", labels, cue, share)
         load_j = sum(load for load, _, _ in known.values())
         score = free_j / load_j if load_j and free_known else None
@@ -257,7 +261,7 @@ def _of_hour(
 def _figure(metric: str, labels: tuple[Label, ...], value: float | None, share: float, why: str = "") -> Figure:
     """A figure, unknown if too few hours were metered or the result is not plausible; `why` explains a None with enough hours."""
     output = output_of(metric, labels, NO_SLOT)
-    if value is None or share < _MIN_COVERAGE or not output.metric.plausible(value):
+    if value is None or share < _MIN_COVERAGE or not (isfinite(value) and output.metric.plausible(value)):
         reasons = [why] if why and share >= _MIN_COVERAGE else [f"{share:.0%} of the window's hours are metered"]
         if value is not None and share >= _MIN_COVERAGE:
             reasons = [f"result {value:.4g} is not plausible"]
@@ -296,7 +300,7 @@ class Emissions:
         """Both totals, g."""
         for method, grams in (("location", self.location_g), ("market", self.market_g)):
             labels = (("site", accounts.site), ("scope_method", method))
-            yield Figure(output_of("dcim_carbon_emissions_grams_total", labels, NO_SLOT), grams, 0.0, 1.0)
+            yield plausible_figure(output_of("dcim_carbon_emissions_grams_total", labels, NO_SLOT), grams, 0.0, 1.0)
 
 
 def intensity(accounts: Accounts, factors: Factors, hour: int) -> Iterator[Figure]:
@@ -308,4 +312,4 @@ def intensity(accounts: Accounts, factors: Factors, hour: int) -> Iterator[Figur
         output = output_of(
             "dcim_grid_carbon_intensity_grams_per_kilowatt_hour", (("site", accounts.site), *labels), NO_SLOT
         )
-        yield Figure(output, factor.grams_per_kwh, 0.0, 1.0)
+        yield plausible_figure(output, factor.grams_per_kwh, 0.0, 1.0)

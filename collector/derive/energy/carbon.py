@@ -14,6 +14,7 @@ from rackflow import ConfigError
 from rackflow.site import Grid
 
 HOUR_S = 3600
+LARGEST_GRAMS_PER_KWH = 2500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,14 @@ def read_csv(text: str, where: str, basis: str) -> dict[int, Factor]:
             share = row.get("carbon_free_ratio") or ""
             estimated = (row.get("estimated") or "").lower() in {"1", "true", "yes"}
             factor = Factor(
-                float(row["grams_per_kwh"]),
-                float(share) if share else None,
+                _grams(row["grams_per_kwh"]),
+                _share(share) if share else None,
                 estimated,
                 row.get("source") or "file",
                 basis,
             )
             found[_hour(row["time"])] = factor
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise ConfigError(f"{where}:{number}: {error}; correct the row") from error
     return found
 
@@ -108,21 +109,39 @@ def read_csv(text: str, where: str, basis: str) -> dict[int, Factor]:
 def read_answer(text: str | bytes, basis: str) -> dict[int, Factor]:
     """The factor of one hour from a JSON answer of Electricity Maps: `carbonIntensity`, `datetime`, `isEstimated`.
 
-    `fossilFreePercentage`, if the answer has it, gives the carbon-free share. Raises ValueError, TypeError or KeyError.
+    `fossilFreePercentage`, if the answer has it, gives the carbon-free share. Raises ValueError, TypeError, KeyError or OverflowError.
     """
-    answer = json.loads(text)
+    try:
+        answer = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the answer is nested too deeply") from error
     if not isinstance(answer, dict):
         raise TypeError("the answer is not a JSON object")
     share = answer.get("fossilFreePercentage")
     factor = Factor(
-        grams_per_kwh=float(answer["carbonIntensity"]),
-        carbon_free_ratio=None if share is None else float(share) / 100,
+        grams_per_kwh=_grams(answer["carbonIntensity"]),
+        carbon_free_ratio=None if share is None else _share(share, 100),
         # Without the field, the value counts as an estimate: calling an estimate measured would be the worse error.
         estimated=bool(answer.get("isEstimated", True)),
         source="http",
         basis=basis,
     )
     return {_hour(str(answer["datetime"])): factor}
+
+
+def _grams(value: str | float) -> float:
+    grams = float(value)
+    # NaN, which JSON of Python and CSV may have, is in no range. No grid exceeds 1,500 g (see the catalogue), no single plant 2,500.
+    if not 0 <= grams <= LARGEST_GRAMS_PER_KWH:
+        raise ValueError(f"{grams:g} g/kWh is no carbon factor, it must be 0 to {LARGEST_GRAMS_PER_KWH:g}")
+    return grams
+
+
+def _share(value: str | float, of: float = 1.0) -> float:
+    share = float(value) / of
+    if not 0 <= share <= 1:
+        raise ValueError(f"{share:g} is no share")
+    return share
 
 
 def _hour(text: str) -> int:

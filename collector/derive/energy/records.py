@@ -11,7 +11,8 @@ import msgspec
 from collector.derive.energy.accounting import PASSING, Accounts, Emissions, Statement, intensity, observe
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.hourly import HOUR_S, Hour, HourlyTotals, Terms
-from collector.derive.engine import Figure, Values
+from collector.derive.engine import PART, Figure, Values, withdrawn
+from rackflow.process.bulkhead import Failures
 
 
 class Head(msgspec.Struct):
@@ -40,12 +41,21 @@ class EnergyRecords:
     factors: Factors
     totals: HourlyTotals = field(default_factory=HourlyTotals)
     emissions: Emissions = field(default_factory=Emissions)
+    failures: Failures = field(default_factory=Failures)
     _stated: tuple[object, list[Figure]] = (None, [])
+    _last: list[Figure] = field(default_factory=list)
     _terms: Terms | None = None
 
     def cycle(self, accounts: Accounts, values: Values, wall_s: float) -> list[Figure]:
-        """Count this cycle; return all figures over complete hours, and the present ones."""
-        observe(accounts, self.totals, values, wall_s)
+        """Count this cycle; return all figures over complete hours, and the present ones. If that fails, all are unknown."""
+        found = self.failures.attempt(PART, lambda: self._cycle(accounts, values, wall_s), None)
+        if found is None:
+            found = withdrawn(self._last)
+        self._last = found
+        return found
+
+    def _cycle(self, accounts: Accounts, values: Values, wall_s: float) -> list[Figure] | None:
+        observe(accounts, self.totals, values, wall_s, self.failures)
         hour = int(wall_s // HOUR_S)
         about = (hour, accounts)
         if self._stated[0] != about:

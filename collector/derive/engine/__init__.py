@@ -1,7 +1,9 @@
 """Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
 
 from collector.derive.engine.graph import (
+    INTERNAL,
     NO_SLOT,
+    PART,
     Compute,
     Figure,
     Label,
@@ -17,12 +19,17 @@ from collector.derive.engine.graph import (
     figures,
     labels_text,
     output_of,
+    plausible_figure,
+    ratio,
     tags_of,
+    withdrawn,
 )
 from collector.derive.engine.planner import Planner, inputs_of
 
 __all__ = [
+    "INTERNAL",
     "NO_SLOT",
+    "PART",
     "Compute",
     "Figure",
     "Label",
@@ -40,5 +47,8 @@ __all__ = [
     "inputs_of",
     "labels_text",
     "output_of",
+    "plausible_figure",
+    "ratio",
     "tags_of",
+    "withdrawn",
 ]

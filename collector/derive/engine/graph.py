@@ -7,6 +7,8 @@ need it.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 from typing import Protocol
 
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS, Metric
 from rackflow.escape import escape_label, escape_tag
+from rackflow.process.bulkhead import Failures
 
 Label = tuple[str, str]
 # Missing inputs that a figure names; the others are only counted. When an agent dies, hundreds of devices go silent, and the status page
@@ -23,6 +26,10 @@ _PLACE = frozenset({*BASE_LABELS, "loop"})
 NO_SLOT = -1
 """Slot of an output that no step computes: its figure is made outside of the graph, from learned state or records."""
 Value = float | str
+PART = "figures"
+"""Name of the bulkhead of all derived figures."""
+INTERNAL = "internal: the calculation failed, see the collector's log"
+"""Why a figure is unknown if its own code failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,9 @@ class Unknown:
     reason: str
 
 
+UNEXPLAINED: tuple[float, tuple[str, ...]] = (0.0, (INTERNAL,))
+FAILED: "Result" = Unknown(INTERNAL)
+NOT_FINITE = Unknown("the result is not a finite number")
 Result = Value | Unknown
 Compute = Callable[..., Result]
 """Takes the values of all required inputs in order, then, if the step has optional inputs, a list of the known ones."""
@@ -145,7 +155,14 @@ class Values:
         if (inputs := self._plan.partial.get(slot)) is not None:
             absent = [each for each in inputs if self.current[each] is None]
             own = [self.reasons[slot]] if slot in self.reasons and self.current[slot] is None else []
-            return 1.0 - len(absent) / len(inputs), (*own, *self._names(absent))
+            if self.current[slot] is None and not own and not absent:
+                return self._walk(slot)  # all readings are there, and a step between them and this one has no result
+            # Without any reading below it, everything is decided by the site file: racks on a single feed go down with it.
+            share = 1.0 - len(absent) / len(inputs) if inputs else 1.0
+            return share, (*own, *self._names(absent))
+        return self._walk(slot)
+
+    def _walk(self, slot: int) -> tuple[float, tuple[str, ...]]:
         wanted, reasons = 0, list[str]()
         missing: list[int] = []
         current, nodes = self.current, self._plan.nodes
@@ -189,12 +206,15 @@ def compute_values(
     distrusted: Mapping[tuple[str, str], str],
     now: float,
     silent: Mapping[str, str] | None = None,
+    failures: Failures | None = None,
 ) -> Values:
     """Compute every slot at `now`, monotonic seconds.
 
     A reading counts only if it is current, if its device and key are not in `distrusted` (which gives the reason), and if its
-    device is not in `silent` (which gives the reason, too).
+    device is not in `silent` (which gives the reason, too). A step that raises is noted in `failures`, and its slot is unknown, with those
+    that depend on it.
     """
+    noted = failures if failures is not None else Failures()
     values = Values(plan)
     silent = silent or {}
     for device, leaves in plan.leaves.items():
@@ -207,13 +227,21 @@ def compute_values(
         # Nine in ten steps are plain, and a site of 5,000 devices has 62,000. They are computed here and not in a function of their
         # own: a call for each makes this function 20 % slower (122 instead of 100 ms of CPU).
         if step.optional or step.is_choice or step.missing_config:
-            _compute_special(step, values)
+            _compute_special(step, values, noted)
             continue
         required = step.required
         inputs = [current[slot] for slot in required]
         if None in inputs:
             continue
-        result = step.compute(*inputs)
+        # A barrier for each step: entering `try` costs nothing, a function around each step would.
+        try:
+            result = step.compute(*inputs)
+        except Exception as error:  # noqa: BLE001 - a barrier
+            noted.note(PART, error)
+            reasons[step.slot] = INTERNAL
+            continue
+        if result.__class__ is float and not isfinite(result):
+            result = NOT_FINITE
         if isinstance(result, Unknown):
             reasons[step.slot] = result.reason
         else:
@@ -247,7 +275,7 @@ def _read(
             age_s[leaf.slot] = now - reading.expires_at + reading.life_s
 
 
-def _compute_special(step: Step, values: Values) -> None:
+def _compute_special(step: Step, values: Values, failures: Failures) -> None:
     """A step that chooses among its inputs, has optional ones, or lacks configuration."""
     current, age_s = values.current, values.age_s
     if step.is_choice:
@@ -263,7 +291,9 @@ def _compute_special(step: Step, values: Values) -> None:
     there = [slot for slot in step.optional if current[slot] is not None]
     if None in inputs or not there or len(there) < step.min_share * len(step.optional):
         return
-    result = step.compute(*inputs, [current[slot] for slot in there])
+    result = failures.attempt(PART, lambda: step.compute(*inputs, [current[slot] for slot in there]), FAILED)
+    if isinstance(result, float) and not isfinite(result):
+        result = NOT_FINITE
     if isinstance(result, Unknown):
         values.reasons[step.slot] = result.reason
     else:
@@ -271,16 +301,34 @@ def _compute_special(step: Step, values: Values) -> None:
         age_s[step.slot] = max(age_s[slot] for slot in (*step.required, *there))
 
 
-def figures(plan: Plan, values: Values) -> list[Figure]:
+def ratio(above: float, below: float) -> Result:
+    """`above / below`; unknown without a limit above zero. Limits of the site file may be too small to divide by."""
+    return above / below if below > 0 else Unknown("the rating is zero")
+
+
+def plausible_figure(output: Output, value: float, oldest_s: float, share: float) -> Figure:
+    """A figure made outside of the graph; unknown if the value is not a plausible one of its metric."""
+    if isfinite(value) and output.low <= value <= output.high:
+        return Figure(output, value, oldest_s, share)
+    return Figure(output, None, 0.0, share, (f"result {value:.4g} is not plausible",))
+
+
+def withdrawn(found: Iterable[Figure]) -> list[Figure]:
+    """The same figures, unknown because their code failed: they must not go on showing the values of an earlier cycle."""
+    return [Figure(figure.output, None, 0.0, 0.0, (INTERNAL,)) for figure in found]
+
+
+def figures(plan: Plan, values: Values, failures: Failures | None = None) -> list[Figure]:
     """Every output of a plan. A result outside of its metric's plausible range is unknown."""
-    current, age_s, partial = values.current, values.age_s, plan.partial
+    current, age_s, may_be_partial = values.current, values.age_s, plan.partial
+    noted = failures if failures is not None else Failures()
     found: list[Figure] = []
     for output in plan.outputs:
         slot = output.slot
         value, share = current[slot], 1.0
         missing: tuple[str, ...] = ()
-        if value is None or slot in partial:
-            share, missing = values.coverage(slot)
+        if value is None or slot in may_be_partial:
+            share, missing = noted.attempt(PART, partial(values.coverage, slot), UNEXPLAINED)
         if isinstance(value, str):
             value = None
         elif value is not None and not output.low <= value <= output.high:

@@ -5,8 +5,9 @@ by device, metric and labels. A series that a device has not sent yet gets a slo
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from collector.derive.engine.graph import Compute, Label, Leaf, Output, Plan, Step, Value, output_of
+from collector.derive.engine.graph import INTERNAL, Compute, Label, Leaf, Output, Plan, Step, Value, output_of
 from collector.readings import Series
 from rackflow import series_key
 
@@ -45,7 +46,8 @@ class Planner:
         self._size = 0
         self._leaves: dict[tuple[str, str], Leaf] = {}
         self._steps: list[Step] = []
-        self._outputs: list[Output] = []
+        self.outputs: list[Output] = []
+        """What is published so far."""
         self._index: dict[tuple[str, str], list[tuple[str, dict[str, str]]]] = {}
         for device, series in known.items():
             for key, each in series.items():
@@ -62,7 +64,7 @@ class Planner:
         leaves = {device: tuple(found) for device, found in by_device.items()}
         nodes: list[Leaf | Step] = sorted([*self._leaves.values(), *self._steps], key=lambda node: node.slot)
         return Plan(
-            self.site, leaves, tuple(self._steps), tuple(self._outputs), tuple(nodes), dict(self._partial(nodes))
+            self.site, leaves, tuple(self._steps), tuple(self.outputs), tuple(nodes), dict(self._partial(nodes))
         )
 
     def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -71,7 +73,7 @@ class Planner:
         for step in self._steps:
             if step.optional or not partial.isdisjoint(step.required) or not partial.isdisjoint(step.optional):
                 partial.add(step.slot)
-        for output in self._outputs:
+        for output in self.outputs:
             if output.slot in partial:
                 yield output.slot, tuple(inputs_of(output.slot, nodes))
 
@@ -109,8 +111,10 @@ class Planner:
         }
 
     def total(self, slots: Iterable[int]) -> int:
-        """Slot of a sum; unknown if any of the slots is unknown."""
+        """Slot of a sum; unknown if any of the slots is unknown, or if there are none: nothing measured is not 0."""
         found = tuple(slots)
+        if not found:
+            return self.step((), _sum, missing_config="site file: nothing there is measured")
         return found[0] if len(found) == 1 else self.step(found, _sum)
 
     def first(self, *slots: int) -> int:
@@ -133,7 +137,12 @@ class Planner:
 
     def publish(self, metric: str, slot: int, *labels: Label) -> None:
         """Publish a slot as a figure of the site, or of a place in it; `labels` come on top of the site's."""
-        self._outputs.append(output_of(metric, (("site", self.site), *labels), slot))
+        self.outputs.append(output_of(metric, (("site", self.site), *labels), slot))
+
+    def withdraw(self, begun: int) -> None:
+        """Make unknown what was published from output number `begun` on, because planning it failed half way."""
+        unknown = self.step((), _sum, missing_config=INTERNAL)
+        self.outputs[begun:] = [replace(output, slot=unknown) for output in self.outputs[begun:]]
 
     def publish_of(self, metric: str, device: str, slot: int, *labels: Label) -> None:
         """Publish a slot as a figure of a device, with the labels of its place."""

@@ -6,7 +6,7 @@ take precedence over the unit's own values.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from collector.derive.engine import Planner, Result, Unknown, Value
+from collector.derive.engine import Planner, Result, Unknown, Value, ratio
 from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.site import Site
 
@@ -30,9 +30,9 @@ def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_re
         heat = planner.reading(cdu, HEAT, loop="secondary")
         if site is not None and cdu in described:
             rated_w = described[cdu].rated_cooling_w
-            load = planner.step((heat,), lambda watts, of=rated_w: watts / of)
+            load = planner.step((heat,), lambda watts, of=rated_w: ratio(watts, of))
         else:
-            load = planner.step((heat, planner.reading(cdu, "dcim_cdu_rated_cooling_watts")), _quotient)
+            load = planner.step((heat, planner.reading(cdu, "dcim_cdu_rated_cooling_watts")), ratio)
         planner.publish_of("dcim_cdu_cooling_load_ratio", cdu, load)
         if planner.has(cdu, "dcim_cdu_power_watts"):
             power = planner.reading(cdu, "dcim_cdu_power_watts")
@@ -129,10 +129,6 @@ def _by_magnus(planner: Planner, device: str, metrics: Sequence[str], labels: Ma
 def _dew_point(celsius: float, humidity_ratio: float) -> Result:
     found = dew_point_celsius(celsius, humidity_ratio)
     return Unknown("temperature or humidity is outside of Magnus' formula") if found is None else found
-
-
-def _quotient(above: float, below: float) -> Result:
-    return above / below if below > 0 else Unknown("the rating is zero")
 
 
 def _cop(heat_w: float, power_w: float) -> Result:

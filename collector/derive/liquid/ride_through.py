@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.derive.engine import Compute, Planner, Result, Unknown
+from collector.derive.engine import Compute, Planner, Result, Unknown, ratio
 from collector.derive.liquid.cooling import SUPPLY
 from collector.derive.power import RackPower
 from rackflow.fluids import volumetric_heat_capacity
@@ -180,11 +180,13 @@ class RideThrough:
         """Slot of the highest share of design power of any rack, at least the loop's mean: that rack's chips reach their limit first."""
         planner = self._planner
         used = [
-            planner.step((self._racks[rack].total,), lambda watts, of=self._site.racks[rack].design_power_w: watts / of)
+            planner.step(
+                (self._racks[rack].total,), lambda watts, of=self._site.racks[rack].design_power_w: ratio(watts, of)
+            )
             for rack in loop.racks
             if self._site.racks[rack].liquid_share
         ]
-        mean = planner.step((heat,), lambda heat_w: heat_w / design_w)
+        mean = planner.step((heat,), lambda heat_w: ratio(heat_w, design_w))
         return planner.first(
             planner.step((mean,), lambda now, there: max(now, *there), optional=used, min_share=0.0), mean
         )
@@ -245,6 +247,8 @@ def _until_chip(mass: _ThermalMass, chips: Chips, standing: float) -> Callable[[
 
     def seconds(supply_c: float, density: float) -> float | None:
         left_k = max(chips.limit_c - supply_c - chips.rise_k * density, 0.0)
+        if density <= 0:  # no load, no limit
+            return LONGEST_S
         if not loss:
             return min(left_k * own / density, LONGEST_S)
         # The coolant gains the heat that the chips lose, so the time is bounded by the heat capacity of both together.

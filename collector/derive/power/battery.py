@@ -11,6 +11,7 @@ from rackflow.site.power import PEUKERT
 
 # "A day or more": the power law has no data below the lowest load of the data sheet, and no load would give infinity.
 LONGEST_S = 86_400.0
+_LARGEST_SHARE = 1e300
 
 
 class Battery:
@@ -38,7 +39,7 @@ class Battery:
         """
         whole = min(self._health if health is None else health, 1.0)
         left = charge - (1.0 - whole)
-        if left <= 0:
+        if left <= 0 or whole <= 0:
             return 0.0
         if load_w <= 0:
             return LONGEST_S
@@ -47,8 +48,12 @@ class Battery:
 
     def _full_s(self, load_w: float) -> float:
         power_w, full_s, exponent = self._segment(load_w)
-        # Bounded before `exp`: at a load near zero a steep power law would overflow a float.
-        log_s = math.log(full_s) + exponent * math.log(power_w / load_w)
+        share = power_w / load_w
+        # Bounded before `log` and `exp`: a remaining capacity near zero makes the load infinite, and at a load near zero a steep power
+        # law would overflow a float.
+        if share <= 0:
+            return 0.0
+        log_s = math.log(full_s) + exponent * math.log(min(share, _LARGEST_SHARE))
         return math.exp(min(log_s, math.log(10 * LONGEST_S)))
 
     def _segment(self, load_w: float) -> tuple[float, float, float]:
@@ -58,4 +63,7 @@ class Battery:
         at = next((index for index, (power, _) in enumerate(points) if power >= load_w), len(points) - 1)
         at = max(at, 1)
         (low_w, low_s), (high_w, high_s) = points[at - 1], points[at]
-        return low_w, low_s, math.log(low_s / high_s) / math.log(high_w / low_w)
+        # Differences of logarithms, and no quotients: these are finite for any two loads and times of a site file.
+        span = math.log(high_w) - math.log(low_w)
+        exponent = (math.log(low_s) - math.log(high_s)) / span if span > 0 else self._peukert
+        return low_w, low_s, exponent

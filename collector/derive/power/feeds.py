@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from collector.derive.engine import Compute, Planner, Result, Unknown, Value
+from collector.derive.engine import Compute, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.battery import Battery
 from collector.derive.power.racks import RackPower, carriers
 from collector.derive.power.switches import SwitchedLoad
@@ -165,7 +165,7 @@ def _groups_on_loss(
             if (left := load.other(lost)) and members & set(site.above(load.switch.inputs[left].fed_by))
         ]
         needs = [*(power[ups] for ups in group), *inherited]
-        load = planner.step(needs, lambda *watts, of=rated_w: sum(watts) / of)
+        load = planner.step(needs, lambda *watts, of=rated_w: ratio(sum(watts), of))
         planner.publish("dcim_ups_feed_loss_load_ratio", load, ("feed", lost), ("group", group_name(group)))
         yield load
 
@@ -197,7 +197,7 @@ def _panels_on_loss(
         limit_a = site.electrical.continuous_load_factor * breaker_a
         for phase in PHASES:
             if needs := carried.get((panel, phase)):
-                load = planner.step(needs, lambda *amperes, of=limit_a: sum(amperes) / of)
+                load = planner.step(needs, lambda *amperes, of=limit_a: ratio(sum(amperes), of))
                 planner.publish(
                     "dcim_panel_feed_loss_load_ratio", load, ("feed", lost), ("panel", panel), ("phase", phase)
                 )
@@ -236,7 +236,7 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
         for slots in racks.values()
         if lost in slots.survives
     ]
-    carried = [planner.step((load,), lambda ratio: float(ratio <= 1.0)) for load in checks]
+    carried = [planner.step((load,), lambda share: float(share <= 1.0)) for load in checks]
     everything = [*verdicts, *carried]
     if everything:
         survives = planner.step((), _all_of(len(everything)), optional=everything, min_share=0.0)

@@ -7,7 +7,7 @@ Currents of two feeds are added as magnitudes. Power factors differ, so the true
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from collector.derive.engine import Label, Planner, Result, Unknown, Value
+from collector.derive.engine import Label, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.pdus import device_power, phase_current, supply_phases
 from collector.derive.power.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, Rack, Site
@@ -48,7 +48,7 @@ def plan_racks(planner: Planner, site: Site) -> dict[str, RackPower]:
         place = rack_labels(site, rack.id)
         planner.publish("dcim_rack_power_watts", slots.total, *place)
         design_w = rack.design_power_w
-        used = planner.step((slots.total,), lambda power, of=design_w: power / of)
+        used = planner.step((slots.total,), lambda power, of=design_w: ratio(power, of))
         planner.publish("dcim_rack_power_utilisation_ratio", used, *place)
         for lost in slots.feeds:
             _lose_feed(planner, site, rack, slots, lost)
@@ -144,8 +144,8 @@ def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, lost: str, lo
         return
     limit_a = site.electrical.continuous_load_factor * load.switch.inputs[left].breaker_a
     for phase, current in load.phases(load.feeds[lost]):
-        ratio = planner.step((current,), lambda amperes, of=limit_a: amperes / of)
-        loss.add(planner, phase, ratio, _switched_survival, (load.ready[left],))
+        share = planner.step((current,), lambda amperes, of=limit_a: ratio(amperes, of))
+        loss.add(planner, phase, share, _switched_survival, (load.ready[left],))
 
 
 def _switched_survival(load: float, ready: float) -> float:
@@ -191,7 +191,7 @@ def _load_on_loss(planner: Planner, site: Site, rack: Rack, lost: str, slots: Ra
         return planner.step((), _never, missing_config=what)
     limit_a = site.electrical.continuous_load_factor * site.path(rack.id, feed).breaker_a[to]  # type: ignore[index]
     currents = (slots.current[lost][phase], slots.current[feed][to])
-    return planner.step(currents, lambda gone, stays, of=limit_a: (gone + stays) / of)
+    return planner.step(currents, lambda gone, stays, of=limit_a: ratio(gone + stays, of))
 
 
 def _never(*_: Value) -> Result:

@@ -8,12 +8,14 @@ real device may be reported as suspect; `tests/conformance/test_physics.py` repl
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import Final
 
-from collector.derive.engine import Planner
+from collector.derive.engine import PART, Planner
 from collector.derive.trust.suspects import SUSTAINED_S, HoldTimer
 from rackflow.physics import dew_point_celsius
+from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
 
 # Power over volts times amperes is the power factor, which physics limits to 1. The 39 phases above 300 VA in recordings of real devices
@@ -155,6 +157,8 @@ class Contradictions:
     """Device and series key of all readings that no figure may use now."""
     named: set[tuple[str, str]] = field(default_factory=set)
     """Device and reading that an operator is shown as suspect."""
+    unjudged: set[tuple[str, str]] = field(default_factory=set)
+    """Device and series key of readings that could not be judged, because judging them failed."""
     _sustained: HoldTimer = field(default_factory=HoldTimer)
 
     def update(
@@ -164,15 +168,21 @@ class Contradictions:
         numbers: Numbers,
         life_s: Callable[[str, str], float],
         now: float,
+        failures: Failures | None = None,
     ) -> None:
         """Judge the latest readings. `life_s` gives the shelf life of a series in seconds, which is three polls."""
-        self.suspects, self.named = set(), set()
+        noted = failures if failures is not None else Failures()
+        self.suspects, self.named, self.unjudged = set(), set(), set()
         impossible: set[Contradiction] = set()
         for device, sides in meters.items():
             for meter in sides:
-                impossible.update(impossible_power(meter, device, numbers))
+                found = noted.attempt(PART, partial(_all, impossible_power(meter, device, numbers)), None)
+                impossible.update(found or ())
+                self.unjudged |= _keys_of(meter, device) if found is None else set()
         for sensors in rooms.values():
-            impossible.update(impossible_air(sensors, numbers))
+            found = noted.attempt(PART, partial(_all, impossible_air(sensors, numbers)), None)
+            impossible.update(found or ())
+            self.unjudged |= _keys_of_air(sensors) if found is None else set()
         # Twice the shelf life of the slowest is six polls: of two values polled once a minute, one old and one new disagree for a
         # minute after each load step.
         required_s = {
@@ -185,6 +195,19 @@ class Contradictions:
             if not each.name.endswith("_total_power") or (each.device, each.name.partition("_")[0]) not in phases:
                 self.suspects.add((each.device, each.key))
                 self.named.add((each.device, each.name))
+
+
+def _all(found: Iterable[Contradiction]) -> set[Contradiction] | None:
+    return set(found)
+
+
+def _keys_of(meter: MeteredSide, device: str) -> set[tuple[str, str]]:
+    keys = {key for each in meter.phases for key in (each.power, each.current, each.voltage, each.apparent)}
+    return {(device, key) for key in (*keys, meter.total) if key}
+
+
+def _keys_of_air(sensors: Sequence[AirSensor]) -> set[tuple[str, str]]:
+    return {(each.device, key) for each in sensors for key in (each.temperature, each.humidity, each.dew_point) if key}
 
 
 def impossible_power(meter: MeteredSide, device: str, numbers: Numbers) -> Iterator[Contradiction]:

@@ -6,6 +6,7 @@ Samples are natural logarithms of ratios, so 0.01 is about 1 % and up and down c
 """
 
 from dataclasses import dataclass
+from math import isfinite
 
 # One hour covers several cycles of pumps and control valves, so that the level is not that of one moment of a control loop. A sensor that
 # is wrong already while the level is learned is not found: this test sees change only.
@@ -57,6 +58,8 @@ class Cusum:
 
     def sample(self, value: float, now: float) -> None:
         """Take one sample, a logarithm of a ratio, at `now` in monotonic seconds."""
+        if not isfinite(value):  # it would stay in the level for ever
+            return
         minute = int(now // _MINUTE_S)
         if minute != self._minute and self._count:
             self._add_minute(self._sum / self._count)

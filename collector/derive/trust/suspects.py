@@ -193,15 +193,15 @@ class CduWatch:
         self._highest_heat_w = max(self._highest_heat_w, secondary_w)
         if secondary_w >= max(LEAST_HEAT_W, _MIN_LOAD_SHARE * self._highest_heat_w):
             if primary_w >= LEAST_HEAT_W:
-                self._balance.sample(math.log(secondary_w / primary_w), now)
+                self._balance.sample(_log_ratio(secondary_w, primary_w), now)
             if power_w is not None and power_w >= LEAST_HEAT_W:
-                self._capture.sample(math.log(secondary_w / power_w), now)
+                self._capture.sample(_log_ratio(secondary_w, power_w), now)
             speeds = [
                 value for key, value in numbers.items() if key.startswith(f"{_CDU}pump_speed_ratio") and value > 0
             ]
             flow = numbers.get(FLOW["secondary"], 0.0)
             if speeds and flow > _NO_FLOW_M3_PER_S:
-                self._pumping.sample(math.log(flow / (sum(speeds) / len(speeds))), now)
+                self._pumping.sample(_log_ratio(flow, sum(speeds) / len(speeds) or min(speeds)), now)
         pumping, capture = self._pumping, self._capture
         if (
             not self._balance.minutes_learned
@@ -237,6 +237,11 @@ class CduWatch:
         self.named.setdefault(reading, reason)
         for key in keys:
             self.suspects.setdefault(key, reason)
+
+
+def _log_ratio(above: float, below: float) -> float:
+    """The logarithm of a ratio of two numbers above 0, however small or large they are."""
+    return math.log(above) - math.log(below)
 
 
 def _moved_together(one: float, other: float) -> bool:

@@ -95,7 +95,8 @@ class Clogging:
 
     def ratio(self) -> float | None:
         """Last hourly mean over the lowest, at least 1; None before an hour has passed."""
-        return self._means[-1][1] / self._clean if self._clean else None
+        # A clean resistance of 0 or less is that of a sensor with an offset: there is nothing to compare with.
+        return self._means[-1][1] / self._clean if self._clean is not None and self._clean > 0 else None
 
     def time_to_limit_s(self) -> float | None:
         """Seconds until the ratio reaches `CLOGGED_RATIO`, 0 to a year; None before a day has passed.
@@ -109,9 +110,11 @@ class Clogging:
         mean_t = sum(at for at, _ in self._means) / count
         mean_r = sum(each for _, each in self._means) / count
         spread = sum((at - mean_t) ** 2 for at, _ in self._means)
-        slope = sum((at - mean_t) * (each - mean_r) for at, each in self._means) / spread / self._clean
         if ratio >= CLOGGED_RATIO:
             return 0.0
+        if spread <= 0:  # the clock was set back again and again
+            return None
+        slope = sum((at - mean_t) * (each - mean_r) for at, each in self._means) / spread / self._clean
         return min((CLOGGED_RATIO - ratio) / slope, LONGEST_S) if slope > 0 else LONGEST_S
 
 

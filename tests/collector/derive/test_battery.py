@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from collector.derive.engine.graph import Figure
-from collector.derive.power.battery import Battery
+from collector.derive.power.battery import LONGEST_S, Battery
 from collector.derive.site_figures import Settings
 from rackflow.site import Battery as Sheet
 from tests.collector.derive.campus import campus, campus_readings, ups_values
@@ -158,3 +158,17 @@ def test_a_ups_that_tells_phases_only_delivers_their_sum() -> None:
 def test_when_a_battery_was_installed_is_said_once() -> None:
     metric = "ups_battery_installed_timestamp_seconds"
     assert campus_readings().values(metric) == {"feed=C,device=ups-c": 1_709_251_200.0}  # 2024-03-01 00:00 UTC
+
+
+@pytest.mark.parametrize(
+    "runtimes", [{math.nextafter(1e9, 0): 600.0, 1e9: 599.9}, {5e-324: 1e9, 1e9: 5e-324}, {1e-300: 2.0}]
+)
+@pytest.mark.parametrize("load_w", [0.0, 5e-324, 1.0, 1e9, 1e308])
+@pytest.mark.parametrize("left", [0.0, 5e-324, 1e-16, 1.0])
+def test_no_load_charge_or_data_sheet_is_beyond_the_model(
+    runtimes: dict[float, float], load_w: float, left: float
+) -> None:
+    """Loads of a data sheet that differ by one bit, a capacity that is almost gone, a load near zero."""
+    battery = Battery(runtimes)
+    for found in (battery.runtime_s(load_w, left), battery.runtime_s(load_w, 1.0, left)):
+        assert 0.0 <= found <= LONGEST_S

@@ -1,15 +1,20 @@
 """Carbon factors from a real HTTP server and from a file that changes."""
 
+import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.config import CarbonConfig
+from rackflow.process.bulkhead import Failures
+from tests.collector.running import until
 
 ANSWER = {"carbonIntensity": 512, "datetime": "2026-11-23T10:00:00Z", "isEstimated": True, "fossilFreePercentage": 25}
 HOUR = 1_795_428_000 // 3600
@@ -62,3 +67,47 @@ async def test_a_file_is_read_again_when_it_changed(tmp_path: Path) -> None:
     path.write_text("time,grams_per_kwh\n2026-11-23T10:00:00Z,400\n", encoding="utf-8")
     os.utime(path, (1, 1))
     assert (await source.latest())[HOUR].grams_per_kwh == 400.0
+
+
+async def test_a_file_that_hangs_ends_at_its_time_limit_and_costs_one_thread(tmp_path: Path) -> None:
+    """A pipe that nobody writes to stands for a network file system whose server is gone."""
+    pipe = tmp_path / "factors.csv"
+    os.mkfifo(pipe)
+    source, failures = CarbonSource(CarbonConfig(path=pipe, timeout_s=0.05)), Failures("carbon")
+    for _ in range(3):
+        assert await source.latest(failures) == {}
+    readers = [each for each in threading.enumerate() if each.name == "carbon-file"]
+    assert len(readers) == 1
+    assert failures.counts == {("carbon", "TimeoutError"): 3}
+    assert failures.failing() == {"carbon": True}
+    pipe.write_text("time,grams_per_kwh\n2026-11-23T10:00:00Z,500\n", encoding="utf-8")  # the server is back
+    await until(lambda: not readers[0].is_alive(), "the thread has ended")
+
+
+@pytest.mark.parametrize("grams", ["nan", "inf", "-1", "1e300", "x"])
+async def test_a_factor_that_cannot_be_is_refused(tmp_path: Path, grams: str) -> None:
+    """One NaN in a counter of emissions would stay in it for ever."""
+    path = tmp_path / "factors.csv"
+    path.write_text(f"time,grams_per_kwh\n2026-11-23T10:00:00Z,{grams}\n", encoding="utf-8")
+    source = CarbonSource(CarbonConfig(path=path))
+    assert await source.latest() == {}
+    assert "factors.csv:2" in str(source.fault)
+    answer = {**ANSWER, "carbonIntensity": float(grams) if grams != "x" else grams}
+    async with serving([web.Response(text=json.dumps(answer))], []) as url:
+        source = CarbonSource(CarbonConfig(url=url))
+        assert await source.latest() == {}
+    assert source.fault is not None
+
+
+async def test_odd_answers_and_files_are_faults_of_the_source(tmp_path: Path) -> None:
+    path = tmp_path / "factors.csv"
+    path.write_bytes(b"time,grams_per_kwh\n" + b'"' + b"x" * 200_000)
+    source = CarbonSource(CarbonConfig(path=path))
+    assert await source.latest() == {}
+    assert source.fault is not None
+    odd = [b"[" * 100_000, b"x" * 1_000_001, b"\xff", json.dumps({**ANSWER, "fossilFreePercentage": 101}).encode()]
+    async with serving([web.Response(body=each) for each in odd], []) as url:
+        source = CarbonSource(CarbonConfig(url=url))
+        for _ in odd:
+            assert await source.latest() == {}
+            assert source.fault is not None

@@ -178,6 +178,7 @@ async def test_the_watch_adds_up_the_lives_of_each_agent_and_forgets_who_is_gone
     theirs = watch.accounts()["cas1", "gw-4"]
     assert (theirs.produced, theirs.stored, theirs.missing, theirs.dropped) == (3, 2, 1, Counter())
     ledger.ledger.forget(2 * WALL_MS)
+    await watch.update()
     assert watch.accounts() == {}
     ledger.close()
 

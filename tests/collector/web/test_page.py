@@ -123,7 +123,7 @@ def test_free_text_is_escaped() -> None:
         (1795468800.0, "timestamp_seconds", "2026-11-23 21:20 UTC"),
         (0.05, "siemens_per_meter", "500 µS/cm"),
         (3.0, "", "3"),
-        (1e300, "watts", f"{1e297:,.0f} kW"),
+        (1e300, "watts", "1e+297 kW"),
     ],
 )
 def test_units(value: float, unit: str, expected: str) -> None:

@@ -1,0 +1,149 @@
+"""Who may read the pages: which `Host` a request may name, and basic authentication with bcrypt."""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import math
+import secrets
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from ipaddress import ip_address
+from typing import Literal
+
+import bcrypt
+
+from rackflow.process.bulkhead import in_own_thread
+
+# Names that nobody can register, so that no website can have one (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`).
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
+# A wrong password costs a bcrypt check of 50 to 250 ms; one a second from each address lets nobody guess, or burn CPU.
+FAILURE_PAUSE_S = 1.0
+# Checks that wait for the one that runs. Somebody with a right password is remembered and never waits.
+MAX_WAITING = 8
+# Requests from one host: a page with its refreshes, several scrapers and health checks are a few a second. At 100 a second of 0.2 ms
+# each, a host takes 2 % of the loop.
+REQUESTS_PER_S = 100.0
+BURST = 100.0
+MAX_DELAY_S = 2.0
+_MAX_REMEMBERED = 100
+_MAX_PEERS = 1000
+# bcrypt uses 72 bytes of a password and ignores the rest; a longer one is refused instead of being cut.
+_LONGEST_PASSWORD = 72
+Verdict = Literal["allowed", "refused", "later"]
+
+
+class Hosts:
+    """The names under which the collector may be addressed, against DNS rebinding.
+
+    A website that makes a browser resolve its own name to the collector's address could read every page of it. The browser then names
+    the website as `Host`. No website can have an address, a name without a dot or a reserved name as its own, so these are always
+    allowed; any other name must be this host's or a configured one. None allows all: TLS or a password keeps a website out, too.
+    """
+
+    def __init__(self, names: Iterable[str] | None) -> None:
+        self._names = None if names is None else frozenset(each.lower() for each in (*names, socket.gethostname()))
+
+    def allows(self, host: str | None) -> bool:
+        """Whether a request with this `Host` may be answered. HTTP/1.0 has none, and browsers always send one."""
+        if self._names is None or host is None:
+            return True
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        name = name.lower().rstrip(".")
+        try:
+            ip_address(name)
+        except ValueError:
+            return bool(name) and ("." not in name or name.endswith(_PRIVATE_SUFFIXES) or name in self._names)
+        return True
+
+
+class Pace:
+    """Slows down a host that asks more often than anybody needs to, so that it cannot keep the event loop busy."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next_at: OrderedDict[str, float] = OrderedDict()
+
+    def delay_s(self, peer: str) -> float | None:
+        """How long this request has to wait for its turn; None if it is to be refused, because too many wait already."""
+        now = self._clock()
+        at = max(now - BURST / REQUESTS_PER_S, self._next_at.get(peer, -math.inf))
+        if at - now > MAX_DELAY_S:
+            return None
+        self._next_at[peer] = at + 1 / REQUESTS_PER_S
+        self._next_at.move_to_end(peer)
+        _shorten(self._next_at, _MAX_PEERS)
+        return max(0.0, at - now)
+
+
+class BasicAuth:
+    """Checks names and passwords against bcrypt hashes, in a thread and one at a time; right ones are remembered in memory."""
+
+    def __init__(self, users: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._users = {name: text.encode() for name, text in users.items()}
+        # Compared for unknown names, so that the time of the answer does not tell which names exist.
+        self._nobody = next(iter(self._users.values()), b"")
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._remembered: OrderedDict[bytes, None] = OrderedDict()
+        self._failed_at: OrderedDict[str, float] = OrderedDict()
+        self._one = asyncio.Lock()
+        self._waiting = 0
+
+    async def check(self, header: str | None, peer: str) -> Verdict:
+        """The verdict on an `Authorization` header from an address."""
+        given = _credentials(header)
+        if given is None:
+            return "refused"
+        name, password = given
+        # Passwords are not kept in memory, only what tells them again within this process.
+        mark = hmac.digest(self._key, name.encode() + b"\0" + password, "sha256")
+        if mark in self._remembered:
+            return "allowed"
+        if (
+            self._clock() - self._failed_at.get(peer, -FAILURE_PAUSE_S) < FAILURE_PAUSE_S
+            or self._waiting >= MAX_WAITING
+        ):
+            return "later"
+        self._waiting += 1
+        try:
+            async with self._one:
+                is_right = await in_own_thread(
+                    partial(_is_right, password, self._users.get(name, self._nobody)), "bcrypt"
+                )
+        finally:
+            self._waiting -= 1
+        if is_right and name in self._users:
+            self._remembered[mark] = None
+            _shorten(self._remembered, _MAX_REMEMBERED)
+            return "allowed"
+        self._failed_at[peer] = self._clock()
+        self._failed_at.move_to_end(peer)
+        _shorten(self._failed_at, _MAX_PEERS)
+        return "refused"
+
+
+def _credentials(header: str | None) -> tuple[str, bytes] | None:
+    scheme, _, text = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(text.strip(), validate=True).partition(b":")
+        return (name.decode(), password) if colon and len(password) <= _LONGEST_PASSWORD else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_right(password: bytes, hashed: bytes) -> bool:
+    try:
+        return bcrypt.checkpw(password, hashed)
+    except ValueError:  # a password with a NUL byte, which bcrypt cannot have
+        return False
+
+
+def _shorten(kept: OrderedDict[bytes, None] | OrderedDict[str, float], most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)

@@ -1,0 +1,85 @@
+"""Renders a page once for all of its readers, in slices, so that neither their number nor its size holds up the event loop."""
+
+import asyncio
+import gzip
+import time
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
+
+from rackflow.process.bulkhead import in_own_thread
+
+T = TypeVar("T")
+# How long rendering may hold the event loop at a time. A message waits at most so much longer for its acknowledgement.
+SLICE_S = 0.01
+# A page that takes long is rendered less often: rendering it may take a fifth of the time, whatever its readers ask for.
+PAUSE_FACTOR = 4.0
+# 4 instead of zlib's 6: a tenth larger for half of the time, and it is done for each render.
+_GZIP_LEVEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A page as bytes, plain and compressed."""
+
+    plain: bytes
+    zipped: bytes
+
+
+async def rendered(text: str) -> Rendered:
+    """Encode and compress in a thread."""
+    return await in_own_thread(partial(_encoded, text), "render")
+
+
+def _encoded(text: str) -> Rendered:
+    # A lone surrogate in a device's text must not take the page away.
+    plain = text.encode(errors="replace")
+    return Rendered(plain, gzip.compress(plain, _GZIP_LEVEL, mtime=0))
+
+
+async def in_slices(steps: Generator[None, None, T]) -> T:
+    """Run a generator to its end, and let the loop do other work after each `SLICE_S`."""
+    until = time.perf_counter() + SLICE_S
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if time.perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + SLICE_S
+
+
+class Shared(Generic[T]):
+    """Makes something at most once in `for_s` seconds, and never twice at a time; who asks meanwhile gets the same.
+
+    With `for_s` 0 it is made for each request that does not meet one being made.
+    """
+
+    def __init__(
+        self, make: Callable[[], Awaitable[T]], for_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._make = make
+        self._for_s = for_s
+        self._clock = clock
+        self._task: asyncio.Task[T] | None = None
+        self._fresh_until = 0.0
+
+    async def get(self) -> T:
+        """The result; raises what making it raised."""
+        task = self._task
+        if task is None or (task.done() and self._clock() >= self._fresh_until):
+            task = self._task = asyncio.create_task(self._made(), name="render")
+        # A reader that goes away must not take the page away from the others.
+        return await asyncio.shield(task)
+
+    async def _made(self) -> T:
+        began = self._clock()
+        try:
+            return await self._make()
+        finally:
+            if self._for_s:
+                now = self._clock()
+                self._fresh_until = max(began + self._for_s, now + PAUSE_FACTOR * (now - began))

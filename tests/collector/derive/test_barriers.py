@@ -1,0 +1,182 @@
+"""What one step, one plan or one site does wrong ends there: its own figures are unknown, and all others are as before."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from collector.derive import Deriver, Figure, LatestFigures, Settings
+from collector.derive.engine import INTERNAL, PART, Planner, compute_values, figures, ratio
+from collector.latest import Latest, LatestValue
+from collector.latest.state import Origin
+from collector.readings import Series, SeriesKeys
+from rackflow.process.bulkhead import Failures
+from rackflow.site import Rack
+from tests.collector.derive.hall import Readings, hall
+from tests.collector.running import until
+
+POWER = "dcim_pdu_input_power_watts{inlet=1}"
+
+
+def reading(value: float | str, expires_at: float = 200.0) -> LatestValue:
+    series = SeriesKeys().get(POWER)
+    assert isinstance(series, Series)
+    return LatestValue(series, value, Origin("gw", "e", 1, 0), expires_at, 30.0)
+
+
+def test_a_step_that_raises_makes_only_its_own_figures_unknown() -> None:
+    """Three steps: one divides by zero, one needs it, one does not."""
+    series = SeriesKeys().get(POWER)
+    assert isinstance(series, Series)
+    planner = Planner("t1", {"pdu-1": {POWER: series}}, {})
+    power = planner.reading("pdu-1", "dcim_pdu_input_power_watts")
+    broken = planner.step((power,), lambda watts: watts / 0)
+    needs_it = planner.step((power, broken), lambda watts, other: watts + other)
+    may_have_it = planner.step((power,), lambda watts, there: watts / len(there[1:]), optional=(power,))
+    sound = planner.step((power,), lambda watts: watts * 2)
+    for rack, slot in (("a", broken), ("b", needs_it), ("c", sound), ("d", may_have_it)):
+        planner.publish("dcim_rack_power_watts", slot, ("rack", rack))
+    failures, plan = Failures(), planner.plan()
+    values = compute_values(plan, lambda _: {POWER: reading(500.0)}, {}, 100.0, failures=failures)
+    found = {dict(each.output.labels)["rack"]: each for each in figures(plan, values, failures)}
+    assert {rack: each.value for rack, each in found.items()} == {"a": None, "b": None, "c": 1000.0, "d": None}
+    assert all(INTERNAL in each.missing for rack, each in found.items() if rack != "c")
+    assert failures.counts == {(PART, "ZeroDivisionError"): 2}
+
+
+@pytest.mark.parametrize("result", [float("nan"), float("inf"), float("-inf")])
+def test_a_result_that_is_no_number_goes_into_no_other_step(result: float) -> None:
+    """`min(1, nan)` is 1, `min(nan, 1)` is nan: such a value would turn the shorter of two times into either."""
+    planner = Planner("t1", {}, {})
+    odd = planner.step((), lambda: result)
+    shorter = planner.step((odd,), lambda seconds: min(60.0, seconds))
+    of_some = planner.step((), lambda there: there[0], optional=(planner.step((), lambda: 1.0),))
+    odd_of_some = planner.step((), lambda _: result, optional=(of_some,))
+    for rack, slot in (("a", odd), ("b", shorter), ("c", odd_of_some)):
+        planner.publish("dcim_rack_power_watts", slot, ("rack", rack))
+    plan = planner.plan()
+    found = figures(plan, compute_values(plan, lambda _: {}, {}, 0.0))
+    assert [each.value for each in found] == [None, None, None]
+    assert "the result is not a finite number" in found[0].missing
+
+
+def test_nothing_measured_and_no_limit_give_no_number() -> None:
+    """The power of no PDUs at all is not 0 W, and a load over a rating of 0 is not infinite."""
+    planner = Planner("t1", {}, {})
+    for rack, slot in (("a", planner.total([])), ("b", planner.step((), lambda: ratio(1.0, 0.0)))):
+        planner.publish("dcim_rack_power_watts", slot, ("rack", rack))
+    plan, failures = planner.plan(), Failures()
+    found = figures(plan, compute_values(plan, lambda _: {}, {}, 0.0, failures=failures))
+    assert [(each.value, each.missing) for each in found] == [
+        (None, ("site file: nothing there is measured",)),
+        (None, ("the rating is zero",)),
+    ]
+    assert failures.counts == {}
+
+
+def offered(kept: list[list[str]]) -> Callable[[Callable[[], Sequence[str]]], None]:
+    return lambda lines: kept.append([*lines()])
+
+
+def deriver_of(readings: Readings, board: LatestFigures, failures: Failures, interval_s: float = 1.0) -> Deriver:
+    return Deriver(readings.latest, board, hall(), Settings(), interval_s, {}, failures)
+
+
+def shown(board: LatestFigures, name: str) -> list[Figure]:
+    return [each for each in board.current(0.0) if each.output.metric.name == name]
+
+
+def test_a_site_whose_cycle_fails_shows_nothing_of_the_cycle_before() -> None:
+    """The second cycle meets a device of which nothing can be told."""
+    readings = Readings()
+    readings.currents("pdu-a1-a", 10.0)
+    readings.currents("pdu-a1-b", 12.0)
+    board, failures = LatestFigures(1e12), Failures(PART)
+    deriver = deriver_of(readings, board, failures)
+    deriver.cycle("t1", offered([]), "c", may_plan=True)
+    assert shown(board, "dcim_rack_power_watts")
+    device = next(readings.latest.devices_of("t1"))
+    device.polls = None  # type: ignore[assignment]  # as a fault of ours would leave it
+    kept: list[list[str]] = []
+    deriver.cycle("t1", offered(kept), "c")
+    found = board.current(0.0)
+    assert found
+    assert all(each.value is None and each.missing == (INTERNAL,) for each in found)
+    assert kept == []
+    assert failures.failing() == {PART: True}
+    assert sum(failures.counts.values()) == 1
+
+
+async def test_a_site_that_cannot_be_planned_takes_no_figure_from_another() -> None:
+    """Planning a second site fails for a series without labels; the first is derived in every cycle."""
+    readings = Readings()
+    readings.currents("pdu-a1-a", 10.0)
+    other = Latest(1000)
+    broken = Readings(hall(("site: t1", "site: t0")), latest=readings.latest)
+    broken.currents("pdu-a1-a", 10.0)
+    assert other.size == 0
+    series = SeriesKeys().get(POWER)
+    assert isinstance(series, Series)
+    [device] = readings.latest.devices_of("t0")
+    device.series[POWER].series = Series(series.metric, None, "", "")  # type: ignore[arg-type]  # as a fault of ours would make it
+    failures, board = Failures(PART), LatestFigures(1e12)
+    deriver = deriver_of(readings, board, failures, 0.01)
+    kept: list[list[str]] = []
+    task = asyncio.create_task(deriver.run(offered(kept), "c"))
+    await until(lambda: len(kept) >= 3, "three cycles")
+    task.cancel()
+    await asyncio.wait([task])
+    assert {dict(each.output.labels)["site"] for each in board.current(0.0)} == {"t1"}
+    assert [key for key, count in failures.counts.items() if count == 1] == [(PART, "TypeError")]  # not in every cycle
+
+
+def test_what_needs_a_part_that_cannot_be_planned_is_unknown_and_the_rest_is_there() -> None:
+    """A site whose racks cannot be planned: sums without some racks would be wrong, coolant does not need them."""
+    readings = Readings()
+    readings.take("cdu-1", {"cdu_heat_removed_watts{loop=secondary}": 40_000.0}, device_class="cdu")
+    site = hall()
+    broken = {**site.racks, "odd": None}
+    site.racks = broken  # type: ignore[assignment]  # as a fault of the site file's checks would leave it
+    readings.engine = type(readings.engine)("t1", site, Settings(), failures := Failures(PART))
+    found = readings.figures()
+    assert found["cdu_cooling_load_ratio{device=cdu-1}"].value is not None
+    assert not [
+        name for name, each in found.items() if name.startswith(("rack_", "site_", "loop_")) and each.value is not None
+    ]
+    assert failures.counts
+
+
+class Held(dict[str, Rack]):
+    """Racks that can be read only once the test lets go: planning a large site takes as long."""
+
+    def __init__(self, racks: Mapping[str, Rack]) -> None:
+        super().__init__(racks)
+        self.reached = threading.Event()
+        self.release = threading.Event()
+        self.was_released = False
+
+    def values(self) -> Any:  # noqa: ANN401 - a view of the dictionary
+        self.reached.set()
+        self.was_released = self.release.wait(5)
+        return super().values()
+
+
+async def test_planning_holds_up_nothing_but_the_figures() -> None:
+    """The loop goes on while a site is planned, and its figures come when the plan is there."""
+    readings, site = Readings(), hall()
+    readings.currents("pdu-a1-a", 10.0)
+    readings.currents("pdu-a1-b", 12.0)
+    held = site.racks = Held(site.racks)
+    failures, board = Failures(PART), LatestFigures(1e12)
+    deriver = Deriver(readings.latest, board, site, Settings(), 0.01, {}, failures)
+    task = asyncio.create_task(deriver.run(offered([]), "c"))
+    await until(held.reached.is_set, "planning has begun")
+    assert board.current(0.0) == []
+    held.release.set()
+    await until(lambda: bool(shown(board, "dcim_rack_power_watts")), "figures")
+    task.cancel()
+    await asyncio.wait([task])
+    assert held.was_released  # by this loop, which went on meanwhile
+    assert failures.counts == {}

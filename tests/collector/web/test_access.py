@@ -1,0 +1,289 @@
+"""Who may read the pages: names, passwords and certificates, against real clients; files as `promtool` reads them."""
+
+import asyncio
+import base64
+import ssl
+import subprocess
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import bcrypt
+import pytest
+import uvloop
+
+from collector.ledger import encode_page, read_any
+from collector.ledger.tables import Page
+from collector.web import server
+from collector.web.access import BasicAuth, Hosts, Pace
+from collector.web.web_config import load_access
+from rackflow import ConfigError, RackflowError
+from tests.collector.running import until
+from tests.collector.web.serving import Content, ask, certificate, serving
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("127.0.0.1:9420", True),
+        ("[::1]:9420", True),
+        ("10.1.2.3", True),
+        ("localhost:9420", True),
+        ("rackflow-collector:9420", True),
+        ("collector.internal", True),
+        ("Metrics.Example.com.:9420", True),
+        (None, True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("evil.example:9420", False),
+        ("metrics.example.com.evil.example", False),
+        ("", False),
+        (":9420", False),
+    ],
+)
+def test_a_name_that_somebody_else_may_own_is_refused(host: str | None, allowed: bool) -> None:  # noqa: FBT001 - a table
+    assert Hosts(["metrics.example.com"]).allows(host) is allowed
+    assert Hosts(None).allows(host)
+
+
+async def test_a_website_that_borrows_the_address_reads_nothing() -> None:
+    """DNS rebinding: the browser connects to the collector, and names the website as host."""
+    content = Content()
+    async with serving(content) as served:
+        for path in ("/", "/metrics", "/ledger", "/readyz"):
+            status, _, body = await ask(served.port, path, {"Host": "evil.example"})
+            assert status == 421
+            assert b"http: hosts" in body
+        assert content.renders == []
+        assert served.server.refused["host"] == 4
+    async with serving(hosts=["evil.example"]) as served:
+        assert (await ask(served.port, headers={"Host": "evil.example"}))[0] == 200
+    async with serving(hosts="any") as served:
+        assert (await ask(served.port, headers={"Host": "other.example"}))[0] == 200
+
+
+def basic(name: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+def hashed(password: str) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "web.yml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+async def test_without_the_right_password_nothing_but_the_health_check_answers(tmp_path: Path) -> None:
+    path = written(tmp_path, f"basic_auth_users: {{prometheus: '{hashed('s3cret')}'}}")
+    async with serving(web_config=str(path)) as served:
+        assert (await ask(served.port, "/healthz"))[0] == 200
+        for path_of in ("/", "/metrics", "/ledger", "/readyz"):
+            status, headers, _ = await ask(served.port, path_of)
+            assert (status, headers["WWW-Authenticate"][:5]) == (401, "Basic")
+        assert (await ask(served.port, headers={"Authorization": basic("prometheus", "s3cret")}))[0] == 200
+        # With a password a website gets no further, so that any name is good.
+        named = {"Authorization": basic("prometheus", "s3cret"), "Host": "metrics.example.com"}
+        assert (await ask(served.port, headers=named))[0] == 200
+        assert (await ask(served.port, headers={"Authorization": basic("prometheus", "wrong")}))[0] == 401
+
+
+async def test_wrong_passwords_are_slowed_down_and_right_ones_are_not() -> None:
+    now = [0.0]
+    auth = BasicAuth({"a": hashed("right")}, lambda: now[0])
+    assert await auth.check(basic("a", "right"), "10.0.0.1") == "allowed"
+    assert await auth.check(basic("a", "wrong"), "10.0.0.1") == "refused"
+    assert await auth.check(basic("a", "other"), "10.0.0.1") == "later"
+    assert await auth.check(basic("a", "right"), "10.0.0.1") == "allowed"
+    assert await auth.check(basic("b", "right"), "10.0.0.2") == "refused"
+    now[0] += 1.0
+    assert await auth.check(basic("a", "other"), "10.0.0.1") == "refused"
+
+
+async def test_many_guesses_at_a_time_are_refused_without_being_checked() -> None:
+    auth = BasicAuth({"a": hashed("right")})
+    found = await asyncio.gather(*(auth.check(basic("a", f"guess {at}"), f"10.0.0.{at}") for at in range(50)))
+    assert found.count("later") == 42
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Basic", "Basic !!", "Bearer x", "Basic " + base64.b64encode(b"a").decode(), "Basic " + base64.b64encode(b"\xff:x").decode(),
+     basic("a", "x" * 73), basic("a", "nul\0")],
+)  # fmt: skip
+async def test_what_is_no_name_and_password_is_refused(header: str | None) -> None:
+    assert await BasicAuth({"a": hashed("right")}).check(header, "10.0.0.1") == "refused"
+
+
+def trusting(folder: Path, name: str, client: str | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=folder / f"{name}.pem")
+    if client is not None:
+        context.load_cert_chain(folder / f"{client}.pem", folder / f"{client}.key")
+    return context
+
+
+async def test_a_new_certificate_is_used_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is open goes on; a file that cannot be used changes nothing."""
+    monkeypatch.setattr(server, "RELOAD_S", 0.05)
+    certificate(tmp_path, "old")
+    certificate(tmp_path, "new")
+    for name in ("pem", "key"):
+        (tmp_path / f"used.{name}").write_bytes((tmp_path / f"old.{name}").read_bytes())
+    path = written(tmp_path, "tls_server_config: {cert_file: used.pem, key_file: used.key}")
+    async with serving(web_config=str(path)) as served:
+        assert (await ask(served.port, context=trusting(tmp_path, "old")))[0] == 200
+        (tmp_path / "used.pem").write_text("no certificate", encoding="utf-8")
+        await until(lambda: served.failures.counts["http", "ConfigError"] == 1, "told")
+        assert (await ask(served.port, context=trusting(tmp_path, "old")))[0] == 200
+        for name in ("key", "pem"):
+            (tmp_path / f"new.{name}").replace(tmp_path / f"used.{name}")
+        (tmp_path / "new.pem").write_bytes((tmp_path / "used.pem").read_bytes())
+        deadline = asyncio.get_running_loop().time() + 20
+        while True:
+            try:
+                assert (await ask(served.port, context=trusting(tmp_path, "new")))[0] == 200
+                break
+            except ssl.SSLError:
+                assert asyncio.get_running_loop().time() < deadline
+                await asyncio.sleep(0.02)
+
+
+async def test_only_clients_with_a_certificate_of_the_authority_get_in(tmp_path: Path) -> None:
+    certificate(tmp_path, "ca")
+    certificate(tmp_path, "server")
+    certificate(tmp_path, "prometheus", "ca")
+    certificate(tmp_path, "stranger")
+    section = "cert_file: server.pem, key_file: server.key, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
+    async with serving(web_config=str(written(tmp_path, f"tls_server_config: {{{section}}}"))) as served:
+        assert (await ask(served.port, context=trusting(tmp_path, "server", "prometheus")))[0] == 200
+        for client in (None, "stranger"):
+            with pytest.raises((OSError, IndexError)):  # closed without an answer, or by an alert
+                await ask(served.port, context=trusting(tmp_path, "server", client))
+        with pytest.raises((OSError, IndexError)):
+            await ask(served.port)  # plain HTTP
+
+
+GOOD = [
+    "{}",
+    "basic_auth_users: {a: HASH}",
+    "http_server_config: {http2: false, headers: {X-Frame-Options: deny}}",
+    "tls_server_config: {cert_file: a.pem, key_file: a.key}",
+    "tls_server_config: {cert_file: a.pem, key_file: a.key, min_version: TLS13}",
+    "tls_server_config: {cert_file: a.pem, key_file: a.key, client_auth_type: VerifyClientCertIfGiven, client_ca_file: a.pem}",
+]
+BAD = [
+    ("tls_server_config: {cert: a.pem, key_file: a.key}", "tls_server_config.cert: unknown key"),
+    ("tls_server_config: {cert_file: a.pem}", "tls_server_config.key_file: is required"),
+    (
+        "tls_server_config: {cert_file: b.pem, key_file: a.key}",
+        "tls_server_config: a certificate or key cannot be used",
+    ),
+    ("tls_server_config: {cert_file: a.pem, key_file: a.key, client_ca_file: a.pem}", "belong together"),
+    ("http_server_config: {headers: {Server: x}}", "'Server' cannot be set"),
+    ("basic_auth_user: {a: HASH}", "did you mean 'basic_auth_users'?"),
+]
+OURS = [
+    ("basic_auth_users: {a: s3cret}", "the password of 'a' is no bcrypt hash"),
+    ("basic_auth_users: {a: HUGE}", "cost 31"),
+    ("tls_server_config: {cert_file: a.pem, key_file: a.key, min_version: TLS10}", "min_version"),
+    ("tls_server_config: {cert_file: a.pem, key_file: a.key, client_auth_type: RequestClientCert}", "client_auth_type"),
+    ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "no header may have"),
+]
+
+
+def file_of(folder: Path, text: str) -> Path:
+    certificate(folder, "a")
+    return written(folder, text.replace("HASH", f"'{hashed('x')}'").replace("HUGE", f"'$2b$31${'a' * 53}'"))
+
+
+def promtool(path: Path) -> bool:
+    return (
+        subprocess.run(
+            ["promtool", "check", "web-config", path.name], cwd=path.parent, capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_files_that_prometheus_takes_are_taken(text: str, tmp_path: Path) -> None:
+    path = file_of(tmp_path, text)
+    assert promtool(path)
+    load_access(path)
+
+
+@pytest.mark.parametrize(("text", "message"), BAD)
+def test_files_that_prometheus_refuses_are_refused_in_words(text: str, message: str, tmp_path: Path) -> None:
+    path = file_of(tmp_path, text)
+    assert not promtool(path)
+    with pytest.raises(ConfigError) as found:
+        load_access(path)
+    assert message in str(found.value)
+    assert str(found.value).startswith(f"{path}:")
+
+
+@pytest.mark.parametrize(("text", "message"), OURS)
+def test_what_cannot_be_done_here_is_refused_and_no_password_is_shown(text: str, message: str, tmp_path: Path) -> None:
+    path = file_of(tmp_path, text)
+    with pytest.raises(ConfigError) as found:
+        load_access(path)
+    assert message in str(found.value)
+    assert "s3cret" not in str(found.value)
+
+
+async def scenario(folder: Path) -> None:
+    """TLS: a scrape before, during and after 300 connections that never finish their handshake."""
+    certificate(folder, "a")
+    path = written(folder, "tls_server_config: {cert_file: a.pem, key_file: a.key}")
+    async with serving(web_config=str(path), connections_limit=32) as served, AsyncExitStack() as stack:
+        assert (await ask(served.port, context=trusting(folder, "a")))[0] == 200
+        for _ in range(300):
+            _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            stack.callback(writer.close)
+        assert (await ask(served.port, context=trusting(folder, "a")))[0] == 200
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        stack.callback(writer.close)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")  # plain HTTP where TLS is spoken
+        with suppress(ConnectionError):
+            await reader.read()
+        assert (await ask(served.port, context=trusting(folder, "a")))[0] == 200
+        assert served.server.refused["evicted"] >= 300 - 32
+        assert served.failures.counts == {}
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_unfinished_handshakes_leave_room_for_a_scrape(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    """On both event loops: the collector runs on uvloop where there is one."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario(tmp_path))
+
+
+def test_a_host_that_asks_all_the_time_waits_and_another_does_not() -> None:
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    delays = [pace.delay_s("10.0.0.1") for _ in range(1000)]
+    assert delays[:99] == [0.0] * 99
+    assert delays[150] == pytest.approx(0.5, abs=0.02)
+    assert delays[-1] is None
+    assert pace.delay_s("10.0.0.2") == 0.0
+    now[0] += 10.0
+    assert pace.delay_s("10.0.0.1") == 0.0
+
+
+async def test_another_collectors_ledger_is_read_with_name_and_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error names the address, and not the password."""
+    monkeypatch.setenv("LEDGER_PASSWORD", "s3cret")
+    content = Content(ledger_page=encode_page(Page("a", 1, [])))
+    path = written(tmp_path, f"basic_auth_users: {{other: '{hashed('s3cret')}'}}")
+    async with serving(content, web_config=str(path)) as served:
+        url = f"http://other:env:LEDGER_PASSWORD@127.0.0.1:{served.port}/ledger"
+        assert (await asyncio.to_thread(read_any, url)).ledger == "a"
+        with pytest.raises(RackflowError) as found:
+            await asyncio.to_thread(read_any, f"http://other:hunter2@127.0.0.1:{served.port}/ledger")
+    assert str(found.value) == f"http://127.0.0.1:{served.port}/ledger: HTTP Error 401: Unauthorized"

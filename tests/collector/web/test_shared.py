@@ -1,0 +1,103 @@
+"""A page is rendered once a second at most, however many read it, and in slices."""
+
+import asyncio
+import time
+from collections.abc import Generator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.web.humanise import duration, number, quantity
+from collector.web.shared import SLICE_S, Shared, in_slices
+from rackflow import catalogue
+from tests.collector.web.serving import Content, ask, serving
+
+
+async def test_a_hundred_readers_share_one_render() -> None:
+    content = Content()
+    async with serving(content, share_s=15) as served:
+        answers = await asyncio.gather(*(ask(served.port) for _ in range(100)))
+        assert {(status, body) for status, _, body in answers} == {(200, b"dcim_up 1\n")}
+        assert content.renders == ["metrics"]
+
+
+async def test_invented_names_render_no_page_of_their_own() -> None:
+    content = Content()
+    async with serving(content, share_s=15) as served:
+        for name in ("", "x", "y%2Fz", "cas1%2Fpdu-1", "cas1%2Fpdu-1"):
+            assert (await ask(served.port, f"/?outlets={name}"))[0] == 200
+        assert content.renders == ["page ", "page cas1/pdu-1"]
+
+
+async def test_what_takes_long_is_made_less_often() -> None:
+    now, made = [0.0], []
+
+    async def slow() -> int:
+        now[0] += 2.0
+        made.append(now[0])
+        return len(made)
+
+    shared = Shared(slow, 1.0, lambda: now[0])
+    assert await shared.get() == 1
+    now[0] += 7.9
+    assert await shared.get() == 1
+    now[0] += 0.1
+    assert await shared.get() == 2
+
+
+async def test_a_reader_that_leaves_takes_the_page_from_nobody() -> None:
+    go_on = asyncio.Event()
+
+    async def slow() -> str:
+        await go_on.wait()
+        return "page"
+
+    shared = Shared(slow, 1.0)
+    first, second = asyncio.ensure_future(shared.get()), asyncio.ensure_future(shared.get())
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    go_on.set()
+    assert await second == "page"
+
+
+async def test_rendering_lets_the_loop_do_other_work() -> None:
+    """Twenty steps of half a slice: other work runs between them."""
+
+    def steps() -> Generator[None, None, str]:
+        for _ in range(20):
+            until = time.perf_counter() + SLICE_S / 2
+            while time.perf_counter() < until:
+                pass
+            yield
+        return "done"
+
+    turns = 0
+    rendering = asyncio.ensure_future(in_slices(steps()))
+    while not rendering.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert rendering.result() == "done"
+    assert turns >= 5
+
+
+UNITS = sorted({metric.unit for metric in catalogue().values()})
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(UNITS))
+def test_every_finite_number_has_a_short_form_in_every_unit(value: float, unit: str) -> None:
+    for text in (quantity(value, unit), duration(value), number(value)):
+        assert 0 < len(text) <= 48, text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1.7e308, "watts", "1.7e+305 kW"),
+        (1.7e308, "siemens_per_meter", "1.7e+308 siemens per meter"),
+        (1e18, "seconds", "11,574,074,100,000 d"),
+    ],
+)
+def test_huge_numbers_are_shown_as_powers_of_ten(value: float, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text
