@@ -301,6 +301,37 @@ def _orv3_rpu2() -> Served:
     return one
 
 
+def _in_rack_cdu() -> Served:
+    one = Served(checked=0)
+    one.inputs = {2: 1, 3: 0, 0: 0, 1: 1, 26: 0, 16: 0, 17: 0, 32: 1, 33: 0, 34: 1, 14: 1, 15: 0}
+    one.values |= {"dcim_cdu_leak_detected{detector=1}": 1.0, "dcim_cdu_leak_sensor_fault{detector=1}": 0.0}
+    alarms = {
+        "pump_1_inverter": 0,
+        "pump_2_inverter": 1,
+        "pump_3_inverter": 0,
+        "fans_1_overload": 0,
+        "fans_2_overload": 1,
+    }
+    alarms |= {"pump_1_overload": 0, "pump_2_overload": 0, "pump_3_overload": 1}
+    for alarm, raised in alarms.items():
+        one.values[f"dcim_device_alarm_active{{alarm={alarm},severity=critical}}"] = float(raised)
+    for supply in (1, 2):
+        one.values[f"dcim_device_alarm_active{{alarm=supply_24v_{supply},severity=warning}}"] = float(supply == 2)
+    one.gauge(0, "h", 251, "cdu_water_temperature_celsius{position=coolant-supply}", 25.1)
+    one.gauge(2, "h", 338, "cdu_water_temperature_celsius{position=coolant-return}", 33.8)
+    one.gauge(5024, "~f", 77.0, "cdu_ambient_temperature_celsius", 25.0)
+    one.gauge(5026, "~f", 41.5, "cdu_ambient_relative_humidity_ratio", 0.415)
+    one.gauge(5030, "~f", 8.25, "cdu_coolant_ph{loop=secondary}", 8.25)
+    one.gauge(5036, "~f", 4.75, "cdu_power_watts", 4750.0)
+    for pump in (1, 2, 3):
+        one.gauge(5038 + 2 * pump, "~f", 50.0 + pump, f"cdu_pump_speed_ratio{{pump={pump}}}", 0.5 + pump / 100)
+        minutes = 100_000 + pump
+        one.gauge(266 + 4 * pump, "~I", minutes, f"cdu_pump_running_seconds_total{{pump={pump}}}", 60 * minutes)
+    for fan in range(1, 9):
+        one.gauge(5046 + 2 * fan, "~f", 60.0 + fan, f"cdu_fan_speed_ratio{{fan={fan}}}", 0.6 + fan / 100)
+    return one
+
+
 def _sdm630() -> Served:
     one = Served(table="input", checked=0)
     phase = f"{{phase=%,{METER}}}"
@@ -374,6 +405,7 @@ def gear_maps() -> dict[str, Served]:
         "orv3-pmm": _orv3_pmm(),
         "orv3-miniups": _orv3_miniups(),
         "orv3-rpu2": _orv3_rpu2(),
+        "in-rack-cdu-150kw": _in_rack_cdu(),
         "eastron-sdm630": _sdm630(),
         "siemens-pac2200": _pac2200(),
         "schneider-iem3000": _iem3000(),

@@ -18,6 +18,8 @@ class Served:
     checked: int = 0
     """A register that mbpoll reads too."""
     registers: dict[int, int] = field(default_factory=dict)
+    inputs: dict[int, int] = field(default_factory=dict)
+    """Discrete inputs."""
     values: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
 

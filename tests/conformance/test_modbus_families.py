@@ -15,6 +15,7 @@ from agent.profile.plan import plan_device
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.process.config import check_config
+from rackflow.recording import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.conformance.modbus_gear import gear_maps
@@ -22,15 +23,31 @@ from tests.conformance.modbus_maps import Served, ups_maps
 from tests.servers.process import find_program
 
 MAPS: Mapping[str, Served] = ups_maps() | gear_maps()
-DERIVED = ("dcim_env_dew_point_celsius", *(metric.name for metric in catalogue().values() if metric.derived))
+DERIVED = (
+    "dcim_env_dew_point_celsius",
+    "dcim_cdu_dew_point_celsius",
+    *(metric.name for metric in catalogue().values() if metric.derived),
+)
 """What the agent computes on top of what it reads."""
+
+
+class _Tables:
+    """The registers of that device, and its discrete inputs."""
+
+    def __init__(self, registers: Mapping[int, int], one: Served) -> None:
+        self._registers = MappedRegisters(lambda: registers, one.table, zeros=True)
+        self._inputs = MappedRegisters(lambda: one.inputs, "discrete", zeros=True)
+
+    def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `RegisterSource.read`."""
+        return (self._inputs if table == "discrete" else self._registers).read(table, address, count)
 
 
 @asynccontextmanager
 async def serving(one: Served, registers: Mapping[int, int] | None = None) -> AsyncIterator[int]:
     """That device on a port; reads that meet none of its registers are refused."""
     served = one.registers if registers is None else registers
-    server = ModbusServer({one.unit: MappedRegisters(lambda: served, one.table, zeros=True)})
+    server = ModbusServer({one.unit: _Tables(served, one)})
     port = await server.start()
     try:
         yield port
