@@ -476,6 +476,29 @@ MIBS = {
             **{f"dcim_pdu_load_state{{inlet=1,phase=L{phase},scope=phase}}": "normal" for phase in (1, 2, 3)},
         },
     ),
+    "rittal-cmc-tc": Published(
+        "1.3.6.1.4.1.2606.4.2",
+        {
+            "1.0": 2,
+            **{f"3.5.2.1.2.{row}": kind for row, kind in enumerate((58, 59, 40, 45, 23, 60), 1)},
+            **{f"3.5.2.1.4.{row}": 4 for row in range(1, 7)},
+            **{f"3.5.2.1.5.{row}": value for row, value in enumerate((14, 21, 2310, 2290, 0, 35), 1)},
+            **{f"4.5.2.1.2.{row}": kind for row, kind in enumerate((10, 12, 10, 10), 1)},
+            **{f"4.5.2.1.4.{row}": status for row, status in enumerate((9, 4, 2, 4), 1)},
+            **{f"4.5.2.1.5.{row}": value for row, value in enumerate((34, 41, 24, 215), 1)},
+        },
+        {
+            f"{ALARM}{{alarm=controller,severity=critical}}": 0.0,
+            "dcim_crah_water_supply_temperature_celsius{circuit=1,unit=1}": 14.0,
+            "dcim_crah_water_return_temperature_celsius{circuit=1,unit=1}": 21.0,
+            "dcim_crah_fan_speed_rpm{fan=1.1,unit=1}": 2310.0,
+            "dcim_crah_fan_speed_rpm{fan=3.2,unit=1}": 2290.0,
+            "dcim_env_temperature_celsius{sensor=2.1}": 34.0,
+            "dcim_env_relative_humidity_ratio{sensor=2.2}": 0.41,
+        },
+        # One is lost, the other sends tenths.
+        bad={"dcim_env_temperature_celsius{sensor=2.3}": "gated", "dcim_env_temperature_celsius{sensor=2.4}": "range"},
+    ),
     "liebert-crah": Published(
         AIR,
         {

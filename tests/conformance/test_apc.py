@@ -86,6 +86,62 @@ async def test_a_three_phase_ups_to_neutral_and_one_that_does_not_say() -> None:
         assert not [key for key in readings.values if key.startswith("dcim_ups_output_line")]
 
 
+@pytest.mark.parametrize("column", ["22", None])
+async def test_a_galaxy_that_says_to_neutral_but_sends_400_volts_has_them_between_lines(column: str | None) -> None:
+    lines = {f"1.9.3.3.1.3.1.1.{phase}": 400 + phase for phase in (1, 2, 3)}
+    # What stands in the phase-to-neutral columns agrees with volt-amperes and current: 13390 VA of 58.1 A are 230 V.
+    phases = {f"1.9.3.3.1.{column}.1.1.{phase}": 230 + phase for phase in (1, 2, 3)} if column else {}
+    _, readings = await read("27", {**THREE_PHASES, **lines, **phases, "1.9.3.2.1.3.1": 4})
+    voltages = {key: value for key, value in readings.values.items() if key.startswith("dcim_ups_output_volt")}
+    assert voltages == (
+        {f"dcim_ups_output_voltage_volts{{phase=L{at}}}": 230.0 + at for at in (1, 2, 3)} if column else {}
+    )
+    lines_read = {key: value for key, value in readings.values.items() if key.startswith("dcim_ups_output_line")}
+    assert lines_read == {
+        f"dcim_ups_output_line_voltage_volts{{line={line}}}": 401.0 + at
+        for at, line in enumerate(("L1-L2", "L2-L3", "L3-L1"))
+    }
+
+
+async def test_an_in_row_cooler_that_names_its_rows() -> None:
+    analog = (
+        (b"Supply Air Temperature", 526, b"F", 10),
+        (b"Supply Air Temperature", 114, b"C", 10),
+        (b"Return Air Temperature", 321, b"C", 10),
+        (b"Entering Fluid Temperature", 72, b"C", 10),
+        (b"Cool Output", 125, b"kW", 10),
+        (b"Fan Speed", 63, b"%", 1),
+        (b"Return Air Temperature Setpoint", 300, b"C", 10),
+        (b"Leaving Fluid Temperature", 14, b"C", 1),  # another divisor than known: left out
+    )
+    objects: dict[str, int | bytes] = {"27.1.1.0": 1}
+    for row, columns in enumerate(analog, 1):
+        objects |= {f"27.1.4.1.2.1.{column}.1.{row}": value for column, value in enumerate(columns, 2)}
+    for row, (name, code, key) in enumerate(
+        (
+            (b"Operating Mode", 2, b"Standby(0),On(1),Idle(2),Maintenance(3)"),
+            (b"Leak", 1, b"No Leak(0),Leak Detected(1)"),
+            (b"Input", 1, b"Open(0),Closed(1)"),
+        ),
+        1,
+    ):
+        objects |= {f"27.1.4.2.2.1.{at}.1.{row}": value for at, value in ((2, name), (3, b"-"), (4, code), (5, key))}
+    profile, readings = await read("14", objects)
+    assert profile == "uniflair-sp"
+    assert readings.bad == {}
+    assert readings.values == pytest.approx(
+        {
+            "dcim_crah_supply_air_temperature_celsius": 11.4,
+            "dcim_crah_return_air_temperature_celsius": 32.1,
+            "dcim_crah_water_supply_temperature_celsius{circuit=1}": 7.2,
+            "dcim_crah_cooling_output_watts": 12_500,
+            "dcim_crah_fan_speed_ratio{fan=all}": 0.63,
+            "dcim_leak_detected{sensor=2}": 1.0,
+        }
+    )
+    assert readings.states == {"dcim_crah_unit_state": "standby"}
+
+
 async def test_an_old_card_has_whole_numbers_only_and_its_probe_is_read_along() -> None:
     old: dict[str, int | bytes] = {
         "1.1.1.1.0": b"Smart-UPS 1400",
