@@ -6,7 +6,7 @@ import pytest
 
 from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
-from rackflow.recording.snmprec import read_snmprec
+from rackflow.recording.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record, read_snmprec
 from rackflow.series import parse_series_key
 from tests.servers.captures import require_captures
 
@@ -52,3 +52,23 @@ async def test_contacts_are_read_as_the_device_names_them(name: str) -> None:
         if metric in KINDS:
             found[metric, labels.get("kind", ""), value] += 1
     assert found == SEEN[name]
+
+
+WATER = "1.3.6.1.4.1.3699.1.1.10.1.5.1.1"
+
+
+@pytest.mark.parametrize(
+    ("status", "leak", "fault"),
+    [(0, None, None), (1, 0, 0), (2, 1, 0), (3, 1, 0), (4, 1, 0), (5, 1, 0), (6, None, 1)],
+)
+async def test_a_dismissed_leak_is_a_leak_and_a_lost_cable_a_fault(
+    status: int, leak: int | None, fault: int | None
+) -> None:
+    columns = ((2, INTEGER, 9), (3, OCTET_STRING, b"floor"), (7, INTEGER, 0), (10, INTEGER, status))
+    records = [
+        Record("1.3.6.1.2.1.1.2.0", OBJECT_IDENTIFIER, "1.3.6.1.4.1.3699.1.1.10"),
+        *(Record(f"{WATER}.{column}.1", tag, value) for column, tag, value in columns),
+    ]
+    _, readings = await replay_snmp(records, load_profiles(), "nti-enviromux-5d", 1_790_000_000.0)
+    found = {parse_series_key(key)[0]: value for key, value in readings.values.items()}
+    assert (found.get(LEAK), found.get(FAULT)) == (leak, fault)
