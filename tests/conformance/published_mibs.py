@@ -499,6 +499,33 @@ MIBS = {
         # One is lost, the other sends tenths.
         bad={"dcim_env_temperature_celsius{sensor=2.3}": "gated", "dcim_env_temperature_celsius{sensor=2.4}": "range"},
     ),
+    "avtech-roomalert12": Published(
+        "1.3.6.1.4.1.20916.1.10.1",
+        {
+            "1.1.0": 2345,
+            "1.2.0": 7421,
+            "2.1.0": 2500,
+            "2.3.0": 4150,
+            "2.6.0": 1101,
+            "3.1.0": 1870,
+            "3.3.0": 1,  # a probe that tells power
+            "3.6.0": 0,
+            "4.1.0": 0,
+            "5.1.0": 1,
+            "6.1.0": 0,
+            "7.1.0": 0,
+            "8.1.0": 0,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=internal}": 23.45,
+            "dcim_env_temperature_celsius{sensor=external1}": 25.0,
+            "dcim_env_relative_humidity_ratio{sensor=external1}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=external1}": 11.011062,  # Magnus, of the two above
+            "dcim_env_temperature_celsius{sensor=external2}": 18.7,
+            **{f"{DRY},sensor=switch{port}}}": float(port == 1) for port in (1, 2, 3, 4)},
+        },
+        bad={"dcim_env_temperature_celsius{sensor=external3}": "sentinel"},
+    ),
     "liebert-crah": Published(
         AIR,
         {
