@@ -73,6 +73,12 @@ class Outbox(StrictModel):
     """Messages per second taken from the file at most, once the store is available again."""
 
 
+# What a device of the site file adds to each agent's budget. A three-phase rack PDU with banks has 60 series, a sensor two, and ten are
+# those of any device; 3 kB for its description and 800 bytes for each series, see `series_bytes`.
+SITE_DEVICE_SERIES = 50
+SITE_DEVICE_BYTES = 3_000 + 800 * SITE_DEVICE_SERIES
+
+
 class AgentBudgetConfig(StrictModel):
     """What one agent may have; what is left out is as for all agents."""
 
@@ -89,11 +95,12 @@ class BudgetsConfig(StrictModel):
 
     # Chosen: more than one agent polls at a usual site. Each costs ten series, so these are half of the series.
     devices: Annotated[int, Field(ge=1)] = 400
-    """Devices of one agent, including those it gave up within the last day; at most a twentieth of `series`."""
+    """Devices of one agent, including those it gave up within the last day; at most a twentieth of `series`. When left out and the
+    site file names more, as many as that: one agent may poll the whole site."""
     # A twenty-fifth, so that one account costs at most 5 % of the largest scrape, with what derived figures add to it.
     series: Annotated[int, Field(ge=1)] | None = None
     """Series of one agent, including those that expired within the last hour and 10 for each device. When left out, a twenty-fifth
-    of `series_limit`: 8,000."""
+    of `series_limit`: 8,000; with a site file at least 50 for each of its devices, and `bytes` likewise."""
     # 10,000 usual series take 8 MB by this estimate.
     bytes: Annotated[int, Field(ge=65536)] = 16 * 1024 * 1024
     """Memory of the series and device documents of one agent, estimated, in bytes."""
@@ -199,18 +206,20 @@ class CollectorConfig(StrictModel):
         """File of the devices' owners; each collector needs its own."""
         return self.dead_letter.with_name(f"owners-{self.client_id.replace(':', '_')}.db")
 
-    @property
-    def agent_budgets(self) -> Budgets:
-        """The section `budgets` with its defaults filled in."""
+    def agent_budgets(self, site_devices: int = 0) -> Budgets:
+        """The section `budgets` with its defaults filled in; `site_devices` is how many devices the site file names."""
         common = self.budgets
-        series = common.series or max(1, self.series_limit // 25)
+        series = common.series or max(
+            1, self.series_limit // 25, min(self.series_limit, site_devices * SITE_DEVICE_SERIES)
+        )
+        given = common.model_fields_set
+        devices = common.devices if "devices" in given else max(common.devices, site_devices)
+        size_bytes = common.bytes if "bytes" in given else max(common.bytes, site_devices * SITE_DEVICE_BYTES)
         own: dict[Account, AgentBudget] = {}
         for site, agents in common.agent.items():
             for agent, each in agents.items():
-                own[site, agent] = _budget(
-                    each.devices or common.devices, each.series or series, each.bytes or common.bytes
-                )
-        return Budgets(_budget(common.devices, series, common.bytes), common.agents, common.sites, own)
+                own[site, agent] = _budget(each.devices or devices, each.series or series, each.bytes or size_bytes)
+        return Budgets(_budget(devices, series, size_bytes), common.agents, common.sites, own)
 
     @property
     def records_path(self) -> Path:

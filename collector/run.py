@@ -72,8 +72,8 @@ class Collector:
         self._tally = Counters()
         self.latest = Latest(config.series_limit)
         self.latest.note_disconnected(time.monotonic())  # until `Subscriber` reports the first connection
-        self._owners = Owners(config.agent_budgets)
-        self._uses = Uses(config.agent_budgets)
+        self._owners = Owners(config.agent_budgets())
+        self._uses = Uses(config.agent_budgets())
         self._figures = LatestFigures(config.derive.interval_s)
         self._site: Site | None = None
         self._stop = asyncio.Event()
@@ -141,7 +141,9 @@ class Collector:
         # Parts that can fail because of a wrong configuration are checked first, before anything is opened or created.
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
-        self._owners = Owners(config.agent_budgets, _assigned_owners(config, self._site))
+        budgets = config.agent_budgets(len(self._site.devices) if self._site is not None else 0)
+        self._owners = Owners(budgets, _assigned_owners(config, self._site))
+        self._uses = Uses(budgets)
         load_access(config.http.web_config)
         host, port = config.address
         async with AsyncExitStack() as stack:

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from collector.cli import main
-from collector.config import load_collector_config
+from collector.config import CollectorConfig, load_collector_config
+from rackflow.process.config import check_config
 from tests.collector.documents import batch
 from tests.collector.running import publish, publisher
 from tests.servers.captures import REPOSITORY
@@ -121,3 +122,16 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def test_one_agent_may_poll_a_whole_large_site_unless_a_budget_says_otherwise() -> None:
+    def budget(**budgets: object) -> tuple[int, int]:
+        data = {"store": {"kind": "file", "path": "points"}, "dead_letter": "dead", "budgets": budgets}
+        common = check_config(data, CollectorConfig, "test").agent_budgets(site_devices=3000).common
+        return common.devices, common.series
+
+    assert budget() == (3000, 150_000)
+    assert budget(devices=500) == (500, 150_000)
+    assert budget(series=10_000) == (500, 10_000)
+    plain = check_config({"store": {"kind": "file", "path": "p"}, "dead_letter": "d"}, CollectorConfig, "test")
+    assert plain.agent_budgets().common.devices == 400

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from tests.e2e.chaos.hostile import HEAD as HOSTILE_HEAD
 from tests.e2e.chaos.hostile import HOSTILE, cells, play_hostile, print_hostile
+from tests.e2e.chaos.hostile_accounts import ATTACKS
+from tests.e2e.chaos.hostile_trial import HEAD as ACCOUNTS_HEAD
+from tests.e2e.chaos.hostile_trial import line_of, trial
 from tests.e2e.chaos.scenarios import SCENARIOS, Row, kill_cost, play
 from tests.e2e.chaos.soak import soak
 
@@ -58,15 +61,21 @@ def main() -> int:
 
 
 def hostile(only: str, seconds: float) -> int:
-    """Play the hostile scenarios; returns the exit status."""
+    """Play the hostile devices and the hostile accounts; returns the exit status."""
     print(HOSTILE_HEAD, flush=True)
-    rows = []
+    rows, costs = [], []
     for scenario in HOSTILE:
         if only in scenario.name:
             with tempfile.TemporaryDirectory(prefix="rackflow-chaos-") as name:
                 rows.append(play_hostile(scenario, seconds, Path(name)))
             print(cells(rows[-1]), flush=True)
-    return print_hostile(rows)
+    print(f"\n{ACCOUNTS_HEAD}\n|---|---|---|---|---|---|---|---|---|", flush=True)
+    for attack in ATTACKS:
+        if only in attack:
+            with tempfile.TemporaryDirectory(prefix="rackflow-chaos-") as name:
+                costs.append(trial(attack, seconds, Path(name)))
+            print(line_of(costs[-1]), flush=True)
+    return print_hostile(rows, costs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make chaos ARGS=hostile`: hostile devices and hostile accounts beside healthy ones, which must not notice.
+"""`make chaos ARGS=hostile`: hostile devices beside healthy ones, which must not notice. Accounts are in `hostile_trial.py`.
 
 Judged are the polls of the healthy devices (on time, none failed), the memory of agent and collector, and the ledger.
 """
@@ -6,12 +6,13 @@ Judged are the polls of the healthy devices (on time, none failed), the memory o
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from tests.e2e.chaos.hostile_devices import KINDS, hostile_devices
+from tests.e2e.chaos.hostile_trial import Cost
 from tests.e2e.chaos.site import ChaosSite, Process
 from tests.servers.waiting import wait_until
 
@@ -28,11 +29,10 @@ SETTLE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """One scenario: hostile devices by kind, or an account that `attack`s the broker for a number of seconds."""
+    """One scenario: hostile devices by kind."""
 
     name: str
     devices: tuple[str, ...] = ()
-    attack: Callable[[ChaosSite, float], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class HostileRow:
     agent_grew: int
     collector_grew: int
     produced: int
-    duplicated: int
     missing: int
     seconds: float
 
@@ -54,7 +53,7 @@ class HostileRow:
     def unharmed(self) -> bool:
         """Whether everything but punctuality was as without the hostile neighbour: that depends on the machine, too."""
         grew = max(self.agent_grew, self.collector_grew)
-        return self.polls > 0 and not (self.failed or self.duplicated or self.missing) and grew < GROWTH_BYTES
+        return self.polls > 0 and not (self.failed or self.missing) and grew < GROWTH_BYTES
 
 
 HOSTILE = (
@@ -64,7 +63,7 @@ HOSTILE = (
 )
 HEAD = (
     "| hostile | healthy polls | failed | 99th percentile, intervals | agent grew, MB | collector grew, MB "
-    "| produced | duplicated | missing | s |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| produced | missing | s |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -81,10 +80,7 @@ def play_hostile(scenario: Hostile, seconds: float, folder: Path) -> HostileRow:
             time.sleep(min(SETTLE_S, seconds / 2))
             before = memory(site.agent), memory(site.collector)
             from_ms = int(time.time() * 1000)
-            if scenario.attack is not None:
-                scenario.attack(site, seconds)
-            else:
-                time.sleep(seconds)
+            time.sleep(seconds)
             until_ms = int(time.time() * 1000)
             grew = memory(site.agent) - before[0], memory(site.collector) - before[1]
             site.drain()
@@ -105,7 +101,6 @@ def play_hostile(scenario: Hostile, seconds: float, folder: Path) -> HostileRow:
         agent_grew=grew[0],
         collector_grew=grew[1],
         produced=account.produced,
-        duplicated=0,
         missing=account.missing,
         seconds=time.monotonic() - began,
     )
@@ -130,16 +125,17 @@ def memory(process: Process) -> int:
     return int(text.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def print_hostile(rows: Sequence[HostileRow]) -> int:
-    """Print the last line; returns the exit status."""
-    harmed = [row.name for row in rows if not row.unharmed]
+def print_hostile(rows: Sequence[HostileRow], costs: Sequence[Cost]) -> int:
+    """Print who harmed or delayed neighbours, and the last line; returns the exit status."""
+    harmed = [row.name for row in rows if not row.unharmed] + [cost.attack for cost in costs if not cost.is_kept]
     late = [row.name for row in rows if row.late > LATE]
     for what, names in (("harmed their neighbours", harmed), ("delayed their neighbours", late)):
         if names:
             print(f"{what}: {', '.join(names)}")
     print(
-        f"{len(rows)} hostile scenarios, {sum(row.produced for row in rows)} produced, "
-        f"{sum(row.duplicated for row in rows)} duplicated, {sum(row.missing for row in rows)} missing without reason, "
+        f"{len(rows)} scenarios with hostile devices and {len(costs)} with hostile accounts, "
+        f"{sum(row.produced for row in rows) + sum(cost.sent for cost in costs)} produced, "
+        f"{sum(row.missing for row in rows) + sum(cost.missing for cost in costs)} of the healthy missing, "
         f"{len({*harmed, *late})} noticed by neighbours"
     )
     return 1 if harmed or late else 0
@@ -148,5 +144,5 @@ def print_hostile(rows: Sequence[HostileRow]) -> int:
 def cells(row: HostileRow) -> str:
     """One line of the table."""
     megabytes = (f"{grown / 2**20:.0f}" for grown in (row.agent_grew, row.collector_grew))
-    found = (row.name, row.polls, row.failed, f"{row.late:.2f}", *megabytes, row.produced, row.duplicated, row.missing)
+    found = (row.name, row.polls, row.failed, f"{row.late:.2f}", *megabytes, row.produced, row.missing)
     return f"| {' | '.join(map(str, (*found, f'{row.seconds:.0f}')))} |"

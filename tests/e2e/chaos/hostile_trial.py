@@ -201,6 +201,14 @@ def trial(attack: str, seconds: float, folder: Path) -> Cost:
         )
 
 
+def line_of(cost: Cost) -> str:
+    """The attack's line of the table."""
+    return (
+        f"| {cost.attack} | {cost.sent} | {cost.received} | {cost.memory_bytes / 1048576:.0f} | {cost.series} | {cost.missing} "
+        f"| {cost.devices_up} of {DEVICES} | {cost.behind_s:.1f} | {', '.join(cost.reasons)} |{'' if cost.is_kept else ' BROKEN'}"
+    )
+
+
 def main() -> int:
     """Play the attacks, and print what each cost."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -213,11 +221,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="rackflow-hostile-") as name:
             cost = trial(attack, arguments.seconds, Path(name))
         costs.append(cost)
-        print(
-            f"| {attack} | {cost.sent} | {cost.received} | {cost.memory_bytes / 1048576:.0f} | {cost.series} | {cost.missing} "
-            f"| {cost.devices_up} of {DEVICES} | {cost.behind_s:.1f} | {', '.join(cost.reasons)} |{'' if cost.is_kept else ' BROKEN'}",
-            flush=True,
-        )
+        print(line_of(cost), flush=True)
     return 0 if all(cost.is_kept for cost in costs) else 1
 
 
