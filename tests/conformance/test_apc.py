@@ -104,7 +104,7 @@ async def test_a_galaxy_that_says_to_neutral_but_sends_400_volts_has_them_betwee
 
 
 async def test_an_in_row_cooler_that_names_its_rows() -> None:
-    analog = (
+    analog: tuple[tuple[bytes | int, ...], ...] = (
         (b"Supply Air Temperature", 526, b"F", 10),
         (b"Supply Air Temperature", 114, b"C", 10),
         (b"Return Air Temperature", 321, b"C", 10),

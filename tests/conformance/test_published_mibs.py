@@ -5,8 +5,11 @@ import pytest
 from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
 from rackflow.recording.snmprec import Record
+from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
-from tests.conformance.published_mibs import MIBS
+from tests.conformance.published_pdus import PDUS
+
+MIBS = published_mibs.MIBS | PDUS
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
@@ -28,3 +31,13 @@ async def test_a_published_mib_is_read_in_base_units(name: str) -> None:
     assert readings.values == pytest.approx(one.values)
     assert readings.states == one.states
     assert readings.bad == one.bad
+
+
+@pytest.mark.parametrize("delta", ["1.2.1.16.1", "3.4.1.6.1.4"])
+async def test_lines_of_a_delta_unit_are_no_phases(delta: str) -> None:
+    one = PDUS["enlogic-pdu"]
+    answers = {**one.answers, "1.2.1.16.1": 3, delta: 2}
+    records = [Record(f"{one.root}.{tail}", "", value) for tail, value in answers.items()]
+    _, readings = await replay_snmp(records, load_profiles(), "enlogic-pdu2", 1_790_000_000.0)
+    phases = {key.split("{")[0] for key in readings.values if key.startswith("dcim_pdu_phase")}
+    assert phases == {"dcim_pdu_phase_current_amperes"}

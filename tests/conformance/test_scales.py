@@ -24,7 +24,7 @@ def ats(output: int, source: int) -> dict[str, int | bytes]:
 
 def infeed(row: int, name: bytes, line: bytes, load: int) -> dict[str, int | bytes]:
     """A row of infeedTable."""
-    columns = {2: name, 21: line, 7: load, 5: 1, 6: 1}
+    columns: dict[int, int | bytes] = {2: name, 21: line, 7: load, 5: 1, 6: 1}
     return {f"{TOWER}.{column}.1.{row}": value for column, value in columns.items()}
 
 

@@ -1,0 +1,147 @@
+"""Rack PDUs without a recording: answers written down from their published MIBs; see published_mibs."""
+
+from dataclasses import replace
+
+from tests.conformance.published_mibs import ALARM, Published
+
+_ENLOGIC = Published(
+    "1.3.6.1.4.1.38446.1",
+    {
+        "2.4.1.3.1": 5,
+        "2.4.1.4.1": 4321,
+        "2.4.1.5.1": 4500,
+        "2.4.1.9.1": 98_765,
+        **{f"3.4.1.3.1.{phase}": 5 for phase in (1, 2, 3)},
+        **{f"3.4.1.5.1.{phase}": 600 + phase for phase in (1, 2, 3)},
+        **{f"3.4.1.6.1.{phase}": 228 + phase for phase in (1, 2, 3)},
+        **{f"3.4.1.7.1.{phase}": 1360 + phase for phase in (1, 2, 3)},
+        **{f"3.4.1.8.1.{phase}": 1390 + phase for phase in (1, 2, 3)},
+        "4.4.1.4.1.1": 5,
+        "4.4.1.5.1.1": 1234,
+        "4.4.1.4.1.2": 6,
+        "4.4.1.5.1.2": 0,
+        "5.4.1.4.1.7": 1,
+        "5.9.1.5.1.7": 125,
+        "5.9.1.6.1.7": 276,
+        "5.9.1.11.1.7": 42,
+        **{f"6.2.1.6.1.{sensor}": kind for sensor, kind in ((1, 1), (2, 2), (3, 5), (4, 3), (5, 6))},
+        **{f"6.2.1.7.1.{sensor}": unit for sensor, unit in ((1, 2), (2, 3), (3, 0), (4, 0), (5, 0))},
+        **{f"6.4.1.4.1.{sensor}": 2 for sensor in (1, 2, 3, 4)},
+        "6.4.1.4.1.5": 1,
+        **{f"6.4.1.5.1.{sensor}": state for sensor, state in ((1, 2), (2, 2), (3, 1), (4, 2), (5, 0))},
+        "6.4.1.6.1.1": 77,
+        "6.4.1.8.1.1": 770,
+        "6.4.1.6.1.2": 41,
+    },
+    {
+        "dcim_pdu_input_power_watts{inlet=1}": 4321.0,
+        "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 4500.0,
+        "dcim_pdu_input_energy_joules_total{inlet=1}": 98_765 * 360_000.0,
+        **{f"dcim_pdu_phase_current_amperes{{inlet=1,phase=L{phase}}}": 6.0 + phase / 100 for phase in (1, 2, 3)},
+        **{f"dcim_pdu_phase_voltage_volts{{inlet=1,phase=L{phase}}}": 228.0 + phase for phase in (1, 2, 3)},
+        **{f"dcim_pdu_phase_power_watts{{inlet=1,phase=L{phase}}}": 1360.0 + phase for phase in (1, 2, 3)},
+        **{
+            f"dcim_pdu_phase_apparent_power_voltamperes{{inlet=1,phase=L{phase}}}": 1390.0 + phase
+            for phase in (1, 2, 3)
+        },
+        "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.01 / 6.02,
+        "dcim_pdu_bank_current_amperes{bank=1.1}": 12.34,
+        "dcim_pdu_breaker_tripped{bank=1.1}": 0.0,
+        "dcim_pdu_bank_current_amperes{bank=1.2}": 0.0,
+        "dcim_pdu_breaker_tripped{bank=1.2}": 1.0,
+        "dcim_pdu_outlet_on{outlet=1.7}": 1.0,
+        "dcim_pdu_outlet_current_amperes{outlet=1.7}": 1.25,
+        "dcim_pdu_outlet_power_watts{outlet=1.7}": 276.0,
+        "dcim_pdu_outlet_energy_joules_total{outlet=1.7}": 42 * 360_000.0,
+        "dcim_env_temperature_celsius{sensor=1.1}": 25.0,
+        "dcim_env_relative_humidity_ratio{sensor=1.2}": 0.41,
+        "dcim_leak_detected{sensor=1.3}": 1.0,
+        "dcim_env_contact_active{kind=door,sensor=1.4}": 0.0,
+    },
+    {
+        "dcim_pdu_load_state{inlet=1,scope=device}": "normal",
+        **{f"dcim_pdu_load_state{{inlet=1,phase=L{phase},scope=phase}}": "normal" for phase in (1, 2, 3)},
+    },
+)
+
+PDUS = {
+    "riedo-updu": Published(
+        "1.3.6.1.4.1.55108.1",
+        {
+            **{f"3.1.1.2.{at}": name for at, name in (("0.0", b"PDU"), ("0.1", b"L1"), ("1.0", b"A1"), ("1.1", b"A2"))},
+            **{f"3.1.1.3.{at}": kind for at, kind in (("0.0", 0), ("0.1", 2), ("1.0", 6), ("1.1", 6))},
+            **{f"3.1.1.15.{at}": quality for at, quality in (("0.0", 0), ("0.1", 0), ("1.0", 0), ("1.1", 2))},
+            **{f"3.1.1.{column}.0.0": value for column, value in ((4, 123_456), (7, 4321), (8, -210), (9, 4500))},
+            **{
+                f"3.1.1.{column}.1.0": value
+                for column, value in ((4, 1000), (7, 276), (9, 288), (10, 230_400), (11, 1250))
+            },
+            **{f"3.1.1.{column}.1.1": 0 for column in (4, 7, 9, 10, 11)},
+            "4.1.1.2.1.1": b"A1",
+            "4.1.1.2.1.2": b"A2",
+            "4.1.1.4.1.1": 1,
+            "4.1.1.4.1.2": 0,
+            **{f"3.2.1.3.{port}": kind for port, kind in ((1, 2), (2, 1), (3, 0))},
+            **{f"3.2.1.4.{port}": tenths for port, tenths in ((1, 250), (2, 187), (3, 0))},
+            **{f"3.2.1.5.{port}": permille for port, permille in ((1, 415), (2, 0), (3, 0))},
+        },
+        {
+            "dcim_pdu_input_energy_joules_total{inlet=1}": 123_456 * 3600.0,
+            "dcim_pdu_input_power_watts{inlet=1}": 4321.0,
+            "dcim_pdu_input_reactive_power_vars{inlet=1}": -210.0,
+            "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 4500.0,
+            "dcim_pdu_outlet_energy_joules_total{outlet=A1}": 3_600_000.0,
+            "dcim_pdu_outlet_power_watts{outlet=A1}": 276.0,
+            "dcim_pdu_outlet_apparent_power_voltamperes{outlet=A1}": 288.0,
+            "dcim_pdu_outlet_voltage_volts{outlet=A1}": 230.4,
+            "dcim_pdu_outlet_current_amperes{outlet=A1}": 1.25,
+            "dcim_pdu_outlet_on{outlet=A1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=A2}": 0.0,
+            "dcim_env_temperature_celsius{sensor=1}": 25.0,
+            "dcim_env_temperature_celsius{sensor=2}": 18.7,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=1}": 11.011062,  # Magnus, of the two above
+        },
+    ),
+    "dell-rpdu": Published(
+        "1.3.6.1.4.1.674.10903.200.2.200",
+        {
+            "110.2.1.3.1": 412,
+            "110.2.1.4.1": 98_765,
+            "110.2.1.6.1": 2,
+            **{f"120.2.1.3.{phase}": 2 for phase in (1, 2, 3, 4)},
+            **{f"120.2.1.4.{phase}": 60 + phase for phase in (1, 2, 3, 4)},
+            **{f"120.2.1.5.{phase}": 228 + phase for phase in (1, 2, 3, 4)},
+            **{f"120.2.1.6.{phase}": 136 + phase for phase in (1, 2, 3, 4)},
+            **{f"130.1.2.1.4.{outlet}": state for outlet, state in ((1, 1), (2, 2), (3, 3))},
+            "140.1.0": 2,
+            "150.2.2.1.3.1": 2,
+            "150.2.2.1.5.1": 250,
+            "150.2.2.1.3.2": 1,
+            "150.2.2.1.5.2": 0,
+            "150.3.2.1.3.1": 2,
+            "150.3.2.1.4.1": 41,
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 4120.0,
+            "dcim_pdu_input_energy_joules_total{inlet=1}": 98_765 * 360_000.0,
+            **{f"dcim_pdu_phase_current_amperes{{inlet=1,phase=L{phase}}}": 6.0 + phase / 10 for phase in (1, 2, 3)},
+            **{f"dcim_pdu_phase_voltage_volts{{inlet=1,phase=L{phase}}}": 228.0 + phase for phase in (1, 2, 3)},
+            **{f"dcim_pdu_phase_power_watts{{inlet=1,phase=L{phase}}}": 1360.0 + 10 * phase for phase in (1, 2, 3)},
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=2}": 0.0,
+            f"{ALARM}{{alarm=power_supply,severity=critical}}": 1.0,
+            "dcim_env_temperature_celsius{sensor=1}": 25.0,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=1}": 10.828451,  # Magnus, of the two above
+            "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.1 / 6.2,
+        },
+        {
+            "dcim_pdu_load_state{inlet=1,scope=device}": "normal",
+            **{f"dcim_pdu_load_state{{inlet=1,phase=L{phase},scope=phase}}": "normal" for phase in (1, 2, 3)},
+        },
+        {"dcim_pdu_outlet_on{outlet=3}": "sentinel"},
+    ),
+    "enlogic-pdu": _ENLOGIC,
+    "enlogic-pdu2": replace(_ENLOGIC, answers={**_ENLOGIC.answers, "1.2.1.16.1": 3}),
+}
