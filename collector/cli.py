@@ -51,7 +51,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE_OR_URL",
         action="append",
         default=[],
-        help="ledger of another collector behind the same shared subscription: its file, or http://[NAME:PASSWORD@]HOST:9420/ledger",
+        help="ledger of another collector behind the same shared subscription: its file, or http://HOST:9420/ledger, with"
+        " NAME:PASSWORD@ before HOST if it asks for them",
     )
     ledger.add_argument("--output", choices=("table", "json"), default="table")
     command = commands.add_parser("report", help="report energy, carbon and availability of a month, as CSV and HTML")

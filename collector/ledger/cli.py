@@ -34,7 +34,9 @@ def read_any(where: str) -> Page:
     if not where.startswith(("http://", "https://")):
         return read_page(Path(where))
     parts = urlsplit(where)
-    url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))  # named in errors, so without the password
+    url = urlunsplit(
+        (parts.scheme, parts.netloc.rpartition("@")[2], *parts[2:])
+    )  # named in errors, so without the password
     asked = urllib.request.Request(url)  # noqa: S310 - http or https, as just checked
     if parts.username is not None:
         password = unquote(parts.password or "")

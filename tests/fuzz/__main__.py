@@ -47,8 +47,8 @@ def main() -> int:
             try:
                 seed(round_)(target)()
             except Exception:  # noqa: BLE001 - a finding may be any exception
-                print(f"{name}, round {round_}:", file=sys.stderr)
-                traceback.print_exc()
+                print(f"{name}, round {round_}:")
+                traceback.print_exc(file=sys.stdout)
                 found = 1
             round_ += 1
         findings += found

@@ -199,6 +199,7 @@ class Collector:
             "ledger": str(self._folder / "ledger.db"),
             "dead_letter": str(self._folder / "dead.jsonl"),
             "listen": self._web,
+            "http": {"share_s": 0},
             "site_file": str(CAMPUS),
         }
         file = self._folder / "collector.yaml"

@@ -90,7 +90,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    engine: str, port: int, user: SnmpUser, timeout_s: float = 2.0, retries: int = 0
+    engine: str, port: int, user: SnmpUser, timeout_s: float = 10.0, retries: int = 0
 ) -> AsyncIterator[Scene]:
     refused = RefusedDatagrams()
     async with Forger(port).serving() as forger:
