@@ -28,9 +28,8 @@ def test_whatever_is_said_is_one_printable_line(message: str) -> None:
 
 
 def test_a_message_cannot_look_like_a_line_of_its_own() -> None:
-    assert formatted(f'x"\n{FORGED}\r\x1b[1A\u202e') == [
-        line for line in formatted(f'x"\n{FORGED}\r\x1b[1A\u202e') if LINE.fullmatch(line)
-    ]
+    lines = formatted(f'x"\n{FORGED}\r\x1b[1A\u202e')
+    assert lines == [line for line in lines if LINE.fullmatch(line)]
     [line] = formatted("a\rb\x1b[2J\u202e")
     assert r"a\x0db\x1b[2J\u202e" in line
 
