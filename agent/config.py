@@ -140,7 +140,9 @@ class Device(StrictModel):
     """Seconds to wait for one answer; 2 for SNMP and 1 for Modbus when left out."""
     # One, because UDP loses a datagram now and then. A second retry would seldom help and doubles the time that a dead device takes.
     retries: Annotated[int, Field(ge=0, le=5)] = 1
-    """How often one SNMP request is repeated before it counts as timed out."""
+    """How often a request is repeated that is not answered, or that a Modbus unit answers with "busy". A Modbus unit that is
+    silent is asked again only where this is set, because waiting for it holds up all others on its link.
+    """
     credential: str | None = None
     """Name of an entry of `credentials`; required for SNMP."""
     engine: Literal["gufo", "pysnmp"] | None = None

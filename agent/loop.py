@@ -188,6 +188,8 @@ class DeviceLoop:
         self._breaker = Breaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
         self._closed = False
+        # Whether the last poll found that the device is another one or has become another.
+        self._reopen = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
 
@@ -217,8 +219,9 @@ class DeviceLoop:
         return max(MAX_RETRY_S, self._breaker.shortest_s) + OPEN_DEADLINE_S
 
     async def _open_and_poll(self) -> float:
-        """Open the device and poll it until it is dead. Returns the seconds to wait before the next attempt."""
+        """Open the device and poll it until it is dead or has changed. Returns the seconds to wait before it is opened again."""
         started = time.perf_counter()
+        self._reopen = False
         try:
             with self._barrier.contain("open"):
                 identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
@@ -239,7 +242,7 @@ class DeviceLoop:
             due = schedule.take(clock())
             # None if the timer fired a clock tick early; the loop then sleeps again.
             retry_s = await self._poll(due) if due is not None else 0.0
-            if self._breaker.dead:
+            if self._breaker.dead or self._reopen:
                 return retry_s
 
     async def _poll(self, due: DuePoll) -> float:
@@ -273,6 +276,9 @@ class DeviceLoop:
         counters.samples += len(readings.values) + len(readings.states) + len(readings.bad)
         if readings.bad:
             counters.rejected.update(readings.bad.values())
+        if readings.reopen:
+            log.info("device=%s is opened anew reason=%s", self._device.id, readings.reopen)
+            self._reopen = True
         self.up = True
         if self._breaker.succeeded():
             log.info("device=%s answers again", self._device.id)

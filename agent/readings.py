@@ -10,13 +10,15 @@ from rackflow.catalogue import PollClass
 class Readings:
     """The readings of one poll, by series key.
 
-    `values` are in the catalogue's base units. `bad` has the reason for each reading that was answered but is not usable:
-    sentinel, range, decode, null, state, gated or refused. Each key is in only one of the three mappings.
+    `values` are in the catalogue's base units. `bad` has the reason for each reading that is not usable: sentinel, range, decode, null,
+    state, gated, refused, busy, limit or replanning. Each key is in only one of the three mappings.
     """
 
     values: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
+    reopen: str = ""
+    """Why the device is to be opened anew: it has rebooted, is another one, or has become another. Empty if it is not."""
 
 
 @dataclass(frozen=True, slots=True)

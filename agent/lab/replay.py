@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.config import Device
 from agent.lab.contained import contained
+from agent.modbus import ILLEGAL_ADDRESS
 from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
 from agent.profile import Profile
 from agent.readings import Identified, Readings
@@ -60,7 +61,11 @@ class RecordedLink:
         """See `ModbusClient.read`."""
         values = self._recording.read(unit, table, address, count)
         if values is None:
-            raise DeviceProtocolError("not in the recording", operation=f"read unit {unit} {table} {address}+{count}")
+            absent = DeviceProtocolError(
+                "not in the recording", operation=f"read unit {unit} {table} {address}+{count}"
+            )
+            absent.code = ILLEGAL_ADDRESS
+            raise absent
         return values
 
     async def close(self) -> None:

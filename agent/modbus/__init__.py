@@ -1,14 +1,18 @@
 """Modbus: links shared by the units behind them, and requests that read many values at once.
 
-`client` speaks the protocol, `requests` groups registers within a device's limits, `registers` converts registers to values.
+`client` speaks the protocol, `requests` groups registers within a device's limits, `refusals` knows which of them are refused and
+when to ask again, `registers` converts registers to values.
 """
 
 from agent.modbus.client import ModbusLinks, PymodbusClient
+from agent.modbus.refusals import GATEWAY, ILLEGAL_ADDRESS, Refusals, is_later
 from agent.modbus.registers import NumberType, WordOrder, decode, words_of
-from agent.modbus.requests import Block, Field, RegisterValue, coalesce, split_block
+from agent.modbus.requests import Block, Field, RegisterValue, coalesce, field_alone, parts_of, split_block
 from agent.modbus.seam import ModbusClient, ModbusTarget
 
 __all__ = [
+    "GATEWAY",
+    "ILLEGAL_ADDRESS",
     "Block",
     "Field",
     "ModbusClient",
@@ -16,10 +20,14 @@ __all__ = [
     "ModbusTarget",
     "NumberType",
     "PymodbusClient",
+    "Refusals",
     "RegisterValue",
     "WordOrder",
     "coalesce",
     "decode",
+    "field_alone",
+    "is_later",
+    "parts_of",
     "split_block",
     "words_of",
 ]

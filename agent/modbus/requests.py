@@ -97,3 +97,23 @@ def _run_block(block: Block, run: Sequence[Field], end: int) -> Block:
     first = run[0].offset
     fields = tuple(Field(field.ref, field.offset - first, field.words, field.kind, field.order) for field in run)
     return Block(block.table, block.address + first, end - first, fields)
+
+
+def parts_of(block: Block) -> list[Block]:
+    """Smaller requests for the fields of a block that was refused: its runs without gaps, or else its two halves.
+
+    Halving finds one register among 16 in 8 requests, where asking one by one takes 16.
+    """
+    every = dict.fromkeys(field.ref for field in block.fields)
+    runs = list(split_block(block, every, whole=False))
+    if len(runs) > 1:
+        return runs
+    fields = sorted(block.fields, key=lambda field: field.offset)
+    middle = len(fields) // 2
+    halves = (dict.fromkeys(field.ref for field in half) for half in (fields[:middle], fields[middle:]))
+    return [part for half in halves for part in split_block(block, half, whole=False)]
+
+
+def field_alone(block: Block, field: Field) -> Block:
+    """The request for one field of a block and nothing else."""
+    return _run_block(block, [field], field.offset + field.words)

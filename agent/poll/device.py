@@ -1,4 +1,4 @@
-"""Polls one device over SNMP or Modbus: opens it, plans, polls a class, and plans again when the device has changed.
+"""Polls one device over SNMP: opens it, plans, polls a class, and plans again when the device has changed.
 
 An object that is absent at planning is not requested again until the next plan. An object that goes missing later is still
 requested: a device may hide a branch for a moment, for example while its card starts.
@@ -7,13 +7,12 @@ requested: a device may hide a branch for a moment, for example while its card s
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from agent.config import Device
-from agent.modbus import Block, Field, ModbusClient, decode
 from agent.poll.derive import deriving
-from agent.poll.identity import first_text, printable
+from agent.poll.identity import coolant_of, first_text, identified
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.slices import in_slices
 from agent.profile import (
@@ -22,21 +21,17 @@ from agent.profile import (
     SYS_DESCR,
     SYS_UPTIME,
     ClassPlan,
-    IdentitySource,
     Plan,
     Profile,
     RawValue,
-    Slot,
     Table,
     families_named_by_identity,
     normalising,
     plain_number,
-    plan_device,
     planning,
     planning_columns,
     planning_instances,
     trimming,
-    without,
 )
 from agent.readings import Identified, Identity, Readings
 from agent.snmp import SnmpClient
@@ -110,7 +105,7 @@ class SnmpPoller:
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
-        return _identified(self._device, self._profile, identity, self._plan)
+        return identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
         """See `DevicePoller.poll`. Tables are walked again after a reboot, after an hour, or when the marker changes."""
@@ -260,113 +255,6 @@ class SnmpPoller:
             self._marked_at = now
 
 
-class ModbusPoller:
-    """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units."""
-
-    def __init__(self, device: Device, profile: Profile, client: ModbusClient) -> None:
-        self._device = device
-        self._profile = profile if device.outlets else profile.without_outlets()
-        self._client = client
-        self._plan = Plan({})
-
-    async def open(self) -> Identified:
-        """See `DevicePoller.open`. Registers that the device refuses are found here and not requested again."""
-        plan = plan_device(self._profile, {}, {}, self._device.role)
-        blocks = [block for part in plan.classes.values() for block in part.blocks]
-        absent: set[str] = set()
-        refused: list[Block] = []
-        for block in blocks:
-            try:
-                await self._read(block)
-            except DeviceProtocolError:
-                refused.append(block)
-                absent |= await self._absent_fields(block)
-        fields = sum(len(block.fields) for block in blocks)
-        if len(absent) >= fields:
-            raise DeviceProtocolError(
-                f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
-            )
-        self._plan = without(plan, lambda ref: ref in absent, refused)
-        identity = await self._identify()
-        return _identified(self._device, self._profile, identity, self._plan)
-
-    async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
-        """See `DevicePoller.poll`. If the device refuses a block, only that block's readings are rejected, as `refused`."""
-        part = self._plan.classes.get(poll_class)
-        if part is None:
-            return Readings()
-        raw: dict[str, RawValue] = {}
-        refused: list[DeviceProtocolError] = []
-        for block in part.blocks:
-            try:
-                raw.update(await self._read(block))
-            except DeviceProtocolError as error:
-                refused.append(error)
-        if refused and not raw:
-            raise refused[0]
-        readings = await in_slices(normalising(part.slots, raw))
-        if refused:
-            _mark_refused(part.slots, raw, readings)
-        await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)))
-        return readings
-
-    async def close(self) -> None:
-        """See `DevicePoller.close`."""
-        await self._client.close()
-
-    async def _read(self, block: Block) -> dict[str, RawValue]:
-        registers = await self._client.read(self._device.unit, block.table, block.address, block.count)
-        return {
-            field.ref: decode(registers[field.offset : field.offset + field.words], field.kind, field.order)
-            for field in block.fields
-        }
-
-    async def _absent_fields(self, block: Block) -> set[str]:
-        """The fields of a refused block that the device also refuses when they are read alone.
-
-        Many devices refuse a whole block because of one register in it that the model does not have.
-        """
-        absent: set[str] = set()
-        for field in block.fields:
-            alone = Field(field.ref, 0, field.words, field.kind, field.order)
-            try:
-                await self._read(Block(block.table, block.address + field.offset, field.words, (alone,)))
-            except DeviceProtocolError:
-                absent.add(field.ref)
-        return absent
-
-    async def _identify(self) -> Identity:
-        wanted = self._profile.identity
-        found: dict[str, str] = {}
-        for name in ("vendor", "model", "serial", "firmware"):
-            for source in getattr(wanted, name):
-                if found.get(name):
-                    break
-                found[name] = source.text or await self._identity_text(source)
-        return Identity(**found)
-
-    async def _identity_text(self, source: IdentitySource) -> str:
-        address = source.register_ or 0
-        try:
-            registers = await self._client.read(
-                self._device.unit, source.table or self._profile.modbus.table, address, source.words
-            )
-        except DeviceProtocolError:
-            return ""
-        return printable(decode(registers, source.type, self._profile.modbus.order))
-
-
-def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
-    """Fluid per loop, from the profile. The configuration overrides it, because its author knows which fluid was filled in."""
-    fluids: dict[str, str] = {str(loop): fluid for loop, fluid in profile.coolant.items()}
-    return fluids | {loop: coolant.fluid for loop, coolant in device.coolant.items()}
-
-
-def _identified(device: Device, profile: Profile, identity: Identity, plan: Plan) -> Identified:
-    coolant = coolant_of(device, profile)
-    return Identified(profile.profile, profile.class_, identity, frozenset(plan.classes), coolant)
-
-
 def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one flag, named at the only call
     if not has_uptime:
         return plan
@@ -385,9 +273,3 @@ def _mark_cut(part: ClassPlan, readings: Readings) -> None:
     for metric in part.cut:
         if metric not in readings.values and metric not in readings.states:
             readings.bad[metric] = "limit"
-
-
-def _mark_refused(slots: Sequence[Slot], raw: Mapping[str, RawValue], readings: Readings) -> None:
-    for slot in slots:
-        if not any(decoder.ref in raw for decoder in slot.decoders):
-            readings.bad[slot.key] = "refused"

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
-from agent.poll.device import DevicePoller, ModbusPoller, SnmpPoller
+from agent.poll.device import DevicePoller, SnmpPoller
+from agent.poll.modbus import ModbusPoller
 from agent.profile import Profile
 from agent.snmp import SnmpClient, SnmpClients, SnmpCommunity, SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError

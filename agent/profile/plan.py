@@ -129,7 +129,9 @@ class _Draft:
             return ClassPlan(slots, oids=tuple(refs), cut=cut)
         limits = self._profile.modbus
         wanted = [_wanted(self._profile, ref, self.fields[ref]) for ref in refs]
-        return ClassPlan(slots, blocks=tuple(coalesce(wanted, limits.max_registers, limits.max_gap)), cut=cut)
+        # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
+        max_gap = 0 if poll == "safety" else limits.max_gap
+        return ClassPlan(slots, blocks=tuple(coalesce(wanted, limits.max_registers, max_gap)), cut=cut)
 
 
 def _slots(profile: Profile, table: Table | None, point: Point, row: Row, fields: dict[str, Source]) -> Iterator[Slot]:

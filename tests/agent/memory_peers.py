@@ -51,7 +51,9 @@ class MemoryModbus:
             raise DeviceTimeout("no answer", device="d", operation="read")
         wanted = range(address, address + count)
         if table != "holding" or unit != 12 or not all(at in self.registers for at in wanted):
-            raise DeviceProtocolError("exception 2, illegal data address", device="d", operation="read")
+            absent = DeviceProtocolError("exception 2, illegal data address", device="d", operation="read")
+            absent.code = 2
+            raise absent
         return [self.registers[at] for at in wanted]
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.config import Device
-from agent.poll.device import BOOT_METRIC, ModbusPoller, SnmpPoller
+from agent.poll import BOOT_METRIC, ModbusPoller, SnmpPoller
 from agent.profile.load import load_profiles
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
@@ -147,7 +147,7 @@ async def test_a_cooling_unit_gives_readings_and_heat() -> None:
     assert identified.coolant == {"secondary": "pg25"}
     client.requests.clear()
     readings = await poller.poll("safety", now=0)
-    assert client.requests == [(36864, 21), (37136, 1), (37378, 1)]
+    assert client.requests == [(36864, 5), (36873, 1), (36882, 3), (37136, 1), (37378, 1)]
     assert readings.values["dcim_cdu_flow_cubic_meters_per_second{loop=secondary}"] == pytest.approx(120 / 60000)
     assert readings.values["dcim_cdu_return_pressure_pascals{loop=secondary}"] == -50_000.0
     assert readings.values["dcim_cdu_leak_detected{detector=internal}"] == 1.0

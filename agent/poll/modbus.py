@@ -1,0 +1,286 @@
+"""Polls one Modbus unit: opens it, and reads a poll class. One register that cannot be read costs itself and nothing else.
+
+A block that is refused is read in smaller parts at once, until the registers that cannot be read are found. These are then asked for
+alone, less and less often, and their neighbours as before (`agent/modbus/refusals.py`). A refusal that means "not now" is never taken
+for "there is no such register".
+"""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from agent.config import Device
+from agent.modbus import (
+    GATEWAY,
+    ILLEGAL_ADDRESS,
+    Block,
+    ModbusClient,
+    Refusals,
+    decode,
+    field_alone,
+    is_later,
+    parts_of,
+    split_block,
+)
+from agent.poll.derive import deriving
+from agent.poll.identity import coolant_of, identified, printable
+from agent.poll.slices import in_slices
+from agent.profile import IdentitySource, Plan, Profile, RawValue, Slot, normalising, plan_device, without
+from agent.readings import Identified, Identity, Readings
+from rackflow.catalogue import PollClass
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
+from rackflow.recording import RegisterTable
+
+# Pause before a busy unit is asked again; doubles with each try. Units are busy while they store a setting or start, which takes tenths
+# of seconds. Chosen value, short against the 0.9 s that a poll of the safety class may take.
+BUSY_PAUSE_S = 0.1
+# How much longer a poll may take because refused registers are looked for or asked again. Together with the poll itself it must stay
+# below the 0.9 s of the safety class. What is not found in time is found at the next poll.
+SEARCH_S = 0.4
+# Refused values that one poll asks for again, once from its own class and once from those that were absent at the opening.
+ASKED_AGAIN = 4
+# Serial number and model are read again this often: 1 to 3 requests a minute. Chosen value.
+IDENTIFY_EVERY_S = 60.0
+
+
+@dataclass(slots=True)
+class _Round:
+    """What the requests of one poll, or of an opening, have given so far. After `until`, a refused block is not searched any more."""
+
+    until: float
+    raw: dict[str, RawValue] = field(default_factory=dict)
+    errors: list[DeviceProtocolError] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
+    """Values that the unit does not give now."""
+
+
+class ModbusPoller:
+    """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units. `clock` gives monotonic seconds."""
+
+    def __init__(
+        self, device: Device, profile: Profile, client: ModbusClient, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._device = device
+        self._profile = profile if device.outlets else profile.without_outlets()
+        self._client = client
+        self._clock = clock
+        self._plan = Plan({})
+        self._refusals = Refusals(clock)
+        # Whether the last opening was cut short. What it learnt is then kept, or a slow unit with many absent registers would never open.
+        self._unfinished = False
+        # Blocks that are only refused because of the registers between their fields.
+        self._gapless: set[Block] = set()
+        self._alone: dict[str, Block] = {}
+        self._blocks: dict[PollClass, tuple[int, tuple[Block, ...]]] = {}
+        self._identity = Identity()
+        self._look_at = 0.0
+        # Whether the last poll failed, so that the unit may have been restarted or replaced since.
+        self._lost = False
+        # Repetitions that are left until the unit gives something else than "not now".
+        self._busy_left = device.retries
+
+    async def open(self) -> Identified:
+        """See `DevicePoller.open`. Registers that the device does not have are found here and asked for again only now and then."""
+        plan = plan_device(self._profile, {}, {}, self._device.role)
+        blocks = [block for part in plan.classes.values() for block in part.blocks]
+        if not self._unfinished:
+            self._refusals = Refusals(self._clock)
+            self._gapless.clear()
+        self._unfinished = True
+        self._alone = {each.ref: field_alone(block, each) for block in blocks for each in block.fields}
+        self._blocks.clear()
+        found, self._busy_left = _Round(math.inf), self._device.retries
+        for block in blocks:
+            if not all(self._refusals.is_known(each.ref) for each in block.fields):
+                await self._read_block(block, found)
+        if not self._refusals.any_answered:
+            for error in found.errors:
+                if is_later(error) or not error.code:
+                    raise error
+            self._unfinished = False
+            raise DeviceProtocolError(
+                f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
+            )
+        absent = self._refusals.absent
+        self._plan = without(plan, lambda ref: ref in absent, self._gapless)
+        self._identity = await self._identify()
+        self._unfinished = self._lost = False
+        self._look_at = self._clock() + IDENTIFY_EVERY_S
+        return identified(self._device, self._profile, self._identity, self._plan)
+
+    async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
+        """See `DevicePoller.poll`. Readings of registers that are refused now are in `bad`, as `refused` or `busy`."""
+        part = self._plan.classes.get(poll_class)
+        if part is None:
+            return Readings()
+        was_lost, self._lost = self._lost, True
+        found = await self._read_class(poll_class)
+        self._lost = False
+        readings = await in_slices(normalising(part.slots, found.raw))
+        if len(found.raw) < sum(len(block.fields) for block in part.blocks):
+            _mark_unread(part.slots, found, readings)
+        await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)))
+        if was_lost:
+            self._refusals.ask_all_again()
+            self._look_at = self._clock()
+        readings.reopen = await self._look_for_changes(found.until)
+        return readings
+
+    async def close(self) -> None:
+        """See `DevicePoller.close`."""
+        await self._client.close()
+
+    async def _read_class(self, poll_class: PollClass) -> _Round:
+        """Everything that can be read of a class. Raises DeviceError if nothing can."""
+        found, self._busy_left = _Round(self._clock() + SEARCH_S), self._device.retries
+        blocks = self._blocks_of(poll_class)
+        for block in blocks:
+            await self._read_block(block, found)
+        refs = [each.ref for block in self._plan.classes[poll_class].blocks for each in block.fields]
+        again = self._refusals.due(refs, ASKED_AGAIN)
+        # A poll that asks nothing would call a device up that nobody has heard.
+        for number, ref in enumerate(again or ([] if blocks else refs[:1])):
+            if number and self._clock() >= found.until:
+                break
+            await self._read_block(self._alone[ref], found)
+        if not found.raw:
+            for error in found.errors:
+                # A unit that refuses one class for good and gives others is up.
+                if is_later(error) or not error.code or not self._refusals.any_answered:
+                    raise error
+        return found
+
+    def _blocks_of(self, poll_class: PollClass) -> tuple[Block, ...]:
+        """The requests for what is not refused."""
+        known = self._blocks.get(poll_class)
+        if known is None or known[0] != self._refusals.changes:
+            blocks: list[Block] = []
+            for block in self._plan.classes[poll_class].blocks:
+                used = {each.ref: None for each in block.fields if each.ref not in self._refusals}
+                blocks += split_block(block, used, whole=block not in self._gapless)
+            known = self._blocks[poll_class] = self._refusals.changes, tuple(blocks)
+        return known[1]
+
+    async def _read_block(self, block: Block, found: _Round) -> None:
+        """Read a block, in smaller parts if it is refused. Raises DeviceError if the unit does not answer."""
+        refs = [each.ref for each in block.fields]
+        try:
+            values = await self._read(block)
+        except DeviceProtocolError as error:
+            found.errors.append(error)
+            if error.code in GATEWAY and not found.raw:
+                # The gateway waits its own time for a unit that is not there, with each request.
+                raise
+            if is_later(error):
+                found.busy.update(refs)
+            elif not error.code:
+                pass  # garbage, which says nothing about the registers
+            elif len(refs) == 1:
+                self._refusals.refuse(refs[0], error.code)
+            elif self._clock() < found.until:
+                for part in parts_of(block):
+                    await self._read_block(part, found)
+                if all(ref in found.raw for ref in refs):
+                    self._gapless.add(block)
+                    self._blocks.clear()
+        else:
+            found.raw.update(values)
+            self._refusals.answer(values)
+
+    async def _read(self, block: Block) -> dict[str, RawValue]:
+        registers = await self._ask(block.table, block.address, block.count)
+        return {
+            each.ref: decode(registers[each.offset : each.offset + each.words], each.kind, each.order)
+            for each in block.fields
+        }
+
+    async def _ask(self, table: RegisterTable, address: int, count: int) -> list[int]:
+        """One request, repeated while the unit is busy, and where the configuration says so also when there is no answer."""
+        # Where `retries` is not set, silence is not repeated: waiting twice for a unit holds up all others on its link.
+        silences = self._device.retries if "retries" in self._device.model_fields_set else 0
+        pause_s = BUSY_PAUSE_S
+        while True:
+            try:
+                values = await self._client.read(self._device.unit, table, address, count)
+            except DeviceProtocolError as error:
+                if not is_later(error):
+                    self._busy_left = self._device.retries
+                    raise
+                # Counted over all blocks: a unit that stays busy must not cost a pause for each of them.
+                if self._busy_left <= 0:
+                    raise
+                self._busy_left -= 1
+                await asyncio.sleep(pause_s)
+                pause_s *= 2
+            except DeviceTimeout:
+                if silences <= 0:
+                    raise
+                silences -= 1
+            else:
+                self._busy_left = self._device.retries
+                return values
+
+    async def _look_for_changes(self, until: float) -> str:
+        """Why the unit should be opened anew, or nothing: it is another one, or has registers that it did not have."""
+        now = self._clock()
+        # The poll itself has succeeded. What is asked beside it and fails is asked again after its pause.
+        if now >= self._look_at:
+            self._look_at = now + IDENTIFY_EVERY_S
+            with contextlib.suppress(DeviceError):
+                if changed := await self._changed_identity():
+                    return changed
+        for number, ref in enumerate(self._refusals.due(self._refusals.absent, ASKED_AGAIN)):
+            if number and self._clock() >= until:
+                break
+            found = _Round(0.0)
+            try:
+                await self._read_block(self._alone[ref], found)
+            except DeviceError:
+                self._refusals.refuse(ref, ILLEGAL_ADDRESS)
+            if found.raw:
+                return "registers that were absent answer"
+        return ""
+
+    async def _changed_identity(self) -> str:
+        for name in ("serial", "model"):
+            known = getattr(self._identity, name)
+            text = await self._identity_word(getattr(self._profile.identity, name))
+            if text and text != known:
+                return f"{name} was {known!r} and is {text!r}"
+        return ""
+
+    async def _identify(self) -> Identity:
+        wanted = self._profile.identity
+        names = ("vendor", "model", "serial", "firmware")
+        return Identity(**{name: await self._identity_word(getattr(wanted, name)) for name in names})
+
+    async def _identity_word(self, sources: Iterable[IdentitySource]) -> str:
+        for source in sources:
+            if text := source.text or await self._identity_text(source):
+                return text
+        return ""
+
+    async def _identity_text(self, source: IdentitySource) -> str:
+        address = source.register_ or 0
+        try:
+            registers = await self._ask(source.table or self._profile.modbus.table, address, source.words)
+        except DeviceProtocolError:
+            return ""
+        return printable(decode(registers, source.type, self._profile.modbus.order))
+
+
+def _mark_unread(slots: Iterable[Slot], found: _Round, readings: Readings) -> None:
+    """Say of each reading without an answer why there is none."""
+    for slot in slots:
+        refs = [decoder.ref for decoder in slot.decoders]
+        if slot.gate and slot.gate.ref not in found.raw:
+            refs = [slot.gate.ref]
+        if any(ref in found.raw for ref in refs):
+            continue
+        if any(ref in found.busy for ref in refs):
+            readings.bad[slot.key] = "busy"
+        else:
+            readings.bad[slot.key] = "refused"
