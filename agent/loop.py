@@ -322,6 +322,9 @@ class DeviceLoop:
         """Note the identity found by opening; publish the device's document if anything in it has changed."""
         if identified == self._identified:
             return
+        if self._identified is not None and identified.identity != self._identified.identity:
+            # Another device's states are no changes of this one's.
+            self._states.clear()
         self._reporter.device_class = identified.device_class
         intervals = {
             each: self._intervals[each] for each in sorted(identified.poll_classes, key=self._intervals.__getitem__)

@@ -7,7 +7,8 @@ requested: a device may hide a branch for a moment, for example while its card s
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from agent.config import Device
@@ -19,8 +20,10 @@ from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
     SYS_DESCR,
+    SYS_OBJECT_ID,
     SYS_UPTIME,
     ClassPlan,
+    IdentitySource,
     Plan,
     Profile,
     RawValue,
@@ -56,9 +59,13 @@ MAX_ROWS = MAX_SERIES
 MAX_CELLS = 200_000
 # Sub-identifiers of an OID (RFC 2578, 3.5). A longer one can be answered, but not every library can ask for it.
 MAX_ARCS = 128
-# TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8). At the wrap a device seems to have
-# rebooted and is planned again, which does no harm.
+# TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8).
 TIMETICKS = 2**32
+WRAP_S = TIMETICKS / 100
+# How far the clocks of device and agent may differ for an uptime that begins anew to be taken for the wrap: a minute, and a twentieth
+# of the time since the uptime was last read. A reboot so close to the wrap is missed until the tables are walked again. Chosen.
+WRAP_SLACK_S = 60.0
+WRAP_SLACK_SHARE = 0.05
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -91,12 +98,21 @@ class SnmpPoller:
         self._client = client
         self._profile: Profile | None = None
         self._plan = Plan({})
+        self._opened_classes: frozenset[PollClass] = frozenset()
+        # Seconds since the device's start, with the wraps of sysUpTime that were seen, and when it was read.
         self._uptime_s: float | None = None
+        self._uptime_at = 0.0
+        self._wraps = 0
         self._rebooted = False
-        self._reboot_planned_at = -math.inf
+        # What said who the device is: where it stands and what it said.
+        self._words: list[tuple[IdentitySource, str]] = []
+        self._another = ""
         self._planned_at = 0.0
         self._marker: RawValue = None
         self._marked_at = 0.0
+        # Cells that planning would read differently now, with the series that rest on each.
+        self._changed_cells: dict[str, set[str]] = {}
+        self._reopened_at = -math.inf
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again."""
@@ -105,10 +121,15 @@ class SnmpPoller:
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
         identity = await self._identify(self._profile)
         await self._make_plan(self._profile)
+        self._rebooted, self._another = False, ""
+        self._opened_classes = frozenset(self._plan.classes)
         return identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
-        """See `DevicePoller.poll`. Tables are walked again after a reboot, after an hour, or when the marker changes."""
+        """See `DevicePoller.poll`. Tables are walked again after an hour, or when the marker changes.
+
+        Readings whose unit, scale or name has changed at the device are rejected as `replanning` until it is planned again.
+        """
         part, profile = self._plan.classes.get(poll_class), self._profile
         if part is None or profile is None:
             return Readings()
@@ -119,11 +140,15 @@ class SnmpPoller:
             )
         readings = await in_slices(normalising(part.slots, raw))
         _mark_cut(part, readings)
+        self._watch_cells(raw)
+        self._watch_identity(raw)
+        self._reject_changed(readings)
         if SYS_UPTIME in raw:
             await self._watch_uptime(raw[SYS_UPTIME], profile, readings, now)
         if profile.marker in raw:
             await self._watch_marker(raw[profile.marker], profile, now)
         await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)))
+        readings.reopen = self._reason_to_reopen()
         return readings
 
     async def close(self) -> None:
@@ -155,7 +180,9 @@ class SnmpPoller:
         wanted = profile.identity
         sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
         oids = [source.oid for group in sources.values() for source in group if source.oid]
-        answers = await self._client.get(oids) if oids else {}
+        answers = await self._client.get([*oids, SYS_OBJECT_ID])
+        watched = [IdentitySource(oid=SYS_OBJECT_ID), *sources["model"], *sources["serial"]]
+        self._words = [(each, text) for each in watched if each.oid and (text := first_text([each], answers))]
         return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
 
     async def _make_plan(self, profile: Profile) -> None:
@@ -190,7 +217,9 @@ class SnmpPoller:
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
         plan = await in_slices(trimming(plan, lambda ref: ref not in known))
-        self._plan = _with_uptime(plan, SYS_UPTIME in known)
+        identity = [source.oid for source, _ in self._words if source.oid]
+        self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
+        self._changed_cells.clear()
         self._planned_at = self._clock()
         self._marker = _comparable(known.get(profile.marker)) if profile.marker else None
 
@@ -223,23 +252,68 @@ class SnmpPoller:
             if oid.count(".") < MAX_ARCS
         }
 
+    def _watch_cells(self, raw: Mapping[str, RawValue]) -> None:
+        """Note the cells that the plan rests on and that mean something else now. A cell that is missing or NULL says nothing."""
+        basis = self._plan.basis
+        for ref in raw.keys() & basis.keys():
+            if (value := raw[ref]) is None:
+                continue
+            keys = {key for each in basis[ref] if not each.holds(value) for key in each.keys}
+            if keys or any(not each.holds(value) for each in basis[ref]):
+                self._changed_cells[ref] = keys
+            else:
+                self._changed_cells.pop(ref, None)
+
+    def _reject_changed(self, readings: Readings) -> None:
+        """Another device's numbers may mean something else, and so may those whose unit, scale or name has changed."""
+        everything = [{*readings.values, *readings.states}] if self._another else []
+        for keys in (*self._changed_cells.values(), *everything):
+            for key in keys:
+                if key in readings.values or key in readings.states or key in readings.bad:
+                    readings.values.pop(key, None)
+                    readings.states.pop(key, None)
+                    readings.bad[key] = "replanning"
+
+    def _watch_identity(self, raw: Mapping[str, RawValue]) -> None:
+        """Note whether this is another device. An object that is missing or empty says nothing."""
+        for source, known in self._words:
+            text = first_text([source], raw)
+            if text and text != known:
+                self._another = f"{source.oid} was {known!r} and is {text!r}"
+
+    def _reason_to_reopen(self) -> str:
+        """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
+        reason = self._another
+        if self._rebooted:
+            reason = "has rebooted"
+        elif self._changed_cells:
+            reason = f"{next(iter(self._changed_cells))} has changed, on which the plan rests"
+        elif not reason and frozenset(self._plan.classes) != self._opened_classes:
+            reason = "has gained or lost poll classes"
+        if not reason or self._clock() - self._reopened_at < self._replan_pause_s():
+            return ""
+        self._reopened_at = self._clock()
+        return reason
+
     async def _watch_uptime(self, raw: RawValue, profile: Profile, readings: Readings, now: float) -> None:
-        """Add the time of the last boot, and plan again after a reboot or when the plan has become old."""
+        """Add the time of the last boot, note a reboot, and plan again when the plan has become old."""
         ticks = plain_number(raw)
         if ticks is None or not 0 <= ticks < TIMETICKS:
             return
-        uptime_s = ticks / 100
-        readings.values[BOOT_METRIC] = float(round(now - uptime_s))
-        if self._uptime_s is not None and uptime_s < self._uptime_s:
-            self._rebooted = True
-        self._uptime_s = uptime_s
         clock = self._clock()
-        if self._rebooted and clock - self._reboot_planned_at >= self._replan_pause_s():
-            # Before planning, so that a device whose planning fails does not try it at every poll.
-            self._reboot_planned_at = clock
-            await self._make_plan(profile)
-            self._rebooted = False
-        elif clock - self._planned_at > REPLAN_AFTER_S:
+        uptime_s = ticks / 100 + self._wraps * WRAP_S
+        if self._uptime_s is not None and uptime_s < self._uptime_s:
+            elapsed_s = clock - self._uptime_at
+            slack_s = max(WRAP_SLACK_S, elapsed_s * WRAP_SLACK_SHARE)
+            if abs(uptime_s + WRAP_S - self._uptime_s - elapsed_s) <= slack_s:
+                self._wraps += 1
+                uptime_s += WRAP_S
+            else:
+                self._rebooted = True
+                uptime_s, self._wraps = ticks / 100, 0
+        readings.values[BOOT_METRIC] = float(round(now - uptime_s))
+        self._uptime_s, self._uptime_at = uptime_s, clock
+        if clock - self._planned_at > REPLAN_AFTER_S and not self._rebooted:
             await self._make_plan(profile)
 
     def _replan_pause_s(self) -> float:
@@ -255,12 +329,21 @@ class SnmpPoller:
             self._marked_at = now
 
 
-def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one flag, named at the only call
-    if not has_uptime:
-        return plan
-    # Polled in class `slow`: a reboot is noticed within a minute, at the cost of one object per minute.
-    slow = plan.classes.get("slow", ClassPlan(()))
-    return Plan({**plan.classes, "slow": ClassPlan(slow.slots, (*slow.oids, SYS_UPTIME))}, plan.duplicates)
+def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:
+    """The plan with the objects that show whether it still holds.
+
+    They are polled in class `slow`, so that a change is noticed within a minute, at the cost of one object per minute each. Cells that
+    name units are also polled in the class of their readings, and behind them: if the unit is switched in between, a good
+    reading is rejected, and no wrong one passes.
+    """
+    checked = [*plan.basis, *watched]
+    classes = dict(plan.classes)
+    if checked and "slow" not in classes:
+        classes["slow"] = ClassPlan(())
+    for poll, part in classes.items():
+        more = dict.fromkeys([*part.checks, *(checked if poll == "slow" else ())])
+        classes[poll] = replace(part, oids=(*(oid for oid in part.oids if oid not in more), *more))
+    return replace(plan, classes=classes)
 
 
 def _comparable(value: RawValue) -> RawValue:

@@ -7,16 +7,16 @@ generator that its caller resumes slice by slice, and a plan has a largest size.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeVar
 
 from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
 from agent.profile.cells import RawValue
 from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, slot_of
-from agent.profile.rows import Row
+from agent.profile.rows import CellReader, Row, cell_sources
 from agent.profile.schema import Gate as GateModel
-from agent.profile.schema import Point, Profile, Source, Table
+from agent.profile.schema import Point, Profile, Source, Table, UnitBy
 from rackflow.catalogue import Metric, PollClass, catalogue
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
@@ -33,8 +33,26 @@ _NO_READING_REASONS = frozenset(range(65532, _NO_READING))
 MAX_SERIES: Final = 20_000
 # Series that two rows give are only listed for people, and a table may have the same labels in every row.
 MAX_DUPLICATES: Final = 1000
+# Cells of one device that are read again while it is polled: 100 requests a minute. A device with more names and units than that has
+# the rest of them read again with the hourly plan. Chosen value.
+MAX_BASIS: Final = 2000
 # Rows that are worked on in one slice: a few milliseconds, the length of a poll.
 ROWS_PER_SLICE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """A cell that planning has read, and the series that rest on it: those whose name, unit or scale it gives, or that it lets be."""
+
+    ref: str
+    reader: CellReader
+    row: Row
+    planned: object
+    keys: tuple[str, ...]
+
+    def holds(self, value: RawValue) -> bool:
+        """Whether planning would make the same of this value."""
+        return self.row.meaning(self.ref, self.reader, value) == self.planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +64,21 @@ class ClassPlan:
     blocks: tuple[Block, ...] = ()
     cut: tuple[str, ...] = ()
     """Metrics whose further rows are left out, because the device has too many."""
+    checks: tuple[str, ...] = ()
+    """Cells that name the units of this class's readings. They are read behind the readings in the same poll, because somebody can switch
+    a unit at the device, and a reading in the wrong unit looks right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan of one device. `duplicates` are series that two points or rows give (the first ones); the first point or row is used."""
+    """The plan of one device. `duplicates` are series that two points or rows give (the first ones); the first point or row is used.
+
+    `basis` has the cells that the plan rests on, by instance.
+    """
 
     classes: Mapping[PollClass, ClassPlan]
     duplicates: tuple[str, ...] = ()
+    basis: Mapping[str, tuple[Basis, ...]] = field(default_factory=dict)
 
 
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
@@ -86,12 +111,17 @@ def planning(
         indexes = rows.get(table.name, ()) if table else ("",)
         if table and table.name in cut:
             draft.cut.setdefault(poll, {})[point.metric] = None
+        read_again = cell_sources(table, point)
         for index in indexes:
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield
-            for slot in _slots(profile, table, point, Row(index, cells, role), draft.fields):
+            row = Row(index, cells, role)
+            keys = []
+            for slot in _slots(profile, table, point, row, draft.fields):
                 draft.add(poll, slot)
+                keys.append(slot.key)
+            draft.rest(poll, row, read_again, keys)
     return draft.plan()
 
 
@@ -104,6 +134,9 @@ class _Draft:
         self._refs: dict[PollClass, dict[str, None]] = {}
         self._seen: set[str] = set()
         self._duplicates: list[str] = []
+        # By instance and what reads it: the row, and the series that rest on it.
+        self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
+        self._checks: dict[PollClass, dict[str, None]] = {}
         self.fields: dict[str, Source] = {}
         self.cut: dict[PollClass, dict[str, None]] = {}
 
@@ -119,14 +152,36 @@ class _Draft:
             self._slots.setdefault(poll, {})[slot.key] = slot
             self._refs.setdefault(poll, {}).update(_refs([slot]))
 
+    def rest(
+        self, poll: PollClass, row: Row, read_again: Iterable[tuple[str, CellReader]], keys: Sequence[str]
+    ) -> None:
+        """Note that these series, or their absence, rest on these cells of the row."""
+        for place, reader in read_again:
+            ref = row.ref(place, reader)
+            if row.cells.get(ref) is None:
+                continue
+            self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(keys)
+            if keys and isinstance(reader, UnitBy):
+                self._checks.setdefault(poll, {})[ref] = None
+
+    def _all_basis(self) -> dict[str, tuple[Basis, ...]]:
+        found: dict[str, list[Basis]] = {}
+        # Cells with series before those whose row is left out: the series could become wrong, a row could only be missing.
+        for (ref, _), (reader, row, keys) in sorted(self._basis.items(), key=lambda each: not each[1][2]):
+            if ref in found or len(found) < MAX_BASIS:
+                small = Row(row.index, {}, row.role)
+                planned = row.meaning(ref, reader, row.cells.get(ref))
+                found.setdefault(ref, []).append(Basis(ref, reader, small, planned, tuple(keys)))
+        return {ref: tuple(each) for ref, each in found.items()}
+
     def plan(self) -> Plan:
         classes = {poll: self._requests(poll, tuple(found.values())) for poll, found in self._slots.items()}
-        return Plan(classes, tuple(self._duplicates))
+        return Plan(classes, tuple(self._duplicates), self._all_basis())
 
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self._profile.protocol == "snmp":
-            return ClassPlan(slots, oids=tuple(refs), cut=cut)
+            return ClassPlan(slots, oids=tuple(refs), cut=cut, checks=tuple(self._checks.get(poll, ())))
         limits = self._profile.modbus
         wanted = [_wanted(self._profile, ref, self.fields[ref]) for ref in refs]
         # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
@@ -270,8 +325,8 @@ def trimming(
                 kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused)
             )
             oids = tuple(oid for oid in part.oids if oid in used)
-            classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut)
-    return Plan(classes, plan.duplicates)
+            classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks)
+    return Plan(classes, plan.duplicates, plan.basis)
 
 
 def _trimmed(slot: Slot, is_absent: Callable[[str], bool]) -> Slot | None:

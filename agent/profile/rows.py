@@ -1,6 +1,7 @@
 """Reads labels, conditions, units and scales from the cells of one table row, or of the device as a whole.
 
-These cells are read only when the device is planned, so a change in one is noticed at the next plan, within the hour.
+A plan rests on these cells, so they are read again while the device is polled; `cell_sources` says which they are and
+`Row.meaning` what planning makes of one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from agent.profile.schema import (
     FromIndex,
     Joined,
     LabelSource,
+    Point,
     Profile,
     Source,
     Table,
@@ -27,6 +29,10 @@ from rackflow.series import clean_label
 MAX_DECIMALS = 20
 # Largest factor in a cell. Chosen: no quantity is sent in units this far from the base unit.
 MAX_SCALE = 10**18
+
+
+CellReader = FromColumn | When | Source | UnitBy
+"""Part of a profile that reads a cell at planning; a `Source` stands for its cell of decimals or scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,10 @@ class Row:
 
     def unit(self, source: Source) -> str | None:
         """The wire unit of a source in this row, or None if the profile does not map the row's unit code."""
-        by: UnitBy | None = source.unit_by
-        if by is None:
-            return source.unit
+        return source.unit if source.unit_by is None else self.unit_named(source.unit_by)
+
+    def unit_named(self, by: UnitBy) -> str | None:
+        """The wire unit that a cell names, or None if the profile does not map its code."""
         text = folded_text(self.cell(by.column, by.oid))
         return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
 
@@ -113,9 +120,44 @@ class Row:
         # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.
         return Fraction(1, -number) if number < 0 else Fraction(number or 1)
 
+    def ref(self, place: str, reader: CellReader) -> str:
+        """The instance of a column or instance from `cell_sources`."""
+        fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.oid is not None)
+        return place if fixed else f"{place}.{self.index}"
+
+    def meaning(self, ref: str, reader: CellReader, value: RawValue) -> object:
+        """What planning makes of a cell with this value. As long as it stays the same, so does the plan."""
+        row = Row(self.index, {ref: value}, self.role)
+        match reader:
+            case FromColumn():
+                return row.label(reader)
+            case When():
+                return row.holds(reader)
+            case UnitBy():
+                return row.unit_named(reader)
+            case _:
+                return row.scale(reader)
+
     def has_scale_cell(self, source: Source) -> bool:
         """Whether the row has the cell that the profile names for the scale, whatever it holds."""
         return self.cell(source.decimals or source.varscale, None) is not None
+
+
+def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReader]]:
+    """The columns (in a table) and instances on which planning this point rests, each with what reads it."""
+    found: list[tuple[str, CellReader]] = []
+    for label in ((table.labels if table else {}) | point.labels).values():
+        parts = label.join if isinstance(label, Joined) else [label]
+        found += [(part.column, part) for part in parts if isinstance(part, FromColumn)]
+    for condition in (*_listed(point.when), *(_listed(table.when) if table else ())):
+        if place := condition.column or condition.oid:
+            found.append((place, condition))
+    for source in point.sources():
+        if source.unit_by and (place := source.unit_by.column or source.unit_by.oid):
+            found.append((place, source.unit_by))
+        if place := source.decimals or source.varscale:
+            found.append((place, source))
+    return found
 
 
 def _mapped(code: int, names: Mapping[int, str]) -> str | None:

@@ -319,3 +319,29 @@ async def test_the_poller_is_let_go_of_once_whatever_comes_of_it(closing: Device
         await life.hear(1)
         assert script.closed == 0
     assert script.closed == 1
+
+
+async def test_a_device_that_has_changed_is_opened_at_once_and_its_document_follows() -> None:
+    other = Identified("memory", "pdu", Identity("Test", "Memory 2", "S2", "F1"), frozenset({"safety", "slow"}))
+    script = ScriptedDevice(
+        [NORMAL, Readings(reopen="serial was 'S1' and is 'S2'"), Readings(states={SOURCE: "battery"})],
+        [IDENTIFIED, other],
+    )
+    async with living(script, {"safety": 0.02, "slow": 0.03}) as life:
+        await life.hear(5)
+    assert script.asked[:4] == ["open", "safety", "safety", "open"]
+    assert set(script.asked[4:]) == {"safety", "slow"}
+    assert [(each.model, each.device_class) for each in life.documents] == [("Memory 1", "ups"), ("Memory 2", "pdu")]
+    # Neither a failure nor another state of the same device.
+    assert life.course()[:5] == ["up"] * 5
+
+
+async def test_a_changed_device_that_does_not_open_is_tried_again() -> None:
+    script = ScriptedDevice(
+        [NORMAL, Readings(reopen="has rebooted"), NORMAL], [IDENTIFIED, DeviceTimeout("x"), IDENTIFIED]
+    )
+    async with living(script) as life:
+        await life.hear(4)
+    assert script.asked[:6] == ["open", "safety", "safety", "open", "open", "safety"]
+    assert life.course()[:4] == ["up", "up", "timeout", "up"]
+    assert len(life.documents) == 1

@@ -88,7 +88,8 @@ async def test_a_reboot_has_the_tables_walked_again() -> None:
     walks = client.walks
     client.values |= {UPTIME: 500, f"{PHASE}.2.2": 1, f"{PHASE}.3.2": 2, f"{PHASE}.5.2": 21}
     assert list((await poller.poll("fast", now=2060.0)).values.values()) == [1.3]
-    await poller.poll("slow", now=2060.0)
+    assert (await poller.poll("slow", now=2060.0)).reopen == "has rebooted"
+    await poller.open()
     assert client.walks > walks
     assert list((await poller.poll("fast", now=2065.0)).values.values()) == [1.3, 2.1]
 

@@ -72,7 +72,11 @@ class Bench:
         return self.poller
 
     async def slow(self, now: float = 2000.0) -> dict[str, float]:
-        return (await self.poller.poll("slow", now)).values
+        readings = await self.poller.poll("slow", now)
+        # As the loop of the device does.
+        if readings.reopen:
+            await self.poller.open()
+        return readings.values
 
     async def fast(self, now: float = 2000.0) -> dict[str, float]:
         return (await self.poller.poll("fast", now)).values
