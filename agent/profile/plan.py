@@ -6,6 +6,7 @@ How many rows there are is up to the device, and a row takes some 20 µs. So tha
 generator that its caller resumes slice by slice, and a plan has a largest size.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,7 +15,7 @@ from typing import Final, TypeVar
 from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
 from agent.profile.cells import RawValue
 from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, slot_of
-from agent.profile.rows import CellReader, Row, cell_sources
+from agent.profile.rows import ROWS_PER_SLICE, CellReader, Row, cell_sources, named_label, rows_with_equal_names
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table, UnitBy
 from rackflow.catalogue import Metric, PollClass, catalogue
@@ -36,8 +37,6 @@ MAX_DUPLICATES: Final = 1000
 # Cells of one device that are read again while it is polled: 100 requests a minute. A device with more names and units than that has
 # the rest of them read again with the hourly plan. Chosen value.
 MAX_BASIS: Final = 2000
-# Rows that are worked on in one slice: a few milliseconds, the length of a poll.
-ROWS_PER_SLICE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,9 @@ class Plan:
     classes: Mapping[PollClass, ClassPlan]
     duplicates: tuple[str, ...] = ()
     basis: Mapping[str, tuple[Basis, ...]] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Series that are not polled, by reason: `label` and `unit` (the device names none that the profile knows), `duplicate`, `limit`, and
+    `absent` (the device lacks the object)."""
 
 
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
@@ -106,7 +108,10 @@ def planning(
     """
     draft = _Draft(profile)
     worked = 0
+    equal: dict[int, set[str]] = {}
     for table, point in profile.all_points():
+        if table and id(table) not in equal:
+            equal[id(table)] = yield from rows_with_equal_names(table, rows.get(table.name, ()), cells, role)
         poll = point.poll or catalogue()[point.metric].poll
         indexes = rows.get(table.name, ()) if table else ("",)
         if table and table.name in cut:
@@ -118,7 +123,8 @@ def planning(
                 yield
             row = Row(index, cells, role)
             keys = []
-            for slot in _slots(profile, table, point, row, draft.fields):
+            unique = named_label(table, point) if table and index in equal[id(table)] else None
+            for slot in _slots(profile, table, point, row, draft, unique):
                 draft.add(poll, slot)
                 keys.append(slot.key)
             draft.rest(poll, row, read_again, keys)
@@ -137,15 +143,19 @@ class _Draft:
         # By instance and what reads it: the row, and the series that rest on it.
         self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
         self._checks: dict[PollClass, dict[str, None]] = {}
+        self.left_out: Counter[str] = Counter()
         self.fields: dict[str, Source] = {}
         self.cut: dict[PollClass, dict[str, None]] = {}
 
     def add(self, poll: PollClass, slot: Slot) -> None:
         # Own points come before those of an extended profile, so the first is the more specific one.
         if slot.key in self._seen:
+            # A profile that extends another overrides points of its base, so its duplicates are intended.
+            self.left_out["duplicate"] += not self._profile.extends
             if len(self._duplicates) < MAX_DUPLICATES:
                 self._duplicates.append(slot.key)
         elif len(self._seen) >= MAX_SERIES:
+            self.left_out["limit"] += 1
             self.cut.setdefault(poll, {})[slot.metric.name] = None
         else:
             self._seen.add(slot.key)
@@ -176,7 +186,7 @@ class _Draft:
 
     def plan(self) -> Plan:
         classes = {poll: self._requests(poll, tuple(found.values())) for poll, found in self._slots.items()}
-        return Plan(classes, tuple(self._duplicates), self._all_basis())
+        return Plan(classes, tuple(self._duplicates), self._all_basis(), dict(self.left_out))
 
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
@@ -189,7 +199,11 @@ class _Draft:
         return ClassPlan(slots, blocks=tuple(coalesce(wanted, limits.max_registers, max_gap)), cut=cut)
 
 
-def _slots(profile: Profile, table: Table | None, point: Point, row: Row, fields: dict[str, Source]) -> Iterator[Slot]:
+def _slots(
+    profile: Profile, table: Table | None, point: Point, row: Row, draft: _Draft, unique: str | None
+) -> Iterator[Slot]:
+    """The series of one point in one row. The label `unique` gets the row's index. What is left out is counted in the draft."""
+    fields = draft.fields
     if not row.holds(point.when) or (table and not row.holds(table.when)):
         return
     metric = catalogue()[point.metric]
@@ -197,14 +211,17 @@ def _slots(profile: Profile, table: Table | None, point: Point, row: Row, fields
     for name, source in ((table.labels if table else {}) | point.labels).items():
         value = row.label(source)
         if value is None:
+            draft.left_out["label"] += 1
             return
-        labels[name] = value
+        labels[name] = row.unique_label(value) if name == unique else value
     gate = _gate(point.gate or (table.gate if table else None), row.index)
     series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
     for bit, extra in series:
         made = (_decoder(profile, source, metric, row, bit, fields) for source in point.sources())
         decoders = tuple(decoder for decoder in made if decoder is not None)
-        if decoders:
+        if not decoders:
+            draft.left_out["unit"] += 1
+        else:
             yield slot_of(series_key(metric.name, labels | extra), metric, decoders, gate)
 
 
@@ -326,7 +343,9 @@ def trimming(
             )
             oids = tuple(oid for oid in part.oids if oid in used)
             classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks)
-    return Plan(classes, plan.duplicates, plan.basis)
+    absent = sum(len(part.slots) for part in plan.classes.values()) - sum(len(part.slots) for part in classes.values())
+    left_out = dict(plan.left_out) | ({"absent": absent} if absent else {})
+    return Plan(classes, plan.duplicates, plan.basis, left_out)
 
 
 def _trimmed(slot: Slot, is_absent: Callable[[str], bool]) -> Slot | None:

@@ -4,7 +4,7 @@ A plan rests on these cells, so they are read again while the device is polled; 
 `Row.meaning` what planning makes of one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,6 +27,11 @@ from rackflow.series import clean_label
 # Most decimal places of a scale: a 64-bit integer has 20 digits. A cell with a larger number holds a sentinel such as 2147483647, not a
 # scale, and computing ten to that power would keep the agent busy for hours.
 MAX_DECIMALS = 20
+# Rows that are worked on in one slice: a few milliseconds, the length of a poll.
+ROWS_PER_SLICE = 100
+# Characters of a label (rackflow/series.py), and of an index behind a name; longer indexes lose their beginning. Chosen.
+MAX_LABEL = 64
+MAX_SUFFIX = 32
 # Largest factor in a cell. Chosen: no quantity is sent in units this far from the base unit.
 MAX_SCALE = 10**18
 
@@ -44,7 +49,7 @@ class Row:
     role: str | None
 
     def label(self, source: LabelSource) -> str | None:
-        """The label's value, or None if this row does not have it. A row that lacks a label gives no series."""
+        """The label's value, or None if this row does not have it. A row that lacks a label gives no series, which is counted."""
         match source:
             case str():
                 return clean_label(source)
@@ -64,7 +69,19 @@ class Row:
                 if source.map:
                     number = whole_number(value)
                     return source.map.get(text if number is None else number)
-                return clean_label(text) if text.strip() else None
+                # A row without a name is told apart by its index, as a person would who looks at the table.
+                return clean_label(text) if text.strip() else clean_label(self.index) if self.index else None
+
+    def is_named(self, source: LabelSource) -> bool:
+        """Whether a text in this row gives the label. Equal numbers are no names: they say that two rows are about the same thing."""
+        parts = source.join if isinstance(source, Joined) else [source]
+        cells = (self.cell(part.column, None) for part in parts if isinstance(part, FromColumn) and not part.map)
+        return any(cell is None or isinstance(cell, bytes | str) for cell in cells)
+
+    def unique_label(self, label: str) -> str:
+        """The label with the row's index behind it, for rows whose names are equal or become equal when they are cut to their length."""
+        suffix = f".{self.index}"[-MAX_SUFFIX:]
+        return clean_label(label[: MAX_LABEL - len(suffix)] + suffix)
 
     def part(self, number: int) -> int | None:
         """One part of the index, counted from 1, or from the end if negative; None if the index has no such part."""
@@ -158,6 +175,45 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
         if place := source.decimals or source.varscale:
             found.append((place, source))
     return found
+
+
+def named_label(table: Table, point: Point) -> str | None:
+    """The first label of the point that the device's own names give; where rows share it, it is made unique."""
+    for name, label in (table.labels | point.labels).items():
+        parts = label.join if isinstance(label, Joined) else [label]
+        if any(isinstance(part, FromColumn) and not part.map for part in parts):
+            return name
+    return None
+
+
+def rows_with_equal_names(
+    table: Table, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None
+) -> Generator[None, None, set[str]]:
+    """Rows that would give the same series as another row of their table. Yields after each slice."""
+    equal: set[str] = set()
+    candidates: dict[bool, Sequence[str]] = {True: indexes}
+    if any(named_label(table, point) and not point.labels for point in table.points):
+        shared: dict[tuple[str | None, ...], list[str]] = {}
+        for number, index in enumerate(indexes, 1):
+            row = Row(index, cells, role)
+            shared.setdefault(tuple(map(row.label, table.labels.values())), []).append(index)
+            if number % ROWS_PER_SLICE == 0:
+                yield
+        candidates[False] = [index for group in shared.values() if len(group) > 1 for index in group]
+    for point in table.points:
+        if (name := named_label(table, point)) is None:
+            continue
+        sources = table.labels | point.labels
+        labels = sources.values()
+        first: dict[tuple[str | None, ...], str] = {}
+        for number, index in enumerate(candidates[bool(point.labels)], 1):
+            row = Row(index, cells, role)
+            if row.is_named(sources[name]) and row.holds(point.when) and row.holds(table.when):
+                other = first.setdefault(tuple(map(row.label, labels)), index)
+                equal |= {index, other} if other != index else set()
+            if number % ROWS_PER_SLICE == 0:
+                yield
+    return equal
 
 
 def _mapped(code: int, names: Mapping[int, str]) -> str | None:

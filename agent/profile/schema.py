@@ -172,7 +172,10 @@ class Source(StrictModel):
 
 
 class FromColumn(StrictModel):
-    """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values."""
+    """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values.
+
+    Without `map`, a row without this cell gets its index, and rows with equal names get their index behind the name.
+    """
 
     column: Oid
     """The column."""

@@ -155,7 +155,6 @@ class GufoClient(PortionedClient):
         single = self._repetitions == 1 or self._version is SnmpVersion.v1
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
         found: dict[str, SnmpValue] = {}
-        last: tuple[int, ...] = ()
         size = 0
         while len(found) < limit:
             try:
@@ -170,12 +169,8 @@ class GufoClient(PortionedClient):
             if row is None:
                 # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
                 return found, not single and await self._request(_one_getnext, (rows, rows)) is not None
-            position = tuple(map(int, row[0].split(".")))
-            if position <= last:
-                # A broken agent that returns to earlier rows would keep the walk going for ever.
-                log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row[0])
+            if self._goes_in_circles(row[0], found, oid):
                 break
-            last = position
             found[row[0]] = value = plain(row[1])
             size = self._walked_bytes(size, value, oid)
         return found, False

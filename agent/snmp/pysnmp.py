@@ -189,10 +189,10 @@ class PysnmpClient(PortionedClient):
         """Rows, and True if the device could not answer for `_repetitions` rows at once (the rows are then incomplete)."""
         single = self._repetitions == 1 or self._is_v1
         found: dict[str, SnmpValue] = {}
-        root = last = _numbers(oid)
+        root, last = _numbers(oid), oid
         size = 0
         while len(found) < limit:
-            at = [".".join(map(str, last))]
+            at = [last]
             try:
                 status, _, pairs = await self._request(hlapi.next_cmd if single else hlapi.bulk_cmd, at)
             except DeviceTimeout:
@@ -207,13 +207,11 @@ class PysnmpClient(PortionedClient):
             if status or not pairs:
                 return found, False
             for name, value in pairs:
-                position = _numbers(name)
-                if position[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
+                if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
                     return found, False
-                if position <= last:
-                    log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, name)
+                if name == oid or self._goes_in_circles(name, found, oid):
                     return found, False
-                last = position
+                last = name
                 found[name] = value
                 size = self._walked_bytes(size, value, oid)
         return found, False

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agent.snmp.seam import SnmpTarget, SnmpValue
@@ -71,6 +71,16 @@ class PortionedClient(ABC):
     def set_max_varbinds(self, objects: int) -> None:
         """See `SnmpClient.set_max_varbinds`."""
         self._varbinds = objects
+
+    def _goes_in_circles(self, row: str, found: Mapping[str, SnmpValue], oid: str) -> bool:
+        """Whether a walk has come back to a row that it had, from where it would go on for ever.
+
+        A row before the last one is no reason to stop: some agents keep their rows in the order of text (1, 10, 2), and go on from
+        whichever they are asked for.
+        """
+        if row in found:
+            log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row)
+        return row in found
 
     def _walked_bytes(self, size: int, value: SnmpValue, oid: str) -> int:
         """The size of a walk after one more value. Raises DeviceProtocolError if it becomes too large."""

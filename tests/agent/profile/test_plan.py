@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agent.modbus.registers import NumberType, words_of
 from agent.modbus.requests import RegisterValue, coalesce
 from agent.profile.load import load_profiles
-from agent.profile.plan import Plan, plan_device, without
+from agent.profile.plan import plan_device, without
 from agent.profile.rows import planning_columns
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def test_a_plan_without_what_is_absent_keeps_fallbacks_and_shrinks_requests() ->
     slot = next(slot for slot in trimmed.classes["fast"].slots if slot.key == "dcim_ups_battery_charge_ratio")
     assert [decoder.ref for decoder in slot.decoders] == [whole]
     assert precise not in trimmed.classes["fast"].oids
-    assert without(plan, lambda _: True) == Plan({})
+    assert without(plan, lambda _: True).classes == {}
+    assert without(plan, lambda _: True).left_out == {"absent": sum(len(part.slots) for part in plan.classes.values())}
 
 
 def test_a_block_is_cut_to_what_is_left_of_it() -> None:

@@ -34,7 +34,9 @@ def row(index: str = "7.4", role: str | None = None, **cells: RawValue) -> Row:
         (FromIndex(index=2, map={7: "L2"}), None),
         (FromColumn(column=A), "Rack_7"),
         (FromColumn(column=B), "12"),
-        (FromColumn(column=C), None),
+        # A device that does not have the column of names.
+        (FromColumn(column=C), "7.4"),
+        (Joined(join=["a", FromColumn(column=C)]), "a.7.4"),
         (FromColumn(column=B, map={12: "supply"}), "supply"),
         (FromColumn(column=B, map={13: "supply"}), None),
         (FromColumn(column=A, map={"Rack 7": "r7"}), "r7"),
@@ -51,8 +53,8 @@ def test_where_labels_come_from(source: LabelSource, label: str | None) -> None:
 
 def test_a_label_of_text_is_one_that_can_be_a_label() -> None:
     assert row(a=b"  CPU \xc2\xb0C ").label(FromColumn(column=A)) == "CPU__C"
-    assert row(a=b"   ").label(FromColumn(column=A)) is None
-    assert row(a=b"").label(FromColumn(column=A)) is None
+    assert row(a=b"   ").label(FromColumn(column=A)) == "7.4"
+    assert row(a=b"").label(FromColumn(column=A)) == "7.4"
     assert row(a="12").label(FromColumn(column=A, map={12: "supply"})) == "supply"
     assert row(a=b" 12 ").label(FromColumn(column=A, map={12: "supply"})) == "supply"
     assert row(a=b"x" * 90).label(FromColumn(column=A)) == "x" * 64
