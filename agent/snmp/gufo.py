@@ -17,7 +17,8 @@ from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncode
 from gufo.snmp.aio import SnmpSession
 
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
-from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, octets_or_float
+from agent.snmp.lenient import LenientRelay
+from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, answered_by, octets_or_float
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import RefusedDatagrams, UsmKeys
 from rackflow.errors import (
@@ -51,6 +52,10 @@ Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 
 
+class _SessionReplaced(Exception):
+    """A session that repairs answers has taken the place of the one in which a walk began."""
+
+
 class GufoClient(PortionedClient):
     """An `SnmpClient` on a gufo_snmp session, which is made when first needed and again after every failure.
 
@@ -75,6 +80,9 @@ class GufoClient(PortionedClient):
         )
         self._session: Session | None = None
         self._refusals = 0
+        # v1 and v2c: whether the next session repairs answers and hears other addresses, and the relay of the present one.
+        self._lenient = False
+        self._relay: LenientRelay | None = None
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
@@ -143,13 +151,26 @@ class GufoClient(PortionedClient):
         return {} if value is None and self._version is SnmpVersion.v1 else {oid: plain(value)}
 
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
+        try:
+            return await self._next_in_session(oid)
+        except _SessionReplaced:
+            return await self._next_in_session(oid)
+
+    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
+        """See `PortionedClient`."""
+        try:
+            return await self._walk_in_session(oid, limit)
+        except _SessionReplaced:
+            return await self._walk_in_session(oid, limit)
+
+    async def _next_in_session(self, oid: str) -> tuple[str, SnmpValue] | None:
         session = await self._request(_session_itself, None)
         # A gufo_snmp walk yields only what lies below its root. Sending with the narrow root and receiving with the widest lets
         # the answer come from anywhere behind `oid`.
         row = await self._request(_one_getnext, (session.getnext(oid), session.getnext(WHOLE_TREE)))
         return (row[0], plain(row[1])) if row else None
 
-    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
+    async def _walk_in_session(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
         """Rows below `oid`, and True if the device could not answer for `_repetitions` rows at once (the rows are incomplete)."""
         session = await self._request(_session_itself, None)
         single = self._repetitions == 1 or self._version is SnmpVersion.v1
@@ -187,17 +208,14 @@ class GufoClient(PortionedClient):
                     return await self._try(call, argument)
             except TimeoutError as error:
                 unreachable, complaint = self._heard(complaint)
+                stranger = self._relay.stranger if self._relay is not None else ""
                 # A v3 device that restarted or was replaced may ignore requests with its previous engine id and time. Only a new
-                # session fetches them again.
+                # session fetches them again. A v1 or v2c device may answer from elsewhere, which only a lenient session hears.
                 self._drop_session()
-                if left:
-                    continue
-                if complaint:
-                    raise self._error(DeviceAuthError, complaint) from error
-                if unreachable is not None:
-                    raise self._unreachable(unreachable) from error
-                raise self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s") from error
-            except SnmpEncodeError:
+                self._lenient = self._v3 is None
+                if not left:
+                    raise self._no_answer(unreachable, complaint, stranger) from error
+            except (SnmpEncodeError, _SessionReplaced):
                 raise
             except BaseException:
                 # The request failed, or the caller's shorter deadline cancelled it: a late answer may still be in the socket, so the next
@@ -210,29 +228,61 @@ class GufoClient(PortionedClient):
         """One try within its caller's deadline. Raises SnmpEncodeError, and DeviceError but not DeviceTimeout."""
         for left in reversed(range(SENDS_PER_TRY)):
             try:
-                return await call(self._session or await self._open(), argument)
-            except (SnmpDecodeError, SnmpAuthError) as error:
+                answer = await call(self._session or await self._open(), argument)
+            except (SnmpDecodeError, SnmpAuthError, RuntimeError) as error:
+                if self._becomes_lenient(call, error):
+                    continue
+                if isinstance(error, RuntimeError):
+                    # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
+                    raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
                 if not left:
                     raise self._wrong(error) from error
                 if isinstance(error, SnmpAuthError):
                     # A Report, which for an authenticated request is an authentic one. The keys need not be wrong: the device may
                     # have restarted since its time was fetched. A new session fetches it again.
                     self._drop_session()
-            except RuntimeError as error:
-                # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
-                raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
-            except OSError as error:
-                raise self._unreachable(error) from error
             except BaseException as error:
-                if not _is_panic(error):
-                    raise
-                raise self._error(DeviceProtocolError, "sent a malformed list of values") from error
+                raise self._translated(error) from error
+            else:
+                if call is _get_many and self._relay is not None and not self._relay.repairs:
+                    self._drop_session()  # was only silent for a moment, and is asked directly again
+                return answer
         raise AssertionError(SENDS_PER_TRY)  # pragma: no cover - the loop returns or raises
+
+    def _translated(self, error: BaseException) -> DeviceError:
+        """The DeviceError for an OSError or a panic. Raises any other error."""
+        if isinstance(error, OSError):
+            return self._unreachable(error)
+        if not _is_panic(error):
+            raise error
+        return self._error(DeviceProtocolError, "sent a malformed list of values")
+
+    def _no_answer(self, unreachable: OSError | None, complaint: str, stranger: str) -> DeviceError:
+        if stranger:
+            return self._error(DeviceProtocolError, answered_by(stranger, self._target))
+        if complaint:
+            return self._error(DeviceAuthError, complaint)
+        if unreachable is not None:
+            return self._unreachable(unreachable)
+        return self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s")
+
+    def _becomes_lenient(self, call: Callable[..., object], error: BaseException) -> bool:
+        """Whether to ask again over a session that repairs answers: after the first one that the library could not read.
+
+        Raises _SessionReplaced if a walk has to be begun again: those of gufo_snmp hold on to the session that they began in.
+        """
+        if self._v3 is not None or self._relay is not None or isinstance(error, SnmpAuthError):
+            return False
+        self._drop_session()
+        self._lenient = True
+        if call in (_next_row, _one_getnext):
+            raise _SessionReplaced from error
+        return True
 
     def _heard(self, complaint: str) -> tuple[OSError | None, str]:
         """What came instead of an answer: an ICMP error, and a complaint about the credential, which an earlier try may have had."""
         if self._v3 is None:
-            return None, ""
+            return self._relay.unreachable if self._relay is not None else None, ""
         return self._v3.unreachable, self._v3.complaint() or complaint
 
     def _wrong(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
@@ -270,12 +320,19 @@ class GufoClient(PortionedClient):
             # could hold a request open for ever; it also costs more CPU.
             timeout=None,  # type: ignore[arg-type]
         )
+        if self._lenient:
+            self._relay = LenientRelay(self._address, self._target.port, session._sock.get_fd())  # noqa: SLF001 - see `_one_getnext`
         self._session = session
         return session
 
     def _drop_session(self) -> None:
         """Close the session. One of gufo_snmp's own closes its socket when nothing refers to it any more."""
         session, self._session = self._session, None
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            # A device that was only silent for a moment is asked directly again.
+            self._lenient = relay.repairs > 0
+            relay.close()
         if isinstance(session, VerifiedSession):
             session.close()
 

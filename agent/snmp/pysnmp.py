@@ -22,7 +22,14 @@ from pysnmp.hlapi.v3arch.asyncio.lcd import CommandGeneratorLcdConfigurator  # t
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
 from agent.snmp.keys import check_credential, master_keys
-from agent.snmp.pysnmp_checked import CheckedPeer, CheckedUdp6Target, CheckedUdpTarget, watch
+from agent.snmp.pysnmp_checked import (
+    CheckedPeer,
+    CheckedUdp6Target,
+    CheckedUdpTarget,
+    RepairingUdp6Target,
+    RepairingUdpTarget,
+    watch,
+)
 from agent.snmp.requests import PortionedClient, octets_or_float
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
@@ -309,7 +316,7 @@ class PysnmpClient(PortionedClient):
         if isinstance(self._target.credential, SnmpUser):
             kind = CheckedUdp6Target if v6 else CheckedUdpTarget
         else:
-            kind = hlapi.Udp6TransportTarget if v6 else hlapi.UdpTransportTarget
+            kind = RepairingUdp6Target if v6 else RepairingUdpTarget
         try:
             return await kind.create((self._address, self._target.port), **patience)
         except PySnmpError as error:

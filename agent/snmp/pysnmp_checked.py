@@ -1,4 +1,4 @@
-"""The UDP transports that pysnmp gets for SNMPv3: nothing reaches pysnmp that the check has not accepted.
+"""The UDP transports that pysnmp gets. For SNMPv3 nothing reaches it that the check has not accepted, for v1 and v2c answers are repaired.
 
 pysnmp 7.1.30 verifies authentication, but it ends a request at any unauthenticated Report, takes an engine's time from any message
 before it looks whether the message is timely, and listens to every address (no public issue).
@@ -11,6 +11,7 @@ from pysnmp.carrier.asyncio.dgram import udp, udp6  # type: ignore[import-untype
 from pysnmp.entity import config  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 
+from agent.snmp.repair import repaired
 from agent.snmp.usm import Refusal, RefusedDatagrams, UsmCheck
 
 Address = tuple[str, int]
@@ -70,6 +71,34 @@ class CheckedUdp6Target(hlapi.Udp6TransportTarget):  # type: ignore[misc]
     """A device's IPv6 address."""
 
     PROTO_TRANSPORT = CheckedUdp6
+
+
+class _Repairing:
+    """Mixed into pysnmp's transports for v1 and v2c, in front of them: pysnmp drops an answer with a value that it cannot read."""
+
+    def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:  # noqa: ANN401, N803 - pysnmp's signature
+        """Pass a datagram on with an empty text for each value that cannot be read. Called by asyncio."""
+        super().datagram_received(repaired(datagram), transportAddress)  # type: ignore[misc]
+
+
+class RepairingUdp(_Repairing, udp.UdpAsyncioTransport):  # type: ignore[misc]
+    """UDP over IPv4."""
+
+
+class RepairingUdp6(_Repairing, udp6.Udp6AsyncioTransport):  # type: ignore[misc]
+    """UDP over IPv6."""
+
+
+class RepairingUdpTarget(hlapi.UdpTransportTarget):  # type: ignore[misc]
+    """A device's IPv4 address."""
+
+    PROTO_TRANSPORT = RepairingUdp
+
+
+class RepairingUdp6Target(hlapi.Udp6TransportTarget):  # type: ignore[misc]
+    """A device's IPv6 address."""
+
+    PROTO_TRANSPORT = RepairingUdp6
 
 
 def watch(engine: hlapi.SnmpEngine, target: Any, peer: CheckedPeer) -> CheckedPeer:  # noqa: ANN401 - pysnmp is untyped

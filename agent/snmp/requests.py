@@ -103,6 +103,14 @@ class PortionedClient(ABC):
         """Rows, and True if the device could not answer for `_repetitions` rows at once (the rows are then incomplete)."""
 
 
+def answered_by(stranger: str, target: SnmpTarget) -> str:
+    """What to say of a device that answers from another address or port than it was asked at."""
+    return (
+        f"was asked at {target.host}:{target.port} and answered from {stranger}, which is not taken for its answer; give that "
+        "address and port, or set `engine: pysnmp` for this device, which takes answers from anywhere (v1 and v2c)"
+    )
+
+
 def octets_or_float(octets: bytes) -> bytes | float:
     """Decode net-snmp's Opaque float; any other octets are returned as they are."""
     if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):

@@ -1,0 +1,122 @@
+"""Makes an SNMP v1 or v2c answer readable that a library would refuse as a whole because of one value in it. No I/O.
+
+net-snmp's tools read such answers too: they ignore octets behind the message, lengths with leading zeros, and types that they do not
+know. Here an empty text takes the place of a value that cannot be read, so that it costs its own object, and a walk gets past it.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+SEQUENCE: Final = 0x30
+RESPONSE: Final = 0xA2
+INTEGER: Final = 0x02
+OCTETS: Final = 0x04
+# What takes the place of a value: an OCTET STRING without octets, which is no number, no name and no state. Not NULL, at which gufo_snmp
+# 0.13.0 ends a walk by GETNEXT.
+NOTHING: Final = b"\x04\x00"
+OBJECT_IDENTIFIER: Final = 0x06
+# Tag to the least and largest length of its content: RFC 2578, 7.1, and RFC 3416, 3 for the three exceptions. 64 bits without a sign
+# need 9.
+LENGTHS: Final = {
+    INTEGER: (1, 8),
+    OCTETS: (0, 65535),
+    0x05: (0, 0),
+    OBJECT_IDENTIFIER: (1, 640),
+    0x40: (4, 4),  # IpAddress
+    0x41: (1, 5),  # Counter32
+    0x42: (1, 5),  # Gauge32
+    0x43: (1, 5),  # TimeTicks
+    0x44: (0, 65535),  # Opaque
+    0x46: (1, 9),  # Counter64
+    0x80: (0, 0),
+    0x81: (0, 0),
+    0x82: (0, 0),
+}
+# UInteger32 of RFC 1442 was dropped for Gauge32, which is written the same way.
+UINTEGER32: Final = 0x47
+GAUGE32: Final = 0x42
+UNSIGNED: Final = frozenset({0x41, GAUGE32, 0x43, 0x46})
+LONG_FORM: Final = 0x80
+
+
+class _Unreadable(Exception):
+    """What stands here is no BER element."""
+
+
+def repaired(datagram: bytes) -> bytes:
+    """The answer with an empty text for each value that cannot be read, and nothing behind it. What is no answer stays as it is."""
+    try:
+        tag, message = next(_elements(datagram))
+        version, community, (kind, pdu) = list(_elements(message))[:3]
+        request, status, index, (_, binds) = list(_elements(pdu))[:4]
+        if (tag, kind) != (SEQUENCE, RESPONSE):
+            return datagram
+        pairs = b"".join(_pair(content) for _, content in _elements(binds))
+    except (_Unreadable, ValueError, StopIteration):
+        return datagram
+    body = b"".join(_element(*each) for each in (request, status, index)) + _element(SEQUENCE, pairs)
+    return _element(SEQUENCE, _element(*version) + _element(*community) + _element(RESPONSE, body))
+
+
+def request_id(datagram: bytes) -> bytes:
+    """The octets of a v1 or v2c message's request-id, empty if it is none."""
+    try:
+        _, message = next(_elements(datagram))
+        _, _, (_, pdu) = list(_elements(message))[:3]
+        return next(_elements(pdu))[1]
+    except (_Unreadable, ValueError, StopIteration):
+        return b""
+
+
+def _pair(content: bytes) -> bytes:
+    """A name and its value. Raises _Unreadable if the name is none, because then nobody knows what the value is about."""
+    pair = _elements(content)
+    tag, name = next(pair, (0, b""))
+    if tag != OBJECT_IDENTIFIER or not _is_oid(name):
+        raise _Unreadable
+    try:
+        value = _value(*next(pair, (0, b"")))
+    except _Unreadable:
+        value = NOTHING
+    return _element(SEQUENCE, _element(tag, name) + value)
+
+
+def _value(tag: int, content: bytes) -> bytes:
+    tag = GAUGE32 if tag == UINTEGER32 else tag
+    if tag in UNSIGNED and content and content[0] >= LONG_FORM and len(content) in {4, 8}:
+        # Some agents leave out the zero in front of a number that fills its 32 or 64 bits; pysnmp takes it for a negative one.
+        content = b"\0" + content
+    low, high = LENGTHS.get(tag, (1, 0))
+    if not low <= len(content) <= high or (tag == OBJECT_IDENTIFIER and not _is_oid(content)):
+        return NOTHING
+    return _element(tag, content)
+
+
+def _is_oid(content: bytes) -> bool:
+    return bool(content) and content[-1] < LONG_FORM
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        if at + 2 > len(data):
+            raise _Unreadable
+        tag, size, at = data[at], data[at + 1], at + 2
+        if size & LONG_FORM:
+            octets = size & 0x7F
+            # 0x80 alone is the indefinite form, which SNMP forbids (RFC 3417, 8).
+            if not octets or at + octets > len(data):
+                raise _Unreadable
+            size, at = int.from_bytes(data[at : at + octets]), at + octets
+        if at + size > len(data):
+            raise _Unreadable
+        yield tag, data[at : at + size]
+        at += size
+
+
+def _element(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    if size < LONG_FORM:
+        return bytes((tag, size)) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, LONG_FORM | len(octets))) + octets + content
