@@ -50,6 +50,13 @@ _READS = {
     "input": (4, "read_input_registers"),
 }
 
+# Octets of the shortest RTU frame that answers a read: unit, function, exception and checksum. An answer with data has as many more as its
+# third octet says.
+RTU_SHORTEST: Final = 5
+RTU_FUNCTIONS: Final = frozenset({1, 2, 3, 4})
+# Octets of the header over TCP (Modbus Messaging on TCP/IP V1.0b, 3.1.3), the last of which is the unit.
+MBAP_OCTETS: Final = 7
+
 # Read Device Identification (V1.1b3, 6.21).
 _IDENTIFY = 0x2B
 
@@ -71,6 +78,8 @@ class PymodbusClient:
         self._name = target.serial or f"{target.host}:{target.port}"
         # Whether a request is outstanding. False while connecting, when no answer can come late.
         self._waiting = False
+        # What came instead of an answer to the present request, for people.
+        self._came = ""
         # Requests without an answer since the last answer.
         self._unanswered = 0
         # Loop time before which nothing may be sent.
@@ -105,31 +114,45 @@ class PymodbusClient:
         self, function: int, operation: str, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
     ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
         async with self._lock:
-            await self._wait_until_free()
-            address = await self._resolve(operation)
+            was_connected = self._is_connected
             try:
-                async with asyncio.timeout(self._target.timeout_s):
-                    client = await self._connected(operation, address)
-                    self._waiting = True
-                    answer = await obey_cancellation(call(client))
-            except TimeoutError as error:
-                raise self._no_answer(operation) from error
-            except asyncio.CancelledError:
-                # The caller had a shorter deadline. The answer may still come, as after a timeout.
-                self._no_answer(operation)
-                raise
-            except (ConnectionException, OSError) as error:
-                self._disconnect()
-                raise self._error(DeviceUnreachable, str(error), operation) from error
-            except ModbusException as error:
-                self._disconnect()
-                raise self._error(DeviceProtocolError, str(error), operation) from error
-            finally:
-                self._waiting = False
-                # max(): the pause must not shorten the quiet time that `_no_answer` has just set.
-                self._free_at = max(self._free_at, asyncio.get_running_loop().time() + self._target.pause_s)
-            self._check(answer, function, operation)
-            return answer
+                return await self._ask_once(function, operation, call)
+            except DeviceUnreachable:
+                # Some devices close the connection behind each answer, and the end of it may come while the next request is on its way.
+                # Asking again is safe, because reading changes nothing.
+                if not was_connected:
+                    raise
+            return await self._ask_once(function, operation, call)
+
+    async def _ask_once(
+        self, function: int, operation: str, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
+    ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
+        await self._wait_until_free()
+        address = await self._resolve(operation)
+        self._came = ""
+        try:
+            async with asyncio.timeout(self._target.timeout_s):
+                client = await self._connected(operation, address)
+                self._waiting = True
+                answer = await obey_cancellation(call(client))
+        except TimeoutError as error:
+            raise self._no_answer(operation) from error
+        except asyncio.CancelledError:
+            # The caller had a shorter deadline. The answer may still come, as after a timeout.
+            self._no_answer(operation)
+            raise
+        except (ConnectionException, OSError) as error:
+            self._disconnect()
+            raise self._error(DeviceUnreachable, str(error), operation) from error
+        except ModbusException as error:
+            self._disconnect()
+            raise self._error(DeviceProtocolError, str(error), operation) from error
+        finally:
+            self._waiting = False
+            # max(): the pause must not shorten the quiet time that `_no_answer` has just set.
+            self._free_at = max(self._free_at, asyncio.get_running_loop().time() + self._target.pause_s)
+        self._check(answer, function, operation)
+        return answer
 
     async def close(self) -> None:
         """See `ModbusClient.close`."""
@@ -157,7 +180,7 @@ class PymodbusClient:
         if self._client is not None and self._is_connected:
             return self._client
         self._disconnect()
-        self._client = client = _make_client(replace(self._target, host=address), self._fail)
+        self._client = client = _make_client(replace(self._target, host=address), self._fail, self._note)
         if not await obey_cancellation(client.connect()):
             raise self._error(DeviceUnreachable, "cannot connect", operation)
         return client
@@ -179,7 +202,11 @@ class PymodbusClient:
             self._disconnect()
         if pending:
             return self._error(DeviceProtocolError, f"sent only a part of an answer ({pending} bytes)", operation)
-        return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s", operation)
+        came = f"; instead came {self._came}" if self._came else ""
+        return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s{came}", operation)
+
+    def _note(self, came: str) -> None:
+        self._came = came
 
     def _disconnect(self) -> None:
         self._unanswered = 0
@@ -210,7 +237,9 @@ class PymodbusClient:
         return kind(text, device=self._name, operation=operation)
 
 
-def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> ModbusBaseClient:
+def _make_client(
+    target: ModbusTarget, fail: Callable[[Exception], None], note: Callable[[str], None]
+) -> ModbusBaseClient:
     """A pymodbus client that neither retries nor reconnects by itself; `agent.schedule` decides when to try again."""
 
     def trace_connect(connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so
@@ -241,14 +270,14 @@ def _make_client(target: ModbusTarget, fail: Callable[[Exception], None]) -> Mod
             reconnect_delay=0,
             trace_connect=trace_connect,
         )
-    client.ctx.framer = _reporting_framer(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail)
+    client.ctx.framer = _reporting_framer(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail, note)
     return client
 
 
 def _reporting_framer(
-    kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None]
+    kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None], note: Callable[[str], None]
 ) -> FramerBase:
-    """A framer that fails the pending request when a frame cannot be parsed.
+    """A framer that fails the pending request when a frame cannot be parsed, and finds the answer among stray octets.
 
     The framers of pymodbus 3.16.1 raise inside a callback of the event loop instead: the loop logs a traceback and the request
     waits for its timeout (https://github.com/pymodbus-dev/pymodbus/issues/1398). `ctx` and `handleFrame` are public by name
@@ -257,6 +286,12 @@ def _reporting_framer(
 
     class ReportingFramer(kind):  # type: ignore[misc, valid-type]
         def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
+            stray = 0
+            if kind is FramerRTU:
+                stray = stray_octets(data, exp_devid)
+                data = data[stray:]
+            else:
+                data = _own_answer(data, exp_devid, exp_tid, note)
             try:
                 used, pdu = super().handleFrame(data, exp_devid, exp_tid)
             except Exception as error:  # noqa: BLE001 - a callback of the event loop: what leaves it reaches nobody who waits
@@ -267,9 +302,39 @@ def _reporting_framer(
                 )
                 # Discard all received data: after garbage, nothing shows where the next frame begins.
                 return len(data), None
-            return used, pdu
+            return used + stray if used else used, pdu
 
     return ReportingFramer(client.ctx.framer.decoder)
+
+
+def stray_octets(data: bytes, unit: int) -> int:
+    """How many octets stand before the first whole frame of this unit, 0 if there is none: noise on the line, or an echo's rest.
+
+    Unit and checksum must fit, so noise is taken for a frame about once in 2^24 times.
+    """
+    for at in range(len(data) - RTU_SHORTEST + 1):
+        if data[at] != unit or data[at + 1] & 0x7F not in RTU_FUNCTIONS:
+            continue
+        end = at + (RTU_SHORTEST if data[at + 1] & 0x80 else RTU_SHORTEST + data[at + 2])
+        if end <= len(data) and FramerRTU.check_CRC(data[at : end - 2], int.from_bytes(data[end - 2 : end])):
+            return at
+    return 0
+
+
+def _own_answer(data: bytes, unit: int, transaction: int, note: Callable[[str], None]) -> bytes:
+    """The answer over TCP under the unit that was asked. What has another transaction number stays as it is, and is noted.
+
+    Some devices answer as unit 0, 1 or 255 whatever they were asked as. As long as the transaction number fits, it is the answer to this
+    request: one is outstanding on the connection, and numbers do not come again for 65,535 requests.
+    """
+    if len(data) < MBAP_OCTETS:
+        return data
+    number, other = int.from_bytes(data[:2]), data[MBAP_OCTETS - 1]
+    if number != transaction:
+        note(f"an answer with transaction number {number}, not {transaction}")
+    elif number and other != unit:
+        return data[: MBAP_OCTETS - 1] + bytes([unit]) + data[MBAP_OCTETS:]
+    return data
 
 
 class SharedClient:

@@ -1,0 +1,111 @@
+"""Units that answer oddly but unmistakably: noise on the line, another unit's number, a connection closed behind each answer."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymodbus.framer import FramerRTU
+
+from agent.modbus.client import stray_octets
+from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from tests.agent.faulty_peers import FaultyModbus
+from tests.agent.modbus.modbus_peers import answer, connected, fails, rtu_answer, target_of
+
+NOISE = [
+    b"\0",
+    b"\xff\xff",
+    b"\x01",
+    b"\x01\x03",
+    b"\x01\x03\x02",
+    b"\x05\x03\x04\x00",
+    b"\x01\x83\x02\x00\x00",
+    bytes(range(40)),
+]
+
+
+@pytest.mark.parametrize("before", NOISE)
+@pytest.mark.parametrize("behind", [b"", b"\0", b"\x01\x03\x02"])
+async def test_noise_around_a_frame_is_skipped(before: bytes, behind: bytes) -> None:
+    async with (
+        FaultyModbus(lambda frame: [before + rtu_answer(frame, 7, 8) + behind]).serving() as server,
+        connected(target_of(server.port, "rtu-over-tcp")) as client,
+    ):
+        for _ in range(2):
+            assert await client.read(1, "holding", 0, 2) == [7, 8]
+
+
+async def test_an_exception_behind_noise_is_the_exception() -> None:
+    refusal = b"\x01\x83\x02"
+    refusal += FramerRTU.compute_CRC(refusal).to_bytes(2, "big")
+    async with (
+        FaultyModbus(lambda _: [b"\x00\x00" + refusal]).serving() as server,
+        connected(target_of(server.port, "rtu-over-tcp")) as client,
+        fails(DeviceProtocolError, "exception 2"),
+    ):
+        await client.read(1, "holding", 0, 2)
+
+
+async def test_a_frame_of_another_unit_on_a_serial_line_is_no_answer() -> None:
+    async with (
+        FaultyModbus(lambda frame: [rtu_answer(b"\x02" + frame[1:], 7, 8)]).serving() as server,
+        connected(target_of(server.port, "rtu-over-tcp")) as client,
+        fails(DeviceTimeout),
+    ):
+        await client.read(1, "holding", 0, 2)
+
+
+@given(st.binary(max_size=300), st.integers(0, 255))
+def test_stray_octets_are_counted_in_whatever_comes(data: bytes, unit: int) -> None:
+    assert 0 <= stray_octets(data, unit) <= len(data)
+
+
+@given(st.binary(max_size=30).filter(lambda noise: 1 not in noise), st.lists(st.integers(0, 65535), max_size=20))
+def test_the_frame_is_found_behind_any_noise(noise: bytes, values: list[int]) -> None:
+    assert stray_octets(noise + rtu_answer(b"\x01\x03", *values), 1) == len(noise)
+
+
+@pytest.mark.parametrize("unit", [0, 1, 255])
+async def test_an_answer_under_another_units_number_is_taken_while_its_transaction_fits(unit: int) -> None:
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 7, 8, unit=unit)]).serving() as server,
+        connected(target_of(server.port)) as client,
+    ):
+        for _ in range(2):
+            assert await client.read(12, "holding", 0, 2) == [7, 8]
+
+
+async def test_an_answer_of_an_earlier_request_is_not_taken_and_is_told() -> None:
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=999)]).serving() as server,
+        connected(target_of(server.port)) as client,
+        fails(DeviceTimeout, "transaction number 999, not 1"),
+    ):
+        await client.read(1, "holding", 0, 2)
+
+
+async def test_a_unit_that_closes_the_connection_behind_each_answer_is_read() -> None:
+    async with FaultyModbus(lambda frame: [answer(frame, 7, 8), None]).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            for _ in range(20):
+                assert await client.read(1, "holding", 0, 2) == [7, 8]
+        assert server.connections == 20
+
+
+async def test_a_connection_that_closes_while_a_request_is_under_way_is_made_anew_once() -> None:
+    async with FaultyModbus(
+        lambda frame: [answer(frame, 7, 8)] if len(server.frames) != 2 else [None]
+    ).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            for _ in range(2):
+                assert await client.read(1, "holding", 0, 2) == [7, 8]
+        assert (server.connections, len(server.frames)) == (2, 3)
+
+
+async def test_a_unit_that_only_hangs_up_is_unreachable_after_two_requests() -> None:
+    async with FaultyModbus(
+        lambda frame: [answer(frame, 7, 8)] if len(server.frames) == 1 else [None]
+    ).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            await client.read(1, "holding", 0, 2)
+            async with fails(DeviceUnreachable, "closed the connection"):
+                await client.read(1, "holding", 0, 2)
+        assert len(server.frames) == 3
