@@ -270,6 +270,7 @@ class DeviceLoop:
             raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
 
     def _succeeded(self, poll: Attempt, readings: Readings) -> None:
+        readings.values.update(readings.about)
         self._reporter.batch(poll, readings)
         counters = self._counters
         counters.polls[self._device.protocol] += 1

@@ -17,6 +17,8 @@ class Readings:
     values: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
+    about: dict[str, float] = field(default_factory=dict)
+    """Figures about the device's series as a whole, published with `values`."""
     reopen: str = ""
     """Why the device is to be opened anew: it has rebooted, is another one, or has become another. Empty if it is not."""
 

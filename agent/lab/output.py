@@ -61,6 +61,13 @@ def _labels(labels: dict[str, str]) -> str:
     return "{" + ",".join(f'{name}="{value}"' for name, value in sorted(labels.items())) + "}" if labels else ""
 
 
+def _series(readings: Readings) -> str:
+    counts = {tuple(parse_series_key(key)[1].values())[::-1]: int(value) for key, value in readings.about.items()}
+    words = [f"{count} {state}" for (state, *reason), count in counts.items() if not reason]
+    words += [f"{count} left out ({reason[0]})" for (_, *reason), count in sorted(counts.items()) if reason]
+    return ", ".join(words)
+
+
 def _table(identified: Identified, readings: Readings) -> str:
     identity = identified.identity
     head = [
@@ -69,6 +76,8 @@ def _table(identified: Identified, readings: Readings) -> str:
         ("serial", identity.serial or "(does not say)"),
         ("firmware", identity.firmware or "(does not say)"),
     ]
+    if readings.about:
+        head.append(("series", _series(readings)))
     rows = [
         (key, f"{value:.12g}", catalogue()[parse_series_key(key)[0]].unit) for key, value in readings.values.items()
     ]

@@ -84,6 +84,7 @@ async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readin
                 everything.values |= part.values
                 everything.states |= part.states
                 everything.bad |= part.bad
+                everything.about |= part.about
     return identified, everything
 
 

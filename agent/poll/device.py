@@ -15,6 +15,7 @@ from agent.config import Device
 from agent.poll.derive import deriving
 from agent.poll.identity import coolant_of, first_text, identified
 from agent.poll.probe_snmp import recognise_device
+from agent.poll.series_count import SeriesCount
 from agent.poll.slices import in_slices
 from agent.profile import (
     MAX_SERIES,
@@ -113,6 +114,7 @@ class SnmpPoller:
         # Cells that planning would read differently now, with the series that rest on each.
         self._changed_cells: dict[str, set[str]] = {}
         self._reopened_at = -math.inf
+        self._count = SeriesCount()
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again."""
@@ -143,6 +145,7 @@ class SnmpPoller:
         self._watch_cells(raw)
         self._watch_identity(raw)
         self._reject_changed(readings)
+        self._count.add(poll_class, readings)
         if SYS_UPTIME in raw:
             await self._watch_uptime(raw[SYS_UPTIME], profile, readings, now)
         if profile.marker in raw:
@@ -220,6 +223,7 @@ class SnmpPoller:
         identity = [source.oid for source, _ in self._words if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
         self._changed_cells.clear()
+        self._count.begin(self._plan)
         self._planned_at = self._clock()
         self._marker = _comparable(known.get(profile.marker)) if profile.marker else None
 

@@ -27,6 +27,7 @@ from agent.modbus import (
 )
 from agent.poll.derive import deriving
 from agent.poll.identity import coolant_of, identified, printable
+from agent.poll.series_count import SeriesCount
 from agent.poll.slices import in_slices
 from agent.profile import IdentitySource, Plan, Profile, RawValue, Slot, normalising, plan_device, without
 from agent.readings import Identified, Identity, Readings
@@ -81,6 +82,7 @@ class ModbusPoller:
         self._lost = False
         # Repetitions that are left until the unit gives something else than "not now".
         self._busy_left = device.retries
+        self._count = SeriesCount()
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. Registers that the device does not have are found here and asked for again only now and then."""
@@ -107,6 +109,7 @@ class ModbusPoller:
         absent = self._refusals.absent
         self._plan = without(plan, lambda ref: ref in absent, self._gapless)
         self._identity = await self._identify()
+        self._count.begin(self._plan)
         self._unfinished = self._lost = False
         self._look_at = self._clock() + IDENTIFY_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
@@ -122,6 +125,7 @@ class ModbusPoller:
         readings = await in_slices(normalising(part.slots, found.raw))
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
+        self._count.add(poll_class, readings)
         await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)))
         if was_lost:
             self._refusals.ask_all_again()

@@ -345,3 +345,10 @@ async def test_a_changed_device_that_does_not_open_is_tried_again() -> None:
     assert script.asked[:6] == ["open", "safety", "safety", "open", "open", "safety"]
     assert life.course()[:4] == ["up", "up", "timeout", "up"]
     assert len(life.documents) == 1
+
+
+async def test_figures_about_the_series_are_published_with_the_values() -> None:
+    key = "dcim_device_series{state=planned}"
+    async with living(ScriptedDevice([Readings(values={CHARGE: 0.5}, about={key: 7.0})])) as life:
+        await life.hear(1)
+    assert life.batches()[0].values == {CHARGE: 0.5, key: 7.0}

@@ -1,0 +1,43 @@
+"""Counts a device's series: how many are planned, how many its last polls gave, and how many are left out and why.
+
+A device that gives less than it did, or less than its family promises, is seen from these figures, and nowhere else: a series that is
+missing from the start leaves no gap.
+"""
+
+from agent.profile import Plan
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+from rackflow.series import series_key
+
+METRIC = "dcim_device_series"
+
+
+class SeriesCount:
+    """The counts of one device. `begin` is called with each plan, `add` with the readings of each poll, before figures are derived."""
+
+    def __init__(self) -> None:
+        self._planned: dict[PollClass, int] = {}
+        self._present: dict[PollClass, int] = {}
+        self._left_out: dict[str, int] = {}
+        self._carrier: PollClass | None = None
+
+    def begin(self, plan: Plan) -> None:
+        """Count for this plan from now on."""
+        self._planned = {poll: len(part.slots) for poll, part in plan.classes.items()}
+        self._present = {poll: count for poll, count in self._present.items() if poll in self._planned}
+        self._left_out = dict(plan.left_out)
+        # Once a minute is enough, and an hour too long.
+        classes: tuple[PollClass, ...] = ("slow", "normal", "fast", "safety", "inventory")
+        self._carrier = next((poll for poll in classes if poll in self._planned), None)
+
+    def add(self, poll: PollClass, readings: Readings) -> None:
+        """Count the readings of a poll; about once a minute, put the counts into `about` of its readings."""
+        self._present[poll] = len(readings.values) + len(readings.states)
+        if poll != self._carrier:
+            return
+        readings.about[series_key(METRIC, {"state": "planned"})] = float(sum(self._planned.values()))
+        # Before each class was polled once, its readings would seem to be missing.
+        if self._present.keys() == self._planned.keys():
+            readings.about[series_key(METRIC, {"state": "present"})] = float(sum(self._present.values()))
+        for reason, count in self._left_out.items():
+            readings.about[series_key(METRIC, {"state": "left_out", "reason": reason})] = float(count)
