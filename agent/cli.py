@@ -100,7 +100,7 @@ def _add_read(command: argparse.ArgumentParser) -> None:
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
     command.add_argument("--port", type=int)
     command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
-    command.add_argument("--unit", type=int, default=1, help="Modbus unit")
+    command.add_argument("--unit", type=int, help="Modbus unit (default: the profile's)")
     _add_output(command)
     command.set_defaults(command=_read)
 
@@ -182,7 +182,10 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
     described = {"id": "device", "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
     # Outlets are included: whoever reads a single device wants to see all its readings.
     described["outlets"] = True
-    described |= {"credential": "given"} if arguments.protocol == "snmp" else {"unit": arguments.unit}
+    if arguments.protocol == "snmp":
+        described["credential"] = "given"
+    elif arguments.unit is not None:
+        described["unit"] = arguments.unit
     described |= {"port": arguments.port} if arguments.port else {}
     whole = {
         "agent": "rackflow-agent-read",

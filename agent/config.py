@@ -152,7 +152,7 @@ class Device(StrictModel):
     transport: Literal["tcp", "rtu-over-tcp", "serial"] = "tcp"
     """Modbus over TCP, RTU frames over TCP (serial gateways), or a serial line."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
-    """Modbus unit identifier."""
+    """Modbus unit identifier. The profile's usual unit when left out."""
     serial: str | None = None
     """Path of the serial port, with `transport: serial`."""
     baudrate: Annotated[int, Field(ge=300, le=1000000)] = 19200

@@ -53,7 +53,11 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
     command.add_argument(
-        "--unit", type=int, action="append", default=[], help="Modbus unit; may be repeated (default 1, 255 or 0)"
+        "--unit",
+        type=int,
+        action="append",
+        default=[],
+        help="Modbus unit; may be repeated (default 1, 255, 0 and those of profiles)",
     )
     _add_credential(command)
     command.set_defaults(command=_discover)

@@ -71,7 +71,9 @@ def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) ->
 
     async def probe(address: str) -> list[Found]:
         target = ModbusTarget("tcp", address, arguments.port or 502, timeout_s=arguments.timeout)
-        units = arguments.unit or DEFAULT_UNITS
+        # Every unit that does not answer costs a timeout, so the usual ones come first.
+        named = sorted(each.modbus.unit for each in profiles.values() if each.recognise.registers)
+        units = arguments.unit or list(dict.fromkeys([*DEFAULT_UNITS, *named]))
         return await probe_modbus_address(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
 
     return probe

@@ -118,14 +118,10 @@ class SnmpPoller:
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again."""
-        profile = await self._recognise()
-        self._profile = profile if self._device.outlets else profile.without_outlets()
-        self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
-        identity = await self._identify(self._profile)
-        await self._make_plan(self._profile)
+        profile, identity = await self._find_plan()
         self._rebooted, self._another = False, ""
         self._opened_classes = frozenset(self._plan.classes)
-        return identified(self._device, self._profile, identity, self._plan)
+        return identified(self._device, profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
         """See `DevicePoller.poll`. Tables are walked again after an hour, or when the marker changes.
@@ -158,26 +154,45 @@ class SnmpPoller:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _recognise(self) -> Profile:
+    async def _find_plan(self) -> tuple[Profile, Identity]:
+        """Identify the device and plan it with the best profile that gives any reading: its own, another that fits, a generic one."""
         wanted = self._device.profile
         if wanted != "auto":
-            return self._profiles[wanted].loaded()
-        profiles = list(self._profiles.values())
-        found, answers = await recognise_device(self._client, profiles)
-        if not found:
-            text = answers.get(SYS_DESCR)
-            shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
-            maybe = families_named_by_identity(profiles, answers)
-            hint = (
-                f"; its sysObjectID is that of profile {maybe[0].profile}, but it answers none of that profile's objects: "
-                "check the SNMP view of the credential, and that the equipment behind the card is on"
-                if maybe
-                else ""
-            )
-            raise DeviceDecodeError(
-                f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
-            )
-        return found[0].profile.loaded()
+            return await self._plan_with(self._profiles[wanted].loaded())
+        left = dict(self._profiles)
+        fault: DeviceDecodeError | None = None
+        while True:
+            found, answers = await recognise_device(self._client, left.values())
+            if not found:
+                raise fault or self._unknown(answers)
+            for match in found:
+                del left[match.profile.profile]
+                try:
+                    return await self._plan_with(match.profile.loaded())
+                except DeviceDecodeError as error:
+                    log.info("device=%s looks like %s but %s", self._device.id, match.profile.profile, error)
+                    fault = fault or error
+
+    async def _plan_with(self, whole: Profile) -> tuple[Profile, Identity]:
+        self._profile = profile = whole if self._device.outlets else whole.without_outlets()
+        self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
+        identity = await self._identify(profile)
+        await self._make_plan(profile)
+        return profile, identity
+
+    def _unknown(self, answers: Mapping[str, RawValue]) -> DeviceDecodeError:
+        text = answers.get(SYS_DESCR)
+        shown = text.decode("utf-8", "replace")[:80] if isinstance(text, bytes) else "nothing"
+        maybe = families_named_by_identity(self._profiles.values(), answers)
+        hint = (
+            f"; its sysObjectID is that of profile {maybe[0].profile}, but it answers none of that profile's objects: "
+            "check the SNMP view of the credential, and that the equipment behind the card is on"
+            if maybe
+            else ""
+        )
+        return DeviceDecodeError(
+            f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
+        )
 
     async def _identify(self, profile: Profile) -> Identity:
         wanted = profile.identity

@@ -67,6 +67,7 @@ class ModbusPoller:
         self._device = device
         self._profile = profile if device.outlets else profile.without_outlets()
         self._client = client
+        self._unit = device.unit if "unit" in device.model_fields_set else profile.modbus.unit
         self._clock = clock
         self._plan = Plan({})
         self._refusals = Refusals(clock)
@@ -208,7 +209,7 @@ class ModbusPoller:
         pause_s = BUSY_PAUSE_S
         while True:
             try:
-                values = await self._client.read(self._device.unit, table, address, count)
+                values = await self._client.read(self._unit, table, address, count)
             except DeviceProtocolError as error:
                 if not is_later(error):
                     self._busy_left = self._device.retries

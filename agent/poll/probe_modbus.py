@@ -7,9 +7,11 @@ shown to people. A profile fits if all registers that it names fit.
 from collections.abc import Iterable
 
 from agent.modbus import PymodbusClient, decode
-from agent.profile import PROBE_SCORE, Match, Profile, RegisterProbe
+from agent.profile import PROBE_SCORE, Match, Profile, RawValue, RegisterProbe, normalise_answers, plan_device
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 
+# Serial numbers, codes of products and magic numbers are larger; states, counts and versions are not.
+SMALL_NUMBER = 255
 # Gateway path unavailable, gateway target failed to respond: the gateway answers in place of a unit that does not exist
 # (Modbus Application Protocol V1.1b3, section 7).
 GATEWAY_EXCEPTIONS = (10, 11)
@@ -25,9 +27,34 @@ async def recognise_unit(client: PymodbusClient, unit: int, profiles: Iterable[P
     for profile in profiles:
         probes = profile.recognise.registers
         reasons = [reason for probe in probes if (reason := await _fits(client, unit, profile, probe))]
-        if probes and len(reasons) == len(probes):
+        if (
+            probes
+            and len(reasons) == len(probes)
+            and (_is_telling(profile) or await _reads_well(client, unit, profile))
+        ):
             found.append(Match(profile, PROBE_SCORE + profile.recognise.priority, tuple(reasons)))
     return max(found, key=lambda match: match.score, default=None), description
+
+
+def _is_telling(profile: Profile) -> bool:
+    """Whether the probes alone can hardly fit another family: one small number may stand in any register of any device."""
+    probes = profile.recognise.registers
+    return len(probes) > 1 or any(probe.contains or min(probe.in_) > SMALL_NUMBER for probe in probes)
+
+
+async def _reads_well(client: PymodbusClient, unit: int, profile: Profile) -> bool:
+    """Whether the unit has every register of the profile, most of them in use, and each with something that can be its reading."""
+    plan = plan_device(profile.loaded(), {}, {}, None)
+    raw: dict[str, RawValue] = {}
+    for block in (block for part in plan.classes.values() for block in part.blocks):
+        try:
+            words = await client.read(unit, block.table, block.address, block.count)
+        except DeviceProtocolError:
+            return False
+        for each in block.fields:
+            raw[each.ref] = decode(words[each.offset : each.offset + each.words], each.kind, each.order)
+    read = [normalise_answers(part.slots, raw) for part in plan.classes.values()]
+    return not any(each.bad for each in read) and sum(map(bool, raw.values())) * 2 > len(raw)
 
 
 async def _description(client: PymodbusClient, unit: int) -> str:

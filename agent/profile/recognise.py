@@ -14,6 +14,9 @@ SYS_DESCR = "1.3.6.1.2.1.1.1.0"
 SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 
+# What net-snmp reports for itself unless somebody configures it: it says that the agent runs on Linux, and nothing of the device.
+NET_SNMP = "1.3.6.1.4.1.8072.3.2"
+
 # Only the order matters. A probe that answers must outweigh a sysObjectID (10 plus the dots of its prefix, about 20) and a word of
 # sysDescr together, because cards often get those wrong. A profile's `priority` (-50 to 50) can overrule it: that is how generic
 # families such as UPS-MIB come last. Chosen values, tested with the recordings of all families.
@@ -102,7 +105,7 @@ def _words(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
 
 def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
     object_id = answers.get(SYS_OBJECT_ID)
-    if not isinstance(object_id, str):
+    if not isinstance(object_id, str) or f"{object_id}.".startswith(f"{NET_SNMP}."):
         return []
     # Compared with a dot at the end, so that 1.3.6.1.4.1.318 does not match 1.3.6.1.4.1.3180.
     return [prefix for prefix in profile.recognise.sysobjectid if f"{object_id}.".startswith(f"{prefix}.")]

@@ -34,7 +34,7 @@ class Unit:
 
     def reply(self, frame: bytes) -> list[bytes | float | None]:
         """To a request over Modbus TCP, or over RTU framing if the frame has no length field that fits."""
-        tcp = len(frame) == 12 and frame[2:6] == b"\0\0\0\6"
+        tcp = frame[2:4] == b"\0\0" and int.from_bytes(frame[4:6]) == len(frame) - 6
         head, pdu = (frame[:4], frame[7:]) if tcp else (b"", frame[1:-2])
         address, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
         self.asked.append((address, count))
@@ -50,6 +50,8 @@ class Unit:
         return [whole, None] if self.hangs_up else [whole]
 
     def _said(self, function: int, address: int, count: int) -> bytes:
+        if function > 4:
+            return bytes([function | 0x80, 1])
         wanted = range(address, address + count)
         code = self.next_codes.popleft() if self.next_codes else 0
         code = code or next((self.refused[at] for at in wanted if at in self.refused), 0)
