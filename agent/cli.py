@@ -19,7 +19,7 @@ from agent.poll import PollerFactory, check_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
-from rackflow.process.commands import print_error, print_lines
+from rackflow.process.commands import print_error, print_lines, print_skipped_lines
 from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import StopDeadline
@@ -203,8 +203,10 @@ def _replay(arguments: argparse.Namespace) -> int:
     profiles = load_profiles(arguments.profiles)
     if arguments.profile != "auto" and arguments.profile not in profiles:
         raise ConfigError(f"--profile: {arguments.profile!r} is not known; known are auto, {', '.join(profiles)}")
+    faults: list[str] = []
     if arguments.recording.suffix == SUFFIX:
-        recording = read_mbrec(arguments.recording)
+        recording = read_mbrec(arguments.recording, faults)
+        print_skipped_lines(faults)
         profile = profiles.get(arguments.profile)
         if profile is None or profile.protocol != "modbus":
             raise ConfigError(
@@ -212,7 +214,8 @@ def _replay(arguments: argparse.Namespace) -> int:
             )
         identified, readings = asyncio.run(replay_modbus(recording, profile, arguments.unit, time.time()))
     else:
-        records = read_snmprec(arguments.recording)
+        records = read_snmprec(arguments.recording, faults)
+        print_skipped_lines(faults)
         identified, readings = asyncio.run(replay_snmp(records, profiles, arguments.profile, time.time()))
     print_lines(render(identified, readings, arguments.output))
     return 0

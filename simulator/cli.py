@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import print_error
+from rackflow.process.commands import print_error, print_skipped_lines
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -156,8 +156,10 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
             chosen.append((Path(text), _checked_port(text, next_port)))
             next_port += 1 if next_port else 0
     # Every recording is read before any is served: a damaged file must not end a simulation that has begun to answer.
-    registers = [(path, port, read_mbrec(path)) for path, port in chosen if path.suffix == SUFFIX]
-    read = [(path, port, read_snmprec(path)) for path, port in chosen if path.suffix != SUFFIX]
+    faults: list[str] = []
+    registers = [(path, port, read_mbrec(path, faults)) for path, port in chosen if path.suffix == SUFFIX]
+    read = [(path, port, read_snmprec(path, faults)) for path, port in chosen if path.suffix != SUFFIX]
+    print_skipped_lines(faults)
     for path, port, recording in registers:
         units = {unit: RecordedRegisters(recording, unit) for unit in recording.units}
         names = ", ".join(map(str, units))

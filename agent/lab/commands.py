@@ -16,7 +16,7 @@ from agent.poll import SnmpPoller, snmp_target
 from agent.profile import Profile, load_profiles, parse_profile
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
-from rackflow.process.commands import print_lines
+from rackflow.process.commands import print_lines, print_skipped_lines
 from rackflow.process.config import check_config
 from rackflow.process.yaml import read_text_file
 from rackflow.recording import Record, dump_snmprec, read_snmprec
@@ -128,7 +128,10 @@ def _draft(files: list[Path]) -> int:
     if len(files) != 1:
         raise ConfigError("profiles draft: give one recording; `rackflow-agent walk` makes one")
     name = re.sub(r"[^a-z0-9]+", "-", files[0].stem.lower()).strip("-") or "device"
-    print_lines(draft(read_snmprec(files[0]), name).removesuffix("\n"))
+    faults: list[str] = []
+    records = read_snmprec(files[0], faults)
+    print_skipped_lines(faults)
+    print_lines(draft(records, name).removesuffix("\n"))
     return 0
 
 

@@ -6,7 +6,7 @@ This includes missing libraries of an extra, and a reader of the output that has
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rackflow.escape import escape_unprintable, redact_urls
 
@@ -14,6 +14,8 @@ EXIT_FAILED = 1
 # 128 + 13: the exit status that a shell reports for a program ended by SIGPIPE. Python ignores the signal and raises
 # BrokenPipeError instead.
 READER_LEFT = 141
+# Lines of a damaged file that are named one by one; a screen has some 25.
+SHOWN_FAULTS = 20
 # A missing module of our own is a broken installation, not a missing extra.
 OWN = ("rackflow", "agent", "collector", "simulator")
 
@@ -31,6 +33,14 @@ def print_error(text: object, program: str = "") -> None:
     """Write an error to stderr, each of its lines safe to show on a terminal; before it the name of the program, if given."""
     lines = redact_urls(f"{program}: {text}" if program else str(text)).split("\n")
     sys.stderr.write("".join(f"{escape_unprintable(line)}\n" for line in lines))
+
+
+def print_skipped_lines(faults: Sequence[str]) -> None:
+    """Write to stderr which lines of a file were not read, the first ones each and the rest as a number."""
+    for fault in faults[:SHOWN_FAULTS]:
+        print_error(f"{fault}; the line is left out")
+    if len(faults) > SHOWN_FAULTS:
+        print_error(f"{len(faults) - SHOWN_FAULTS} more lines are left out")
 
 
 def print_lines(text: str) -> None:

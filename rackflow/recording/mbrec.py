@@ -44,19 +44,23 @@ class RegisterRecording:
         return None if None in found else [value or 0 for value in found]
 
 
-def read_mbrec(path: Path) -> RegisterRecording:
-    """Read a recording. Raises ConfigError that names file and line."""
+def read_mbrec(path: Path, faults: list[str] | None = None) -> RegisterRecording:
+    """Read a recording. See `parse_mbrec`."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; correct the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return parse_mbrec(text, str(path))
+    return parse_mbrec(text, str(path), faults)
 
 
-def parse_mbrec(text: str, where: str) -> RegisterRecording:
-    """The registers of a recording's text. `#` starts a comment line. Raises ConfigError as `where:line: what`."""
+def parse_mbrec(text: str, where: str, faults: list[str] | None = None) -> RegisterRecording:
+    """The registers of a recording's text. `#` starts a comment line.
+
+    A line that is none is told in `faults` as `where:line: what`, and the others are read. Raises ConfigError if no line is left, where a
+    register has two values, and without `faults` at the first such line.
+    """
     values: dict[Place, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -64,12 +68,16 @@ def parse_mbrec(text: str, where: str) -> RegisterRecording:
         try:
             place, value = _parse_line(line)
         except ValueError as error:
-            raise ConfigError(f"{where}:{number}: {error}") from error
+            fault = f"{where}:{number}: {error}"
+            if faults is None:
+                raise ConfigError(fault) from error
+            faults.append(fault)
+            continue
         # The same line twice is harmless (two recordings put together); with different values it would be unclear which one counts.
         if values.setdefault(place, value) != value:
             raise ConfigError(f"{where}:{number}: this register is given twice with different values; remove one line")
     if not values:
-        raise ConfigError(f"{where}: the recording has no registers")
+        raise ConfigError(faults[0] if faults else f"{where}: the recording has no registers")
     return RegisterRecording(values)
 
 

@@ -66,19 +66,22 @@ class Record:
         return tuple(map(int, self.oid.split(".")))
 
 
-def read_snmprec(path: Path) -> tuple[Record, ...]:
-    """Read a recording; its records are in the order of a walk. Raises ConfigError that names file and line."""
+def read_snmprec(path: Path, faults: list[str] | None = None) -> tuple[Record, ...]:
+    """Read a recording; its records are in the order of a walk. See `parse_snmprec`."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; correct the path") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    return parse_snmprec(content, str(path))
+    return parse_snmprec(content, str(path), faults)
 
 
-def parse_snmprec(content: bytes, where: str) -> tuple[Record, ...]:
-    """The records of a recording's content, in the order of a walk. Raises ConfigError as `where:line: what`.
+def parse_snmprec(content: bytes, where: str, faults: list[str] | None = None) -> tuple[Record, ...]:
+    """The records of a recording's content, in the order of a walk.
+
+    A line that is none is told in `faults` as `where:line: what`, and the others are read: published recordings are edited by hand, to
+    take out addresses and serial numbers. Raises ConfigError if no line is left, and without `faults` at the first such line.
 
     Lines may come in any order and end in LF or CRLF; `#` starts a comment. If an OID is given twice, the last value counts, as in
     snmpsim.
@@ -93,9 +96,12 @@ def parse_snmprec(content: bytes, where: str) -> tuple[Record, ...]:
             record = _parse_line(text)
             found[_key(record)] = record
         except ValueError as error:
-            raise ConfigError(f"{where}:{number}: {error}") from error
+            fault = f"{where}:{number}: {error}"
+            if faults is None:
+                raise ConfigError(fault) from error
+            faults.append(fault)
     if not found:
-        raise ConfigError(f"{where}: the recording has no records")
+        raise ConfigError(faults[0] if faults else f"{where}: the recording has no records")
     return tuple(found[key] for key in sorted(found))
 
 

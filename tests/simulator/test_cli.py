@@ -92,7 +92,7 @@ def test_a_port_in_use_is_one_line_and_status_1() -> None:
     [
         ([], "nothing to serve; name a recording, or give --cdu or --meter"),
         (["missing.snmprec"], "missing.snmprec: no such file"),
-        (["{bad}=0"], "{bad}:2: 'nine' is not a decimal number"),
+        (["{bad}=0"], "{bad}:1: 'eight' is not a decimal number"),
         ([f"{UPS}=70000"], f"{UPS}=70000: port 70000 is above 65535"),
         ([str(UPS), "--user", "ops:sha9:authauthauth"], "user ops: unknown authentication 'sha9'"),
     ],
@@ -101,7 +101,7 @@ def test_what_cannot_be_served_is_one_line_and_status_78(
     arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad.snmprec"
-    bad.write_bytes(b"1.3.6.1|2|8\n1.3.6.2|2|nine\n")
+    bad.write_bytes(b"1.3.6.1|2|eight\n1.3.6.2|2|nine\n")
     assert main(["serve", *(argument.format(bad=bad) for argument in arguments)]) == 78
     printed = capsys.readouterr()
     assert printed.out == ""
