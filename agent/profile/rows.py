@@ -189,7 +189,10 @@ def named_label(table: Table, point: Point) -> str | None:
 def rows_with_equal_names(
     table: Table, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None
 ) -> Generator[None, None, set[str]]:
-    """Rows that would give the same series as another row of their table. Yields after each slice."""
+    """Rows that would give the same series as a row before them in their table. Yields after each slice.
+
+    The first row keeps its name, so that an odd row costs no other row its series.
+    """
     equal: set[str] = set()
     candidates: dict[bool, Sequence[str]] = {True: indexes}
     if any(named_label(table, point) and not point.labels for point in table.points):
@@ -210,7 +213,7 @@ def rows_with_equal_names(
             row = Row(index, cells, role)
             if row.is_named(sources[name]) and row.holds(point.when) and row.holds(table.when):
                 other = first.setdefault(tuple(map(row.label, labels)), index)
-                equal |= {index, other} if other != index else set()
+                equal |= {index} if other != index else set()
             if number % ROWS_PER_SLICE == 0:
                 yield
     return equal

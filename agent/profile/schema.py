@@ -174,7 +174,7 @@ class Source(StrictModel):
 class FromColumn(StrictModel):
     """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values.
 
-    Without `map`, a row without this cell gets its index, and rows with equal names get their index behind the name.
+    Without `map`, a row without this cell gets its index, and of rows with equal names all but the first get their index behind it.
     """
 
     column: Oid

@@ -159,7 +159,7 @@ async def test_each_odd_device_costs_its_own_readings_and_the_others_are_polled_
     for name, (_, lost) in ODD.items():
         assert {key for batch in listener.batches(name) for key in batch.values if key in ALL} == ALL - lost, name
     assert {key for batch in listener.batches("modbus-nan") for key in batch.bad} == {POWER, CURRENT}
-    assert failures(listener, "empty-sysobjectid") == {"decode"}
+    assert failures(listener, "empty-sysobjectid") == {None}
     assert failures(listener, "broken-open") == failures(listener, "broken-poll") == {"internal"}
     assert {event.device for event in listener.events()} >= {"empty-sysobjectid", "broken-open", "broken-poll"}
     own = listener.batches("gw-1")[-1].values
