@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab import add_lab, read_device, render, replay_modbus, replay_snmp
+from agent.lab import add_lab, explanation, read_device, render, replay_modbus, replay_snmp
 from agent.poll import PollerFactory, check_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DeviceError as error:
         # A failed batch has the same word as its `error`, and the troubleshooting page is ordered by it.
         print_error(f"{error.kind}: {error}", "rackflow-agent")
+        if why := explanation(error, getattr(arguments, "protocol", "snmp"), getattr(arguments, "port", None)):
+            print_error(why)
         return EXIT_FAILED
     except RackflowError as error:
         print_error(error, "rackflow-agent")
@@ -99,7 +101,12 @@ def _add_read(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
     command.add_argument("--port", type=int)
-    command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
+    command.add_argument(
+        "--community", default="public", help="SNMP v2c community, or env:NAME; other credentials need --config"
+    )
+    command.add_argument(
+        "--timeout", type=float, help="seconds to wait for an answer (default: 2 for SNMP, 1 for Modbus)"
+    )
     command.add_argument("--unit", type=int, default=1, help="Modbus unit")
     _add_output(command)
     command.set_defaults(command=_read)
@@ -162,6 +169,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _read(arguments: argparse.Namespace) -> int:
     config, profiles, device = _wanted_device(arguments)
+    # For the explanation if it does not answer.
+    arguments.protocol, arguments.port = device.protocol, device.port
     factory = PollerFactory(profiles)
     identified, readings, requests = asyncio.run(read_device(factory, config, device, time.time()))
     print_lines(render(identified, readings, arguments.output))
@@ -184,6 +193,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
     described["outlets"] = True
     described |= {"credential": "given"} if arguments.protocol == "snmp" else {"unit": arguments.unit}
     described |= {"port": arguments.port} if arguments.port else {}
+    described |= {"timeout_s": arguments.timeout} if arguments.timeout else {}
     whole = {
         "agent": "rackflow-agent-read",
         "labels": {"site": "none"},

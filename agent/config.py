@@ -121,6 +121,8 @@ class Device(StrictModel):
     """Device family, see DEVICES.md. `auto` recognises SNMP devices; Modbus needs a name."""
     host: str | None = None
     """Address or host name."""
+    serial_number: Annotated[str, StringConstraints(max_length=255)] | None = None
+    """Serial number that the device gave when it was found. `discover` tells by it that a device moved to another address."""
     port: Port | None = None
     """UDP or TCP port; 161 for SNMP and 502 for Modbus when left out."""
     enabled: bool = True

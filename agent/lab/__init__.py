@@ -7,9 +7,11 @@ from agent.lab.commands import add_lab
 from agent.lab.output import render
 from agent.lab.read import read_device
 from agent.lab.replay import replay_modbus, replay_snmp
+from agent.lab.silence import explanation
 
 __all__ = [
     "add_lab",
+    "explanation",
     "read_device",
     "render",
     "replay_modbus",

@@ -7,7 +7,7 @@ whatever goes wrong in any of them that one device's failure.
 from agent.poll.barrier import DeviceBarrier
 from agent.poll.device import BOOT_METRIC, DevicePoller, ModbusPoller, SnmpPoller
 from agent.poll.factory import PollerFactory, check_profile, snmp_target
-from agent.poll.identity import printable
+from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
 from agent.poll.probe_snmp import recognise_device
 
@@ -20,6 +20,8 @@ __all__ = [
     "PollerFactory",
     "SnmpPoller",
     "check_profile",
+    "identify_modbus",
+    "identify_snmp",
     "printable",
     "recognise_device",
     "recognise_unit",

@@ -13,7 +13,7 @@ from typing import Protocol
 from agent.config import Device
 from agent.modbus import Block, Field, ModbusClient, decode
 from agent.poll.derive import deriving
-from agent.poll.identity import first_text, printable
+from agent.poll.identity import identify_modbus, identify_snmp
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.slices import in_slices
 from agent.profile import (
@@ -22,7 +22,6 @@ from agent.profile import (
     SYS_DESCR,
     SYS_UPTIME,
     ClassPlan,
-    IdentitySource,
     Plan,
     Profile,
     RawValue,
@@ -108,7 +107,7 @@ class SnmpPoller:
         profile = await self._recognise()
         self._profile = profile if self._device.outlets else profile.without_outlets()
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
-        identity = await self._identify(self._profile)
+        identity = await identify_snmp(self._client, self._profile)
         await self._make_plan(self._profile)
         return _identified(self._device, self._profile, identity, self._plan)
 
@@ -155,13 +154,6 @@ class SnmpPoller:
                 f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
             )
         return found[0].profile.loaded()
-
-    async def _identify(self, profile: Profile) -> Identity:
-        wanted = profile.identity
-        sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
-        oids = [source.oid for group in sources.values() for source in group if source.oid]
-        answers = await self._client.get(oids) if oids else {}
-        return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
 
     async def _make_plan(self, profile: Profile) -> None:
         # Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the
@@ -287,7 +279,7 @@ class ModbusPoller:
                 f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
             )
         self._plan = without(plan, lambda ref: ref in absent, refused)
-        identity = await self._identify()
+        identity = await identify_modbus(self._client, self._device.unit, self._profile)
         return _identified(self._device, self._profile, identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
@@ -334,26 +326,6 @@ class ModbusPoller:
             except DeviceProtocolError:
                 absent.add(field.ref)
         return absent
-
-    async def _identify(self) -> Identity:
-        wanted = self._profile.identity
-        found: dict[str, str] = {}
-        for name in ("vendor", "model", "serial", "firmware"):
-            for source in getattr(wanted, name):
-                if found.get(name):
-                    break
-                found[name] = source.text or await self._identity_text(source)
-        return Identity(**found)
-
-    async def _identity_text(self, source: IdentitySource) -> str:
-        address = source.register_ or 0
-        try:
-            registers = await self._client.read(
-                self._device.unit, source.table or self._profile.modbus.table, address, source.words
-            )
-        except DeviceProtocolError:
-            return ""
-        return printable(decode(registers, source.type, self._profile.modbus.order))
 
 
 def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
