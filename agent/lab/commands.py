@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.config import Device
 from agent.lab.commands_discover import add_discover
 from agent.lab.commands_modbus import add_modbus_walk, walk_modbus
+from agent.lab.commands_site import add_site
 from agent.lab.contained import contained
 from agent.lab.draft import draft
 from agent.lab.target import add_credential, snmp_targets
@@ -43,6 +44,7 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command.set_defaults(command=_walk)
 
     add_discover(commands)
+    add_site(commands)
 
 
 def _profiles(arguments: argparse.Namespace) -> int:
