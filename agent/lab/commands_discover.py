@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +18,16 @@ from agent.lab.silence import silence_of_search
 from agent.lab.target import add_credential, snmp_targets
 from agent.profile import Profile, load_profiles
 from agent.snmp import SnmpClient, SnmpClients
-from rackflow.errors import ConfigError
+from rackflow.errors import ConfigError, ResolveError
 from rackflow.process.commands import print_error, print_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.process.progress import progress
+from rackflow.process.resolve import Resolver
 from rackflow.process.yaml import load_yaml_text, read_text_file
 from rackflow.process.yaml_edit import append_to_list, replace_file
 
 # Addresses a second. More would flood a management network, whose cards and switches are slow.
 MAX_DISCOVER_RATE = 1000.0
-# For all host names of a configuration together. A name that cannot be resolved now is compared as it is written.
-RESOLVE_TIMEOUT_S = 10.0
 PUBLIC = "public"
 
 
@@ -157,22 +155,18 @@ async def _found(addresses: Sequence[str], probe: ProbeAddress, rate: float, *, 
 
 async def _resolved(devices: Sequence[Device]) -> Mapping[str, Collection[str]]:
     """The addresses of every configured host name that can be resolved in time."""
-    loop = asyncio.get_running_loop()
+    resolver = Resolver()
     addresses: dict[str, Collection[str]] = {}
 
     async def resolve(host: str) -> None:
         try:
-            infos = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError):
-            return
-        addresses[host] = {str(info[4][0]) for info in infos}
+            addresses[host] = await resolver.addresses(host)
+        except ResolveError:
+            print_error(f"{host}: has no address now; its device may be listed as new")
 
-    try:
-        async with asyncio.timeout(RESOLVE_TIMEOUT_S), asyncio.TaskGroup() as group:
-            for host in {device.host for device in devices if device.host}:
-                group.create_task(resolve(host), name=f"resolve {host}")
-    except TimeoutError:
-        print_error("not every host name of the configuration could be resolved; those devices may be listed as new")
+    async with asyncio.TaskGroup() as group:
+        for host in {device.host for device in devices if device.host}:
+            group.create_task(resolve(host), name=f"resolve {host}")
     return addresses
 
 

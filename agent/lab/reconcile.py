@@ -243,7 +243,14 @@ def _places(device: Device, resolved: Mapping[str, Collection[str]]) -> Iterator
     port = device.port or DEFAULT_PORTS[device.protocol]
     unit = device.unit if device.protocol == "modbus" else None
     for address in resolved.get(device.host, (device.host,)):
-        yield address, port, unit
+        yield _same_spelling(address), port, unit
+
+
+def _same_spelling(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
 
 
 def _place(found: Found, search: Search) -> Place:
