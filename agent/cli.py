@@ -19,7 +19,7 @@ from agent.poll import PollerFactory, check_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
-from rackflow.process.commands import print_error, print_lines
+from rackflow.process.commands import print_error, print_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import StopDeadline
@@ -36,9 +36,9 @@ MOST_DESCRIPTORS = 65_536
 log = logging.getLogger(__name__)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "rackflow-agent") -> int:
     """Run one command; returns the exit status."""
-    arguments = parser().parse_args(argv)
+    arguments = parser(prog).parse_args(argv)
     configure_logging(arguments.log_level or "warning")
     try:
         status: int = arguments.command(arguments)
@@ -47,35 +47,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_CONFIG
     except DeviceError as error:
         # A failed batch has the same word as its `error`, and the troubleshooting page is ordered by it.
-        print_error(f"{error.kind}: {error}", "rackflow-agent")
+        print_error(f"{error.kind}: {error}", prog)
         if why := explanation(error, getattr(arguments, "protocol", "snmp"), getattr(arguments, "port", None)):
             print_error(why)
         return EXIT_FAILED
     except RackflowError as error:
-        print_error(error, "rackflow-agent")
+        print_error(error, prog)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
     return status
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "rackflow-agent") -> argparse.ArgumentParser:
     """The command line. The reference in docs/ is generated from it."""
     root = argparse.ArgumentParser(
-        prog="rackflow-agent", description="Polls power and cooling devices and publishes their readings over MQTT."
+        prog=prog, description="Polls power and cooling devices and publishes their readings over MQTT."
     )
     root.add_argument("--version", action="version", version=installed_version())
     root.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), help="default: log_level of the configuration"
     )
+    show_examples(root, "%(prog)s discover 192.0.2.0/24 --output yaml > agent.yaml", "%(prog)s run agent.yaml")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("run", help="poll and publish until stopped; SIGHUP reloads the configuration")
     command.add_argument("config", type=Path)
+    show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_run)
 
     command = commands.add_parser("check", help="validate a configuration and its profiles, offline")
     command.add_argument("config", type=Path)
+    show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_check)
 
     _add_read(
@@ -88,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--unit", type=int, help="Modbus unit; needed if several were recorded")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     _add_output(command)
+    show_examples(command, "%(prog)s device.snmprec", "%(prog)s cdu.mbrec --profile aalc-rpu --output json")
     command.set_defaults(command=_replay)
 
     add_lab(commands)
@@ -109,6 +113,12 @@ def _add_read(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--unit", type=int, default=1, help="Modbus unit")
     _add_output(command)
+    show_examples(
+        command,
+        "%(prog)s 192.0.2.10 --community public",
+        "%(prog)s pdu-a1-a --config agent.yaml --output prom",
+        "%(prog)s 192.0.2.40 --protocol modbus --profile aalc-rpu --unit 12",
+    )
     command.set_defaults(command=_read)
 
 

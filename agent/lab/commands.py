@@ -17,7 +17,7 @@ from agent.poll import SnmpPoller
 from agent.profile import Profile, load_profiles, parse_profile
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
-from rackflow.process.commands import print_lines
+from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.yaml import read_text_file
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
@@ -33,6 +33,7 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
     command.add_argument("files", nargs="*", type=Path, help="lint: profile files to check; draft: one recording")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    show_examples(command, "%(prog)s", "%(prog)s lint my-cooler.yaml", "%(prog)s draft device.snmprec > my-device.yaml")
     command.set_defaults(command=_profiles)
 
     command = commands.add_parser(
@@ -41,6 +42,11 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command.add_argument("host")
     add_credential(command)
     add_modbus_walk(command)
+    show_examples(
+        command,
+        "%(prog)s 192.0.2.10 --community public > device.snmprec",
+        "%(prog)s 192.0.2.40 --protocol modbus --profile aalc-rpu > cdu.mbrec",
+    )
     command.set_defaults(command=_walk)
 
     add_discover(commands)
