@@ -10,12 +10,13 @@ import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab import add_lab, explanation, read_device, render, replay_modbus, replay_snmp
-from agent.poll import PollerFactory, check_profile
+from agent.lab import Output, add_lab, explanation, read_device, render, replay_modbus, replay_snmp
+from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
@@ -123,7 +124,9 @@ def _add_read(command: argparse.ArgumentParser) -> None:
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--output", choices=("table", "json", "prom"), default="table")
+    command.add_argument(
+        "--output", choices=get_args(Output), default="table", help="table: units for people; others: base units"
+    )
 
 
 def _load(path: Path) -> tuple[AgentConfig, dict[str, Profile]]:
@@ -219,7 +222,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
 def _replay(arguments: argparse.Namespace) -> int:
     profiles = load_profiles(arguments.profiles)
     if arguments.profile != "auto" and arguments.profile not in profiles:
-        raise ConfigError(f"--profile: {arguments.profile!r} is not known; known are auto, {', '.join(profiles)}")
+        raise ConfigError(f"--profile: {unknown_profile(arguments.profile, profiles)}")
     if arguments.recording.suffix == SUFFIX:
         recording = read_mbrec(arguments.recording)
         profile = profiles.get(arguments.profile)

@@ -6,7 +6,7 @@ whatever goes wrong in any of them that one device's failure.
 
 from agent.poll.barrier import DeviceBarrier
 from agent.poll.device import BOOT_METRIC, DevicePoller, ModbusPoller, SnmpPoller
-from agent.poll.factory import PollerFactory, check_profile, snmp_target
+from agent.poll.factory import PollerFactory, check_profile, snmp_target, unknown_profile
 from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
 from agent.poll.probe_snmp import recognise_device
@@ -26,4 +26,5 @@ __all__ = [
     "recognise_device",
     "recognise_unit",
     "snmp_target",
+    "unknown_profile",
 ]
