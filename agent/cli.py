@@ -15,6 +15,7 @@ from typing import get_args
 import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
+from agent.doctor import add_doctor
 from agent.lab import Output, add_lab, explanation, read_device, render, replay_modbus, replay_snmp
 from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles
@@ -96,6 +97,7 @@ def parser(prog: str = "rackflow-agent") -> argparse.ArgumentParser:
     command.set_defaults(command=_replay)
 
     add_lab(commands)
+    add_doctor(commands)
     return root
 
 

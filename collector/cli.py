@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
+from collector.doctor import examine
 from collector.forget import Target, account_of, forget
 from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
 from collector.report import add_report, report
@@ -19,6 +20,7 @@ from collector.run import run
 from collector.web import load_access
 from rackflow import ConfigError, RackflowError
 from rackflow.process.commands import print_error, print_lines, show_examples
+from rackflow.process.doctor import OUTPUTS, exit_status, render_findings
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import StopDeadline
@@ -42,6 +44,12 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
         show_examples(command, "%(prog)s collector.yaml")
+    doctor = commands.add_parser(
+        "doctor", help="check configuration, files, names, clock, disks, broker and store; says what to do"
+    )
+    doctor.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    doctor.add_argument("--output", choices=OUTPUTS, default="table")
+    show_examples(doctor, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
     ledger = commands.add_parser("ledger", help="account for every message; exit status 1 if any is missing")
     ledger.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     ledger.add_argument(
@@ -154,6 +162,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-collector") ->
     # Until the configuration says otherwise: without it, Python writes warnings to stderr as they are.
     configure_logging("warning")
     try:
+        if arguments.command == "doctor":
+            findings = examine(arguments.config)
+            print_lines(render_findings(findings, arguments.output))
+            return exit_status(findings)
         config = load_collector_config(arguments.config)
         # Loaded here and not only in `run`, so that `check` finds mistakes in the site file as well.
         if config.site_file is not None:

@@ -11,10 +11,13 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 from rackflow.completion import SHELLS, completion
+from rackflow.errors import ConfigError
 from rackflow.process.commands import print_error, report_missing_extra, show_examples
+from rackflow.process.yaml import load_yaml_file
 from rackflow.version import installed_version
 
 EXIT_USAGE = 2
@@ -53,6 +56,7 @@ DELEGATES: Mapping[str, Delegate] = {
     "replay": Delegate(AGENT, "agent", "show the readings of a recording"),
     "profiles": Delegate(AGENT, "agent", "list, check and draft device profiles"),
     "site": Delegate(AGENT, "agent", "draft, import and check site files"),
+    "doctor": Delegate(AGENT, "agent", "check an agent's or a collector's configuration and all that it needs"),
     "ledger": Delegate(COLLECTOR, "collector", "account for every message"),
     "report": Delegate(COLLECTOR, "collector", "report a month"),
     "forget": Delegate(COLLECTOR, "collector", "forget a retired agent or device"),
@@ -141,6 +145,8 @@ def _add_own(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _delegate(name: str, words: Sequence[str]) -> int:
     delegate = DELEGATES[name]
+    if name == "doctor" and _is_collectors(words):
+        delegate = DELEGATES["ledger"]
     try:
         side = cast("Side", importlib.import_module(delegate.module))
     except ModuleNotFoundError as error:
@@ -148,6 +154,18 @@ def _delegate(name: str, words: Sequence[str]) -> int:
     if delegate.whole:
         return side.main(words, prog=f"{PROGRAM} {name}")
     return side.main([name, *words], prog=PROGRAM)
+
+
+def _is_collectors(words: Sequence[str]) -> bool:
+    """Whether a configuration among the arguments of `doctor` is a collector's. Only an agent's has `devices`."""
+    for word in words:
+        try:
+            found = load_yaml_file(Path(word)) if not word.startswith("-") and Path(word).is_file() else None
+        except ConfigError:
+            continue
+        if isinstance(found, dict):
+            return "devices" not in found and ("store" in found or "dead_letter" in found)
+    return False
 
 
 def _completion(shell: str) -> int:
