@@ -8,7 +8,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.config import Device
@@ -22,6 +22,8 @@ NO_SERIALS = frozenset({"", "0", "n/a", "na", "none", "null", "unknown", "defaul
 # Names that devices have from the factory; several of them on one network would be told apart by numbers only.
 FACTORY_NAMES = frozenset({"", "localhost", "unknown", "default", "snmp", "apc", "none", "ups", "pdu", "(none)", "n/a"})
 MAX_ID = 64
+# A management card has two network ports at most; a serial number that a third device gives is one from the factory.
+MOST_ADDRESSES = 2
 
 Place = tuple[str, int, int | None]
 """Where a device answers: address, port, and the unit of a Modbus device."""
@@ -57,6 +59,7 @@ def reconcile(
 
     `resolved` gives the addresses of each configured host; a host that is missing there is its own address.
     """
+    found = _without_shared_serials(found)
     places = {
         place: device for device in devices if device.protocol == search.protocol for place in _places(device, resolved)
     }
@@ -80,6 +83,17 @@ def reconcile(
             moved.add(result.id)
         results.append(result)
     return [*results, *_gone(devices, resolved, search, set(answering), moved)]
+
+
+def _without_shared_serials(found: Sequence[Found]) -> list[Found]:
+    """The devices, without serial numbers that more of them give than one device has addresses: those tell nothing apart."""
+    counts = Counter(map(_serial_key, found))
+    return [
+        replace(each, identity=replace(each.identity, serial=""))
+        if counts[_serial_key(each)] > MOST_ADDRESSES
+        else each
+        for each in found
+    ]
 
 
 def _judged(

@@ -207,6 +207,20 @@ async def test_devices_that_share_a_name_or_a_factory_serial_number_are_told_apa
     )
 
 
+async def test_a_serial_number_that_three_devices_give_makes_no_duplicates_of_them(
+    network: Network, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for address, name in (("127.0.0.2", "a"), ("127.0.0.3", "b"), ("127.0.0.4", "c")):
+        await network.add(address, ups(name=name, serial="123456"))
+    await network.discover("--output", "yaml")
+    write(path, capfd.readouterr().out)
+    assert [(each.id, each.serial_number) for each in load_agent_config(path).devices] == [
+        ("a", None),
+        ("b", None),
+        ("c", None),
+    ]
+
+
 async def test_a_spreadsheet_gets_every_column_and_runs_nothing(
     network: Network, capfd: pytest.CaptureFixture[str]
 ) -> None:
