@@ -10,16 +10,18 @@ import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab import add_lab, read_device, render, replay_modbus, replay_snmp
-from agent.poll import PollerFactory, check_profile
+from agent.doctor import add_doctor
+from agent.lab import Output, add_lab, explanation, read_device, render, replay_modbus, replay_snmp
+from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
-from rackflow.process.commands import print_error, print_lines, print_skipped_lines
+from rackflow.process.commands import print_error, print_lines, print_skipped_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import StopDeadline
@@ -36,9 +38,9 @@ MOST_DESCRIPTORS = 65_536
 log = logging.getLogger(__name__)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "rackflow-agent") -> int:
     """Run one command; returns the exit status."""
-    arguments = parser().parse_args(argv)
+    arguments = parser(prog).parse_args(argv)
     configure_logging(arguments.log_level or "warning")
     try:
         status: int = arguments.command(arguments)
@@ -47,33 +49,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_CONFIG
     except DeviceError as error:
         # A failed batch has the same word as its `error`, and the troubleshooting page is ordered by it.
-        print_error(f"{error.kind}: {error}", "rackflow-agent")
+        print_error(f"{error.kind}: {error}", prog)
+        if why := explanation(error, getattr(arguments, "protocol", "snmp"), getattr(arguments, "port", None)):
+            print_error(why)
         return EXIT_FAILED
     except RackflowError as error:
-        print_error(error, "rackflow-agent")
+        print_error(error, prog)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
     return status
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "rackflow-agent") -> argparse.ArgumentParser:
     """The command line. The reference in docs/ is generated from it."""
     root = argparse.ArgumentParser(
-        prog="rackflow-agent", description="Polls power and cooling devices and publishes their readings over MQTT."
+        prog=prog, description="Polls power and cooling devices and publishes their readings over MQTT."
     )
     root.add_argument("--version", action="version", version=installed_version())
     root.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), help="default: log_level of the configuration"
     )
+    show_examples(root, "%(prog)s discover 192.0.2.0/24 --output yaml > agent.yaml", "%(prog)s run agent.yaml")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("run", help="poll and publish until stopped; SIGHUP reloads the configuration")
     command.add_argument("config", type=Path)
+    show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_run)
 
     command = commands.add_parser("check", help="validate a configuration and its profiles, offline")
     command.add_argument("config", type=Path)
+    show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_check)
 
     _add_read(
@@ -86,9 +93,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--unit", type=int, help="Modbus unit; needed if several were recorded")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     _add_output(command)
+    show_examples(command, "%(prog)s device.snmprec", "%(prog)s cdu.mbrec --profile aalc-rpu --output json")
     command.set_defaults(command=_replay)
 
     add_lab(commands)
+    add_doctor(commands)
     return root
 
 
@@ -99,14 +108,27 @@ def _add_read(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
     command.add_argument("--port", type=int)
-    command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
+    command.add_argument(
+        "--community", default="public", help="SNMP v2c community, or env:NAME; other credentials need --config"
+    )
+    command.add_argument(
+        "--timeout", type=float, help="seconds to wait for an answer (default: 2 for SNMP, 1 for Modbus)"
+    )
     command.add_argument("--unit", type=int, help="Modbus unit (default: the profile's)")
     _add_output(command)
+    show_examples(
+        command,
+        "%(prog)s 192.0.2.10 --community public",
+        "%(prog)s pdu-a1-a --config agent.yaml --output prom",
+        "%(prog)s 192.0.2.40 --protocol modbus --profile aalc-rpu --unit 12",
+    )
     command.set_defaults(command=_read)
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--output", choices=("table", "json", "prom"), default="table")
+    command.add_argument(
+        "--output", choices=get_args(Output), default="table", help="table: units for people; others: base units"
+    )
 
 
 def _load(path: Path) -> tuple[AgentConfig, dict[str, Profile]]:
@@ -162,6 +184,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _read(arguments: argparse.Namespace) -> int:
     config, profiles, device = _wanted_device(arguments)
+    # For the explanation if it does not answer.
+    arguments.protocol, arguments.port = device.protocol, device.port
     factory = PollerFactory(profiles)
     identified, readings, requests = asyncio.run(read_device(factory, config, device, time.time()))
     print_lines(render(identified, readings, arguments.output))
@@ -187,6 +211,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
     elif arguments.unit is not None:
         described["unit"] = arguments.unit
     described |= {"port": arguments.port} if arguments.port else {}
+    described |= {"timeout_s": arguments.timeout} if arguments.timeout else {}
     whole = {
         "agent": "rackflow-agent-read",
         "labels": {"site": "none"},
@@ -202,7 +227,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
 def _replay(arguments: argparse.Namespace) -> int:
     profiles = load_profiles(arguments.profiles)
     if arguments.profile != "auto" and arguments.profile not in profiles:
-        raise ConfigError(f"--profile: {arguments.profile!r} is not known; known are auto, {', '.join(profiles)}")
+        raise ConfigError(f"--profile: {unknown_profile(arguments.profile, profiles)}")
     faults: list[str] = []
     if arguments.recording.suffix == SUFFIX:
         recording = read_mbrec(arguments.recording, faults)

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
 from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
-from rackflow.process.config import Name, Secret, StrictModel, load_config
+from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, load_config
 from rackflow.site import Site, load_site
 from rackflow.topics import RESERVED_AGENTS
 
@@ -32,7 +32,7 @@ def _within_class(intervals: dict[PollClass, float]) -> dict[PollClass, float]:
 
 
 Intervals = Annotated[
-    dict[PollClass, Annotated[float, Field(ge=MIN_POLL_SECONDS, le=86400)]], AfterValidator(_within_class)
+    dict[PollClass, Annotated[Seconds, Field(ge=MIN_POLL_SECONDS, le=86400)]], AfterValidator(_within_class)
 ]
 
 
@@ -55,11 +55,27 @@ class Labels(StrictModel):
         return self.model_dump(exclude_none=True)
 
 
+# RFC 3414, 11.2: shorter pass phrases are easy to guess, and other SNMP software refuses them.
+MIN_PASS_PHRASE = 8
+
+
+def _version(value: object) -> object:
+    # YAML reads 3 as a number, and there is only one thing that it can mean; of 2 there were several.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value in (1, 3) else value
+
+
+def _check_pass_phrase(name: str, key: SecretStr | None) -> None:
+    length = MIN_PASS_PHRASE if key is None else len(key.get_secret_value())
+    if length < MIN_PASS_PHRASE:
+        what = f"has {length} characters" if length else "is empty"
+        raise ValueError(f"{name} {what}; give the pass phrase, at least 8 characters (RFC 3414, 11.2)")
+
+
 class Credential(StrictModel):
     """How to authenticate to SNMP devices: a community (v1, v2c) or a user (v3)."""
 
-    version: Literal["1", "2c", "3"] = "2c"
-    """SNMP version. Write `"3"` in quotes."""
+    version: Annotated[Literal["1", "2c", "3"], BeforeValidator(_version)] = "2c"
+    """SNMP version: `1`, `2c` or `3`."""
     community: Secret | None = None
     """Community of v1 and v2c. `env:NAME` takes it from the environment."""
     user: str | None = None
@@ -87,8 +103,7 @@ class Credential(StrictModel):
             if self.priv and not self.auth:
                 raise ValueError("priv needs auth; add auth and auth_key")
             for name, key in (("auth_key", self.auth_key), ("priv_key", self.priv_key)):
-                if key is not None and not key.get_secret_value():
-                    raise ValueError(f"{name} is empty; give the pass phrase, at least 8 characters (RFC 3414, 11.2)")
+                _check_pass_phrase(name, key)
         elif self.community is None:
             raise ValueError(f"version {self.version} needs a community; add it")
         # Refused rather than ignored: who writes keys expects encryption, and v1 and v2c have none.
@@ -119,8 +134,10 @@ class Device(StrictModel):
     """`snmp` or `modbus`."""
     profile: str = "auto"
     """Device family, see DEVICES.md. `auto` recognises SNMP devices; Modbus needs a name."""
-    host: str | None = None
+    host: Host | None = None
     """Address or host name."""
+    serial_number: Annotated[str, StringConstraints(max_length=255)] | None = None
+    """Serial number that the device gave when it was found. `discover` tells by it that a device moved to another address."""
     port: Port | None = None
     """UDP or TCP port; 161 for SNMP and 502 for Modbus when left out."""
     enabled: bool = True

@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
+from collector.doctor import examine
 from collector.forget import Target, account_of, forget
 from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
 from collector.report import add_report, report
 from collector.run import run
 from collector.web import load_access
 from rackflow import ConfigError, RackflowError
-from rackflow.process.commands import print_error, print_lines
+from rackflow.process.commands import print_error, print_lines, show_examples
+from rackflow.process.doctor import OUTPUTS, exit_status, render_findings
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import StopDeadline
@@ -29,17 +31,25 @@ EXIT_FAILED = 1
 EXIT_BAD_CONFIG = 78
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     """The command line. The reference in docs/ is generated from it."""
     root = argparse.ArgumentParser(
-        prog="rackflow-collector",
+        prog=prog,
         description="Collects readings of power and cooling devices from MQTT, stores them, and serves them to Prometheus.",
     )
     root.add_argument("--version", action="version", version=installed_version())
-    commands = root.add_subparsers(dest="command", required=True)
+    show_examples(root, "%(prog)s check collector.yaml", "%(prog)s run collector.yaml")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (("run", "collect until SIGTERM"), ("check", "check the configuration, without a connection")):
         command = commands.add_parser(name, help=text)
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+        show_examples(command, "%(prog)s collector.yaml")
+    doctor = commands.add_parser(
+        "doctor", help="check configuration, files, names, clock, disks, broker and store; says what to do"
+    )
+    doctor.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    doctor.add_argument("--output", choices=OUTPUTS, default="table")
+    show_examples(doctor, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
     ledger = commands.add_parser("ledger", help="account for every message; exit status 1 if any is missing")
     ledger.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     ledger.add_argument(
@@ -55,9 +65,15 @@ def parser() -> argparse.ArgumentParser:
         " NAME:PASSWORD@ before HOST if it asks for them",
     )
     ledger.add_argument("--output", choices=("table", "json"), default="table")
+    show_examples(
+        ledger,
+        "%(prog)s collector.yaml --since 1d",
+        "%(prog)s collector.yaml --with http://192.0.2.21:9420/ledger --output json",
+    )
     command = commands.add_parser("report", help="report energy, carbon and availability of a month, as CSV and HTML")
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     add_report(command)
+    show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
     _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
     return root
 
@@ -81,6 +97,11 @@ def _add_forget(command: argparse.ArgumentParser) -> None:
     command.add_argument("--password", metavar="env:NAME", help="environment variable that has the account's password")
     command.add_argument("--cert-file", metavar="FILE", help="client certificate of the account")
     command.add_argument("--key-file", metavar="FILE", help="private key of the client certificate")
+    show_examples(
+        command,
+        "%(prog)s collector.yaml casablanca/gw-1/pdu-a1-a --dry-run",
+        "%(prog)s collector.yaml casablanca/gw-1 --username gw-1 --password env:GW_1_PASSWORD",
+    )
 
 
 def _target(text: str) -> Target:
@@ -135,12 +156,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "rackflow-collector") -> int:
     """Run one command, and return its exit status."""
-    arguments = parser().parse_args(argv)
+    arguments = parser(prog).parse_args(argv)
     # Until the configuration says otherwise: without it, Python writes warnings to stderr as they are.
     configure_logging("warning")
     try:
+        if arguments.command == "doctor":
+            findings = examine(arguments.config)
+            print_lines(render_findings(findings, arguments.output))
+            return exit_status(findings)
         config = load_collector_config(arguments.config)
         # Loaded here and not only in `run`, so that `check` finds mistakes in the site file as well.
         if config.site_file is not None:

@@ -157,7 +157,7 @@ class Collector:
             keeper = RecordKeeper(file, self.latest, deriver, self._failures) if file is not None else None
             if keeper is not None:
                 stack.push_async_callback(keeper.close)
-            store = _open_store(config, self._tally)
+            store = open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
             view = View(self._metrics, self._page, self._knows, self._faults, self._ledger_page)
@@ -394,12 +394,14 @@ async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> Non
         await writer.put(delivery, ingest.process(delivery))
 
 
-def _open_store(config: CollectorConfig, tally: Counters) -> Store:
+def open_store(config: CollectorConfig, tally: Counters | None = None) -> Store:
+    """The store that the configuration names; what it counts goes into `tally`. Raises ConfigError."""
     store = config.store
     if store.path is not None:
         # Called if the last line of a file was cut off by a kill or power cut.
         def count_torn(_: int) -> None:
-            tally.write_failures["torn"] += 1
+            if tally is not None:
+                tally.write_failures["torn"] += 1
 
         return FileStore(store.path, time.time, count_torn)
     # The configuration has already checked this; the check is repeated for the type checker.

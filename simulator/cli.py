@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import print_error, print_skipped_lines
+from rackflow.process.commands import print_error, print_skipped_lines, show_examples
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -44,28 +44,29 @@ class ServeError(RackflowError):
     """An address cannot be served. The text says what was to be served, where, and why it failed."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "rackflow-sim") -> int:
     """Run the command; returns the exit status."""
-    arguments = parser().parse_args(argv)
+    arguments = parser(prog).parse_args(argv)
     configure_logging(arguments.log_level)
     logging.getLogger("pymodbus").setLevel(logging.WARNING)  # at INFO it logs only its own internals
     try:
         arguments.command(arguments)
     except ConfigError as error:
-        print_error(error, "rackflow-sim")
+        print_error(error, prog)
         return EXIT_CONFIG
     except ServeError as error:
-        print_error(error, "rackflow-sim")
+        print_error(error, prog)
         return EXIT_FAILED
     return EXIT_OK
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "rackflow-sim") -> argparse.ArgumentParser:
     """The command line; the reference in docs/ is generated from it."""
     root = argparse.ArgumentParser(
-        prog="rackflow-sim", description="Simulate SNMP and Modbus devices, recordings of devices, and whole sites."
+        prog=prog, description="Simulate SNMP and Modbus devices, recordings of devices, and whole sites."
     )
     root.add_argument("--log-level", choices=LEVELS, default="info")
+    show_examples(root, "%(prog)s run edge --agent-config edge.yaml", "%(prog)s fault mains_loss A --for 60")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     add_site_commands(commands)
     _add_serve(
@@ -109,6 +110,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add("--meter", type=_port, metavar="PORT", help=f"serve an energy meter over Modbus TCP, unit {METER_UNIT}")
     add("--vary", action="store_true", help="let load, power and energy of recorded UPSs and rack PDUs vary")
     add("--frozen", action="store_true", help="serve sysUpTime as recorded; otherwise it counts on")
+    show_examples(command, "%(prog)s device.snmprec=1161 cdu.mbrec=1502", "%(prog)s --cdu 1502 --meter 1503")
     command.set_defaults(command=_run_server)
     # Also accepted after the subcommand. SUPPRESS keeps the value given before the subcommand unless it is repeated.
     add("--log-level", choices=LEVELS, default=argparse.SUPPRESS)

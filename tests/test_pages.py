@@ -16,6 +16,7 @@ from agent.cli import main as agent_main
 from agent.cli import parser as agent_parser
 from collector.cli import parser as collector_parser
 from rackflow.catalogue import catalogue
+from rackflow.command import whole_parser
 from rackflow.documents import DOCUMENTS, MAX_PAYLOAD_BYTES, Batch, DeviceFault, Event, decode, encode
 from rackflow.series import parse_series_key, series_key
 from rackflow.topics import ROOT
@@ -31,6 +32,7 @@ PAGES = sorted(
     ]
 )
 PROGRAMS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "rackflow": whole_parser,
     "rackflow-agent": agent_parser,
     "rackflow-collector": collector_parser,
     "rackflow-sim": simulator_parser,
@@ -192,6 +194,6 @@ def inline_code(page: Path) -> list[str]:
 def commands_of(text: str) -> Iterator[list[str]]:
     """Each command of ours, without its folder and without what the shell takes (redirections, `&`, comments)."""
     for line in text.replace("\\\n", " ").splitlines():
-        start = re.match(r"\s*(?:sudo )?(?:\S*/)?(rackflow-(?:agent|collector|sim|demo))(?= |$)", line)
+        start = re.match(r"\s*(?:sudo )?(?:\S*/)?(rackflow(?:-(?:agent|collector|sim|demo))?)(?= |$)", line)
         if start:
             yield shlex.split(re.split(r"\s*[>&|;#](?:\s|$)|\s>", line[start.start(1) :])[0])

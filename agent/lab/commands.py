@@ -1,30 +1,28 @@
-"""The commands `profiles`, `walk` and `discover`; those for Modbus devices are in `commands_modbus`."""
+"""The commands `profiles` and `walk`; `discover` is in `commands_discover`, and what is for Modbus devices in `commands_modbus`."""
 
 import argparse
 import asyncio
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab.commands_modbus import add_modbus_walk, modbus_probe, walk_modbus
+from agent.config import Device
+from agent.lab.commands_discover import add_discover
+from agent.lab.commands_modbus import add_modbus_walk, walk_modbus
+from agent.lab.commands_site import add_site
 from agent.lab.contained import contained
-from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.draft import draft
-from agent.poll import SnmpPoller, snmp_target
+from agent.lab.target import add_credential, snmp_targets
+from agent.poll import SnmpPoller
 from agent.profile import Profile, load_profiles, parse_profile
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
-from rackflow.process.commands import print_lines, print_skipped_lines
-from rackflow.process.config import check_config
+from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
 from rackflow.process.yaml import read_text_file
 from rackflow.recording import Record, dump_snmprec, read_snmprec
 
 # Per root. Ends the walk of a broken SNMP agent that invents rows; the largest devices have some ten thousand objects. Chosen value.
 MAX_RECORDS = 200_000
-# Addresses a second for `discover`. More would flood a management network, whose cards and switches are slow.
-MAX_DISCOVER_RATE = 1000.0
 
 
 def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,63 +33,24 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
     command.add_argument("files", nargs="*", type=Path, help="lint: profile files to check; draft: one recording")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
+    show_examples(command, "%(prog)s", "%(prog)s lint my-cooler.yaml", "%(prog)s draft device.snmprec > my-device.yaml")
     command.set_defaults(command=_profiles)
 
     command = commands.add_parser(
         "walk", help="record a live SNMP or Modbus device on stdout, without serial numbers, names and addresses"
     )
     command.add_argument("host")
-    _add_credential(command)
+    add_credential(command)
     add_modbus_walk(command)
+    show_examples(
+        command,
+        "%(prog)s 192.0.2.10 --community public > device.snmprec",
+        "%(prog)s 192.0.2.40 --protocol modbus --profile aalc-rpu > cdu.mbrec",
+    )
     command.set_defaults(command=_walk)
 
-    command = commands.add_parser(
-        "discover", help="find and recognise SNMP or Modbus TCP devices in ranges of addresses"
-    )
-    command.add_argument("ranges", nargs="+", metavar="CIDR", help="for example 192.0.2.0/24")
-    command.add_argument("--rate", type=float, default=50.0, help="addresses to try per second (default 50)")
-    command.add_argument("--profiles", type=Path, help="folder of your own profiles")
-    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
-    command.add_argument(
-        "--unit",
-        type=int,
-        action="append",
-        default=[],
-        help="Modbus unit; may be repeated (default 1, 255, 0 and those of profiles)",
-    )
-    _add_credential(command)
-    command.set_defaults(command=_discover)
-
-
-def _add_credential(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--port", type=int, help="default: 161 for SNMP, 502 for Modbus")
-    command.add_argument("--community", default="public", help="SNMP v2c community; other credentials need --config")
-    command.add_argument("--config", type=Path, help="configuration that contains the credential")
-    command.add_argument("--credential", help="name of the credential in the configuration (default: the first one)")
-    command.add_argument("--timeout", type=float, default=1.0, help="seconds to wait for an answer (default 1)")
-
-
-def _target(arguments: argparse.Namespace, host: str) -> SnmpTarget:
-    """Host, port and credential of the device. Raises ConfigError."""
-    credentials: dict[str, object] = {"given": {"version": "2c", "community": arguments.community}}
-    name = "given"
-    if arguments.config:
-        loaded = load_agent_config(arguments.config)
-        name = arguments.credential or next(iter(loaded.credentials), "")
-        if name not in loaded.credentials:
-            known = ", ".join(loaded.credentials) or "none"
-            raise ConfigError(f"{arguments.config}: credentials: none is called {name!r}; known are {known}")
-        credentials = dict(loaded.credentials)
-    device = {
-        "id": "device",
-        "host": host,
-        "port": arguments.port or 161,
-        "credential": name,
-        "timeout_s": arguments.timeout,
-    }
-    whole = {"agent": "lab", "labels": {"site": "none"}, "credentials": credentials, "devices": [device]}
-    config = check_config(whole, AgentConfig, "arguments")
-    return snmp_target(config, config.devices[0])
+    add_discover(commands)
+    add_site(commands)
 
 
 def _profiles(arguments: argparse.Namespace) -> int:
@@ -135,10 +94,14 @@ def _draft(files: list[Path]) -> int:
     return 0
 
 
+def _target(arguments: argparse.Namespace) -> SnmpTarget:
+    return next(iter(snmp_targets(arguments, arguments.host).values()))
+
+
 def _walk(arguments: argparse.Namespace) -> int:
     if arguments.protocol == "modbus":
         return walk_modbus(arguments)
-    records = asyncio.run(_recorded(_target(arguments, arguments.host)))
+    records = asyncio.run(_recorded(_target(arguments)))
     sys.stdout.buffer.write(dump_snmprec(records))
     print(f"{len(records)} objects, redacted; check them before you pass them on", file=sys.stderr)
     return 0
@@ -173,38 +136,3 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
 
 def _nameless(target: SnmpTarget) -> Device:
     return Device(id=target.device, host=target.host, port=target.port, credential="given", outlets=True)
-
-
-def _discover(arguments: argparse.Namespace) -> int:
-    if not 0 < arguments.rate <= MAX_DISCOVER_RATE:
-        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_DISCOVER_RATE:g}")
-    addresses = addresses_of(arguments.ranges)
-    profiles = load_profiles(arguments.profiles)
-    probe = (modbus_probe if arguments.protocol == "modbus" else _snmp_probe)(arguments, profiles)
-    return asyncio.run(_print_found(addresses, probe, arguments.rate))
-
-
-def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
-    """The function that `discover` uses to look for an SNMP device at an address. Raises ConfigError."""
-    target = _target(arguments, "address")
-    clients = SnmpClients()
-    clients(target)  # a credential that cannot be used is refused here, not at every address
-
-    async def probe(address: str) -> list[Found]:
-        return await probe_snmp_address(address, profiles, clients(replace(target, host=address)))
-
-    return probe
-
-
-async def _print_found(addresses: list[str], probe: ProbeAddress, rate: float) -> int:
-    count = 0
-    async for found in discover(addresses, probe, rate):
-        count += 1
-        match = found.match
-        what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"
-        why = "; ".join(match.reasons) if match else found.error
-        where = found.address if found.unit is None else f"{found.address} unit {found.unit}"
-        print_lines(f"{where:<16} {what} {found.description}{f'  [{why}]' if why else ''}")
-        sys.stdout.flush()
-    print(f"{count} devices answered at {len(addresses)} addresses", file=sys.stderr)
-    return 0

@@ -13,6 +13,7 @@ from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
 from agent.modbus import ModbusTarget, PymodbusClient
+from agent.poll import unknown_profile
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
 from rackflow.recording import Place, dump_mbrec
@@ -85,8 +86,13 @@ def _profile(arguments: argparse.Namespace) -> Profile | None:
     profiles = load_profiles(arguments.profiles)
     profile = profiles.get(arguments.profile)
     if profile is None or profile.protocol != "modbus":
-        known = ", ".join(name for name, each in profiles.items() if each.protocol == "modbus")
-        raise ConfigError(f"--profile: {arguments.profile!r} is not a Modbus profile; known are {known}")
+        known = [name for name, each in profiles.items() if each.protocol == "modbus"]
+        what = (
+            unknown_profile(arguments.profile, known)
+            if profile is None
+            else f"{profile.profile!r} speaks {profile.protocol}"
+        )
+        raise ConfigError(f"--profile: a walk over Modbus needs a Modbus profile; {what}")
     return profile
 
 

@@ -11,50 +11,102 @@ from dataclasses import dataclass
 
 from agent.lab.contained import contained
 from agent.modbus import PymodbusClient
-from agent.poll import GATEWAY_EXCEPTIONS, printable, recognise_device, recognise_unit
+from agent.poll import (
+    GATEWAY_EXCEPTIONS,
+    identify_modbus,
+    identify_snmp,
+    printable,
+    recognise_device,
+    recognise_unit,
+)
 from agent.profile import SYS_DESCR, Match, Profile, plain_text
+from agent.readings import Identity
 from agent.snmp import SnmpClient
-from rackflow.errors import ConfigError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import (
+    ConfigError,
+    DeviceAuthError,
+    DeviceError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+)
 
 # A /16, which takes more than half an hour; a larger range is most likely a typing error.
 MAX_ADDRESSES = 65_536
 # Addresses probed at the same time, each with a socket. Most addresses of a range are unused, and an unused one takes 2 s over SNMP
 # (1 s and one retry), so this also limits a search to 32 addresses a second. Chosen value.
 MAX_PARALLEL = 64
+SYS_NAME = "1.3.6.1.2.1.1.5.0"
+NO_IDENTITY = Identity()
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One device that answered: its best match or None, and its own description; or the error that it answered with."""
+    """One device that answered: its best match or None, and what it says about itself; or the error that it answered with."""
 
     address: str
     match: Match | None
     description: str
     error: str = ""
     unit: int | None = None
+    identity: Identity = NO_IDENTITY
+    name: str = ""
+    """The name that its administrator gave it (sysName)."""
+    credential: str = ""
+    """Name of the SNMP credential that it answered to."""
 
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 ProbeAddress = Callable[[str], Awaitable[Sequence[Found]]]
 """Finds the devices at one address; an empty sequence if nothing answers."""
 
 
 def addresses_of(ranges: Sequence[str]) -> list[str]:
-    """Every host address of the ranges, each once. Raises ConfigError for an invalid range or too many addresses."""
+    """Every host address of the ranges, each once. A range is a network, one address, or `first-last`, where last may be a number.
+
+    Raises ConfigError for an invalid range or too many addresses.
+    """
     found: dict[str, None] = {}
     for text in ranges:
         try:
-            network = ipaddress.ip_network(text, strict=False)
+            low, high = _ends(text)
         except ValueError as error:
-            raise ConfigError(f"{text!r} is not a range of addresses: {error}; write it like 192.0.2.0/24") from error
-        if network.num_addresses + len(found) > MAX_ADDRESSES:
+            raise ConfigError(
+                f"{text!r} is not a range of addresses: {error}; write it like 192.0.2.0/24 or 192.0.2.10-50"
+            ) from error
+        size = int(high) - int(low) + 1
+        if size + len(found) > MAX_ADDRESSES:
             raise ConfigError(f"{text}: more than {MAX_ADDRESSES} addresses; name smaller ranges")
-        hosts = network.hosts() if network.num_addresses > 1 else iter([network.network_address])
-        found |= dict.fromkeys(str(host) for host in hosts)
+        found |= dict.fromkeys(str(low + offset) for offset in range(size))
     return list(found)
 
 
-async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -> AsyncIterator[Found]:
-    """Yield devices as they answer. At most `rate` addresses are tried per second; silent addresses are not reported."""
+def _ends(text: str) -> tuple[Address, Address]:
+    """The first and the last address of a range. Raises ValueError."""
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    if not dash:
+        network = ipaddress.ip_network(text, strict=False)
+        low, high = network.network_address, network.broadcast_address
+        # Network and broadcast address of an IPv4 network are no hosts; networks of one or two addresses have neither.
+        inner = int(isinstance(network, ipaddress.IPv4Network) and network.num_addresses > 2)  # noqa: PLR2004 - as said above
+        return low + inner, high - inner
+    low = ipaddress.ip_address(first)
+    if last.isdecimal():
+        # 192.0.2.10-50: only the last part of the address is said again.
+        last = f"{first.rpartition('.')[0]}.{last}"
+    high = ipaddress.ip_address(last)
+    if low.version != high.version or int(high) < int(low):
+        raise ValueError(f"{high} does not come after {low}")
+    return low, high
+
+
+async def discover(
+    addresses: Sequence[str], probe: ProbeAddress, rate: float, tried: Callable[[], None] = lambda: None
+) -> AsyncIterator[Found]:
+    """Yield devices as they answer. At most `rate` addresses are tried per second; silent addresses are not reported.
+
+    `tried` is called for each address that is done with, whether anything answered or not.
+    """
     answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=MAX_PARALLEL)
     slots = asyncio.Semaphore(MAX_PARALLEL)
 
@@ -81,24 +133,53 @@ async def discover(addresses: Sequence[str], probe: ProbeAddress, rate: float) -
     async with asyncio.TaskGroup() as group:
         group.create_task(begin(), name="discover")
         for _ in addresses:
-            for found in await answers.get():
+            answer = await answers.get()
+            tried()
+            for found in answer:
                 yield found
 
 
-async def probe_snmp_address(address: str, profiles: Mapping[str, Profile], client: SnmpClient) -> list[Found]:
-    """The SNMP device at one address. Closes `client`."""
-    everything = list(profiles.values())
-    try:
-        found, answers = await recognise_device(client, everything)
-    except (DeviceTimeout, DeviceUnreachable):
-        return []
-    except DeviceError as error:
-        return [Found(address, None, "", str(error))]
-    finally:
-        await client.close()
+async def probe_snmp_address(
+    address: str, profiles: Mapping[str, Profile], clients: Mapping[str, Callable[[], SnmpClient]]
+) -> list[Found]:
+    """The SNMP device at one address. `clients` makes a client for each credential; they are tried in order.
+
+    Silence does not tell a wrong community from an unused address, so the next credential is tried; only SNMPv3 says that a
+    credential is wrong, and then this is what is reported if no other one fits.
+    """
+    refusals: list[Found] = []
+    for name, make in clients.items():
+        client = make()
+        try:
+            return [await _snmp_device(address, profiles, client, name)]
+        except DeviceTimeout:
+            continue
+        except DeviceUnreachable:
+            # The host or its network says that nothing listens there, which no other credential changes.
+            break
+        except DeviceAuthError as error:
+            refusals.append(Found(address, None, "", f"credential {name!r}: {error}"))
+        except DeviceError as error:
+            return [Found(address, None, "", str(error), credential=name)]
+        finally:
+            await client.close()
+    return refusals[:1]
+
+
+async def _snmp_device(address: str, profiles: Mapping[str, Profile], client: SnmpClient, credential: str) -> Found:
+    found, answers = await recognise_device(client, list(profiles.values()))
     # Blanks before printable(), which would join the words of two lines.
     description = printable(" ".join(plain_text(answers.get(SYS_DESCR)).split()))
-    return [Found(address, found[0] if found else None, description[:80])]
+    match = found[0] if found else None
+    identity, name = NO_IDENTITY, ""
+    try:
+        name = printable((await client.get([SYS_NAME])).get(SYS_NAME))
+        if match:
+            identity = await identify_snmp(client, match.profile.loaded())
+    except DeviceError as error:
+        # It answered: it is reported with what is known, and why that is not more.
+        return Found(address, match, description, f"does not say who it is: {error}", name=name, credential=credential)
+    return Found(address, match, description, identity=identity, name=name, credential=credential)
 
 
 async def probe_modbus_address(
@@ -121,7 +202,8 @@ async def probe_modbus_address(
                     continue
                 found.append(Found(address, None, "", str(error), unit))
             else:
-                found.append(Found(address, match, printable(description)[:80], unit=unit))
+                identity = await _unit_identity(client, unit, match)
+                found.append(Found(address, match, printable(description), unit=unit, identity=identity))
             if not every:
                 break
     except DeviceUnreachable:
@@ -129,3 +211,12 @@ async def probe_modbus_address(
     finally:
         await client.close()
     return found
+
+
+async def _unit_identity(client: PymodbusClient, unit: int, match: Match | None) -> Identity:
+    if match is None:
+        return NO_IDENTITY
+    try:
+        return await identify_modbus(client, unit, match.profile.loaded())
+    except DeviceTimeout:
+        return NO_IDENTITY

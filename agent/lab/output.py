@@ -1,4 +1,4 @@
-"""Formats identity and readings of one device as a table, JSON or Prometheus lines.
+"""Formats identity and readings of one device as a table for people, and as JSON, YAML or Prometheus lines for programs.
 
 The JSON is compared with golden files and read by scripts: its keys are part of the contract, and they are sorted.
 """
@@ -6,27 +6,39 @@ The JSON is compared with golden files and read by scripts: its keys are part of
 from typing import Literal
 
 import msgspec
+import yaml
 
+from agent.lab.people import for_people
 from agent.readings import Identified, Readings
 from rackflow.catalogue import catalogue
 from rackflow.escape import escape_unprintable_json
 from rackflow.series import parse_series_key
 
-Output = Literal["table", "json", "prom"]
+# No key or text may be folded over several lines.
+YAML_WIDTH = 100_000
+
+Output = Literal["table", "json", "yaml", "prom"]
 
 
 def render(identified: Identified, readings: Readings, output: Output) -> str:
     """The text, without a newline at its end."""
     if output == "json":
         return _json(identified, readings)
+    if output == "yaml":
+        return yaml.safe_dump(_document(identified, readings), sort_keys=False, width=YAML_WIDTH).removesuffix("\n")
     if output == "prom":
         return "\n".join(_prom(readings))
     return _table(identified, readings)
 
 
 def _json(identified: Identified, readings: Readings) -> str:
+    document = _document(identified, readings)
+    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def _document(identified: Identified, readings: Readings) -> dict[str, object]:
     identity = identified.identity
-    document = {
+    return {
         "profile": identified.profile,
         "class": identified.device_class,
         "identity": {
@@ -39,7 +51,6 @@ def _json(identified: Identified, readings: Readings) -> str:
         "states": dict(sorted(readings.states.items())),
         "bad": dict(sorted(readings.bad.items())),
     }
-    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
 def _prom(readings: Readings) -> list[str]:
@@ -79,7 +90,7 @@ def _table(identified: Identified, readings: Readings) -> str:
     if readings.about:
         head.append(("series", _series(readings)))
     rows = [
-        (key, f"{value:.12g}", catalogue()[parse_series_key(key)[0]].unit) for key, value in readings.values.items()
+        (key, *for_people(value, catalogue()[parse_series_key(key)[0]].unit)) for key, value in readings.values.items()
     ]
     rows += [(key, state, "") for key, state in readings.states.items()]
     rows += [(key, "-", f"rejected: {reason}") for key, reason in readings.bad.items()]

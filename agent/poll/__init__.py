@@ -6,8 +6,8 @@ figures. `barrier` makes whatever goes wrong in any of them that one device's fa
 
 from agent.poll.barrier import DeviceBarrier
 from agent.poll.device import BOOT_METRIC, DevicePoller, SnmpPoller
-from agent.poll.factory import PollerFactory, check_profile, snmp_target
-from agent.poll.identity import printable
+from agent.poll.factory import PollerFactory, check_profile, snmp_target, unknown_profile
+from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.modbus import ModbusPoller
 from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
 from agent.poll.probe_snmp import recognise_device
@@ -21,8 +21,11 @@ __all__ = [
     "PollerFactory",
     "SnmpPoller",
     "check_profile",
+    "identify_modbus",
+    "identify_snmp",
     "printable",
     "recognise_device",
     "recognise_unit",
     "snmp_target",
+    "unknown_profile",
 ]

@@ -4,7 +4,8 @@ An agent keeps one factory for its whole life, across reloads: otherwise a reloa
 accept only one.
 """
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
@@ -21,6 +22,10 @@ from rackflow.process.resolve import Resolver
 DEFAULT_TIMEOUT_S = 2.0
 # Used until the profile is known, which has its own limit. See SnmpTarget.max_varbinds.
 DEFAULT_VARBINDS = 20
+
+
+# How many profiles are named in place of an unknown one.
+NEAREST = 3
 
 
 class PollerFactory:
@@ -52,15 +57,24 @@ class PollerFactory:
         return SnmpPoller(device, self.profiles, wrap_snmp(client))
 
 
+def unknown_profile(name: str, profiles: Iterable[str]) -> str:
+    """What to say of a profile that does not exist: the three with the nearest names. All 137 would hide the answer."""
+    known = {each.casefold(): each for each in profiles}
+    near = difflib.get_close_matches(name.casefold(), known, n=NEAREST, cutoff=0.4)
+    # A vendor's name alone is far from each of its families' names.
+    near += [each for each in known if any(word in each for word in name.casefold().split("-") if len(word) > 2)]  # noqa: PLR2004
+    names = [known[each] for each in dict.fromkeys(near)][:NEAREST]
+    hint = f"the nearest are {', '.join(names)}; " if names else ""
+    return f"{name!r} is not known; {hint}`rackflow profiles` lists all"
+
+
 def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
     """Raises ConfigError if the device's profile is unknown or of another protocol."""
     if device.profile == "auto":
         return
     profile = profiles.get(device.profile)
     if profile is None:
-        raise ConfigError(
-            f"device {device.id!r}: profile: {device.profile!r} is not known; known are auto, {', '.join(profiles)}"
-        )
+        raise ConfigError(f"device {device.id!r}: profile: {unknown_profile(device.profile, profiles)}")
     if profile.protocol != device.protocol:
         raise ConfigError(
             f"device {device.id!r}: profile: {device.profile!r} speaks {profile.protocol}; set `protocol: {profile.protocol}`"

@@ -6,8 +6,40 @@ These texts are shown on pages and terminals, so control characters are removed 
 from collections.abc import Mapping, Sequence
 
 from agent.config import Device
+from agent.modbus import ModbusClient, decode
 from agent.profile import IdentitySource, Plan, Profile, RawValue, plain_text
 from agent.readings import Identified, Identity
+from agent.snmp import SnmpClient
+from rackflow.errors import DeviceProtocolError
+
+
+async def identify_snmp(client: SnmpClient, profile: Profile) -> Identity:
+    """What the device says about itself, in one request. Raises DeviceError."""
+    wanted = profile.identity
+    sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
+    oids = [source.oid for group in sources.values() for source in group if source.oid]
+    answers = await client.get(oids) if oids else {}
+    return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
+
+
+async def identify_modbus(client: ModbusClient, unit: int, profile: Profile) -> Identity:
+    """What the unit says about itself; registers that it refuses are empty. Raises DeviceError."""
+    found: dict[str, str] = {}
+    for name in ("vendor", "model", "serial", "firmware"):
+        for source in getattr(profile.identity, name):
+            if found.get(name):
+                break
+            found[name] = source.text or await _register_text(client, unit, profile, source)
+    return Identity(**found)
+
+
+async def _register_text(client: ModbusClient, unit: int, profile: Profile, source: IdentitySource) -> str:
+    address = source.register_ or 0
+    try:
+        registers = await client.read(unit, source.table or profile.modbus.table, address, source.words)
+    except DeviceProtocolError:
+        return ""
+    return printable(decode(registers, source.type, profile.modbus.order))
 
 
 def first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
-from rackflow.process.config import Secret, StrictModel
+from rackflow.process.config import Host, Secret, StrictModel
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -15,7 +15,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Broker(StrictModel):
     """The MQTT broker."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Address or host name."""
     port: Port = 1883
     """TCP port."""

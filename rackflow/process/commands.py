@@ -3,6 +3,7 @@
 This includes missing libraries of an extra, and a reader of the output that has exited (`| head`).
 """
 
+import argparse
 import os
 import select
 import sys
@@ -27,6 +28,12 @@ def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -
         raise error
     sys.stderr.write(f"{program}: {missing} is not installed; install rackflow with its extra: rackflow[{extra}]\n")
     return EXIT_FAILED
+
+
+def show_examples(command: argparse.ArgumentParser, *examples: str) -> None:
+    """Put examples at the end of a command's --help, one a line; `%(prog)s` is the command."""
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = "\n".join(["examples:", *(f"  {example}" for example in examples)])
 
 
 def print_error(text: object, program: str = "") -> None:

@@ -5,6 +5,7 @@ All faults of a file are reported at once, so that nobody has to start a program
 
 import difflib
 import os
+import re
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, StringCo
 
 from rackflow.errors import ConfigError
 from rackflow.escape import escape_unprintable
-from rackflow.process.yaml import line_of, load_yaml_file
+from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 M = TypeVar("M", bound=BaseModel)
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -78,6 +79,37 @@ def _checked_url(value: object) -> object:
     return value
 
 
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|min|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def _seconds(value: object) -> object:
+    # As other programs of the field write it (`5s`, `500ms`): there is only one thing that it can mean.
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    return float(found[1]) * _SECONDS[found[2]] if found else value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+"""A number of seconds, or a text such as `500ms`, `5s`, `2m` or `1h`."""
+
+
+def _checked_host(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host = value.strip()
+    if any(character.isspace() for character in host):
+        raise ValueError("has a blank in it; give one address or host name")
+    if "://" in host or "/" in host:
+        raise ValueError("is an address of a web page; give only the host name or address in it")
+    bare, colon, port = host.rpartition(":")
+    # An IPv6 address has several colons and stands without brackets.
+    if colon and port.isdecimal() and (":" not in bare or bare.endswith("]")):
+        raise ValueError(f"has a port in it; write host: {bare.strip('[]')} and port: {port}")
+    return host
+
+
+Host = Annotated[str, BeforeValidator(_checked_host)]
+"""An address or a host name, without a port."""
 Url = Annotated[str, BeforeValidator(_checked_url), _NeverShown()]
 """An HTTP address without credentials. It is never shown, because somebody may have put a password or token into it."""
 Secret = Annotated[SecretStr, BeforeValidator(_from_environment)]
@@ -85,11 +117,12 @@ Secret = Annotated[SecretStr, BeforeValidator(_from_environment)]
 
 
 def load_config(path: Path, model: type[M]) -> M:
-    """Read and check a configuration. Raises ConfigError with a line `file: key: what is wrong; remedy` for each fault."""
-    data = load_yaml_file(path)
+    """Read and check a configuration. Raises ConfigError with a line `file:line: key: what is wrong; remedy` for each fault."""
+    text = read_text_file(path)
+    data = load_yaml_text(text, str(path))
     if data is None:
         raise ConfigError(f"{path}: the file is empty")
-    return check_config(data, model, str(path))
+    return check_config(data, model, str(path), text)
 
 
 def check_config(data: object, model: type[M], where: str, text: str | None = None) -> M:

@@ -8,6 +8,7 @@ from rackflow.site.cooling import AirUnit, Cdu, Loop
 from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile
 from rackflow.site.load import load_site, parse_site
 from rackflow.site.power import Battery, Feed, Panel, Pdu, SwitchInput, TransferSwitch, Ups
+from rackflow.site.section import Placed, Section
 from rackflow.site.topology import FeedPath, Site
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "Monitor",
     "Panel",
     "Pdu",
+    "Placed",
     "Rack",
     "Room",
     "Row",
+    "Section",
     "Sensor",
     "Site",
     "SiteFile",

@@ -21,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from rackflow.errors import RackflowError
-from rackflow.process.commands import print_error
+from rackflow.process.commands import print_error, show_examples
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
 from simulator.demo.die_with_parent import die_with_parent_command
@@ -41,14 +41,14 @@ class DemoError(RackflowError):
     """The demo cannot go on. The text says why, and what to do."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "rackflow-demo") -> int:
     """Run the demo; returns the exit status."""
-    arguments = parser().parse_args(argv)
+    arguments = parser(prog).parse_args(argv)
     configure_logging("warning")
     try:
         return asyncio.run(_demo(arguments))
     except RackflowError as error:
-        print_error(error, "rackflow-demo")
+        print_error(error, prog)
         return 1
     except KeyboardInterrupt:
         return 0
@@ -62,10 +62,10 @@ def seconds(text: str) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "rackflow-demo") -> argparse.ArgumentParser:
     """The command line; the reference in docs/ is generated from it."""
     root = argparse.ArgumentParser(
-        prog="rackflow-demo", description="Run simulated devices, an MQTT broker, an agent and a collector on loopback."
+        prog=prog, description="Run simulated devices, an MQTT broker, an agent and a collector on loopback."
     )
     root.add_argument(
         "--for",
@@ -78,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="keep configurations, stored points and logs in this folder"
     )
+    show_examples(root, "%(prog)s", "%(prog)s --for 40s --keep demo --port 8090")
     return root
 
 

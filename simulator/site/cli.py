@@ -16,6 +16,7 @@ from typing import Any, Final
 import yaml
 
 from rackflow.errors import ConfigError
+from rackflow.process.commands import show_examples
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.control import ask, listen
@@ -40,8 +41,9 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     command = commands.add_parser("site", help="print a site file: edge, ai-hall, or a campus of any size")
     command.add_argument("name", choices=(*SHIPPED, "campus"))
     command.add_argument("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
+    show_examples(command, "%(prog)s ai-hall", "%(prog)s campus --racks 64 > campus.yaml")
     command.set_defaults(command=_site)
-    command = _control(commands, "fault", "begin a fault", _fault)
+    command = _control(commands, "fault", "begin a fault", _fault, " mains_loss A --for 60")
     command.add_argument("fault", help="kind of fault, as in mains_loss; docs/reference/simulator.md lists them")
     command.add_argument("target", help="what fails: a feed, device, rack or loop of the site")
     command.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="end the fault after this time")
@@ -50,14 +52,14 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     command.add_argument("--pump", type=int, choices=(1, 2, 3), help="pump that fails")
     command.add_argument("--point", help="series key of the sensor's reading")
     command.add_argument("--other", help="series key of the reading to swap it with")
-    command = _control(commands, "clear", "end a fault", _clear)
+    command = _control(commands, "clear", "end a fault", _clear, " 1")
     command.add_argument("number", type=int, help="number that `fault` printed")
     _control(commands, "faults", "list the active faults", _plain)
-    command = _control(commands, "truth", "print the true values of the derived figures", _truth)
+    command = _control(commands, "truth", "print the true values of the derived figures", _truth, "", " --what-if")
     command.add_argument(
         "--what-if", action="store_true", help="also the consequences of losing each feed, and pumps and cooling"
     )
-    command = _control(commands, "readings", "print a device's readings before it rounds them", _readings)
+    command = _control(commands, "readings", "print a device's readings before it rounds them", _readings, " cdu-1")
     command.add_argument("device", help="id of the device in the site file")
     _control(commands, "status", "print the simulated time, and each device's port", _plain)
 
@@ -79,15 +81,19 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         help="SNMPv3 user, beside community public",
     )
     add("--socket", type=Path, default=SOCKET, help=f"control socket to create (default {SOCKET})")
+    show_examples(
+        command, "%(prog)s edge --agent-config edge.yaml", "%(prog)s campus --racks 64 --port 20000 --speed 60"
+    )
     add("--agent-config", type=Path, metavar="FILE", help="write an agent's configuration that polls every device")
     command.set_defaults(command=_run)
 
 
-def _control(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - as above
+def _control(commands: Any, name: str, text: str, run: Any, *examples: str) -> argparse.ArgumentParser:  # noqa: ANN401 - as above
     command: argparse.ArgumentParser = commands.add_parser(name, help=text + " (running simulation)")
     command.add_argument(
         "--socket", type=Path, default=SOCKET, help=f"control socket of the simulation (default {SOCKET})"
     )
+    show_examples(command, *(f"%(prog)s{example}" for example in examples or ("",)))
     command.set_defaults(command=run, order=name)
     return command
 

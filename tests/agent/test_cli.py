@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,23 @@ def test_replay_of_a_stranger_fails_with_a_message(tmp_path: Path, capsys: pytes
     assert main(["replay", str(path)]) == 1
     assert "matches no profile; sysDescr is 'Toaster 3000'" in capsys.readouterr().err
     assert main(["replay", str(path), "--profile", "toaster"]) == 78
-    assert "--profile: 'toaster' is not known" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--profile: 'toaster' is not known" in said
+    assert len(said) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("apc-rpdu3", "apc-rpdu2"), ("schneider-iem-3000", "schneider-iem3000"), ("APC-UPS", "apc-ups")],
+)
+def test_an_unknown_profile_names_the_nearest_three(
+    name: str, nearest: str, recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(recording), "--profile", name]) == 78
+    names = re.search(r"the nearest are (.*); `rackflow profiles` lists all", capsys.readouterr().err)
+    assert names
+    assert nearest in names[1].split(", ")
+    assert len(names[1].split(", ")) <= 3
 
 
 def test_profiles_lists_every_family_with_its_evidence(capsys: pytest.CaptureFixture[str]) -> None:

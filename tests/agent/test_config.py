@@ -1,5 +1,6 @@
 """The agent's configuration: each fault is one line that names the place; secrets show nowhere; labels and intervals nest."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,34 @@ def test_bad_configuration_is_one_line_and_exit_78(
 def test_every_fault_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, {"agent": "gw-1", "labels": {"sit": "t1"}, "broker": {"port": "x"}, "devices": []})
     assert main(["check", str(path)]) == 78
-    assert [line.removeprefix(f"{path}: ") for line in capsys.readouterr().err.splitlines()] == [
+    assert [
+        re.sub(rf"^{re.escape(str(path))}:[0-9]+: ", "", line) for line in capsys.readouterr().err.splitlines()
+    ] == [
         "labels.sit: unknown key; did you mean 'site'?",
         "broker.port: Input should be a valid integer, unable to parse string as an integer (it is 'x')",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5s", 5.0), ("500 ms", 0.5), ("1.5m", 90.0), ("2min", 120.0), ("3", 3.0), ("4", 4.0)]
+)
+def test_a_duration_may_have_its_unit(text: str, seconds: float, tmp_path: Path) -> None:
+    path = written(tmp_path, {**WHOLE, "intervals": {"slow": text}})
+    assert load_agent_config(path).intervals == {"slow": seconds}
+
+
+@pytest.mark.parametrize("version", [3, "3"])
+def test_version_3_needs_no_quotes(version: object, tmp_path: Path) -> None:
+    user = {"version": version, "user": "u"}
+    path = written(tmp_path, {"agent": "a", "labels": {"site": "s"}, "credentials": {"c": user}, "devices": []})
+    assert load_agent_config(path).credentials["c"].version == "3"
+
+
+@pytest.mark.parametrize("host", ["2001:db8::1", "::1", "ups-1.example.org", "192.0.2.1", " ups-1 "])
+def test_a_host_without_a_port_is_taken(host: str, tmp_path: Path) -> None:
+    device = {"id": "x", "host": host, "credential": "c"}
+    config = {"agent": "a", "labels": {"site": "s"}, "credentials": {"c": {"community": "p"}}, "devices": [device]}
+    assert load_agent_config(written(tmp_path, config)).devices[0].host == host.strip()
 
 
 def test_secrets_show_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

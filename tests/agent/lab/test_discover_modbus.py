@@ -49,7 +49,7 @@ async def test_devices_are_found_at_the_usual_units(port: int, capfd: pytest.Cap
     lines = await found(capfd, "--port", str(port))
     assert len(lines) == 2
     assert lines[0].split()[:5] == ["127.0.0.2", "unit", "1", "schneider-iem3000", "meter"]
-    assert "[holding 69 says 'Schneider']" in lines[0]
+    assert "serial 240100001  [score 40: holding 69 says 'Schneider']" in lines[0]
     assert lines[1].split()[:4] == ["127.0.0.4", "unit", "1", "(unknown)"]
     assert "Acme FP-7 2.1" in lines[1]
 

@@ -90,6 +90,13 @@ async def test_devices_are_found_where_one_looks(two_devices: int, capfd: pytest
 
 def test_ranges() -> None:
     assert addresses_of(["192.0.2.0/30", "192.0.2.1/32"]) == ["192.0.2.1", "192.0.2.2"]
+    assert addresses_of(["192.0.2.254-192.0.3.1", "192.0.2.9-11", "192.0.2.7"]) == [
+        "192.0.2.254", "192.0.2.255", "192.0.3.0", "192.0.3.1", "192.0.2.9", "192.0.2.10", "192.0.2.11", "192.0.2.7"
+    ]  # fmt: skip
+    assert addresses_of(["192.0.2.4/31", "2001:db8::1/128"]) == ["192.0.2.4", "192.0.2.5", "2001:db8::1"]
+    for wrong in ("192.0.2.9-3", "192.0.2.9-300", "192.0.2.1-2001:db8::1", "-", "ups-1.example.org"):
+        with pytest.raises(ConfigError, match="is not a range of addresses"):
+            addresses_of([wrong])
     with pytest.raises(ConfigError, match="is not a range of addresses"):
         addresses_of(["192.0.2.0/33"])
     with pytest.raises(ConfigError, match=f"more than {MAX_ADDRESSES}"):

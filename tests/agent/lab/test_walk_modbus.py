@@ -176,7 +176,7 @@ def test_a_line_that_is_wrong_is_named(line: str, fault: str) -> None:
         (["walk", "h", "--protocol", "modbus"], "name --registers or a --profile"),
         (
             ["walk", "h", "--protocol", "modbus", "--profile", "apc-ups"],
-            "'apc-ups' is not a Modbus profile; known are aalc",
+            "a walk over Modbus needs a Modbus profile; 'apc-ups' speaks snmp",
         ),
         (["walk", "h", "--protocol", "modbus", "--registers", "all"], "'all' is not a range"),
         (["walk", "h", "--protocol", "modbus", "--registers", "9-3"], "'9-3' is not ascending"),

@@ -1,0 +1,127 @@
+"""The command `doctor` of the agent: what of its configuration, host, broker and devices is wrong, and what to do."""
+
+import argparse
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+from agent.config import AgentConfig, Device, load_agent_config
+from agent.lab import explanation
+from agent.poll import DeviceBarrier, PollerFactory, check_profile
+from agent.profile import load_profiles
+from rackflow.errors import ConfigError, DeviceError, ProfileError
+from rackflow.process.commands import print_lines, show_examples
+from rackflow.process.doctor import (
+    OUTPUTS,
+    Finding,
+    check_broker,
+    check_clock,
+    check_descriptors,
+    check_disk,
+    check_names,
+    check_secrets,
+    check_versions,
+    exit_status,
+    present,
+    render_findings,
+)
+from rackflow.process.progress import progress
+from rackflow.process.resolve import Resolver
+from rackflow.topics import Topic, build_topic
+
+# Devices that are opened at a time. Opening one takes dozens of requests, and a switch or gateway may stand before many of them.
+PARALLEL = 16
+# An SNMPv3 device takes 3 (agent/snmp/relay.py), a name that is looked up another; and what the agent has anyway.
+DESCRIPTORS_PER_DEVICE, DESCRIPTORS = 4, 200
+# No device is called so: clearing its retained document changes nothing, and shows whether the account may write.
+NO_DEVICE = "rackflow-doctor"
+
+
+def add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "doctor", help="check configuration, files, names, clock, disk, broker and every device; says what to do"
+    )
+    command.add_argument("config", type=Path)
+    command.add_argument("--no-devices", action="store_true", help="do not poll the devices")
+    command.add_argument("--output", choices=OUTPUTS, default="table")
+    show_examples(command, "%(prog)s agent.yaml", "%(prog)s agent.yaml --no-devices --output json")
+    command.set_defaults(command=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    findings = asyncio.run(examine(arguments.config, devices=not arguments.no_devices))
+    print_lines(render_findings(findings, arguments.output))
+    return exit_status(findings)
+
+
+async def examine(path: Path, *, devices: bool) -> list[Finding]:
+    """All findings; after a configuration that is wrong there is nothing else to look at."""
+    findings = [check_versions()]
+    try:
+        config = load_agent_config(path)
+        profiles = load_profiles(config.profiles, lazy=True)
+        for device in config.devices:
+            check_profile(profiles, device)
+        config.broker.tls_context()
+    except (ConfigError, ProfileError) as error:
+        remedy = "each line names file, key and remedy"
+        return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
+    enabled = [device for device in config.devices if device.enabled]
+    findings.append(Finding("configuration", "ok", f"{path}: {len(config.devices)} devices, {len(enabled)} enabled"))
+    findings += present(check_secrets(path), check_clock())
+    findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
+    findings.append(_outbox(config))
+    resolver = Resolver()
+    findings += await check_names([config.broker.host, *(each.host for each in enabled if each.host)], resolver)
+    own = build_topic(Topic(config.labels.site or "", config.agent, "device", NO_DEVICE))
+    findings += await check_broker(config.broker, writes=own)
+    if devices:
+        findings += await _poll(config, enabled, PollerFactory(profiles, resolver))
+    return findings
+
+
+def _outbox(config: AgentConfig) -> Finding:
+    if config.outbox.path is None:
+        remedy = "outbox: {mode: disk, path: …}, unless this is a gateway on a flash card"
+        return Finding("outbox", "warning", "in memory: messages that wait are lost when the agent ends", remedy)
+    return check_disk("outbox", config.outbox.path)
+
+
+async def _poll(config: AgentConfig, devices: list[Device], factory: PollerFactory) -> list[Finding]:
+    slots = asyncio.Semaphore(PARALLEL)
+    findings: dict[str, Finding] = {}
+    with progress("devices", len(devices)) as done:
+
+        async def look(device: Device) -> None:
+            async with slots:
+                findings[device.id] = await _open(config, device, factory)
+            done()
+
+        async with asyncio.TaskGroup() as group:
+            for device in devices:
+                group.create_task(look(device), name=f"doctor {device.id}")
+    return [findings[device.id] for device in devices]
+
+
+async def _open(config: AgentConfig, device: Device, factory: PollerFactory) -> Finding:
+    """Open one device as the agent does: connect, recognise, identify, plan."""
+    check, started = f"device {device.id}", time.perf_counter()
+    try:
+        # Whatever goes wrong with one device, a mistake of ours included, is that device's finding.
+        with DeviceBarrier(device.id, "", level=logging.DEBUG).contain("doctor"):
+            poller = factory(config, device)
+            try:
+                found = await poller.open()
+            finally:
+                await poller.close()
+    except DeviceError as error:
+        remedy = " ".join(explanation(error, device.protocol, device.port).split("\n"))
+        return Finding(check, "failed", f"{error.kind}: {error}", remedy or "`rackflow read` shows more")
+    identity = found.identity
+    who = " ".join(filter(None, (identity.vendor, identity.model))) or found.profile
+    if device.serial_number and identity.serial and device.serial_number != identity.serial:
+        what = f"{who} has serial number {identity.serial}, the configuration says {device.serial_number}"
+        return Finding(check, "warning", what, "another device answers there: correct host or serial_number")
+    return Finding(check, "ok", f"{who}, profile {found.profile}, opened in {time.perf_counter() - started:.1f} s")

@@ -1,0 +1,212 @@
+"""The command `discover`: finds devices, and makes entries of the agent's configuration of them."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from agent.config import AgentConfig, Device, load_agent_config
+from agent.lab.commands_modbus import DEFAULT_UNITS, modbus_probe
+from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
+from agent.lab.found_output import as_csv, as_json, as_yaml, config_head, found_line, result_lines
+from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, entry_of, reconcile
+from agent.lab.silence import silence_of_search
+from agent.lab.target import add_credential, snmp_targets
+from agent.profile import Profile, load_profiles
+from agent.snmp import SnmpClient, SnmpClients
+from rackflow.errors import ConfigError, ResolveError
+from rackflow.process.commands import print_error, print_lines, show_examples
+from rackflow.process.config import check_config
+from rackflow.process.progress import progress
+from rackflow.process.resolve import Resolver
+from rackflow.process.yaml import load_yaml_text, read_text_file
+from rackflow.process.yaml_edit import append_to_list, replace_file
+
+# Addresses a second. More would flood a management network, whose cards and switches are slow.
+MAX_DISCOVER_RATE = 1000.0
+PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The configuration that the search is compared with: its file and text, and its devices."""
+
+    path: Path
+    text: str
+    config: AgentConfig
+
+
+def add_discover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "discover",
+        help="find and recognise SNMP or Modbus TCP devices in ranges of addresses, and make entries of them",
+    )
+    command.add_argument("ranges", nargs="+", metavar="RANGE", help="192.0.2.0/24, 192.0.2.10-50, or one address")
+    command.add_argument("--rate", type=float, default=50.0, help="addresses to try per second (default 50)")
+    command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
+    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument(
+        "--unit", type=int, action="append", default=[], help="Modbus unit; may be repeated (default 1, 255 or 0)"
+    )
+    add_credential(command, several=True)
+    command.add_argument(
+        "--output",
+        choices=("table", "csv", "json", "yaml"),
+        default="table",
+        help="yaml: a configuration to begin with; with --config, the entries that it lacks",
+    )
+    command.add_argument(
+        "--merge", action="store_true", help="add new devices to the file of --config; what is there is not touched"
+    )
+    command.add_argument("--agent", default="agent-1", help="yaml: name of the new agent (default agent-1)")
+    command.add_argument("--site", default="my-site", help="yaml: name of the site (default my-site)")
+    show_examples(
+        command,
+        "%(prog)s 192.0.2.0/24 --community public",
+        "%(prog)s 192.0.2.0/24 --community env:RACKFLOW_COMMUNITY --output yaml > agent.yaml",
+        "%(prog)s 192.0.2.0/24 198.51.100.10-50 --config agent.yaml --merge",
+        "%(prog)s 192.0.2.0/24 --protocol modbus --unit 1 --unit 12 --output csv",
+    )
+    command.set_defaults(command=_discover)
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    if not 0 < arguments.rate <= MAX_DISCOVER_RATE:
+        raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_DISCOVER_RATE:g}")
+    if arguments.merge and not arguments.config:
+        raise ConfigError("--merge: name the file to add to with --config; --output yaml begins a new one")
+    addresses = addresses_of(arguments.ranges)
+    known = _known(arguments.config) if arguments.config else None
+    if known is None:
+        _check_names(arguments)
+    profiles = load_profiles(known.config.profiles if known and known.config.profiles else arguments.profiles)
+    probe = (modbus_probe if arguments.protocol == "modbus" else _snmp_probe)(arguments, profiles)
+    search = Search(
+        arguments.protocol,
+        addresses,
+        arguments.port or DEFAULT_PORTS[arguments.protocol],
+        frozenset(arguments.unit or DEFAULT_UNITS),
+        units_named=bool(arguments.unit),
+    )
+    table = arguments.output == "table"
+    found = asyncio.run(_found(addresses, probe, arguments.rate, show=table))
+    devices = known.config.devices if known else []
+    taken = [] if known is None else [_agent_itself(known.config)]
+    results = reconcile(found, [*devices, *taken], asyncio.run(_resolved(devices)), search)
+    # The file is written before anything is printed: a reader of the output that has left must not prevent it.
+    added = _merge(known, results, search) if arguments.merge and known else 0
+    if table:
+        print_lines("\n".join(result_lines(results))) if known and result_lines(results) else None
+    else:
+        print_lines(_rendered(arguments, known, results, search))
+    _summarise(arguments, results, len(addresses))
+    if arguments.merge and known:
+        print_error(f"{added} devices added to {known.path}")
+    return 0
+
+
+def _known(path: Path) -> Known:
+    return Known(path, read_text_file(path), load_agent_config(path))
+
+
+def _agent_itself(config: AgentConfig) -> Device:
+    """Keeps the agent's own name from being given to a device: it is refused as the id of one."""
+    return Device(id=config.agent, host="agent", credential="none", enabled=False)
+
+
+def _check_names(arguments: argparse.Namespace) -> None:
+    """Refuse names for a new configuration that it could not have. Raises ConfigError."""
+    check_config(
+        {"agent": arguments.agent, "labels": {"site": arguments.site}, "devices": []}, AgentConfig, "arguments"
+    )
+
+
+def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
+    """The function that looks for an SNMP device at an address. Raises ConfigError."""
+    targets = snmp_targets(arguments, "address")
+    clients = SnmpClients()
+    for target in targets.values():
+        clients(target)  # a credential that cannot be used is refused here, not at every address
+
+    async def probe(address: str) -> list[Found]:
+        makers: dict[str, Callable[[], SnmpClient]] = {
+            name: partial(clients, replace(target, host=address)) for name, target in targets.items()
+        }
+        return await probe_snmp_address(address, profiles, makers)
+
+    return probe
+
+
+async def _found(addresses: Sequence[str], probe: ProbeAddress, rate: float, *, show: bool) -> list[Found]:
+    every: list[Found] = []
+    with progress("addresses", len(addresses)) as tried:
+        async for found in discover(addresses, probe, rate, tried):
+            every.append(found)
+            if show:
+                print_lines(found_line(found))
+                sys.stdout.flush()
+    return every
+
+
+async def _resolved(devices: Sequence[Device]) -> Mapping[str, Collection[str]]:
+    """The addresses of every configured host name that can be resolved in time."""
+    resolver = Resolver()
+    addresses: dict[str, Collection[str]] = {}
+
+    async def resolve(host: str) -> None:
+        try:
+            addresses[host] = await resolver.addresses(host)
+        except ResolveError:
+            print_error(f"{host}: has no address now; its device may be listed as new")
+
+    async with asyncio.TaskGroup() as group:
+        for host in {device.host for device in devices if device.host}:
+            group.create_task(resolve(host), name=f"resolve {host}")
+    return addresses
+
+
+def _merge(known: Known, results: Sequence[Result], search: Search) -> int:
+    """Add the new devices to the file. Returns how many. Raises ConfigError, and then the file is unchanged."""
+    entries = [entry_of(result, search) for result in results if result.status == "new"]
+    changed = append_to_list(known.text, "devices", entries, str(known.path))
+    if not entries:
+        return 0
+    # Checked before it is written: a file that the agent would refuse at its next start is worse than none of the new devices.
+    check_config(load_yaml_text(changed, str(known.path)), AgentConfig, str(known.path), changed)
+    replace_file(known.path, known.text, changed)
+    return len(entries)
+
+
+def _rendered(arguments: argparse.Namespace, known: Known | None, results: Sequence[Result], search: Search) -> str:
+    if arguments.output == "json":
+        return as_json(results, search)
+    if arguments.output == "csv":
+        return as_csv(results, search)
+    head = [] if known else _new_head(arguments)
+    return as_yaml(results, search, head)
+
+
+def _new_head(arguments: argparse.Namespace) -> list[str]:
+    if arguments.protocol == "modbus":
+        return config_head(arguments.agent, arguments.site, "", "")
+    community = arguments.community
+    if community != PUBLIC and not community.startswith("env:"):
+        # A file that is begun here is often passed around; a community that is no secret stays in it.
+        community = "env:RACKFLOW_COMMUNITY"
+        if os.environ.get("RACKFLOW_COMMUNITY") is None:
+            print_error(
+                "the community is not written into the file; before you run the agent, set RACKFLOW_COMMUNITY to it"
+            )
+    return config_head(arguments.agent, arguments.site, "given", community)
+
+
+def _summarise(arguments: argparse.Namespace, results: Sequence[Result], addresses: int) -> None:
+    answered = sum(result.found is not None for result in results)
+    print_error(f"{answered} devices answered at {addresses} addresses")
+    if not answered:
+        print_error(silence_of_search(arguments.protocol, arguments.port))

@@ -1,0 +1,303 @@
+"""The commands `site draft`, `site import` and `site check`: from devices, tables and inventories to a site file.
+
+They belong to the agent because only it knows profiles, which tell what kind of device an entry of its configuration is.
+"""
+
+import argparse
+import csv
+import difflib
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from agent.config import load_agent_config
+from agent.lab.found_output import COLUMNS, FORMULA
+from agent.profile import load_profiles
+from rackflow.drafting import (
+    MODELS,
+    RULES,
+    SECTION_OF_CLASS,
+    Draft,
+    Given,
+    draft_site,
+    draft_text,
+    read_netbox,
+    translate,
+)
+from rackflow.errors import ConfigError
+from rackflow.process.commands import print_error, show_examples
+from rackflow.process.yaml import read_text_file
+from rackflow.site import load_site, parse_site
+
+# Columns of a table beside those of the sections' own fields.
+EXTRA_COLUMNS = frozenset({"section", "feed", "loop", "room", "row", "rack", "a_from", "b_from"})
+# How many values to fill in are named; the file marks all of them.
+SHOWN_MISSING = 20
+PLACES = {"room", "row", "rack", "feed"}
+
+
+def add_site(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands."""
+    command = commands.add_parser("site", help="draft a site file from devices, tables or NetBox; check one")
+    show_examples(command, "%(prog)s draft --config agent.yaml > site.yaml", "%(prog)s check site.yaml")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+
+    draft = actions.add_parser(
+        "draft", help="draft a site file on stdout from an agent's devices and their labels, and from tables"
+    )
+    draft.add_argument(
+        "--config", type=Path, action="append", default=[], help="an agent's configuration; may be repeated"
+    )
+    draft.add_argument(
+        "--csv",
+        type=Path,
+        action="append",
+        default=[],
+        help="table with a header: id, class or section, and room, row, rack, feed, breaker_a or any other key of a site file",
+    )
+    _add_shaping(draft)
+    show_examples(
+        draft,
+        "%(prog)s --config agent.yaml --names 'pdu-(?P<rack>[a-z][0-9]+)-(?P<feed>[ab])' --rules iec > site.yaml",
+        "%(prog)s --csv devices.csv --set racks.design_power_w=17000 --set pdus.breaker_a=32 > site.yaml",
+    )
+    draft.set_defaults(command=_draft)
+
+    import_ = actions.add_parser(
+        "import", help="draft a site file on stdout from NetBox: racks, panels, feeds, cables, cooling"
+    )
+    import_.add_argument(
+        "--netbox", required=True, metavar="FILE_OR_URL", help="address of NetBox 4, or what --save wrote"
+    )
+    import_.add_argument("--netbox-site", default="", metavar="SLUG", help="which of its sites, if there are several")
+    import_.add_argument("--token", metavar="env:NAME", help="environment variable that has the API token")
+    import_.add_argument(
+        "--save", type=Path, metavar="FILE", help="also write what was read, to import it again elsewhere"
+    )
+    import_.add_argument(
+        "--csv", type=Path, action="append", default=[], help="table that completes it, as in `site draft`"
+    )
+    _add_shaping(import_)
+    show_examples(
+        import_,
+        "%(prog)s --netbox https://netbox.example.org --token env:NETBOX_TOKEN --netbox-site casablanca > site.yaml",
+        "%(prog)s --netbox netbox.json --rules iec --set racks.design_power_w=17000 > site.yaml",
+    )
+    import_.set_defaults(command=_import)
+
+    check = actions.add_parser("check", help="check a site file")
+    check.add_argument("file", type=Path)
+    show_examples(check, "%(prog)s site.yaml")
+    check.set_defaults(command=_check)
+
+
+def _add_shaping(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--site", default="", help="name of the site; that of the source when left out")
+    command.add_argument(
+        "--rules", choices=sorted(RULES), default="", help="rules that the electrical installation follows"
+    )
+    command.add_argument(
+        "--names",
+        action="append",
+        default=[],
+        metavar="REGEX",
+        help="pattern of ids with groups named room, row, rack or feed, for places that the names tell; may be repeated",
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="value for all entries of a section that have none; may be repeated",
+    )
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    site = load_site(arguments.file)
+    sys.stdout.write(f"{arguments.file}: ok; {len(site.racks)} racks, {len(site.devices)} devices\n")
+    return 0
+
+
+def _draft(arguments: argparse.Namespace) -> int:
+    if not arguments.config and not arguments.csv:
+        raise ConfigError("site draft: give --config, --csv, or both")
+    left_out: list[str] = []
+    given: list[Given] = []
+    site = arguments.site
+    for path in arguments.config:
+        config = load_agent_config(path)
+        site = site or config.labels.site or ""
+        given += _devices(path, left_out)
+    given += _tables(arguments.csv, given, left_out)
+    source = " and ".join(path.name for path in (*arguments.config, *arguments.csv))
+    return _write(arguments, site or "my-site", given, left_out, source)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    inventory = read_netbox(arguments.netbox, _token(arguments.token), arguments.netbox_site)
+    if arguments.save:
+        try:
+            arguments.save.write_text(json.dumps(inventory, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{arguments.save}: cannot be written: {error.strerror or error}") from error
+    try:
+        found = translate(inventory, arguments.netbox_site)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # A foreign document: whatever is missing in it is its fault and not a traceback.
+        raise ConfigError(
+            f"{arguments.netbox}: is not what NetBox 4 answers: {type(error).__name__}: {error}"
+        ) from error
+    given = [*found.given, *_tables(arguments.csv, found.given, found.left_out)]
+    return _write(arguments, arguments.site or found.site, given, found.left_out, "NetBox")
+
+
+def _token(text: str | None) -> str:
+    if text is None:
+        return ""
+    if not text.startswith("env:"):
+        raise ConfigError("--token: a token on a command line can be read by everybody; write env:NAME")
+    name = text.removeprefix("env:")
+    if name not in os.environ:
+        raise ConfigError(f"--token: environment variable {name} is not set")
+    return os.environ[name]
+
+
+def _devices(path: Path, left_out: list[str]) -> Iterator[Given]:
+    config = load_agent_config(path)
+    profiles = load_profiles(config.profiles, lazy=True)
+    for device in config.devices:
+        profile = profiles.get(device.profile)
+        section = SECTION_OF_CLASS.get(profile.class_) if profile else None
+        if section is None:
+            why = f"profile {device.profile}" if profile is None else f"class {profile.class_}"
+            left_out.append(f"{device.id} ({why}): a table (--csv) can say its class or section")
+            continue
+        labels = config.labels_of(device)
+        labels.pop("site", None)
+        values = {**labels, **({"role": device.role} if device.role else {})}
+        yield Given(device.id, section, values)
+
+
+def _tables(paths: Sequence[Path], known: Sequence[Given], left_out: list[str]) -> list[Given]:
+    sections = {each.id: each.section for each in known}
+    given: list[Given] = []
+    for path in paths:
+        for line, row in _rows(path):
+            name = row.get("id") or ""
+            if not name or row.get("status") in {"gone", "duplicate"}:
+                continue
+            section = row.get("section") or sections.get(name) or SECTION_OF_CLASS.get(row.get("class") or "")
+            if section is None:
+                left_out.append(f"{name}: its class {row.get('class') or '(none)'} has no section; give its section")
+                continue
+            if section not in MODELS:
+                close = difflib.get_close_matches(section, MODELS, n=1)
+                raise ConfigError(
+                    f"{path}:{line}: section {section!r} is none; use {close[0] if close else ', '.join(MODELS)}"
+                )
+            left_out[:] = [each for each in left_out if not each.startswith(f"{name} (")]
+            given.append(Given(name, section, _values(section, row)))
+    return given
+
+
+def _values(section: str, row: dict[str, str]) -> dict[str, object]:
+    fields = {info.alias or key for key, info in MODELS[section].model_fields.items()} | EXTRA_COLUMNS
+    return {key: value for key, value in row.items() if key in fields and key not in {"id", "section"}}
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table by column, with their lines. Semicolons separate in spreadsheets of much of Europe."""
+    text = read_text_file(path).removeprefix("\ufeff")
+    header = text.partition("\n")[0]
+    reader = csv.DictReader(
+        io.StringIO(text), delimiter=";" if header.count(";") > header.count(",") else ",", restval=""
+    )
+    columns = [(name or "").strip() for name in reader.fieldnames or ()]
+    if "id" not in columns:
+        raise ConfigError(f"{path}:1: has no column id; the first line names the columns")
+    known = {info.alias or key for model in MODELS.values() for key, info in model.model_fields.items()}
+    ignored = [name for name in columns if name and name not in known | EXTRA_COLUMNS | set(COLUMNS)]
+    if ignored:
+        print_error(f"{path}: columns that no section has are not used: {', '.join(ignored)}")
+    reader.fieldnames = columns
+    try:
+        for row in reader:
+            if None in row:
+                raise ConfigError(
+                    f"{path}:{reader.line_num}: has more cells than the header; quote what contains the separator"
+                )
+            yield reader.line_num, {key: _cell(value) for key, value in row.items() if key}
+    except csv.Error as error:
+        raise ConfigError(f"{path}:{reader.line_num}: is not CSV: {error}") from error
+
+
+def _cell(text: str) -> str:
+    text = text.strip()
+    # `discover` puts an apostrophe before what a spreadsheet would run.
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+
+
+def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for pair in pairs:
+        where, equals, value = pair.partition("=")
+        section, _, key = where.partition(".")
+        if not equals or section not in MODELS or not value or not key:
+            raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {', '.join(MODELS)}")
+        keys = [info.alias or name for name, info in MODELS[section].model_fields.items()]
+        if key not in keys:
+            close = difflib.get_close_matches(key, keys, n=1)
+            raise ConfigError(
+                f"--set: {section} has no key {key!r}; " + (f"did you mean {close[0]!r}?" if close else ", ".join(keys))
+            )
+        found[section, key] = value
+    return found
+
+
+def _patterns(texts: Sequence[str]) -> list[re.Pattern[str]]:
+    patterns = []
+    for text in texts:
+        try:
+            pattern = re.compile(text)
+        except re.error as error:
+            raise ConfigError(f"--names: {text!r} is not a regular expression: {error}") from error
+        if not pattern.groupindex or not pattern.groupindex.keys() <= PLACES:
+            raise ConfigError(
+                f"--names: {text!r} needs groups named room, row, rack or feed, as in (?P<rack>[a-z][0-9]+)"
+            )
+        patterns.append(pattern)
+    return patterns
+
+
+def _write(arguments: argparse.Namespace, site: str, given: Sequence[Given], left_out: list[str], source: str) -> int:
+    draft = draft_site(
+        site, given, rules=arguments.rules, defaults=_defaults(arguments.set), names=_patterns(arguments.names)
+    )
+    draft.left_out = left_out
+    text = draft_text(draft, source) + "\n"
+    sys.stdout.write(text)
+    _report(draft, text)
+    return 0
+
+
+def _report(draft: Draft, text: str) -> None:
+    counts = ", ".join(f"{len(entries)} {section}" for section, entries in draft.entries.items() if entries)
+    print_error(f"drafted: {counts or 'nothing'}")
+    missing = list(draft.missing())
+    for section, name, key in missing[:SHOWN_MISSING]:
+        print_error(f"fill in {section}.{key}{f' of {name}' if name else ''}")
+    if len(missing) > SHOWN_MISSING:
+        print_error(f"fill in {len(missing) - SHOWN_MISSING} more values, which are marked in the file")
+    for what in draft.left_out:
+        print_error(f"left out: {what}")
+    if not missing:
+        try:
+            parse_site(text, "site file")
+        except ConfigError as error:
+            print_error(error)
+        else:
+            print_error("the site file is complete")

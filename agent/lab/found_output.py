@@ -1,0 +1,116 @@
+"""Shows the results of a search: as lines for people, as CSV, JSON or YAML for programs and files.
+
+Texts come from devices, so each format escapes them in its own way; a cell of CSV that a spreadsheet would run as a formula gets
+an apostrophe in front (CWE-1236).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from agent.lab.discover import Found
+from agent.lab.reconcile import Result, Search, entry_of
+from rackflow.escape import escape_unprintable, escape_unprintable_json
+from rackflow.process.yaml_edit import block_lines, yaml_comment, yaml_value
+
+COLUMNS = (
+    "status", "id", "protocol", "host", "port", "unit", "credential", "profile", "class", "score", "evidence", "vendor", "model",
+    "serial", "firmware", "name", "description", "note",
+)  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def found_line(found: Found) -> str:
+    """One device as a line, as it is found."""
+    match = found.match
+    what = f"{match.profile.profile:<20} {match.profile.class_:<6}" if match else f"{'(unknown)':<20} {'':<6}"
+    identity = found.identity
+    who = " ".join(filter(None, (identity.vendor, identity.model))) or found.description
+    parts = [who, identity.serial and f"serial {identity.serial}", found.name and f"name {found.name}"]
+    why = "; ".join(filter(None, (*(match.reasons if match else ()), found.error)))
+    where = found.address if found.unit is None else f"{found.address} unit {found.unit}"
+    score = f"score {match.score}: " if match else ""
+    return f"{where:<16} {what} {', '.join(filter(None, parts))}{f'  [{score}{why}]' if why else ''}"
+
+
+def result_lines(results: Iterable[Result]) -> list[str]:
+    """What differs from the configuration, for people; nothing for devices that are as they were."""
+    return [
+        f"{result.status}: {result.id or (result.found.address if result.found else '')}"
+        f"{f' at {result.found.address}' if result.found and result.id else ''}{f': {result.note}' if result.note else ''}"
+        for result in results
+        if result.status != "known" or result.note
+    ]
+
+
+def row_of(result: Result, search: Search) -> dict[str, str | int | None]:
+    """One result by column; what is not known is None."""
+    found, device = result.found, result.device
+    match = found.match if found else None
+    identity = found.identity if found else None
+    return {
+        "status": result.status,
+        "id": result.id or None,
+        "protocol": search.protocol,
+        "host": found.address if found else device.host if device else None,
+        "port": search.port,
+        "unit": found.unit if found else device.unit if device and search.protocol == "modbus" else None,
+        "credential": (found.credential if found else device.credential if device else None) or None,
+        "profile": match.profile.profile if match else None,
+        "class": match.profile.class_ if match else None,
+        "score": match.score if match else None,
+        "evidence": "; ".join(match.reasons) if match else None,
+        "vendor": (identity.vendor if identity else "") or None,
+        "model": (identity.model if identity else "") or None,
+        "serial": (identity.serial if identity else device.serial_number if device else None) or None,
+        "firmware": (identity.firmware if identity else "") or None,
+        "name": (found.name if found else "") or None,
+        "description": (found.description if found else "") or None,
+        "note": result.note or None,
+    }
+
+
+def as_json(results: Sequence[Result], search: Search) -> str:
+    """A list of objects with the keys of `COLUMNS`."""
+    rows = [row_of(result, search) for result in results]
+    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+
+
+def as_csv(results: Sequence[Result], search: Search) -> str:
+    """A header and one row for each result (RFC 4180, but with line feeds)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for result in results:
+        writer.writerow([_cell(value) for value in row_of(result, search).values()])
+    return text.getvalue().removesuffix("\n")
+
+
+def _cell(value: str | int | None) -> str | int | None:
+    if not isinstance(value, str):
+        return value
+    value = escape_unprintable(value)
+    return f"'{value}" if value.startswith(FORMULA) else value
+
+
+def as_yaml(results: Sequence[Result], search: Search, head: Sequence[str] = ()) -> str:
+    """The new devices as the list `devices` of an agent's configuration; everything else that was seen as comments."""
+    entries = [entry_of(result, search) for result in results if result.status == "new"]
+    lines = [*head, "devices:" if entries else "devices: []", *block_lines(entries, 2)]
+    lines += [yaml_comment(line) for line in result_lines(result for result in results if result.status != "new")]
+    return "\n".join(lines)
+
+
+def config_head(agent: str, site: str, credential: str, community: str) -> list[str]:
+    """The beginning of a new agent's configuration, up to its devices."""
+    lines = [
+        "# Begun by `discover`. Check it with `rackflow agent check FILE`, and run it with `rackflow agent run FILE`.",
+        f"agent: {yaml_value(agent)}",
+        f"labels: {yaml_value({'site': site})}",
+        "broker: {host: 127.0.0.1}",
+    ]
+    if credential:
+        lines += ["credentials:", f"  {credential}: {yaml_value({'version': '2c', 'community': community})}"]
+    return lines

@@ -1,0 +1,276 @@
+"""Compares devices that were found with those that are configured: which are new, which moved, which are gone.
+
+Nothing here changes an entry that is there. A device is known by address, port and unit first, because that is what the agent
+polls, and by its serial number second, which tells that it moved. No I/O; host names are resolved by the caller.
+"""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agent.config import Device
+from agent.lab.discover import Found
+from rackflow.process.yaml_edit import Entry
+
+Status = Literal["new", "known", "moved", "replaced", "duplicate", "unrecognised", "failed", "gone"]
+DEFAULT_PORTS: Mapping[str, int] = {"snmp": 161, "modbus": 502}
+# What devices give in place of a serial number that was never set. Two devices of such a "serial number" are two devices.
+NO_SERIALS = frozenset({"", "0", "n/a", "na", "none", "null", "unknown", "default", "not set", "notset", "serial", "-"})
+# Names that devices have from the factory; several of them on one network would be told apart by numbers only.
+FACTORY_NAMES = frozenset({"", "localhost", "unknown", "default", "snmp", "apc", "none", "ups", "pdu", "(none)", "n/a"})
+MAX_ID = 64
+# A management card has two network ports at most; a serial number that a third device gives is one from the factory.
+MOST_ADDRESSES = 2
+
+Place = tuple[str, int, int | None]
+"""Where a device answers: address, port, and the unit of a Modbus device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One device, found or configured, and what is to be said of it. `id` is empty where it gets no entry."""
+
+    status: Status
+    id: str
+    found: Found | None = None
+    device: Device | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was searched. `units` are those of Modbus that were tried."""
+
+    protocol: Literal["snmp", "modbus"]
+    addresses: Collection[str]
+    port: int
+    units: Collection[int] = ()
+    units_named: bool = False
+    """Whether the units were named by the user; otherwise the usual ones were tried until one answered."""
+
+
+def reconcile(
+    found: Sequence[Found], devices: Sequence[Device], resolved: Mapping[str, Collection[str]], search: Search
+) -> list[Result]:
+    """What to say of each device, in the order of addresses; those that are gone come last.
+
+    `resolved` gives the addresses of each configured host; a host that is missing there is its own address.
+    """
+    found = _without_shared_serials(found)
+    places = {
+        place: device for device in devices if device.protocol == search.protocol for place in _places(device, resolved)
+    }
+    serials = _unique_serials(devices, search)
+    answering = {_place(each, search): each for each in found}
+    names = _Names(found, {device.id for device in devices})
+    results: list[Result] = []
+    moved: set[str] = set()
+    seen: dict[tuple[str, str], str] = {}
+    for each in sorted(found, key=lambda one: (_sort_key(one.address), one.unit or 0)):
+        result = _judged(each, places, serials, answering, search)
+        if result is None:
+            twin = seen.get(_serial_key(each)) if _has_serial(each.identity.serial) else None
+            if twin:
+                note = f"has the serial number of {twin}: one device with two addresses? add it by hand if it is another one"
+                result = Result("duplicate", "", each, note=note)
+            else:
+                result = Result("new", names.take(each), each)
+                seen[_serial_key(each)] = result.id
+        if result.status == "moved":
+            moved.add(result.id)
+        results.append(result)
+    return [*results, *_gone(devices, resolved, search, set(answering), moved)]
+
+
+def _without_shared_serials(found: Sequence[Found]) -> list[Found]:
+    """The devices, without serial numbers that more of them give than one device has addresses: those tell nothing apart."""
+    counts = Counter(map(_serial_key, found))
+    return [
+        replace(each, identity=replace(each.identity, serial=""))
+        if counts[_serial_key(each)] > MOST_ADDRESSES
+        else each
+        for each in found
+    ]
+
+
+def _judged(
+    found: Found,
+    places: Mapping[Place, Device],
+    serials: Mapping[str, Device],
+    answering: Mapping[Place, Found],
+    search: Search,
+) -> Result | None:
+    """What is to be said of a device that has an entry or cannot get one; None if it is new."""
+    at = places.get(_place(found, search))
+    serial = found.identity.serial if _has_serial(found.identity.serial) else ""
+    owner = serials.get(serial)
+    if at is None and (same := _other_unit(found, places, search)):
+        # Devices with built-in Modbus TCP answer to any unit number.
+        note = (
+            f"answers where {same.id} is configured with unit {same.unit}; add it by hand if it is a device of its own"
+        )
+        return Result("duplicate", "", found, same, note)
+    if owner is not None and owner is not at and _may_be(owner, found):
+        return _moved(found, owner, places, answering)
+    if at is not None:
+        if at.serial_number and serial and at.serial_number != serial:
+            note = f"another device answers at its address: serial number {serial}, was {at.serial_number}; correct the entry"
+            return Result("replaced", at.id, found, at, note)
+        return Result("known", at.id, found, at, found.error)
+    if found.match is None:
+        return Result(
+            "failed" if found.error else "unrecognised",
+            "",
+            found,
+            note=found.error or f"no profile fits: {found.description}",
+        )
+    return None
+
+
+def _moved(found: Found, owner: Device, places: Mapping[Place, Device], answering: Mapping[Place, Found]) -> Result:
+    serial = found.identity.serial
+    if any(answering[at].identity.serial == serial for at, each in places.items() if each is owner and at in answering):
+        note = f"has the serial number of {owner.id}, which answers at {owner.host}: one device with two addresses?"
+        return Result("duplicate", "", found, owner, note)
+    return Result("moved", owner.id, found, owner, f"is configured at {owner.host}; change its host to {found.address}")
+
+
+def _may_be(device: Device, found: Found) -> bool:
+    # Two vendors may give the same serial number.
+    return found.match is None or device.profile in {"auto", found.match.profile.profile}
+
+
+def _other_unit(found: Found, places: Mapping[Place, Device], search: Search) -> Device | None:
+    if found.unit is not None and search.units_named:
+        return None
+    return next(
+        (device for (address, port, _), device in places.items() if (address, port) == (found.address, search.port)),
+        None,
+    )
+
+
+def _gone(
+    devices: Sequence[Device],
+    resolved: Mapping[str, Collection[str]],
+    search: Search,
+    answering: Collection[Place],
+    moved: Collection[str],
+) -> Iterator[Result]:
+    """Enabled devices whose every address was searched, and which answered at none."""
+    searched = set(search.addresses)
+    for device in devices:
+        places = list(_places(device, resolved)) if device.protocol == search.protocol and device.enabled else []
+        if not places or device.id in moved:
+            continue
+        if all(
+            address in searched and port == search.port and (unit is None or unit in search.units)
+            for address, port, unit in places
+        ) and not any(place in answering for place in places):
+            yield Result("gone", device.id, device=device, note=f"does not answer at {device.host}")
+
+
+def entry_of(result: Result, search: Search) -> Entry:
+    """The entry of a new device for `devices` in the agent's configuration."""
+    found, match = result.found, result.found.match if result.found else None
+    if found is None or match is None:
+        raise ValueError(f"{result.status} devices have no entry")
+    values: dict[str, str | int | bool] = {"id": result.id}
+    if search.protocol != "snmp":
+        values["protocol"] = search.protocol
+    values["host"] = found.address
+    if search.port != DEFAULT_PORTS[search.protocol]:
+        values["port"] = search.port
+    if search.protocol == "snmp":
+        values["credential"] = found.credential
+    elif found.unit is not None:
+        values["unit"] = found.unit
+    values["profile"] = match.profile.profile
+    if _has_serial(found.identity.serial):
+        values["serial_number"] = found.identity.serial
+    who = " ".join(filter(None, (found.identity.vendor, found.identity.model))) or found.description
+    return Entry(values, comment=f"{who or match.profile.title}; score {match.score}: {'; '.join(match.reasons)}")
+
+
+class _Names:
+    """Ids for new devices: the name that a device has, else its class and serial number, else its class and address."""
+
+    def __init__(self, found: Sequence[Found], taken: set[str]) -> None:
+        self._taken = taken
+        self._full = Counter(each.name.casefold() for each in found)
+        self._short = Counter(_short_name(each.name).casefold() for each in found)
+        self._serials = Counter(each.identity.serial for each in found)
+
+    def take(self, found: Found) -> str:
+        wanted = self._wanted(found)
+        name, number = wanted, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wanted[: MAX_ID - len(str(number)) - 1]}-{number}"
+        self._taken.add(name)
+        return name
+
+    def _wanted(self, found: Found) -> str:
+        device_class = found.match.profile.class_ if found.match else "device"
+        for name, counts in ((_short_name(found.name), self._short), (found.name, self._full)):
+            if name.casefold() not in FACTORY_NAMES and counts[name.casefold()] == 1 and (clean := _clean(name)):
+                return clean
+        serial = found.identity.serial
+        if _has_serial(serial) and self._serials[serial] == 1 and (clean := _clean(serial)):
+            return _clean(f"{device_class}-{clean}")
+        unit = "" if found.unit is None else f"-{found.unit}"
+        return _clean(f"{device_class}-{found.address}{unit}".replace(".", "-").replace(":", "-"))
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.:-]+", "-", name).strip("-.:")[:MAX_ID]
+
+
+def _short_name(name: str) -> str:
+    """A host name without its domain; an address stays whole."""
+    return name if re.fullmatch(r"[0-9.]*", name) else name.partition(".")[0]
+
+
+def _has_serial(serial: str) -> bool:
+    return serial.strip().casefold() not in NO_SERIALS and bool(serial.strip("0 -."))
+
+
+def _serial_key(found: Found) -> tuple[str, str]:
+    # Two vendors may give the same number.
+    return (found.match.profile.class_ if found.match else "", found.identity.serial)
+
+
+def _unique_serials(devices: Sequence[Device], search: Search) -> dict[str, Device]:
+    counts = Counter(device.serial_number for device in devices)
+    return {
+        device.serial_number: device
+        for device in devices
+        if device.serial_number and counts[device.serial_number] == 1 and device.protocol == search.protocol
+    }
+
+
+def _places(device: Device, resolved: Mapping[str, Collection[str]]) -> Iterator[Place]:
+    if device.host is None or device.transport == "serial":
+        return
+    port = device.port or DEFAULT_PORTS[device.protocol]
+    unit = device.unit if device.protocol == "modbus" else None
+    for address in resolved.get(device.host, (device.host,)):
+        yield _same_spelling(address), port, unit
+
+
+def _same_spelling(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
+
+
+def _place(found: Found, search: Search) -> Place:
+    return found.address, search.port, found.unit
+
+
+def _sort_key(address: str) -> tuple[int, int]:
+    parsed = ipaddress.ip_address(address)
+    return parsed.version, int(parsed)

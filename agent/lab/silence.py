@@ -1,0 +1,45 @@
+"""Explains silence: what to look at when a device does not answer.
+
+SNMP does not tell a wrong community from an unused address: a device drops what it does not accept (RFC 3584, 5.2.1 and RFC 1157,
+4.1). So everything that looks the same from here is listed, in the order in which it is most often the reason.
+"""
+
+from rackflow.errors import DeviceAuthError, DeviceError, DeviceTimeout, DeviceUnreachable
+
+SNMP_SILENCE = (
+    "community: a device drops a request with a wrong one; it is case-sensitive, and --community or the credential gives it",
+    "access list: many cards answer only to hosts that are listed on them; add this host's address",
+    "version: v1 and v2c, or v3, may be switched off on the device; try the other one (`version` of a credential)",
+    "firewall: UDP port {port} must be open from here to the device, and back",
+    "port: the device may listen on another one (--port)",
+)
+MODBUS_SILENCE = (
+    "unit: a device or gateway answers only to its own unit number (--unit)",
+    "connections: many devices accept only one or two at a time; end other programs that read it",
+    "access list: some devices answer only to hosts that are listed on them; add this host's address",
+    "firewall: TCP port {port} must be open from here to the device",
+    "port: the device may listen on another one (--port)",
+)
+
+
+def silence(protocol: str, port: int | None) -> list[str]:
+    """What to look at, most likely first."""
+    lines, usual = (MODBUS_SILENCE, 502) if protocol == "modbus" else (SNMP_SILENCE, 161)
+    return [f"  {line.format(port=port or usual)}" for line in lines]
+
+
+def silence_of_search(protocol: str, port: int | None) -> str:
+    """What to look at when nothing answered in a whole search."""
+    return "\n".join(["nothing answered. Silence looks the same for each of these reasons:", *silence(protocol, port)])
+
+
+def explanation(error: DeviceError, protocol: str, port: int | None) -> str:
+    """What to look at after this error; empty if the error says it itself."""
+    if isinstance(error, DeviceTimeout):
+        return "\n".join(["no answer looks the same for each of these reasons:", *silence(protocol, port)])
+    if isinstance(error, DeviceUnreachable):
+        where = f"TCP port {port or 502}" if protocol == "modbus" else f"UDP port {port or 161}"
+        return f"the host or its network says that nothing can be reached there: check the address, and that {where} is in use"
+    if isinstance(error, DeviceAuthError):
+        return "the device answers and refuses the credential: check user, protocols and pass phrases, and its clock after a restart"
+    return ""

@@ -1,0 +1,85 @@
+"""The command `doctor` of the collector: what of its configuration, host, broker and store is wrong, and what to do."""
+
+import asyncio
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from collector.config import CollectorConfig, load_collector_config
+from collector.receive import SESSION_EXPIRY_S
+from collector.run import open_store
+from rackflow import ConfigError, StoreError
+from rackflow.process.doctor import (
+    Finding,
+    check_broker,
+    check_clock,
+    check_descriptors,
+    check_disk,
+    check_names,
+    check_secrets,
+    check_versions,
+    present,
+)
+from rackflow.process.mqtt import Session
+from rackflow.process.resolve import Resolver
+from rackflow.site import load_site
+from rackflow.topics import subscription
+
+# What the collector has open at its busiest beside the connections of its readers: files, the broker, the store.
+DESCRIPTORS = 100
+RECEIVE_MAXIMUM = 10
+# One point under a name of its own, the same each time; no dashboard or report knows it.
+MEASUREMENT = "rackflow_doctor"
+
+
+def examine(path: Path) -> list[Finding]:
+    """All findings; after a configuration that is wrong there is nothing else to look at."""
+    findings = [check_versions()]
+    try:
+        config = load_collector_config(path)
+        site = load_site(config.site_file) if config.site_file is not None else None
+    except ConfigError as error:
+        remedy = "each line names file, key and remedy"
+        return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
+    about = f"site file with {len(site.racks)} racks" if site else "no site file, so no figures across devices"
+    findings.append(Finding("configuration", "ok", f"{path}: {about}"))
+    findings += present(check_secrets(path), check_clock())
+    findings.append(check_descriptors(DESCRIPTORS + config.http.connections_limit))
+    for what, file in (("dead letters", config.dead_letter), ("ledger", config.ledger_path)):
+        findings.append(check_disk(what, file))
+    if config.outbox is None:
+        remedy = "outbox: {path: …} keeps messages here; without it they wait at the broker, whose queues are short"
+        findings.append(
+            Finding("outbox", "warning", "none: while the store is away, messages wait at the broker", remedy)
+        )
+    else:
+        findings.append(check_disk("outbox", config.outbox.path))
+    return [*findings, *asyncio.run(_reach(config))]
+
+
+async def _reach(config: CollectorConfig) -> list[Finding]:
+    hosts = [config.broker.host]
+    if config.store.url is not None:
+        hosts.append(urlsplit(config.store.url).hostname or "")
+    findings = await check_names(hosts, Resolver())
+    # With an account the broker may take this connection for the collector's, so it has that one's session.
+    session = Session(SESSION_EXPIRY_S, RECEIVE_MAXIMUM) if config.broker.username else None
+    findings += await check_broker(config.broker, session=session, reads=subscription(kind="status"))
+    return [*findings, await _write(config)]
+
+
+async def _write(config: CollectorConfig) -> Finding:
+    """Write one point, as the collector does. Files are only looked at: a running collector writes them."""
+    if config.store.path is not None:
+        return check_disk("store", config.store.path)
+    store = open_store(config)
+    try:
+        await store.write([f"{MEASUREMENT} value=1 {int(time.time() * 1000)}"])
+    except StoreError as error:
+        remedy = (
+            "check url, bucket, org and token in `store`, and that the token may write" if not error.retryable else ""
+        )
+        return Finding("store", "failed", str(error), remedy or "check url in `store`, and that the engine runs")
+    finally:
+        await store.close()
+    return Finding("store", "ok", f"{config.store.bucket}: a point was written ({MEASUREMENT})")

@@ -1,0 +1,177 @@
+"""The command `rackflow`: one door to the agent, the collector, the simulator and their commands.
+
+Which side has a command is a table, and a side is imported only when one of its commands is run: `rackflow read` must not load the
+collector's libraries, and a side whose extra is not installed must not prevent the others. It is imported by its name, because this
+package imports no side.
+"""
+
+import argparse
+import difflib
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from rackflow.completion import SHELLS, completion
+from rackflow.errors import ConfigError
+from rackflow.process.commands import print_error, report_missing_extra, show_examples
+from rackflow.process.yaml import load_yaml_file
+from rackflow.version import installed_version
+
+EXIT_USAGE = 2
+PROGRAM = "rackflow"
+
+
+class Side(Protocol):
+    """The command line of a side: the module that has it."""
+
+    def main(self, argv: Sequence[str] | None = None, prog: str = ...) -> int:
+        """Run a command; returns the exit status."""
+
+    def parser(self, prog: str = ...) -> argparse.ArgumentParser:
+        """Its command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """Where a command is: the module, its extra, and whether the command is one of that side's own or the whole side."""
+
+    module: str
+    extra: str
+    help: str
+    whole: bool = False
+
+
+AGENT, COLLECTOR, SIMULATOR, DEMO = "agent.cli", "collector.cli", "simulator.cli", "simulator.demo.run"
+DELEGATES: Mapping[str, Delegate] = {
+    "agent": Delegate(AGENT, "agent", "poll devices and publish their readings (rackflow-agent)", whole=True),
+    "collector": Delegate(COLLECTOR, "collector", "store readings and serve figures (rackflow-collector)", whole=True),
+    "sim": Delegate(SIMULATOR, "sim", "simulate devices and sites (rackflow-sim)", whole=True),
+    "demo": Delegate(DEMO, "sim", "run everything on this machine (rackflow-demo)", whole=True),
+    "discover": Delegate(AGENT, "agent", "find devices, and make entries of the agent's configuration of them"),
+    "read": Delegate(AGENT, "agent", "poll one device once, and show its readings"),
+    "walk": Delegate(AGENT, "agent", "record a device, without what is private"),
+    "replay": Delegate(AGENT, "agent", "show the readings of a recording"),
+    "profiles": Delegate(AGENT, "agent", "list, check and draft device profiles"),
+    "site": Delegate(AGENT, "agent", "draft, import and check site files"),
+    "doctor": Delegate(AGENT, "agent", "check an agent's or a collector's configuration and all that it needs"),
+    "ledger": Delegate(COLLECTOR, "collector", "account for every message"),
+    "report": Delegate(COLLECTOR, "collector", "report a month"),
+    "forget": Delegate(COLLECTOR, "collector", "forget a retired agent or device"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words and words[0] in DELEGATES:
+        return _delegate(words[0], words[1:])
+    if words and not words[0].startswith("-") and words[0] not in {"completion", "version"}:
+        close = difflib.get_close_matches(words[0], [*DELEGATES, "completion", "version"], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "`rackflow --help` lists them"
+        print_error(f"no command {words[0]!r}; {hint}", PROGRAM)
+        return EXIT_USAGE
+    arguments = parser().parse_args(words)
+    if arguments.name == "completion":
+        return _completion(arguments.shell)
+    sys.stdout.write(f"{installed_version()}\n")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands with one line each. It imports no side, and does not know their arguments."""
+    root, commands = _root()
+    for name, delegate in DELEGATES.items():
+        commands.add_parser(name, help=delegate.help, add_help=False)
+    _add_own(commands)
+    return root
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """All commands with all their arguments, for completion and for checks. Raises ModuleNotFoundError without their libraries."""
+    root, commands = _root()
+    for name, delegate in DELEGATES.items():
+        side = cast("Side", importlib.import_module(delegate.module))
+        found = side.parser(f"{PROGRAM} {name}" if delegate.whole else PROGRAM)
+        if not delegate.whole:
+            found = subcommands(found)[name]
+        commands.add_parser(
+            name,
+            parents=[found],
+            add_help=False,
+            help=delegate.help,
+            description=found.description,
+            epilog=found.epilog,
+            formatter_class=found.formatter_class,
+        )
+    _add_own(commands)
+    return root
+
+
+def subcommands(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands of a parser by their names; empty if it has none."""
+    # argparse has no public way to what a parser consists of (completion.py looks there as well).
+    for action in of._actions:  # noqa: SLF001 - as said above
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as said above
+            return dict(action.choices)
+    return {}
+
+
+def _root() -> "tuple[argparse.ArgumentParser, argparse._SubParsersAction[argparse.ArgumentParser]]":
+    root = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Telemetry of power and cooling: finds devices, polls them, stores and explains what they say.",
+    )
+    root.add_argument("--version", action="version", version=installed_version())
+    show_examples(
+        root,
+        "%(prog)s demo",
+        "%(prog)s discover 192.0.2.0/24 --output yaml > agent.yaml",
+        "%(prog)s agent run agent.yaml",
+        "%(prog)s COMMAND --help",
+    )
+    return root, root.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+
+def _add_own(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("completion", help="print what a shell needs to complete these commands")
+    command.add_argument("shell", choices=SHELLS)
+    show_examples(command, "%(prog)s bash > /etc/bash_completion.d/rackflow")
+    command = commands.add_parser("version", help="print the version")
+    show_examples(command, "%(prog)s")
+
+
+def _delegate(name: str, words: Sequence[str]) -> int:
+    delegate = DELEGATES[name]
+    if name == "doctor" and _is_collectors(words):
+        delegate = DELEGATES["ledger"]
+    try:
+        side = cast("Side", importlib.import_module(delegate.module))
+    except ModuleNotFoundError as error:
+        return report_missing_extra(f"{PROGRAM} {name}", delegate.extra, error)
+    if delegate.whole:
+        return side.main(words, prog=f"{PROGRAM} {name}")
+    return side.main([name, *words], prog=PROGRAM)
+
+
+def _is_collectors(words: Sequence[str]) -> bool:
+    """Whether a configuration among the arguments of `doctor` is a collector's. Only an agent's has `devices`."""
+    for word in words:
+        try:
+            found = load_yaml_file(Path(word)) if not word.startswith("-") and Path(word).is_file() else None
+        except ConfigError:
+            continue
+        if isinstance(found, dict):
+            return "devices" not in found and ("store" in found or "dead_letter" in found)
+    return False
+
+
+def _completion(shell: str) -> int:
+    try:
+        whole = whole_parser()
+    except ModuleNotFoundError as error:
+        return report_missing_extra(f"{PROGRAM} completion", "sim", error)
+    sys.stdout.write(completion(whole, shell, subcommands))
+    return 0

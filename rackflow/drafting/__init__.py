@@ -1,0 +1,20 @@
+"""Drafts site files: `draft` from labels and tables, `netbox` from the inventory that `netbox_source` reads.
+
+Apart from `rackflow.site`, because agents and collectors read site files and never draft one.
+"""
+
+from rackflow.drafting.draft import MODELS, RULES, SECTION_OF_CLASS, Draft, Given, draft_site, draft_text
+from rackflow.drafting.netbox import translate
+from rackflow.drafting.netbox_source import read_netbox
+
+__all__ = [
+    "MODELS",
+    "RULES",
+    "SECTION_OF_CLASS",
+    "Draft",
+    "Given",
+    "draft_site",
+    "draft_text",
+    "read_netbox",
+    "translate",
+]

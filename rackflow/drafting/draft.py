@@ -1,0 +1,287 @@
+"""Drafts a site file from devices and their labels, a table, or an inventory. Nothing is invented.
+
+What the sources say is taken over; rooms, rows, racks, feeds and loops follow from what names them. A value that the site file
+requires and no source gives is written as `null` with a note, so that the file is refused, with the line, until somebody fills it in.
+No I/O.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from rackflow.errors import ConfigError
+from rackflow.process.yaml_edit import yaml_comment, yaml_value
+from rackflow.site import Placed, Section, SiteFile
+
+# The sections of a site file by what a profile says its devices are.
+SECTION_OF_CLASS: Mapping[str, str] = {
+    "ups": "ups",
+    "pdu": "pdus",
+    "ats": "transfer_switches",
+    "panel": "panels",
+    "cdu": "cdus",
+    "crah": "air_units",
+    "rdhx": "air_units",
+    "meter": "meters",
+    "env": "monitors",
+}
+MODELS: Mapping[str, type[Section]] = {
+    name: info.annotation.__args__[0]  # type: ignore[union-attr]  # every list of SiteFile has one kind of entry
+    for name, info in SiteFile.model_fields.items()
+    if getattr(info.annotation, "__origin__", None) is list
+}
+# Labels of a place that a name may contain.
+PLACES = ("room", "row", "rack", "feed")
+# The supply of the site by the rules that its installation follows. Volts under the NEC differ between sites (120, 240, 277).
+RULES: Mapping[str, Mapping[str, object]] = {
+    "iec": {"continuous_load_factor": 1.0, "volts": 230, "frequency_hertz": 50},
+    "nec": {"continuous_load_factor": 0.8, "volts": None, "frequency_hertz": 60},
+}
+UNKNOWN = "?"
+"""Stands for a value that has a default in the site file and must not have it here: it is to fill in."""
+UNSAFE = re.compile(r"[^A-Za-z0-9_.:-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one source says about one entry: its id, its section, and its fields as text or as plain values.
+
+    Beside the section's own fields, `feed` names the feed that supplies it, and a rack may name its `room` and its `loop`.
+    """
+
+    id: str
+    section: str
+    values: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A drafted site file, section by section, and what was left out of it."""
+
+    site: str
+    electrical: Mapping[str, object] = field(default_factory=dict)
+    entries: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def missing(self) -> Iterator[tuple[str, str, str]]:
+        """Section, id and field of each value to fill in."""
+        yield from (("electrical", "", key) for key in _absent(self.electrical))
+        for section, entries in self.entries.items():
+            for name, entry in entries.items():
+                yield from ((section, name, key) for key in _absent(entry))
+
+
+def _absent(entry: Mapping[str, Any]) -> list[str]:
+    absent = [key for key, value in entry.items() if value is None]
+    inner = [(key, value) for key, value in entry.items() if isinstance(value, dict)]
+    return absent + [f"{key}.{each}" for key, value in inner for each in value if value[each] is None]
+
+
+def draft_site(
+    site: str,
+    given: Sequence[Given],
+    *,
+    rules: str = "",
+    defaults: Mapping[tuple[str, str], str] | None = None,
+    names: Sequence[re.Pattern[str]] = (),
+) -> Draft:
+    """Draft the file. What is given later about the same entry overrides what was given before.
+
+    `defaults` has values by section and field, for entries that lack them; `names` are patterns with the groups room, row, rack and
+    feed, for ids that contain them. Raises ConfigError for a value that cannot be one.
+    """
+    unknown = {"continuous_load_factor": None}
+    draft = Draft(site, RULES[rules] if rules else unknown, {name: {} for name in MODELS})
+    merged: dict[tuple[str, str], dict[str, object]] = {}
+    for each in given:
+        stated = {key: value for key, value in each.values.items() if value not in (None, "", [])}
+        merged.setdefault((each.section, each.id), {}).update(stated)
+    for (section, name), values in merged.items():
+        _read_name(name, values, names)
+        draft.entries[section][name] = _entry(section, name, values)
+    _add_places(draft, merged)
+    _add_sources(draft, merged)
+    _add_loops(draft, merged)
+    _set_counts(draft)
+    for (section, key), text in (defaults or {}).items():
+        for name, entry in draft.entries[section].items():
+            if entry.get(key) is None:
+                entry[key] = _typed(section, name, key, text)
+    for section, entries in draft.entries.items():
+        draft.entries[section] = {name: _complete(section, name, entry) for name, entry in entries.items()}
+    return draft
+
+
+def safe_name(text: str) -> str:
+    """A name that a site file can have, as near to the text as possible."""
+    return UNSAFE.sub("-", text.strip()).strip("-")[:64]
+
+
+def _read_name(name: str, values: dict[str, object], patterns: Sequence[re.Pattern[str]]) -> None:
+    for pattern in patterns:
+        if found := pattern.fullmatch(name):
+            for place, text in found.groupdict().items():
+                if text:
+                    values.setdefault(place, text.upper() if place == "feed" else text)
+
+
+def _entry(section: str, name: str, values: Mapping[str, object]) -> dict[str, Any]:
+    """The fields that the section has, typed; the others are used by the caller or are not of the site file."""
+    fields = _fields(section)
+    entry: dict[str, Any] = {"id": name}
+    entry |= {key: _typed(section, name, key, value) for key, value in values.items() if key in fields and key != "id"}
+    if issubclass(MODELS[section], Placed):
+        # An entry has one place: the most exact one.
+        exact = next((place for place in ("rack", "row", "room") if place in entry), None)
+        entry = {key: value for key, value in entry.items() if key == exact or key not in {"rack", "row", "room"}}
+    if section == "transfer_switches":
+        for side in ("a", "b"):
+            entry[side] = {
+                "from": values.get(f"{side}_from"),
+                "breaker_a": _number(section, name, "breaker_a", values.get("breaker_a")),
+            }
+    return entry
+
+
+def _add_places(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
+    """The racks, rows and rooms that entries name.
+
+    The file needs a row for each rack and a room for each row. Where no source names one, there is one, with a plain name.
+    """
+    for values in merged.values():
+        for key, parent in (("rack", "row"), ("row", "room")):
+            if key in values:
+                entry = draft.entries[f"{key}s"].setdefault(str(values[key]), {"id": str(values[key])})
+                if parent in values:
+                    entry.setdefault(parent, str(values[parent]))
+    for rack in draft.entries["racks"].values():
+        rack.setdefault("row", "row-1")
+    for key in ("row", "room"):
+        named = {str(entry[key]) for entries in draft.entries.values() for entry in entries.values() if entry.get(key)}
+        for name in sorted(named):
+            draft.entries[f"{key}s"].setdefault(name, {"id": name})
+        for row in draft.entries["rows"].values():
+            row.setdefault("room", "room-1")
+
+
+def _add_sources(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
+    """`from` of what names a feed only, and the feeds that are named."""
+    for (section, name), values in merged.items():
+        feed = values.get("feed")
+        entry = draft.entries[section][name]
+        if feed is None or "from" not in _fields(section):
+            continue
+        draft.entries["feeds"].setdefault(str(feed), {"id": str(feed)})
+        entry.setdefault("from", str(feed) if section == "pdus" else [str(feed)])
+
+
+def _add_loops(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
+    """The loops that CDUs, air units and racks name, with the racks that a loop cools."""
+    loops = draft.entries["loops"]
+    for section in ("cdus", "air_units"):
+        for entry in draft.entries[section].values():
+            for kind in ("primary", "secondary"):
+                if entry.get(kind):
+                    loops.setdefault(entry[kind], {"id": entry[kind]}).setdefault("kind", kind)
+    for (section, name), values in merged.items():
+        if section == "racks" and (loop := values.get("loop")):
+            entry = loops.setdefault(str(loop), {"id": str(loop)})
+            entry.setdefault("kind", "secondary")
+            if name not in entry.setdefault("racks", []):
+                entry["racks"].append(name)
+
+
+def _set_counts(draft: Draft) -> None:
+    """How many PDUs of one feed a rack has, where all its feeds have the same number."""
+    counts: dict[str, Counter[str]] = {}
+    for pdu in draft.entries["pdus"].values():
+        if pdu.get("rack") and pdu.get("from"):
+            counts.setdefault(pdu["rack"], Counter())[_feed_above(draft, pdu["from"])] += 1
+    for rack, feeds in counts.items():
+        numbers = set(feeds.values())
+        if len(numbers) == 1 and numbers != {1} and rack in draft.entries["racks"]:
+            draft.entries["racks"][rack].setdefault("pdus_per_feed", numbers.pop())
+
+
+def _feed_above(draft: Draft, source: str) -> str:
+    seen: set[str] = set()
+    while source not in seen:
+        seen.add(source)
+        entry = draft.entries["panels"].get(source) or draft.entries["ups"].get(source)
+        above = entry.get("from") if entry else None
+        if not above:
+            return source
+        source = above[0]
+    return source
+
+
+def _complete(section: str, name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry in the order of its model, with None for what is required and missing."""
+    done: dict[str, Any] = {}
+    for key, required in _fields(section).items():
+        if key in entry:
+            done[key] = entry[key]
+        elif required:
+            done[key] = name if key == "id" else None
+    return done
+
+
+def _fields(section: str) -> dict[str, bool]:
+    """The section's keys as the file has them, and whether each is required."""
+    return {info.alias or key: info.is_required() for key, info in MODELS[section].model_fields.items()}
+
+
+def _typed(section: str, name: str, key: str, value: object) -> object:
+    """A text as the kind of value that the field has."""
+    schema = _schemas()[MODELS[section].__name__]["properties"].get(key, {})
+    kinds = {each.get("type") for each in [schema, *schema.get("anyOf", [])]}
+    if kinds & {"number", "integer"}:
+        return _number(section, name, key, value)
+    if value == UNKNOWN:
+        return None
+    if "array" in kinds:
+        return value if isinstance(value, list) else re.split(r"[;,\s]+", str(value).strip())
+    return value if isinstance(value, dict) else str(value)
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    schemas: dict[str, Any] = SiteFile.model_json_schema()["$defs"]
+    return schemas
+
+
+def _number(section: str, name: str, key: str, value: object) -> float | None:
+    if value is None or isinstance(value, int | float):
+        return value
+    # 1.5 and, from spreadsheets of much of Europe, 1,5. What has both is ambiguous.
+    text = str(value).strip().replace(",", ".")
+    try:
+        number = float(text)
+    except ValueError as error:
+        unit = f" in {key.rpartition('_')[2].upper()}" if key.endswith(("_w", "_a")) else ""
+        raise ConfigError(
+            f"{section}: {name}: {key}: {value!r} is not a number; give it{unit}, without the unit"
+        ) from error
+    return int(number) if number.is_integer() else number
+
+
+def draft_text(draft: Draft, source: str) -> str:
+    """The YAML of the file, one line for each entry; what is to fill in is marked on its line."""
+    lines = [yaml_comment(f"Drafted from {source}. Look through it; `rackflow site check FILE` says what is missing.")]
+    lines.append(f"site: {yaml_value(draft.site)}")
+    lines.append(_marked(f"electrical: {yaml_value(dict(draft.electrical))}", draft.electrical))
+    for section, entries in draft.entries.items():
+        if entries:
+            lines += [f"{section}:", *(_marked(f"  - {yaml_value(entry)}", entry) for entry in entries.values())]
+        elif SiteFile.model_fields[section].is_required():
+            lines.append(f"{section}: []")
+    lines += [yaml_comment(f"left out: {what}") for what in draft.left_out]
+    return "\n".join(lines)
+
+
+def _marked(line: str, entry: Mapping[str, Any]) -> str:
+    absent = _absent(entry)
+    return f"{line}  # fill in {', '.join(absent)}" if absent else line

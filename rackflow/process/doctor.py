@@ -1,0 +1,248 @@
+"""What `doctor` looks at on both sides: files, names, clock, disks, descriptors, the broker. Each finding says what to do.
+
+Looking changes nothing but for what a check says of itself. A check that cannot be made (no permission to ask, another system) is
+left out: not observed is neither good nor bad.
+"""
+
+import asyncio
+import ctypes
+import os
+import platform
+import re
+import resource
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import yaml
+
+from rackflow.errors import ConfigError, ResolveError
+from rackflow.escape import escape_unprintable_json
+from rackflow.process.broker import Broker
+from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, ReasonCode, Session
+from rackflow.process.resolve import Resolver
+from rackflow.process.yaml import read_text_file
+from rackflow.version import installed_version
+
+Status = Literal["ok", "warning", "failed"]
+OUTPUTS = ("table", "json", "yaml")
+# Free space under which a disk that Rackflow writes to is nearly full: an outbox of 1 GiB (its default) fits once. Chosen value.
+LOW_DISK_BYTES = 1024**3
+# What adjtimex(2) returns when nothing disciplines the clock, and room for its structure, whose length depends on the system.
+TIME_ERROR = 5
+TIMEX_BYTES = 1024
+NOT_AUTHORIZED = 0x87
+# A secret that is written in the file itself and not as env:NAME.
+LITERAL_SECRET = re.compile(r"\b(password|community|auth_key|priv_key|token):\s*(?!env:|['\"]?env:|null|~|public\b)\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what it looked at, how it went, what it found, and what to do (empty where there is nothing to do)."""
+
+    check: str
+    status: Status
+    found: str
+    remedy: str = ""
+
+
+def render_findings(findings: Sequence[Finding], output: str) -> str:
+    """The findings as a table for people, JSON or YAML."""
+    rows = [asdict(finding) for finding in findings]
+    if output == "json":
+        return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    if output == "yaml":
+        return yaml.safe_dump(rows, sort_keys=False, width=100_000).removesuffix("\n")
+    lines = []
+    width = max((len(finding.check) for finding in findings), default=0)
+    for finding in findings:
+        lines.append(f"{finding.status:<7}  {finding.check:<{width}}  {finding.found}")
+        if finding.remedy:
+            lines.append(f"{'':<7}  {'':<{width}}  -> {finding.remedy}")
+    counts = {status: sum(each.status == status for each in findings) for status in ("ok", "warning", "failed")}
+    return "\n".join([*lines, f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed"])
+
+
+def check_versions() -> Finding:
+    """Which versions these are, for whoever is asked for help."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Finding("versions", "ok", f"rackflow {installed_version()}, Python {python}, {platform.platform()}")
+
+
+def check_secrets(path: Path) -> Finding | None:
+    """Whether others can read a file that has secrets in it."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if not mode & 0o004:
+        return Finding("permissions", "ok", f"{path} cannot be read by everybody ({mode:o})")
+    if LITERAL_SECRET.search(read_text_file(path)) is None:
+        return Finding("permissions", "ok", f"{path} has no secret of its own")
+    return Finding(
+        "permissions",
+        "failed",
+        f"{path} has secrets in it and can be read by everybody ({mode:o})",
+        f"chmod 640 {path}, and let its group be that of the service; or write secrets as env:NAME",
+    )
+
+
+async def check_names(hosts: Iterable[str], resolver: Resolver) -> list[Finding]:
+    """Whether every host name has an address."""
+    names = sorted(set(hosts))
+    faults: dict[str, str] = {}
+
+    async def resolve(name: str) -> None:
+        try:
+            await resolver.addresses(name)
+        except ResolveError as error:
+            faults[name] = str(error)
+
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(resolve(name), name=f"resolve {name}")
+    good = (
+        [Finding("names", "ok", f"{len(names) - len(faults)} hosts have an address")]
+        if len(faults) < len(names)
+        else []
+    )
+    remedy = "correct the name, or the DNS server in /etc/resolv.conf; an address in its place needs no DNS"
+    return [*good, *(Finding("names", "failed", fault, remedy) for _, fault in sorted(faults.items()))]
+
+
+def check_clock() -> Finding | None:
+    """Whether something disciplines the clock; readings are stored under its time."""
+    adjtimex = getattr(ctypes.CDLL(None, use_errno=True), "adjtimex", None)
+    if adjtimex is None:
+        return None
+    # Zeros as modes: it only reads.
+    state = adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
+    if state < 0:
+        return None
+    if state == TIME_ERROR:
+        what = "nothing synchronises the clock; every reading is stored under its time"
+        return Finding("clock", "warning", what, "enable chrony or systemd-timesyncd, and see `timedatectl`")
+    return Finding("clock", "ok", "synchronised")
+
+
+def check_disk(what: str, path: Path) -> Finding:
+    """Whether a file or folder can be written where the configuration has it, and how much space is left."""
+    place = path if path.is_dir() else path.parent
+    if path.exists() and not os.access(path, os.W_OK):
+        return Finding(
+            what, "failed", f"{path} cannot be written", f"give it to the account that runs this: chown ACCOUNT {path}"
+        )
+    if not place.is_dir():
+        return Finding(
+            what,
+            "failed",
+            f"{place}: no such folder",
+            f"create it: mkdir -p {place}, and give it to the service's account",
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        # SQLite keeps a journal beside its file, and rotation makes new ones.
+        return Finding(
+            what,
+            "failed",
+            f"{place}: nothing can be created there",
+            f"give it to the service's account: chown ACCOUNT {place}",
+        )
+    free = shutil.disk_usage(place).free
+    shown = f"{path}: {free / 1024**3:,.1f} GiB free"
+    if free < LOW_DISK_BYTES:
+        return Finding(
+            what,
+            "warning",
+            shown,
+            "make space, or choose another disk: the oldest messages are dropped when it is full",
+        )
+    return Finding(what, "ok", shown)
+
+
+def check_descriptors(needed: int) -> Finding:
+    """Whether as many files can be open at a time as there are connections."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY or hard >= needed:
+        shown = "no limit" if hard == resource.RLIM_INFINITY else f"at most {hard:,}"
+        return Finding("descriptors", "ok", f"{shown}, about {needed:,} needed")
+    return Finding(
+        "descriptors",
+        "failed",
+        f"at most {hard:,} files can be open, about {needed:,} are needed",
+        "raise LimitNOFILE in the unit, or `ulimit -Hn` in the shell",
+    )
+
+
+async def check_broker(
+    broker: Broker, *, session: Session | None = None, writes: str = "", reads: str = ""
+) -> list[Finding]:
+    """Whether the broker takes the account, and lets it write a topic (an empty retained message) or read a filter.
+
+    `session` must be that of the collector for its account: a broker that gives each account one client id would otherwise end the
+    running collector's session, and what waits in it.
+    """
+    where = f"{broker.host}:{broker.port}, account {broker.username or 'without a name'}"
+    confirmed: asyncio.Queue[ReasonCode] = asyncio.Queue()
+    resumed: list[bool] = []
+
+    def opened(limits: Limits) -> None:
+        resumed.append(limits.session_present)
+
+    callbacks = Callbacks(opened=opened, confirmed=lambda _, code: confirmed.put_nowait(code))
+    findings: list[Finding] = []
+    try:
+        connection = MqttConnection(broker, f"rackflow-doctor-{secrets.token_hex(6)}", callbacks, session=session)
+        async with connection as mqtt:
+            findings.append(Finding("broker", "ok", f"{where}: connected"))
+            if writes:
+                findings.append(await _check_write(mqtt, confirmed, broker.timeout_s, writes))
+            # In the session of a running collector nothing may be subscribed: it has its own filters.
+            if reads and not any(resumed):
+                findings.append(await _check_read(mqtt, reads))
+    except (*BrokerError, ConfigError, OSError) as error:
+        remedy = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
+        findings.append(Finding("broker", "failed", f"{where}: {error}", remedy))
+    return findings
+
+
+async def _check_write(
+    mqtt: MqttConnection, confirmed: "asyncio.Queue[ReasonCode]", timeout_s: float, topic: str
+) -> Finding:
+    _, fault = mqtt.publish(topic, b"", retain=True)
+    if fault:
+        return Finding("broker rights", "failed", f"{topic} cannot be sent: {fault}", "try again")
+    try:
+        async with asyncio.timeout(timeout_s):
+            code = await confirmed.get()
+    except TimeoutError:
+        return Finding(
+            "broker rights", "failed", f"{topic} was not confirmed in {timeout_s:g} s", "look at the broker's log"
+        )
+    if code.value == NOT_AUTHORIZED:
+        remedy = "let the account write rackflow/v1/SITE/AGENT/# in the broker's access list"
+        return Finding("broker rights", "failed", f"the account may not write {topic}", remedy)
+    if code.is_failure:
+        return Finding("broker rights", "failed", f"the broker refuses {topic}: {code}", "look at the broker's log")
+    return Finding("broker rights", "ok", f"the account may write {topic.rpartition('/')[0]}/+")
+
+
+async def _check_read(mqtt: MqttConnection, topics: str) -> Finding:
+    refused = await mqtt.subscribe([topics])
+    if refused:
+        remedy = "let the account read rackflow/v1/# in the broker's access list"
+        return Finding("broker rights", "failed", f"the account may not read {topics}: {refused[0]}", remedy)
+    await mqtt.unsubscribe([topics])
+    return Finding("broker rights", "ok", f"the account may read {topics}")
+
+
+def exit_status(findings: Iterable[Finding]) -> int:
+    """0, or 1 if anything failed; a warning is no failure."""
+    return int(any(finding.status == "failed" for finding in findings))
+
+
+def present(*findings: Finding | None) -> Iterator[Finding]:
+    """The checks that could be made."""
+    return (finding for finding in findings if finding is not None)

@@ -1,0 +1,124 @@
+"""Drafting a site file: what the sources say is in it, what follows is added, and what nobody said is to fill in."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from rackflow.drafting import Given, draft_site, draft_text
+from rackflow.errors import ConfigError
+from rackflow.site import SiteFile, parse_site
+from simulator.site.maker import ai_hall
+
+NAMES = [re.compile(r"pdu-(?P<row>[a-z])(?P<rack>[0-9]+)-(?P<feed>[ab])")]
+
+
+def drafted(*given: Given, **shaping: Any) -> dict[str, Any]:  # noqa: ANN401 - the options of draft_site
+    loaded: dict[str, Any] = yaml.safe_load(draft_text(draft_site("t", given, **shaping), "here"))
+    return loaded
+
+
+def test_names_and_a_few_values_are_enough_for_a_site_that_is_complete() -> None:
+    pdus = [Given(f"pdu-a{rack}-{feed}", "pdus", {}) for rack in (1, 2) for feed in "ab"]
+    draft = draft_site(
+        "casablanca",
+        pdus,
+        rules="iec",
+        names=NAMES,
+        defaults={("racks", "design_power_w"): "17000", ("pdus", "breaker_a"): "32"},
+    )
+    assert list(draft.missing()) == []
+    site = parse_site(draft_text(draft, "names"), "site.yaml")
+    assert site.feeds_of("1") == ("A", "B")
+    assert site.labels("pdu-a1-b") == {"site": "casablanca", "room": "room-1", "row": "a", "rack": "1", "feed": "B"}
+    assert site.racks["2"].design_power_w == 17000
+
+
+def test_what_nobody_said_is_to_fill_in_and_refused_with_its_line() -> None:
+    draft = draft_site("t", [Given("pdu-1", "pdus", {"rack": "r1", "feed": "A"}), Given("cdu-1", "cdus", {})])
+    assert sorted(draft.missing()) == [
+        ("cdus", "cdu-1", "rated_cooling_w"),
+        ("cdus", "cdu-1", "secondary"),
+        ("electrical", "", "continuous_load_factor"),
+        ("pdus", "pdu-1", "breaker_a"),
+        ("racks", "r1", "design_power_w"),
+    ]
+    text = draft_text(draft, "here")
+    assert "- {id: pdu-1, rack: r1, from: A, breaker_a: null}  # fill in breaker_a" in text
+    line = 1 + next(number for number, each in enumerate(text.splitlines()) if "id: pdu-1" in each)
+    with pytest.raises(ConfigError, match=rf"site.yaml:{line}: pdus\[0\].breaker_a"):
+        parse_site(text, "site.yaml")
+
+
+def test_a_whole_hall_is_the_same_after_it_went_through_a_table() -> None:
+    hall = ai_hall()
+    cooled = {rack: loop["id"] for loop in hall["loops"] for rack in loop.get("racks", ())}
+    given = []
+    for section, entries in hall.items():
+        for entry in entries if isinstance(entries, list) else ():
+            # As the cells of a table are: texts. Racks name their loop; the batteries' curves are no cells.
+            cells: dict[str, object] = {
+                key: " ".join(map(str, value))
+                if isinstance(value, list)
+                else value
+                if isinstance(value, dict)
+                else str(value)
+                for key, value in entry.items()
+                if (section, key) != ("loops", "racks")
+            }
+            cells |= {"loop": cooled[entry["id"]]} if section == "racks" and entry["id"] in cooled else {}
+            given.append(Given(entry["id"], section, cells))
+    found = drafted(*given, rules="nec")
+    sections = {name: found[name] for name, value in hall.items() if isinstance(value, list)}
+    assert SiteFile.model_validate({**hall, **sections}) == SiteFile.model_validate(hall)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("32", 32), ("1.5", 1.5), ("1,5", 1.5), (" 16 ", 16), ("1e3", 1000), (63, 63)]
+)
+def test_numbers_are_read_as_spreadsheets_write_them(text: object, number: float) -> None:
+    assert drafted(Given("p", "panels", {"breaker_a": text, "feed": "A"}))["panels"][0]["breaker_a"] == number
+
+
+@pytest.mark.parametrize("text", ["40 kW", "1.000,5", "about 3"])
+def test_a_number_with_anything_else_is_refused_and_not_guessed(text: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"cdus: c: rated_cooling_w: .* is not a number; give it in W, without the unit"
+    ):
+        drafted(Given("c", "cdus", {"rated_cooling_w": text}))
+
+
+def test_the_most_exact_place_counts_and_the_others_follow_from_it() -> None:
+    found = drafted(Given("c", "cdus", {"room": "hall", "row": "a", "rack": "a1", "secondary": "tcs"}))
+    assert found["cdus"][0]["rack"] == "a1"
+    assert "row" not in found["cdus"][0]
+    assert found["racks"][0]["row"] == "a"
+    assert found["rows"] == [{"id": "a", "room": "hall"}]
+    assert found["rooms"] == [{"id": "hall"}]
+    assert found["loops"] == [{"id": "tcs", "kind": "secondary", "coolant": None, "volume_m3": None}]
+
+
+def test_two_pdus_of_each_feed_are_counted_through_their_panels() -> None:
+    panels = [Given(f"bus-{feed}", "panels", {"feed": feed}) for feed in "AB"]
+    pdus = [
+        Given(f"p{feed}{number}", "pdus", {"rack": "r", "from": f"bus-{feed}"}) for feed in "AB" for number in (1, 2)
+    ]
+    assert drafted(*panels, *pdus)["racks"][0]["pdus_per_feed"] == 2
+    assert "pdus_per_feed" not in drafted(*panels, *pdus[:3])["racks"][0]
+
+
+def test_what_is_said_later_overrides_and_what_is_empty_says_nothing() -> None:
+    found = drafted(
+        Given("p", "pdus", {"rack": "r1", "feed": "A", "breaker_a": 16}),
+        Given("p", "pdus", {"rack": "r2", "feed": "", "breaker_a": None}),
+    )
+    assert found["pdus"] == [{"id": "p", "rack": "r2", "from": "A", "breaker_a": 16}]
+    assert [rack["id"] for rack in found["racks"]] == ["r2"]
+
+
+def test_a_transfer_switch_has_its_two_inputs() -> None:
+    found = drafted(Given("s", "transfer_switches", {"a_from": "bus-a", "breaker_a": "16", "rack": "r"}))
+    assert found["transfer_switches"] == [
+        {"id": "s", "rack": "r", "a": {"from": "bus-a", "breaker_a": 16}, "b": {"from": None, "breaker_a": 16}}
+    ]

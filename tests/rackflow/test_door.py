@@ -1,0 +1,138 @@
+"""`rackflow`, the one door: it leads to every command, explains each with examples, and completes them in a shell."""
+
+import argparse
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rackflow.command import DELEGATES, main, parser, subcommands, whole_parser
+from rackflow.version import installed_version
+
+
+def leaves(of: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    below = subcommands(of)
+    if not below:
+        yield of
+    for each in below.values():
+        yield from leaves(each)
+
+
+def every() -> Iterator[argparse.ArgumentParser]:
+    whole = whole_parser()
+    yield whole
+    for each in subcommands(whole).values():
+        yield each
+        yield from leaves(each)
+
+
+def door(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rackflow", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_every_help_has_examples_and_every_example_is_taken() -> None:
+    whole = whole_parser()
+    examined = 0
+    for each in every():
+        shown = each.format_help()
+        assert "\nexamples:\n" in shown, each.prog
+        for line in shown.partition("\nexamples:\n")[2].splitlines():
+            words = shlex.split(line.partition(" > ")[0])
+            assert words[: len(each.prog.split())] == each.prog.split()
+            if "COMMAND" not in words:
+                whole.parse_args(words[1:])
+                examined += 1
+    assert examined > 50
+
+
+def test_what_the_door_lists_is_what_there_is() -> None:
+    assert subcommands(parser()).keys() == subcommands(whole_parser()).keys()
+    listed = door("--help").stdout
+    for name in DELEGATES:
+        assert re.search(rf"\n    {name}\s", listed), name
+    assert (door("version").stdout, door("--version").stdout) == (f"{installed_version()}\n",) * 2
+
+
+async def test_a_command_behind_the_door_is_that_of_its_side(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text("agent: a\nlabels: {site: s}\ndevices: []\n", encoding="utf-8")
+    assert main(["agent", "check", str(path)]) == 0
+    assert main(["site", "check", str(path)]) == 78
+    device = door("agent", "check", str(path))
+    assert device.stdout.startswith(f"{path}: ok; 0 devices")
+    assert door("profiles", "lint").stdout.endswith("profiles, no faults\n")
+    assert "usage: rackflow ledger" in door("ledger", "--help").stdout
+    assert "usage: rackflow collector ledger" in door("collector", "ledger", "--help").stdout
+
+
+def test_a_wrong_command_names_the_nearest() -> None:
+    done = door("discovr", "192.0.2.0/24")
+    assert (done.returncode, done.stderr) == (2, "rackflow: no command 'discovr'; did you mean 'discover'?\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "rest", "library", "extra"),
+    [
+        ("read", ["192.0.2.1"], "pymodbus", "agent"),
+        ("ledger", ["c.yaml"], "influxdb_client", "collector"),
+        ("demo", [], "iotcore", "sim"),
+    ],
+)
+def test_a_command_without_its_extra_is_one_line(name: str, rest: list[str], library: str, extra: str) -> None:
+    # None in sys.modules is how Python itself marks what cannot be imported.
+    code = f"import sys; sys.modules['{library}'] = None\nfrom rackflow.command import main; sys.exit(main({[name, *rest]}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    wanted = f"rackflow {name}: {library} is not installed; install rackflow with its extra: rackflow[{extra}]\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", wanted)
+
+
+@pytest.mark.parametrize(("side", "other"), [("agent", "collector"), ("collector", "agent")])
+def test_a_command_of_one_side_does_not_load_the_other(side: str, other: str) -> None:
+    code = (
+        "import sys; from rackflow.command import main\n"
+        f"try: main(['{side}', '--help'])\nexcept SystemExit: pass\n"
+        f"assert '{other}' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("completion") / "rackflow.bash"
+    path.write_text(door("completion", "bash").stdout, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("rackflow disc", ["discover"]),
+        ("rackflow discover --out", ["--output"]),
+        ("rackflow discover 192.0.2.0/24 --output ", ["table", "csv", "json", "yaml"]),
+        ("rackflow completion ", ["--help", "bash", "zsh"]),
+        ("rackflow site dr", ["draft"]),
+        ("rackflow site draft --ru", ["--rules"]),
+        ("rackflow agent re", ["read", "replay"]),
+        ("rackflow-agent re", ["read", "replay"]),
+        ("/usr/bin/rackflow-sim fau", ["fault", "faults"]),
+        ("rackflow collector report --mon", ["--month"]),
+        ("rackflow nonsense --x", []),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(line: str, expected: list[str], script: Path) -> None:
+    words = line.split(" ")
+    ask = f'source {script}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rackflow; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    bash = shutil.which("bash")
+    assert bash
+    done = subprocess.run(
+        [bash, "--norc", "-c", ask, "bash", *words], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == expected

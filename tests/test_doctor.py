@@ -1,0 +1,200 @@
+"""`rackflow doctor`: names what is wrong with a configuration and all that it needs, and what to do."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rackflow.command import main
+from rackflow.process.doctor import check_clock, check_descriptors, check_disk
+from rackflow.recording.snmprec import read_snmprec
+from simulator.snmp.agent import SnmpDevice
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.victoriametrics import VictoriaMetrics
+
+RECORDING = Path(__file__).resolve().parents[1] / "simulator" / "recordings" / "apc-ups.snmprec"
+AGENT = """
+agent: gw-1
+labels: {{site: t1}}
+broker: {{port: {port}, username: gw-1, password: {password}}}
+outbox: {{mode: disk, path: {folder}/outbox.db}}
+credentials: {{c: {{community: public}}}}
+devices:
+  - {{id: ups-1, host: 127.0.0.2, port: {snmp}, credential: c, serial_number: OTHER, timeout_s: 0.3, retries: 0}}
+  - {{id: gone, host: 127.0.0.3, port: {snmp}, credential: c, timeout_s: 0.3, retries: 0}}
+  - {{id: nameless, host: no-such-host.invalid, credential: c, timeout_s: 0.3, retries: 0}}
+  - {{id: off, host: 127.0.0.9, credential: c, enabled: false}}
+"""
+COLLECTOR = """
+broker: {{port: {port}, username: collector, password: pw}}
+store: {{kind: influxdb, url: "{url}", bucket: b, dialect: victoriametrics}}
+dead_letter: {folder}/dead.jsonl
+outbox: {{path: {folder}/nowhere/outbox.db}}
+"""
+ACCESS = """user gw-1
+topic write rackflow/v1/t1/gw-1/#
+user collector
+topic read rackflow/v1/#
+user nobody
+"""
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker with accounts, whose access list is that of `ACCESS`."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    access = folder / "acl"
+    access.write_text(ACCESS, encoding="utf-8")
+    access.chmod(0o600)
+    accounts = {"gw-1": "pw", "collector": "pw", "nobody": "pw"}
+    server = Mosquitto(folder, passwords=accounts, extra=[f"acl_file {access}"])
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def victoriametrics(tmp_path: Path) -> Iterator[VictoriaMetrics]:
+    folder = tmp_path / "vm"
+    folder.mkdir()
+    server = VictoriaMetrics(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+async def doctor(
+    capfd: pytest.CaptureFixture[str], path: Path, text: str, *options: str
+) -> tuple[int, list[dict[str, Any]]]:
+    await asyncio.to_thread(path.write_text, text, encoding="utf-8")
+    status = await asyncio.to_thread(main, ["doctor", str(path), "--output", "json", *options])
+    return status, json.loads(capfd.readouterr().out)
+
+
+def statuses(findings: list[dict[str, Any]], *checks: str) -> list[str]:
+    return [finding["status"] for finding in findings if finding["check"] in checks]
+
+
+def of(findings: list[dict[str, Any]], check: str) -> dict[str, Any]:
+    return next(finding for finding in findings if finding["check"] == check)
+
+
+async def test_an_agents_devices_broker_names_and_files_are_looked_at(
+    mosquitto: Mosquitto, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    device = SnmpDevice(read_snmprec(RECORDING), host="127.0.0.2")
+    snmp = await device.start()
+    text = AGENT.format(port=mosquitto.port, password="pw", folder=tmp_path, snmp=snmp)
+    try:
+        status, findings = await doctor(capfd, tmp_path / "agent.yaml", text)
+    finally:
+        await device.stop()
+    assert status == 1
+    assert statuses(findings, "configuration", "outbox", "broker", "broker rights", "descriptors") == ["ok"] * 5
+    assert of(findings, "permissions")["status"] == "failed"
+    [name] = [each["found"] for each in findings if each["check"] == "names" and each["status"] == "failed"]
+    assert "no-such-host.invalid" in name
+    found = of(findings, "device ups-1")
+    assert (found["status"], found["remedy"]) == (
+        "warning",
+        "another device answers there: correct host or serial_number",
+    )
+    assert "SIM000000002, the configuration says OTHER" in found["found"]
+    gone = of(findings, "device gone")
+    assert (gone["status"], gone["found"].partition(":")[0]) == ("failed", "unreachable")
+    assert f"UDP port {snmp} is in use" in gone["remedy"]
+    assert "device off" not in {finding["check"] for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [
+        ("nobody, password: pw", "broker rights: the account may not write rackflow/v1/t1/gw-1/device/: access list"),
+        ("gw-1, password: wrong", "broker: Not authorized: check host, port, TLS and account"),
+    ],
+)
+async def test_an_account_that_is_wrong_or_may_not_write_is_told(
+    account: str, told: str, mosquitto: Mosquitto, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = AGENT.format(port=mosquitto.port, password="pw", folder=tmp_path, snmp=9)
+    text = text.replace("username: gw-1, password: pw", f"username: {account}")
+    status, findings = await doctor(capfd, tmp_path / "agent.yaml", text, "--no-devices")
+    assert status == 1
+    check, found, remedy = told.split(": ")
+    finding = of(findings, check)
+    assert finding["status"] == "failed"
+    assert found in finding["found"]
+    assert remedy in finding["remedy"]
+    assert not any(each["check"].startswith("device ") for each in findings)
+
+
+async def test_a_collectors_broker_store_and_files_are_looked_at(
+    mosquitto: Mosquitto, victoriametrics: VictoriaMetrics, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = COLLECTOR.format(port=mosquitto.port, url=victoriametrics.url, folder=tmp_path)
+    status, findings = await doctor(capfd, tmp_path / "collector.yaml", text)
+    assert status == 1
+    assert statuses(findings, "broker", "broker rights", "store", "ledger", "dead letters") == ["ok"] * 5
+    assert of(findings, "outbox")["found"] == f"{tmp_path}/nowhere: no such folder"
+
+    gone = COLLECTOR.format(port=free_port(), url=f"http://127.0.0.1:{free_port()}", folder=tmp_path)
+    status, findings = await doctor(capfd, tmp_path / "collector.yaml", gone)
+    assert status == 1
+    assert statuses(findings, "broker", "broker rights", "store") == ["failed", "failed"]
+
+
+def test_a_configuration_that_is_wrong_is_the_only_thing_that_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text("agent: a\nlabels: {site: s}\ndevices: [{id: x}]\n", encoding="utf-8")
+    assert main(["doctor", str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("failed   configuration  ")
+    assert "devices[0]: host is required" in lines[1]
+    assert lines[-1] == "1 ok, 0 warnings, 1 failed"
+
+
+def test_a_disk_is_told_by_what_is_wrong_with_it(tmp_path: Path) -> None:
+    assert check_disk("outbox", tmp_path / "outbox.db").status == "ok"
+    missing = check_disk("outbox", tmp_path / "none" / "outbox.db")
+    assert (missing.status, missing.remedy) == (
+        "failed",
+        f"create it: mkdir -p {tmp_path}/none, and give it to the service's account",
+    )
+
+
+def test_more_devices_than_descriptors_are_told() -> None:
+    assert check_descriptors(1).status == "ok"
+    told = check_descriptors(2**40)
+    assert told.status in {"ok", "failed"}
+    assert (told.status == "failed") == ("LimitNOFILE" in told.remedy)
+
+
+def test_a_clock_is_synchronised_or_not_or_nobody_can_say() -> None:
+    told = check_clock()
+    assert told is None or told.status in {"ok", "warning"}
+
+
+def test_a_file_without_secrets_may_be_read_by_everybody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "agent.yaml"
+    text = "agent: a\nlabels: {site: s}\nbroker: {port: 1, username: a, password: env:DOCTOR_PW}\ndevices: []\n"
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("DOCTOR_PW", "x")
+    main(["doctor", str(path), "--no-devices", "--output", "json"])
+    assert of(json.loads(capsys.readouterr().out), "permissions")["status"] == "ok"
+    path.write_text(text.replace("env:DOCTOR_PW", "hunter2"), encoding="utf-8")
+    main(["doctor", str(path), "--no-devices", "--output", "json"])
+    printed = capsys.readouterr().out
+    assert of(json.loads(printed), "permissions")["status"] == "failed"
+    assert "hunter2" not in printed
+    path.chmod(0o640)
+    main(["doctor", str(path), "--no-devices", "--output", "json"])
+    assert of(json.loads(capsys.readouterr().out), "permissions")["status"] == "ok"
