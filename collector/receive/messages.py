@@ -36,6 +36,8 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
         raise ContractError("size", f"{size_bytes} bytes, at most {MAX_PAYLOAD_BYTES} are allowed")
     if not payload and topic.kind in ("device", "status"):
         return topic, None
+    if topic.kind not in _KINDS:
+        raise ContractError("topic", f"{topic_text} is for agents; remove the subscription that a collector has to it")
     document = decode(payload, _KINDS[topic.kind])
     check_topic(topic, document)
     if isinstance(document, Batch | Event):
