@@ -27,6 +27,8 @@ from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
+from collector.stored import PART as STORED_PART
+from collector.stored import StoredPublisher
 from collector.web import (
     METRICS_PART,
     WEB_PARTS,
@@ -86,7 +88,7 @@ class Collector:
         self._writer: Writer | None = None
         self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
-        self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, *WEB_PARTS)
+        self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *WEB_PARTS)
         self._self_metrics = SelfMetrics(
             self._tally,
             self.latest,
@@ -222,6 +224,7 @@ class Collector:
         late = self._failures.shield(FIGURES_PART, deriver.update_late)
         forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else _unforgotten)
         ingest = Ingest(self.latest, dead_letters, tally, senders, terms, late, forget)
+        telling = StoredPublisher(ledger, config.client_id, subscriber, tally, chosen, self._failures)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -230,6 +233,7 @@ class Collector:
                 group.create_task(owners.run(), name="collector-owners"),
             ]
             self._start_optional(optional, keeper, deriver, writer)
+            optional.start(STORED_PART, telling.run)
             if spill is not None:
                 drain = spill.drain(persistence, ledger, ingest.reprocess, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
