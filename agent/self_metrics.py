@@ -88,6 +88,8 @@ def own_values(
     }
     for (device, why), count in (refused or {}).items():
         found[f"dcim_agent_snmp_refused_datagrams_total{{peer={device},reason={why}}}"] = count
+    if outbox.limit_s:
+        found["dcim_agent_spool_limit_seconds"] = outbox.limit_s
     dropped = dict.fromkeys(DROP_REASONS, 0) | outbox.dropped
     found |= {f"dcim_agent_devices{{state={state}}}": count for state, count in devices.items()}
     found |= {f"dcim_agent_polls_total{{protocol={protocol}}}": count for protocol, count in counters.polls.items()}

@@ -248,6 +248,7 @@ class DiskOutbox:
             awaiting=awaiting if is_heard else 0,
             republished=self._republished,
             heard=is_heard,
+            limit_s=self._limits.age_s,
         )
 
     def _account(self) -> Account:

@@ -43,6 +43,8 @@ class OutboxStats:
     awaiting: int = 0
     republished: int = 0
     heard: bool = False
+    limit_s: float = 0.0
+    """Age at which a message is dropped; 0 if there is no such limit."""
 
 
 class Outbox(Protocol):
