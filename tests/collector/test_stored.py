@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from collector.counters import Counters
 from collector.forget import Target, forget
-from collector.ledger import Entry, EpochKey, LedgerFile, Range, Statement, durable_ranges, read_durable
+from collector.ledger import (
+    Entry,
+    EpochKey,
+    LedgerFile,
+    Range,
+    Retirement,
+    Statement,
+    durable_ranges,
+    read_durable,
+)
 from collector.ledger.epochs import CHUNK, Chunk
 from collector.stored import StoredPublisher, select
 from rackflow import Stored, decode
@@ -180,12 +189,16 @@ class FakeLink:
         self.session = 1
         self.largest_bytes = largest_bytes
         self.sent: list[Stored] = []
+        self.cleared = 0
         self.confirming: list[Callable[[int], None]] = []
 
     def publish_retained(self, topic: str, payload: bytes, confirmed: Callable[[int], None]) -> None:
         """See `Link`."""
         assert topic.startswith("rackflow/v1/cas1/gw-3/stored/")
-        self.sent.append(decode(payload, Stored))
+        if payload:
+            self.sent.append(decode(payload, Stored))
+        else:
+            self.cleared += 1
         self.confirming.append(confirmed)
 
 
@@ -250,6 +263,37 @@ async def test_while_a_document_is_unconfirmed_no_second_one_goes_out_and_a_brea
         assert len(link.sent) == 1
         await telling.publish_due(6.0)
         assert link.sent[-1].durable == {"01JD5Z": [(1, 2)]}
+
+
+async def test_every_new_connection_is_told_everything_although_nothing_has_changed(tmp_path: Path) -> None:
+    """The broker may be another one, or have lost what it retained."""
+    link = FakeLink()
+    async with teller(tmp_path, link) as (ledger, telling):
+        assert await ledger.record([entry(1)])
+        await telling.publish_due(0.0)
+        link.confirming.pop()(0)
+        await telling.publish_due(2.0)
+        assert len(link.sent) == 1
+        link.session = 0
+        await telling.publish_due(4.0)
+        link.session = 2
+        await telling.publish_due(6.0)
+        assert [word.durable for word in link.sent] == [{"01JD5Z": [(1, 1)]}] * 2
+
+
+async def test_what_was_said_of_an_agent_is_taken_back_once_when_it_is_retired(tmp_path: Path) -> None:
+    link = FakeLink()
+    async with teller(tmp_path, link) as (ledger, telling):
+        assert await ledger.record([entry(1)])
+        await telling.publish_due(0.0)
+        link.confirming.pop()(0)
+        assert await ledger.record([Retirement("cas1", "gw-3", 2 * now_ms())])
+        for step in (2.0, 4.0):
+            await telling.publish_due(step)
+            for confirmed in link.confirming:
+                confirmed(0)
+            link.confirming.clear()
+        assert (len(link.sent), link.cleared) == (1, 1)
 
 
 async def test_what_is_not_on_disk_is_not_told(tmp_path: Path) -> None:

@@ -125,6 +125,17 @@ async def test_a_word_about_numbers_that_were_never_given_deletes_nothing(make: 
         assert outbox.stats().messages == 2
 
 
+async def test_a_word_about_a_message_that_was_never_sent_deletes_nothing(tmp_path: Path) -> None:
+    """Message 2 is not on disk yet, and so nobody can have it."""
+    async with on_disk(tmp_path / "outbox.db") as outbox:
+        fill(outbox, 1)
+        assert await take(outbox, 1) == [1]
+        fill(outbox, 1)
+        outbox.stored(word((1, 2**53)))
+        assert await take(outbox, 1) == [2]
+        assert outbox.stats().messages == 1
+
+
 async def test_two_independent_collectors_must_both_have_it(make: Make) -> None:
     async with make(require=["a", "b"]) as outbox:
         fill(outbox, 3)
