@@ -194,6 +194,9 @@ class Status(Document, frozen=True, kw_only=True):
     refused: Annotated[dict[Text, Text], Meta(max_length=MAX_REFUSED_TOPICS)] = {}
 
 
+Intervals = Annotated[list[tuple[Seq, Seq]], Meta(max_length=MAX_STORED_INTERVALS)]
+
+
 class Stored(Document, frozen=True, kw_only=True):
     """Which messages of an agent one collector has made durable, retained. Written by the collector `collector`, read by that agent.
 
@@ -205,7 +208,7 @@ class Stored(Document, frozen=True, kw_only=True):
     collector: Name
     ledger: Name
     time: TimeMs
-    durable: Annotated[dict[Name, list[tuple[Seq, Seq]]], Meta(max_length=MAX_STORED_INTERVALS)]
+    durable: Annotated[dict[Name, Intervals], Meta(max_length=MAX_STORED_INTERVALS)]
 
 
 DOCUMENTS: dict[str, type[Document]] = {

@@ -29,6 +29,8 @@ SITE, AGENT, TOPIC = "s", "g", "t"
 WALL_MS = 1_795_468_800_000
 FOR_EVER = Limits(10**9, 10**9)
 KIND_ROUNDS = 60
+# What becomes of messages that are sent: mostly all is well.
+OUTCOMES = st.sampled_from(["confirmed", "confirmed", "lost", "broken"])
 # Longer than the longest pause before a message is sent again, with its jitter.
 KIND_STEP_S = 1000.0
 
@@ -86,7 +88,6 @@ class EndToEnd(RuleBasedStateMachine):
                 self.commit()
                 self.send(1000, "confirmed")
                 self.deliver(1000, crashes=False)
-                self.report()
                 self.tell()
                 self.pass_time(KIND_STEP_S)
                 self.deleted_means_durable()
@@ -107,12 +108,18 @@ class EndToEnd(RuleBasedStateMachine):
             seq = self._outbox.put(TOPIC, lambda seq: f"{self._epoch} {seq}".encode(), WALL_MS)
             self._given.add((self._epoch, seq))
 
-    @rule()
+    @rule(count=st.integers(1, 6), most=st.integers(1, 10), outcome=OUTCOMES)
+    def publish(self, count: int, most: int, outcome: str) -> None:
+        """Polls that reach the disk and leave, with what is to be sent again behind them."""
+        self.put(count)
+        self.commit()
+        self.send(most, outcome)
+
     def commit(self) -> None:
         """The disk takes what there is, and gives back what is to be sent again."""
         self._run(self._outbox.step())
 
-    @rule(most=st.integers(1, 10), outcome=st.sampled_from(["confirmed", "confirmed", "lost", "broken"]))
+    @rule(most=st.integers(1, 10), outcome=OUTCOMES)
     def send(self, most: int, outcome: str) -> None:
         """Publish: confirmed and queued; confirmed and lost by the broker; or queued, and the connection breaks before PUBACK."""
         for message in self._run(self._taken(most)):
@@ -163,7 +170,6 @@ class EndToEnd(RuleBasedStateMachine):
             self._dead.add(number)
             assert self._run(self._ledger.record([_entry(number, "schema")]))
 
-    @rule()
     def report(self) -> None:
         """The agent's status reaches the ledger."""
         statement = Statement(EpochKey(SITE, AGENT, self._epoch), self._outbox.stats().account, WALL_MS)
@@ -171,7 +177,8 @@ class EndToEnd(RuleBasedStateMachine):
 
     @rule()
     def tell(self) -> None:
-        """The collector says what is durable, and the agent hears it."""
+        """The collector says what is durable, of the epochs that the agent's status names, and the agent hears it."""
+        self.report()
         self._run(self._telling.publish_due(self._now_s))
         if self._link.said:
             self._retained = self._link.said[-1]
@@ -278,5 +285,5 @@ def _entry(number: Number, dead: str = "") -> Entry:
     return Entry(EpochKey(SITE, AGENT, number[0]), number[1], WALL_MS, WALL_MS, dead)
 
 
-EndToEnd.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+EndToEnd.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestEndToEnd = EndToEnd.TestCase
