@@ -258,8 +258,9 @@ class DiskOutbox:
             behind += [key for key in (each.first, each.last) if key is not None]
         if behind:
             # Of each epoch the first and last message that is here: the collector need not know more, and an epoch has many gaps.
+            bases = {run.epoch: run.base for run in self._runs()}
             for run in self._numbers(min(behind), max(behind)):
-                base = self._base_of(run.epoch)
+                base = bases[run.epoch]
                 here = self._present.within(run.first + base, run.last + base)
                 if here:
                     held.append(msgspec.structs.replace(run, first=here[0][0] - base, last=here[-1][1] - base))
@@ -275,9 +276,6 @@ class DiskOutbox:
         """The epochs, each with the key before its first message."""
         runs = self._totals.runs or [Run(0, self._epoch)]
         return [Run(run.base - runs[-1].base, run.epoch) for run in runs]
-
-    def _base_of(self, epoch: str) -> int:
-        return next(run.base for run in reversed(self._runs()) if run.epoch == epoch)
 
     def _numbers(self, first: int, last: int) -> list[Numbers]:
         return numbers_of_keys(self._runs(), first, last)
