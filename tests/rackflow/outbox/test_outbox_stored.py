@@ -222,6 +222,7 @@ async def test_messages_of_an_earlier_life_are_freed_by_their_own_numbers_and_th
         fill(outbox, 1)
         await send(outbox, 1)
         outbox.stored(word((1, 3)))
+        assert [held.epoch for held in outbox.stats().account.held] == ["E1", "E2"]
         fill(outbox, 1)
         await send(outbox, 1)
         clock.now_s += LONG_S
