@@ -51,11 +51,14 @@ class Awaiting:
         """By level, from 1 on: keys that were sent again so many times, wherever they are now."""
         self._rounds: list[Round | None] = [None] * LEVELS
         self._groups: deque[tuple[float, RangeSet]] = deque()
-        """Keys by the time of their confirmation."""
+        """Keys by the time of their confirmation, while no collector has spoken."""
+        self._is_spoken = False
 
     def confirm(self, key: int, now_s: float) -> None:
         """The broker has confirmed a message."""
         self.keys.add(key, key)
+        if self._is_spoken:
+            return
         if not self._groups or now_s - self._groups[-1][0] >= self._keep_s / GROUPS:
             self._groups.append((now_s, RangeSet()))
         self._groups[-1][1].add(key, key)
@@ -77,10 +80,12 @@ class Awaiting:
 
     def spoken(self) -> None:
         """A collector has spoken: only its word frees from now on."""
+        self._is_spoken = True
         self._groups.clear()
 
     def silenced(self, now_s: float) -> None:
         """No collector reads these messages any more: what is awaited now is kept for `keep_s`."""
+        self._is_spoken = False
         self._groups = deque([(now_s, RangeSet(self.keys))])
         self._rounds = [None] * LEVELS
 

@@ -88,6 +88,8 @@ class DiskOutbox:
         """Keys that the next commits delete."""
         self._awaiting = Awaiting(limits.confirmed_s)
         self._words = Words(require)
+        if self._words.heard:
+            self._awaiting.spoken()
         self._known_on_disk: list[tuple[str, str]] = []
         self._lanes = Lanes(backlog_per_s, self._request_backlog)
         self._backlog = RangeSet()
@@ -390,6 +392,7 @@ class DiskOutbox:
         if result.heard:
             self._known_on_disk = sorted(result.heard)
             self._words.remember(result.heard)
+            self._awaiting.spoken()
 
     def _forget_evicted(self, evicted: list[Range]) -> None:
         # One that waits in memory to be sent is sent all the same.

@@ -49,6 +49,8 @@ class MemoryOutbox:
         """All messages, by key; wherever else they are, here is the last word on whether they still exist."""
         self._awaiting = Awaiting(confirmed_s)
         self._words = Words(require)
+        if self._words.heard:
+            self._awaiting.spoken()
         self._held = HeldKeys()
         self._republished = 0
 
