@@ -252,3 +252,21 @@ def _quoted(text: str) -> str:
 def _comment(text: str) -> Iterator[str]:
     for line in textwrap.wrap(text, _WIDTH - 10):
         yield f"        # {line}\n"
+
+
+def inhibit_rules(table: Table) -> str:
+    """The inhibition rules of Alertmanager: while a cause is told, its consequences are not."""
+    by_cause: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for problem in table.problems.values():
+        for cause, labels in problem.causes.items():
+            by_cause.setdefault((cause, labels), []).append(problem.name)
+    lines = ["inhibit_rules:\n"]
+    for (cause, labels), names in by_cause.items():
+        # Alertmanager takes two missing labels for equal ones: an alert without a feed would be a consequence of any lost feed.
+        present = "".join(f", '{label}!=\"\"'" for label in labels if label != "site")
+        names_text = "|".join(names)
+        sign = "=~" if len(names) > 1 else "="
+        lines.append(f"  - source_matchers: ['alertname=\"{cause}\"'{present}]\n")
+        lines.append(f"    target_matchers: ['alertname{sign}\"{names_text}\"'{present}]\n")
+        lines.append(f"    equal: [{', '.join(labels)}]\n")
+    return "".join(lines)

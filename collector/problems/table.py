@@ -218,7 +218,7 @@ def parse_table(text: str, where: str = "problems.yaml") -> Table:
 
 
 @cache
-def table() -> Table:
+def load_table() -> Table:
     """The table that is shipped, read once per process."""
     return parse_table(files("collector.problems").joinpath("problems.yaml").read_text(encoding="utf-8"))
 
