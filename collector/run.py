@@ -322,7 +322,7 @@ class Collector:
         config, monitor = self._config.problems, self._problems
         optional.start(PROBLEMS_PART, monitor.run)
         optional.start(PROBLEMS_FILE_PART, monitor.keep)
-        for target in targets(config):
+        for target in targets(config, monitor.told):
             pusher = Pusher(target, monitor.tracker, self._failures, config.runbook_base)
             monitor.listeners.append(pusher.offer)
             optional.start(PUSH_PART, pusher.run)

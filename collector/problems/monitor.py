@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -34,7 +35,7 @@ SLOW_S = 1.0
 SWEEP_S = 5.0
 # Devices evaluated at a time, some 100 µs each; between slices others have their turn.
 SLICE = 50
-SAVE_EVERY_S = 5.0
+SAVE_EVERY_S = 2.0
 # A file system that hangs must not keep the collector from starting.
 LOAD_S = 5.0
 # A state file of 20,000 problems has some 8 MB; a larger one is not ours.
@@ -56,6 +57,7 @@ class _State(msgspec.Struct):
     version: int
     problems: list[_Saved]
     seen: list[tuple[str, list[tuple[str, str]], float]]
+    told: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
 
 
 class Monitor:
@@ -84,7 +86,8 @@ class Monitor:
         self.listeners: list[Listener] = []
         self._known: set[UnitKey] = set()
         self._is_complete = False
-        self._is_dirty = False
+        self._saved = b""
+        self._told: dict[str, set[Key]] = {}
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
@@ -112,17 +115,22 @@ class Monitor:
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             self._failures.progress(FILE_PART, 2 * SAVE_EVERY_S)
-            if self._is_dirty:
+            data = self._state()
+            if self._path is not None and data != self._saved:
                 try:
-                    await self._save()
+                    await in_own_thread(partial(_write, self._path, data), "problems-save")
+                    self._saved = data
                 except OSError as error:
-                    self._is_dirty = True
                     self._failures.count(FILE_PART, error)
+
+    def told(self, url: str) -> set[Key]:
+        """What one webhook has been told of, for it to keep. After a restart it is told neither again, nor of an end unheard of."""
+        # The address may carry a password, and the file is no place for it.
+        return self._told.setdefault(sha256(url.encode()).hexdigest(), set())
 
     def tick(self) -> None:
         """Begin and end what is due, and tell the listeners."""
         for changed in self.tracker.tick(time.monotonic(), time.time()):
-            self._is_dirty = True
             for listener in self.listeners:
                 listener(changed)
 
@@ -180,10 +188,12 @@ class Monitor:
     def _update(self, key: UnitKey, unit: Unit, now: float) -> None:
         wall_s = time.time()
         found: dict[Key, float] = {}
-        for problem in self._evaluator.problems_of(unit):
+        problems = self._evaluator.problems_of(unit)
+        for problem in problems:
             values: dict[Labels, float] = self._evaluator.evaluate(problem, unit, wall_s)
             found |= {(problem.name, labels): value for labels, value in values.items()}
-        self.tracker.update(key, found, now, is_silent=unit.is_silent)
+        decided = {problem.name for problem in problems if self._evaluator.decides(problem, unit)}
+        self.tracker.update(key, found, now, is_silent=unit.is_silent, decided=decided)
 
     def _gone(self, present_devices: set[UnitKey], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""
@@ -214,20 +224,18 @@ class Monitor:
             tracked = Tracked(problem, labels, tuple(each.unit), each.value, each.peak, since_s=each.since_s)
             self.tracker.restore(tracked, time.monotonic())
         for name, pairs, at_s in state.seen:
-            self._evaluator.history.seen[name, tuple((one, other) for one, other in pairs)] = at_s
+            self._evaluator.history.seen[name, tuple(pairs)] = at_s
+        for url, keys in state.told.items():
+            self._told[url] = {(name, tuple(pairs)) for name, pairs in keys}
 
-    async def _save(self) -> None:
-        path = self._path
-        if path is None:
-            return
+    def _state(self) -> bytes:
         problems = [
             _Saved(each.problem.name, list(each.labels), list(each.unit), each.value, each.peak, each.since_s)
             for each in self.tracker.active()
         ]
         seen = [(name, list(labels), at_s) for (name, labels), at_s in self._evaluator.history.seen.items()]
-        data = msgspec.json.encode(_State(1, problems, seen))
-        self._is_dirty = False
-        await in_own_thread(lambda: _write(path, data), "problems-save")
+        told = {url: sorted((name, list(labels)) for name, labels in keys) for url, keys in self._told.items()}
+        return msgspec.json.encode(_State(1, problems, seen, told))
 
 
 def _read(path: Path) -> bytes:

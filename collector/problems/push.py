@@ -7,7 +7,7 @@ problem and not its history: after an outage a target gets what is true then, in
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -87,10 +87,10 @@ class Webhook:
 
     repeats = False
 
-    def __init__(self, config: WebhookConfig) -> None:
+    def __init__(self, config: WebhookConfig, told: set[Key]) -> None:
         self.url = config.url
         self._severity = config.severity
-        self._told: set[Key] = set()
+        self._told = told
 
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """The problems that it has not been told of, and those it was told of that have ended."""
@@ -196,10 +196,10 @@ class Pusher:
         return True
 
 
-def targets(config: ProblemsConfig) -> list[Target]:
-    """Everybody who is told, as the configuration says."""
+def targets(config: ProblemsConfig, told: Callable[[str], set[Key]]) -> list[Target]:
+    """Everybody who is told, as the configuration says. `told` has what a webhook was told of before."""
     found: list[Target] = [Alertmanager(f"{url.rstrip('/')}/api/v2/alerts") for url in config.alertmanagers]
-    return [*found, *(Webhook(each) for each in config.webhooks)]
+    return [*found, *(Webhook(each, told(each.url)) for each in config.webhooks)]
 
 
 def _rfc3339(wall_s: float) -> str:

@@ -4,7 +4,7 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from collector.problems.conditions import Labels
@@ -87,13 +87,24 @@ class Tracker:
         """Units that have problems."""
         return set(self._by_unit)
 
-    def update(self, unit: UnitKey, found: Mapping[Key, float], now: float, *, is_silent: bool = False) -> None:
-        """Take what holds for a unit now, by problem and labels. What it no longer names does not hold any more."""
+    def update(
+        self,
+        unit: UnitKey,
+        found: Mapping[Key, float],
+        now: float,
+        *,
+        is_silent: bool = False,
+        decided: Container[str] = (),
+    ) -> None:
+        """Take what holds for a unit now, by problem and labels. What it no longer names does not hold any more.
+
+        What was restored after a restart ends only once its problem is `decided`: its readings are there again.
+        """
         for key, value in found.items():
             self._hold(unit, key, value, now)
         for key in self._by_unit.get(unit, set()) - found.keys():
             tracked = self._all[key]
-            if now < tracked.restored_until:
+            if now < tracked.restored_until and (is_silent or key[0] not in decided):
                 continue
             if is_silent and tracked.is_active and now < tracked.last_held + tracked.problem.silent_s:
                 tracked.is_uncertain = True
@@ -143,7 +154,7 @@ class Tracker:
 
     def _release(self, tracked: Tracked, now: float) -> None:
         self._extend(tracked, now)
-        tracked.holds, tracked.is_uncertain = False, False
+        tracked.holds, tracked.is_uncertain, tracked.restored_until = False, False, 0.0
 
     @staticmethod
     def _extend(tracked: Tracked, now: float) -> None:

@@ -144,6 +144,19 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
     assert still.since_s == 5.0
 
 
+def test_a_problem_of_before_a_restart_ends_at_once_when_its_readings_are_well_and_not_before_its_limits_are_known() -> (
+    None
+):
+    tracker = Tracker(load_table())
+    tracker.restore(Tracked(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
+    tracker.update(CDU, {}, 1.0, decided=())
+    assert tracker.tick(1.0, 1001.0) == []
+    tracker.update(CDU, {}, 2.0, is_silent=True, decided={FLOW[0]})
+    assert tracker.tick(2.0, 1002.0) == []
+    tracker.update(CDU, {}, 3.0, decided={FLOW[0]})
+    assert [each.is_active for each in tracker.tick(3.0, 1003.0)] == [False]
+
+
 def test_the_worst_of_what_must_not_be_low_is_the_lowest() -> None:
     tracker = Tracker(load_table())
     for now, value in enumerate((300.0, 250.0, 400.0)):
