@@ -99,8 +99,8 @@ class Collector:
             self._figures.current,
             self._own_facts,
             self._failures,
-            config.problems_path,
-            config.problems.runbook_base,
+            path=config.problems_path,
+            runbook_base=config.problems.runbook_base,
         )
         self._self_metrics = SelfMetrics(
             self._tally,

@@ -63,16 +63,20 @@ class _State(msgspec.Struct):
 class Monitor:
     """All problems of a collector. `own` gives metrics of the collector itself: name, labels, value."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
         self,
         table: Table,
         latest: Latest,
         figures: Callable[[float], Sequence[Figure]],
         own: Own,
         failures: Failures,
+        *,
         path: Path | None = None,
         runbook_base: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self._clock, self._wall = clock, wall
         self._latest = latest
         self._figures = figures
         self._own = own
@@ -93,22 +97,37 @@ class Monitor:
         """Evaluate until cancelled."""
         slow_at = sweep_at = 0.0
         while True:
-            now = time.monotonic()
+            now = self._clock()
             self._failures.progress(PART, SWEEP_S)
             touched: Collection[tuple[str, str]] = self._latest.take_touched()
             is_sweep = now >= sweep_at
+            observations = self._latest.observe(now) if now >= slow_at or is_sweep else None
             if is_sweep:
                 sweep_at = now + SWEEP_S
-                touched = [(each.site, each.device) for each in self._latest.devices()]
-            observations = self._latest.observe(now) if now >= slow_at or is_sweep else None
-            await self._devices(touched, observations)
+                touched = self._all()
+            names = list(touched)
+            for start in range(0, len(names), SLICE):
+                self._devices(names[start : start + SLICE], observations)
+                await asyncio.sleep(0)
             if observations is not None:
                 slow_at = now + SLOW_S
                 self._others(observations, now)
             if is_sweep:
-                self._gone({("device", site, name) for site, name in touched}, now)
+                self._gone(touched, now)
             self.tick()
             await asyncio.sleep(TICK_S)
+
+    def evaluate(self) -> None:
+        """Evaluate everything now, as `run` does in slices."""
+        now = self._clock()
+        observations = self._latest.observe(now)
+        self._devices(self._all(), observations)
+        self._others(observations, now)
+        self._gone(self._all(), now)
+        self.tick()
+
+    def _all(self) -> list[tuple[str, str]]:
+        return [(each.site, each.device) for each in self._latest.devices()]
 
     async def keep(self) -> None:
         """Save the present problems whenever they have changed, until cancelled. A task of its own: a disk may hang."""
@@ -130,7 +149,7 @@ class Monitor:
 
     def tick(self) -> None:
         """Begin and end what is due, and tell the listeners."""
-        for changed in self.tracker.tick(time.monotonic(), time.time()):
+        for changed in self.tracker.tick(self._clock(), self._wall()):
             for listener in self.listeners:
                 listener(changed)
 
@@ -140,20 +159,18 @@ class Monitor:
 
     def document(self) -> bytes:
         """The answer of /api/v1/problems."""
-        found = ProblemList(1, round(time.time() * 1000), self._is_complete, self.reports())
+        found = ProblemList(1, round(self._wall() * 1000), self._is_complete, self.reports())
         return msgspec.json.encode(found)
 
-    async def _devices(self, names: Collection[tuple[str, str]], observations: Observations | None) -> None:
-        for number, (site, name) in enumerate(names):
+    def _devices(self, names: Collection[tuple[str, str]], observations: Observations | None) -> None:
+        for site, name in names:
             device = self._latest.device(site, name)
             if device is not None:
                 self._failures.attempt(PART, partial(self.look_at, device, observations), None)
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
 
     def look_at(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""
-        now = time.monotonic()
+        now = self._clock()
         unit = device_unit(device, self._latest, self._evaluator.metrics, now)
         key = "device", device.site, device.device
         if observations is not None:
@@ -186,7 +203,7 @@ class Monitor:
         self._failures.attempt(PART, lambda: self._update(key, unit, now), None)
 
     def _update(self, key: UnitKey, unit: Unit, now: float) -> None:
-        wall_s = time.time()
+        wall_s = self._wall()
         found: dict[Key, float] = {}
         problems = self._evaluator.problems_of(unit)
         for problem in problems:
@@ -195,8 +212,9 @@ class Monitor:
         decided = {problem.name for problem in problems if self._evaluator.decides(problem, unit)}
         self.tracker.update(key, found, now, is_silent=unit.is_silent, decided=decided)
 
-    def _gone(self, present_devices: set[UnitKey], now: float) -> None:
+    def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""
+        present_devices: set[UnitKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
         for key in self.tracker.units():
             if (key[0] == "device" and key not in present_devices) or (key[0] == "figures" and key not in self._known):
@@ -222,7 +240,7 @@ class Monitor:
                 continue  # of another version
             labels = tuple((name, text) for name, text in each.labels)
             tracked = Tracked(problem, labels, tuple(each.unit), each.value, each.peak, since_s=each.since_s)
-            self.tracker.restore(tracked, time.monotonic())
+            self.tracker.restore(tracked, self._clock())
         for name, pairs, at_s in state.seen:
             self._evaluator.history.seen[name, tuple(pairs)] = at_s
         for url, keys in state.told.items():

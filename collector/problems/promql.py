@@ -136,7 +136,8 @@ def _value(each: Condition, last: str = "") -> str:
     inner = f"last_over_time({selector}[{last}])" if last else selector
     text = f"{times}{worst} without ({', '.join(['instance', 'job', *each.without])}) ({inner})"
     if each.per:
-        labels = ", ".join(["site", "agent", "device", *_shared(each.metric, each.per)])
+        whose = "agent" if "agent" in catalogue()[each.metric].labels else "device"
+        labels = ", ".join(["site", whose, *_shared(each.metric, each.per)])
         text = f"{text}\n/ on ({labels}) group_left ()\n  (max by ({labels}) ({_latest(each.per)}) > 0)"
     return text
 

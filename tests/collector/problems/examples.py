@@ -164,7 +164,7 @@ INCIDENTS: dict[str, Example] = {
     ),
     "DcimFeedLossNotSurvived": Example([figure("site_survives_feed_loss{feed=A}", 0.0)], ("DcimFeedLossNotSurvived",)),
     "DcimUpsRedundancyLost": Example(
-        [figure("ups_redundancy_margin_watts{feed=A,group=g}", -1.0)], ("DcimUpsRedundancyLost",)
+        [figure("ups_redundancy_margin_watts{feed=A,group=g}", Then(0.0, -1.0))], ("DcimUpsRedundancyLost",)
     ),
     "DcimUpsRuntimeMarginShort": Example(
         [figure("ups_runtime_margin_seconds{device=u}", 59.0)], ("DcimUpsRuntimeMarginShort",)
@@ -311,6 +311,9 @@ NEAR_MISSES: dict[str, Example] = {
             figure("cdu_dew_point_margin_celsius{device=c}", 2.0),
             figure("cdu_filter_clogging_ratio{device=c,filter=f}", 2.0),
         ]
+    ),
+    "a UPS without a parallel one has no margin to lose": Example(
+        [figure("ups_redundancy_margin_watts{feed=A,group=ups-a}", -14_745.0)]
     ),
     "a spare that was never there": Example(
         [figure("cdu_pumps_spare{device=c}", 0.0), figure("loop_cdus_spare{loop=l}", 0.0)]
