@@ -37,6 +37,10 @@ def labels_of(labels: Mapping[str, str]) -> Labels:
     return tuple(sorted((name, value) for name, value in labels.items() if value))
 
 
+# Series that are remembered; each costs some 300 bytes. A hall has a few thousand, and whoever invents devices gets no more.
+MAX_SEEN = 50_000
+
+
 class History:
     """Remembers when a value last was what a problem needs it to have been: `after` in the table."""
 
@@ -49,10 +53,15 @@ class History:
         if condition.after is None:
             return True
         key = problem, labels
-        if value >= condition.after.at_least:
+        if value >= condition.after.at_least and (key in self.seen or len(self.seen) < MAX_SEEN):
             self.seen[key] = wall_s
         at = self.seen.get(key)
         return at is not None and wall_s - at <= condition.after.within_s
+
+    def forget(self, before_s: float) -> None:
+        """Forget what no problem asks about any more."""
+        for key in [key for key, at_s in self.seen.items() if at_s < before_s]:
+            del self.seen[key]
 
 
 class Evaluator:

@@ -167,6 +167,12 @@ class Table(msgspec.Struct, frozen=True):
     problems: Mapping[str, Problem]
     normal_states: Mapping[str, frozenset[str]]
 
+    @property
+    def longest_memory_s(self) -> float:
+        """How far back any condition looks (`after`)."""
+        asked = [each.after.within_s for row in self.problems.values() for each in row.when if each.after is not None]
+        return max(asked, default=0.0)
+
     def metrics(self) -> frozenset[str]:
         """Every metric that some row asks about."""
         found: set[str] = set()

@@ -83,6 +83,10 @@ class Tracker:
         """One problem."""
         return self._all.get(key)
 
+    def awaits(self, unit: UnitKey) -> bool:
+        """Whether the unit has problems of before a restart that wait for their readings."""
+        return any(self._all[key].restored_until for key in self._by_unit.get(unit, ()))
+
     def units(self) -> set[UnitKey]:
         """Units that have problems."""
         return set(self._by_unit)

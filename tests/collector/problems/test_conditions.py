@@ -1,6 +1,6 @@
 """Conditions: limits that a device states, and when a problem can be decided at all."""
 
-from collector.problems.conditions import Evaluator, Unit
+from collector.problems.conditions import MAX_SEEN, Evaluator, Unit
 from collector.problems.table import load_table
 
 PHASE = {"inlet": "1", "phase": "L1"}
@@ -43,3 +43,17 @@ def test_what_was_there_within_a_week_is_missed_and_no_longer() -> None:
     week_s = 7 * 86_400.0
     assert [at(0.0, 0.0), at(10.0, 230.0), at(20.0, 0.0)] == [False, False, True]
     assert [at(10.0 + week_s, 0.0), at(11.0 + week_s, 0.0)] == [True, False]
+
+
+def test_invented_devices_take_a_bounded_memory_and_it_is_given_back() -> None:
+    evaluator = Evaluator(load_table())
+    dead = load_table().problems["DcimPhaseDead"]
+    for number in range(MAX_SEEN + 10):
+        unit = Unit({"site": "s", "device": f"x{number}"})
+        unit.add("dcim_pdu_phase_voltage_volts", PHASE, 230.0)
+        evaluator.evaluate(dead, unit, 100.0)
+    assert len(evaluator.history.seen) == MAX_SEEN
+    evaluator.history.forget(100.0)
+    assert len(evaluator.history.seen) == MAX_SEEN
+    evaluator.history.forget(100.1)
+    assert evaluator.history.seen == {}
