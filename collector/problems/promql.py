@@ -99,10 +99,9 @@ def _held(problem: Problem, each: Condition, records: Mapping[str, Record]) -> s
 
 def _condition(each: Condition, records: Mapping[str, Record], last: str = "") -> str:
     text = _value(each, last) + _comparison(each, records)
-    worst = "max" if each.after and each.after.at_least > 0 else "min"
     if each.after is not None:
         selector = _selector(each.metric, each.where, each.states)
-        before = f"{worst} without (instance, job) (max_over_time({selector}[{duration(each.after.within_s)}]))"
+        before = f"max without (instance, job) (max_over_time({selector}[{duration(each.after.within_s)}]))"
         text = f"{text}\nand\n  {before} >= {each.after.at_least:.12g}"
     for inner in each.unless:
         text = f"{text}\nunless on (site, device)\n{_indent(_inner(inner, records))}"
