@@ -198,9 +198,6 @@ INCIDENTS: dict[str, Example] = {
     "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
     "DcimAgentReloadFailed": Example([agent("agent_config_last_reload_successful", 0.0)], ("DcimAgentReloadFailed",)),
-    "DcimAgentSpoolFilling": Example(
-        [Thing({"agent_spool_bytes": 81.0, "agent_spool_limit_bytes": 100.0}, kind="agent")], ("DcimAgentSpoolFilling",)
-    ),
     "DcimAgentSpoolNotDurable": Example([agent("agent_spool_durable", 0.0)], ("DcimAgentSpoolNotDurable",)),
 }
 
@@ -325,7 +322,7 @@ NEAR_MISSES: dict[str, Example] = {
                     "agent_up": 1.0,
                     "agent_clock_offset_seconds": 2.0,
                     "agent_config_last_reload_successful": 1.0,
-                    "agent_spool_bytes": 80.0,
+                    "agent_spool_bytes": 50.0,
                     "agent_spool_limit_bytes": 100.0,
                     "agent_spool_durable": 1.0,
                     "collector_ledger_missing_messages": 0.0,
