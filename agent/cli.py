@@ -17,6 +17,7 @@ import uvloop
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.doctor import add_doctor
 from agent.lab import Output, add_lab, explanation, read_device, render, replay_modbus, replay_snmp
+from agent.outage import estimate_outage
 from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles
 from agent.run import run
@@ -179,6 +180,7 @@ def _check(arguments: argparse.Namespace) -> int:
     config, profiles = _load(arguments.config)
     enabled = sum(device.enabled for device in config.devices)
     print(f"{arguments.config}: ok; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known")
+    print(estimate_outage(config, profiles))
     return 0
 
 

@@ -39,6 +39,7 @@ class Counters:
     publish_failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(PUBLISH_FAILURES, 0)))
     topics_refused: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOPIC_REFUSALS, 0))
     takeovers: int = 0
+    stored_documents_invalid: int = 0
     reload_ok: bool = True
 
     def count_internal_error(self, protocol: str, exception: str) -> None:
@@ -73,8 +74,11 @@ def own_values(
         "dcim_agent_mqtt_connected": float(counters.connected),
         "dcim_agent_mqtt_reconnects_total": counters.reconnects,
         "dcim_agent_mqtt_takeovers_total": counters.takeovers,
-        "dcim_agent_spool_messages": outbox.messages,
+        "dcim_agent_spool_messages": outbox.messages - outbox.awaiting,
         "dcim_agent_spool_held_messages": outbox.held,
+        "dcim_agent_spool_awaiting_messages": outbox.awaiting,
+        "dcim_agent_spool_republished_messages_total": outbox.republished,
+        "dcim_agent_stored_documents_invalid_total": counters.stored_documents_invalid,
         "dcim_agent_spool_bytes": outbox.size_bytes,
         "dcim_agent_spool_limit_bytes": outbox.limit_bytes,
         "dcim_agent_spool_oldest_timestamp_seconds": outbox.oldest_ms / 1000,
@@ -84,6 +88,8 @@ def own_values(
     }
     for (device, why), count in (refused or {}).items():
         found[f"dcim_agent_snmp_refused_datagrams_total{{peer={device},reason={why}}}"] = count
+    if outbox.limit_s:
+        found["dcim_agent_spool_limit_seconds"] = outbox.limit_s
     dropped = dict.fromkeys(DROP_REASONS, 0) | outbox.dropped
     found |= {f"dcim_agent_devices{{state={state}}}": count for state, count in devices.items()}
     found |= {f"dcim_agent_polls_total{{protocol={protocol}}}": count for protocol, count in counters.polls.items()}

@@ -7,12 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+from rackflow.documents import Stored
 from rackflow.outbox import DiskOutbox, Limits
 
 RATE_PER_S = 1000
 PAYLOAD = b"x" * 1500
 TICK_S = 0.001
 WINDOW = 32
+WORD = 1500
 DELAY_US = 300_000
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -45,7 +47,7 @@ def _measured(prefix: list[str], path: Path, seconds: float) -> str:
 
 
 async def drive(path: Path, seconds: float) -> str:
-    """Put, take and confirm messages while a ticker measures how late the event loop runs it."""
+    """Put, take, confirm and delete messages while a ticker measures how late the event loop runs it."""
     outbox = DiskOutbox(path, "E", Limits(2**30, 3600, 90), 1e6)
     await outbox.open()
     loop = asyncio.get_running_loop()
@@ -63,7 +65,9 @@ async def drive(path: Path, seconds: float) -> str:
         while True:
             message = await outbox.take()
             delays.append(loop.time() - put_at.pop(message.key))
-            outbox.done(message.key)
+            outbox.confirmed(message.key)
+            if len(delays) % WORD == 0:  # a collector's word, every 1.5 s
+                outbox.stored(Stored(agent="a", collector="c", ledger="l", time=1, durable={"E": [(1, message.key)]}))
             if len(delays) % WINDOW == 0:  # as many as a publisher has under way
                 await asyncio.sleep(0)
 

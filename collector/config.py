@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Budgets
 from collector.derive import CarbonConfig, DeriveConfig
+from collector.problems import ProblemsConfig
 from collector.store import Dialect
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
@@ -174,6 +175,8 @@ class CollectorConfig(StrictModel):
     """Path of the site file, relative to the folder of this file. Needed for figures across devices."""
     derive: DeriveConfig = DeriveConfig()
     """Figures across devices."""
+    problems: ProblemsConfig = ProblemsConfig()
+    """Whom the collector tells of problems."""
     carbon: CarbonConfig | None = None
     """Source of hourly carbon factors."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -225,6 +228,11 @@ class CollectorConfig(StrictModel):
     def records_path(self) -> Path:
         """File of the hourly records; each collector needs its own. The prefix `books-` must stay: a renamed file starts empty."""
         return self.derive.state or self.dead_letter.with_name(f"books-{self.client_id.replace(':', '_')}.db")
+
+    @property
+    def problems_path(self) -> Path:
+        """File of the present problems; each collector needs its own."""
+        return self.problems.state or self.dead_letter.with_name(f"problems-{self.client_id.replace(':', '_')}.json")
 
     @property
     def address(self) -> tuple[str, int]:

@@ -86,6 +86,8 @@ class Counters:
     """Counters since the start, and the few gauges that belong to no other part."""
 
     messages_received: int = 0
+    stored_published: int = 0
+    stored_refused: int = 0
     failures: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(FAILURE_REASONS, 0)))
     points_stored: int = 0
     points_waiting: int = 0

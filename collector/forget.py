@@ -23,7 +23,7 @@ from rackflow.process.mqtt import (
     Session,
     topic_of,
 )
-from rackflow.topics import NAME, ROOT, Topic, build_topic, parse_topic
+from rackflow.topics import NAME, ROOT, Topic, build_topic, parse_topic, stored_subscription
 
 # Retained messages in one go: the rest follows as these are acknowledged.
 _RECEIVE_MAXIMUM = 1000
@@ -56,6 +56,8 @@ class Retained:
 
     devices: dict[str, str] = field(default_factory=dict)
     """Device names, each with what its document says it is."""
+    stored: set[str] = field(default_factory=set)
+    """Topics on which collectors say what they have stored of the agent."""
     has_status: bool = False
     status: Status | None = None
 
@@ -71,6 +73,8 @@ class Retained:
                 self.status = decode(payload, Status)
             except ContractError:
                 self.status = None
+        elif topic.kind == "stored" and payload:
+            self.stored.add(topic_text)
         elif topic.kind == "device" and payload:
             try:
                 found = decode(payload, DeviceDocument)
@@ -109,7 +113,7 @@ class _Session:
         self._retained = found = Retained()
         site, agent = self._target.site, self._target.agent
         status = build_topic(Topic(site, agent, "status"))
-        refused = await self.mqtt.subscribe([f"{ROOT}/{site}/{agent}/device/+"])
+        refused = await self.mqtt.subscribe([f"{ROOT}/{site}/{agent}/device/+", stored_subscription(site, agent)])
         seen = -1
         # MQTT does not say when all retained messages have come. But a broker answers in order: once a whole round trip has brought
         # no further device, there is none. (It sends the next ones as the former are acknowledged.)
@@ -210,6 +214,9 @@ async def _forget(session: _Session, target: Target, *, dry_run: bool, force: bo
         await session.clear(build_topic(Topic(site, agent, "device", name)))
     if not target.device:
         await session.clear(build_topic(Topic(site, agent, "status")))
+        # A running collector takes its own back; one that is gone cannot.
+        for topic in sorted(found.stored):
+            await session.clear(topic)
     left = await session.retained()
     if wanted.keys() & left.devices.keys() or (not target.device and left.has_status):
         raise RackflowError(

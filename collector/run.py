@@ -10,7 +10,7 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -22,15 +22,21 @@ from collector.flow import Flush, Ingest, IngestSettings, Senders, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
+from collector.problems import FILE_PART as PROBLEMS_FILE_PART
+from collector.problems import PART as PROBLEMS_PART
+from collector.problems import PROBLEM_PARTS, PUSH_PART, Monitor, Pusher, load_table, targets
 from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Polled, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import FileStore, InfluxStore, Persistence, Store
+from collector.stored import PART as STORED_PART
+from collector.stored import StoredPublisher
 from collector.web import (
     METRICS_PART,
     WEB_PARTS,
     Moment,
+    Told,
     View,
     WebServer,
     in_slices,
@@ -86,7 +92,16 @@ class Collector:
         self._writer: Writer | None = None
         self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
-        self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, *WEB_PARTS)
+        self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
+        self._problems = Monitor(
+            load_table(),
+            self.latest,
+            self._figures.current,
+            self._own_facts,
+            self._failures,
+            path=config.problems_path,
+            runbook_base=config.problems.runbook_base,
+        )
         self._self_metrics = SelfMetrics(
             self._tally,
             self.latest,
@@ -160,7 +175,9 @@ class Collector:
             store = open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
-            view = View(self._metrics, self._page, self._knows, self._faults, self._ledger_page)
+            view = View(
+                self._metrics, self._page, self._knows, self._faults, self._ledger_page, self._problems.document
+            )
             web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
@@ -180,6 +197,7 @@ class Collector:
                 # An earlier version kept none: a device belongs to whoever polled it first.
                 polled = sorted(keeper.polls.enrolled.items(), key=lambda item: item[1].since_s)
                 self._owners.seed([who for who, _ in polled], round(time.time() * 1000))
+            await self._problems.load()
             optional = Supervisor(self._failures)
             stack.push_async_callback(optional.stop, STOP_PARTS_S)
             on_started()
@@ -222,6 +240,7 @@ class Collector:
         late = self._failures.shield(FIGURES_PART, deriver.update_late)
         forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else _unforgotten)
         ingest = Ingest(self.latest, dead_letters, tally, senders, terms, late, forget)
+        telling = StoredPublisher(ledger, config.client_id, subscriber, tally, chosen, self._failures)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -230,6 +249,7 @@ class Collector:
                 group.create_task(owners.run(), name="collector-owners"),
             ]
             self._start_optional(optional, keeper, deriver, writer)
+            optional.start(STORED_PART, telling.run)
             if spill is not None:
                 drain = spill.drain(persistence, ledger, ingest.reprocess, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
@@ -289,6 +309,7 @@ class Collector:
         config, failures = self._config, self._failures
         keep = writer.offer if config.derive.store else _discard
         optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
+        self._start_problems(optional)
         if self._accounts is not None:
             optional.start(ACCOUNT_PART, self._accounts.run)
         if keeper is not None:
@@ -296,6 +317,29 @@ class Collector:
         if config.carbon is not None:
             source = CarbonSource(config.carbon)
             optional.start(CARBON_PART, lambda: source.watch(deriver.add_factors, failures))
+
+    def _start_problems(self, optional: Supervisor) -> None:
+        config, monitor = self._config.problems, self._problems
+        optional.start(PROBLEMS_PART, monitor.run)
+        optional.start(PROBLEMS_FILE_PART, monitor.keep)
+        for target in targets(config, monitor.told):
+            pusher = Pusher(target, monitor.tracker, self._failures, config.runbook_base)
+            monitor.listeners.append(pusher.offer)
+            optional.start(PUSH_PART, pusher.run)
+
+    def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
+        """What problems ask about the collector itself, under the names of /metrics."""
+        broker = f"{self._config.broker.host}:{self._config.broker.port}"
+        yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self._tally.mqtt_connected)
+        now = time.monotonic()
+        for (site, agent), is_cloned in ((key, key in self._clones.current(now)) for key in self._clones.known()):
+            yield "dcim_collector_agent_clones", {"site": site, "agent": agent}, float(is_cloned)
+        for (site, device), contest in self._owners.contests(now).items():
+            yield "dcim_device_contested", {"site": site, "device": device, "agent": contest.agent}, 1.0
+        if self._accounts is not None and not self._config.shared:
+            for (site, agent), account in self._accounts.accounts().items():
+                labels = {"site": site, "agent": agent}
+                yield "dcim_collector_ledger_missing_messages", labels, float(account.missing)
 
     async def _sweep(self, ledger: LedgerFile) -> None:
         """Remove expired series and old ledger entries, so that they make room even if nobody scrapes."""
@@ -346,10 +390,8 @@ class Collector:
     async def _page(self, outlets_of: str) -> str:
         moment = Moment(time.monotonic(), time.time())
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
-        figures = self._figures.current(moment.mono_s)
-        return await in_slices(
-            page_steps(self.latest, moment, self._faults(), outlets_of, figures, contested, self._failures)
-        )
+        told = Told(self._figures.current(moment.mono_s), contested, self._problems.reports())
+        return await in_slices(page_steps(self.latest, moment, self._faults(), outlets_of, told, self._failures))
 
     def _knows(self, name: str) -> bool:
         site, _, device = name.partition("/")

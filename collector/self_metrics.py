@@ -61,6 +61,8 @@ class _OwnMetrics(Collector):
         yield _counter(
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
         )
+        yield _counter("stored_documents_published_total", {(): tally.stored_published})
+        yield _counter("stored_documents_refused_total", {(): tally.stored_refused})
         latency = HistogramMetricFamily("dcim_collector_message_latency_seconds", _help("message_latency_seconds"))
         # The histogram of collector.counters: prometheus-client's histogram would take a lock for every message.
         latency.add_metric([], tally.latency.buckets(), tally.latency.total)

@@ -1,7 +1,7 @@
 """The contract of Rackflow: what agents publish and collectors read, importable by third parties."""
 
 from rackflow.catalogue import Metric, catalogue
-from rackflow.documents import Batch, DeviceDocument, Event, Status, decode, encode
+from rackflow.documents import Batch, DeviceDocument, Event, Status, Stored, decode, encode
 from rackflow.errors import (
     ConfigError,
     ContractError,
@@ -35,6 +35,7 @@ __all__ = [
     "RackflowError",
     "Status",
     "StoreError",
+    "Stored",
     "Topic",
     "build_topic",
     "catalogue",

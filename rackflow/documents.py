@@ -47,6 +47,9 @@ MAX_DURATION_S = 86_400.0
 Seq = Annotated[int, Meta(ge=1, le=MAX_SEQ)]
 TimeMs = Annotated[int, Meta(ge=0, le=MAX_TIME_MS)]
 Labels = Annotated[dict[LabelName, LabelValue], Meta(max_length=MAX_LABELS)]
+# Intervals of one `stored` document, of all epochs together. With a single collector there is one for each gap, so a handful; behind a
+# shared subscription every second number may begin one. 1,000 take 20 to 30 kB, and a document comes at most every 1.5 s. Chosen value.
+MAX_STORED_INTERVALS = 1_000
 # Far above any real poll; they keep numbers in a message within what can be calculated with.
 MAX_PARTS = 100_000
 MAX_REJECTED = 10_000_000
@@ -191,7 +194,30 @@ class Status(Document, frozen=True, kw_only=True):
     refused: Annotated[dict[Text, Text], Meta(max_length=MAX_REFUSED_TOPICS)] = {}
 
 
-DOCUMENTS: dict[str, type[Document]] = {"batch": Batch, "event": Event, "device": DeviceDocument, "status": Status}
+Intervals = Annotated[list[tuple[Seq, Seq]], Meta(max_length=MAX_STORED_INTERVALS)]
+
+
+class Stored(Document, frozen=True, kw_only=True):
+    """Which messages of an agent one collector has made durable, retained. Written by the collector `collector`, read by that agent.
+
+    `durable` has per epoch the numbers, as intervals with both ends included, in ascending order and without overlaps: in the store,
+    in the collector's own outbox, or in its dead-letter file. What is not listed may be durable, too: of many intervals only some are
+    listed. `ledger` is the random name of the collector's ledger, so that a ledger that was lost shows.
+    """
+
+    collector: Name
+    ledger: Name
+    time: TimeMs
+    durable: Annotated[dict[Name, Intervals], Meta(max_length=MAX_STORED_INTERVALS)]
+
+
+DOCUMENTS: dict[str, type[Document]] = {
+    "batch": Batch,
+    "event": Event,
+    "device": DeviceDocument,
+    "status": Status,
+    "stored": Stored,
+}
 
 D = TypeVar("D", bound=Document)
 # Built once: a decoder compiles its type, which costs more than decoding one message.
@@ -224,6 +250,8 @@ def decode(payload: bytes, kind: type[D]) -> D:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # msgspec leaves invalid UTF-8 and nesting deeper than the interpreter's stack to Python's own errors.
         raise ContractError("decode", str(error)) from error
+    if isinstance(document, Stored):
+        _check_stored(document)
     return document
 
 
@@ -236,6 +264,18 @@ def bounded_interval(poll: PollClass, interval_s: float) -> float:
     return min(max(interval_s, MIN_POLL_SECONDS), MAX_POLL_SECONDS[poll])
 
 
+def _check_stored(stored: Stored) -> None:
+    # An agent deletes what is listed, so that a document with anything odd in it is not used at all.
+    if sum(map(len, stored.durable.values())) > MAX_STORED_INTERVALS:
+        raise ContractError("schema", f"more than {MAX_STORED_INTERVALS} intervals")
+    for intervals in stored.durable.values():
+        before = 0
+        for first, last in intervals:
+            if not before < first <= last:
+                raise ContractError("schema", f"interval {first} to {last}: not ascending from 1 on")
+            before = last
+
+
 def check_topic(topic: Topic, document: Document) -> None:
     """Raise ContractError with reason `topic` if the topic names another site, agent or device than the document.
 
@@ -243,6 +283,11 @@ def check_topic(topic: Topic, document: Document) -> None:
     """
     device = getattr(document, "device", "")
     site = document.site if isinstance(document, Status) else getattr(document, "labels", {}).get("site", topic.site)
+    collector = document.collector if isinstance(document, Stored) else ""
+    if topic.collector != collector:
+        raise ContractError(
+            "topic", f"topic says collector={topic.collector or '-'}, body says collector={collector or '-'}"
+        )
     if (topic.agent, topic.device, topic.site) != (document.agent, device, site):
         raise ContractError(
             "topic",

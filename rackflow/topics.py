@@ -9,7 +9,7 @@ from typing import Literal
 
 from rackflow.errors import ContractError
 
-Kind = Literal["batch", "event", "device", "status"]
+Kind = Literal["batch", "event", "device", "status", "stored"]
 
 # The version is part of every topic, so that a later contract can be published beside this one.
 ROOT = "rackflow/v1"
@@ -17,7 +17,7 @@ ROOT = "rackflow/v1"
 SHARED_GROUP = "rackflow"
 # Excludes `/`, `+`, `#` and `$`, which are special in MQTT. All characters are also allowed in label values (series.py).
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-"""Valid names of sites, agents and devices: each is a topic level and a label value."""
+"""Valid names of sites, agents, devices and collectors: each is a topic level, and most are label values."""
 # No agent may have these names. A broker's pattern `rackflow/v1/ACCOUNT/batch/+` also allows an account that is named like a site, and
 # not SITE/AGENT, to write `rackflow/v1/SITE/batch/status`: the status of an agent called "batch".
 RESERVED_AGENTS = frozenset({"batch", "event", "device", "status", "stored"})
@@ -25,12 +25,13 @@ RESERVED_AGENTS = frozenset({"batch", "event", "device", "status", "stored"})
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic; `device` is empty for `status` only."""
+    """One topic. `device` is empty for `status` and `stored`, `collector` is given for `stored` only."""
 
     site: str
     agent: str
     kind: Kind
     device: str = ""
+    collector: str = ""
 
 
 def build_topic(topic: Topic) -> str:
@@ -45,9 +46,10 @@ def build_topic(topic: Topic) -> str:
         if topic.device:
             raise ContractError("topic", "a status topic has no device")
         return f"{prefix}/status"
-    if not NAME.fullmatch(topic.device):
-        raise ContractError("topic", f"{topic.device!r} is not a valid device name")
-    return f"{prefix}/{topic.kind}/{topic.device}"
+    what, last = ("collector", topic.collector) if topic.kind == "stored" else ("device", topic.device)
+    if not NAME.fullmatch(last):
+        raise ContractError("topic", f"{last!r} is not a valid {what} name")
+    return f"{prefix}/{topic.kind}/{last}"
 
 
 def parse_topic(text: str) -> Topic:
@@ -63,9 +65,16 @@ def parse_topic(text: str) -> Topic:
             return Topic(site, agent, "status")
         case ("batch" | "event" | "device") as known, [device]:
             return Topic(site, agent, known, device)
+        case "stored", [collector]:
+            return Topic(site, agent, "stored", collector=collector)
     raise ContractError("topic", f"{text[:200]!r} is not a topic of {ROOT}")
 
 
 def subscription(site: str = "+", kind: str = "+") -> str:
     """The subscription filter for one kind of topic (`batch`, `event`, `device`, `status`), of one site or of all."""
     return f"{ROOT}/{site}/+/status" if kind == "status" else f"{ROOT}/{site}/+/{kind}/+"
+
+
+def stored_subscription(site: str, agent: str) -> str:
+    """The only filter that an agent subscribes to: what collectors say is durable of its own messages."""
+    return f"{ROOT}/{site}/{agent}/stored/+"

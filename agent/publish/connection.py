@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent.publish.refusals import NO_SUBSCRIBERS, What
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import Callbacks, Limits, MqttConnection, ReasonCode, Will, refusal
+from rackflow.process.mqtt import Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Will, refusal
 
 log = logging.getLogger(__name__)
 # How many messages may wait for their PUBACK. It limits how many are sent twice after a broken connection, and at a round trip of
@@ -86,12 +86,13 @@ class Connection(MqttConnection):
         will: tuple[str, bytes],
         on_confirmed: Callable[[Sent], None],
         on_refused: Callable[[Sent, int, str], None],
+        on_received: Callable[[MQTTMessage], None],
         address: str | None = None,
     ) -> None:
         super().__init__(
             broker,
             client_id,
-            Callbacks(opened=self._on_connack, confirmed=self._on_puback),
+            Callbacks(opened=self._on_connack, confirmed=self._on_puback, received=on_received),
             will=Will(*will),
             # One more than `self.window` ever allows, so that the status "offline" need not wait for a confirmation.
             window=WINDOW + 1,

@@ -1,8 +1,9 @@
 """Publishes the messages of the outbox and the retained documents, and reconnects for ever.
 
-A message leaves the outbox only when the broker has confirmed it. A refusal, or a confirmation with "no matching subscribers" (the
-broker has discarded the message), holds back the messages of its topic, and no others (`refusals.py`). Only a message that is too
-large, or that is refused while its neighbours are accepted, is given up: counted, and told in the agent's account as dropped.
+The broker's confirmation frees a message's place in the window; only the word of a collector deletes it from the outbox (`words.py`). A
+refusal, or a confirmation with "no matching subscribers" (the broker has discarded the message), holds back the messages of its topic,
+and no others (`refusals.py`). Only a message that is too large, or that is refused while its neighbours are accepted, is given up:
+counted, and told in the agent's account as dropped.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from agent.publish.connection import WINDOW, Connection, Sent, refused_credentia
 from agent.publish.limit import SizeLimit
 from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, WORDS, Refusals, kind_of
 from agent.publish.retained import Retained
+from agent.publish.words import Listener
 from agent.self_metrics import Counters
 from agent.split import split_batch
 from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
@@ -48,6 +50,11 @@ NAMED_IN_STATUS = 20
 MINUTE_S = 60.0
 # None of the tasks of a connection takes longer to end than a turn of the loop.
 END_TASKS_S = 1.0
+# How often a status is published only because the first message that is still here has another number. It is retained, and names all
+# devices: 30 kB at 3,000 of them. Chosen value.
+ACCOUNT_S = 60.0
+# How long a stop waits for the collector's word on the last messages: its documents come every 1.5 s. Chosen value.
+WORD_S = 2.5
 # How often `flush` checks whether it is done. `flush` runs once, for at most 5 s.
 FLUSH_STEP_S = 0.02
 
@@ -73,6 +80,8 @@ class Publisher:
         self._limit = SizeLimit()
         self._broken_at_topic = ""
         self._takeovers = Takeovers()
+        self._listener = Listener(status.site, status.agent, outbox, counters)
+        self._account_at_s = 0.0
         self._wake = asyncio.Event()
         self._client: Connection | None = None
         self._connections = 0
@@ -83,16 +92,23 @@ class Publisher:
         """Publish this status now and after every reconnect. From the next connection on, its "offline" version is the will."""
         held = self._refusals.held()
         words = {topic: WORDS.get(each.code, OTHER_WORD) for topic, each in sorted(held.items())[:NAMED_IN_STATUS]}
+        self._account_at_s = time.monotonic()
         self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=words)
         # Short, because it is also the will, which is part of CONNECT: a broker that limits packets would refuse the connection.
         self._offline = encode(msgspec.structs.replace(status, status="offline", account=None, devices=[], refused={}))
         self._retained.set(self._status_topic, encode(self._status))
 
     def set_account(self, account: Account) -> None:
-        """Publish the status with this account of message numbers and the refused topics, if one of them has changed."""
+        """Publish the status with this account of message numbers and the refused topics, if one of them has changed.
+
+        Where the messages begin that are still here changes all the time, and says little: a collector that knows an older number
+        only takes some more for being on their way. So this alone is published once a minute at most.
+        """
         before = self._status.refused.keys()
         now = sorted(self._refusals.held())[:NAMED_IN_STATUS]
-        if account != self._status.account or before != set(now):
+        known = self._status.account
+        is_old = time.monotonic() - self._account_at_s >= ACCOUNT_S
+        if before != set(now) or _says_more(account, known) or (account != known and is_old):
             self.set_status(self._status)
 
     def largest_bytes(self) -> int:
@@ -123,18 +139,23 @@ class Publisher:
             self._client.end("the configuration has changed")
 
     async def flush(self, limit_s: float) -> None:
-        """Wait until everything is confirmed, the connection is lost, or `limit_s` has passed."""
+        """Wait until everything is confirmed, the connection is lost, or `limit_s` has passed.
+
+        Then wait a little for the collector's word, so that the next start need not publish the same again.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 # Polled, because this happens once per run: an event for each of the three conditions is not worth it.
                 while self.fault is None and (self._deliverable() or self._retained):  # noqa: ASYNC110
                     await asyncio.sleep(FLUSH_STEP_S)
-        if left := self._outbox.stats().messages:
+                await self._listener.all_stored(WORD_S)
+        stats = self._outbox.stats()
+        if left := stats.messages - stats.awaiting:
             log.warning("agent=%s messages=%d not delivered when the agent stopped", self._agent, left)
 
     def _deliverable(self) -> int:
         stats = self._outbox.stats()
-        return stats.messages - stats.held
+        return stats.messages - stats.held - stats.awaiting
 
     async def run(self) -> None:
         """Connect, publish, and connect again, until cancelled."""
@@ -158,7 +179,15 @@ class Publisher:
         will = self._status_topic, self._offline
         try:
             address = await self._addresses.next(broker)
-            client = Connection(broker, self._client_id, will, self._on_confirmed, self._on_refused, address)
+            client = Connection(
+                broker,
+                self._client_id,
+                will,
+                self._on_confirmed,
+                self._on_refused,
+                self._listener.received,
+                address,
+            )
         except ResolveError as error:
             return str(error), False
         except ConfigError as error:  # a certificate file that was replaced by a bad one
@@ -194,6 +223,7 @@ class Publisher:
                 tasks = [
                     group.create_task(client.watch_connection(), name="publish-connection"),
                     group.create_task(self._send_retained(client), name="publish-retained"),
+                    group.create_task(self._listener.listen(client), name="publish-listen"),
                     group.create_task(self._send_outbox(client), name="publish-outbox"),
                     group.create_task(self._probe_refused(), name="publish-probe"),
                     group.create_task(self._watch_confirmations(client), name="publish-watch"),
@@ -208,6 +238,7 @@ class Publisher:
             return why
         finally:
             self._client = None
+            self._listener.disconnected()
             await client.publish_offline(self._status_topic, self._offline)
             # Last, because confirmations may still arrive until here; messages still unconfirmed are sent again.
             self._outbox.rewind()
@@ -224,6 +255,7 @@ class Publisher:
                 client.send(topic, payload, topic, retain=True)
 
     async def _send_outbox(self, client: Connection) -> None:
+        await self._listener.first_words()
         while True:
             message = await self._outbox.take()
             if len(message.payload) > self._limit.bytes:
@@ -262,7 +294,7 @@ class Publisher:
             self._set_fault(self._broker, None)
         self._limit.accepted(sent.size)
         if isinstance(sent.what, int):
-            self._outbox.done(sent.what)
+            self._outbox.confirmed(sent.what)
         else:
             self._retained.confirmed(sent.what)
         released = self._refusals.accept(sent.topic, sent.what, time.monotonic())
@@ -390,6 +422,15 @@ class Publisher:
         elif fault != self.fault:
             log.warning("agent=%s broker=%s not connected: %s", self._agent, where, fault)
         self.fault = fault
+
+
+def _says_more(account: Account, known: Account | None) -> bool:
+    """Whether an account differs in more than where the messages begin that are still here."""
+    if known is None:
+        return True
+    names = {each.epoch for each in known.held}
+    is_new = any(each.epoch not in names for each in account.held)
+    return is_new or (account.dropped, account.ended) != (known.dropped, known.ended)
 
 
 def _numbered(part: Batch, seq: int) -> bytes:

@@ -35,6 +35,8 @@ class Latest:
         self.size = 0
         self.changes = 0
         """Grows with each device or series that is added and each device that is removed; plans of derived figures depend on it."""
+        self.touched: set[tuple[str, str]] = set()
+        """Devices with readings since whoever evaluates problems last took them; others are looked at every few seconds anyway."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
         self._connection = Connection()
@@ -115,7 +117,18 @@ class Latest:
         if batch.counts_as_poll:
             agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
         self._hold(device.series, agent, batch, readings, now)
+        if len(self.touched) < self.limit:
+            self.touched.add((site, device.device))
         return "live"
+
+    def take_touched(self) -> set[tuple[str, str]]:
+        """The devices that had readings since this was last called."""
+        taken, self.touched = self.touched, set()
+        return taken
+
+    def device(self, site: str, name: str) -> DeviceState | None:
+        """One device; None if it is not known."""
+        return self._devices.get((site, name))
 
     def _hold(
         self, held: dict[str, LatestValue], agent: AgentState, batch: Batch, readings: Readings, now: float

@@ -4,8 +4,9 @@ An entry is on disk before its message is acknowledged. So the account is true a
 time is recognised.
 """
 
-from collector.ledger.account import EpochAccount
+from collector.ledger.account import EpochAccount, Range
 from collector.ledger.cli import accounts, as_json, as_table, read_any, since_ms
+from collector.ledger.durable import durable_ranges, read_durable
 from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born_ms
 from collector.ledger.file import LedgerFile, Note
 from collector.ledger.ledger import Ledger
@@ -22,14 +23,17 @@ __all__ = [
     "LedgerFile",
     "LedgerWatch",
     "Note",
+    "Range",
     "Retirement",
     "Statement",
     "accounts",
     "as_json",
     "as_table",
     "born_ms",
+    "durable_ranges",
     "encode_page",
     "read_any",
+    "read_durable",
     "read_page",
     "since_ms",
 ]

@@ -52,7 +52,7 @@ def account_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
     refused once and stored later is not lost. Linear in the number of ranges.
     """
     sums = sums_of(record, chunks)
-    taken = join(run for chunk in chunks for run in _known_runs(chunk))
+    taken = join(run for chunk in chunks for run in known_runs(chunk))
     highest = _highest(record, chunks)
     gaps = _without([(sums.known_from, highest)] if sums.known_from <= highest else [], taken)
     claimed = [(first, last) for first, last, _ in _claims(record, sums.known_from, highest)]
@@ -124,7 +124,7 @@ def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
 def _highest(record: EpochRecord, chunks: Sequence[Chunk]) -> int:
     """The highest number known from messages or statements. Later numbers are unknown, and do not count as missing."""
     said = [last for _, last in record.held] + [last for _, last, _ in record.dropped]
-    last_run = next((runs for chunk in reversed(chunks) if (runs := _known_runs(chunk))), [(0, 0)])
+    last_run = next((runs for chunk in reversed(chunks) if (runs := known_runs(chunk))), [(0, 0)])
     return max([record.ended, *said, last_run[-1][1]])
 
 
@@ -209,7 +209,8 @@ def join(ranges: Iterable[Range]) -> list[Range]:
     return joined
 
 
-def _known_runs(chunk: Chunk) -> list[Range]:
+def known_runs(chunk: Chunk) -> list[Range]:
+    """Numbers that are stored, on the collector's own disk, or in the dead-letter file."""
     if chunk.stored == FULL:
         return [(chunk.number * CHUNK + 1, (chunk.number + chunk.span) * CHUNK)]
     return _runs(_known(chunk), chunk.number)

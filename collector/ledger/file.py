@@ -70,6 +70,8 @@ class LedgerFile:
         self._lock = asyncio.Lock()
         self.touched: set[EpochKey] = set()
         """Epochs that changed since `LedgerWatch` last looked."""
+        self.unpublished: set[tuple[str, str]] = set()
+        """Agents, by site and name, of which something changed since it was last taken for `stored` documents."""
         self._closed = False
         # The wall clock minus the monotonic one, and since when (monotonic) this difference has not jumped.
         self._ahead_s = self._steady_s = 0.0
@@ -149,6 +151,8 @@ class LedgerFile:
                     changes = applied_to.changes()
                     if await self._try(partial(self._save, changes), changes):
                         self.touched |= {record.key for record in changes.epochs}
+                        self.unpublished |= {record.key[:2] for record in changes.epochs}
+                        self.unpublished |= {(each.site, each.agent) for each in changes.retired}
                         applied_to.trim()
                         return True
                 if self._stopping.is_set():

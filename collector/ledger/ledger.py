@@ -161,6 +161,32 @@ class Ledger:
             if (found := self._retired.get(key[:2])) is None or record.seen_ms > found.wall_ms
         )
 
+    def wanted_of(self, site: str, agent: str) -> dict[EpochKey, int]:
+        """The epochs of which an agent may still hold messages, newest first, each with its lowest such number.
+
+        These are the epochs that its last statement named as held, and its running one: the newest, or the last heard of, because an
+        agent need not make statements. Empty if it was retired, or nothing is known of it.
+        """
+        retired = self._retired.get((site, agent))
+        records = [
+            record
+            for record in self._by_agent.get((site, agent), {}).values()
+            if retired is None or record.seen_ms > retired.wall_ms
+        ]
+        if not records:
+            return {}
+        running = {
+            max(records, key=lambda record: record.order).key.epoch,
+            max(records, key=lambda record: (record.seen_ms, record.order)).key.epoch,
+        }
+        wanted = [record for record in records if record.held or record.key.epoch in running]
+        wanted.sort(key=lambda record: record.order, reverse=True)
+        return {record.key: min((first for first, _ in record.held), default=1) for record in wanted}
+
+    def agents(self) -> list[tuple[str, str]]:
+        """Site and name of each agent that is not retired."""
+        return sorted({key[:2] for key in self.shown()})
+
     def _restate(
         self,
         record: EpochRecord,

@@ -159,6 +159,28 @@ def load_chunk(db: sqlite3.Connection, key: EpochKey, number: int) -> Chunk:
     return _chunk(row) if row else Chunk(number, EMPTY_FROM_MS, 0)
 
 
+def check_page(db: sqlite3.Connection) -> str:
+    """Begin a read transaction on a ledger that is open elsewhere; returns the ledger's own name. Raises sqlite3.DatabaseError."""
+    check_tables(db, SCHEMA)
+    # Records and chunks then match while the collector goes on writing.
+    db.execute("BEGIN")
+    return _identity(db)[0]
+
+
+def load_durable(db: sqlite3.Connection, key: EpochKey, index: int, most: int) -> list[Chunk]:
+    """The chunks of an epoch from the one with this index on, by number: of more than `2 * most`, the first and the last `most`."""
+    # The chunk that holds `index` may begin before it, if it is a merged one.
+    from_ = f"{_OF} AND number >= coalesce((SELECT max(number) FROM chunk {_OF} AND number <= ?), 0)"  # noqa: S608 - constants
+    found: dict[int, Chunk] = {}
+    for order in ("DESC", "ASC"):
+        query = f"SELECT {_CHUNK} FROM chunk {from_} ORDER BY number {order} LIMIT ?"  # noqa: S608 - constants
+        rows = db.execute(query, (*key, *key, index, most)).fetchall()
+        found |= {row[0]: _chunk(row) for row in rows}
+        if len(rows) < most:
+            break
+    return [found[number] for number in sorted(found)]
+
+
 def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
     """Read a ledger file without changing it; with `only`, just those epochs. Raises RackflowError if that is not possible."""
     if not path.exists():

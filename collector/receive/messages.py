@@ -17,6 +17,9 @@ from rackflow.documents import MAX_PAYLOAD_BYTES, MAX_SEQ, bounded_interval, che
 
 # Label values that the contract allows: nothing in them needs escaping in line protocol or Prometheus text.
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
+# Epoch and number as `rackflow.encode` writes them: side by side, behind the version and the agent's name.
+_NUMBER = re.compile(rb'"epoch":"([A-Za-z0-9_.:/+-]{1,64})","seq":([0-9]{1,16})[,}]')
+_NUMBER_WITHIN_BYTES = 1024
 Document = Batch | Event | DeviceDocument | Status
 _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status]] = {
     "batch": Batch,
@@ -36,6 +39,8 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
         raise ContractError("size", f"{size_bytes} bytes, at most {MAX_PAYLOAD_BYTES} are allowed")
     if not payload and topic.kind in ("device", "status"):
         return topic, None
+    if topic.kind not in _KINDS:
+        raise ContractError("topic", f"{topic_text} is for agents; remove the subscription that a collector has to it")
     document = decode(payload, _KINDS[topic.kind])
     check_topic(topic, document)
     if isinstance(document, Batch | Event):
@@ -71,12 +76,21 @@ def salvage_number(delivery: Delivery) -> MessageNumber | None:
     """
     try:
         topic = parse_topic(delivery.topic)
-        found = msgspec.json.decode(delivery.payload, type=_Numbered)
+        if delivery.size_bytes > len(delivery.payload):
+            found = _number_of_cut(delivery.payload)
+        else:
+            found = msgspec.json.decode(delivery.payload, type=_Numbered)
     except (ContractError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if topic.kind not in ("batch", "event") or not _is_valid_number(found.epoch, found.seq, found.seq):
+    if found is None or topic.kind not in ("batch", "event") or not _is_valid_number(found.epoch, found.seq, found.seq):
         return None
     return MessageNumber(topic.site, topic.agent, found.epoch, found.seq)
+
+
+def _number_of_cut(payload: bytes) -> _Numbered | None:
+    """The number of a payload that was cut short because it is too large, and so is no JSON any more."""
+    found = _NUMBER.search(payload[:_NUMBER_WITHIN_BYTES])
+    return _Numbered(found[1].decode(), int(found[2])) if found else None
 
 
 def _is_valid_number(epoch: str, first: int, last: int) -> bool:

@@ -24,6 +24,7 @@ from rackflow.process.mqtt import (
     Limits,
     MqttConnection,
     MQTTMessage,
+    ReasonCode,
     Session,
     topic_of,
 )
@@ -42,6 +43,8 @@ BACKOFF_S = (0.5, 5.0)
 GOODBYE_S = 2.0
 # MQTT message identifiers are 16 bits and not 0 (MQTT 5, 2.2.1).
 IDENTIFIERS = 65_535
+# What a broker takes that announces no limit: the most bytes of an MQTT packet (MQTT 5, 2.1.4).
+NO_LIMIT_BYTES = 2**28
 # How much of a message larger than the contract allows is kept in memory, for the dead-letter file.
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 # A larger packet the broker does not send at all (MQTT 5, 3.1.2.11.4): the client would have all of it in memory before it can be
@@ -126,6 +129,11 @@ class Subscriber:
         self._resumed = False
         self._addresses = BrokerAddresses()
         self._client: MqttConnection | None = None
+        self._confirming: dict[int, Callable[[int], None]] = {}
+        """What to call when the broker confirms a published message, by its identifier."""
+        self.largest_bytes = NO_LIMIT_BYTES
+        self.session = 0
+        """Number of the connection, from its subscription on; 0 while there is none."""
         self.fault: str | None = "not connected yet"
 
     @property
@@ -168,6 +176,13 @@ class Subscriber:
             if self._client is not None:
                 self._client.resume()
 
+    def publish_retained(self, topic: str, payload: bytes, confirmed: Callable[[int], None]) -> None:
+        """Publish over this connection; `confirmed` gets the reason code, unless the connection ends before."""
+        if self._client is not None and self.session:
+            mid, _ = self._client.publish(topic, payload, retain=True)
+            # The PUBACK cannot have come yet: it is read by this loop. What cannot be sent ends the connection.
+            self._confirming[mid] = confirmed
+
     async def run(self) -> None:
         """Connect, subscribe and receive, again after every break, until cancelled."""
         ceiling_s, highest_s = BACKOFF_S
@@ -194,7 +209,7 @@ class Subscriber:
         client = MqttConnection(
             self._broker,
             self._client_id,
-            Callbacks(opened=self._opened, received=self._received),
+            Callbacks(opened=self._opened, confirmed=self._confirmed, received=self._received),
             session=Session(SESSION_EXPIRY_S, self._limit, LARGEST_PACKET_BYTES),
             address=address,
         )
@@ -204,6 +219,7 @@ class Subscriber:
                 if refused := await client.subscribe(self._filters.wanted()):
                     return f"the broker refuses the subscription: {refused[0]}", False
                 self._set_fault(None)
+                self.session = self._connection
                 if self._resumed:
                     # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
                     # https://github.com/bytebeamio/rumqtt/issues/1054, point 7.
@@ -229,7 +245,8 @@ class Subscriber:
             if self._pause is not None:
                 self._pause.cancel()
                 self._pause = None
-            self._client = None
+            self._client, self.session = None, 0
+            self._confirming.clear()
             self._on_edge(False)  # noqa: FBT003 - one callback for both edges
 
     def _set_fault(self, fault: str | None) -> None:
@@ -244,6 +261,7 @@ class Subscriber:
     def _opened(self, limits: Limits) -> None:
         self._connection += 1
         self._resumed = limits.session_present
+        self.largest_bytes = limits.packet_bytes or NO_LIMIT_BYTES
         if not limits.session_present:
             return  # the broker has forgotten the messages it sent: those queued here are the only copies
         # The session goes on, so the broker sends unacknowledged messages again. Messages of QoS 1 that are still queued here
@@ -254,6 +272,10 @@ class Subscriber:
                 self._queue.put_nowait(delivery)
             else:
                 self.waiting_bytes -= _cost(delivery)
+
+    def _confirmed(self, mid: int, code: ReasonCode) -> None:
+        if (confirmed := self._confirming.pop(mid, None)) is not None:
+            confirmed(code.value)
 
     def _received(self, message: MQTTMessage) -> None:
         # Called by paho on the event loop: it must not block.

@@ -6,7 +6,7 @@ Device names, identities and errors are free text from devices; all of it must p
 
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from itertools import groupby
@@ -15,9 +15,11 @@ from urllib.parse import quote
 
 from collector.derive import Figure
 from collector.latest import DeviceState, Latest, LatestValue, Observations
+from collector.problems import ProblemReport
 from collector.web.alarms import alarms_of
 from collector.web.figures_page import figures_card
 from collector.web.humanise import duration, quantity
+from collector.web.problems_page import problems_card
 from collector.web.verdict import State, judge
 from rackflow.escape import escape_html as escape
 from rackflow.process.bulkhead import Failures
@@ -39,6 +41,15 @@ class Moment:
     wall_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the collector has found out. `contested` maps site and device to another agent that publishes about the device."""
+
+    figures: Sequence[Figure] = ()
+    contested: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    problems: Sequence[ProblemReport] = ()
+
+
 def render_page(
     latest: Latest,
     moment: Moment,
@@ -48,7 +59,7 @@ def render_page(
     contested: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
     """All of `page_steps` at once."""
-    steps = page_steps(latest, moment, faults, outlets_of, figures, contested)
+    steps = page_steps(latest, moment, faults, outlets_of, Told(figures, contested or {}))
     while True:
         try:
             next(steps)
@@ -61,16 +72,15 @@ def page_steps(
     moment: Moment,
     faults: Mapping[str, str],
     outlets_of: str = "",
-    figures: Sequence[Figure] = (),
-    contested: Mapping[tuple[str, str], str] | None = None,
+    told: Told | None = None,
     failures: Failures | None = None,
 ) -> Generator[None, None, str]:
     """The page as HTML. `faults` maps a part of the collector to what is wrong with it.
 
-    `contested` maps site and device to another agent that publishes about the device.
     Outlets are shown only for the device `outlets_of` (`site/device`), because a rack PDU has dozens.
     A device that cannot be shown is noted in `failures`, and its card says so. It yields after each device, as `render_steps` does.
     """
+    told = told if told is not None else Told()
     noted = failures if failures is not None else Failures()
     latest.expire(moment.mono_s)
     devices = list(latest.devices())
@@ -86,10 +96,12 @@ def page_steps(
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     notices += [
         f"<li><b>{escape(site)}/{escape(device)}</b> contested: agent {escape(agent)} publishes about it as well, and is refused</li>"
-        for (site, device), agent in sorted((contested or {}).items())
+        for (site, device), agent in sorted(told.contested.items())
     ]
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
-    cards = [noted.attempt("page", lambda: figures_card(figures), _FAILED.format("figures"))] if figures else []
+    cards = [noted.attempt("page", lambda: problems_card(told.problems, moment.wall_s), _FAILED.format("problems"))]
+    if told.figures:
+        cards.append(noted.attempt("page", lambda: figures_card(told.figures), _FAILED.format("figures")))
     for device in devices:
         shown = partial(_device, device, observations, moment, outlets_of)
         cards.append(noted.attempt("page", shown, _FAILED.format(escape(device.device))))

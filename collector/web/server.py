@@ -1,4 +1,4 @@
-"""The HTTP server: /metrics, /healthz, /readyz, /ledger and the status page. It answers GET only."""
+"""The HTTP server: /metrics, /healthz, /readyz, /ledger, /api/v1/problems and the status page. It answers GET only."""
 
 import asyncio
 import logging
@@ -39,9 +39,15 @@ RELOAD_S = 5.0
 _MAX_PAGES = 8
 # Sent at a time, so that the buffers of a slow reader hold no more of a page than this and asyncio's 64 kB.
 _PART_BYTES = 64 * 1024
-WEB_PARTS = (METRICS_PART, "page", "ledger", "health", "http")
+WEB_PARTS = (METRICS_PART, "page", "ledger", "health", "http", "problems_page")
 """Names of the bulkheads of the pages, and of the server itself."""
-PART_OF_PATH = {"/metrics": METRICS_PART, "/ledger": "ledger", "/healthz": "health", "/readyz": "health"}
+PART_OF_PATH = {
+    "/metrics": METRICS_PART,
+    "/ledger": "ledger",
+    "/healthz": "health",
+    "/readyz": "health",
+    "/api/v1/problems": "problems_page",
+}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -58,6 +64,7 @@ class View:
     knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
     ledger: Callable[[], bytes]
+    problems: Callable[[], bytes]
 
 
 class Pages:
@@ -68,6 +75,7 @@ class Pages:
         self._share_s = share_s
         self._metrics = Shared(partial(_rendered, view.metrics), share_s)
         self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
+        self._problems = Shared(partial(_encoded, view.problems), share_s)
         self._pages: OrderedDict[str, Shared[Rendered]] = OrderedDict()
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
@@ -98,6 +106,11 @@ class Pages:
             self._pages.popitem(last=False)
         return await _send(request, await page.get(), PAGE_HEADERS)
 
+    async def problems(self, request: web.Request) -> web.StreamResponse:
+        """What is wrong now, for other programs."""
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return await _send(request, await self._problems.get(), headers)
+
     async def ledger(self, request: web.Request) -> web.StreamResponse:
         """The ledger, for other collectors."""
         # Reading a large ledger takes up to seconds, and the same loop acknowledges messages.
@@ -106,6 +119,10 @@ class Pages:
         except RackflowError as error:
             return web.Response(status=503, text=f"{escape_unprintable(str(error))}\n")
         return await _send(request, Rendered(body, b""), {"Content-Type": "application/json"})
+
+
+async def _encoded(make: Callable[[], bytes]) -> Rendered:
+    return Rendered(make(), b"")
 
 
 async def _rendered(make: Callable[[], Awaitable[str]]) -> Rendered:
@@ -258,6 +275,7 @@ class WebServer:
         app.router.add_get("/healthz", self._pages.healthy)
         app.router.add_get("/readyz", self._pages.ready)
         app.router.add_get("/ledger", self._pages.ledger)
+        app.router.add_get("/api/v1/problems", self._pages.problems)
         app.router.add_get("/", self._pages.page)
         return app
 

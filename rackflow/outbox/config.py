@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.file import Limits
@@ -16,8 +16,12 @@ MEMORY_LIMIT_BYTES = 64 * 1024 * 1024
 DISK_LIMIT_BYTES = 1024 * 1024 * 1024
 
 
+# The characters of a topic level (rackflow.topics.NAME), and of a collector's `client_id`.
+CollectorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+
+
 class OutboxSection(StrictModel):
-    """Where messages wait until the broker has confirmed them."""
+    """Where messages wait until a collector has stored them."""
 
     mode: Literal["disk", "memory"]
     """`disk` survives a restart; `memory` loses what it holds with the process (for gateways on flash cards)."""
@@ -29,13 +33,10 @@ class OutboxSection(StrictModel):
     """Age at which a message is dropped and counted, with `mode: disk`."""
     backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 500.0
     """Most old messages sent per second after an outage; new ones go first."""
-    # 90 s: longer than the autosave_interval of 60 s in deploy/mosquitto, with a margin for the write itself. Measured with 0
-    # and a copy at most 5 s old: six kills of the broker left 1,342 of 10,068 messages missing (docs/explanation/loss.md).
+    require: Annotated[list[CollectorName], Field(min_length=1, max_length=8)] | Literal["any"] = "any"
+    """Collectors (their `client_id`) that must all have stored a message before it is deleted; with `any` the word of one is enough."""
     keep_confirmed_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
-    """Seconds that a confirmed message is kept, to be republished if the connection breaks.
-
-    Choose it longer than the broker takes between two writes of its state to disk (mosquitto: `autosave_interval`).
-    """
+    """Seconds that a confirmed message is kept while no collector has ever spoken, for topics that only other programs read."""
 
     @model_validator(mode="after")
     def _complete(self) -> "OutboxSection":
@@ -50,8 +51,9 @@ class OutboxSection(StrictModel):
 
 def make_outbox(section: OutboxSection, epoch: str) -> DiskOutbox | MemoryOutbox:
     """The outbox that a section describes. One on disk must be opened before use."""
+    require = () if section.require == "any" else tuple(section.require)
     if section.path is None:
         limit_bytes = section.limit_bytes or MEMORY_LIMIT_BYTES
-        return MemoryOutbox(epoch, limit_bytes, section.backlog_per_s, section.keep_confirmed_s)
+        return MemoryOutbox(epoch, limit_bytes, section.backlog_per_s, section.keep_confirmed_s, require)
     limits = Limits(section.limit_bytes or DISK_LIMIT_BYTES, section.max_age_s, section.keep_confirmed_s)
-    return DiskOutbox(section.path, epoch, limits, section.backlog_per_s)
+    return DiskOutbox(section.path, epoch, limits, section.backlog_per_s, require=require)

@@ -10,22 +10,24 @@ import logging
 import time
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from rackflow.documents import Account, Numbers
-from rackflow.outbox.confirmed import Confirmed
-from rackflow.outbox.file import Limits, OutboxFile, Totals
+from rackflow.documents import Account, Numbers, Stored
+from rackflow.outbox.awaiting import Awaiting
+from rackflow.outbox.file import RUNS_KEPT, Limits, OutboxFile, Totals
 from rackflow.outbox.held import HeldKeys, Which
+from rackflow.outbox.jobs import READ_ROWS, DiskJob, JobResult, do
 from rackflow.outbox.lanes import Lanes
-from rackflow.outbox.numbers import Run, add_range, numbers_of_keys
+from rackflow.outbox.numbers import MAX_RANGES, Run, add_range, numbers_of_keys
+from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
+from rackflow.outbox.words import Words
 
 log = logging.getLogger(__name__)
 # While there is something to commit, commits start this far apart; the first one after a pause comes at once. This trades the
@@ -37,56 +39,35 @@ GROUP_S: Final = 0.2
 SLOW_S: Final = 2.0
 # Pause between tries while the disk refuses. A full disk is cleared by a person; trying more often would only fill the log.
 RETRY_S: Final = 2.0
-# Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
-READ_ROWS: Final = 256
 # Held messages that one commit may evict: more than arrive between two commits, so that the file keeps to its limit.
 EVICT_HELD: Final = 1024
-# Lower than any key of an earlier epoch; those keys are 0 and below.
-BEFORE_FIRST_KEY: Final = -(2**60)
+# Messages that one commit deletes at most: a tenth of a second. The word of a collector that comes back frees an hour's backlog at once,
+# and new messages must not wait for that.
+DELETE_KEYS: Final = 20_000
 # Limit of messages in memory while the disk refuses. Beyond it the oldest is dropped and counted as `disk`. Chosen: half of the
 # limit of an outbox in memory, because a full disk must not make the agent use up the machine's memory.
 MEMORY_BYTES: Final = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class DiskJob:
-    """One piece of work for the thread.
-
-    Write `rows`, delete the keys `done`, evict none of `spare` and `held` first, and read the messages between the keys of `read`
-    (both excluded; None reads nothing) and those of `resumed`. Keys below `lowest` are confirmed. `losses` were dropped from memory.
-    """
-
-    rows: list[Message]
-    done: list[int]
-    spare: frozenset[int]
-    read: tuple[int, int] | None
-    lowest: int
-    losses: list[Numbers] = field(default_factory=list)
-    held: list[int] = field(default_factory=list)
-    resumed: list[int] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """What a job read, and the file's totals after it. `confirmed_before` are the confirmed keys of earlier epochs."""
-
-    found: list[Message]
-    resumed: list[Message]
-    totals: Totals
-    confirmed_before: list[int]
-    evicted_held: list[int]
-
-
 class DiskOutbox:
     """An `Outbox` in a file. `open` it, `run` it in a task, `close` it.
 
-    Keys of this epoch are its message numbers; the backlog of earlier epochs has keys of 0 and below. The backlog is read in
-    order from behind `_read_to` up to `_backlog_below`; what lies above that is in memory or already confirmed.
+    Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below. Where a message is: `_unsaved`
+    until it is on disk; in a lane, in flight, held or resumed, or else one of the ranges `_backlog` (to be read and sent) and
+    `_awaiting` (confirmed by the broker). All of them are in `_present`, until a collector has stored them or the limits evict them.
     """
 
     def __init__(
-        self, path: Path, epoch: str, limits: Limits, backlog_per_s: float, memory_bytes: int = MEMORY_BYTES
+        self,
+        path: Path,
+        epoch: str,
+        limits: Limits,
+        backlog_per_s: float,
+        memory_bytes: int = MEMORY_BYTES,
+        require: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._path = path
         self._epoch = epoch
         self._limits = limits
@@ -102,16 +83,21 @@ class DiskOutbox:
         self._unsaved_bytes = 0
         self._writing: frozenset[int] = frozenset()
         """Keys of `_unsaved` that the thread is writing now."""
-        self._done: set[int] = set()
-        """Confirmed keys that the next commit deletes."""
-        self._confirmed = Confirmed(limits.confirmed_s)
+        self._present = RangeSet()
+        self._done = RangeSet()
+        """Keys that the next commits delete."""
+        self._awaiting = Awaiting(limits.confirmed_s)
+        self._words = Words(require)
+        if self._words.heard:
+            self._awaiting.spoken()
+        self._known_on_disk: list[tuple[str, str]] = []
         self._lanes = Lanes(backlog_per_s, self._request_backlog)
-        self._read_to = BEFORE_FIRST_KEY
-        self._backlog_below = 1
-        """Messages on disk between these two keys, both excluded, are backlog that is not in memory yet."""
+        self._backlog = RangeSet()
+        """Messages on disk that are to be sent and not in memory yet."""
         self._held = HeldKeys()
         self._resumed = array("q")
         """Keys, ascending, of messages that are no longer held and must be read from disk."""
+        self._republished = 0
         self._dropped = Counter({"disk": 0})
         """Dropped for reasons that the file does not count."""
         self._losses: list[Numbers] = []
@@ -122,7 +108,7 @@ class DiskOutbox:
 
     async def open(self) -> None:
         """Open the file. Raises ConfigError if another process has it open. If the disk refuses, `run` tries again."""
-        await self._run_job(DiskJob([], [], frozenset(), None, 0))
+        await self._run_job(DiskJob([], [], frozenset(), []))
         self._request_backlog()
 
     async def run(self) -> None:
@@ -132,12 +118,18 @@ class DiskOutbox:
             await self._wanted.wait()
             self._wanted.clear()
             started = clock()
-            await self._run_job(self._collect())
+            await self.step()
             await asyncio.sleep(max(0.0, started + (RETRY_S if self.fault else GROUP_S) - clock()))
+
+    async def step(self) -> None:
+        """Do once what `run` does: write, delete and read what there is."""
+        await self._run_job(self._collect())
 
     async def close(self) -> None:
         """Write the remaining messages, and close the file. `run` must have ended."""
-        await self._run_job(self._collect())
+        await self.step()
+        while self._done and self.fault is None:
+            await self.step()
         if self._file is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
         self._thread.shutdown(wait=False)
@@ -147,6 +139,7 @@ class DiskOutbox:
         key = self._last + 1
         message = Message(key, topic, make(key), now_ms)
         self._last = key
+        self._present.add(key, key)
         self._unsaved[key] = message
         self._unsaved_bytes += len(message.payload)
         if self.fault is not None:
@@ -168,28 +161,48 @@ class DiskOutbox:
 
     def done(self, key: int, loss: str = "") -> None:
         """See `Outbox.done`."""
-        if self._lanes.drop(key) is None:
-            self._held.remove(key)
-        if loss:
+        if loss and key in self._present:
             self._count_loss(key, loss)
-        # A message confirmed before it was written (the disk refuses) need not be written. One that is just being written must
-        # still be deleted, or it would come back as backlog after a restart.
-        if key in self._unsaved and key not in self._writing:
-            self._forget(key)
+        self._free([(key, key)])
+
+    def confirmed(self, key: int) -> None:
+        """See `Outbox.confirmed`."""
+        self._lanes.drop(key)
+        if key not in self._present:
             return
-        if loss:
-            self._done.add(key)
+        now_s = self._clock()
+        self._awaiting.confirm(key, now_s)
+        if not self._words.heard:
+            # One that was confirmed before it was written (the disk refuses) need not be written.
+            if key in self._unsaved and key not in self._writing:
+                self._free([(key, key)])
+            self._free(self._awaiting.expired(now_s))
+
+    def stored(self, word: Stored) -> None:
+        """See `Outbox.stored`."""
+        was_heard = self._words.heard
+        self._free(self._words.hear(word.collector, word.ledger, self._keys_of(word)))
+        if self._words.heard and not was_heard:
+            self._awaiting.spoken()
+        if self._words.known != self._known_on_disk:
             self._wanted.set()
-            return
-        now_s = time.monotonic()
-        self._done.update(self._confirmed.add(key, now_s))
-        if again := self._confirmed.take_repeats(now_s):
+        lost = self._awaiting.missing(self._words.highest, self._handed_out, self._clock())
+        for first, last in lost:
+            self._republished += last - first + 1
+            self._return_to_backlog(first, last)
+        if lost:
             log.info(
-                "outbox=%s republishing %d messages the broker had confirmed before the connection dropped",
-                *(self._path, len(again)),
+                "outbox=%s collector=%s republishing %d messages that did not reach the collector",
+                *(self._path, word.collector, sum(last - first + 1 for first, last in lost)),
             )
-            # They are still on disk: reading the backlog again from their lowest key publishes them.
-            self._read_to, self._backlog_below = min(self._read_to, min(again) - 1), self._handed_out + 1
+            self._lanes.wake()
+            self._request_backlog()
+
+    def withdrawn(self, collector: str) -> None:
+        """See `Outbox.withdrawn`."""
+        self._words.withdraw(collector)
+        if not self._words.heard:
+            self._awaiting.silenced(self._clock())
         self._wanted.set()
 
     def hold(self, key: int) -> None:
@@ -206,22 +219,23 @@ class DiskOutbox:
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
-        self._confirmed.interrupt()
-        lowest = self._lowest()
-        # They are above the lowest key, and so among those that are read again.
+        for key in self._resumed:
+            self._backlog.add(key, key)
         self._resumed = array("q")
         # Messages on disk are read again, in order. Messages that are only in memory must be kept in the backlog lane.
         for message in self._lanes.clear():
             if message.key in self._unsaved:
                 self._lanes.backlog[message.key] = message
-        self._read_to, self._backlog_below = lowest - 1, self._handed_out + 1
+            elif message.key in self._present:
+                self._backlog.add(message.key, message.key)
         self._lanes.wake()
         self._request_backlog()
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
         totals = self._totals
-        messages = max(0, totals.messages + len(self._unsaved) - len(self._done) - len(self._confirmed))
+        is_heard, awaiting = self._words.heard, len(self._awaiting.keys)
+        messages = len(self._present) - (0 if is_heard else awaiting)
         oldest_ms = totals.oldest_ms or next((each.time_ms for each in self._unsaved.values()), 0)
         return OutboxStats(
             messages=messages,
@@ -233,61 +247,93 @@ class DiskOutbox:
             durable=self.fault is None,
             damaged=totals.damaged,
             held=len(self._held),
+            awaiting=awaiting if is_heard else 0,
+            republished=self._republished,
+            heard=is_heard,
+            limit_s=self._limits.age_s,
         )
 
     def _account(self) -> Account:
-        held: list[Numbers] = []
-        lanes, totals, unread = self._lanes, self._totals, self._read_to < self._backlog_below - 1
-        behind = [key for key in lanes.in_flight if key < self._backlog_below] + list(lanes.backlog)
-        if self._confirmed.first is not None:
-            behind.append(self._confirmed.first)
-        behind += [key for key in (self._held.first, self._held.last) if key is not None]
-        behind += [*self._resumed[:1], *self._resumed[-1:]]
-        if behind or unread:
-            first = min([*behind, max(self._read_to + 1, totals.oldest_key)] if unread else behind)
-            held = self._numbers(first, max([*behind, self._backlog_below - 1]))
-        runs = totals.runs
+        lanes, held = self._lanes, list[Numbers]()
+        behind = [*lanes.in_flight, *lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
+        for each in (self._held, self._awaiting.keys, self._backlog):
+            behind += [key for key in (each.first, each.last) if key is not None]
+        if behind:
+            # Of each epoch the first and last message that is here: the collector need not know more, and an epoch has many gaps.
+            bases = {run.epoch: run.base for run in self._runs()}
+            for run in self._numbers(min(behind), max(behind)):
+                base = bases[run.epoch]
+                here = self._present.within(run.first + base, run.last + base)
+                if here:
+                    held.append(msgspec.structs.replace(run, first=here[0][0] - base, last=here[-1][1] - base))
+        runs = self._totals.runs
         ended = [
             Numbers(epoch=run.epoch, first=1, last=later.base - run.base)
-            for run, later in pairwise(runs)
+            for run, later in pairwise(runs[-RUNS_KEPT:])
             if later.base > run.base
         ]
-        return Account(kind="disk", held=held, dropped=[*totals.losses, *self._losses], ended=ended)
+        return Account(kind="disk", held=_bounded(held), dropped=[*self._totals.losses, *self._losses], ended=ended)
+
+    def _runs(self) -> list[Run]:
+        """The epochs, each with the key before its first message."""
+        runs = self._totals.runs or [Run(0, self._epoch)]
+        return [Run(run.base - runs[-1].base, run.epoch) for run in runs]
 
     def _numbers(self, first: int, last: int) -> list[Numbers]:
-        base = self._totals.runs[-1].base if self._totals.runs else 0
-        runs = self._totals.runs or [Run(0, self._epoch)]
-        return numbers_of_keys(runs, first + base, last + base)
+        return numbers_of_keys(self._runs(), first, last)
 
-    def _lowest(self) -> int:
-        """The lowest key that is neither confirmed nor held."""
-        lanes = self._lanes
-        waiting = [*lanes.in_flight, *lanes.backlog, *islice(lanes.live, 1), *islice(self._unsaved, 1)]
-        waiting += self._resumed[:1]
-        if self._read_to < self._backlog_below - 1:
-            waiting.append(self._read_to + 1)
-        return min(waiting, default=self._last + 1)
+    def _keys_of(self, word: Stored) -> list[Range]:
+        """The keys of durable messages, ascending, as far as they are of epochs that are known, and were handed out."""
+        runs, found = self._runs(), list[Range]()
+        for run, end in zip(runs, [*(later.base for later in runs[1:]), self._handed_out], strict=True):
+            for first, last in word.durable.get(run.epoch, ()):
+                if first + run.base <= end:
+                    found.append((first + run.base, min(last + run.base, end)))
+        return found
+
+    def _free(self, ranges: Iterable[Range]) -> None:
+        """Delete messages, wherever they are."""
+        for given in ranges:
+            for first, last in self._present.take(*given):
+                self._done.add(first, last)
+                self._awaiting.remove(first, last)
+                self._backlog.take(first, last)
+                if self._held:
+                    self._held.remove_between(first, last)
+                if self._resumed:
+                    self._resumed = array("q", (key for key in self._resumed if not first <= key <= last))
+                self._lanes.drop_between(first, last)
+                for key in _keys_in(self._unsaved, first, last):
+                    # One that is just being written must still be deleted, or it would come back after a restart.
+                    if key not in self._writing:
+                        self._forget(key)
+                self._wanted.set()
+
+    def _return_to_backlog(self, first: int, last: int) -> None:
+        self._backlog.add(first, last)
+        for key in _keys_in(self._unsaved, first, last):
+            self._backlog.take(key, key)
+            self._lanes.backlog[key] = self._unsaved[key]
 
     def _request_backlog(self) -> None:
-        if self._resumed or self._read_to < self._backlog_below - 1:
+        if self._resumed or self._backlog:
             self._wanted.set()
 
     def _collect(self) -> DiskJob:
         lanes = self._lanes
-        wants_backlog = not lanes.backlog and self._read_to < self._backlog_below - 1
         rows = list(self._unsaved.values())
         self._writing = frozenset(self._unsaved)
-        read = (self._read_to, self._backlog_below) if wants_backlog else None
-        if self._totals.used_bytes > self._limits.size_bytes // 2:
-            # Undelivered messages take precedence over confirmed ones: none is evicted to keep a confirmed message.
-            self._done.update(self._confirmed.clear())
-        lowest = min(self._lowest(), self._last + 1 if self._held.first is None else self._held.first)
-        # Only near the limit, because it costs a walk over all held topics.
+        read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
         is_nearly_full = self._totals.used_bytes + self._unsaved_bytes > self._limits.size_bytes // 2
+        if is_nearly_full and not self._words.heard:
+            # Undelivered messages take precedence over confirmed ones: none is evicted to keep a confirmed message.
+            self._free(list(self._awaiting.keys))
+        # Only near the limit, because it costs a walk over all held topics.
         held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
         resumed = self._resumed[:READ_ROWS].tolist() if not lanes.backlog else []
-        spare = frozenset(lanes.in_flight)
-        return DiskJob(rows, list(self._done), spare, read, lowest, self._losses, held, resumed)
+        heard = self._words.known if self._words.known != self._known_on_disk else None
+        done = self._done.head(DELETE_KEYS)
+        return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, heard)
 
     async def _run_job(self, job: DiskJob) -> None:
         # Not `wait_for`, which would cancel: a commit in a thread cannot be cancelled. Its result is always applied, however late,
@@ -308,60 +354,71 @@ class DiskOutbox:
             self._settled.notify_all()
 
     def _run_in_thread(self, job: DiskJob) -> JobResult:
-        """Do a job, in the thread.
-
-        Confirmed keys are returned only if this call opened the file. It is opened here because opening can take long, too.
-        """
-        confirmed_before, lowest = list[int](), job.lowest
+        """Do a job, in the thread. The file is opened here because opening can take long, too."""
+        opened, heard = list[Range](), list[tuple[str, str]]()
         if self._file is None:
             self._file = OutboxFile(self._path, self._epoch, self._limits)
-            confirmed_before, lowest = self._file.confirmed, self._file.lowest
-        self._file.evicted_held = []
-        if job.rows or job.done or job.losses or lowest != self._file.lowest:
-            # Also without rows: the mark must follow the confirmations, or a restart would publish those messages again.
-            self._file.lowest, self._file.lost = lowest, job.losses
-            self._file.commit(job.rows, job.done, job.spare, job.held)
-        found = self._file.read(*job.read, READ_ROWS) if job.read else []
-        resumed = self._file.read_keys(job.resumed)
-        return JobResult(found, resumed, replace(self._file.totals), confirmed_before, self._file.evicted_held)
+            opened, heard = self._file.present, self._file.heard
+        return do(job, self._file, opened, heard)
 
     def _apply_result(self, job: DiskJob, result: JobResult) -> None:
-        found, confirmed_before = result.found, result.confirmed_before
         self._totals = result.totals
-        for key in confirmed_before:
-            self._done.update(self._confirmed.add(key, time.monotonic()))
-        if confirmed_before:
-            # The process ended, so the connection broke: messages confirmed shortly before are republished, too.
-            self._confirmed.interrupt()
-            self._read_to = max(self._read_to, confirmed_before[-1])
-        self._done.difference_update(job.done)
+        self._take_over(result)
+        if job.heard is not None:
+            self._known_on_disk = job.heard
+        for first, last in job.done:
+            self._done.take(first, last)
         self._losses = [each for each in self._losses if each not in job.losses]
         for message in job.rows:
             self._forget(message.key)
-            self._release(message)
-        for key in result.evicted_held:
-            self._held.remove(key)
-        self._held.remove_below(result.totals.oldest_key)
-        # The result is used only if the range to read is still the same. If a break or a republication changed it, the next job reads
-        # the new range. A message confirmed during the read is still in the result and must not be handed out again.
-        if job.read == (self._read_to, self._backlog_below):
-            for message in found:
-                if not self._is_elsewhere(message):
-                    self._lanes.backlog[message.key] = message
-            self._read_to = found[-1].key if len(found) == READ_ROWS else self._backlog_below - 1
-            self._lanes.wake()
+            if message.key in self._present:
+                self._release(message)
+        self._forget_evicted(result.evicted)
+        self._put_backlog(job.read, result.found)
         if job.resumed and self._resumed[: len(job.resumed)].tolist() == job.resumed:
             del self._resumed[: len(job.resumed)]
-            self._lanes.put_first([each for each in result.resumed if not self._is_elsewhere(each)])
+            self._lanes.put_first([each for each in result.resumed if self._is_resumed(each)])
+        self._words.trim(self._present.first if self._present.first is not None else self._last + 1)
         if not self._lanes.backlog:
             self._request_backlog()
+        if self._done:
+            self._wanted.set()
 
-    def _is_elsewhere(self, message: Message) -> bool:
-        """Whether a message that was read from disk has been handed out, confirmed or held meanwhile."""
+    def _take_over(self, result: JobResult) -> None:
+        """If the job has opened the file: what is in there is to be sent, and who had spoken is known."""
+        for first, last in result.opened:
+            self._present.add(first, last)
+            self._backlog.add(first, last)
+        if result.heard:
+            self._known_on_disk = sorted(result.heard)
+            self._words.remember(result.heard)
+            self._awaiting.spoken()
+
+    def _forget_evicted(self, evicted: list[Range]) -> None:
+        # One that waits in memory to be sent is sent all the same.
+        for first, last in evicted:
+            self._present.take(first, last)
+            self._awaiting.remove(first, last)
+            self._backlog.take(first, last)
+            self._held.remove_between(first, last)
+
+    def _put_backlog(self, read: list[Range], found: list[Message]) -> None:
+        """Put messages that were read into the lane, unless they were freed, or sent from memory, meanwhile."""
+        for message in found:
+            if self._backlog.take(message.key, message.key):
+                self._lanes.backlog[message.key] = message
+        for given in read:
+            # What the file lacks was lost with a damaged file, which counted it.
+            for first, last in self._backlog.take(*given):
+                self._present.take(first, last)
+        if found:
+            self._lanes.wake()
+
+    def _is_resumed(self, message: Message) -> bool:
+        """Whether a message that was read from disk is still to be handed out: it may have been freed, or held again, meanwhile."""
         key = message.key
-        return any(key in each for each in (self._lanes, self._done, self._confirmed)) or self._held.has(
-            message.topic, key
-        )
+        is_elsewhere = key in self._lanes or key in self._awaiting.keys or self._held.has(message.topic, key)
+        return key in self._present and not is_elsewhere
 
     def _release(self, message: Message) -> None:
         """Add a message to the live lane, unless it was there before.
@@ -377,12 +434,7 @@ class DiskOutbox:
         if relegated.key in self._unsaved:
             self._lanes.backlog[relegated.key] = relegated
             return
-        if self._read_to >= self._backlog_below - 1:
-            self._read_to = self._backlog_below = relegated.key - 1
-        self._read_to, self._backlog_below = (
-            min(self._read_to, relegated.key - 1),
-            max(self._backlog_below, relegated.key + 1),
-        )
+        self._backlog.add(relegated.key, relegated.key)
         self._request_backlog()
 
     def _forget(self, key: int) -> None:
@@ -399,15 +451,14 @@ class DiskOutbox:
             held, reason = next((key for key in self._unsaved if key not in spared), None), "disk"
         if held is None:
             return
-        self._forget(held)
-        if self._lanes.drop(held) is None:
-            self._held.remove(held)
         self._count_loss(held, reason)
+        self._free([(held, held)])
 
     def _count_loss(self, key: int, reason: str) -> None:
         self._dropped[reason] += 1
         for lost in self._numbers(key, key):
             self._losses = add_range(self._losses, msgspec.structs.replace(lost, reason=reason))
+        self._wanted.set()
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:
@@ -423,6 +474,18 @@ class DiskOutbox:
         elif self.fault is not None:
             log.warning("outbox=%s is written again, messages are kept on disk", self._path)
         self.fault = fault
+
+
+def _keys_in(keys: Collection[int], first: int, last: int) -> list[int]:
+    """Those of the keys that are from `first` to `last`, whichever is quicker to go through."""
+    if last - first < len(keys):
+        return [key for key in range(first, last + 1) if key in keys]
+    return [key for key in keys if first <= key <= last]
+
+
+def _bounded(held: list[Numbers]) -> list[Numbers]:
+    """Of very many epochs the oldest and the newest, since the status must stay small. The others have their turn as these are freed."""
+    return held if len(held) <= MAX_RANGES else [*held[: MAX_RANGES // 2], *held[-MAX_RANGES // 2 :]]
 
 
 def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

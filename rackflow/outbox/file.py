@@ -20,7 +20,9 @@ from rackflow.documents import MAX_PAYLOAD_BYTES, Numbers
 from rackflow.errors import ConfigError
 from rackflow.outbox.mark import MAX_KEY, Mark, MarkFile
 from rackflow.outbox.numbers import Run, add_range, gaps, numbers_of_keys, ranges
+from rackflow.outbox.rangeset import Range
 from rackflow.outbox.seam import Message
+from rackflow.outbox.words import MAX_COLLECTORS
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
@@ -41,6 +43,7 @@ CREATE TABLE IF NOT EXISTS run (base INTEGER PRIMARY KEY, epoch TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS loss (epoch TEXT, first INTEGER, last INTEGER, reason TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, last_key INTEGER, age_ms INTEGER, wall_ms INTEGER) STRICT;
 INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
+CREATE TABLE IF NOT EXISTS heard (collector TEXT PRIMARY KEY, ledger TEXT) STRICT;
 """
 # A message is a document of the contract; an entry that quotes a refused one has its base64 and a few words more.
 MAX_ROW_BYTES: Final = 4 * MAX_PAYLOAD_BYTES
@@ -49,7 +52,7 @@ INSERT: Final = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)"
 SELECT: Final = (
     "SELECT key - ?, topic, payload, time_ms, crc FROM message WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 )
-OLDEST: Final = "SELECT key, time_ms FROM message WHERE key >= ? ORDER BY key LIMIT 1"
+OLDEST: Final = "SELECT key, time_ms FROM message ORDER BY key LIMIT 1"
 # Rows that no version of this module writes: somebody else has edited the file. Lengths are read without reading the contents.
 IMPOSSIBLE: Final = f"""
 SELECT EXISTS (SELECT 1 FROM message WHERE key NOT BETWEEN 1 AND {MAX_KEY} OR topic IS NULL OR length(topic) > 65535 OR time_ms IS NULL
@@ -59,6 +62,8 @@ SELECT EXISTS (SELECT 1 FROM message WHERE key NOT BETWEEN 1 AND {MAX_KEY} OR to
         OR last > {MAX_KEY})
     OR (SELECT count(*) FROM loss) > 10000
     OR (SELECT count(*) FROM run) > 10000
+    OR (SELECT count(*) FROM heard) > {MAX_COLLECTORS}
+    OR EXISTS (SELECT 1 FROM heard WHERE collector IS NULL OR ledger IS NULL OR length(collector) > 64 OR length(ledger) > 256)
     OR (SELECT count(*) FROM state) <> 1
     OR EXISTS (SELECT 1 FROM state WHERE one <> 1 OR last_key IS NULL OR last_key NOT BETWEEN 0 AND {MAX_KEY} OR age_ms IS NULL
         OR age_ms NOT BETWEEN 0 AND {MAX_KEY} OR wall_ms IS NULL OR wall_ms NOT BETWEEN 0 AND {MAX_KEY})
@@ -68,8 +73,10 @@ SALVAGE: Final = f"""
 SELECT key, topic, payload, time_ms, crc FROM message
     WHERE key BETWEEN 1 AND {MAX_KEY} AND length(payload) <= {MAX_ROW_BYTES} AND length(topic) <= 65535
 """  # noqa: S608 - constants
-# Epochs whose numbers can still be reported. More than 20 restarts with messages of all of them waiting are a crash loop.
+# Epochs without a message left whose last number is still reported; and all of which messages are here. The word of a collector names
+# epochs, so that those beyond this are only freed by age. So many restarts with messages of all of them waiting are a crash loop.
 RUNS_KEPT: Final = 20
+MAX_RUNS: Final = 5_000
 # Messages deleted at a time when the file is too large: few, so that little more is deleted than necessary.
 EVICT_ROWS: Final = 64
 # Free pages (1 MiB at 4 KiB each) beyond which a commit gives back as many to the file system. Fewer would be needed again
@@ -89,7 +96,7 @@ SALVAGE_ROWS: Final = 256
 class Limits:
     """Limits of the file: bytes on disk (the write-ahead log of 4 MiB comes on top), and age in seconds.
 
-    Confirmed messages stay for `confirmed_s` while the file is less than half full.
+    While no collector has ever spoken, confirmed messages stay for `confirmed_s`, and only while the file is less than half full.
     """
 
     size_bytes: int
@@ -120,8 +127,8 @@ class OutboxFile:
     """One file, opened for one epoch. Outside, a message's key is its number in that epoch; earlier epochs have keys up to 0.
 
     Raises ConfigError if another process has the file open, OSError if the disk refuses. A damaged file is set aside as
-    `<name>.damaged`, its readable messages are copied, and the others are counted as `torn`. Keys below `lowest` are confirmed
-    and only kept for a while; `confirmed` are the confirmed keys that the file held when it was opened.
+    `<name>.damaged`, its readable messages are copied, and the others are counted as `torn`. `present` are the keys that it held when
+    it was opened, and `heard` the collectors that had spoken by then, with the names of their ledgers.
     """
 
     def __init__(self, path: Path, epoch: str, limits: Limits) -> None:
@@ -133,8 +140,9 @@ class OutboxFile:
         self._base = 0
         """Inside the file keys count through all epochs: this is the last key before the epoch."""
         self.totals = Totals()
-        self.evicted_held: list[int] = []
-        """Held messages that the last commit deleted because the file is too large."""
+        self.evicted: list[Range] = []
+        """Messages that the last commit deleted because of the limits."""
+        self.heard: list[tuple[str, str]] = []
         self.lost: Sequence[Numbers] = ()
         """Messages that were dropped before they reached the file; the next commit records them."""
         with as_os_error():
@@ -147,14 +155,18 @@ class OutboxFile:
             except sqlite3.DatabaseError as error:
                 self._rebuild(error, ())
             base = self._base = self.totals.last_key
-            # The file still has confirmed messages; only the mark tells which. Without a mark all of them are published again,
-            # and the collector's ledger drops the duplicates.
-            self.lowest = (mark.first if (mark := self._mark.read()) else 1) - base
-            found = self._db.execute("SELECT key FROM message WHERE key < ? ORDER BY key", (self.lowest + base,))
-            self.confirmed = [key - base for (key,) in found]
+            self.present = self._present()
+            self.heard = self._db.execute("SELECT collector, ledger FROM heard").fetchall()
             self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (base, epoch))
             self.totals.runs = [*(run for run in self.totals.runs if run.base != base), Run(base, epoch)]
             self._count()
+
+    def remember(self, heard: Sequence[tuple[str, str]]) -> None:
+        """Keep which collectors have spoken, with the names of their ledgers. Raises OSError."""
+        with as_os_error(), self._transaction():
+            self._db.execute("DELETE FROM heard")
+            self._db.executemany("INSERT INTO heard VALUES (?, ?)", heard)
+        self.heard = list(heard)
 
     def commit(
         self, rows: Sequence[Message], done: Sequence[int], spare: frozenset[int], held: Sequence[int] = ()
@@ -240,7 +252,8 @@ class OutboxFile:
         self._age_from_ms = age_ms + (rest if 0 < (rest := int(time.time() * 1000) - wall_ms) < LONGEST_REST_MS else 0)
         self._opened_s = time.monotonic()
         (totals.messages,) = db.execute("SELECT count(*) FROM message").fetchone()
-        totals.runs = [Run(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")][-RUNS_KEPT:]
+        totals.runs = [Run(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")]
+        self._forget_runs(db)
         found = db.execute("SELECT epoch, first, last, reason FROM loss ORDER BY rowid").fetchall()
         totals.losses = [Numbers(epoch=row[0], first=row[1], last=row[2], reason=row[3]) for row in found]
 
@@ -256,7 +269,7 @@ class OutboxFile:
     def _record_torn(self, mark: Mark, missing: list[tuple[int, int]]) -> None:
         totals = self.totals
         known = {run.base: run for run in (*mark.runs, *totals.runs)}
-        totals.runs = [known[base] for base in sorted(known)][-RUNS_KEPT:]
+        totals.runs = [known[base] for base in sorted(known)][-MAX_RUNS:]
         for first, last in missing:
             totals.dropped["torn"] += last - first + 1
             for lost in numbers_of_keys(totals.runs, first, last, "torn"):
@@ -287,6 +300,8 @@ class OutboxFile:
         self._db = self._open()
         # `_open` has loaded the losses and runs of the new, empty file.
         self.totals.losses, self.totals.runs = before.losses, before.runs
+        if self.heard:
+            self.remember(self.heard)
         now_ms = self._age_ms()
         for some in (rows, *salvage(aside)):
             with self._transaction():
@@ -320,17 +335,17 @@ class OutboxFile:
                 totals.last_key = max(totals.last_key, rows[-1].key if rows else 0)
                 for lost in self.lost:
                     totals.losses = add_range(totals.losses, lost)
-                evicted_held = self._evict_held(held)
-                self._evict(now_ms, spare)
+                evicted = self._evict_held(held)
+                evicted += self._evict(now_ms, spare)
                 self._write_state(now_ms, losses=totals.losses is not before.losses)
         except sqlite3.DatabaseError:
             self.totals = before
             raise
-        self.evicted_held = evicted_held
+        self.evicted = [(first - self._base, last - self._base) for first, last in evicted]
         self._count()
 
-    def _evict_held(self, held: Sequence[int]) -> list[int]:
-        evicted: list[int] = []
+    def _evict_held(self, held: Sequence[int]) -> list[Range]:
+        evicted: list[Range] = []
         for at in range(0, len(held), EVICT_ROWS):
             if self._used_bytes() <= self._limits.size_bytes:
                 break
@@ -339,7 +354,7 @@ class OutboxFile:
             found = self._db.execute(f"SELECT key FROM message WHERE key IN ({marks}) ORDER BY key", keys)  # noqa: S608 - only question marks
             present = [key for (key,) in found]
             self._drop(present, "refused")
-            evicted += [key - self._base for key in keys]
+            evicted += ranges(present)
         return evicted
 
     def _drop(self, keys: Sequence[int], reason: str) -> None:
@@ -350,12 +365,13 @@ class OutboxFile:
                 self.totals.losses = add_range(self.totals.losses, lost)
         self.totals.dropped[reason] = self.totals.dropped.get(reason, 0) + len(keys)
 
-    def _evict(self, now_ms: int, spare: frozenset[int]) -> None:
+    def _evict(self, now_ms: int, spare: frozenset[int]) -> list[Range]:
         # The oldest go first, in key order, whatever their topic: gaps in the middle of a backlog would be harder to explain.
         # Messages in flight (`spare`) may be confirmed at any moment and stay.
         expired_ms = now_ms - int(self._limits.age_s * 1000)
         query = "SELECT key, kept_ms FROM message WHERE key > ? ORDER BY key LIMIT ?"
         after = 0
+        evicted: list[Range] = []
         while rows := self._db.execute(query, (after, EVICT_ROWS)).fetchall():
             after = rows[-1][0]
             reason = (
@@ -363,8 +379,10 @@ class OutboxFile:
             )
             keys = [key for key, kept_ms in rows if key not in spare and (reason == "full" or kept_ms < expired_ms)]
             if not reason:
-                return
+                break
             self._drop(keys, reason)
+            evicted += ranges(keys)
+        return evicted
 
     def _write_state(self, now_ms: int, *, losses: bool = True) -> None:
         db, totals = self._db, self.totals
@@ -381,10 +399,24 @@ class OutboxFile:
             self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         totals = self.totals
         totals.used_bytes = self._used_bytes()
-        row = self._db.execute(OLDEST, (self.lowest + self._base,)).fetchone()
+        row = self._db.execute(OLDEST).fetchone()
         oldest, totals.oldest_ms = row or (totals.last_key + 1, 0)
         totals.oldest_key = oldest - self._base
         self._mark.write(Mark(oldest, totals.last_key, tuple(totals.runs)))
+
+    def _present(self) -> list[Range]:
+        keys = (key for (key,) in self._db.execute("SELECT key FROM message ORDER BY key"))
+        return [(first - self._base, last - self._base) for first, last in ranges(keys)]
+
+    def _forget_runs(self, db: sqlite3.Connection) -> None:
+        """Forget old epochs of which no message is left. Each start begins one."""
+        runs = self.totals.runs
+        (oldest,) = db.execute("SELECT coalesce(min(key), 1 << 62) FROM message").fetchone()
+        without = sum(later.base < oldest for later in runs[1:])
+        gone = max(0, min(without, len(runs) - RUNS_KEPT), len(runs) - MAX_RUNS)
+        if gone:
+            db.execute("DELETE FROM run WHERE base < ?", (runs[gone].base,))
+            self.totals.runs = runs[gone:]
 
     def _used_bytes(self) -> int:
         # Pages in use, not the file's size: deleted messages leave free pages and the file stays as large, so eviction would never end.

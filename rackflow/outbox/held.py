@@ -5,7 +5,7 @@ million messages, which must not be in memory.
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
@@ -83,6 +83,16 @@ class HeldKeys:
                     del self._topics[topic]
                 return True
         return False
+
+    def remove_between(self, first: int, last: int) -> None:
+        """Remove all keys from `first` to `last`: these messages are gone."""
+        for topic, keys in list(self._topics.items()):
+            low, high = bisect_left(keys, first), bisect_right(keys, last)
+            if low < high:
+                del keys[low:high]
+                self._count -= high - low
+                if not keys:
+                    del self._topics[topic]
 
     def remove_below(self, key: int) -> None:
         """Remove all lower keys: these messages are gone."""

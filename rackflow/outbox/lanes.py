@@ -112,5 +112,14 @@ class Lanes:
                 return message
         return None
 
+    def drop_between(self, first: int, last: int) -> None:
+        """Remove the messages from key `first` to `last`, both included."""
+        for lane in (self.in_flight, self.live, self.backlog):
+            if lane:
+                keys = range(first, last + 1) if last - first < len(lane) else list(lane)
+                for key in keys:
+                    if first <= key <= last:
+                        lane.pop(key, None)
+
     def __contains__(self, key: int) -> bool:
         return key in self.in_flight or key in self.live or key in self.backlog

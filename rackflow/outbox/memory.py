@@ -6,14 +6,16 @@ as missing.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
-from rackflow.documents import Account, Numbers
-from rackflow.outbox.confirmed import Confirmed
+from rackflow.documents import Account, Numbers, Stored
+from rackflow.outbox.awaiting import Awaiting
 from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import add_range
+from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
+from rackflow.outbox.words import Words
 
 # Far above any real rate, so that the backlog's rate is not limited.
 UNBOUNDED_PER_S = 1e9
@@ -22,13 +24,20 @@ UNBOUNDED_PER_S = 1e9
 class MemoryOutbox:
     """An `Outbox` bounded in bytes of payload. On overflow the oldest message is dropped and counted as `full`, held ones before.
 
-    Confirmed messages are kept for `confirmed_s` only while everything together takes less than half of the limit: a message
-    that may be needed again never displaces one that was not delivered at all.
+    While no collector has ever spoken, confirmed messages are kept for `confirmed_s`, and only while everything together takes less than
+    half of the limit: a message that may be needed again never displaces one that was not delivered at all.
     """
 
     def __init__(
-        self, epoch: str, limit_bytes: int, backlog_per_s: float = UNBOUNDED_PER_S, confirmed_s: float = 0.0
+        self,
+        epoch: str,
+        limit_bytes: int,
+        backlog_per_s: float = UNBOUNDED_PER_S,
+        confirmed_s: float = 0.0,
+        require: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._epoch = epoch
         self._limit = limit_bytes
         self._lanes = Lanes(backlog_per_s, on_backlog_empty=lambda: None)
@@ -36,12 +45,14 @@ class MemoryOutbox:
         self._last = 0
         self._dropped: Counter[str] = Counter({"full": 0})
         self._ranges: list[Numbers] = []
-        self._backlog_below = 0
-        self._confirmed = Confirmed(confirmed_s)
-        self._kept: dict[int, Message] = {}
-        """Confirmed messages, by key."""
+        self._messages: dict[int, Message] = {}
+        """All messages, by key; wherever else they are, here is the last word on whether they still exist."""
+        self._awaiting = Awaiting(confirmed_s)
+        self._words = Words(require)
+        if self._words.heard:
+            self._awaiting.spoken()
         self._held = HeldKeys()
-        self._held_messages: dict[int, Message] = {}
+        self._republished = 0
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
@@ -49,11 +60,11 @@ class MemoryOutbox:
         message = Message(key, topic, make(key), now_ms)
         self._last = key
         self._size += len(message.payload)
+        self._messages[key] = message
         if (relegated := self._lanes.push(message)) is not None:
             self._lanes.backlog[relegated.key] = relegated
-            self._backlog_below = relegated.key + 1
-        if self._size > self._limit // 2:
-            self._forget(self._confirmed.clear())
+        if self._size > self._limit // 2 and not self._words.heard:
+            self._free(list(self._awaiting.keys))
         self._shrink()
         return key
 
@@ -63,94 +74,122 @@ class MemoryOutbox:
 
     def done(self, key: int, loss: str = "") -> None:
         """See `Outbox.done`."""
-        message = self._lanes.drop(key)
-        if message is None and self._held.remove(key):
-            message = self._held_messages.pop(key)
-        if message is None:
+        if loss and key in self._messages:
+            self._count_loss(key, loss)
+        self._free([(key, key)])
+
+    def confirmed(self, key: int) -> None:
+        """See `Outbox.confirmed`."""
+        self._lanes.drop(key)
+        if key not in self._messages:
             return
-        if loss:
-            self._lose(message, loss)
-            return
-        now_s = time.monotonic()
-        self._kept[key] = message
-        self._forget(self._confirmed.add(key, now_s))
-        if again := self._confirmed.take_repeats(now_s):
-            backlog = self._lanes.backlog
-            every = {**backlog, **{each: self._kept.pop(each) for each in again}}
-            backlog.clear()
-            backlog.update(sorted(every.items()))
-            # Keys below this are backlog: the account reports them as still held, so the ledger does not call them missing.
-            self._backlog_below = max(self._backlog_below - 1, *again) + 1
-            self._lanes.wake()
+        now_s = self._clock()
+        self._awaiting.confirm(key, now_s)
+        if not self._words.heard:
+            self._free(self._awaiting.expired(now_s))
+
+    def stored(self, word: Stored) -> None:
+        """See `Outbox.stored`."""
+        was_heard = self._words.heard
+        ranges = [
+            (first, min(last, self._last)) for first, last in word.durable.get(self._epoch, ()) if first <= self._last
+        ]
+        self._free(self._words.hear(word.collector, word.ledger, ranges))
+        self._words.trim(min(self._messages, default=self._last + 1))
+        if self._words.heard and not was_heard:
+            self._awaiting.spoken()
+        lost = self._awaiting.missing(self._words.highest, self._last, self._clock())
+        if lost:
+            again = [key for first, last in lost for key in range(first, last + 1)]
+            self._republished += len(again)
+            self._add_to_backlog(again)
+
+    def withdrawn(self, collector: str) -> None:
+        """See `Outbox.withdrawn`."""
+        self._words.withdraw(collector)
+        if not self._words.heard:
+            self._awaiting.silenced(self._clock())
 
     def hold(self, key: int) -> None:
         """See `Outbox.hold`."""
         if (message := self._lanes.hold(key)) is not None:
             self._held.add(message.topic, key)
-            self._held_messages[key] = message
-            # Its number must be among those that the account reports as still here.
-            self._backlog_below = max(self._backlog_below, key + 1)
 
     def resume(self, topic: str, which: Which) -> None:
         """See `Outbox.resume`."""
-        self._lanes.put_first([self._held_messages.pop(key) for key in self._held.take(topic, which)])
+        self._lanes.put_first([self._messages[key] for key in self._held.take(topic, which)])
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
-        self._confirmed.interrupt()
         self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
-        self._backlog_below = self._last + 1
         # Messages that were in flight were exempt from the limit, and no longer are.
         self._shrink()
         self._lanes.wake()
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
-        lanes = self._lanes
-        heads = [next(iter(lane.values())) for lane in (lanes.in_flight, lanes.backlog, lanes.live) if lane]
-        # The whole backlog: resumed messages at its front need not be the oldest.
-        keys = [*lanes.in_flight, *lanes.backlog, *(head.key for head in heads)]
-        if (first_held := self._held.first) is not None:
-            keys.append(first_held)
-            heads.append(self._held_messages[first_held])
-        if self._confirmed.first is not None:
-            keys.append(self._confirmed.first)
-        first = min(keys, default=self._backlog_below)
-        held = []
-        if first < self._backlog_below:
-            held = [Numbers(epoch=self._epoch, first=first, last=self._backlog_below - 1)]
+        lanes, is_heard = self._lanes, self._words.heard
+        # Without a collector, what the broker has confirmed is delivered, and only kept for a while.
+        kept = RangeSet() if is_heard else self._awaiting.keys
+        # Messages are in the order of their keys, except those that were resumed or are sent again.
+        oldest = next((each for key, each in self._messages.items() if key not in kept), None)
+        behind = [*lanes.in_flight, *lanes.backlog]
+        for each in (self._held, self._awaiting.keys):
+            behind += [key for key in (each.first, each.last) if key is not None]
+        held = [Numbers(epoch=self._epoch, first=min(behind), last=max(behind))] if behind else []
         return OutboxStats(
-            messages=len(lanes.in_flight) + len(lanes.backlog) + len(lanes.live) + len(self._held),
+            messages=len(self._messages) - len(kept),
             size_bytes=self._size,
             limit_bytes=self._limit,
-            oldest_ms=min((head.time_ms for head in heads), default=0),
+            oldest_ms=oldest.time_ms if oldest is not None else 0,
             dropped=dict(self._dropped),
             account=Account(kind="memory", held=held, dropped=list(self._ranges)),
             durable=False,
             held=len(self._held),
+            awaiting=len(self._awaiting.keys) if is_heard else 0,
+            republished=self._republished,
+            heard=is_heard,
         )
 
-    def _forget(self, keys: list[int]) -> None:
-        for key in keys:
-            self._size -= len(self._kept.pop(key).payload)
+    def _add_to_backlog(self, keys: list[int]) -> None:
+        backlog = self._lanes.backlog
+        every = {**backlog, **{key: self._messages[key] for key in keys}}
+        backlog.clear()
+        backlog.update(sorted(every.items()))
+        self._lanes.wake()
+
+    def _free(self, ranges: Iterable[Range]) -> None:
+        """Delete messages, wherever they are."""
+        for first, last in ranges:
+            if last - first < len(self._messages):
+                keys = [key for key in range(first, last + 1) if key in self._messages]
+            else:
+                keys = [key for key in self._messages if first <= key <= last]
+            for key in keys:
+                self._size -= len(self._messages.pop(key).payload)
+            if keys:
+                self._lanes.drop_between(first, last)
+                self._held.remove_between(first, last)
+                self._awaiting.remove(first, last)
 
     def _shrink(self) -> None:
         """Drop the oldest messages until the rest fits; the newest always stays."""
-        while self._size > self._limit and len(self._lanes.live) + len(self._lanes.backlog) + len(self._held) > 1:
-            self._evict()
+        while self._size > self._limit and len(self._messages) - len(self._lanes.in_flight) > 1:
+            # What nobody takes goes before what somebody may still take.
+            held = next(iter(self._held.oldest(1)), None)
+            if held is not None:
+                self._lose(held, "refused")
+                continue
+            # Messages in flight are older, but may be confirmed at any moment, so they stay.
+            oldest = next((key for key in self._messages if key not in self._lanes.in_flight), None)
+            if oldest is None:
+                return
+            self._lose(oldest, "full")
 
-    def _evict(self) -> None:
-        # What nobody takes goes before what somebody may still take.
-        for key in self._held.oldest(1):
-            self._held.remove(key)
-            self._lose(self._held_messages.pop(key), "refused")
-            return
-        # Messages in flight are older, but may be confirmed at any moment, so they stay.
-        _, oldest = (self._lanes.backlog or self._lanes.live).popitem(last=False)
-        self._lose(oldest, "full")
+    def _lose(self, key: int, reason: str) -> None:
+        self._count_loss(key, reason)
+        self._free([(key, key)])
 
-    def _lose(self, message: Message, reason: str) -> None:
-        self._size -= len(message.payload)
+    def _count_loss(self, key: int, reason: str) -> None:
         self._dropped[reason] += 1
-        lost = Numbers(epoch=self._epoch, first=message.key, last=message.key, reason=reason)
-        self._ranges = add_range(self._ranges, lost)
+        self._ranges = add_range(self._ranges, Numbers(epoch=self._epoch, first=key, last=key, reason=reason))

@@ -3,7 +3,7 @@
 A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of runs connects the two.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ class Run:
     epoch: str
 
 
-def ranges(keys: Sequence[int]) -> Iterator[tuple[int, int]]:
+def ranges(keys: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Sorted keys as ranges, both ends included."""
     first = last = None
     for key in keys:

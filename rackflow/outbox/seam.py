@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rackflow.documents import Account
+from rackflow.documents import Account, Stored
 from rackflow.outbox.held import Which
 
 
@@ -26,7 +26,9 @@ class Message:
 class OutboxStats:
     """Figures of an outbox; `dropped` is by reason. `oldest_ms` is 0 when the outbox is empty. `held` of the messages are held back.
 
-    `durable` tells whether a message put now survives the end of the process; `damaged` counts files that had to be set aside.
+    `awaiting` of the messages are with the broker, and no collector has made them durable yet; `republished` counts those that were
+    sent again because a later one is durable. `heard` tells whether a collector has ever spoken. `durable` tells whether a message put
+    now survives the end of the process; `damaged` counts files that had to be set aside.
     """
 
     messages: int
@@ -38,12 +40,18 @@ class OutboxStats:
     durable: bool
     damaged: int = 0
     held: int = 0
+    awaiting: int = 0
+    republished: int = 0
+    heard: bool = False
+    limit_s: float = 0.0
+    """Age at which a message is dropped; 0 if there is no such limit."""
 
 
 class Outbox(Protocol):
     """Messages on their way out. Any task puts, one task takes, all on one event loop.
 
-    Seven methods and not five: `hold` and `resume` belong to the order in which messages leave, which nobody else can keep.
+    Ten methods and not five: an agent's messages have two confirmations, the broker's and the collector's, and `hold` and `resume` belong
+    to the order in which they leave, which nobody else can keep. The collector's own outbox uses `put`, `take`, `done` and `stats` only.
     """
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
@@ -56,10 +64,22 @@ class Outbox(Protocol):
         """The next message that is not in flight; waits until there is one."""
 
     def done(self, key: int, loss: str = "") -> None:
-        """The other side has confirmed the message, and it may be deleted. Unknown keys are ignored (evicted meanwhile).
+        """The message is durable on the other side, and may be deleted. Unknown keys are ignored (evicted meanwhile).
 
         With `loss` it is given up instead: dropped and counted under this reason, and told in the account.
         """
+
+    def confirmed(self, key: int) -> None:
+        """The broker has confirmed the message. It stays until a collector has stored it.
+
+        While no collector has ever spoken, it stays for the configured time only.
+        """
+
+    def stored(self, word: Stored) -> None:
+        """A collector says what it has made durable: it is deleted. What is missing before that is sent again after a while."""
+
+    def withdrawn(self, collector: str) -> None:
+        """A collector took back its word: it does not read these messages any more."""
 
     def hold(self, key: int) -> None:
         """Keep a message that was taken, and do not hand it out before `resume`: the other side refuses its topic.
@@ -71,7 +91,10 @@ class Outbox(Protocol):
         """Hand out held messages of a topic again, as the next of the backlog."""
 
     def rewind(self) -> None:
-        """The connection broke: messages in flight or waiting become backlog, and messages put from now on go first."""
+        """The connection broke: messages in flight or waiting become backlog, and messages put from now on go first.
+
+        Those that the broker has confirmed stay where they are: a break says nothing about them.
+        """
 
     def stats(self) -> OutboxStats:
         """Figures for metrics, and the account of message numbers for the agent's status."""

@@ -19,6 +19,7 @@ from rackflow.documents import (
     Document,
     Event,
     Status,
+    Stored,
     check_topic,
     decode,
     encode,
@@ -55,11 +56,33 @@ EXAMPLES: dict[str, Document] = {
         agent="g", device="d", device_class="cdu", time=1, coolant={"secondary": Coolant(fluid="pg25")}
     ),
     "status": Status(agent="g", site="s", status="online", epoch="e", devices=["d"]),
+    "stored": Stored(agent="g", collector="c", ledger="l", time=1, durable={"e": [(1, 3), (5, 5)]}),
 }
 
 
 def changed(**changes: object) -> bytes:
     return json.dumps(BATCH | changes).encode()
+
+
+@pytest.mark.parametrize(
+    "intervals", [[(0, 3)], [(3, 2)], [(1, 3), (3, 4)], [(5, 6), (1, 2)], [(n, n) for n in range(1, 2003, 2)]]
+)
+def test_a_word_with_intervals_that_are_empty_overlapping_unordered_or_too_many_is_refused(
+    intervals: list[tuple[int, int]],
+) -> None:
+    word = Stored(agent="g", collector="c", ledger="l", time=1, durable={"e": intervals})
+    with pytest.raises(ContractError) as caught:
+        decode(encode(word), Stored)
+    assert caught.value.reason == "schema"
+
+
+def test_a_collector_speaks_under_its_own_name_only() -> None:
+    word = Stored(agent="g", collector="c", ledger="l", time=1, durable={})
+    check_topic(Topic("s", "g", "stored", collector="c"), word)
+    for topic in (Topic("s", "g", "stored", collector="d"), Topic("s", "h", "stored", collector="c")):
+        with pytest.raises(ContractError) as caught:
+            check_topic(topic, word)
+        assert caught.value.reason == "topic"
 
 
 @pytest.mark.parametrize("name", list(DOCUMENTS))

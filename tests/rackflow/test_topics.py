@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackflow.errors import ContractError
-from rackflow.topics import Kind, Topic, build_topic, parse_topic, subscription
+from rackflow.topics import Kind, Topic, build_topic, parse_topic, stored_subscription, subscription
 
 names = st.from_regex(r"[A-Za-z0-9_.:-]{1,64}", fullmatch=True)
 device_kinds = st.sampled_from(["batch", "event", "device"])
@@ -20,6 +20,12 @@ def test_parse_is_the_inverse_of_build(site: str, agent: str, kind: Kind, device
 @given(names, names)
 def test_status_topics_have_no_device(site: str, agent: str) -> None:
     topic = Topic(site, agent, "status")
+    assert parse_topic(build_topic(topic)) == topic
+
+
+@given(names, names, names)
+def test_stored_topics_name_a_collector(site: str, agent: str, collector: str) -> None:
+    topic = Topic(site, agent, "stored", collector=collector)
     assert parse_topic(build_topic(topic)) == topic
 
 
@@ -44,6 +50,8 @@ def test_parse_takes_topics_or_says_no(text: str) -> None:
         Topic("s", "g", "status", "d"),
         Topic("s", "+", "status"),
         Topic("s", "batch", "status"),  # what an account named like a site could write
+        Topic("s", "g", "stored", "d"),
+        Topic("s", "g", "stored", collector="+"),
     ],
 )
 def test_a_name_that_is_no_level_is_refused(topic: Topic) -> None:
@@ -54,6 +62,7 @@ def test_a_name_that_is_no_level_is_refused(topic: Topic) -> None:
 def test_subscriptions_cover_one_site_or_all() -> None:
     assert subscription(kind="batch") == "rackflow/v1/+/+/batch/+"
     assert subscription("cas1", "status") == "rackflow/v1/cas1/+/status"
+    assert stored_subscription("cas1", "gw-3") == "rackflow/v1/cas1/gw-3/stored/+"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ class Content:
             knows=lambda name: name.startswith("cas1/"),
             faults=dict,
             ledger=lambda: self.ledger_page,
+            problems=lambda: b"{}",
         )
 
 

@@ -15,6 +15,16 @@ from rackflow.outbox.disk import GROUP_S
 from tests.e2e.chaos.clock import agent_clock, collector_clock
 from tests.e2e.chaos.deaths import AUTOSAVE, broker_killed, collector_killed_between
 from tests.e2e.chaos.disks import agent_on_full_disk, collector_on_full_disk
+from tests.e2e.chaos.losses import (
+    RARE_COPIES,
+    SMALL_QUEUE,
+    broker_killed_with_old_copy,
+    broker_replaced,
+    brokers_disk_wiped,
+    collectors_machine_lost,
+    queue_too_small,
+    session_deleted,
+)
 from tests.e2e.chaos.network import agent_half_open, collector_half_open, lossy, reset
 from tests.e2e.chaos.site import DEVICES, INTERVAL_S, JUST_POLLED, ChaosSite, Process
 from tests.servers.waiting import wait_until
@@ -43,6 +53,8 @@ class Scenario:
     listens: bool | None = None
     """Whether a second client subscribes; None means only if the broker is persistent."""
     broker: tuple[str, ...] = ()
+    loses_ledger: bool = False
+    """Whether the collector's ledger is lost on the way: then only the second client knows what there was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +235,15 @@ SCENARIOS = (
     Scenario("broker away, seconds (an hour at default rates)", broker_away, 144),
     Scenario("broker killed, its disk copy seconds old", broker_killed, 6, broker=AUTOSAVE),
     Scenario("broker killed, in memory, others listen", broker_killed, 6, persistence=False, listens=True),
+    Scenario("broker's queue of 1,000 overflows, seconds", queue_too_small, 150, broker=SMALL_QUEUE),
+    Scenario(
+        "broker without persistence, collector away, seconds", queue_too_small, 60, persistence=False, listens=True
+    ),
+    Scenario("session deleted by another client", session_deleted, 5, 1),
+    Scenario("broker killed, its disk copy half an hour old", broker_killed_with_old_copy, 6, broker=RARE_COPIES),
+    Scenario("broker's disk wiped", brokers_disk_wiped, 3),
+    Scenario("broker replaced by an empty one while the collector is away, seconds", broker_replaced, 600),
+    Scenario("collector's machine lost, with ledger and outbox", collectors_machine_lost, 3, loses_ledger=True),
     Scenario("broker frozen", broker_frozen, 3),
     Scenario("agent's connection half open", agent_half_open, 6),
     Scenario("collector's connection half open", collector_half_open, 6),
@@ -275,7 +296,7 @@ def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
         duplicated=seen.repeated,
         came_again=account.duplicates,
         dropped=account.dropped,
-        missing=account.missing + max(0, site.numbered() - account.produced),
+        missing=account.missing + (0 if scenario.loses_ledger else max(0, site.numbered() - account.produced)),
         heard=seen.heard,
         heard_not_stored=seen.heard_not_stored,
         astray=seen.astray,

@@ -26,11 +26,12 @@ from tests.servers.web import answers, request
 
 DEVICES = 20
 INTERVAL_S = 0.2
-DRAIN_S = 150.0
+DRAIN_S = 600.0
 SETTLE_S = 5.0
 RECOVERY_S = 90.0
 """After a few failed connections an agent waits for up to 30 s; a loaded machine needs more."""
-JUST_POLLED = 200
+JUST_POLLED = 600
+"""Messages that an agent that polls may still have: those of the 2 s until the collector's word about them, and as many again."""
 BACK_MS, AHEAD_MS = 2 * 3600 * 1000, 600_000
 """How far before the beginning and after the end of a scenario its rows may lie: an agent's clock may be an hour wrong."""
 
@@ -157,6 +158,7 @@ class ChaosSite:
         extra = [f"listener {port} 127.0.0.1" for port in (self.agent_port, self.collector_port)]
         self.broker = Mosquitto(folder / "mosquitto", persistence=persistence, extra=[*extra, *broker])
         self.database = InfluxDB(folder / "influxdb")
+        self.collector_id = f"collector-{AGENT}"
         self.dead_letters = folder / "dead.jsonl"
         self.outbox = folder / "outbox.db"
         self.disks = ExitStack()
@@ -267,7 +269,7 @@ class ChaosSite:
         return answers(f"http://{self._web}/readyz") and self.waiting() < JUST_POLLED and not self.account().in_flight
 
     def waiting(self, outbox: Path | None = None) -> int:
-        """Number of messages in an agent's outbox, from its mark file."""
+        """Number of messages in an agent's outbox, and of stored ones between them, from its mark file."""
         path = outbox or self.outbox
         mark = _mark(path.with_name(f"{path.name}.mark"))
         return max(0, mark.last - mark.first + 1)
@@ -287,7 +289,7 @@ class ChaosSite:
     def _write_collector(self) -> Path:
         data = {
             "broker": {"port": self.collector_port},
-            "client_id": f"collector-{AGENT}",
+            "client_id": self.collector_id,
             "store": {
                 "kind": "influxdb",
                 "url": self.proxy.url,

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,9 +24,17 @@ Make: TypeAlias = Callable[..., AbstractAsyncContextManager[AnyOutbox]]
 
 @asynccontextmanager
 async def on_disk(
-    path: Path, epoch: str = "E1", limit: int = 10_000_000, age_s: float = 3600, confirmed_s: float = 0
+    path: Path,
+    epoch: str = "E1",
+    limit: int = 10_000_000,
+    age_s: float = 3600,
+    confirmed_s: float = 0,
+    clock: Callable[[], float] = time.monotonic,
+    require: Sequence[str] = (),
 ) -> AsyncIterator[DiskOutbox]:
-    outbox = DiskOutbox(path, epoch, Limits(limit, age_s, confirmed_s), backlog_per_s=100_000)
+    outbox = DiskOutbox(
+        path, epoch, Limits(limit, age_s, confirmed_s), backlog_per_s=100_000, require=require, clock=clock
+    )
     await outbox.open()
     keeping = asyncio.create_task(outbox.run(), name="outbox")
     try:
@@ -38,8 +47,13 @@ async def on_disk(
 
 
 @asynccontextmanager
-async def in_memory(limit: int = 10_000_000, confirmed_s: float = 0) -> AsyncIterator[MemoryOutbox]:
-    yield MemoryOutbox("E1", limit, backlog_per_s=100_000, confirmed_s=confirmed_s)
+async def in_memory(
+    limit: int = 10_000_000,
+    confirmed_s: float = 0,
+    clock: Callable[[], float] = time.monotonic,
+    require: Sequence[str] = (),
+) -> AsyncIterator[MemoryOutbox]:
+    yield MemoryOutbox("E1", limit, backlog_per_s=100_000, confirmed_s=confirmed_s, require=require, clock=clock)
 
 
 @pytest.fixture(params=["memory", "disk"])

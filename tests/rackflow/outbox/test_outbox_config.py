@@ -27,16 +27,26 @@ def test_a_limit_that_is_given_counts(tmp_path: Path) -> None:
 
 
 async def test_how_long_confirmed_messages_are_kept_reaches_the_outbox() -> None:
-    """They are held after a break, where they are kept at all."""
+    """They are still there, where they are kept at all."""
     for section in (
         OutboxSection(mode="memory", keep_confirmed_s=0),
         OutboxSection(mode="memory", keep_confirmed_s=60),
     ):
         outbox = make_outbox(section, "E1")
         outbox.put("t", lambda _: b"x", 5)
-        outbox.done((await outbox.take()).key)
-        outbox.rewind()
+        outbox.confirmed((await outbox.take()).key)
         assert len(outbox.stats().account.held) == (section.keep_confirmed_s > 0)
+
+
+async def test_collectors_that_are_required_reach_the_outbox(tmp_path: Path) -> None:
+    """Then PUBACK frees nothing, even before one of them has spoken."""
+    required = ["collector-a", "collector-b"]
+    for section in (
+        OutboxSection(mode="memory", keep_confirmed_s=0, require=required),
+        OutboxSection(mode="disk", path=tmp_path / "outbox.db", keep_confirmed_s=0, require=required),
+    ):
+        assert make_outbox(section, "E1").stats().heard
+    assert not make_outbox(OutboxSection(mode="memory"), "E1").stats().heard
 
 
 async def test_a_disk_outbox_keeps_confirmed_messages_for_as_long_as_it_is_told_and_messages_for_seven_days(
@@ -51,8 +61,7 @@ async def test_a_disk_outbox_keeps_confirmed_messages_for_as_long_as_it_is_told_
         outbox.put("t", lambda _: b"x", 5)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(outbox.run())
-            outbox.done((await outbox.take()).key)
-            outbox.rewind()
+            outbox.confirmed((await outbox.take()).key)
             assert len(outbox.stats().account.held) == (kept_s > 0)
             writing.cancel()
         await outbox.close()

@@ -9,6 +9,7 @@ import pytest
 from rackflow.outbox import Message
 from rackflow.outbox.file import LONGEST_REST_MS, RUNS_KEPT, Limits, OutboxFile
 from rackflow.outbox.numbers import Run
+from rackflow.process.sqlite import corruption
 
 AGE_S = 60.0
 ROOMY = 100_000_000
@@ -218,13 +219,20 @@ def test_a_life_that_numbered_nothing_leaves_no_trace(tmp_path: Path) -> None:
     assert opened_and_closed(tmp_path, "E4").totals.runs == [Run(0, "E4")]
 
 
-def test_so_many_lives_are_told_and_the_oldest_is_let_go(tmp_path: Path) -> None:
-    for life in range(RUNS_KEPT + 2):
+def test_lives_without_a_message_are_let_go_and_those_with_one_never(tmp_path: Path) -> None:
+    """A collector names lives: what is left of one that is not known could never be deleted."""
+    for life in range(RUNS_KEPT + 5):
         file = opened(tmp_path, f"E{life:02}")
-        file.commit(messages(1, 1), [], NOBODY)
+        # Of the first two lives everything is stored.
+        file.commit(messages(1, 2), [-1, 0] if life in {1, 2} else [], NOBODY)
         file.close()
     file = opened(tmp_path, "last")
-    assert [run.epoch for run in file.totals.runs] == [f"E{life:02}" for life in range(2, RUNS_KEPT + 2)] + ["last"]
+    expected = [f"E{life:02}" for life in range(2, RUNS_KEPT + 5)]
+    assert [run.epoch for run in file.totals.runs] == [*expected, "last"]
+    file.commit([], range(-2 * RUNS_KEPT - 20, 1), NOBODY)
+    file.close()
+    file = opened(tmp_path, "very last")
+    assert [run.epoch for run in file.totals.runs] == [*expected[-RUNS_KEPT + 1 :], "very last"]
     file.close()
 
 
@@ -238,25 +246,27 @@ def test_a_number_that_comes_twice_is_kept_once(tmp_path: Path) -> None:
     file.close()
 
 
-def test_what_is_below_the_lowest_was_confirmed_and_is_told_at_the_next_start(tmp_path: Path) -> None:
+def test_what_is_in_the_file_and_who_has_spoken_is_told_at_the_next_start(tmp_path: Path) -> None:
     file = opened(tmp_path)
-    file.commit(messages(1, 5), [], NOBODY)
-    file.lowest = 4
-    file.commit([], [1], NOBODY)
-    assert (file.totals.oldest_key, file.totals.oldest_ms) == (4, 28)
+    assert (file.present, file.heard) == ([], [])
+    file.commit(messages(1, 6), [], NOBODY)
+    file.commit([], [1, 4], NOBODY)
+    assert (file.totals.oldest_key, file.totals.oldest_ms) == (2, 14)
+    file.remember([("c", "ledger-1"), ("d", "ledger-2")])
+    file.remember([("c", "ledger-3")])
     file.close()
     file = opened(tmp_path, "E2")
-    assert file.confirmed == [-3, -2]
-    assert file.lowest == -1
+    assert file.present == [(-4, -3), (-1, 0)]
+    assert file.heard == [("c", "ledger-3")]
     file.close()
 
 
-def test_without_a_mark_nothing_counts_as_confirmed(tmp_path: Path) -> None:
+def test_a_rebuilt_file_still_knows_who_has_spoken(tmp_path: Path) -> None:
     file = opened(tmp_path)
-    file.commit(messages(1, 5), [], NOBODY)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.remember([("c", "ledger-1")])
+    file._recover(corruption("by the test"), ())  # noqa: SLF001 - what a damaged page leads to
     file.close()
-    (tmp_path / "outbox.db.mark").unlink()
     file = opened(tmp_path, "E2")
-    assert file.confirmed == []
-    assert file.totals.messages == 5
+    assert (file.present, file.heard) == ([(-2, 0)], [("c", "ledger-1")])
     file.close()

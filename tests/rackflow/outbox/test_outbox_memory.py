@@ -1,7 +1,5 @@
 """The outbox in memory at its exact limits: what goes, what stays, and what its account says of both."""
 
-import asyncio
-
 from rackflow.documents import Numbers
 from rackflow.outbox.lanes import MAX_LIVE
 from rackflow.outbox.memory import MemoryOutbox
@@ -46,20 +44,22 @@ async def test_what_is_in_flight_is_not_evicted_and_backlog_goes_before_live() -
     assert (outbox.stats().messages, outbox.stats().size_bytes) == (5, 50)
 
 
-async def test_the_account_tells_the_backlog_and_not_what_is_live() -> None:
+async def test_the_account_tells_what_is_on_its_way_and_not_what_is_live() -> None:
     outbox = MemoryOutbox("E1", 1000)
     fill(outbox, 3)
     assert held(outbox) == []
     await take(outbox, 2)
-    assert held(outbox) == []
+    assert held(outbox) == [(1, 2)]
     outbox.rewind()
     assert held(outbox) == [(1, 3)]
     fill(outbox, 2)
     assert held(outbox) == [(1, 3)]
     assert await take(outbox, 3) == [4, 5, 1]
+    assert held(outbox) == [(1, 5)]
     outbox.done(4)
-    assert held(outbox) == [(1, 3)]
+    assert held(outbox) == [(1, 5)]
     outbox.done(1)
+    outbox.done(5)
     assert held(outbox) == [(2, 3)]
     assert await take(outbox, 2) == [2, 3]
     outbox.done(2)
@@ -97,7 +97,7 @@ async def test_what_was_confirmed_stays_up_to_half_of_the_limit() -> None:
     for key in range(1, 6):
         fill(outbox, 1)
         assert await take(outbox, 1) == [key]
-        outbox.done(key)
+        outbox.confirmed(key)
     assert (outbox.stats().messages, outbox.stats().size_bytes) == (0, 50)
     fill(outbox, 1)
     assert (outbox.stats().messages, outbox.stats().size_bytes) == (1, 10)
@@ -107,32 +107,9 @@ async def test_without_time_to_keep_it_what_was_confirmed_is_gone_at_once() -> N
     outbox = MemoryOutbox("E1", 100)
     fill(outbox, 2)
     await take(outbox, 1)
-    outbox.done(1)
-    outbox.done(1)
-    outbox.done(99)
+    outbox.confirmed(1)
+    outbox.confirmed(1)
+    outbox.confirmed(99)
     assert (outbox.stats().messages, outbox.stats().size_bytes) == (1, 10)
     outbox.rewind()
     assert await take(outbox, 1) == [2]
-
-
-async def test_what_comes_again_after_a_break_comes_in_order_with_the_rest_and_is_told_as_held() -> None:
-    """At once, where confirmed messages are kept for no longer than it takes a connection to settle."""
-    outbox = MemoryOutbox("E1", 1000, confirmed_s=0.02)
-    fill(outbox, 3)
-    await take(outbox, 3)
-    outbox.done(2)
-    outbox.rewind()
-    assert await take(outbox, 2) == [1, 3]
-    outbox.done(1)
-    assert held(outbox) == [(2, 3)]
-    async with asyncio.timeout(5):
-        while outbox.stats().messages < 3:
-            fill(outbox, 1)
-            (key,) = await take(outbox, 1)
-            outbox.done(key)
-            await asyncio.sleep(0.005)  # the pace of polls
-    last = outbox.stats().account.held[-1].last
-    came = await take(outbox, outbox.stats().messages - 1)
-    assert came[:2] == [1, 2]
-    assert came == sorted(came)
-    assert last == came[-1]

@@ -1,0 +1,43 @@
+"""Reads which messages of an epoch are durable, as intervals, from the ledger's file.
+
+From the file and never from the ledger in memory: an agent deletes what is claimed, and what is only in memory may not be on disk yet.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from collector.ledger.account import Range, join, known_runs
+from collector.ledger.epochs import CHUNK, Chunk, EpochKey
+from collector.ledger.tables import MISFIT, check_page, load_durable
+from rackflow import RackflowError
+from rackflow.process.sqlite import connect
+
+# Chunks read of one epoch at a time, from either end. With one collector there are a handful. Behind a shared subscription each has
+# every second number and no chunk is ever full: 2,000 are a million messages, and take some 10 ms.
+MOST_CHUNKS = 2_000
+
+
+def read_durable(
+    path: Path, wanted: Mapping[EpochKey, int], most_chunks: int = MOST_CHUNKS
+) -> tuple[str, dict[EpochKey, list[Range]]]:
+    """The ledger's own name, and of each epoch the intervals of durable numbers, none of them all below the number given.
+
+    Of an epoch with more than `2 * most_chunks` chunks, those in the middle are left out. Raises RackflowError if it cannot be read.
+    """
+    try:
+        with closing(connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=1.0)) as db:
+            name = check_page(db)
+            found = {key: load_durable(db, key, (first - 1) // CHUNK, most_chunks) for key, first in wanted.items()}
+    except (sqlite3.Error, *MISFIT) as error:
+        raise RackflowError(f"{path}: the ledger cannot be read: {error}") from error
+    return name, {
+        key: [each for each in durable_ranges(chunks) if each[1] >= wanted[key]] for key, chunks in found.items()
+    }
+
+
+def durable_ranges(chunks: Sequence[Chunk]) -> list[Range]:
+    """Numbers that are stored, on the collector's own disk, or in the dead-letter file."""
+    return join(each for chunk in chunks for each in known_runs(chunk))

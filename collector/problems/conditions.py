@@ -1,0 +1,180 @@
+"""Decides for which series the conditions of a problem hold, in the present readings of one device, agent or site. Pure.
+
+The same table is translated for Prometheus by `promql.py`; tests play each problem through both. One device is decided alone, so
+that a message costs only what concerns its device.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from collector.problems.table import Condition, Limit, Problem, Record, Table, metrics_of
+
+Labels = tuple[tuple[str, str], ...]
+"""Labels by name, sorted; without empty ones."""
+Value = float | str
+
+
+@dataclass(slots=True)
+class Unit:
+    """The present series of one device, agent, site or collector, by metric. `base` are labels that all of its problems get.
+
+    `is_silent` says that nobody can tell at present how it is: what was wrong may still be.
+    """
+
+    base: Mapping[str, str]
+    series: dict[str, list[tuple[Mapping[str, str], Value]]] = field(default_factory=dict)
+    is_silent: bool = False
+    cause: str = ""
+    """Why it is not observed, empty if it is."""
+
+    def add(self, name: str, labels: Mapping[str, str], value: Value) -> None:
+        """One more series."""
+        self.series.setdefault(name, []).append((labels, value))
+
+
+def labels_of(labels: Mapping[str, str]) -> Labels:
+    """Labels as a key."""
+    return tuple(sorted((name, value) for name, value in labels.items() if value))
+
+
+# Series that are remembered; each costs some 300 bytes. A hall has a few thousand, and whoever invents devices gets no more.
+MAX_SEEN = 50_000
+
+
+class History:
+    """Remembers when a value last was what a problem needs it to have been: `after` in the table."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[str, Labels], float] = {}
+        """Wall time by problem and labels, so that it can outlive a restart."""
+
+    def was(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
+        """Note the value; return whether it was at least so much within the time."""
+        if condition.after is None:
+            return True
+        key = problem, labels
+        if value >= condition.after.at_least and (key in self.seen or len(self.seen) < MAX_SEEN):
+            self.seen[key] = wall_s
+        at = self.seen.get(key)
+        return at is not None and wall_s - at <= condition.after.within_s
+
+    def forget(self, before_s: float) -> None:
+        """Forget what no problem asks about any more."""
+        for key in [key for key, at_s in self.seen.items() if at_s < before_s]:
+            del self.seen[key]
+
+
+class Evaluator:
+    """The table, prepared so that a unit is asked only about metrics that it has."""
+
+    def __init__(self, table: Table) -> None:
+        self._records = table.records
+        self.history = History()
+        self.metrics = table.metrics()
+        self._by_metric: dict[str, list[Problem]] = {}
+        for problem in table.problems.values():
+            for metric in {name for each in problem.when for name in metrics_of(each, table.records)}:
+                self._by_metric.setdefault(metric, []).append(problem)
+
+    def problems_of(self, unit: Unit) -> list[Problem]:
+        """The problems that the unit's series can decide."""
+        found = {problem.name: problem for name in unit.series for problem in self._by_metric.get(name, ())}
+        return list(found.values())
+
+    def decides(self, problem: Problem, unit: Unit) -> bool:
+        """Whether the unit has all that the problem asks of it: after a start, limits come long after the readings they limit."""
+        asked = [names for each in problem.when if (names := metrics_of(each, self._records)) & unit.series.keys()]
+        return bool(asked) and all(names <= unit.series.keys() for names in asked)
+
+    def evaluate(self, problem: Problem, unit: Unit, wall_s: float) -> dict[Labels, float]:
+        """The series for which the problem holds, by the labels that the problem gets, with their values."""
+        found: dict[Labels, float] = {}
+        for condition in problem.when:
+            reading = condition.metric or self._records[condition.record].metric
+            more = {"reading": reading.removeprefix("dcim_")} if problem.has_reading else {}
+            for labels, value in self._holding(condition, unit, problem.name, wall_s):
+                kept = {name: text for name, text in labels.items() if name not in condition.without}
+                found.setdefault(labels_of({**unit.base, **kept, **more}), value)
+        return found
+
+    def holds(self, condition: Condition, unit: Unit) -> bool:
+        """Whether the condition holds for any series of the unit."""
+        return next(self._holding(condition, unit, "", 0.0), None) is not None
+
+    def _holding(
+        self, condition: Condition, unit: Unit, problem: str, wall_s: float
+    ) -> Iterator[tuple[Mapping[str, str], float]]:
+        if condition.cause and unit.cause not in condition.cause:
+            return
+        passed = list(self._passing(condition, unit, problem, wall_s))
+        if not passed:
+            return
+        if any(self.holds(inner, unit) for inner in condition.unless):
+            return
+        if all(self.holds(inner, unit) for inner in condition.also):
+            yield from passed
+
+    def _passing(
+        self, condition: Condition, unit: Unit, problem: str, wall_s: float
+    ) -> Iterator[tuple[Mapping[str, str], float]]:
+        for labels, raw in self._source(condition, unit):
+            if not all(labels.get(name, unit.base.get(name, "")) in texts for name, texts in condition.where.items()):
+                continue
+            if condition.states:
+                if raw in condition.states:
+                    yield {**labels, "state": str(raw)}, 1.0
+                continue
+            value = None if isinstance(raw, str) else self._per(condition.per, labels, raw, unit)
+            if value is None:
+                continue
+            value *= condition.times
+            passes = self._compare(condition, labels, value, unit)
+            key = labels_of({**unit.base, **labels}) if condition.after else ()
+            if self.history.was(problem, key, value, condition, wall_s) and passes:
+                yield labels, value
+
+    def _compare(self, condition: Condition, labels: Mapping[str, str], value: float, unit: Unit) -> bool:
+        if condition.equals is not None:
+            return value == condition.equals
+        for bound, sign in ((condition.above, 1), (condition.below, -1)):
+            if bound is None:
+                continue
+            limit = self._limit(bound, labels, unit) if isinstance(bound, Limit) else bound
+            return limit is not None and (value - limit) * sign > 0
+        return True
+
+    def _limit(self, bound: Limit, labels: Mapping[str, str], unit: Unit) -> float | None:
+        for own, raw in self._source(bound, unit):
+            if not all(own.get(name) in texts for name, texts in bound.where.items()):
+                continue
+            # As `on (labels that both have)` in Prometheus: a limit without a phase limits every phase.
+            if all(labels.get(name, text) == text for name, text in own.items() if name not in bound.where) and (
+                not isinstance(raw, str)
+            ):
+                return raw * bound.times + bound.plus
+        return None
+
+    def _source(self, source: Condition | Limit, unit: Unit) -> Iterator[tuple[Mapping[str, str], Value]]:
+        if source.record:
+            yield from self._recorded(self._records[source.record], unit)
+        else:
+            yield from unit.series.get(source.metric, ())
+
+    def _recorded(self, record: Record, unit: Unit) -> Iterator[tuple[Mapping[str, str], Value]]:
+        if record.count:
+            states = [raw for _, raw in unit.series.get(record.metric, ())]
+            if states:
+                yield {}, float(sum(raw in record.states for raw in states))
+            return
+        if any(self.holds(inner, unit) for inner in record.unless):
+            return
+        for labels, raw in unit.series.get(record.metric, ()):
+            value = None if isinstance(raw, str) else self._per(record.per, labels, raw, unit)
+            if value is not None and (value > 0 or not record.positive):
+                yield labels, value
+
+    def _per(self, per: str, labels: Mapping[str, str], value: float, unit: Unit) -> float | None:
+        if not per:
+            return value
+        divisor = self._limit(Limit(metric=per), labels, unit)
+        return value / divisor if divisor is not None and divisor > 0 else None

@@ -1,0 +1,285 @@
+"""Evaluates problems as readings arrive, keeps them over a restart, and hands changes to those who are told.
+
+It runs behind the barrier of optional work: nothing here may hold up receiving, storing or acknowledging, and a device whose
+evaluation fails costs only its own problems.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from collector.derive import Figure
+from collector.latest import DeviceState, Latest, Observations
+from collector.problems.conditions import Evaluator, Labels, Unit
+from collector.problems.report import ProblemList, ProblemReport, present
+from collector.problems.shares import Shares
+from collector.problems.table import Table
+from collector.problems.tracker import Key, Tracked, Tracker, UnitKey
+from collector.problems.units import agent_units, device_unit, figure_unit
+from rackflow.process.bulkhead import Failures, in_own_thread
+
+log = logging.getLogger(__name__)
+PART = "problems"
+FILE_PART = "problems_file"
+"""Names of the bulkheads of the evaluation, and of the file that outlives a restart."""
+# How often devices with new readings are evaluated. Of the 2 s from a device to Alertmanager, its poll interval takes 1 s.
+TICK_S = 0.2
+# How often everything else is: figures and agents change every few seconds, and readings expire without a message.
+SLOW_S = 1.0
+SWEEP_S = 5.0
+# Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
+SLICE = 50
+SAVE_EVERY_S = 2.0
+# A file system that hangs must not keep the collector from starting.
+LOAD_S = 5.0
+# A state file of 20,000 problems has some 8 MB; a larger one is not ours.
+MAX_STATE_BYTES = 64_000_000
+Own = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
+Listener = Callable[[Tracked], None]
+
+
+class _Saved(msgspec.Struct):
+    name: str
+    labels: list[tuple[str, str]]
+    unit: list[str]
+    value: float
+    peak: float
+    since_s: float
+
+
+class _State(msgspec.Struct):
+    version: int
+    problems: list[_Saved]
+    seen: list[tuple[str, list[tuple[str, str]], float]]
+    told: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
+
+
+class Monitor:
+    """All problems of a collector. `own` gives metrics of the collector itself: name, labels, value."""
+
+    def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
+        self,
+        table: Table,
+        latest: Latest,
+        figures: Callable[[float], Sequence[Figure]],
+        own: Own,
+        failures: Failures,
+        *,
+        path: Path | None = None,
+        runbook_base: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock, self._wall = clock, wall
+        self._latest = latest
+        self._figures = figures
+        self._own = own
+        self._failures = failures
+        self._path = path
+        self._table = table
+        self._runbook_base = runbook_base
+        self._evaluator = Evaluator(table)
+        self._shares = Shares(table, self._evaluator)
+        self.tracker = Tracker(table)
+        self.listeners: list[Listener] = []
+        self._known: set[UnitKey] = set()
+        self._looked_at: dict[tuple[str, str], float] = {}
+        self._is_complete = False
+        self._saved = b""
+        self._told: dict[str, set[Key]] = {}
+
+    async def run(self) -> None:
+        """Evaluate until cancelled."""
+        slow_at = sweep_at = 0.0
+        everybody: list[tuple[str, str]] = []
+        while True:
+            now = self._clock()
+            self._failures.progress(PART, SWEEP_S)
+            touched: Collection[tuple[str, str]] = self._latest.take_touched()
+            is_sweep = now >= sweep_at
+            observations = self._latest.observe(now) if now >= slow_at or is_sweep else None
+            if is_sweep:
+                sweep_at = now + SWEEP_S
+                everybody = self._all()
+                # Whoever had a message lately was evaluated then.
+                touched = {
+                    *touched,
+                    *(each for each in everybody if now - self._looked_at.get(each, -SWEEP_S) >= SWEEP_S),
+                }
+            names = list(touched)
+            for start in range(0, len(names), SLICE):
+                self._devices(names[start : start + SLICE], observations)
+                await asyncio.sleep(0)
+            if observations is not None:
+                slow_at = now + SLOW_S
+                self._others(observations, now)
+            if is_sweep:
+                self._gone(everybody, now)
+            self.tick()
+            await asyncio.sleep(TICK_S)
+
+    def evaluate(self) -> None:
+        """Evaluate everything now, as `run` does in slices."""
+        now = self._clock()
+        observations = self._latest.observe(now)
+        self._devices(self._all(), observations)
+        self._others(observations, now)
+        self._gone(self._all(), now)
+        self.tick()
+
+    def _all(self) -> list[tuple[str, str]]:
+        return [(each.site, each.device) for each in self._latest.devices()]
+
+    async def keep(self) -> None:
+        """Save the present problems whenever they have changed, until cancelled. A task of its own: a disk may hang."""
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._failures.progress(FILE_PART, 2 * SAVE_EVERY_S)
+            data = self._state()
+            if self._path is not None and data != self._saved:
+                try:
+                    await in_own_thread(partial(_write, self._path, data), "problems-save")
+                    self._saved = data
+                except OSError as error:
+                    self._failures.count(FILE_PART, error)
+
+    def told(self, url: str) -> set[Key]:
+        """What one webhook has been told of, for it to keep. After a restart it is told neither again, nor of an end unheard of."""
+        # The address may carry a password, and the file is no place for it.
+        return self._told.setdefault(sha256(url.encode()).hexdigest(), set())
+
+    def tick(self) -> None:
+        """Begin and end what is due, and tell the listeners."""
+        for changed in self.tracker.tick(self._clock(), self._wall()):
+            for listener in self.listeners:
+                listener(changed)
+
+    def reports(self) -> list[ProblemReport]:
+        """What is wrong now, in words."""
+        return present(self.tracker, self._runbook_base)
+
+    def document(self) -> bytes:
+        """The answer of /api/v1/problems."""
+        found = ProblemList(1, round(self._wall() * 1000), self._is_complete, self.reports())
+        return msgspec.json.encode(found)
+
+    def _devices(self, names: Collection[tuple[str, str]], observations: Observations | None) -> None:
+        for site, name in names:
+            device = self._latest.device(site, name)
+            if device is not None:
+                self._failures.attempt(PART, partial(self.look_at, device, observations), None)
+
+    def look_at(self, device: DeviceState, observations: Observations | None = None) -> None:
+        """Evaluate one device now."""
+        now = self._clock()
+        unit = device_unit(device, self._latest, self._evaluator.metrics, now)
+        key = "device", device.site, device.device
+        self._looked_at[device.site, device.device] = now
+        if observations is not None:
+            unit.cause = observations.causes.get((device.site, device.device), "")
+        self._shares.note(key, unit)
+        self._update(key, unit, now)
+
+    def _others(self, observations: Observations, now: float) -> None:
+        for unit in agent_units(self._latest, observations, self._evaluator.metrics, now):
+            self._attempt(("agent", unit.base["site"], unit.base["agent"]), unit, now)
+        by_site: dict[str, list[Figure]] = {}
+        for figure in self._figures(now):
+            site = dict(figure.output.labels).get("site", "")
+            by_site.setdefault(site, []).append(figure)
+        for site, figures in by_site.items():
+            self._attempt(("figures", site), figure_unit(site, figures, self._evaluator.metrics), now)
+        own = Unit({})
+        for name, labels, value in self._own():
+            own.add(name, labels, value)
+        self._attempt(("collector",), own, now)
+        for problem, found in self._shares.found().items():
+            keys = {(problem, group): share.value for group, share in found.items()}
+            self.tracker.update(("share", problem), keys, now)
+            for group, share in found.items():
+                if (tracked := self.tracker.get((problem, group))) is not None:
+                    tracked.affected = share.racks
+
+    def _attempt(self, key: UnitKey, unit: Unit, now: float) -> None:
+        self._known.add(key)
+        self._failures.attempt(PART, lambda: self._update(key, unit, now), None)
+
+    def _update(self, key: UnitKey, unit: Unit, now: float) -> None:
+        wall_s = self._wall()
+        found: dict[Key, float] = {}
+        problems = self._evaluator.problems_of(unit)
+        for problem in problems:
+            values: dict[Labels, float] = self._evaluator.evaluate(problem, unit, wall_s)
+            found |= {(problem.name, labels): value for labels, value in values.items()}
+        decided: set[str] = set()
+        if self.tracker.awaits(key):
+            decided = {problem.name for problem in problems if self._evaluator.decides(problem, unit)}
+        self.tracker.update(key, found, now, is_silent=unit.is_silent, decided=decided)
+
+    def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
+        """End the problems of what was forgotten, and of figures that are no longer derived."""
+        present_devices: set[UnitKey] = {("device", site, name) for site, name in names}
+        self._is_complete = True
+        for key in self.tracker.units():
+            if (key[0] == "device" and key not in present_devices) or (key[0] == "figures" and key not in self._known):
+                self.tracker.update(key, {}, now)
+        self._shares.keep(present_devices)
+        self._evaluator.history.forget(self._wall() - self._table.longest_memory_s)
+        for gone in self._looked_at.keys() - set(names):
+            del self._looked_at[gone]
+        self._known.clear()
+
+    async def load(self) -> None:
+        """Take the problems of before a restart, if there was one. Call it before `run`."""
+        path = self._path
+        if path is None:
+            return
+        try:
+            async with asyncio.timeout(LOAD_S):
+                data = await in_own_thread(lambda: _read(path), "problems-load")
+            state = msgspec.json.decode(data, type=_State) if data else _State(1, [], [])
+        except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
+            log.warning("problems of before the start are not known file=%s error=%s", path, error)
+            return
+        for each in state.problems:
+            problem = self._table.problems.get(each.name)
+            if problem is None:
+                continue  # of another version
+            labels = tuple((name, text) for name, text in each.labels)
+            tracked = Tracked(problem, labels, tuple(each.unit), each.value, each.peak, since_s=each.since_s)
+            self.tracker.restore(tracked, self._clock())
+        for name, pairs, at_s in state.seen:
+            self._evaluator.history.seen[name, tuple(pairs)] = at_s
+        for url, keys in state.told.items():
+            self._told[url] = {(name, tuple(pairs)) for name, pairs in keys}
+
+    def _state(self) -> bytes:
+        problems = [
+            _Saved(each.problem.name, list(each.labels), list(each.unit), each.value, each.peak, each.since_s)
+            for each in self.tracker.active()
+        ]
+        seen = [(name, list(labels), at_s) for (name, labels), at_s in self._evaluator.history.seen.items()]
+        told = {url: sorted((name, list(labels)) for name, labels in keys) for url, keys in self._told.items()}
+        return msgspec.json.encode(_State(1, problems, seen, told))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_STATE_BYTES:
+            raise ValueError("the file is larger than any that was written here")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _write(path: Path, data: bytes) -> None:
+    # Renamed, so that a kill leaves either the old or the new one.
+    beside = path.with_name(path.name + ".new")
+    beside.write_bytes(data)
+    beside.replace(path)

@@ -1,0 +1,206 @@
+"""Tells Alertmanagers and webhooks of problems over HTTP, again and again until they have it.
+
+Each target has a task and a queue of its own, so that one that is away delays no other. The queue holds the present state of each
+problem and not its history: after an outage a target gets what is true then, in one request.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import aiohttp
+import msgspec
+
+from collector.http import connector
+from collector.problems.report import ProblemReport, describe
+from collector.problems.settings import ProblemsConfig, WebhookConfig
+from collector.problems.tracker import MAX_TRACKED, Key, Tracked, Tracker
+from rackflow.escape import redact_urls
+from rackflow.process.bulkhead import Failures
+
+log = logging.getLogger(__name__)
+PUSH_PART = "problems_push"
+"""Name of the bulkhead of all targets."""
+# Alertmanager ends an alert that nobody repeats. Prometheus repeats once a minute and lets an alert live for four; so do we, and
+# a collector that dies leaves its alerts to Prometheus.
+REPEAT_S = 60.0
+LIFE_S = 240.0
+TIMEOUT_S = 5.0
+# Between two attempts: short at first, because the safety class has 2 s in all.
+PAUSES_S = (0.2, 1.0, 5.0, 30.0)
+# What belongs together mostly comes within one evaluation; a request for each would be a storm of requests.
+GATHER_S = 0.05
+MAX_SENT = 500
+_RANK = {"critical": 0, "warning": 1, "info": 2}
+_FAULTS = (OSError, TimeoutError, aiohttp.ClientError)
+
+
+class Target(Protocol):
+    """One that is told. `body` makes a request of some problems; None if none of them concerns it."""
+
+    @property
+    def url(self) -> str:
+        """Where to post."""
+        ...
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what is active must be told again and again."""
+        ...
+
+    def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
+        """The request's JSON."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """API v2. It gets consequences as well: its inhibition rules fold them, and those of Prometheus with them."""
+
+    url: str
+    repeats: bool = True
+
+    def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
+        """Alerts. One that is active ends by itself unless it is repeated."""
+        alerts = [
+            {
+                "labels": each.alert_labels(),
+                "annotations": {
+                    "summary": report.summary,
+                    "description": report.description,
+                    "runbook_url": report.runbook,
+                },
+                "startsAt": _rfc3339(each.since_s),
+                "endsAt": _rfc3339(wall_s + LIFE_S if each.is_active else each.ended_s or wall_s),
+            }
+            for each, report in reports
+        ]
+        return msgspec.json.encode(alerts)
+
+
+class Webhook:
+    """Any program that takes JSON. It gets each problem when it begins and when it ends, and no consequences of another one."""
+
+    repeats = False
+
+    def __init__(self, config: WebhookConfig, told: set[Key]) -> None:
+        self.url = config.url
+        self._severity = config.severity
+        self._told = told
+
+    def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
+        """The problems that it has not been told of, and those it was told of that have ended."""
+        chosen = []
+        for each, report in reports:
+            if each.is_active:
+                is_new = each.key not in self._told and each.cause is None
+                if is_new and _RANK[report.severity] <= _RANK[self._severity]:
+                    chosen.append(report)
+            elif each.key in self._told:
+                chosen.append(report)
+        return msgspec.json.encode({"schema": 1, "time": round(wall_s * 1000), "problems": chosen}) if chosen else None
+
+    def note(self, sent: Sequence[Tracked]) -> None:
+        """What was delivered."""
+        for each in sent:
+            if not each.is_active:
+                self._told.discard(each.key)
+            elif each.cause is None:
+                self._told.add(each.key)
+
+
+class Pusher:
+    """Delivers to one target. `offer` may be called at any time and never waits."""
+
+    def __init__(self, target: Target, tracker: Tracker, failures: Failures, runbook_base: str = "") -> None:
+        self._target = target
+        self._tracker = tracker
+        self._failures = failures
+        self._runbook_base = runbook_base
+        self._waiting: dict[Key, Tracked] = {}
+        self._wake = asyncio.Event()
+        self._is_failing = False
+
+    def offer(self, changed: Tracked) -> None:
+        """A problem began, ended, or has another cause."""
+        if len(self._waiting) < MAX_TRACKED or changed.key in self._waiting:
+            self._waiting[changed.key] = changed
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector(2)) as session:
+            repeat_at, failed = 0.0, 0
+            while True:
+                await self._pause(repeat_at)
+                self._wake.clear()
+                now = time.monotonic()
+                if self._target.repeats and now >= repeat_at:
+                    for each in self._tracker.active():
+                        self._waiting.setdefault(each.key, each)
+                    repeat_at = now + REPEAT_S
+                if await self._deliver(session):
+                    failed = 0
+                else:
+                    await asyncio.sleep(PAUSES_S[min(failed, len(PAUSES_S) - 1)])
+                    failed += 1
+                    self._wake.set()
+
+    async def _pause(self, repeat_at: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, repeat_at - time.monotonic()) if self._target.repeats else REPEAT_S):
+                await self._wake.wait()
+            await asyncio.sleep(GATHER_S)
+        except TimeoutError:
+            return
+
+    async def _deliver(self, session: aiohttp.ClientSession) -> bool:
+        while self._waiting:
+            some = list(self._waiting.values())[:MAX_SENT]
+            reports = [(each, describe(each, 0, self._runbook_base)) for each in some]
+            body = self._target.body(reports, time.time())
+            if body is not None and not await self._post(session, body):
+                return False
+            if isinstance(self._target, Webhook) and body is not None:
+                self._target.note(some)
+            for each, report in reports:
+                # What has changed while it was sent is sent again.
+                is_same = each.is_active == (report.status != "ended")
+                if is_same and self._waiting.get(each.key) is each:
+                    del self._waiting[each.key]
+        return True
+
+    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> bool:
+        headers = {"Content-Type": "application/json"}
+        try:
+            async with session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as answer:
+                answer.raise_for_status()
+                if answer.status >= 300:  # noqa: PLR2004 - a redirect; it would be followed with another method
+                    raise aiohttp.ClientError(f"answers {answer.status} and not 2xx; write the address it redirects to")
+        except _FAULTS as error:
+            self._failures.count(PUSH_PART, error)
+            if not self._is_failing:
+                why = str(error) or f"no answer within {TIMEOUT_S:g} s"
+                where = redact_urls(self._target.url)
+                log.warning("problems cannot be told, trying again target=%s error=%s", where, redact_urls(why))
+            self._is_failing = True
+            return False
+        if self._is_failing:
+            log.warning("problems are told again target=%s", redact_urls(self._target.url))
+        self._is_failing = False
+        return True
+
+
+def targets(config: ProblemsConfig, told: Callable[[str], set[Key]]) -> list[Target]:
+    """Everybody who is told, as the configuration says. `told` has what a webhook was told of before."""
+    found: list[Target] = [Alertmanager(f"{url.rstrip('/')}/api/v2/alerts") for url in config.alertmanagers]
+    return [*found, *(Webhook(each, told(each.url)) for each in config.webhooks)]
+
+
+def _rfc3339(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")

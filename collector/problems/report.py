@@ -1,0 +1,89 @@
+"""Problems as other programs get them: at /api/v1/problems and in webhooks."""
+
+from typing import Literal
+
+import msgspec
+
+from collector.problems.tracker import Key, Tracked, Tracker
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Names another problem, by its name and labels."""
+
+    name: str
+    labels: dict[str, str]
+
+
+class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One problem. Times are ms UTC; `value` and `peak` are in the unit that `description` uses.
+
+    `status` is `uncertain` while nobody can tell whether it goes on: its device, agent or broker is silent. `cause` is there if another
+    problem explains this one; then only that one is worth a message. `racks` names those concerned by a problem of many devices.
+    """
+
+    name: str
+    status: Literal["active", "uncertain", "ended"]
+    severity: Literal["critical", "warning", "info"]
+    subsystem: str
+    summary: str
+    description: str
+    labels: dict[str, str]
+    since: int
+    value: float
+    peak: float
+    runbook: str
+    ended: int | None = None
+    cause: Cause | None = None
+    consequences: int = 0
+    racks: list[str] = []
+
+
+class ProblemList(msgspec.Struct, frozen=True):
+    """The answer of /api/v1/problems: what is wrong now, the most severe and latest first. `time` is ms UTC.
+
+    `is_complete` is false until the collector has looked at every device once after its start.
+    """
+
+    schema: Literal[1]
+    time: int
+    is_complete: bool
+    problems: list[ProblemReport]
+
+
+_RANK = {"critical": 0, "warning": 1, "info": 2}
+
+
+def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemReport:
+    """One problem in words."""
+    problem, labels = tracked.problem, dict(tracked.labels)
+    cause = Cause(tracked.cause[0], dict(tracked.cause[1])) if tracked.cause is not None else None
+    status: Literal["active", "uncertain", "ended"] = "active" if tracked.is_active else "ended"
+    racks = f" Racks: {', '.join(tracked.affected)}." if tracked.affected else ""
+    return ProblemReport(
+        name=problem.name,
+        status="uncertain" if tracked.is_active and tracked.is_uncertain else status,
+        severity=problem.severity,
+        subsystem=problem.subsystem,
+        summary=problem.summary,
+        description=problem.words.render(labels, tracked.value) + racks,
+        labels=labels,
+        since=round(tracked.since_s * 1000),
+        value=tracked.value,
+        peak=tracked.peak,
+        runbook=f"{runbook_base}{problem.runbook}",
+        ended=round(tracked.ended_s * 1000) if tracked.ended_s else None,
+        cause=cause,
+        consequences=consequences,
+        racks=list(tracked.affected),
+    )
+
+
+def present(tracker: Tracker, runbook_base: str) -> list[ProblemReport]:
+    """All problems that are told now, the most severe and latest first, each cause before its consequences."""
+    active = tracker.active()
+    counts: dict[Key, int] = {}
+    for each in active:
+        if each.cause is not None:
+            counts[each.cause] = counts.get(each.cause, 0) + 1
+    found = [describe(each, counts.get(each.key, 0), runbook_base) for each in active]
+    return sorted(found, key=lambda one: (one.cause is not None, _RANK[one.severity], -one.since, one.name))

@@ -1,0 +1,33 @@
+"""The section `problems` of the collector's configuration.
+
+Attribute docstrings and defaults are shown in the reference of the configuration; after a change, generate it anew.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rackflow.process.config import StrictModel, Url
+
+
+class WebhookConfig(StrictModel):
+    """Where problems are posted as JSON, each once when it begins and once when it ends; consequences of another one are left out."""
+
+    url: Url
+    """Address to post to."""
+    severity: Literal["critical", "warning", "info"] = "warning"
+    """The least severe problem that is posted."""
+
+
+class ProblemsConfig(StrictModel):
+    """Whom the collector tells of problems, besides the page and /api/v1/problems."""
+
+    alertmanagers: Annotated[list[Url], Field(max_length=8)] = []
+    """Base addresses of Alertmanagers, as `http://127.0.0.1:9093`. Each gets every problem, and merges it with that of Prometheus."""
+    webhooks: Annotated[list[WebhookConfig], Field(max_length=8)] = []
+    """Where problems are posted as JSON."""
+    runbook_base: str = ""
+    """What is put before the path of a runbook section: the address where you publish the pages, with its slash at the end."""
+    state: Path | None = None
+    """File of the present problems, which survives a restart; beside `dead_letter` when left out."""

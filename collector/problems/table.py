@@ -1,0 +1,343 @@
+"""The table of problems: what is wrong when, how bad it is, and what to tell whom. Read from problems.yaml and checked.
+
+Two readers depend on it and must agree: the collector's own evaluation (`conditions.py`) and the rules for Prometheus, which
+`promql.py` generates. A condition can therefore only say what both can decide. What Prometheus alone knows (its own scrapes, two
+collectors that disagree) is written as `promql` beside it.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+
+from collector.problems.words import Words, parse_words
+from rackflow import ContractError, catalogue
+from rackflow.catalogue import BASE_LABELS, Metric
+from rackflow.process.yaml import load_yaml_text
+
+Severity = Literal["critical", "warning", "info"]
+Subsystem = Literal["power", "cooling", "environment", "telemetry"]
+# Ratings and set points are polled once an hour at most. Three hours bridge a collector that has just started, and one missed poll.
+LIMIT_LIFE_S = 3 * 3600.0
+
+
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit that a device or the site file states: `times` * value + `plus`, of the same device and the same labels."""
+
+    metric: str = ""
+    record: str = ""
+    where: dict[str, list[str]] = {}
+    """Labels of the limit's series that are given here need not be those of the value: a loop's set point limits another loop."""
+    times: float = 1.0
+    plus: float = 0.0
+
+
+class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The value must have been `at_least` this much within the last seconds: what was never there cannot be lost."""
+
+    at_least: float
+    within_s: float
+
+
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Holds for each series of a metric (or record) that passes the comparison; without one, for each series that is there."""
+
+    metric: str = ""
+    record: str = ""
+    where: dict[str, list[str]] = {}
+    states: list[str] = []
+    """Of a state: those in which the condition holds."""
+    per: str = ""
+    """A metric that the value is divided by before it is compared: a current per rating is a share."""
+    times: float = 1.0
+    """Conversion of the value into the unit that people read; `above`, `below` and the words are in that unit."""
+    above: float | Limit | None = None
+    below: float | Limit | None = None
+    equals: float | None = None
+    after: History | None = None
+    without: list[str] = []
+    """Labels that do not tell one problem from another."""
+    worst: Literal["max", "min", ""] = ""
+    """Which of two collectors' values counts; the default is the one nearer to a problem."""
+    cause: list[str] = []
+    """Of `dcim_device_observed`, for the collector alone: why a device is not observed (`collector.latest`)."""
+    unless: list["Condition"] = []
+    """None of these may hold for the same device."""
+    also: list["Condition"] = []
+    """Each of these must hold for the same device."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named value that several rows use; Prometheus records it under this name."""
+
+    metric: str
+    states: list[str] = []
+    per: str = ""
+    count: list[str] = []
+    """Labels that are counted away: how many series of a state are there for each device."""
+    positive: bool = False
+    life_s: float = 0.0
+    unless: list[Condition] = []
+    why: str = ""
+
+
+class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Holds where more than `above` of the devices that have `by` labels, and at least `least` of them, fulfil the condition.
+
+    One row then stands for a common cause: the feed, and not each device below it.
+    """
+
+    of: list[Condition]
+    among: Condition
+    by: list[str]
+    above: float
+    least: int
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    group: str
+    summary: str
+    description: str
+    severity: Severity
+    subsystem: Subsystem
+    when: list[Condition] = []
+    share: Share | None = None
+    promql: str = ""
+    hold_s: float = 0.0
+    within_s: float = 0.0
+    keep_s: float = 0.0
+    silent_s: float = 0.0
+    safety: bool = False
+    causes: dict[str, list[str]] = {}
+    reading: bool = False
+    why: str = ""
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    version: Literal[1]
+    records: dict[str, Record]
+    normal_states: dict[str, list[str]]
+    problems: dict[str, _Row]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One row. It holds once `when` has held for `hold_s`, all in all within the last `within_s`, or without a break if that is 0.
+
+    It ends `keep_s` after it last held. While its device is silent, it is taken to hold for `silent_s` more. `causes` maps another
+    problem to the labels in which both must agree: then this one is its consequence.
+    """
+
+    name: str
+    group: str
+    summary: str
+    words: Words
+    severity: Severity
+    subsystem: Subsystem
+    when: tuple[Condition, ...]
+    share: Share | None
+    promql: str
+    hold_s: float
+    within_s: float
+    keep_s: float
+    silent_s: float
+    is_safety: bool
+    causes: Mapping[str, tuple[str, ...]]
+    has_reading: bool
+    """Its problems have a label `reading`, the name of the metric: the row stands for many metrics."""
+    why: str
+
+    @property
+    def runbook(self) -> str:
+        """Where the runbook says what to do."""
+        return f"deploy/RUNBOOK.md#{self.name.lower()}"
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition of the row, with those inside others."""
+        tops = [*self.when, *((*self.share.of, self.share.among) if self.share else ())]
+        for top in tops:
+            yield from walk(top)
+
+
+class Table(msgspec.Struct, frozen=True):
+    """All rows by name, and the named values they use. `normal_states` are those of no row."""
+
+    records: Mapping[str, Record]
+    problems: Mapping[str, Problem]
+    normal_states: Mapping[str, frozenset[str]]
+
+    @property
+    def longest_memory_s(self) -> float:
+        """How far back any condition looks (`after`)."""
+        asked = [each.after.within_s for row in self.problems.values() for each in row.when if each.after is not None]
+        return max(asked, default=0.0)
+
+    def metrics(self) -> frozenset[str]:
+        """Every metric that some row asks about."""
+        found: set[str] = set()
+        for problem in self.problems.values():
+            for condition in problem.conditions():
+                found |= metrics_of(condition, self.records)
+        return frozenset(found)
+
+
+def walk(condition: Condition) -> Iterator[Condition]:
+    """The condition and all those inside it."""
+    yield condition
+    for inner in (*condition.unless, *condition.also):
+        yield from walk(inner)
+
+
+def metrics_of(condition: Condition, records: Mapping[str, Record]) -> set[str]:
+    """The metrics that a condition reads, not those of its inner conditions."""
+    names = {condition.metric, condition.per}
+    for source in (condition, condition.above, condition.below):
+        if isinstance(source, Condition | Limit):
+            names.add(source.metric)
+            if source.record:
+                record = records[source.record]
+                names |= {record.metric, record.per}
+                for inner in record.unless:
+                    names |= metrics_of(inner, records)
+    return names - {""}
+
+
+def parse_table(text: str, where: str = "problems.yaml") -> Table:
+    """The table from the text of its file. Raises ContractError, which names the row and what is wrong with it."""
+    try:
+        data = msgspec.convert(load_yaml_text(text, where), _File)
+    except msgspec.ValidationError as error:
+        raise ContractError("problems", f"{where}: {error}") from error
+    normal = {name: frozenset(states) for name, states in data.normal_states.items()}
+    try:
+        for name, record in data.records.items():
+            _check_record(name, record, data.records)
+        problems = {name: _problem(name, row) for name, row in data.problems.items()}
+        for problem in problems.values():
+            _check_problem(problem, problems, data.records)
+        for name in normal:
+            _metric(name)
+    except ValueError as error:
+        raise ContractError("problems", f"{where}: {error}") from error
+    return Table(data.records, problems, normal)
+
+
+@cache
+def load_table() -> Table:
+    """The table that is shipped, read once per process."""
+    return parse_table(files("collector.problems").joinpath("problems.yaml").read_text(encoding="utf-8"))
+
+
+def _problem(name: str, row: _Row) -> Problem:
+    try:
+        words = parse_words(row.description)
+    except ValueError as error:
+        raise ValueError(f"{name}: description: {error}") from error
+    return Problem(
+        name=name,
+        group=row.group,
+        summary=row.summary,
+        words=words,
+        severity=row.severity,
+        subsystem=row.subsystem,
+        when=tuple(row.when),
+        share=row.share,
+        promql=row.promql,
+        hold_s=row.hold_s,
+        within_s=row.within_s,
+        keep_s=row.keep_s,
+        silent_s=row.silent_s,
+        is_safety=row.safety,
+        causes={cause: tuple(labels) for cause, labels in row.causes.items()},
+        has_reading=row.reading,
+        why=row.why,
+    )
+
+
+def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: Mapping[str, Record]) -> None:
+    name = problem.name
+    if not name.startswith("Dcim"):
+        raise ValueError(f"{name}: the name of a problem begins with Dcim")
+    if not (problem.when or problem.share or problem.promql):
+        raise ValueError(f"{name}: has no condition; write `when`, `share` or `promql`")
+    if problem.when and problem.share:
+        raise ValueError(f"{name}: `when` and `share` exclude each other")
+    if not problem.summary.endswith("."):
+        raise ValueError(f"{name}: summary: is a sentence and ends in a full stop")
+    if problem.within_s and problem.within_s <= problem.hold_s:
+        raise ValueError(f"{name}: within_s: must be longer than hold_s ({problem.hold_s:g})")
+    if unknown := problem.causes.keys() - problems.keys():
+        raise ValueError(f"{name}: causes: {sorted(unknown)}: no such problem")
+    labels = {*BASE_LABELS, *(problem.share.by if problem.share else ())}
+    labels |= {"reading"} if problem.has_reading else set()
+    for condition in problem.conditions():
+        try:
+            labels |= _check_condition(condition, records)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    if not problem.promql and (unknown := set(problem.words.labels) - labels):
+        raise ValueError(f"{name}: description: {sorted(unknown)}: no condition has such a label")
+
+
+def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set[str]:
+    """Raises ValueError if a condition asks what cannot be answered. Returns the labels that its series have."""
+    record = _source(condition, records)
+    metric = _metric(record.metric if record else condition.metric)
+    if condition.states and (unknown := set(condition.states) - set(metric.states)):
+        raise ValueError(
+            f"{metric.name}: states: {sorted(unknown)}: no such state; there are {', '.join(metric.states)}"
+        )
+    if metric.states and not (condition.states or record):
+        raise ValueError(f"{metric.name}: is a state; name the `states` in which the condition holds")
+    if unknown := set(condition.where) - {*metric.labels, *BASE_LABELS}:
+        raise ValueError(f"{metric.name}: where: {sorted(unknown)}: no such label")
+    for label, values in condition.where.items():
+        allowed = metric.label_values.get(label)
+        if allowed and (unknown := set(values) - set(allowed)):
+            raise ValueError(f"{metric.name}: where: {label}: {sorted(unknown)}: not among {', '.join(allowed)}")
+    _check_comparison(condition, metric, records)
+    state = {"state"} if condition.states else set()
+    return {*metric.labels, *state} - set(condition.without)
+
+
+def _check_comparison(condition: Condition, metric: Metric, records: Mapping[str, Record]) -> None:
+    if sum(each is not None for each in (condition.above, condition.below, condition.equals)) > 1:
+        raise ValueError(f"{metric.name}: one of `above`, `below` and `equals` is enough")
+    for limit in (condition.above, condition.below):
+        if isinstance(limit, Limit):
+            source = _source(limit, records)
+            bound = _metric(source.metric if source else limit.metric)
+            if metric.unit != bound.unit:
+                raise ValueError(f"{metric.name}: is in {metric.unit}, and its limit {bound.name} in {bound.unit}")
+    if condition.per and _metric(condition.per).unit != metric.unit:
+        raise ValueError(f"{metric.name}: per: {condition.per} has another unit")
+    if condition.cause and metric.name != "dcim_device_observed":
+        raise ValueError(f"{metric.name}: cause: only dcim_device_observed has one")
+
+
+def _check_record(name: str, record: Record, records: Mapping[str, Record]) -> None:
+    if ":" not in name:
+        raise ValueError(f"records: {name}: the name of a recorded value has colons (level:metric:operation)")
+    metric = _metric(record.metric)
+    if unknown := set(record.states) - set(metric.states):
+        raise ValueError(f"{metric.name}: states: {sorted(unknown)}: no such state")
+    if record.per:
+        _metric(record.per)
+    for inner in record.unless:
+        _check_condition(inner, records)
+
+
+def _source(source: Condition | Limit, records: Mapping[str, Record]) -> Record | None:
+    if bool(source.metric) == bool(source.record):
+        raise ValueError(f"{source.metric or 'a condition'}: needs a `metric` or a `record`, and only one of them")
+    if source.record and source.record not in records:
+        raise ValueError(f"record: {source.record}: no such record")
+    return records[source.record] if source.record else None
+
+
+def _metric(name: str) -> Metric:
+    found = catalogue().get(name)
+    if found is None:
+        raise ValueError(f"{name}: no such metric in the catalogue")
+    return found

@@ -1,0 +1,222 @@
+"""Follows problems through time: when one begins to hold, is told, is a consequence of another, and ends. Pure.
+
+Times of holding are monotonic, because a jump of the wall clock must neither begin nor end a problem. What people read is wall time.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from collector.problems.conditions import Labels
+from collector.problems.table import Problem, Table
+
+# Problems that are followed at a time. A hall of 1,000 devices with every device in trouble has some thousand.
+MAX_TRACKED = 20_000
+# Spans of holding that are kept for one problem: more dips than this within its window are taken as one span.
+MAX_SPANS = 200
+# How long a problem that was restored after a restart may wait for its readings: the slowest class that problems rest on is
+# polled once a minute, and is current for three polls.
+RESTORED_S = 180.0
+Key = tuple[str, Labels]
+UnitKey = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Tracked:
+    """One problem at one place. `since_s` and `ended_s` are wall times; it is told while `is_active`."""
+
+    problem: Problem
+    labels: Labels
+    unit: UnitKey
+    value: float
+    peak: float
+    holds: bool = False
+    held_from: float = 0.0
+    last_held: float = 0.0
+    spans: deque[list[float]] = field(default_factory=lambda: deque(maxlen=MAX_SPANS))
+    is_active: bool = False
+    is_uncertain: bool = False
+    """Nobody can tell at present whether it still holds."""
+    restored_until: float = 0.0
+    since_s: float = 0.0
+    ended_s: float = 0.0
+    cause: Key | None = None
+    affected: tuple[str, ...] = ()
+    """Racks that it concerns, if it stands for many devices."""
+
+    @property
+    def key(self) -> Key:
+        """Names it among all problems."""
+        return self.problem.name, self.labels
+
+    def alert_labels(self) -> dict[str, str]:
+        """Labels as Prometheus gives them to the alert of the same name; the row's severity replaces that of an alarm."""
+        own = {"alertname": self.problem.name, "severity": self.problem.severity, "subsystem": self.problem.subsystem}
+        return {**dict(self.labels), **own}
+
+    def held_s(self, now: float) -> float:
+        """How long it has held: all in all within its window, or without a break."""
+        if not self.problem.within_s:
+            return now - self.held_from if self.holds else 0.0
+        start = now - self.problem.within_s
+        return sum(max(0.0, min(end, now) - max(begin, start)) for begin, end in self.spans)
+
+
+class Tracker:
+    """All problems that hold, held lately, or are told."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._all: dict[Key, Tracked] = {}
+        self._by_unit: dict[UnitKey, set[Key]] = defaultdict(set)
+        self.refused = 0
+        """Problems that were not followed because there were too many."""
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def active(self) -> list[Tracked]:
+        """What is told now, consequences included."""
+        return [each for each in self._all.values() if each.is_active]
+
+    def get(self, key: Key) -> Tracked | None:
+        """One problem."""
+        return self._all.get(key)
+
+    def awaits(self, unit: UnitKey) -> bool:
+        """Whether the unit has problems of before a restart that wait for their readings."""
+        return any(self._all[key].restored_until for key in self._by_unit.get(unit, ()))
+
+    def units(self) -> set[UnitKey]:
+        """Units that have problems."""
+        return set(self._by_unit)
+
+    def update(
+        self,
+        unit: UnitKey,
+        found: Mapping[Key, float],
+        now: float,
+        *,
+        is_silent: bool = False,
+        decided: Container[str] = (),
+    ) -> None:
+        """Take what holds for a unit now, by problem and labels. What it no longer names does not hold any more.
+
+        What was restored after a restart ends only once its problem is `decided`: its readings are there again.
+        """
+        for key, value in found.items():
+            self._hold(unit, key, value, now)
+        for key in self._by_unit.get(unit, set()) - found.keys():
+            tracked = self._all[key]
+            if now < tracked.restored_until and (is_silent or key[0] not in decided):
+                continue
+            if is_silent and tracked.is_active and now < tracked.last_held + tracked.problem.silent_s:
+                tracked.is_uncertain = True
+                continue
+            self._release(tracked, now)
+
+    def tick(self, now: float, wall_s: float) -> list[Tracked]:
+        """Begin and end what is due; return what began, ended, or changed its cause since the last tick."""
+        changed: dict[Key, Tracked] = {}
+        for tracked in list(self._all.values()):
+            self._extend(tracked, now)
+            if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
+                tracked.is_active, tracked.since_s, tracked.ended_s = True, wall_s, 0.0
+                changed[tracked.key] = tracked
+            elif tracked.is_active and self._is_over(tracked, now):
+                tracked.is_active, tracked.ended_s, tracked.cause = False, wall_s, None
+                changed[tracked.key] = tracked
+            if not tracked.is_active and not tracked.holds and tracked.held_s(now) <= 0:
+                self._forget(tracked)
+        for tracked in self._fold():
+            changed[tracked.key] = tracked
+        return list(changed.values())
+
+    def restore(self, each: Tracked, now: float) -> None:
+        """Take a problem that was told before a restart. It stays until its readings are there, but not for ever."""
+        each.is_active, each.restored_until, each.last_held = True, now + RESTORED_S, now
+        self._all[each.key] = each
+        self._by_unit[each.unit].add(each.key)
+
+    def _hold(self, unit: UnitKey, key: Key, value: float, now: float) -> None:
+        tracked = self._all.get(key)
+        if tracked is None:
+            if len(self._all) >= MAX_TRACKED:
+                self.refused += 1
+                return
+            tracked = self._all[key] = Tracked(self._table.problems[key[0]], key[1], unit, value, value)
+            self._by_unit[unit].add(key)
+        if not tracked.holds:
+            tracked.holds, tracked.held_from = True, now
+            tracked.spans.append([now, now])
+        self._extend(tracked, now)
+        tracked.value, tracked.last_held = value, now
+        tracked.restored_until, tracked.is_uncertain = 0.0, False
+        # The worst so far is the lowest for what must not be low.
+        lower = any(condition.below is not None for condition in tracked.problem.when)
+        tracked.peak = min(tracked.peak, value) if lower else max(tracked.peak, value)
+
+    def _release(self, tracked: Tracked, now: float) -> None:
+        self._extend(tracked, now)
+        tracked.holds, tracked.is_uncertain, tracked.restored_until = False, False, 0.0
+
+    @staticmethod
+    def _extend(tracked: Tracked, now: float) -> None:
+        if tracked.holds and tracked.spans:
+            tracked.spans[-1][1] = now
+        if tracked.problem.within_s:
+            while tracked.spans and tracked.spans[0][1] < now - tracked.problem.within_s:
+                tracked.spans.popleft()
+        elif not tracked.holds:
+            tracked.spans.clear()
+
+    @staticmethod
+    def _is_due(tracked: Tracked, now: float) -> bool:
+        return tracked.held_s(now) >= tracked.problem.hold_s
+
+    @staticmethod
+    def _is_over(tracked: Tracked, now: float) -> bool:
+        if tracked.holds or tracked.is_uncertain or now < tracked.restored_until:
+            return False
+        if tracked.problem.within_s and tracked.held_s(now) >= tracked.problem.hold_s:
+            return False  # a dip ends nothing
+        return now >= tracked.last_held + tracked.problem.keep_s
+
+    def _forget(self, tracked: Tracked) -> None:
+        del self._all[tracked.key]
+        keys = self._by_unit[tracked.unit]
+        keys.discard(tracked.key)
+        if not keys:
+            del self._by_unit[tracked.unit]
+
+    def _fold(self) -> Iterator[Tracked]:
+        """Find the cause of each active problem; yield those whose cause is another one than before."""
+        by_labels: dict[tuple[str, Labels], Tracked] = {}
+        names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for each in self._table.problems.values():
+            for name, labels in each.causes.items():
+                names[name].add(labels)
+        for tracked in self.active():
+            for labels in names.get(tracked.problem.name, ()):
+                if (place := _place(tracked, labels)) is not None:
+                    by_labels[tracked.problem.name, place] = tracked
+        for tracked in self.active():
+            cause = next(_causes(tracked, by_labels), None)
+            key = cause.key if cause is not None else None
+            if key != tracked.cause:
+                tracked.cause = key
+                yield tracked
+
+
+def _place(tracked: Tracked, labels: Iterable[str]) -> Labels | None:
+    own = dict(tracked.labels)
+    values = tuple((label, own.get(label, "")) for label in labels)
+    return values if all(value for _, value in values) else None
+
+
+def _causes(tracked: Tracked, by_labels: Mapping[tuple[str, Labels], Tracked]) -> Iterator[Tracked]:
+    for name, labels in tracked.problem.causes.items():
+        place = _place(tracked, labels)
+        found = by_labels.get((name, place)) if place is not None else None
+        if found is not None and found is not tracked:
+            yield found

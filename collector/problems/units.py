@@ -1,0 +1,54 @@
+"""Collects the present series of devices, agents and figures for the evaluation. Pure; `now` is monotonic seconds."""
+
+from collections.abc import Collection, Iterable
+
+from collector.derive import Figure
+from collector.latest import DeviceState, Latest, LatestValue, Observations
+from collector.problems.conditions import Unit
+from rackflow.catalogue import BASE_LABELS
+
+
+def device_unit(device: DeviceState, latest: Latest, metrics: Collection[str], now: float) -> Unit:
+    """What is known of one device, of those metrics that some problem asks about."""
+    base = {**{label: device.labels[label] for label in BASE_LABELS if device.labels.get(label)}}
+    base |= {"site": device.site, "device": device.device}
+    up = latest.up(device, now)
+    unit = Unit(base, is_silent=up is not True)
+    _add(unit, device.series.values(), metrics, now)
+    agent = {"agent": device.agent}
+    unit.add("dcim_device_observed", agent, 0.0 if up is None else 1.0)
+    if up is not None:
+        unit.add("dcim_device_up", agent, float(up))
+    unit.add("dcim_device_info", {**agent, "device_class": device.device_class}, 1.0)
+    return unit
+
+
+def agent_units(latest: Latest, observations: Observations, metrics: Collection[str], now: float) -> Iterable[Unit]:
+    """What is known of each agent."""
+    for agent in latest.agents():
+        key = agent.site, agent.agent
+        unit = Unit({"site": agent.site, "agent": agent.agent})
+        _add(unit, agent.series.values(), metrics, now)
+        if (is_up := observations.agents_up.get(key)) is not None:
+            unit.add("dcim_agent_up", {}, float(is_up))
+        for reason, count in observations.counts.get(key, {}).items():
+            unit.add("dcim_agent_unobserved_devices", {"reason": reason}, float(count))
+        if (offset_s := agent.clock_offset_s) is not None:
+            unit.add("dcim_agent_clock_offset_seconds", {}, offset_s)
+        yield unit
+
+
+def figure_unit(site: str, figures: Iterable[Figure], metrics: Collection[str]) -> Unit:
+    """The known figures of a site. An unknown one is no series."""
+    unit = Unit({"site": site})
+    for figure in figures:
+        output = figure.output
+        if figure.value is not None and output.metric.name in metrics:
+            unit.add(output.metric.name, dict(output.labels), figure.value)
+    return unit
+
+
+def _add(unit: Unit, held: Iterable[LatestValue], metrics: Collection[str], now: float) -> None:
+    for each in held:
+        if each.series.metric.name in metrics and now < each.expires_at:
+            unit.add(each.series.metric.name, dict(each.series.labels), each.value)

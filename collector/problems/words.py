@@ -1,0 +1,102 @@
+"""Words of a problem: one text, from which the collector makes its sentence and Prometheus gets a template.
+
+`{rack}` is a label, `{value}` the value with a format after a colon: `.1` decimals, `%` a share as percent. A part in brackets is
+there only if its first label is: `[ rack {rack}]`, with another text after a bar for when it is not: `[phase {phase}|the whole UPS]`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+_TOKEN = re.compile(r"\{([a-z_]+)(?::([^}]+))?\}|\[([^\[\]]*)\]|([^\[\]{}]+)")
+_FORMAT = re.compile(r"%|\.\d|g")
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Plain `text`, a `label`, the value in a `format`, or a part that needs its label (`inner`, otherwise `other`)."""
+
+    text: str = ""
+    label: str = ""
+    format: str = ""
+    inner: tuple["Piece", ...] = ()
+    other: str = ""
+
+
+class Words(msgspec.Struct, frozen=True):
+    """A sentence with places for labels and the value."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that is named."""
+        flat = [inner for piece in self.pieces for inner in (piece, *piece.inner)]
+        return tuple(piece.label for piece in flat if piece.label)
+
+    def render(self, labels: Mapping[str, str], value: float) -> str:
+        """The sentence for one problem."""
+        return "".join(_render(piece, labels, value) for piece in self.pieces)
+
+    def template(self) -> str:
+        """The same as a template of Prometheus."""
+        return "".join(_template(piece) for piece in self.pieces)
+
+
+def parse_words(text: str) -> Words:
+    """Read a description. Raises ValueError if brackets or formats are wrong."""
+    return Words(tuple(_parse(text)))
+
+
+def _parse(text: str) -> Iterator[Piece]:
+    end = 0
+    for found in _TOKEN.finditer(text):
+        if found.start() != end:
+            break
+        end = found.end()
+        name, form, part, plain = found.groups()
+        if plain is not None:
+            yield Piece(text=plain)
+        elif part is not None:
+            inner, _, other = part.partition("|")
+            pieces = tuple(_parse(inner))
+            label = next((piece.label for piece in pieces if piece.label), "")
+            if not label:
+                raise ValueError(f"[{part}]: a part in brackets needs a label")
+            yield Piece(label=label, inner=pieces, other=other)
+        elif name == "value":
+            if form is not None and not _FORMAT.fullmatch(form):
+                raise ValueError(f"{{value:{form}}}: the format is `%`, `g` or a number of decimals as in `.1`")
+            yield Piece(format=form or "g")
+        else:
+            yield Piece(label=name)
+    if end != len(text):
+        raise ValueError(f"{text[end : end + 20]!r}: brackets are not in pairs, or inside each other")
+
+
+def _render(piece: Piece, labels: Mapping[str, str], value: float) -> str:
+    if piece.inner:
+        if labels.get(piece.label):
+            return "".join(_render(inner, labels, value) for inner in piece.inner)
+        return piece.other
+    if piece.label:
+        return labels.get(piece.label, "")
+    if piece.format == "%":
+        return f"{value * 100:.4g}%"  # as humanizePercentage of Prometheus does
+    if piece.format == "g":
+        return f"{value:.6g}"
+    return f"{value:{piece.format}f}" if piece.format else piece.text
+
+
+def _template(piece: Piece) -> str:
+    if piece.inner:
+        inner = "".join(_template(each) for each in piece.inner)
+        other = f"{{{{ else }}}}{piece.other}" if piece.other else ""
+        return f"{{{{ if $labels.{piece.label} }}}}{inner}{other}{{{{ end }}}}"
+    if piece.label:
+        return f"{{{{ $labels.{piece.label} }}}}"
+    if piece.format == "%":
+        return "{{ $value | humanizePercentage }}"
+    if piece.format == "g":
+        return '{{ $value | printf "%.6g" }}'
+    return f'{{{{ $value | printf "%{piece.format}f" }}}}' if piece.format else piece.text

@@ -1,0 +1,122 @@
+"""Messages that the broker has confirmed and no collector has made durable yet: when each is sent again, or may go. Pure.
+
+PUBACK says that the broker has a message, and a broker can lose it: by a queue limit, a session that somebody deletes, a kill, a disk. A
+collector tells what is durable. What it does not name, although it named messages that were sent later, was probably lost on the way.
+
+Times are arguments, in monotonic seconds.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rackflow.outbox.rangeset import Range, RangeSet
+
+# How long a confirmed message may lack before it is sent again, and the longest that this time grows to, doubling with each repetition
+# of the same message. A document of the collector is up to 2 s old, its last write may take a few seconds, and several collectors
+# behind one subscription are not equally fast. Sending a message twice costs little, so the first time is short. Chosen values.
+GRACE_S: Final = 10.0
+LONGEST_GRACE_S: Final = 600.0
+# Repetitions that are told apart: 10, 20, 40 … 640 s reach the longest time.
+LEVELS: Final = 7
+# The time is drawn from 1 to 1.5 of its length: after an outage all agents of a site would otherwise repeat in the same second.
+JITTER: Final = 0.5
+# Without a collector, confirmed messages are deleted in groups: one of them is kept for up to an eighth longer than it must be.
+GROUPS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Keys that are lost if they are still awaited at `due_s`, and a message above `fence` is durable by then.
+
+    `fence` is the highest key that was on its way when the round began, after all of its own. A broker keeps the order of a client's
+    messages, so while a collector works through an hour's queue, nothing in that queue is repeated.
+    """
+
+    keys: RangeSet
+    fence: int
+    due_s: float
+
+
+class Awaiting:
+    """Keys of confirmed messages. While no collector has ever spoken, they are kept for `keep_s` only."""
+
+    def __init__(self, keep_s: float, draw: Callable[[], float] = random.random) -> None:
+        self.keys = RangeSet()
+        self._keep_s = keep_s
+        self._draw = draw
+        self._repeated = [RangeSet() for _ in range(LEVELS)]
+        """By level, from 1 on: keys that were sent again so many times, wherever they are now."""
+        self._rounds: list[Round | None] = [None] * LEVELS
+        self._groups: deque[tuple[float, RangeSet]] = deque()
+        """Keys by the time of their confirmation, while no collector has spoken."""
+        self._is_spoken = False
+
+    def confirm(self, key: int, now_s: float) -> None:
+        """The broker has confirmed a message."""
+        self.keys.add(key, key)
+        if self._is_spoken:
+            return
+        if not self._groups or now_s - self._groups[-1][0] >= self._keep_s / GROUPS:
+            self._groups.append((now_s, RangeSet()))
+        self._groups[-1][1].add(key, key)
+
+    def remove(self, first: int, last: int) -> None:
+        """These messages are durable, or gone."""
+        self.keys.take(first, last)
+        for level in self._repeated:
+            if level:
+                level.take(first, last)
+
+    def expired(self, now_s: float) -> list[Range]:
+        """Keys that were confirmed `keep_s` ago. To be asked only while no collector has spoken: otherwise use `spoken`."""
+        found: list[Range] = []
+        longest_s = self._keep_s + self._keep_s / GROUPS if self._keep_s else 0.0
+        while self._groups and now_s - self._groups[0][0] >= longest_s:
+            found += self._groups.popleft()[1].intersection(self.keys)
+        return found
+
+    def spoken(self) -> None:
+        """A collector has spoken: only its word frees from now on."""
+        self._is_spoken = True
+        self._groups.clear()
+
+    def silenced(self, now_s: float) -> None:
+        """No collector reads these messages any more: what is awaited now is kept for `keep_s`."""
+        self._is_spoken = False
+        self._groups = deque([(now_s, RangeSet(self.keys))])
+        self._rounds = [None] * LEVELS
+
+    def missing(self, highest: int | None, fence: int, now_s: float) -> list[Range]:
+        """Keys to send again; they are no longer awaited. `highest` is the highest durable key, `fence` the highest on its way."""
+        found: list[Range] = []
+        moved: list[tuple[int, RangeSet]] = []
+        for level, waiting in enumerate(self._rounds):
+            if waiting is None or highest is None or highest <= waiting.fence or now_s < waiting.due_s:
+                continue
+            self._rounds[level] = None
+            lost = waiting.keys.intersection(self.keys)
+            found += lost
+            moved.append((level, lost))
+        for level, lost in moved:
+            above = self._repeated[min(level + 1, LEVELS - 1)]
+            for first, last in lost:
+                self.keys.take(first, last)
+                self._repeated[level].take(first, last)
+                above.add(first, last)
+        for level in range(LEVELS):
+            if self._rounds[level] is None and (keys := self._of_level(level)):
+                pause_s = min(GRACE_S * 2**level, LONGEST_GRACE_S) * (1 + JITTER * self._draw())
+                self._rounds[level] = Round(keys, fence, now_s + pause_s)
+        return found
+
+    def _of_level(self, level: int) -> RangeSet:
+        if level:
+            return self.keys.intersection(self._repeated[level])
+        found = RangeSet(self.keys)
+        for above in self._repeated[1:]:
+            for first, last in above:
+                found.take(first, last)
+        return found

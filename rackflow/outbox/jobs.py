@@ -1,0 +1,55 @@
+"""The work that an outbox on disk gives to its thread, one piece at a time: write, delete, evict, read."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from rackflow.documents import Numbers
+from rackflow.outbox.file import OutboxFile, Totals
+from rackflow.outbox.rangeset import Range
+from rackflow.outbox.seam import Message
+
+# Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
+READ_ROWS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class DiskJob:
+    """One piece of work for the thread.
+
+    Write `rows`, delete the keys `done`, evict none of `spare` and `held` first, read the messages of the ranges `read` and those of
+    `resumed`. `losses` were dropped from memory; `heard` are the collectors that have spoken, or None if it is known on disk.
+    """
+
+    rows: list[Message]
+    done: list[Range]
+    spare: frozenset[int]
+    read: list[Range]
+    losses: list[Numbers] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
+    resumed: list[int] = field(default_factory=list)
+    heard: list[tuple[str, str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job read and evicted, and the file's totals after it. If it opened the file, what was in there, and who was heard."""
+
+    found: list[Message]
+    resumed: list[Message]
+    totals: Totals
+    evicted: list[Range]
+    opened: list[Range]
+    heard: list[tuple[str, str]]
+
+
+def do(job: DiskJob, file: OutboxFile, opened: list[Range], heard: list[tuple[str, str]]) -> JobResult:
+    """Do a job. `opened` and `heard` are passed on. Raises OSError."""
+    file.evicted = []
+    if job.heard is not None:
+        file.remember(job.heard)
+    if job.rows or job.done or job.losses:
+        file.lost = job.losses
+        done = [key for first, last in job.done for key in range(first, last + 1)]
+        file.commit(job.rows, done, job.spare, job.held)
+    found = [each for first, last in job.read for each in file.read(first - 1, last + 1, READ_ROWS)]
+    return JobResult(found, file.read_keys(job.resumed), replace(file.totals), file.evicted, opened, heard)

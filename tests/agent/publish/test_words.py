@@ -1,0 +1,190 @@
+"""What an agent does with the words of collectors, over a real broker."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from agent.publish.publisher import Publisher
+from agent.self_metrics import Counters
+from rackflow.documents import Account, Numbers, Status, Stored, encode
+from rackflow.outbox import DiskOutbox, Limits
+from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.broker import Broker
+from tests.agent.publish.test_publish import STATUS, TOPIC, batch, broker_at
+from tests.agent.running import Listener, listening
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+STORED = "rackflow/v1/t1/gw-1/stored/c"
+AnyOutbox = DiskOutbox | MemoryOutbox
+
+
+class Sender:
+    """A publisher with an outbox."""
+
+    def __init__(self, broker: Broker, outbox: AnyOutbox, status: Status = STATUS) -> None:
+        self.outbox = outbox
+        self.counters = Counters()
+        self.publisher = Publisher(broker, status, outbox, self.counters)
+
+    def put(self, count: int) -> None:
+        for _ in range(count):
+            self.outbox.put(TOPIC, lambda seq: encode(batch(seq, "")), now_ms=1)
+
+
+@contextlib.asynccontextmanager
+async def sending(broker: Broker, outbox: AnyOutbox) -> AsyncIterator[Sender]:
+    sender = Sender(broker, outbox)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(sender.publisher.run(), name="publisher")
+        try:
+            yield sender
+        finally:
+            task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def on_disk(path: Path, epoch: str) -> AsyncIterator[DiskOutbox]:
+    outbox = DiskOutbox(path, epoch, Limits(10_000_000, 3600), 100_000)
+    await outbox.open()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(outbox.run(), name="outbox")
+        try:
+            yield outbox
+        finally:
+            task.cancel()
+    await outbox.close()
+
+
+@contextlib.asynccontextmanager
+async def collector(server: Mosquitto) -> AsyncIterator[aiomqtt.Client]:
+    async with aiomqtt.Client("127.0.0.1", server.port, protocol=aiomqtt.ProtocolVersion.V5, timeout=5) as client:
+        yield client
+
+
+def word(*intervals: tuple[int, int], epoch: str = "E1", agent: str = "gw-1", name: str = "c") -> bytes:
+    return encode(Stored(agent=agent, collector=name, ledger="l", time=1, durable={epoch: list(intervals)}))
+
+
+def seqs(listener: Listener) -> list[int]:
+    return [each.seq for each in listener.batches()]
+
+
+def accounts(listener: Listener) -> list[Account]:
+    return [each.account for each in listener.statuses() if each.account is not None]
+
+
+async def test_a_message_stays_until_a_collector_has_stored_it_also_over_a_restart_of_the_broker(
+    mosquitto: Mosquitto,
+) -> None:
+    async with listening(mosquitto), collector(mosquitto) as client:
+        await client.publish(STORED, word(), qos=1, retain=True)
+        async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
+            await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+            sender.put(3)
+            await eventually(lambda: sender.outbox.stats().awaiting == 3, "the broker has all of them")
+            await client.publish(STORED, word((1, 1), (3, 3)), qos=1, retain=True)
+            await eventually(lambda: sender.outbox.stats().messages == 1, "two are deleted")
+            assert sender.outbox.stats().account.held == [Numbers(epoch="E1", first=2, last=2)]
+            mosquitto.restart()  # it keeps nothing
+            async with collector(mosquitto) as again:
+                await eventually(lambda: sender.counters.reconnects == 1, "connected again")
+                await again.publish(STORED, word((1, 3)), qos=1, retain=True)
+                await eventually(lambda: sender.outbox.stats().messages == 0, "all are deleted")
+
+
+async def test_an_agent_that_starts_sends_only_what_no_collector_has_stored(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    async with listening(mosquitto) as listener, collector(mosquitto) as client:
+        async with on_disk(tmp_path / "outbox.db", "E1") as outbox, sending(broker_at(mosquitto), outbox) as sender:
+            await client.publish(STORED, word(), qos=1, retain=True)
+            await eventually(lambda: outbox.stats().heard, "the word is heard")
+            sender.put(5)
+            await eventually(lambda: outbox.stats().awaiting == 5, "the broker has all of them")
+        # The collector stores while the agent is away.
+        await client.publish(STORED, word((1, 3)), qos=1, retain=True)
+        async with on_disk(tmp_path / "outbox.db", "E2") as outbox, sending(broker_at(mosquitto), outbox):
+            await eventually(lambda: outbox.stats().awaiting == 2, "the rest is with the broker again")
+        await eventually(lambda: len(seqs(listener)) == 7, "all have come")
+        assert seqs(listener) == [1, 2, 3, 4, 5, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (STORED, b"{"),
+        (STORED, word((2, 1))),
+        (STORED, word((1, 9), agent="gw-2")),
+        (STORED, word((1, 9), name="d")),
+        (STORED, b'{"schema":2}'),
+    ],
+)
+async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(
+    mosquitto: Mosquitto, topic: str, payload: bytes
+) -> None:
+    async with (
+        listening(mosquitto),
+        collector(mosquitto) as client,
+        sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
+    ):
+        await client.publish(STORED, word(), qos=1, retain=True)
+        await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+        sender.put(2)
+        await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
+        await client.publish(topic, payload, qos=1)
+        await eventually(lambda: sender.counters.stored_documents_invalid == 1, "it is counted")
+        assert sender.outbox.stats().awaiting == 2
+
+
+async def test_a_word_that_is_taken_back_leaves_messages_to_the_broker(mosquitto: Mosquitto) -> None:
+    async with (
+        listening(mosquitto),
+        collector(mosquitto) as client,
+        sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
+    ):
+        await client.publish(STORED, word(), qos=1, retain=True)
+        await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+        await client.publish(STORED, b"", qos=1, retain=True)
+        await eventually(lambda: not sender.outbox.stats().heard, "it is taken back")
+        sender.put(2)
+        await eventually(lambda: sender.outbox.stats().size_bytes == 0, "deleted when the broker had them")
+
+
+async def test_where_the_agent_may_not_read_the_word_it_works_as_without_a_collector(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with an access list from before."""
+    (tmp_path / "acl").write_text("pattern write rackflow/v1/t1/gw-1/#\n", encoding="utf-8")
+    broker = Mosquitto(tmp_path / "mosquitto", extra=[f"acl_file {tmp_path / 'acl'}"])
+    with broker.serving():
+        async with sending(broker_at(broker), MemoryOutbox("E1", 10_000_000)) as sender:
+            await eventually(lambda: sender.counters.connected or sender.publisher.fault is None, "connected")
+            sender.put(1)
+            # Nobody subscribes, so the message is kept; the connection is not disturbed.
+            await eventually(lambda: sender.outbox.stats().held == 1, "held")
+            assert sender.counters.reconnects == 0
+            assert not sender.outbox.stats().heard
+    assert "stored document is not used" not in caplog.text
+
+
+async def test_a_status_is_not_sent_each_time_that_a_message_is_stored(mosquitto: Mosquitto) -> None:
+    async with listening(mosquitto) as listener, collector(mosquitto) as client:
+        await client.publish(STORED, word(), qos=1, retain=True)
+        async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
+            await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+            sender.put(4)
+            await eventually(lambda: sender.outbox.stats().awaiting == 4, "the broker has them")
+            sender.publisher.set_account(sender.outbox.stats().account)
+            await client.publish(STORED, word((1, 2)), qos=1, retain=True)
+            await eventually(lambda: sender.outbox.stats().messages == 2, "two are stored")
+            sender.publisher.set_account(sender.outbox.stats().account)
+            sender.outbox.done(3, "refused")
+            sender.publisher.set_account(sender.outbox.stats().account)
+            await eventually(lambda: any(each.dropped for each in accounts(listener)), "a loss is told at once")
+        told = accounts(listener)
+        assert [[held.first for held in each.held] for each in told] == [[], [1], [4]]

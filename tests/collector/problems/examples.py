@@ -1,0 +1,336 @@
+"""An incident and a near miss for each problem: what its devices, agents and figures say, and who of them is in trouble.
+
+Each example is a site of its own. Values are in the catalogue's units; a state is its text. `Then` has a value of before and one that
+follows an hour later.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Then(NamedTuple):
+    """A series that changes once, half-way through the example."""
+
+    before: float | str
+    after: float | str
+
+
+class Cycle(NamedTuple):
+    """A series that says one value after the other, again and again: the load of a training job."""
+
+    values: tuple[float, ...]
+
+
+Value = float | str | Then | Cycle
+Series = dict[str, Value]
+"""Values by series key without the class: `ups_output_source`, `pdu_phase_current_amperes{inlet=1,phase=L1}`."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One device, or an agent, a site's figures or the collector itself if `kind` says so."""
+
+    series: Series
+    kind: str = "device"
+    device_class: str = "ups"
+    is_up: bool | None = True
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Example:
+    """What is the case, and the names of the problems that are told then, all of them."""
+
+    things: list[Thing]
+    problems: tuple[str, ...] = ()
+
+
+def device(device_class: str = "ups", *, up: bool | None = True, feed: str = "A", **series: Value) -> Thing:
+    """A device with series that have no labels."""
+    return Thing(dict(series), device_class=device_class, is_up=up, labels={"feed": feed})
+
+
+def one(key: str, value: Value, device_class: str = "ups") -> Thing:
+    """A device with one series."""
+    return Thing({key: value}, device_class=device_class, labels={"feed": "A"})
+
+
+def of(device_class: str, series: Series) -> Thing:
+    """A device with several series."""
+    return Thing(series, device_class=device_class, labels={"feed": "A"})
+
+
+def figure(key: str, value: Value) -> Thing:
+    """A derived figure."""
+    return Thing({key: value}, kind="figures")
+
+
+def agent(key: str, value: Value) -> Thing:
+    """Something that is said by or about an agent."""
+    return Thing({key: value}, kind="agent")
+
+
+PHASE = "{inlet=1,phase=L1}"
+FLOW = "cdu_flow_cubic_meters_per_second{loop=secondary}"
+SETPOINT = "cdu_flow_setpoint_cubic_meters_per_second{loop=secondary}"
+SUPPLY = "cdu_supply_temperature_celsius{loop=secondary}"
+SUPPLY_SETPOINT = "cdu_supply_temperature_setpoint_celsius{loop=secondary}"
+WATER = "cdu_supply_temperature_celsius{loop=primary}"
+
+
+def phase(current: Value, rated: float = 32.0) -> Thing:
+    """A phase of a rack PDU with its rating."""
+    return of("pdu", {f"pdu_phase_current_amperes{PHASE}": current, f"pdu_phase_rated_current_amperes{PHASE}": rated})
+
+
+def feeds(dark: int, lit: int) -> list[Thing]:
+    """PDUs of one feed that are dark, and those that answer."""
+    return [device("pdu", up=False) for _ in range(dark)] + [device("pdu") for _ in range(lit)]
+
+
+INCIDENTS: dict[str, Example] = {
+    "DcimFeedLost": Example(feeds(3, 2), ("DcimFeedLost", *("DcimDeviceUnreachable",) * 3)),
+    "DcimMainsLost": Example(
+        [device(ups_output_source="battery"), device(ups_output_source="battery"), device(ups_output_source="normal")],
+        ("DcimMainsLost", "DcimUpsOnBattery", "DcimUpsOnBattery"),
+    ),
+    "DcimUpsOnBattery": Example([device(ups_output_source="battery")], ("DcimUpsOnBattery",)),
+    "DcimUpsOnBatteryProlonged": Example([device(ups_on_battery_seconds=121.0)], ("DcimUpsOnBatteryProlonged",)),
+    "DcimUpsBatteryLow": Example([device(ups_battery_state="depleted")], ("DcimUpsBatteryLow",)),
+    "DcimUpsOnBypass": Example([device(ups_output_source="bypass")], ("DcimUpsOnBypass",)),
+    "DcimUpsOutputOff": Example([device(ups_output_source="none")], ("DcimUpsOutputOff",)),
+    "DcimUpsOverload": Example([one("ups_output_load_ratio{phase=L2}", 1.1)], ("DcimUpsOverload", "DcimUpsLoadHigh")),
+    "DcimUpsLoadHigh": Example([device(ups_output_total_load_ratio=0.85)], ("DcimUpsLoadHigh",)),
+    "DcimUpsBatteryReplace": Example([device(ups_battery_health_ratio=0.7)], ("DcimUpsBatteryReplace",)),
+    "DcimUpsBatteryTemperatureHigh": Example(
+        [one("ups_battery_temperature_celsius{string=1}", 31.0)], ("DcimUpsBatteryTemperatureHigh",)
+    ),
+    "DcimUpsTestFailed": Example([device(ups_test_result="failed")], ("DcimUpsTestFailed",)),
+    "DcimPduPhaseOverload": Example([phase(31.0)], ("DcimPduPhaseOverload", "DcimPduPhaseLoadHigh")),
+    "DcimPduPhaseLoadHigh": Example([phase(27.0)], ("DcimPduPhaseLoadHigh",)),
+    "DcimBreakerTripped": Example(
+        [one("circuit_breaker_state{circuit=7,panel=p1}", "tripped", "panel")], ("DcimBreakerTripped",)
+    ),
+    "DcimPhaseDead": Example(
+        [one("pdu_phase_voltage_volts{inlet=1,phase=L2}", Then(230.0, 3.0), "pdu")], ("DcimPhaseDead",)
+    ),
+    "DcimAtsRedundancyLost": Example([device("ats", ats_redundant=0.0)], ("DcimAtsRedundancyLost",)),
+    "DcimLeakDetected": Example([one("leak_detected{sensor=2,zone=north}", 1.0, "leak")], ("DcimLeakDetected",)),
+    "DcimLeakSensorFault": Example([one("rack_leak_sensor_fault{detector=d}", 1.0, "rack")], ("DcimLeakSensorFault",)),
+    "DcimCduAllPumpsStopped": Example(
+        [of("cdu", {"cdu_pump_state{pump=1}": "stopped", "cdu_pump_state{pump=2}": "stopped"})],
+        ("DcimCduAllPumpsStopped",),
+    ),
+    "DcimCduFlowLow": Example([of("cdu", {FLOW: 0.0075, SETPOINT: 0.01})], ("DcimCduFlowLow",)),
+    "DcimCduFlowPerHeatLow": Example(
+        [one("cdu_flow_per_heat_cubic_meters_per_joule{loop=secondary}", 0.9 / 6e7, "cdu")], ("DcimCduFlowPerHeatLow",)
+    ),
+    "DcimFacilityWaterWarm": Example([of("cdu", {WATER: 38.0, SUPPLY_SETPOINT: 32.0})], ("DcimFacilityWaterWarm",)),
+    "DcimCduSupplyTemperatureHigh": Example(
+        [of("cdu", {SUPPLY: 35.5, SUPPLY_SETPOINT: 32.0})], ("DcimCduSupplyTemperatureHigh",)
+    ),
+    "DcimCduSupplyTemperatureCritical": Example([of("cdu", {SUPPLY: 45.5})], ("DcimCduSupplyTemperatureCritical",)),
+    "DcimCduReservoirLow": Example(
+        [one("cdu_reservoir_level_state{reservoir=1}", "low", "cdu")], ("DcimCduReservoirLow",)
+    ),
+    "DcimCduPumpFailed": Example(
+        [of("cdu", {"cdu_pump_state{pump=1}": "failed", "cdu_pump_state{pump=2}": "running"})], ("DcimCduPumpFailed",)
+    ),
+    "DcimCduHeatMismatch": Example([device("cdu", cdu_heat_imbalance_ratio=-0.3)], ("DcimCduHeatMismatch",)),
+    "DcimCrahFault": Example([one("crah_unit_state{unit=1}", "fault", "crah")], ("DcimCrahFault",)),
+    "DcimSmoke": Example([one("env_contact_active{kind=smoke,sensor=1}", 1.0, "env")], ("DcimSmoke",)),
+    "DcimDeviceAlarmCritical": Example(
+        [one("device_alarm_active{alarm=fan,severity=critical}", 1.0)], ("DcimDeviceAlarmCritical",)
+    ),
+    "DcimDeviceAlarm": Example([one("device_alarm_active{alarm=fan,severity=warning}", 1.0)], ("DcimDeviceAlarm",)),
+    "DcimDeviceAlarmsUnnamed": Example([device(device_alarms=2.0)], ("DcimDeviceAlarmsUnnamed",)),
+    "DcimStateNotNormal": Example(
+        [of("pdu", {"pdu_load_state{inlet=1,phase=L1,scope=phase}": "overload", "device_state": "failed"})],
+        ("DcimStateNotNormal", "DcimStateNotNormal"),
+    ),
+    "DcimReadingBeyondLimit": Example(
+        [
+            of(
+                "env",
+                {
+                    "env_temperature_celsius{position=front_top,sensor=1}": 28.5,
+                    "env_temperature_celsius{position=front_top,sensor=2}": 26.5,
+                    "env_temperature_high_threshold_celsius{sensor=1}": 27.0,
+                    "env_temperature_high_threshold_celsius{sensor=2}": 27.0,
+                },
+            )
+        ],
+        ("DcimReadingBeyondLimit",),
+    ),
+    "DcimFeedLossNotSurvived": Example([figure("site_survives_feed_loss{feed=A}", 0.0)], ("DcimFeedLossNotSurvived",)),
+    "DcimUpsRedundancyLost": Example(
+        [figure("ups_redundancy_margin_watts{feed=A,group=g}", Then(0.0, -1.0))], ("DcimUpsRedundancyLost",)
+    ),
+    "DcimUpsRuntimeMarginShort": Example(
+        [figure("ups_runtime_margin_seconds{device=u}", 59.0)], ("DcimUpsRuntimeMarginShort",)
+    ),
+    "DcimRackOverDesign": Example([figure("rack_power_utilisation_ratio{rack=k1}", 1.01)], ("DcimRackOverDesign",)),
+    "DcimCduDewPointMarginLow": Example(
+        [figure("cdu_dew_point_margin_celsius{device=c}", 1.9)], ("DcimCduDewPointMarginLow",)
+    ),
+    "DcimCduPumpRedundancyLost": Example(
+        [figure("cdu_pumps_spare{device=c}", Then(1.0, 0.0))], ("DcimCduPumpRedundancyLost",)
+    ),
+    "DcimLoopRedundancyLost": Example([figure("loop_cdus_spare{loop=l}", Then(1.0, 0.0))], ("DcimLoopRedundancyLost",)),
+    "DcimCduFilterClogged": Example(
+        [figure("cdu_filter_clogging_ratio{device=c,filter=f}", 2.1)], ("DcimCduFilterClogged",)
+    ),
+    "DcimReadingSuspect": Example(
+        [figure("device_reading_suspect{device=c,reading=x,reason=frozen}", 1.0)], ("DcimReadingSuspect",)
+    ),
+    "DcimDeviceUnreachable": Example([device("meter", up=False)], ("DcimDeviceUnreachable",)),
+    "DcimCoolingBlind": Example([device("cdu", up=False)], ("DcimCoolingBlind", "DcimDeviceUnreachable")),
+    "DcimAgentDown": Example([agent("agent_up", 0.0)], ("DcimAgentDown",)),
+    "DcimDevicesNotObserved": Example(
+        [
+            device("meter", up=None),
+            Thing({"agent_up": 1.0, "agent_unobserved_devices{reason=device_silent}": 1.0}, kind="agent"),
+        ],
+        ("DcimDevicesNotObserved",),
+    ),
+    "DcimMessagesMissing": Example([agent("collector_ledger_missing_messages", 1.0)], ("DcimMessagesMissing",)),
+    "DcimAgentCloned": Example([agent("collector_agent_clones", 1.0)], ("DcimAgentCloned",)),
+    "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),
+    "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
+    "DcimAgentReloadFailed": Example([agent("agent_config_last_reload_successful", 0.0)], ("DcimAgentReloadFailed",)),
+    "DcimAgentSpoolNotDurable": Example([agent("agent_spool_durable", 0.0)], ("DcimAgentSpoolNotDurable",)),
+}
+
+DIPS: dict[str, Example] = {
+    "a training job lets the load dip every minute, and the breaker stays hot": Example(
+        [phase(Cycle((31.0, 31.0, 31.0, 5.0)))], ("DcimPduPhaseOverload", "DcimPduPhaseLoadHigh")
+    ),
+    "two dips in a row": Example(
+        [one("ups_output_load_ratio{phase=L1}", Cycle((0.95, 0.95, 0.2, 0.2, 0.95, 0.95)))], ("DcimUpsLoadHigh",)
+    ),
+}
+
+# Values at the threshold or beside it, and what must not be mistaken for an incident. Nothing at all may be told.
+NEAR_MISSES: dict[str, Example] = {
+    "a feed of which half is dark may have lost a network switch": Example(
+        feeds(2, 2), ("DcimDeviceUnreachable", "DcimDeviceUnreachable")
+    ),
+    "three devices are too few to speak of a feed": Example(feeds(3, 0), ("DcimDeviceUnreachable",) * 3),
+    "a UPS at its limits": Example(
+        [
+            of(
+                "ups",
+                {
+                    "ups_output_source": "eco",
+                    "ups_on_battery_seconds": 120.0,
+                    "ups_output_load_ratio{phase=L1}": 0.8,
+                    "ups_output_total_load_ratio": 1.2,  # the phases, which it reports as well, are not overloaded
+                    "ups_battery_state": "normal",
+                    "ups_battery_health_ratio": 0.8,
+                    "ups_battery_bad_packs": 0.0,
+                    "ups_battery_temperature_celsius{string=1}": 30.0,
+                    "ups_test_result": "aborted",
+                    "ups_input_voltage_volts{phase=L1}": 50.0,
+                    "device_alarms": 0.0,
+                    "device_state": "unknown",
+                },
+            )
+        ]
+    ),
+    "bypass during maintenance": Example([device(ups_output_source="bypass", device_maintenance_mode=1.0)]),
+    "a phase that was never connected has no voltage": Example(
+        [one("pdu_phase_voltage_volts{inlet=1,phase=L2}", 0.0, "pdu")]
+    ),
+    "a phase at 80 percent of its rating": Example([phase(25.6)]),
+    "a phase without a rating, and one rated at 0": Example(
+        [phase(31.0, 0.0), one(f"pdu_phase_current_amperes{PHASE}", 31.0, "pdu")]
+    ),
+    "a breaker that was opened by hand": Example([one("circuit_breaker_state{circuit=7,panel=p1}", "open", "panel")]),
+    "a transfer switch with both sources": Example(
+        [of("ats", {"ats_redundant": 1.0, "ats_source_usable{source=a}": 1.0, "ats_selected_source": "b"})]
+    ),
+    "dry and whole leak sensors": Example(
+        [of("leak", {"leak_detected{sensor=1,zone=n}": 0.0, "leak_sensor_fault{sensor=1,zone=n}": 0.0})]
+    ),
+    "a pump whose state is unknown may be running": Example(
+        [of("cdu", {"cdu_pump_state{pump=1}": "stopped", "cdu_pump_state{pump=2}": "unknown"})]
+    ),
+    "a CDU at its limits": Example(
+        [
+            of(
+                "cdu",
+                {
+                    "cdu_pump_state{pump=1}": "running",
+                    FLOW: 0.008,
+                    SETPOINT: 0.01,
+                    SUPPLY: 35.0,
+                    SUPPLY_SETPOINT: 32.0,
+                    WATER: 32.0,
+                    "cdu_heat_imbalance_ratio": 0.25,
+                    "cdu_reservoir_level_state{reservoir=1}": "high",
+                },
+            )
+        ]
+    ),
+    "a set point that is not in force": Example(
+        [
+            of(
+                "cdu",
+                {
+                    FLOW: 0.004,
+                    SETPOINT: 0.01,
+                    "cdu_control_mode": "differential_pressure",
+                    "cdu_pump_state{pump=1}": "running",
+                },
+            )
+        ]
+    ),
+    "an open door is no smoke": Example([one("env_contact_active{kind=door,sensor=1}", 1.0, "env")]),
+    "an alarm that is over": Example([one("device_alarm_active{alarm=fan,severity=critical}", 0.0)]),
+    "a temperature at the limit of its sensor, and one without a limit": Example(
+        [
+            of(
+                "env",
+                {
+                    "env_temperature_celsius{position=front_top,sensor=1}": 27.0,
+                    "env_temperature_celsius{position=front_top,sensor=2}": 40.0,
+                    "env_temperature_high_threshold_celsius{sensor=1}": 27.0,
+                },
+            )
+        ]
+    ),
+    "figures at their limits": Example(
+        [
+            figure("site_survives_feed_loss{feed=A}", 1.0),
+            figure("ups_redundancy_margin_watts{feed=A,group=g}", 0.0),
+            figure("ups_runtime_margin_seconds{device=u}", 60.0),
+            figure("rack_power_utilisation_ratio{rack=k1}", 1.0),
+            figure("cdu_dew_point_margin_celsius{device=c}", 2.0),
+            figure("cdu_filter_clogging_ratio{device=c,filter=f}", 2.0),
+        ]
+    ),
+    "a UPS without a parallel one has no margin to lose": Example(
+        [figure("ups_redundancy_margin_watts{feed=A,group=ups-a}", -14_745.0)]
+    ),
+    "a spare that was never there": Example(
+        [figure("cdu_pumps_spare{device=c}", 0.0), figure("loop_cdus_spare{loop=l}", 0.0)]
+    ),
+    "an agent at its limits": Example(
+        [
+            Thing(
+                {
+                    "agent_up": 1.0,
+                    "agent_clock_offset_seconds": 2.0,
+                    "agent_config_last_reload_successful": 1.0,
+                    "agent_spool_bytes": 50.0,
+                    "agent_spool_limit_bytes": 100.0,
+                    "agent_spool_durable": 1.0,
+                    "collector_ledger_missing_messages": 0.0,
+                    "collector_agent_clones": 0.0,
+                },
+                kind="agent",
+            )
+        ]
+    ),
+    "a phase whose load is above 80 percent for a sixth of the time": Example([phase(Cycle((28.0, *(10.0,) * 5)))]),
+}

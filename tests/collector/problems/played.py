@@ -1,0 +1,109 @@
+"""Plays an example through the collector's evaluation, and writes it as a unit test for promtool."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from collector.problems.conditions import Evaluator, Unit
+from collector.problems.shares import Shares
+from collector.problems.table import load_table
+from collector.problems.tracker import Tracked, Tracker
+from rackflow.catalogue import catalogue
+from rackflow.series import parse_series_key
+from tests.collector.problems.examples import Cycle, Example, Then, Thing, Value
+
+STEP_S = 15
+CHANGE_STEP = 20
+"""When what changes does so."""
+STEPS = CHANGE_STEP + 3 * 3600 // 2 // STEP_S
+"""90 minutes after the change: longer than any problem must hold before it is told."""
+
+
+def value_at(value: Value, step: int) -> float | str:
+    """What a series says at a step."""
+    if isinstance(value, Cycle):
+        return value.values[step % len(value.values)]
+    if isinstance(value, Then):
+        return value.before if step < CHANGE_STEP else value.after
+    return value
+
+
+def base_of(thing: Thing, site: str, number: int) -> dict[str, str]:
+    """Labels that every series of a thing has."""
+    own = {"device": {"device": f"d{number}"}, "agent": {"agent": "g"}}.get(thing.kind, {})
+    return {"site": site, **own, **thing.labels}
+
+
+def series_of(thing: Thing) -> Iterator[tuple[str, dict[str, str], Value]]:
+    """Every series of a thing, with what the collector says about each device."""
+    for key, value in thing.series.items():
+        name, labels = parse_series_key(f"dcim_{key}")
+        yield name, dict(labels), value
+    if thing.kind == "device":
+        yield "dcim_device_observed", {"agent": "g"}, 0.0 if thing.is_up is None else 1.0
+        if thing.is_up is not None:
+            yield "dcim_device_up", {"agent": "g"}, float(thing.is_up)
+        yield "dcim_device_info", {"agent": "g", "device_class": thing.device_class}, 1.0
+
+
+def play(example: Example, site: str = "s", steps: int = STEPS) -> list[Tracked]:
+    """What the collector tells at the end."""
+    table = load_table()
+    evaluator, tracker = Evaluator(table), Tracker(table)
+    shares = Shares(table, evaluator)
+    for step in range(steps + 1):
+        now = float(step * STEP_S)
+        for number, thing in enumerate(example.things):
+            unit = Unit(base_of(thing, site, number), is_silent=thing.kind == "device" and thing.is_up is not True)
+            for name, labels, value in series_of(thing):
+                unit.add(name, labels, value_at(value, step))
+            if thing.kind == "device":
+                shares.note(("device", str(number)), unit)
+            found = {
+                (problem.name, labels): value
+                for problem in evaluator.problems_of(unit)
+                for labels, value in evaluator.evaluate(problem, unit, now).items()
+            }
+            tracker.update((thing.kind, str(number)), found, now, is_silent=unit.is_silent)
+        for name, groups in shares.found().items():
+            tracker.update(("share", name), {(name, group): each.value for group, each in groups.items()}, now)
+        tracker.tick(now, now)
+    return tracker.active()
+
+
+def names(told: list[Tracked]) -> Counter[str]:
+    """Problems by name."""
+    return Counter(each.problem.name for each in told)
+
+
+def promtool_series(example: Example, site: str) -> Iterator[dict[str, str]]:
+    """`input_series` of a unit test; a state is one series per state, as on /metrics."""
+    for number, thing in enumerate(example.things):
+        base = base_of(thing, site, number)
+        for name, labels, value in series_of(thing):
+            for state in catalogue()[name].states or ("",):
+                more = {"state": state} if state else {}
+                text = ",".join(f'{label}="{each}"' for label, each in {**base, **labels, **more}.items())
+                yield {"series": f"{name}{{{text}}}", "values": _values(value, state)}
+
+
+def _values(value: Value, state: str) -> str:
+    def number(step: int) -> str:
+        now = value_at(value, step)
+        return f"{float(now == state) if isinstance(now, str) else now:.17g}"
+
+    if isinstance(value, Cycle):
+        return " ".join(number(step) for step in range(STEPS + 1))
+    return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{STEPS - CHANGE_STEP}"
+
+
+def promtool_expected(told: list[Tracked], site: str) -> dict[str, object]:
+    """A `promql_expr_test`: Prometheus tells exactly what the collector told, with the same labels."""
+    samples = []
+    for each in told:
+        text = ",".join(f'{label}="{value}"' for label, value in each.alert_labels().items())
+        samples.append({"labels": f'ALERTS{{alertstate="firing",{text}}}', "value": 1})
+    return {
+        "expr": f'ALERTS{{alertstate="firing",site="{site}"}}',
+        "eval_time": f"{STEPS * STEP_S}s",
+        "exp_samples": samples,
+    }

@@ -1,0 +1,58 @@
+"""Each problem is told of its incident and not of a near miss, by the collector and by Prometheus, with the same labels."""
+
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from collector.problems.table import load_table
+from collector.problems.tracker import Tracked
+from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, Example
+from tests.collector.problems.played import STEP_S, names, play, promtool_expected, promtool_series
+from tests.servers.captures import REPOSITORY
+from tests.servers.process import find_program
+
+RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
+EXAMPLES = INCIDENTS | DIPS | NEAR_MISSES
+# What only Prometheus can tell, or only over a collector that runs; dcim.test.yml and the tests of a running collector have these.
+ELSEWHERE = {"DcimBrokerDown"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_collector_tells_of_an_incident_and_of_nothing_else(name: str) -> None:
+    assert names(play(EXAMPLES[name])) == Counter(EXAMPLES[name].problems)
+
+
+def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
+    evaluated = {problem.name for problem in load_table().problems.values() if problem.when or problem.share}
+    assert evaluated - ELSEWHERE == set(INCIDENTS)
+    assert all(name in example.problems for name, example in INCIDENTS.items())
+
+
+@pytest.mark.timeout(200)
+def test_prometheus_tells_the_same_with_the_same_labels(tmp_path: Path) -> None:
+    """All examples at once, each as a site of its own."""
+    sites = {f"ex-{number}": example for number, example in enumerate(EXAMPLES.values())}
+    document = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": f"{STEP_S}s",
+        "tests": [
+            {
+                "interval": f"{STEP_S}s",
+                "input_series": [each for site, example in sites.items() for each in promtool_series(example, site)],
+                "promql_expr_test": [promtool_expected(told(example, site), site) for site, example in sites.items()],
+            }
+        ],
+    }
+    file = tmp_path / "examples.test.yml"
+    file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    promtool = find_program("promtool", "prometheus")
+    found = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=180, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def told(example: Example, site: str) -> list[Tracked]:
+    """What the collector tells of a site."""
+    return play(example, site)

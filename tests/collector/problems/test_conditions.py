@@ -1,0 +1,59 @@
+"""Conditions: limits that a device states, and when a problem can be decided at all."""
+
+from collector.problems.conditions import MAX_SEEN, Evaluator, Unit
+from collector.problems.table import load_table
+
+PHASE = {"inlet": "1", "phase": "L1"}
+OVERLOAD = load_table().problems["DcimPduPhaseOverload"]
+LEAK = load_table().problems["DcimLeakDetected"]
+
+
+def pdu(**more: float) -> Unit:
+    unit = Unit({"site": "s", "device": "pdu-1"})
+    for name, value in more.items():
+        unit.add(f"dcim_pdu_phase_{name}_amperes", PHASE, value)
+    return unit
+
+
+def test_a_current_without_its_rating_decides_nothing() -> None:
+    evaluator = Evaluator(load_table())
+    assert not evaluator.decides(OVERLOAD, pdu(current=31.0))
+    assert evaluator.decides(OVERLOAD, pdu(current=31.0, rated_current=32.0))
+    assert not evaluator.decides(LEAK, pdu(current=31.0))
+
+
+def test_a_rating_limits_its_own_phase_only() -> None:
+    unit = pdu(current=31.0, rated_current=32.0)
+    unit.add("dcim_pdu_phase_current_amperes", {"inlet": "1", "phase": "L2"}, 31.0)
+    unit.add("dcim_pdu_phase_rated_current_amperes", {"inlet": "1", "phase": "L2"}, 63.0)
+    found = Evaluator(load_table()).evaluate(OVERLOAD, unit, 0.0)
+    assert [dict(labels)["phase"] for labels in found] == ["L1"]
+    assert list(found.values()) == [31.0 / 32.0]
+
+
+def test_what_was_there_within_a_week_is_missed_and_no_longer() -> None:
+    evaluator = Evaluator(load_table())
+    dead = load_table().problems["DcimPhaseDead"]
+
+    def at(wall_s: float, volts: float) -> bool:
+        unit = Unit({"site": "s", "device": "pdu-1"})
+        unit.add("dcim_pdu_phase_voltage_volts", PHASE, volts)
+        return bool(evaluator.evaluate(dead, unit, wall_s))
+
+    week_s = 7 * 86_400.0
+    assert [at(0.0, 0.0), at(10.0, 230.0), at(20.0, 0.0)] == [False, False, True]
+    assert [at(10.0 + week_s, 0.0), at(11.0 + week_s, 0.0)] == [True, False]
+
+
+def test_invented_devices_take_a_bounded_memory_and_it_is_given_back() -> None:
+    evaluator = Evaluator(load_table())
+    dead = load_table().problems["DcimPhaseDead"]
+    for number in range(MAX_SEEN + 10):
+        unit = Unit({"site": "s", "device": f"x{number}"})
+        unit.add("dcim_pdu_phase_voltage_volts", PHASE, 230.0)
+        evaluator.evaluate(dead, unit, 100.0)
+    assert len(evaluator.history.seen) == MAX_SEEN
+    evaluator.history.forget(100.0)
+    assert len(evaluator.history.seen) == MAX_SEEN
+    evaluator.history.forget(100.1)
+    assert evaluator.history.seen == {}

@@ -1,0 +1,101 @@
+"""The table: what is refused, and what it must cover."""
+
+import pytest
+
+from collector.problems.table import load_table, parse_table
+from collector.problems.words import parse_words
+from rackflow import ContractError
+from rackflow.catalogue import catalogue
+
+HEAD = """\
+version: 1
+records: {}
+normal_states: {}
+problems:
+  DcimX:
+    group: g
+    summary: It is.
+    severity: warning
+    subsystem: power
+"""
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("    description: a\n", "no condition"),
+        ("    description: a\n    when: [{metric: dcim_ups_nonsense}]\n", "no such metric"),
+        ("    description: a\n    when: [{metric: dcim_ups_output_source, states: [burning]}]\n", "no such state"),
+        ("    description: a\n    when: [{metric: dcim_ups_output_source}]\n", "name the `states`"),
+        ("    description: a\n    when: [{metric: dcim_ups_battery_charge_ratio, above: 1, below: 2}]\n", "is enough"),
+        (
+            "    description: a\n    when: [{metric: dcim_ups_input_voltage_volts, where: {outlet: ['1']}}]\n",
+            "no such label",
+        ),
+        (
+            "    description: a\n    when: [{metric: dcim_ups_input_voltage_volts, where: {phase: [L4]}}]\n",
+            "not among L1",
+        ),
+        (
+            "    description: a\n    when: [{metric: dcim_pdu_input_power_watts, above: {metric: dcim_pdu_input_rated_current_amperes}}]\n",
+            "its limit dcim_pdu_input_rated_current_amperes in amperes",
+        ),
+        ("    description: 'a {outlet}'\n    when: [{metric: dcim_device_up, equals: 0}]\n", "no condition has such"),
+        ("    description: 'a {value:.9f}'\n    when: [{metric: dcim_device_up, equals: 0}]\n", "format is"),
+        ("    description: 'a [b'\n    when: [{metric: dcim_device_up, equals: 0}]\n", "brackets"),
+        ("    description: a\n    when: [{metric: dcim_device_up, equal: 0}]\n", "unknown field"),
+        (
+            "    description: a\n    when: [{metric: dcim_device_up, equals: 0}]\n    causes: {DcimY: [site]}\n",
+            "no such problem",
+        ),
+        (
+            "    description: a\n    when: [{metric: dcim_device_up, equals: 0}]\n    hold_s: 9\n    within_s: 9\n",
+            "longer than hold_s",
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_right_is_refused_with_its_reason(row: str, why: str) -> None:
+    with pytest.raises(ContractError, match="problems") as refused:
+        parse_table(HEAD + row)
+    assert why in str(refused.value)
+
+
+def test_every_state_of_the_catalogue_is_normal_or_a_problem() -> None:
+    table = load_table()
+    told = {
+        (condition.metric, state)
+        for problem in table.problems.values()
+        for condition in problem.conditions()
+        for state in condition.states
+    }
+    missing = [
+        f"{metric.name} {state}"
+        for metric in catalogue().values()
+        for state in metric.states
+        if state not in table.normal_states.get(metric.name, ()) and (metric.name, state) not in told
+    ]
+    assert missing == []
+
+
+def test_no_state_is_both_normal_and_a_problem_of_its_own() -> None:
+    table = load_table()
+    both = [
+        f"{problem.name}: {condition.metric} {state}"
+        for problem in table.problems.values()
+        for condition in problem.when
+        for state in condition.states
+        if state in table.normal_states.get(condition.metric, ())
+    ]
+    assert both == []
+
+
+def test_words_name_what_is_there_and_leave_out_what_is_not() -> None:
+    words = parse_words("PDU {device}[ in rack {rack}]: [phase {phase}|all phases] at {value:%}")
+    assert (
+        words.render({"device": "p", "rack": "a01", "phase": "L1"}, 0.96875) == "PDU p in rack a01: phase L1 at 96.88%"
+    )
+    assert words.render({"device": "p"}, 1.0) == "PDU p: all phases at 100%"
+    assert words.template() == (
+        "PDU {{ $labels.device }}{{ if $labels.rack }} in rack {{ $labels.rack }}{{ end }}: "
+        "{{ if $labels.phase }}phase {{ $labels.phase }}{{ else }}all phases{{ end }} at {{ $value | humanizePercentage }}"
+    )

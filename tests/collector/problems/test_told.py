@@ -1,0 +1,210 @@
+"""From a message to whoever is told: a running collector, a real Alertmanager, a webhook, and the API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import jsonschema
+import pytest
+from aiohttp import ClientSession, web
+
+from rackflow import Batch
+from tests.collector.documents import batch, document, status
+from tests.collector.running import Running, config_for, publish, publisher, running, until
+from tests.servers.alertmanager import Alertmanager
+from tests.servers.captures import REPOSITORY
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.waiting import eventually
+from tests.servers.web import request
+
+SMOKE = "dcim_env_contact_active{kind=smoke,sensor=1}"
+PLACE = {"site": "cas1", "room": "dh1", "row": "b", "rack": "b07", "device": "cdu-07"}
+LABELS = {
+    **PLACE,
+    "kind": "smoke",
+    "sensor": "1",
+    "alertname": "DcimSmoke",
+    "severity": "critical",
+    "subsystem": "environment",
+}
+
+
+def smoke(seq: int, value: float, device: str = "cdu-07") -> Batch:
+    return batch(device, seq=seq, values={SMOKE: value})
+
+
+@asynccontextmanager
+async def hook(answer_status: int = 200, port: int = 0) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+    """A webhook: its address, and the documents it was sent."""
+    got: list[dict[str, Any]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        got.append(await request.json())
+        return web.Response(status=answer_status)
+
+    app = web.Application()
+    app.router.add_post("/problems", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/problems", got
+    finally:
+        await runner.cleanup()
+
+
+def said(got: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Name and status of each problem that a webhook was told of."""
+    return [(each["name"], each["status"]) for document in got for each in document["problems"]]
+
+
+async def problems(one: Running) -> list[dict[str, Any]]:
+    document = cast("dict[str, Any]", (await one.get("/api/v1/problems")).json())
+    return cast("list[dict[str, Any]]", document["problems"])
+
+
+async def shows(one: Running, *names: str) -> None:
+    def found() -> bool:
+        document = cast("dict[str, Any]", request(f"{one.url}/api/v1/problems").json())
+        return [each["name"] for each in document["problems"]] == list(names)
+
+    await eventually(found, f"shows {names}")
+
+
+async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_there(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        config = config_for(mosquitto.port, tmp_path, problems={"alertmanagers": [manager.url]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+            await eventually(lambda: "DcimSmoke" in manager.alerts(), "told")
+            alert = (await asyncio.to_thread(manager.alerts))["DcimSmoke"]
+            assert alert["labels"] == LABELS
+            assert alert["annotations"]["description"] == (
+                "Smoke detector 1 of cdu-07 at cas1/dh1 rack b07 is active. Send someone now."
+            )
+            await publish(client, smoke(2, 0.0))
+            await eventually(lambda: "DcimSmoke" not in manager.alerts(), "ended")
+
+
+async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    config = config_for(mosquitto.port, tmp_path, problems={"runbook_base": "https://ops.example/"})
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+        await shows(one, "DcimSmoke")
+        answer = await one.get("/api/v1/problems")
+        schema = json.loads((REPOSITORY / "rackflow/schema/problems.json").read_text(encoding="utf-8"))
+        jsonschema.validate(answer.json(), schema)
+        (problem,) = await problems(one)
+        assert problem["labels"] == {**PLACE, "kind": "smoke", "sensor": "1"}
+        assert problem["runbook"] == "https://ops.example/deploy/RUNBOOK.md#dcimsmoke"
+        assert problem["status"] == "active"
+        await eventually(lambda: "Send someone now." in page_of(one), "shown on the page")
+        await publish(client, smoke(2, 0.0))
+        await shows(one)
+
+
+def page_of(one: Running) -> str:
+    """The status page. Blocking."""
+    return request(one.url).text
+
+
+async def test_a_webhook_is_told_once_of_a_beginning_and_once_of_its_end(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    async with hook() as (url, got):
+        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), *(smoke(seq, 1.0) for seq in range(1, 6)))
+            await until(lambda: bool(said(got)), "told")
+            await publish(client, *(smoke(seq, 0.0) for seq in range(6, 9)))
+            await until(lambda: len(said(got)) >= 2, "told of the end")
+            await shows(one)
+            assert said(got) == [("DcimSmoke", "active"), ("DcimSmoke", "ended")]
+
+
+async def test_a_webhook_that_was_away_is_told_what_is_true_when_it_is_back(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """One problem has ended meanwhile: nobody was told of it, so nobody is told of its end."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/problems"
+    config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, status("cdu-07", "cdu-08"), smoke(1, 1.0), smoke(2, 1.0, "cdu-08"))
+        await shows(one, "DcimSmoke", "DcimSmoke")
+        await publish(client, smoke(3, 0.0))
+        await shows(one, "DcimSmoke")
+        async with hook(port=port) as (_, got):
+            await until(lambda: bool(got), "told")
+            assert [(each["labels"]["device"], each["status"]) for each in got[0]["problems"]] == [("cdu-08", "active")]
+
+
+async def test_a_restart_tells_nobody_again_and_forgets_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    async with hook() as (url, got):
+        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+            await until(lambda: bool(said(got)), "told")
+            (before,) = await problems(one)
+            await until(config.problems_path.exists, "saved")
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            (restored,) = await problems(one)
+            assert restored["since"] == before["since"]
+            await one.ready()
+            await publish(client, smoke(2, 1.0))
+            await one.reaches(
+                'dcim_device_up{site="cas1",room="dh1",row="b",rack="b07",device="cdu-07",agent="gw-3"}', bool
+            )
+            await publish(client, smoke(3, 0.0))
+            await until(lambda: len(said(got)) >= 2, "told of the end")
+        assert said(got) == [("DcimSmoke", "active"), ("DcimSmoke", "ended")]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"version": 1, "problems": [{"name": 7}], "seen": []}'])
+async def test_a_state_file_that_cannot_be_read_keeps_nobody_from_starting(
+    mosquitto: Mosquitto, tmp_path: Path, text: str
+) -> None:
+    config = config_for(mosquitto.port, tmp_path)
+    config.problems_path.write_text(text, encoding="utf-8")
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+        await shows(one, "DcimSmoke")
+
+
+async def test_shipped_inhibitions_fold_what_a_cause_explains(tmp_path: Path) -> None:
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        place = {"site": "s", "feed": "A"}
+        alerts = [
+            {"alertname": "DcimFeedLost", "severity": "critical", **place},
+            {"alertname": "DcimDeviceUnreachable", "severity": "warning", "device": "pdu-1", "agent": "g", **place},
+            {"alertname": "DcimUpsOnBattery", "severity": "warning", "device": "ups-1", **place, "feed": "B"},
+            {"alertname": "DcimDeviceAlarmCritical", "severity": "critical", "device": "ups-1", **place},
+        ]
+        await post(f"{manager.url}/api/v2/alerts", [{"labels": each} for each in alerts])
+
+        def states() -> dict[str, bool]:
+            return {name: bool(each["status"]["inhibitedBy"]) for name, each in manager.alerts().items()}
+
+        wanted = {
+            "DcimFeedLost": False,
+            "DcimDeviceUnreachable": True,
+            "DcimUpsOnBattery": False,
+            "DcimDeviceAlarmCritical": False,
+        }
+        await eventually(lambda: states() == wanted, "folded")
+
+
+async def post(url: str, body: object) -> None:
+    """One POST of JSON."""
+    async with ClientSession() as session, session.post(url, json=body) as answer:
+        assert answer.status == 200, await answer.text()

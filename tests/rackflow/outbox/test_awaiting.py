@@ -1,0 +1,90 @@
+"""When a message that the broker confirmed is sent again, and when it may go. Times are in seconds."""
+
+from rackflow.outbox.awaiting import GRACE_S, GROUPS, LEVELS, LONGEST_GRACE_S, Awaiting
+
+
+def awaiting(keep_s: float = 0.0, jitter: float = 0.0) -> Awaiting:
+    return Awaiting(keep_s, draw=lambda: jitter)
+
+
+def test_what_a_later_message_overtook_is_sent_again_after_the_grace() -> None:
+    waiting = awaiting()
+    for key in (1, 2, 3):
+        waiting.confirm(key, 0.0)
+    waiting.remove(1, 1)
+    waiting.remove(3, 3)
+    assert waiting.missing(3, 3, 0.0) == []
+    # 4 was sent after all of them.
+    waiting.confirm(4, 1.0)
+    waiting.remove(4, 4)
+    assert waiting.missing(4, 4, GRACE_S - 0.1) == []
+    assert waiting.missing(4, 4, GRACE_S) == [(2, 2)]
+    assert 2 not in waiting.keys
+
+
+def test_while_nothing_that_was_sent_later_is_durable_nothing_is_sent_again() -> None:
+    """A collector that works through an hour's queue has the rest of it before it in order."""
+    waiting = awaiting()
+    for key in range(1, 101):
+        waiting.confirm(key, 0.0)
+    assert waiting.missing(None, 100, 0.0) == []
+    for done in range(1, 100):
+        waiting.remove(done, done)
+        assert waiting.missing(done, 500, 1000.0 * done) == []
+
+
+def test_the_jitter_only_makes_it_later() -> None:
+    waiting = awaiting(jitter=1.0)
+    waiting.confirm(1, 0.0)
+    waiting.missing(None, 1, 0.0)
+    assert waiting.missing(2, 2, 1.5 * GRACE_S - 0.1) == []
+    assert waiting.missing(2, 2, 1.5 * GRACE_S) == [(1, 1)]
+
+
+def test_the_same_message_is_sent_again_ever_more_seldom_and_others_are_not_held_up_by_that() -> None:
+    waiting, now_s, times = awaiting(), 0.0, list[float]()
+    waiting.confirm(1, now_s)
+    while len(times) < LEVELS + 3:
+        if waiting.missing(10**6, 10, now_s):
+            times.append(now_s)
+            waiting.confirm(1, now_s)
+            waiting.missing(10**6, 10, now_s)
+        now_s += 1.0
+    pauses = [after - before for before, after in zip([0.0, *times], times, strict=False)]
+    assert pauses[:4] == [GRACE_S, 2 * GRACE_S, 4 * GRACE_S, 8 * GRACE_S]
+    assert pauses[-1] == LONGEST_GRACE_S
+    waiting.confirm(5, now_s)
+    waiting.missing(10**6, 10, now_s)
+    assert waiting.missing(10**6, 10, now_s + GRACE_S) == [(5, 5)]
+    # Once it is durable, its key starts anew.
+    waiting.remove(1, 1)
+    assert waiting.missing(10**6, 10, now_s + 10 * LONGEST_GRACE_S) == []
+
+
+def test_without_a_collector_a_message_is_kept_for_its_time_and_an_eighth_at_most() -> None:
+    waiting = awaiting(keep_s=80.0)
+    for second in range(200):
+        waiting.confirm(second, float(second))
+        gone = {key for first, last in waiting.expired(float(second)) for key in range(first, last + 1)}
+        for key in gone:
+            assert 80 <= second - key <= 80 + 80 / GROUPS
+            waiting.remove(key, key)
+    assert waiting.keys.first == 110
+
+
+def test_where_nothing_is_to_be_kept_it_goes_at_once() -> None:
+    waiting = awaiting()
+    waiting.confirm(7, 5.0)
+    assert waiting.expired(5.0) == [(7, 7)]
+
+
+def test_once_a_collector_has_spoken_time_frees_nothing_until_it_takes_back_its_word() -> None:
+    waiting = awaiting(keep_s=80.0)
+    waiting.confirm(1, 0.0)
+    waiting.spoken()
+    waiting.confirm(2, 0.0)
+    waiting.spoken()
+    assert waiting.expired(1000.0) == []
+    waiting.silenced(2000.0)
+    assert waiting.expired(2079.0) == []
+    assert waiting.expired(2091.0) == [(1, 2)]
