@@ -3,7 +3,6 @@
 from collector.web.exposition import METRICS_PART, render, render_steps
 from collector.web.page import Moment, Told, page_steps, render_page
 from collector.web.server import WEB_PARTS, View, WebServer
-from collector.web.shared import in_slices
 from collector.web.web_config import load_access
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "Told",
     "View",
     "WebServer",
-    "in_slices",
     "load_access",
     "page_steps",
     "render",
