@@ -82,7 +82,7 @@ def page_steps(
     """
     told = told if told is not None else Told()
     noted = failures if failures is not None else Failures()
-    latest.expire(moment.mono_s)
+    yield from latest.expiring(moment.mono_s)
     devices = list(latest.devices())
     observations = latest.observe(moment.mono_s)
     alarms: dict[str, Sequence[str]] = {}
