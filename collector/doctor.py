@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from collector.assemble import open_store
 from collector.config import CollectorConfig, load_collector_config
 from collector.receive import SESSION_EXPIRY_S
-from collector.run import open_store
 from rackflow import ConfigError, StoreError
 from rackflow.process.doctor import (
     Finding,

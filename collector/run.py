@@ -11,10 +11,11 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 
+from collector.assemble import assigned_owners, discard, open_store, uncounted, unforgotten
 from collector.config import CollectorConfig
 from collector.counters import CollectorStats, Counters
 from collector.derive import CARBON_PART, CarbonSource, Deriver, LatestFigures
@@ -26,13 +27,12 @@ from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
 from collector.problems import FILE_PART as PROBLEMS_FILE_PART
 from collector.problems import PART as PROBLEMS_PART
 from collector.problems import PROBLEM_PARTS, PUSH_PART, Monitor, Pusher, load_table, targets
-from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Polled, Subscriber, Uses
+from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
-from collector.store import FileStore, InfluxStore, Persistence, Store
+from collector.store import Persistence, Store
 from collector.stored import PART as STORED_PART
-from collector.stored import StoredPublisher
 from collector.web import (
     METRICS_PART,
     WEB_PARTS,
@@ -44,7 +44,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow import ConfigError, RackflowError
+from rackflow import RackflowError
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.garbage import bound_collections
 from rackflow.process.loop_lag import LoopMeter
@@ -164,7 +164,7 @@ class Collector:
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
         budgets = config.agent_budgets(len(self._site.devices) if self._site is not None else 0)
-        self._owners = Owners(budgets, _assigned_owners(config, self._site))
+        self._owners = Owners(budgets, assigned_owners(config, self._site))
         self._uses = Uses(budgets)
         load_access(config.http.web_config)
         host, port = config.address
@@ -241,14 +241,10 @@ class Collector:
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
         keep = spill.keep if spill else None
-        count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else _uncounted)
+        count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else uncounted)
         writer = self._writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
         chosen = frozenset(sites) if sites is not None else None
-        terms = IngestSettings(config.store.dialect, chosen, config.oldest_days)
-        senders = Senders(self._owners, self._uses, self._clones)
-        late = self._failures.shield(FIGURES_PART, deriver.update_late)
-        forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else _unforgotten)
-        ingest = Ingest(self.latest, dead_letters, tally, senders, terms, late, forget)
+        ingest = self._make_ingest(chosen, dead_letters, keeper, deriver)
         telling = StoredPublisher(ledger, config.client_id, subscriber, tally, chosen, self._failures)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
@@ -275,6 +271,15 @@ class Collector:
             await stop_tasks(
                 writing, *others, within_s=GOODBYE_S + 2 * END_TASKS_S, first_repeat_s=GOODBYE_S + END_TASKS_S
             )
+
+    def _make_ingest(
+        self, chosen: frozenset[str] | None, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
+    ) -> Ingest:
+        terms = IngestSettings(self._config.store.dialect, chosen, self._config.oldest_days)
+        senders = Senders(self._owners, self._uses, self._clones)
+        late = self._failures.shield(FIGURES_PART, deriver.update_late)
+        forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else unforgotten)
+        return Ingest(self.latest, dead_letters, self._tally, senders, terms, late, forget)
 
     async def _open_records(self) -> RecordsFile | None:
         """Open the hourly records. Without them (None) the collector runs on: figures start anew, and nothing is recorded."""
@@ -316,7 +321,7 @@ class Collector:
         self, optional: Supervisor, keeper: RecordKeeper | None, deriver: Deriver, writer: Writer
     ) -> None:
         config, failures = self._config, self._failures
-        keep = writer.offer if config.derive.store else _discard
+        keep = writer.offer if config.derive.store else discard
         optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
         self._start_problems(optional)
         if self._accounts is not None:
@@ -414,31 +419,6 @@ class Collector:
         return {name: fault for name, fault in faults.items() if fault is not None}
 
 
-def _assigned_owners(config: CollectorConfig, site: Site | None) -> dict[tuple[str, str], str]:
-    """The agent of each device that the site file or the configuration names. Raises ConfigError if the two disagree."""
-    found = {(site.id, device): agent for device, agent in site.agents.items()} if site is not None else {}
-    for name, devices in config.owners.items():
-        for device, agent in devices.items():
-            if found.setdefault((name, device), agent) != agent:
-                raise ConfigError(
-                    f"owners.{name}.{device}: is {agent!r} here and {found[name, device]!r} in {config.site_file};"
-                    " correct one of them, or remove it here"
-                )
-    return found
-
-
-def _discard(_: Callable[[], Sequence[str]]) -> None:
-    """Used in place of the writer if derived figures are not to be stored (`derive: store`)."""
-
-
-def _uncounted(_: Iterable[Polled]) -> None:
-    """Used in place of the poll counts if the records cannot be opened."""
-
-
-def _unforgotten(_: str, __: str, ___: str = "") -> None:
-    """As `_uncounted`, for devices that are gone."""
-
-
 async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:
     """Prepare each message and hand it to the writer, in the order of arrival. `put` waits while the writer is full."""
     until = 0.0
@@ -449,23 +429,6 @@ async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> Non
         if time.perf_counter() >= until:
             await asyncio.sleep(0)
             until = time.perf_counter() + SLICE_S
-
-
-def open_store(config: CollectorConfig, tally: Counters | None = None) -> Store:
-    """The store that the configuration names; what it counts goes into `tally`. Raises ConfigError."""
-    store = config.store
-    if store.path is not None:
-        # Called if the last line of a file was cut off by a kill or power cut.
-        def count_torn(_: int) -> None:
-            if tally is not None:
-                tally.write_failures["torn"] += 1
-
-        return FileStore(store.path, time.time, count_torn)
-    # The configuration has already checked this; the check is repeated for the type checker.
-    if store.url is None or store.bucket is None:
-        raise ConfigError("store: kind influxdb needs `url` and `bucket`; add them")
-    token = store.token.get_secret_value() if store.token else ""
-    return InfluxStore(store.url, store.org, store.bucket, token, store.timeout_s)
 
 
 async def run(

@@ -1,0 +1,53 @@
+"""What the collector is put together from that needs its whole configuration: the store, owners, and stand-ins for parts left out."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from collector.config import CollectorConfig
+from collector.counters import Counters
+from collector.receive import Polled
+from collector.store import FileStore, InfluxStore, Store
+from rackflow import ConfigError
+from rackflow.site import Site
+
+
+def assigned_owners(config: CollectorConfig, site: Site | None) -> dict[tuple[str, str], str]:
+    """The agent of each device that the site file or the configuration names. Raises ConfigError if the two disagree."""
+    found = {(site.id, device): agent for device, agent in site.agents.items()} if site is not None else {}
+    for name, devices in config.owners.items():
+        for device, agent in devices.items():
+            if found.setdefault((name, device), agent) != agent:
+                raise ConfigError(
+                    f"owners.{name}.{device}: is {agent!r} here and {found[name, device]!r} in {config.site_file};"
+                    " correct one of them, or remove it here"
+                )
+    return found
+
+
+def discard(_: Callable[[], Sequence[str]]) -> None:
+    """Used in place of the writer if derived figures are not to be stored (`derive: store`)."""
+
+
+def uncounted(_: Iterable[Polled]) -> None:
+    """Used in place of the poll counts if the records cannot be opened."""
+
+
+def unforgotten(_: str, __: str, ___: str = "") -> None:
+    """As `uncounted`, for devices that are gone."""
+
+
+def open_store(config: CollectorConfig, tally: Counters | None = None) -> Store:
+    """The store that the configuration names; what it counts goes into `tally`. Raises ConfigError."""
+    store = config.store
+    if store.path is not None:
+        # Called if the last line of a file was cut off by a kill or power cut.
+        def count_torn(_: int) -> None:
+            if tally is not None:
+                tally.write_failures["torn"] += 1
+
+        return FileStore(store.path, time.time, count_torn)
+    # The configuration has already checked this; the check is repeated for the type checker.
+    if store.url is None or store.bucket is None:
+        raise ConfigError("store: kind influxdb needs `url` and `bucket`; add them")
+    token = store.token.get_secret_value() if store.token else ""
+    return InfluxStore(store.url, store.org, store.bucket, token, store.timeout_s)
