@@ -33,6 +33,7 @@ from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.store import Persistence, Store
 from collector.stored import PART as STORED_PART
+from collector.stored import StoredPublisher
 from collector.web import (
     METRICS_PART,
     WEB_PARTS,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from agent.config import AgentConfig, with_site
-from collector.run import _assigned_owners
+from collector.assemble import assigned_owners
 from rackflow import ConfigError
 from rackflow.process.config import check_config
 from rackflow.site import Site
@@ -69,10 +69,10 @@ def hall(**agents: str) -> Site:
 def test_the_site_file_and_the_configuration_name_owners_and_must_agree(tmp_path: Path) -> None:
     site = hall(**{"meter-it": "gw-3"})
     config = config_for(1, tmp_path, None, owners={"t1": {"meter-pv": "gw-4", "meter-it": "gw-3"}})
-    assert _assigned_owners(config, site) == {("t1", "meter-it"): "gw-3", ("t1", "meter-pv"): "gw-4"}
-    assert _assigned_owners(config, None) == _assigned_owners(config, site)
+    assert assigned_owners(config, site) == {("t1", "meter-it"): "gw-3", ("t1", "meter-pv"): "gw-4"}
+    assert assigned_owners(config, None) == assigned_owners(config, site)
     with pytest.raises(ConfigError, match=r"owners\.t1\.meter-it: is 'gw-9' here and 'gw-3' in"):
-        _assigned_owners(config_for(1, tmp_path, None, owners={"t1": {"meter-it": "gw-9"}}), site)
+        assigned_owners(config_for(1, tmp_path, None, owners={"t1": {"meter-it": "gw-9"}}), site)
 
 
 def test_an_agent_does_not_poll_what_the_site_file_gives_to_another() -> None:
