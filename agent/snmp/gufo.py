@@ -230,7 +230,7 @@ class GufoClient(PortionedClient):
             try:
                 answer = await call(self._session or await self._open(), argument)
             except (SnmpDecodeError, SnmpAuthError, RuntimeError) as error:
-                if self._becomes_lenient(call, error):
+                if left and self._becomes_lenient(call, error):
                     continue
                 if isinstance(error, RuntimeError):
                     # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.

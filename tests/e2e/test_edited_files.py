@@ -64,7 +64,7 @@ EDITS_OF_OUTBOX = {
     "runs without names": "INSERT INTO run VALUES (9, NULL)",
     "any type": "DROP TABLE run; CREATE TABLE run (base, epoch); INSERT INTO run VALUES ('x', x'00')",
     "other columns": "DROP TABLE message; CREATE TABLE message (key INTEGER PRIMARY KEY, body BLOB) STRICT",
-    "another program's": "DROP TABLE message; DROP TABLE run; DROP TABLE loss; DROP TABLE state; CREATE TABLE photos (id)",
+    "another program's": "DROP TABLE message; DROP TABLE run; DROP TABLE loss; DROP TABLE state; DROP TABLE heard; CREATE TABLE p (id)",
     "virtual table": "DROP TABLE loss; CREATE VIRTUAL TABLE loss USING fts5(epoch, first, last, reason)",
 }
 EDITS_OF_LEDGER = {

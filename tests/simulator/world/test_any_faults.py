@@ -34,7 +34,9 @@ def faults_of_readings(site: Site) -> list[str]:
     for device in site.world.site.devices:
         for series, value in site.instruments.read(device).items():
             metric = catalogue().get(parse_series_key(series)[0])
-            if isinstance(value, float) and metric is not None and not metric.plausible(value):
+            # A dead line has 0 Hz, which agents leave out as absent.
+            is_dead = metric is not None and metric.unit == "hertz" and value == 0
+            if isinstance(value, float) and metric is not None and not metric.plausible(value) and not is_dead:
                 found.append(f"{device} {series} {value}")
     return found
 
