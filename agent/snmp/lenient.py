@@ -35,8 +35,8 @@ class LenientRelay:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
         family, kind, protocol, _, peer = found[0]
         self._peer = peer
-        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._udp = socket.socket(family, kind, protocol)
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         with theirs:
             for each in (self._ours, theirs, self._udp):
                 each.settimeout(0)
@@ -52,6 +52,12 @@ class LenientRelay:
             if each.fileno() >= 0:
                 self._loop.remove_reader(each)
             each.close()
+
+    def __del__(self) -> None:
+        # A client that is forgotten rather than closed: its sockets end with it, as those of gufo_snmp's own sessions do.
+        with contextlib.suppress(AttributeError):  # it was never made
+            self._udp.close()
+            self._ours.close()
 
     def _from_library(self) -> None:
         with contextlib.suppress(BlockingIOError):
