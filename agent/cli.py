@@ -6,7 +6,6 @@ Exit statuses: 0 ok, 1 failed, 2 wrong usage, 78 bad configuration.
 import argparse
 import asyncio
 import logging
-import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
 from rackflow.process.commands import print_error, print_lines, print_skipped_lines, show_examples
 from rackflow.process.config import check_config
+from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import StopDeadline
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -32,10 +32,6 @@ from rackflow.version import installed_version
 EXIT_FAILED = 1
 # EX_CONFIG of sysexits.h; the systemd unit does not restart an agent that exits with it: somebody must edit the file.
 EXIT_CONFIG = 78
-# An SNMPv3 device takes 3 (agent/snmp/relay.py), and the usual limit of 1,024 is only there for programs that use select(). Enough for
-# 20,000 devices; a limit without bound would make whoever closes all possible descriptors slow.
-MOST_DESCRIPTORS = 65_536
-
 log = logging.getLogger(__name__)
 
 
@@ -148,14 +144,6 @@ def _check_devices(path: Path, config: AgentConfig, profiles: dict[str, Profile]
         raise ConfigError(f"{path}: {error}") from error
 
 
-def allow_descriptors() -> None:
-    """Raise the limit of open files as far as the system lets us, up to `MOST_DESCRIPTORS`."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def _run(arguments: argparse.Namespace) -> int:
     config, profiles = _load(arguments.config)
     if arguments.log_level is None:
@@ -168,7 +156,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _check_devices(arguments.config, changed, profiles)
         return changed
 
-    allow_descriptors()
+    raise_open_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
         deadline = StopDeadline()

@@ -4,7 +4,8 @@ import contextlib
 import resource
 from typing import Final
 
-# Each device has a socket, each name that is being looked up another. Ten times the devices of a large agent.
+# An SNMPv3 device takes three (agent/snmp/relay.py), each name that is being looked up one. Enough for 20,000 devices; a limit without
+# bound would make whoever closes all possible descriptors slow.
 OPEN_FILES: Final = 65_536
 
 

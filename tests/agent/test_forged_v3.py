@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import MOST_DESCRIPTORS, main
+from agent.cli import main
+from rackflow.process.limits import OPEN_FILES
 from tests.agent.running import listening
 from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.v3_messages import V3
@@ -88,12 +89,12 @@ def test_an_agent_may_open_as_many_files_as_the_system_allows() -> None:
     """Three for each SNMPv3 device; the usual limit is 1,024."""
     script = (
         "import resource\n"
-        "from agent.cli import allow_descriptors\n"
+        "from rackflow.process.limits import raise_open_files\n"
         "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))\n"
-        "allow_descriptors()\n"
+        "raise_open_files()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
-    assert int(found.stdout) == (MOST_DESCRIPTORS if hard < 0 else min(hard, MOST_DESCRIPTORS))
+    assert int(found.stdout) == (OPEN_FILES if hard < 0 else min(hard, OPEN_FILES))
