@@ -16,7 +16,6 @@ from agent.poll.derive import deriving
 from agent.poll.identity import coolant_of, first_text, identified
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
-from agent.poll.slices import in_slices
 from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
@@ -41,6 +40,7 @@ from agent.readings import Identified, Identity, Readings
 from agent.snmp import SnmpClient
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError
+from rackflow.process.slices import EACH_STEP, in_slices
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class SnmpPoller:
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
-        readings = await in_slices(normalising(part.slots, raw))
+        readings = await in_slices(normalising(part.slots, raw), EACH_STEP)
         _mark_cut(part, readings)
         self._watch_cells(raw)
         self._watch_identity(raw)
@@ -146,7 +146,7 @@ class SnmpPoller:
             await self._watch_uptime(raw[SYS_UPTIME], profile, readings, now)
         if profile.marker in raw:
             await self._watch_marker(raw[profile.marker], profile, now)
-        await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)))
+        await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
         return readings
 
@@ -217,7 +217,7 @@ class SnmpPoller:
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
-        plan = await in_slices(planning(profile, rows, cells, self._device.role, cut))
+        plan = await in_slices(planning(profile, rows, cells, self._device.role, cut), EACH_STEP)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
             log.warning(
@@ -234,7 +234,7 @@ class SnmpPoller:
             raise DeviceDecodeError(
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
-        plan = await in_slices(trimming(plan, lambda ref: ref not in known))
+        plan = await in_slices(trimming(plan, lambda ref: ref not in known), EACH_STEP)
         identity = [source.oid for source, _ in self._words if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
         self._changed_cells.clear()

@@ -28,11 +28,11 @@ from agent.modbus import (
 from agent.poll.derive import deriving
 from agent.poll.identity import coolant_of, identified, printable
 from agent.poll.series_count import SeriesCount
-from agent.poll.slices import in_slices
 from agent.profile import IdentitySource, Plan, Profile, RawValue, Slot, normalising, plan_device, without
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
+from rackflow.process.slices import EACH_STEP, in_slices
 from rackflow.recording import RegisterTable
 
 # Pause before a busy unit is asked again; doubles with each try. Units are busy while they store a setting or start, which takes tenths
@@ -123,11 +123,11 @@ class ModbusPoller:
         was_lost, self._lost = self._lost, True
         found = await self._read_class(poll_class)
         self._lost = False
-        readings = await in_slices(normalising(part.slots, found.raw))
+        readings = await in_slices(normalising(part.slots, found.raw), EACH_STEP)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
         self._count.add(poll_class, readings)
-        await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)))
+        await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)), EACH_STEP)
         if was_lost:
             self._refusals.ask_all_again()
             self._look_at = self._clock()

@@ -19,6 +19,7 @@ from agent.profile.rows import ROWS_PER_SLICE, CellReader, Row, cell_sources, na
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table, UnitBy
 from rackflow.catalogue import Metric, PollClass, catalogue
+from rackflow.process.slices import run_through
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
@@ -86,16 +87,6 @@ class Plan:
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
     """Slots and requests of a device, all at once; for a device whose number of rows is up to the device use `planning`."""
     return run_through(planning(profile, rows, cells, role))
-
-
-def run_through(work: Generator[None, None, T]) -> T:
-    """The result of work that comes in slices, without a pause between them."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            result: T = done.value
-            return result
 
 
 def planning(

@@ -13,6 +13,8 @@ T = TypeVar("T")
 # How long one piece of work may hold the event loop at a time. A message waits at most so much longer for its acknowledgement, and a
 # device's answer to be read.
 SLICE_S = 0.01
+# For work whose steps take milliseconds each, as planning and normalising do: the loop gets a turn after every one of them.
+EACH_STEP = 0.0
 
 
 async def in_slices(steps: Generator[None, None, T], slice_s: float = SLICE_S) -> T:
