@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from agent.lab.contained import contained
 from agent.modbus import PymodbusClient
@@ -217,6 +218,6 @@ async def _unit_identity(client: PymodbusClient, unit: int, match: Match | None)
     if match is None:
         return NO_IDENTITY
     try:
-        return await identify_modbus(client, unit, match.profile.loaded())
+        return await identify_modbus(partial(client.read, unit), match.profile.loaded())
     except DeviceTimeout:
         return NO_IDENTITY

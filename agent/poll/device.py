@@ -13,7 +13,7 @@ from typing import Protocol
 
 from agent.config import Device
 from agent.poll.derive import deriving
-from agent.poll.identity import coolant_of, first_text, identified
+from agent.poll.identity import coolant_of, first_text, identified, identity_from, identity_oids
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
 from agent.profile import (
@@ -195,13 +195,10 @@ class SnmpPoller:
         )
 
     async def _identify(self, profile: Profile) -> Identity:
-        wanted = profile.identity
-        sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
-        oids = [source.oid for group in sources.values() for source in group if source.oid]
-        answers = await self._client.get([*oids, SYS_OBJECT_ID])
-        watched = [IdentitySource(oid=SYS_OBJECT_ID), *sources["model"], *sources["serial"]]
+        answers = await self._client.get([*identity_oids(profile), SYS_OBJECT_ID])
+        watched = [IdentitySource(oid=SYS_OBJECT_ID), *profile.identity.model, *profile.identity.serial]
         self._words = [(each, text) for each in watched if each.oid and (text := first_text([each], answers))]
-        return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
+        return identity_from(profile, answers)
 
     async def _make_plan(self, profile: Profile) -> None:
         # Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the

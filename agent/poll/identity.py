@@ -3,40 +3,55 @@
 These texts are shown on pages and terminals, so control characters are removed and long texts are cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from agent.config import Device
-from agent.modbus import ModbusClient, decode
+from agent.modbus import decode
 from agent.profile import IdentitySource, Plan, Profile, RawValue, plain_text
 from agent.readings import Identified, Identity
 from agent.snmp import SnmpClient
 from rackflow.errors import DeviceProtocolError
+from rackflow.recording import RegisterTable
+
+NAMES: Final = ("vendor", "model", "serial", "firmware")
+Ask = Callable[[RegisterTable, int, int], Awaitable[list[int]]]
+"""Reads registers of one unit: table, address on the wire, and how many."""
 
 
 async def identify_snmp(client: SnmpClient, profile: Profile) -> Identity:
     """What the device says about itself, in one request. Raises DeviceError."""
-    wanted = profile.identity
-    sources = {name: getattr(wanted, name) for name in ("vendor", "model", "serial", "firmware")}
-    oids = [source.oid for group in sources.values() for source in group if source.oid]
-    answers = await client.get(oids) if oids else {}
-    return Identity(**{name: first_text(group, answers) for name, group in sources.items()})
+    oids = identity_oids(profile)
+    return identity_from(profile, await client.get(oids) if oids else {})
 
 
-async def identify_modbus(client: ModbusClient, unit: int, profile: Profile) -> Identity:
+def identity_oids(profile: Profile) -> list[str]:
+    """The objects that say who the device is."""
+    return [source.oid for name in NAMES for source in getattr(profile.identity, name) if source.oid]
+
+
+def identity_from(profile: Profile, answers: Mapping[str, RawValue]) -> Identity:
+    """What these answers say about the device."""
+    return Identity(**{name: first_text(getattr(profile.identity, name), answers) for name in NAMES})
+
+
+async def identify_modbus(ask: Ask, profile: Profile) -> Identity:
     """What the unit says about itself; registers that it refuses are empty. Raises DeviceError."""
-    found: dict[str, str] = {}
-    for name in ("vendor", "model", "serial", "firmware"):
-        for source in getattr(profile.identity, name):
-            if found.get(name):
-                break
-            found[name] = source.text or await _register_text(client, unit, profile, source)
-    return Identity(**found)
+    return Identity(**{name: await unit_text(ask, profile, getattr(profile.identity, name)) for name in NAMES})
 
 
-async def _register_text(client: ModbusClient, unit: int, profile: Profile, source: IdentitySource) -> str:
+async def unit_text(ask: Ask, profile: Profile, sources: Iterable[IdentitySource]) -> str:
+    """The text of the first source that has any. Raises DeviceError, but not for registers that the unit refuses."""
+    for source in sources:
+        if text := source.text or await _register_text(ask, profile, source):
+            return text
+    return ""
+
+
+async def _register_text(ask: Ask, profile: Profile, source: IdentitySource) -> str:
     address = source.register_ or 0
     try:
-        registers = await client.read(unit, source.table or profile.modbus.table, address, source.words)
+        registers = await ask(source.table or profile.modbus.table, address, source.words)
     except DeviceProtocolError:
         return ""
     return printable(decode(registers, source.type, profile.modbus.order))

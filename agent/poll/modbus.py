@@ -26,9 +26,9 @@ from agent.modbus import (
     split_block,
 )
 from agent.poll.derive import deriving
-from agent.poll.identity import coolant_of, identified, printable
+from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.series_count import SeriesCount
-from agent.profile import IdentitySource, Plan, Profile, RawValue, Slot, normalising, plan_device, without
+from agent.profile import Plan, Profile, RawValue, Slot, normalising, plan_device, without
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
@@ -109,7 +109,7 @@ class ModbusPoller:
             )
         absent = self._refusals.absent
         self._plan = without(plan, lambda ref: ref in absent, self._gapless)
-        self._identity = await self._identify()
+        self._identity = await identify_modbus(self._ask, self._profile)
         self._count.begin(self._plan)
         self._unfinished = self._lost = False
         self._look_at = self._clock() + IDENTIFY_EVERY_S
@@ -252,29 +252,10 @@ class ModbusPoller:
     async def _changed_identity(self) -> str:
         for name in ("serial", "model"):
             known = getattr(self._identity, name)
-            text = await self._identity_word(getattr(self._profile.identity, name))
+            text = await unit_text(self._ask, self._profile, getattr(self._profile.identity, name))
             if text and text != known:
                 return f"{name} was {known!r} and is {text!r}"
         return ""
-
-    async def _identify(self) -> Identity:
-        wanted = self._profile.identity
-        names = ("vendor", "model", "serial", "firmware")
-        return Identity(**{name: await self._identity_word(getattr(wanted, name)) for name in names})
-
-    async def _identity_word(self, sources: Iterable[IdentitySource]) -> str:
-        for source in sources:
-            if text := source.text or await self._identity_text(source):
-                return text
-        return ""
-
-    async def _identity_text(self, source: IdentitySource) -> str:
-        address = source.register_ or 0
-        try:
-            registers = await self._ask(source.table or self._profile.modbus.table, address, source.words)
-        except DeviceProtocolError:
-            return ""
-        return printable(decode(registers, source.type, self._profile.modbus.order))
 
 
 def _mark_unread(slots: Iterable[Slot], found: _Round, readings: Readings) -> None:
