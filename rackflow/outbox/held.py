@@ -93,12 +93,3 @@ class HeldKeys:
                 self._count -= high - low
                 if not keys:
                     del self._topics[topic]
-
-    def remove_below(self, key: int) -> None:
-        """Remove all lower keys: these messages are gone."""
-        for topic, keys in list(self._topics.items()):
-            if gone := bisect_left(keys, key):
-                del keys[:gone]
-                self._count -= gone
-                if not keys:
-                    del self._topics[topic]
