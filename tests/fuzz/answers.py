@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.agent.faulty_peers import bind, elements, integer, oid_octets, tlv
+from tests.agent.faulty_peers import elements, integer, oid_octets, tlv
 
 Spoil = Callable[[bytes], list[bytes]]
 """Gets the right answer and returns the datagrams or frames that are sent in its place."""
@@ -227,6 +227,3 @@ def taken_apart(answer: bytes) -> tuple[list[tuple[bytes, bytes]], Callable[...,
         return tlv(0x30, tlv(2, version) + tlv(4, community) + tlv(kind, head + tlv(0x30, body)))
 
     return pairs, rebuild
-
-
-__all__ = ["Spoil", "bind", "modbus_spoils", "snmp_spoils"]

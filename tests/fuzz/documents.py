@@ -5,8 +5,6 @@ traceback.
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +20,8 @@ from rackflow.catalogue import catalogue
 from tests.collector.derive.campus import CAMPUS, campus
 from tests.collector.documents import PUMP, batch, document, event, status
 from tests.collector.running import topic_of
+from tests.e2e.chaos.site import Process
 from tests.fuzz.answers import Damage
-from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
@@ -204,10 +202,8 @@ class Collector:
         }
         file = self._folder / "collector.yaml"
         file.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "collector", "run", str(file)], cwd=REPOSITORY, stdout=log, stderr=log
-            )
+        self._process = Process("collector", file)
+        self._process.start()
         wait_until(lambda: answers(f"http://{self._web}/readyz"), "the collector is ready")
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="fuzzer", protocol=paho.MQTTv5)
         self._client.max_inflight_messages_set(200)
@@ -218,8 +214,7 @@ class Collector:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-        self._process.terminate()
-        self._process.wait(20)
+        self._process.stop()
         self._broker.stop()
 
     def survives(self, hostile: Sequence[Message]) -> None:
@@ -243,10 +238,7 @@ class Collector:
         sent.wait_for_publish(10)
 
     def _shows(self, expected: float) -> bool:
-        assert self._process.poll() is None, f"the collector ended: {self._log.read_text(encoding='utf-8')[-3000:]}"
+        assert self._process.running, f"the collector ended: {self._log.read_text(encoding='utf-8')[-3000:]}"
         lines = request(f"http://{self._web}/metrics").text.splitlines()
         ours = [line for line in lines if line.startswith(HEALTHY) and 'device="cdu-healthy"' in line]
         return any(abs(float(line.rpartition(" ")[2]) - expected) < 1e-9 for line in ours)
-
-
-__all__ = ["Collector", "Message", "campus_polls", "messages"]

@@ -5,11 +5,12 @@ what is put into the outbox afterwards is on disk.
 """
 
 import asyncio
+import atexit
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -140,14 +141,10 @@ def is_read_or_refused(name: str, text: str) -> None:
 @cache
 def _originals() -> Path:
     """A folder with an outbox and a ledger in use, each with its write-ahead log or mark; removed when the process ends."""
-    stack = ExitStack()
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rackflow-fuzz-files-")))
-    asyncio.run(_fill(folder))
-    _keep.append(stack)
-    return folder
-
-
-_keep: list[ExitStack] = []
+    folder = tempfile.TemporaryDirectory(prefix="rackflow-fuzz-files-")
+    atexit.register(folder.cleanup)
+    asyncio.run(_fill(Path(folder.name)))
+    return Path(folder.name)
 
 
 async def _fill(folder: Path) -> None:

@@ -29,9 +29,11 @@ def _several(one: st.SearchStrategy[Spoil]) -> st.SearchStrategy[list[list[Spoil
 def _running_collector() -> Collector:
     """One collector for all examples of a run: what a message leaves behind must not harm later ones either."""
     stack = ExitStack()
-    atexit.register(stack.close)
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rackflow-fuzz-"))
-    return stack.enter_context(Collector(Path(folder)))
+    collector = stack.enter_context(Collector(Path(folder)))
+    # Registered last, so that it runs before the folder's own clean-up at the end of the process.
+    atexit.register(stack.close)
+    return collector
 
 
 @given(_several(snmp_spoils))

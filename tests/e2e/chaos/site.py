@@ -96,6 +96,11 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """Stop with SIGTERM, which must give exit status 0."""
         process, self._process = self._process, None
