@@ -11,7 +11,7 @@ import traceback
 
 from hypothesis import HealthCheck, Phase, seed, settings
 
-from tests.fuzz.targets import TARGETS, inputs
+from tests.fuzz.targets import TARGETS, inputs, shared
 
 # Few, so that the time limit is kept to within some seconds even where an example takes half a second.
 EXAMPLES = 20
@@ -59,4 +59,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with shared:
+        status = main()
+    sys.exit(status)

@@ -5,13 +5,11 @@ what is put into the outbox afterwards is on disk.
 """
 
 import asyncio
-import atexit
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -138,13 +136,9 @@ def is_read_or_refused(name: str, text: str) -> None:
         READERS[name][1](text)
 
 
-@cache
-def _originals() -> Path:
-    """A folder with an outbox and a ledger in use, each with its write-ahead log or mark; removed when the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="rackflow-fuzz-files-")
-    atexit.register(folder.cleanup)
-    asyncio.run(_fill(Path(folder.name)))
-    return Path(folder.name)
+def write_originals(folder: Path) -> None:
+    """An outbox and a ledger in use, each with its write-ahead log or mark."""
+    asyncio.run(_fill(folder))
 
 
 async def _fill(folder: Path) -> None:
@@ -162,11 +156,11 @@ async def _fill(folder: Path) -> None:
 damages = st.builds(Damage, st.integers(0, 2**32), st.integers(0, 30), st.booleans(), st.just(b""))
 
 
-def damaged_files_open(damage: Damage, files: frozenset[str]) -> None:
-    """Damage the named files, then open outbox and ledger and use them."""
+def damaged_files_open(originals: Path, damage: Damage, files: frozenset[str]) -> None:
+    """Damage copies of the named files, then open outbox and ledger and use them."""
     with tempfile.TemporaryDirectory(prefix="rackflow-fuzz-file-") as name:
         folder = Path(name)
-        for original in _originals().iterdir():
+        for original in originals.iterdir():
             target = folder / original.name
             shutil.copyfile(original, target)
             if original.name in files:

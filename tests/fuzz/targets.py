@@ -1,6 +1,5 @@
 """The targets of `make fuzz`, as Hypothesis properties."""
 
-import atexit
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -14,10 +13,19 @@ from hypothesis import strategies as st
 from tests.fuzz.answers import Damage, Spoil, modbus_spoils, snmp_spoils
 from tests.fuzz.devices import poll_spoilt
 from tests.fuzz.documents import Collector, Message, campus_polls, messages
-from tests.fuzz.files import damaged_files_open, damages, is_read_or_refused, names_of_files, texts_of_a_file
+from tests.fuzz.files import (
+    damaged_files_open,
+    damages,
+    is_read_or_refused,
+    names_of_files,
+    texts_of_a_file,
+    write_originals,
+)
 
 inputs = Counter[str]()
 """How many inputs each target has tried: answers of devices, messages, files."""
+shared = ExitStack()
+"""What the examples of a run share. Whoever runs targets closes it."""
 DEVICES = 6
 
 
@@ -28,12 +36,16 @@ def _several(one: st.SearchStrategy[Spoil]) -> st.SearchStrategy[list[list[Spoil
 @cache
 def _running_collector() -> Collector:
     """One collector for all examples of a run: what a message leaves behind must not harm later ones either."""
-    stack = ExitStack()
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rackflow-fuzz-"))
-    collector = stack.enter_context(Collector(Path(folder)))
-    # Registered last, so that it runs before the folder's own clean-up at the end of the process.
-    atexit.register(stack.close)
-    return collector
+    folder = shared.enter_context(tempfile.TemporaryDirectory(prefix="rackflow-fuzz-"))
+    return shared.enter_context(Collector(Path(folder)))
+
+
+@cache
+def _originals() -> Path:
+    """A folder with an outbox and a ledger in use."""
+    folder = Path(shared.enter_context(tempfile.TemporaryDirectory(prefix="rackflow-fuzz-files-")))
+    write_originals(folder)
+    return folder
 
 
 @given(_several(snmp_spoils))
@@ -66,7 +78,7 @@ def texts(named: tuple[str, str]) -> None:
 
 @given(damages, names_of_files)
 def damaged_files(damage: Damage, files: frozenset[str]) -> None:
-    damaged_files_open(damage, files)
+    damaged_files_open(_originals(), damage, files)
     inputs["damaged_files"] += 1
 
 

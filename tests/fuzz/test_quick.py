@@ -1,9 +1,11 @@
 """Some examples of each target of `make fuzz`, as a test. Always the same ones, so that it does not fail by chance."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 
-from tests.fuzz.targets import TARGETS, inputs
+from tests.fuzz.targets import TARGETS, inputs, shared
 
 QUICK = settings(
     max_examples=5,
@@ -12,6 +14,12 @@ QUICK = settings(
     phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_by_examples() -> Iterator[None]:
+    with shared:
+        yield
 
 
 @pytest.mark.parametrize("name", TARGETS)
