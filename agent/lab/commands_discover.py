@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
-from agent.lab.commands_modbus import DEFAULT_UNITS, modbus_probe
+from agent.lab.commands_modbus import modbus_probe, units_to_try
 from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.found_output import as_csv, as_json, as_yaml, config_head, found_line, result_lines
 from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, entry_of, reconcile
@@ -90,7 +90,7 @@ def _discover(arguments: argparse.Namespace) -> int:
         arguments.protocol,
         addresses,
         arguments.port or DEFAULT_PORTS[arguments.protocol],
-        frozenset(arguments.unit or DEFAULT_UNITS),
+        frozenset(units_to_try(arguments, profiles)),
         units_named=bool(arguments.unit),
     )
     table = arguments.output == "table"

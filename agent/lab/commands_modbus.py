@@ -65,16 +65,22 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def units_to_try(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> list[int]:
+    """The units that `discover` asks at each address: those that the user names, or else the usual ones and those of profiles."""
+    # Every unit that does not answer costs a timeout, so the usual ones come first.
+    named = sorted(each.modbus.unit for each in profiles.values() if each.recognise.registers)
+    return arguments.unit or list(dict.fromkeys([*DEFAULT_UNITS, *named]))
+
+
 def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
     """The function that `discover` uses to look for Modbus units at an address. Raises ConfigError."""
     if wrong := [unit for unit in arguments.unit if not 0 <= unit <= MAX_UNIT]:
         raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {MAX_UNIT}")
 
+    units = units_to_try(arguments, profiles)
+
     async def probe(address: str) -> list[Found]:
         target = ModbusTarget("tcp", address, arguments.port or 502, timeout_s=arguments.timeout)
-        # Every unit that does not answer costs a timeout, so the usual ones come first.
-        named = sorted(each.modbus.unit for each in profiles.values() if each.recognise.registers)
-        units = arguments.unit or list(dict.fromkeys([*DEFAULT_UNITS, *named]))
         return await probe_modbus_address(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
 
     return probe

@@ -22,6 +22,7 @@ from rackflow.recording.snmprec import Record, read_snmprec
 from simulator.modbus.server import ModbusServer
 from simulator.models.meter import MeterModel, meter_registers
 from simulator.snmp.agent import SnmpDevice
+from tests.servers.ports import free_port
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 NAME, SERIAL, MODEL = "1.3.6.1.2.1.1.5.0", "1.3.6.1.4.1.318.1.1.1.1.2.3.0", "1.3.6.1.4.1.318.1.1.1.1.1.1.0"
@@ -290,6 +291,17 @@ async def test_units_of_modbus_become_entries(path: Path, capfd: pytest.CaptureF
     finally:
         await meter.stop()
     assert "duplicate: 127.0.0.2: answers where meter-240100001 is configured with unit 7" in capfd.readouterr().out
+
+
+async def test_a_unit_that_only_its_profile_names_is_gone_when_it_does_not_answer(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    number = free_port()
+    cdu = f"{{id: cdu-1, host: 127.0.0.2, port: {number}, protocol: modbus, profile: aalc-rpu, unit: 12}}"
+    write(path, f"agent: a1\nlabels: {{site: s1}}\ndevices:\n  - {cdu}\n")
+    search = ["discover", "127.0.0.2", "--port", str(number), "--protocol", "modbus", "--timeout", "0.3"]
+    await asyncio.to_thread(main, [*search, "--config", str(path), "--output", "json"])
+    assert [(row["status"], row["id"]) for row in json.loads(capfd.readouterr().out)] == [("gone", "cdu-1")]
 
 
 @pytest.mark.parametrize(
