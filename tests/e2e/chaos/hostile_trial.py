@@ -1,13 +1,11 @@
 """Measures what one account costs: a broker, a whole collector, a healthy agent with 20 devices, and a hostile account beside it.
 
-`python -m tests.e2e.chaos.hostile_trial [--seconds N] [ATTACK…]` prints a line per attack; exit status 1 if a promise is broken.
+`make chaos ARGS="hostile --only ATTACK --seconds N"` prints a line per attack.
 """
 
-import argparse
 import itertools
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ import paho.mqtt.client as paho
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.e2e.chaos.hostile_accounts import ATTACKS, SITE, VICTIM, batch, document, status
+from tests.e2e.chaos.hostile_accounts import SITE, VICTIM, batch, document, status
 from tests.e2e.chaos.site import Process
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
@@ -207,23 +205,3 @@ def line_of(cost: Cost) -> str:
         f"| {cost.attack} | {cost.sent} | {cost.received} | {cost.memory_bytes / 1048576:.0f} | {cost.series} | {cost.missing} "
         f"| {cost.devices_up} of {DEVICES} | {cost.behind_s:.1f} | {', '.join(cost.reasons)} |{'' if cost.is_kept else ' BROKEN'}"
     )
-
-
-def main() -> int:
-    """Play the attacks, and print what each cost."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("attack", nargs="*", choices=[*ATTACKS, []], default=[])
-    parser.add_argument("--seconds", type=float, default=30.0)
-    arguments = parser.parse_args()
-    costs = []
-    print(f"{HEAD}\n|---|---|---|---|---|---|---|---|---|")
-    for attack in arguments.attack or ATTACKS:
-        with tempfile.TemporaryDirectory(prefix="rackflow-hostile-") as name:
-            cost = trial(attack, arguments.seconds, Path(name))
-        costs.append(cost)
-        print(line_of(cost), flush=True)
-    return 0 if all(cost.is_kept for cost in costs) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
