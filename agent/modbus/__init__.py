@@ -6,7 +6,7 @@ when to ask again, `registers` converts registers to values.
 
 from agent.modbus.client import ModbusLinks, PymodbusClient
 from agent.modbus.refusals import GATEWAY, ILLEGAL_ADDRESS, Refusals, is_later
-from agent.modbus.registers import NumberType, WordOrder, decode, words_of
+from agent.modbus.registers import WORDS, NumberType, WordOrder, decode, words_of
 from agent.modbus.requests import Block, Field, RegisterValue, coalesce, field_alone, parts_of, split_block
 from agent.modbus.seam import ModbusClient, ModbusTarget
 
@@ -22,6 +22,7 @@ __all__ = [
     "PymodbusClient",
     "Refusals",
     "RegisterValue",
+    "WORDS",
     "WordOrder",
     "coalesce",
     "decode",

@@ -5,7 +5,8 @@ fits a device, `plan` works out the requests, `normalise` converts the answers.
 """
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
-from agent.profile.load import load_profiles, parse_profile
+from agent.profile.families import AUTO, Families
+from agent.profile.load import load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
 from agent.profile.recognise import (
@@ -22,10 +23,11 @@ from agent.profile.recognise import (
     probe_rounds,
     subtree_key,
 )
-from agent.profile.rows import planning_columns, planning_instances
+from agent.profile.rows import planning_columns, planning_instances, planning_registers
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
 
 __all__ = [
+    "AUTO",
     "MAX_SERIES",
     "MAX_TEXT",
     "PROBE_SCORE",
@@ -33,6 +35,7 @@ __all__ = [
     "SYS_OBJECT_ID",
     "SYS_UPTIME",
     "ClassPlan",
+    "Families",
     "IdentitySource",
     "Match",
     "Plan",
@@ -47,6 +50,7 @@ __all__ = [
     "normalise_answers",
     "normalising",
     "oid_parts",
+    "parse_file",
     "parse_profile",
     "plain_number",
     "plain_text",
@@ -54,6 +58,7 @@ __all__ = [
     "planning",
     "planning_columns",
     "planning_instances",
+    "planning_registers",
     "probe_oids",
     "probe_roots",
     "probe_rounds",
