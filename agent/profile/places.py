@@ -59,7 +59,7 @@ Text = Annotated[str, BeforeValidator(_as_text)]
 
 def _as_code(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("is neither a whole number nor a text")
+        raise ValueError("is neither a whole number nor a text")  # noqa: TRY004
     return value
 
 
@@ -83,7 +83,7 @@ def _as_sentinel(value: object) -> object:
     if isinstance(value, list | tuple):
         return _as_interval(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("is neither a whole number nor a range [lowest, highest]")
+        raise ValueError("is neither a whole number nor a range [lowest, highest]")  # noqa: TRY004
     return value
 
 
@@ -93,7 +93,7 @@ Sentinel = Annotated[int | tuple[Finite, Finite], BeforeValidator(_as_sentinel)]
 
 def _as_result(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError('is neither a text nor a number; words such as yes and true need quotes: "true"')
+        raise ValueError('is neither a text nor a number; words such as true need quotes: "true"')  # noqa: TRY004
     return value
 
 

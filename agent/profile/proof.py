@@ -299,9 +299,9 @@ def _part_faults(part: Part, point: Point, metric: Metric) -> Iterator[str]:
     if isinstance(part, Source) and part.cases:
         yield from _case_faults(part, metric)
         return
-    if isinstance(part, Source) and (part.plus or part.minus):
-        if metric.type == "state" or part.is_coded() or point.bits:
-            yield "plus and minus: belong to numbers with a unit"
+    is_number = metric.type != "state" and not (part.is_coded() or point.bits)
+    if isinstance(part, Source) and (part.plus or part.minus) and not is_number:
+        yield "plus and minus: belong to numbers with a unit"
     yield from _state_faults(part, metric) if metric.type == "state" else _number_faults(part, point, metric)
     if part.inverted and (metric.type == "state" or not (len(part.bit) == 1 or point.bits)):
         yield (
@@ -358,14 +358,18 @@ def _number_faults(part: Part, point: Point, metric: Metric) -> Iterator[str]:
     meant = [*part.numbers.values(), *(word for word in part.words.values() if not isinstance(word, str))]
     if outside := [value for value in meant if not metric.plausible(value)]:
         yield f"value {outside[0]:g} is outside of the metric's range"
+    if part.expect and not _reachable(part.expect, metric) and isinstance(part, Source):
+        where = f"range, in {metric.unit}" if metric.unit else "range"
+        yield f"expect {list(part.expect)} is outside of the metric's {where}; nothing would be published"
     if part.numbers:
         yield from _code_faults(part, part.numbers)
         yield from _idle(part, _IDLE_WITH_CODES, "numbers")
-    if part.expect and not _reachable(part.expect, metric) and part is point:
-        yield f"expect {list(part.expect)} is outside of the metric's range, in {metric.unit or 'no unit'}; nothing would be published"
     # The profile itself maps codes and texts to numbers, without a wire unit.
-    if part.numbers or part.words or point.bits:
-        return
+    elif not (part.words or point.bits):
+        yield from _unit_faults(part, metric)
+
+
+def _unit_faults(part: Part, metric: Metric) -> Iterator[str]:
     if part.text == "quantity":
         if metric.unit not in {WIRE_UNITS[unit].base for unit in QUANTITY_UNITS.values()}:
             yield f"text: quantity knows no unit that gives {metric.unit!r}"
@@ -375,15 +379,16 @@ def _number_faults(part: Part, point: Point, metric: Metric) -> Iterator[str]:
             f"scaled {_SCALED_UNITS[metric.unit]} needs `expect`, the lowest and highest believable value in {metric.unit}: "
             "a device that does not keep to the scale would be read wrong by a power of ten"
         )
-    for unit in part.units():
-        base = WIRE_UNITS[unit].base
-        if base != metric.unit:
-            fitting = [name for name, each in WIRE_UNITS.items() if name and each.base == metric.unit]
-            yield (
-                f"unit {unit or '(none)'!r} gives {base or '(none)'!r}, the catalogue wants {metric.unit!r}"
-                + (f"; units for it are {', '.join(fitting)}" if metric.unit else "; leave unit out")
-            )
-            return
+    wrong = next((unit for unit in part.units() if WIRE_UNITS[unit].base != metric.unit), None)
+    if wrong is not None:
+        fitting = ", ".join(name for name, each in WIRE_UNITS.items() if name and each.base == metric.unit)
+        what = f"unit {wrong!r} gives {WIRE_UNITS[wrong].base or '(none)'!r}" if wrong else "has no unit"
+        wanted = (
+            f"the catalogue wants {metric.unit!r}; it takes {fitting}"
+            if metric.unit
+            else "the metric has none; leave unit out"
+        )
+        yield f"{what}, {wanted}"
 
 
 def _reachable(expect: tuple[float, float], metric: Metric) -> bool:

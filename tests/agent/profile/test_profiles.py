@@ -107,7 +107,10 @@ def changed(old: str, new: str) -> str:
         ),
         (changed("unit: percent", "unit: percent, labels: {outlet: a}"), r"labels \['outlet'\] are not among"),
         (changed("oid: 1.3.6.1.4.1.1.0, ", ""), "needs either oid or register"),
-        (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "register belongs to Modbus; the profile's protocol is snmp"),
+        (
+            changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"),
+            "register belongs to Modbus; the profile's protocol is snmp",
+        ),
         (changed("unit: percent", "states: {1: normal}"), "states belong to metrics of type state"),
         (
             changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0"),

@@ -69,7 +69,7 @@ def test_whatever_a_device_answers_is_a_reading_or_rejected_and_never_an_error(m
 def test_a_number_that_no_device_can_mean_is_rejected(raw: RawValue) -> None:
     for decoder in DECODERS[:3]:
         found = normalise_answers([slot_of("k", TEMPERATURE, (decoder,))], {"a": raw})
-        huge_bits = decoder.bit is not None and isinstance(plain_number(raw), int)
+        huge_bits = decoder.bits and isinstance(plain_number(raw), int)
         assert (len(found.values), len(found.bad)) == ((1, 0) if huge_bits else (0, 1))
 
 
