@@ -5,6 +5,7 @@ confirmation. At a stop, polling ends first, so that the remaining messages can 
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import platform
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from agent.config import AgentConfig, Credential, Device
 from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
 from agent.poll import DevicePoller
+from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
 from agent.schedule import phase
@@ -81,6 +83,8 @@ class DeviceSettings:
     intervals: dict[PollClass, float]
     credential: Credential | None
     engine: str | None
+    profile: str
+    """What the profile says, as a number; of a device that is recognised, what all profiles say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,9 @@ class Running:
     task: asyncio.Task[None]
 
 
-def enabled_devices(config: AgentConfig) -> dict[str, DeviceSettings]:
+def enabled_devices(config: AgentConfig, families: Families | None = None) -> dict[str, DeviceSettings]:
     """The enabled devices by id."""
+    contents = {name: families.content(name) for name in {each.profile for each in config.devices}} if families else {}
     return {
         device.id: DeviceSettings(
             device=device,
@@ -101,6 +106,7 @@ def enabled_devices(config: AgentConfig) -> dict[str, DeviceSettings]:
             intervals=config.intervals_of(device),
             credential=config.credentials.get(device.credential or ""),
             engine=config.engine,
+            profile=contents.get(device.profile, ""),
         )
         for device in config.devices
         if device.enabled
@@ -118,7 +124,9 @@ class Agent:
         wall: Callable[[], float] = time.time,
         refused: RefusedDatagrams | None = None,
         manager: ServiceManager | None = None,
+        families: Families | None = None,
     ) -> None:
+        self._families = families
         self._manager = manager or ServiceManager()
         self._config = config
         self._refused = refused or RefusedDatagrams()
@@ -190,7 +198,7 @@ class Agent:
 
     async def _run(self) -> None:
         self._context.counters.start_at_zero(device.protocol for device in self._config.devices)
-        pollers = await self._make_pollers(self._config, enabled_devices(self._config))
+        pollers = await self._make_pollers(self._config, enabled_devices(self._config, self._families))
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
             reporting = group.create_task(self._report(), name="self-metrics")
@@ -198,7 +206,7 @@ class Agent:
             for device in self._config.devices:
                 if not device.enabled:
                     self.publisher.remove_device(device.id)
-            self._start(group, enabled_devices(self._config), pollers)
+            self._start(group, enabled_devices(self._config, self._families), pollers)
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
             self._manager.ready()
             while not self._stopping:
@@ -225,13 +233,16 @@ class Agent:
         try:
             config = await asyncio.to_thread(self._load)
             self._check_reloadable(config)
-            wanted = enabled_devices(config)
-            changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
-            pollers = await self._make_pollers(config, changed)
-            self.publisher.set_broker(config.broker)
+            with self._families.taking_over() if self._families else contextlib.nullcontext():
+                wanted = enabled_devices(config, self._families)
+                changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
+                pollers = await self._make_pollers(config, changed)
+                self.publisher.set_broker(config.broker)
         except (ConfigError, ProfileError) as error:
             self.counters.reload_ok = False
-            log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, error)  # noqa: TRY400 - one line
+            # A line each: a folder of profiles may have many faults.
+            for line in str(error).splitlines():
+                log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, line)  # noqa: TRY400
             return
         # Old tasks end before new ones start: two requests to one device must never overlap.
         gone = [name for name in self.running if name not in wanted]
@@ -251,12 +262,11 @@ class Agent:
 
     def _check_reloadable(self, config: AgentConfig) -> None:
         before = self._config
-        # Names are part of every topic and message number, the outbox is open, and profiles are read once (see cli.py).
+        # Names are part of every topic and message number, and the outbox is open.
         fixed = {
             "agent": config.agent == before.agent,
             "labels.site": config.labels.site == before.labels.site,
             "outbox": config.outbox == before.outbox,
-            "profiles": config.profiles == before.profiles,
         }
         if changed := [key for key, same in fixed.items() if not same]:
             raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart the agent")
@@ -346,14 +356,17 @@ async def run(
     now: Callable[[], float] = time.time,
     refused: RefusedDatagrams | None = None,
     deadline: StopDeadline | None = None,
+    families: Families | None = None,
 ) -> None:
     """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `refused` is what `make_poller`'s clients count with.
+
+    `families` are the profiles that `make_poller` takes; `reload` has read those for the next configuration (`Families.prepare`).
 
     `deadline` is started by the signal that stops the agent: it is for a process that ends with this call. Raises ConfigError if
     the configuration cannot be used.
     """
     manager = started_by()
-    agent = Agent(config, make_poller, reload, now, refused, manager)
+    agent = Agent(config, make_poller, reload, now, refused, manager, families)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
     watchdog = Watchdog(lambda: agent.standstill(time.monotonic()), manager, config.health_file)

@@ -14,7 +14,7 @@ from agent.lab.contained import contained
 from agent.lab.draft import draft
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
-from agent.profile import Profile, load_profiles, parse_profile
+from agent.profile import Profile, extends, load_profiles, parse_file
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
@@ -31,7 +31,9 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "profiles", help="list the known device families, check profile files, or draft a profile"
     )
     command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
-    command.add_argument("files", nargs="*", type=Path, help="lint: profile files to check; draft: one recording")
+    command.add_argument(
+        "files", nargs="*", type=Path, help="lint: profile files or folders to check; draft: a recording"
+    )
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     show_examples(command, "%(prog)s", "%(prog)s lint my-cooler.yaml", "%(prog)s draft device.snmprec > my-device.yaml")
     command.set_defaults(command=_profiles)
@@ -72,9 +74,15 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
         print(f"{len(profiles)} profiles, no faults")
         return 0
     faulty = 0
-    for path in files:
+    paths = [each for path in files for each in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    if not paths:
+        raise ConfigError(f"{files[0]}: has no .yaml files; correct the path")
+    known = dict(profiles)
+    # Profiles that extend others come last, so that they may extend one that is checked with them.
+    texts = sorted(((read_text_file(path), path) for path in paths), key=lambda each: extends(each[0]) is not None)
+    for text, path in texts:
         try:
-            profile = parse_profile(read_text_file(path), str(path), profiles)
+            profile = known[path.stem] = parse_file(text, str(path), known)
         except ProfileError as error:
             print_lines(str(error))
             faulty += 1

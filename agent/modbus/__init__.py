@@ -13,6 +13,7 @@ from agent.modbus.seam import ModbusClient, ModbusTarget
 __all__ = [
     "GATEWAY",
     "ILLEGAL_ADDRESS",
+    "WORDS",
     "Block",
     "Field",
     "ModbusClient",
@@ -22,7 +23,6 @@ __all__ = [
     "PymodbusClient",
     "Refusals",
     "RegisterValue",
-    "WORDS",
     "WordOrder",
     "coalesce",
     "decode",

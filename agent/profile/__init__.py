@@ -6,7 +6,7 @@ fits a device, `plan` works out the requests, `normalise` converts the answers.
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
-from agent.profile.load import load_profiles, parse_file, parse_profile
+from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
 from agent.profile.recognise import (
@@ -45,6 +45,7 @@ __all__ = [
     "RegisterProbe",
     "Slot",
     "Table",
+    "extends",
     "families_named_by_identity",
     "load_profiles",
     "matches",

@@ -18,7 +18,7 @@ class Families(Mapping[str, Profile]):
         """Read all profiles. Raises ProfileError."""
         # Shipped profiles change with the package only. They take 0.3 s of CPU, which a reload spares.
         self._shipped = load_profiles(lazy=True)
-        self._now: Mapping[str, Profile] = self.read(folder)
+        self._now = self._prepared = self._read(folder)
 
     def __getitem__(self, name: str) -> Profile:
         return self._now[name]
@@ -29,19 +29,23 @@ class Families(Mapping[str, Profile]):
     def __len__(self) -> int:
         return len(self._now)
 
-    def read(self, folder: Path | None) -> Mapping[str, Profile]:
-        """The shipped profiles and those that are in the folder now. Raises ProfileError; changes nothing, so that a thread can do it."""
-        return self._shipped if folder is None else load_profiles(folder, lazy=True, shipped=self._shipped)
+    def prepare(self, folder: Path | None) -> Mapping[str, Profile]:
+        """Read the folder again for `taking_over`. Raises ProfileError; changes nothing yet, so that a thread can do it."""
+        self._prepared = self._read(folder)
+        return self._prepared
 
     @contextmanager
-    def replaced(self, profiles: Mapping[str, Profile]) -> Iterator[None]:
-        """Use these profiles from now on, unless the block raises."""
-        before, self._now = self._now, profiles
+    def taking_over(self) -> Iterator[None]:
+        """Use what was prepared from now on, unless the block raises."""
+        before, self._now = self._now, self._prepared
         try:
             yield
         except BaseException:
             self._now = before
             raise
+
+    def _read(self, folder: Path | None) -> Mapping[str, Profile]:
+        return self._shipped if folder is None else load_profiles(folder, lazy=True, shipped=self._shipped)
 
     def content(self, name: str) -> str:
         """A number for what a profile says; for `auto` of all profiles, because any of them may be the one that fits."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.profile.expand import changed, repeat_faults, repetitions, with_defaults
+from agent.profile.nearest import did_you_mean
 from agent.profile.places import Place
 from agent.profile.proof import Fault, PointPlace, YamlPath, faults
 from agent.profile.schema import Part, Point, Profile
@@ -37,7 +38,7 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
     content = blake2b(text.encode(errors="surrogatepass"), digest_size=16)
     if profile.extends:
         base = (bases or {}).get(profile.extends)
-        profile = _extended(profile, base, where)
+        profile = _extended(profile, base, f"{where}{_line(text, ('extends',))}", bases or {})
         content.update((base.content if base else "").encode())
     if not found:
         places: list[PointPlace] = [
@@ -59,12 +60,14 @@ def _written_out(profile: Profile) -> tuple[Profile, list[YamlPath], list[Fault]
     found: list[Fault] = []
     for at, point in enumerate(profile.points):
         path: YamlPath = ("points", at)
-        if wrong := [(path, f"{point.metric}: {fault}") for fault in repeat_faults(point, point.labels)]:
+        if point.repeat and profile.protocol == "snmp":
+            found.append((path, f"{point.metric}: repeat belongs to Modbus; SNMP has tables"))
+        elif wrong := [(path, f"{point.metric}: {fault}") for fault in repeat_faults(point, point.labels)]:
             found += wrong
-            continue
-        for each in repetitions(point):
-            points.append(with_defaults(each, profile.modbus) if profile.protocol == "modbus" else each)
-            paths.append(path)
+        else:
+            for each in repetitions(point):
+                points.append(with_defaults(each, profile.modbus) if profile.protocol == "modbus" else each)
+                paths.append(path)
     for number, table in enumerate(profile.tables):
         for at, point in enumerate(table.points):
             found += [
@@ -79,9 +82,12 @@ def _line(text: str, path: YamlPath) -> str:
     return f":{line}" if line else ""
 
 
-def _extended(profile: Profile, base: Profile | None, where: str) -> Profile:
-    if base is None or base.extends:
-        raise ProfileError(f"{where}: extends: {profile.extends!r} is unknown, or extends another profile itself")
+def _extended(profile: Profile, base: Profile | None, where: str, known: Mapping[str, Profile]) -> Profile:
+    if base is None:
+        hint = did_you_mean(profile.extends or "", known)
+        raise ProfileError(f"{where}: extends: {profile.extends!r} is unknown{hint}")
+    if base.extends:
+        raise ProfileError(f"{where}: extends: {profile.extends!r} extends {base.extends!r} itself; extend that one")
     base = base.loaded()
     if base.protocol != profile.protocol:
         raise ProfileError(f"{where}: extends: {profile.extends!r} is a profile for {base.protocol}")
@@ -124,13 +130,12 @@ def load_profiles(
             raise ProfileError(f"{folder}: no such folder; correct the path")
         texts += [(1, str(path), read_text_file(path)) for path in folder.glob("*.yaml")]
     # Profiles that extend none come first, so that the others can extend them. The user's come last and replace shipped ones.
-    texts.sort(key=lambda each: (each[0], _EXTENDS.search(each[2]) is not None, each[1]))
+    texts.sort(key=lambda each: (each[0], extends(each[2]) is not None, each[1]))
     found: dict[str, Profile] = dict(shipped or {})
     faulty: dict[str, str] = {}
     with _no_collecting():
         for _, name, text in texts:
-            base = _EXTENDS.search(text)
-            if base and base[1] in faulty:
+            if extends(text) in faulty:
                 continue  # the fault is told where it is
             try:
                 profile = parse_file(text, name, found)
@@ -144,6 +149,12 @@ def load_profiles(
     if faulty:
         raise ProfileError("\n".join(faulty.values()))
     return dict(sorted(found.items()))
+
+
+def extends(text: str) -> str | None:
+    """The profile that a profile extends, from its unparsed text."""
+    found = _EXTENDS.search(text)
+    return found[1] if found else None
 
 
 def parse_file(text: str, name: str, bases: Mapping[str, Profile]) -> Profile:

@@ -41,7 +41,18 @@ def _checked_oid(value: str) -> str:
 Oid = Annotated[str, AfterValidator(_checked_oid), WithJsonSchema({"type": "string", "pattern": OID_PATTERN})]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Register = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _wire_address(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and not 0 <= value <= 0xFFFF:  # noqa: PLR2004
+        # Manuals with six digits: 400001 is the first holding register, 300001 the first input register.
+        counted = next((value - first for first in (400_001, 300_001) if 0 <= value - first <= 0xFFFF), None)  # noqa: PLR2004
+        hint = "" if counted is None else f"; a manual's {value} is register {counted}"
+        raise ValueError(f"is not a wire address, 0 to 65535{hint}")
+    return value
+
+
+Register = Annotated[int, BeforeValidator(_wire_address), Field(ge=0, le=65535)]
 Step = Annotated[int, Field(ge=1, le=1000)]
 Bit = Annotated[int, Field(ge=0, le=63)]
 
@@ -105,7 +116,7 @@ def _known_unit(value: str) -> str:
     if value not in WIRE_UNITS:
         short = QUANTITY_UNITS.get(value.casefold())
         hint = f"; did you mean {short!r}?" if short else did_you_mean(value, filter(None, WIRE_UNITS))
-        raise ValueError(f"unit {value[:40]!r} is not known{hint or '; docs/reference/profiles.md lists all'}")
+        raise ValueError(f"is not a known unit{hint or '; docs/reference/profiles.md lists all'}")
     return value
 
 

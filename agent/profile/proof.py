@@ -67,6 +67,8 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
     """Everything that is wrong with a profile. `places` are its own points and those that it extends, written out."""
     yield from _head_faults(profile)
     for path, table, point in places:
+        if table and profile.protocol == "modbus":
+            continue  # told of the table as a whole
         metric = catalogue().get(point.metric)
         place = f"{table.name}.{point.metric}" if table else point.metric
         if metric is None:
@@ -164,10 +166,11 @@ def _overlaps(places: list[PointPlace]) -> Iterator[Fault]:
 
 
 def _point_faults(profile: Profile, table: Table | None, point: Point, metric: Metric) -> Iterator[str]:
-    if metric.derived:
-        yield f"is derived by the {metric.derived}; devices do not report it"
-    elif metric.type in ("info", "histogram") or metric.name in _OWN or metric.name.startswith(_OWN_PREFIXES):
-        yield "is what Rackflow says by itself; devices do not report it"
+    own = metric.type in ("info", "histogram") or metric.name in _OWN or metric.name.startswith(_OWN_PREFIXES)
+    if metric.derived or own:
+        who = f"is derived by the {metric.derived}" if metric.derived else "is what Rackflow says by itself"
+        yield f"{who}; devices do not report it"
+        return
     yield from _label_faults(table, point, metric)
     for at, source in enumerate(point.fallback):
         if any(_leaves_nothing(earlier, source) for earlier in point.sources()[: at + 1]):
@@ -353,6 +356,7 @@ def _state_faults(part: Part, metric: Metric) -> Iterator[str]:
 def _number_faults(part: Part, point: Point, metric: Metric) -> Iterator[str]:
     if part.states:
         yield f"states belong to metrics of type state, not {metric.type}"
+        return
     if wrong := [word for word in part.words.values() if isinstance(word, str)]:
         yield f"words {wrong} must stand for numbers"
     meant = [*part.numbers.values(), *(word for word in part.words.values() if not isinstance(word, str))]

@@ -79,7 +79,7 @@ def changed(old: str, new: str) -> str:
     ("text", "message"),
     [
         (changed("unit: percent", "unit: volt"), "unit 'volt' gives 'volts', the catalogue wants 'ratio'"),
-        (changed("unit: percent", "unit: furlong"), "unit 'furlong' is not known"),
+        (changed("unit: percent", "unit: furlong"), "unit: is not a known unit"),
         (changed("unit: percent", "unit: percent, scale: 0"), "scale must not be 0"),
         (changed("unit: percent", "unit: percent, scale: 1e999999999"), "scale '1e999999999' is not a number such as"),
         (changed("unit: percent", "unit: percent, scale: 1e300"), "scale '1e300' is not a number such as"),

@@ -91,7 +91,7 @@ async def test_a_unit_that_is_busy_with_its_switch_is_not_planned_without_it() -
 
 
 async def test_a_switch_that_fails_costs_its_readings_until_it_answers() -> None:
-    points = f"  - {{metric: dcim_cdu_leak_detected, labels: {{detector: '1'}}, register: 11, poll: fast}}\n"
+    points = "  - {metric: dcim_cdu_leak_detected, labels: {detector: '1'}, register: 11, poll: fast}\n"
     profile = modbus(f"{points}{FLOW_POINT}    poll: fast\n    unit_by: {{register: 30, map: {UNITS}}}\n")
     async with unit_bench(profile, Unit({10: 60, 11: 0, 30: 0}, refused={30: FAILURE})) as bench:
         await bench.poller.open()
