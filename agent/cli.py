@@ -15,10 +15,11 @@ import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.doctor import add_doctor
-from agent.lab import Output, add_lab, explanation, read_device, render, replay_modbus, replay_snmp
+from agent.lab import Output, add_lab, explanation, nothing_there, read_device, render, replay_modbus, replay_snmp
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Families, Profile, load_profiles
+from agent.readings import Identified, Readings
 from agent.run import run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
 from rackflow.process.commands import print_error, print_lines, print_skipped_lines, show_examples
@@ -180,10 +181,17 @@ def _read(arguments: argparse.Namespace) -> int:
     arguments.protocol, arguments.port = device.protocol, device.port
     factory = PollerFactory(profiles)
     identified, readings, requests = asyncio.run(read_device(factory, config, device, time.time()))
-    print_lines(render(identified, readings, arguments.output))
+    _show(identified, readings, arguments.output)
     for request in requests:
         print_error(f"{request.seconds * 1000:9.1f} ms  {request.what}")
     return 0
+
+
+def _show(identified: Identified, readings: Readings, output: Output) -> None:
+    print_lines(render(identified, readings, output))
+    # A table has it as its last line; what programs read stays as it is.
+    if output != "table" and identified.nothing_there:
+        print_error(nothing_there(identified))
 
 
 def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[str, Profile], Device]:
@@ -234,5 +242,5 @@ def _replay(arguments: argparse.Namespace) -> int:
         records = read_snmprec(arguments.recording, faults)
         print_skipped_lines(faults)
         identified, readings = asyncio.run(replay_snmp(records, profiles, arguments.profile, time.time()))
-    print_lines(render(identified, readings, arguments.output))
+    _show(identified, readings, arguments.output)
     return 0

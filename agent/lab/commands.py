@@ -12,6 +12,7 @@ from agent.lab.commands_modbus import add_modbus_walk, walk_modbus
 from agent.lab.commands_site import add_site
 from agent.lab.contained import contained
 from agent.lab.draft import draft
+from agent.lab.profile_reference import schema_text
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
 from agent.profile import Profile, extends, load_profiles, parse_file
@@ -30,7 +31,7 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command = commands.add_parser(
         "profiles", help="list the known device families, check profile files, or draft a profile"
     )
-    command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
+    command.add_argument("action", nargs="?", choices=("list", "lint", "draft", "schema"), default="list")
     command.add_argument(
         "files", nargs="*", type=Path, help="lint: profile files or folders to check; draft: a recording"
     )
@@ -56,6 +57,9 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def _profiles(arguments: argparse.Namespace) -> int:
+    if arguments.action == "schema":
+        print_lines(schema_text())
+        return 0
     profiles = load_profiles(arguments.profiles)
     if arguments.action == "lint":
         return _lint(arguments.files, profiles)

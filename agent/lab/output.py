@@ -31,6 +31,11 @@ def render(identified: Identified, readings: Readings, output: Output) -> str:
     return _table(identified, readings)
 
 
+def nothing_there(identified: Identified) -> str:
+    """What the profile wanted and did not get, in one line; empty if there is nothing."""
+    return f"nothing there: {', '.join(identified.nothing_there)}" if identified.nothing_there else ""
+
+
 def _json(identified: Identified, readings: Readings) -> str:
     document = _document(identified, readings)
     return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
@@ -97,4 +102,6 @@ def _table(identified: Identified, readings: Readings) -> str:
     width = max((len(key) for key, _, _ in rows), default=0)
     lines = [f"{name:<9} {text}" for name, text in head]
     lines += [f"{key:<{width}}  {value:>14}  {unit}".rstrip() for key, value, unit in sorted(rows)]
+    if identified.nothing_there:
+        lines.append(nothing_there(identified))
     return "\n".join(lines)

@@ -141,7 +141,7 @@ Bits = Annotated[tuple[int, ...], BeforeValidator(_bits, json_schema_input_type=
 
 
 class Place(StrictModel):
-    """A register, as far as all places have it in common."""
+    """A register, and which bits of it are meant. Of an OID, `bit` can be taken too."""
 
     register_: Annotated[Register | None, Field(alias="register")] = None
     """Modbus: the wire address of the first register, counted from 0. Manuals that count from 1, 30001 or 40001 name a higher number."""

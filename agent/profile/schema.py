@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
 from agent.modbus import NumberType, WordOrder
 from agent.profile.places import (
@@ -97,7 +97,11 @@ class Part(Place):
     unit: Unit = ""
     """Unit on the wire, as in `kilowatt`; together with the metric's base unit it gives the conversion. Left out for what has none."""
     # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
-    scale: Annotated[str, Field(coerce_numbers_to_str=True)] = "1"
+    scale: Annotated[
+        str,
+        Field(coerce_numbers_to_str=True),
+        WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "default": "1"}),
+    ] = "1"
     """What the raw number is multiplied by to be in `unit`: 0.1 for tenths; fractions like 1/512 are exact."""
     shift: Annotated[int, Field(ge=-(2**64), le=2**64)] = 0
     """Added to the raw number before the scale: what the device counts from stands where the metric has its 0."""
