@@ -67,7 +67,8 @@ def draft_registers(recording: RegisterRecording, name: str, device_class: str) 
 def likely_order(tables: Sequence[Mapping[int, int]]) -> tuple[WordOrder, dict[WordOrder, int]]:
     """The word order in which most pairs of registers are plausible floats, and how many are in each."""
     votes = dict.fromkeys(ORDERS, 0)
-    for registers in tables:
+    for whole in tables:
+        registers = _without_texts(whole)
         for run in _runs(registers):
             # Round floats end in zeros, so that the halves of two neighbours may look like one: only one alignment counts in each run.
             counts = [{order: _plausible_pairs(registers, run, start, order) for order in ORDERS} for start in (0, 1)]
@@ -76,6 +77,20 @@ def likely_order(tables: Sequence[Mapping[int, int]]) -> tuple[WordOrder, dict[W
                 votes[order] += count
     best = max(ORDERS, key=lambda order: votes[order])
     return (best if votes[best] else "big"), votes
+
+
+def _without_texts(registers: Mapping[int, int]) -> dict[int, int]:
+    """The registers that are no text: letters make plausible floats, too."""
+    kept: dict[int, int] = {}
+    for run in _runs(registers):
+        at = run.start
+        while at < run.stop:
+            if text := _text(registers, at, run.stop):
+                at += (len(text) + 1) // 2
+            else:
+                kept[at] = registers[at]
+                at += 1
+    return kept
 
 
 def _plausible_pairs(registers: Mapping[int, int], run: range, start: int, order: WordOrder) -> int:
