@@ -14,7 +14,7 @@ from rackflow.recording import BITS, RegisterRecording, RegisterTable
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little-swapped", "big-swapped", "little")
 # What equipment measures, in any unit: a leak of 0.01 l/min to the Wh of a decade. Chosen values.
 SMALLEST: Final = 1e-3
-LARGEST: Final = 1e8
+LARGEST: Final = 1e7
 # Counters of 32 bits in the first order in which they are below this are taken for plausible: 10^8 minutes are 190 years.
 LARGEST_COUNT: Final = 100_000_000
 MIN_TEXT_WORDS: Final = 3

@@ -79,10 +79,10 @@ def read_mibs(paths: Sequence[Path]) -> list[MibObject]:
         text = _IMPORTS.sub(" ", text)
         nodes |= {name: (kind, body, place, path) for name, kind, body, place in _NODE.findall(text)}
         types |= {name: (syntax.strip(), enum) for name, _, syntax, enum in _TYPE.findall(text)}
-    if paths and not nodes:
-        raise ConfigError("--mib: no objects are defined there; give the MIB module itself")
     known = dict(ROOTS)
     found = [each for name in nodes if (each := _object(name, nodes, types, known, imported, texts))]
+    if paths and not found:
+        raise ConfigError("--mib: no objects are defined there that could be read; give the MIB module itself")
     return sorted(found, key=lambda each: tuple(map(int, each.oid.split("."))))
 
 
