@@ -219,9 +219,9 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[
         "devices": [described],
     }
     config = check_config(whole, AgentConfig, "arguments")
-    profiles = load_profiles(arguments.profiles)
-    check_profile(profiles, config.devices[0])
-    return config, profiles, config.devices[0]
+    known = load_profiles(arguments.profiles)
+    check_profile(known, config.devices[0])
+    return config, known, config.devices[0]
 
 
 def _replay(arguments: argparse.Namespace) -> int:

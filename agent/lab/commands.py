@@ -14,10 +14,9 @@ from agent.lab.contained import contained
 from agent.lab.draft import draft, draft_with_mib
 from agent.lab.draft_modbus import draft_registers
 from agent.lab.mib import read_mibs
-from agent.lab.profile_reference import schema_text
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
-from agent.profile import Profile, extends, load_profiles, parse_file
+from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples

@@ -150,7 +150,7 @@ def unit_and_scale(each: MibObject) -> tuple[str, str]:
 def candidates(each: MibObject, device_class: str, noise: Collection[str]) -> list[tuple[float, Metric]]:
     """Metrics that this object may be, the most likely first. `noise` are words that nearly all objects have: the vendor's."""
     unit, _ = unit_and_scale(each)
-    words = {*words_of_name(each.name), *words_of_name(each.table)} - noise
+    words = {*words_of_name(each.name), *words_of_name(each.table)}.difference(noise)
     if any(_flag(word) for word in each.enumeration.values()):
         words.add("on")
     found: list[tuple[float, Metric]] = []

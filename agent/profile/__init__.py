@@ -23,6 +23,7 @@ from agent.profile.recognise import (
     probe_rounds,
     subtree_key,
 )
+from agent.profile.reference import schema_text
 from agent.profile.registers import said_as
 from agent.profile.rows import planning_columns, planning_instances, planning_registers
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
@@ -65,6 +66,7 @@ __all__ = [
     "probe_roots",
     "probe_rounds",
     "said_as",
+    "schema_text",
     "subtree_key",
     "trimming",
     "without",

@@ -97,7 +97,7 @@ def _extended(profile: Profile, base: Profile | None, where: str, known: Mapping
         table.model_copy(update={"points": [_with_absent(point, base) for point in table.points]})
         for table in base.tables
     ]
-    changes = {
+    changes: dict[str, object] = {
         "marker": profile.marker or base.marker,
         "points": [*profile.points, *points],
         "tables": [*profile.tables, *tables],

@@ -184,8 +184,8 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
         for part in source.parts():
             if part.unit_by and (place := _place(part.unit_by)):
                 found.append((place, part.unit_by))
-            if place := part.decimals or part.varscale:
-                found.append((place, part))
+            if column := part.decimals or part.varscale:
+                found.append((column, part))
     return found
 
 

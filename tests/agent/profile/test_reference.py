@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from agent.cli import main
-from agent.lab.profile_reference import SECTIONS, all_keys, editor_schema, examples, own_keys
+from agent.profile.reference import SECTIONS, all_keys, editor_schema, examples, own_keys
 from agent.profile.schema import Profile
 from rackflow.process.config import models_in
 from rackflow.process.yaml import load_yaml_text
