@@ -23,6 +23,7 @@ from rackflow.process.commands import print_error, print_lines, show_examples
 from rackflow.process.doctor import OUTPUTS, exit_status, render_findings
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
+from rackflow.process.secret import names_source
 from rackflow.process.stopping import StopDeadline
 from rackflow.site import load_site
 from rackflow.version import installed_version
@@ -127,8 +128,10 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
 
 def _forget(config: CollectorConfig, arguments: argparse.Namespace) -> int:
     given = {"password": arguments.password, "cert_file": arguments.cert_file, "key_file": arguments.key_file}
-    if arguments.password is not None and not arguments.password.startswith("env:"):
-        raise ConfigError("--password: a password on a command line can be read by everybody; write env:NAME")
+    if arguments.password is not None and not names_source(arguments.password):
+        raise ConfigError(
+            "--password: a password on a command line can be read by everybody; write env:NAME or file:PATH"
+        )
     broker = account_of(config.broker, arguments.username, {name: each for name, each in given.items() if each})
     # Without accounts a broker cannot tell clients apart by their account either.
     is_collectors = broker.username is not None and broker.username == config.broker.username
