@@ -1,10 +1,13 @@
 """Takes secrets from where a service manager puts them: the environment, a file, or systemd's credentials directory."""
 
+import argparse
 import os
+import shlex
 import stat
 from pathlib import Path
 
 from rackflow.errors import ConfigError
+from rackflow.process.yaml import read_text_file
 
 SOURCES = ("env:", "file:", "credential:")
 """Prefixes of a text that says where a secret is. Any other text is the secret itself."""
@@ -84,3 +87,35 @@ def _text(path: Path, *, private: bool = False) -> str:
     if not secret:
         raise ConfigError(f"{path}: is empty")
     return secret
+
+
+def load_env_file(path: Path | None) -> None:
+    """Put the variables of a file as systemd's `EnvironmentFile=` reads it into this process's environment.
+
+    For commands that a person runs with a service's configuration. What is already set stays. Raises ConfigError naming file and line.
+    """
+    if path is None:
+        return
+    for number, line in enumerate(read_text_file(path).splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith(("#", ";")):
+            continue
+        name, equals, value = line.strip().partition("=")
+        try:
+            words = shlex.split(value)
+        except ValueError:
+            words = []
+        # A value in two quoted parts is one word; without quotes systemd keeps blanks.
+        whole = words[0] if len(words) == 1 else value.strip()
+        if not equals or not name.isidentifier() or (value.strip() and not words):
+            raise ConfigError(f"{path}:{number}: is not NAME=VALUE")  # without the line, which may be a secret
+        os.environ.setdefault(name, whole)
+
+
+def add_env_file(command: argparse.ArgumentParser) -> None:
+    """Add `--env-file`, which the program passes to `load_env_file` before it reads a configuration."""
+    command.add_argument(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        help="take the variables of `env:NAME` from this file, too, as the service's unit does",
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from rackflow import ConfigError
 from rackflow.process.config import Secret, StrictModel, check_config
-from rackflow.process.secret import read_secret
+from rackflow.process.secret import load_env_file, read_secret
 
 SECRET = "hunter2 with a blank"
 
@@ -118,3 +118,35 @@ def test_an_error_of_the_configuration_names_key_and_source_and_never_the_secret
     account = check_config({"password": f"file:{path}"}, Account, "agent.yaml")
     assert account.password.get_secret_value() == SECRET
     assert SECRET not in repr(account)
+
+
+def test_a_commands_environment_file_is_read_as_systemd_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "agent.env"
+    file.write_text(
+        "# made by hand\n; too\n\nRACKFLOW_A=plain\nRACKFLOW_B='two words'\n RACKFLOW_C=\"x#y\"\nRACKFLOW_D=\nRACKFLOW_E=a b\n"
+    )
+    for name in "ABCDE":
+        monkeypatch.delenv(f"RACKFLOW_{name}", raising=False)
+        monkeypatch.setenv(f"RACKFLOW_{name}", "")  # so that the test's end takes away what is loaded
+        monkeypatch.delenv(f"RACKFLOW_{name}")
+    load_env_file(file)
+    found = [os.environ[f"RACKFLOW_{name}"] for name in "ABCDE"]
+    assert found == ["plain", "two words", "x#y", "", "a b"]
+
+
+def test_what_is_set_already_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RACKFLOW_A", "of the shell")
+    (tmp_path / "agent.env").write_text("RACKFLOW_A=of the file\n")
+    load_env_file(tmp_path / "agent.env")
+    assert os.environ["RACKFLOW_A"] == "of the shell"
+
+
+@pytest.mark.parametrize("line", ["hunter2", "a name=hunter2", "RACKFLOW_A='hunter2"])
+def test_a_line_that_is_no_variable_is_named_and_not_shown(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "agent.env"
+    file.write_text(f"# first\n{line}\n")
+    with pytest.raises(ConfigError) as error:
+        load_env_file(file)
+    assert str(error.value) == f"{file}:2: is not NAME=VALUE"
