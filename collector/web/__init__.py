@@ -3,7 +3,6 @@
 from collector.web.exposition import METRICS_PART, render, render_steps
 from collector.web.page import Moment, page_steps, render_page
 from collector.web.server import WEB_PARTS, View, WebServer
-from collector.web.shared import in_slices
 from collector.web.web_config import load_access
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "Moment",
     "View",
     "WebServer",
-    "in_slices",
     "load_access",
     "page_steps",
     "render",

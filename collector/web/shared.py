@@ -1,9 +1,9 @@
-"""Renders a page once for all of its readers, in slices, so that neither their number nor its size holds up the event loop."""
+"""Renders a page once for all of its readers, so that their number does not hold up the event loop."""
 
 import asyncio
 import gzip
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -11,8 +11,6 @@ from typing import Generic, TypeVar
 from rackflow.process.bulkhead import in_own_thread
 
 T = TypeVar("T")
-# How long rendering may hold the event loop at a time. A message waits at most so much longer for its acknowledgement.
-SLICE_S = 0.01
 # A page that takes long is rendered less often: rendering it may take a fifth of the time, whatever its readers ask for.
 PAUSE_FACTOR = 4.0
 # 4 instead of zlib's 6: a tenth larger for half of the time, and it is done for each render.
@@ -36,20 +34,6 @@ def _encoded(text: str) -> Rendered:
     # A lone surrogate in a device's text must not take the page away.
     plain = text.encode(errors="replace")
     return Rendered(plain, gzip.compress(plain, _GZIP_LEVEL, mtime=0))
-
-
-async def in_slices(steps: Generator[None, None, T]) -> T:
-    """Run a generator to its end, and let the loop do other work after each `SLICE_S`."""
-    until = time.perf_counter() + SLICE_S
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        if time.perf_counter() >= until:
-            await asyncio.sleep(0)
-            until = time.perf_counter() + SLICE_S
 
 
 class Shared(Generic[T]):

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import ParamSpec, TypeVar
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,14 @@ class Failures:
         """The result of `work`; if it raises, that is noted and the result is `otherwise`."""
         try:
             return work()
+        except Exception as error:  # noqa: BLE001 - a barrier
+            self.note(part, error)
+            return otherwise
+
+    def attempt_steps(self, part: str, steps: Generator[None, None, T], otherwise: T) -> Generator[None, None, T]:
+        """See `attempt`, for work that comes in slices."""
+        try:
+            return (yield from steps)
         except Exception as error:  # noqa: BLE001 - a barrier
             self.note(part, error)
             return otherwise

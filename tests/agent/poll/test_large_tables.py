@@ -1,11 +1,7 @@
 """A device with 20,000 rows: planning and polling it never hold the loop for long, and what is too much is left out and said."""
 
 import asyncio
-import contextlib
-import gc
-import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,6 +11,7 @@ from agent.poll.device import MAX_CELLS
 from agent.profile import MAX_SERIES, SYS_UPTIME, parse_profile
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError
+from tests.turns import Turns
 
 ROOT = "1.3.6.1.4.1.99999"
 TEXT = f"""
@@ -85,34 +82,6 @@ class Wide:
 
     async def close(self) -> None:
         """Nothing to free."""
-
-
-@dataclass
-class Turns:
-    """CPU seconds of this thread that each turn of the loop took."""
-
-    cpu_s: list[float] = field(default_factory=list)
-
-    @contextlib.asynccontextmanager
-    async def counted(self) -> AsyncIterator["Turns"]:
-        async def count() -> None:
-            before = time.thread_time()
-            while True:
-                await asyncio.sleep(0)
-                now = time.thread_time()
-                self.cpu_s.append(now - before)
-                before = now
-
-        # A collection of garbage takes as long as this process is large, and belongs to no slice.
-        gc.disable()
-        task = asyncio.ensure_future(count())
-        await asyncio.sleep(0)
-        try:
-            yield self
-        finally:
-            gc.enable()
-            task.cancel()
-            await asyncio.wait([task])
 
 
 async def test_a_table_of_20_000_rows_is_planned_and_polled_in_slices_and_what_is_too_much_is_said() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.web.humanise import duration, number, quantity
-from collector.web.shared import SLICE_S, Shared, in_slices
+from collector.web.shared import Shared
 from rackflow import catalogue
+from rackflow.process.slices import SLICE_S, in_slices
 from tests.collector.web.serving import Content, ask, serving
 
 

@@ -1,0 +1,42 @@
+"""Keeps Python's garbage collection from stopping the process for longer and longer.
+
+A full collection looks at every object: 1.3 million of a site of 5,000 devices take 0.2 s, in which nothing else runs. Nearly all of
+them (plans, latest values) stay for as long as the process. So what has survived a long collection is set aside (`gc.freeze`), and
+the next one only looks at what is newer. Objects set aside are still freed when nothing refers to them; only a ring of them that nobody
+refers to would stay. Right after a collection there is none, and what is set aside is not tied into rings later: plans and values are
+replaced as a whole.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Final
+
+# A fifth of the 50 ms that nothing may hold an event loop for.
+LONG_S: Final = 0.01
+
+
+def bound_collections(clock: Callable[[], float] = time.perf_counter) -> Callable[[], None]:
+    """Set aside what survives a collection now, and each long one from now on. Returns a function that ends this."""
+    began_s = 0.0
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        nonlocal began_s
+        if phase == "start":
+            began_s = clock()
+        elif info["generation"] == 2 and clock() - began_s > LONG_S:  # noqa: PLR2004 - the oldest of Python's three generations
+            gc.freeze()
+
+    # What has been imported and configured stays, too, and is most of what the first long collection would look at.
+    gc.collect()
+    gc.freeze()
+    # Python waits with a full collection until a quarter of what the last one looked at has been added. This one looks at nothing, so the
+    # next is due after 70,000 new objects, which take 10 ms.
+    gc.collect()
+    gc.callbacks.append(note)
+
+    def end() -> None:
+        gc.callbacks.remove(note)
+        gc.unfreeze()
+
+    return end

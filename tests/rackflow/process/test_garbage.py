@@ -1,0 +1,55 @@
+"""What stays is not looked at by every collection of garbage."""
+
+import gc
+import weakref
+
+from rackflow.process.garbage import LONG_S, bound_collections
+
+
+class Node:
+    """Can be part of a ring."""
+
+    def __init__(self) -> None:
+        self.other: Node | None = None
+
+
+def test_what_survives_a_long_collection_is_set_aside_and_a_short_one_changes_nothing() -> None:
+    now_s = [0.0]
+    times = iter([0.0, LONG_S / 2, 1.0, 1.0 + 2 * LONG_S])
+
+    def clock() -> float:
+        now_s[0] = next(times, now_s[0])
+        return now_s[0]
+
+    enabled = gc.isenabled()
+    gc.disable()
+    end = bound_collections(clock)
+    try:
+        before = gc.get_freeze_count()
+        stays = [Node() for _ in range(100)]
+        gc.collect()  # short
+        assert gc.get_freeze_count() == before
+        gc.collect()  # long
+        assert gc.get_freeze_count() >= before + len(stays)
+        # Freed without any collection, set aside or not.
+        gone = weakref.ref(stays[0])
+        stays.clear()
+        assert gone() is None
+    finally:
+        end()
+        if enabled:
+            gc.enable()
+    assert gc.get_freeze_count() == 0
+
+
+def test_rings_that_nobody_refers_to_are_still_collected() -> None:
+    end = bound_collections()
+    try:
+        one, other = Node(), Node()
+        one.other, other.other = other, one
+        gone = weakref.ref(one)
+        del one, other
+        gc.collect()
+        assert gone() is None
+    finally:
+        end()
