@@ -8,20 +8,24 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from agent.config import Device
 from agent.modbus import Block, Field, ModbusClient, decode
 from agent.poll.derive import deriving
 from agent.poll.identity import identify_modbus, identify_snmp
+from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
-from agent.poll.slices import in_slices
 from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
     SYS_DESCR,
+    SYS_NAME,
+    SYS_OBJECT_ID,
     SYS_UPTIME,
     ClassPlan,
+    Family,
     Plan,
     Profile,
     RawValue,
@@ -30,20 +34,19 @@ from agent.profile import (
     families_named_by_identity,
     normalising,
     plain_number,
-    plan_device,
-    planning,
     planning_columns,
-    planning_instances,
-    trimming,
-    without,
 )
 from agent.readings import Identified, Identity, Readings
 from agent.snmp import SnmpClient
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError
+from rackflow.process.slices import in_slices
 
 log = logging.getLogger(__name__)
 
+# How long one poll's answers may be worked on at a time. Hundreds of polls may be due in the same second, and only a device with thousands
+# of rows takes longer.
+POLL_SLICE_S: Final = 0.001
 # How long a plan is used. Rows can come and go without a reboot and without a marker (a sensor plugged in, an alarm replaced by
 # another between two polls); such a change is noticed within this time. Planning walks all tables, which takes dozens of requests on
 # a large PDU, so it must be rare compared with polling. Chosen value.
@@ -64,6 +67,27 @@ MAX_ARCS = 128
 # rebooted and is planned again, which does no harm.
 TIMETICKS = 2**32
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
+# A device that comes back within the hour of its plan and says the same of itself, and has not restarted meanwhile, is still what it
+# was planned as: its plan is used on. Clocks of such cards drift by less than 1 % against ours, and an answer may take seconds.
+GREETING: Final = (SYS_UPTIME, SYS_OBJECT_ID, SYS_DESCR, SYS_NAME)
+UPTIME_DRIFT: Final = 0.01
+UPTIME_SLACK_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a device said of itself when it was opened: texts that stay the same, and its uptime at a moment of our clock."""
+
+    said: Mapping[str, RawValue]
+    uptime_s: float | None
+    at_s: float
+
+    def continues(self, before: "Greeting") -> bool:
+        """Whether this is the same device, which has not restarted since. Without an uptime nobody knows."""
+        if self.uptime_s is None or before.uptime_s is None or self.said != before.said:
+            return False
+        passed_s = self.at_s - before.at_s
+        return abs(self.uptime_s - before.uptime_s - passed_s) <= UPTIME_SLACK_S + UPTIME_DRIFT * passed_s
 
 
 class DevicePoller(Protocol):
@@ -88,12 +112,16 @@ class SnmpPoller:
         profiles: Mapping[str, Profile],
         client: SnmpClient,
         clock: Callable[[], float] = time.monotonic,
+        plans: SharedPlans | None = None,
     ) -> None:
         self._clock = clock
         self._device = device
         self._profiles = profiles
         self._client = client
-        self._profile: Profile | None = None
+        self._plans = plans or SharedPlans()
+        self._greeting: Greeting | None = None
+        self._identified: Identified | None = None
+        self._family: Family | None = None
         self._plan = Plan({})
         self._uptime_s: float | None = None
         self._rebooted = False
@@ -103,31 +131,44 @@ class SnmpPoller:
         self._marked_at = 0.0
 
     async def open(self) -> Identified:
-        """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again."""
+        """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again.
+
+        A device that was open before keeps its plan if it is found unchanged.
+        """
+        greeting = await self._greet()
+        if self._identified is not None and await self._is_unchanged(greeting):
+            return self._identified
+        # Whatever interrupts what follows, the next opening begins anew.
+        self._identified = None
         profile = await self._recognise()
-        self._profile = profile if self._device.outlets else profile.without_outlets()
+        family = self._plans.family(profile, outlets=self._device.outlets)
+        self._family, self._greeting = family, greeting
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
-        identity = await identify_snmp(self._client, self._profile)
-        await self._make_plan(self._profile)
-        return _identified(self._device, self._profile, identity, self._plan)
+        identity = await identify_snmp(self._client, family.profile)
+        await self._make_plan(family)
+        self._identified = _identified(self._device, family.profile, identity, self._plan)
+        return self._identified
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
         """See `DevicePoller.poll`. Tables are walked again after a reboot, after an hour, or when the marker changes."""
-        part, profile = self._plan.classes.get(poll_class), self._profile
-        if part is None or profile is None:
+        part, family = self._plan.classes.get(poll_class), self._family
+        if part is None or family is None:
             return Readings()
+        profile = family.profile
         raw = await self._client.get(part.oids)
         if not raw:
+            # Not silence: what was planned is gone, so the next opening must not keep the plan.
+            self._identified = None
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
-        readings = await in_slices(normalising(part.slots, raw))
+        readings = await in_slices(normalising(part.slots, raw), POLL_SLICE_S)
         _mark_cut(part, readings)
         if SYS_UPTIME in raw:
-            await self._watch_uptime(raw[SYS_UPTIME], profile, readings, now)
+            await self._watch_uptime(raw[SYS_UPTIME], family, readings, now)
         if profile.marker in raw:
-            await self._watch_marker(raw[profile.marker], profile, now)
-        await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)))
+            await self._watch_marker(raw[profile.marker], family, now)
+        await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)), POLL_SLICE_S)
         return readings
 
     async def close(self) -> None:
@@ -155,12 +196,33 @@ class SnmpPoller:
             )
         return found[0].profile.loaded()
 
-    async def _make_plan(self, profile: Profile) -> None:
+    async def _greet(self) -> Greeting:
+        said: dict[str, RawValue] = await self._client.get(GREETING)
+        uptime_s = _uptime_s(said.pop(SYS_UPTIME, None))
+        return Greeting({oid: _comparable(value) for oid, value in said.items()}, uptime_s, self._clock())
+
+    async def _is_unchanged(self, greeting: Greeting) -> bool:
+        """Whether a device that was open before may keep its plan.
+
+        Rows that came or went without a restart and without a marker are noticed within the hour, as while the device is polled.
+        """
+        family, before, known = self._family, self._greeting, self._identified
+        fresh = not self._rebooted and self._clock() - self._planned_at <= REPLAN_AFTER_S
+        if family is None or before is None or known is None or not fresh or not greeting.continues(before):
+            return False
+        marker = family.profile.marker
+        if marker is not None and any(marker in part.oids for part in self._plan.classes.values()):
+            answer = await self._client.get([marker])
+            if _comparable(answer.get(marker)) != self._marker:
+                return False
+        return await identify_snmp(self._client, family.profile) == known.identity
+
+    async def _make_plan(self, family: Family) -> None:
         # Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the
         # first answers show which of these objects the device has.
+        profile = family.profile
         rows: dict[str, list[str]] = {}
-        instances = planning_instances(profile)
-        cells: dict[str, RawValue] = await self._client.get(instances) if instances else {}
+        cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
         walked: dict[str, dict[str, RawValue]] = {}
         cut: set[str] = set()
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
@@ -169,7 +231,7 @@ class SnmpPoller:
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
-        plan = await in_slices(planning(profile, rows, cells, self._device.role, cut))
+        key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
             log.warning(
@@ -186,7 +248,7 @@ class SnmpPoller:
             raise DeviceDecodeError(
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
-        plan = await in_slices(trimming(plan, lambda ref: ref not in known))
+        plan = await self._plans.trim(key, plan, frozenset(oid for oid in wanted if oid not in known))
         self._plan = _with_uptime(plan, SYS_UPTIME in known)
         self._planned_at = self._clock()
         self._marker = _comparable(known.get(profile.marker)) if profile.marker else None
@@ -220,12 +282,11 @@ class SnmpPoller:
             if oid.count(".") < MAX_ARCS
         }
 
-    async def _watch_uptime(self, raw: RawValue, profile: Profile, readings: Readings, now: float) -> None:
+    async def _watch_uptime(self, raw: RawValue, family: Family, readings: Readings, now: float) -> None:
         """Add the time of the last boot, and plan again after a reboot or when the plan has become old."""
-        ticks = plain_number(raw)
-        if ticks is None or not 0 <= ticks < TIMETICKS:
+        uptime_s = _uptime_s(raw)
+        if uptime_s is None:
             return
-        uptime_s = ticks / 100
         readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         if self._uptime_s is not None and uptime_s < self._uptime_s:
             self._rebooted = True
@@ -234,36 +295,40 @@ class SnmpPoller:
         if self._rebooted and clock - self._reboot_planned_at >= self._replan_pause_s():
             # Before planning, so that a device whose planning fails does not try it at every poll.
             self._reboot_planned_at = clock
-            await self._make_plan(profile)
+            await self._make_plan(family)
             self._rebooted = False
         elif clock - self._planned_at > REPLAN_AFTER_S:
-            await self._make_plan(profile)
+            await self._make_plan(family)
 
     def _replan_pause_s(self) -> float:
         """Least time between two plans that the device causes, by its marker or by reboots, true or alleged."""
         series = sum(len(part.slots) for part in self._plan.classes.values())
         return max(REPLAN_MIN_S, series / REPLAN_SERIES_PER_S)
 
-    async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
+    async def _watch_marker(self, value: RawValue, family: Family, now: float) -> None:
         """Plan again when the profile's marker has changed: rows of its tables have come or gone."""
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
         if _comparable(value) != self._marker and not 0 <= now - self._marked_at < self._replan_pause_s():
-            await self._make_plan(profile)
+            await self._make_plan(family)
             self._marked_at = now
 
 
 class ModbusPoller:
     """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units."""
 
-    def __init__(self, device: Device, profile: Profile, client: ModbusClient) -> None:
+    def __init__(
+        self, device: Device, profile: Profile, client: ModbusClient, plans: SharedPlans | None = None
+    ) -> None:
         self._device = device
-        self._profile = profile if device.outlets else profile.without_outlets()
+        self._plans = plans or SharedPlans()
+        self._family = self._plans.family(profile, outlets=device.outlets)
+        self._profile = self._family.profile
         self._client = client
         self._plan = Plan({})
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. Registers that the device refuses are found here and not requested again."""
-        plan = plan_device(self._profile, {}, {}, self._device.role)
+        key, plan = await self._plans.plan(self._family, {}, {}, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         absent: set[str] = set()
         refused: list[Block] = []
@@ -278,7 +343,7 @@ class ModbusPoller:
             raise DeviceProtocolError(
                 f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
             )
-        self._plan = without(plan, lambda ref: ref in absent, refused)
+        self._plan = await self._plans.trim(key, plan, frozenset(absent), refused)
         identity = await identify_modbus(self._client, self._device.unit, self._profile)
         return _identified(self._device, self._profile, identity, self._plan)
 
@@ -296,10 +361,10 @@ class ModbusPoller:
                 refused.append(error)
         if refused and not raw:
             raise refused[0]
-        readings = await in_slices(normalising(part.slots, raw))
+        readings = await in_slices(normalising(part.slots, raw), POLL_SLICE_S)
         if refused:
             _mark_refused(part.slots, raw, readings)
-        await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)))
+        await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)), POLL_SLICE_S)
         return readings
 
     async def close(self) -> None:
@@ -345,6 +410,11 @@ def _with_uptime(plan: Plan, has_uptime: bool) -> Plan:  # noqa: FBT001 - one fl
     # Polled in class `slow`: a reboot is noticed within a minute, at the cost of one object per minute.
     slow = plan.classes.get("slow", ClassPlan(()))
     return Plan({**plan.classes, "slow": ClassPlan(slow.slots, (*slow.oids, SYS_UPTIME))}, plan.duplicates)
+
+
+def _uptime_s(raw: RawValue) -> float | None:
+    ticks = plain_number(raw)
+    return ticks / 100 if ticks is not None and 0 <= ticks < TIMETICKS else None
 
 
 def _comparable(value: RawValue) -> RawValue:

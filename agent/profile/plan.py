@@ -9,7 +9,7 @@ generator that its caller resumes slice by slice, and a plan has a largest size.
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, TypeVar
+from typing import Final
 
 from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
 from agent.profile.cells import RawValue
@@ -18,10 +18,10 @@ from agent.profile.rows import Row
 from agent.profile.schema import Gate as GateModel
 from agent.profile.schema import Point, Profile, Source, Table
 from rackflow.catalogue import Metric, PollClass, catalogue
+from rackflow.process.slices import run_through
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
-T = TypeVar("T")
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
@@ -59,16 +59,6 @@ class Plan:
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
     """Slots and requests of a device, all at once; for a device whose number of rows is up to the device use `planning`."""
     return run_through(planning(profile, rows, cells, role))
-
-
-def run_through(work: Generator[None, None, T]) -> T:
-    """The result of work that comes in slices, without a pause between them."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            result: T = done.value
-            return result
 
 
 def planning(

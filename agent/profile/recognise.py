@@ -13,6 +13,7 @@ from agent.profile.schema import Profile
 SYS_DESCR = "1.3.6.1.2.1.1.1.0"
 SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
+SYS_NAME = "1.3.6.1.2.1.1.5.0"
 
 # Only the order matters. A probe that answers must outweigh a sysObjectID (10 plus the dots of its prefix, about 20) and a word of
 # sysDescr together, because cards often get those wrong. A profile's `priority` (-50 to 50) can overrule it: that is how generic
