@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -35,14 +36,16 @@ from collector.web import (
     Moment,
     View,
     WebServer,
-    in_slices,
     load_access,
     page_steps,
     render_steps,
 )
 from rackflow import ConfigError, RackflowError
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
+from rackflow.process.garbage import bound_collections
+from rackflow.process.loop_lag import LoopMeter
 from rackflow.process.notify import started_by
+from rackflow.process.slices import SLICE_S, in_slices
 from rackflow.process.sqlite import check_regular
 from rackflow.process.stopping import StopDeadline, stop_tasks
 from rackflow.process.threads import DetachedThreads
@@ -60,6 +63,9 @@ STANDSTILL_S = 60.0
 END_TASKS_S = 0.5
 # Readings live at least 30 s, so expired ones hold their place under the series limit only a little longer.
 SWEEP_S = 5.0
+# How long a thread that computes (plans of figures, gzip) may keep the interpreter's lock when the loop wants it. With Python's 5 ms
+# each turn of the loop took that much longer while a site of 5,000 devices was planned, and one that started a thread 15 ms.
+SWITCH_S = 0.0005
 # Opening the records reads 400 days, which takes a second at most. A disk that hangs must not keep the collector from starting.
 OPEN_RECORDS_S = 5.0
 # Optional parts end at their first await once cancelled; one that does not is left behind.
@@ -78,6 +84,7 @@ class Collector:
         self._uses = Uses(config.agent_budgets())
         self._figures = LatestFigures(config.derive.interval_s)
         self._site: Site | None = None
+        self.meter = LoopMeter()
         self._stop = asyncio.Event()
         self._subscriber: Subscriber | None = None
         self._persistence: Persistence | None = None
@@ -182,6 +189,8 @@ class Collector:
                 # An earlier version kept none: a device belongs to whoever polled it first.
                 polled = sorted(keeper.polls.enrolled.items(), key=lambda item: item[1].since_s)
                 self._owners.seed([who for who, _ in polled], round(time.time() * 1000))
+            self.meter.start()
+            stack.callback(self.meter.stop)
             optional = Supervisor(self._failures)
             stack.push_async_callback(optional.stop, STOP_PARTS_S)
             on_started()
@@ -306,7 +315,7 @@ class Collector:
         while True:
             await ledger.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
-            self.latest.expire(time.monotonic())
+            await in_slices(self.latest.expiring(time.monotonic()))
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
         self._tally.mqtt_connected = connected
@@ -339,6 +348,7 @@ class Collector:
             part_failures=dict(self._failures.counts),
             failing_parts=self._failures.failing(),
             http_refused=self._web.refused if self._web is not None else {},
+            loop=self.meter.recent(),
             is_whole=not self._config.shared,
             refused=self._uses.refused,
             contested={key: each.agent for key, each in self._owners.contests(time.monotonic()).items()},
@@ -393,9 +403,14 @@ def _unforgotten(_: str, __: str, ___: str = "") -> None:
 
 async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:
     """Prepare each message and hand it to the writer, in the order of arrival. `put` waits while the writer is full."""
+    until = 0.0
     while True:
         delivery = await subscriber.take()
         await writer.put(delivery, ingest.process(delivery))
+        # While messages wait, neither of the two awaits gives others a turn: a backlog of thousands would hold the loop for a second.
+        if time.perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + SLICE_S
 
 
 def open_store(config: CollectorConfig, tally: Counters | None = None) -> Store:
@@ -430,6 +445,9 @@ async def run(
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
     watchdog = Watchdog(lambda: collector.standstill(time.monotonic()), manager)
+    end_bound = bound_collections()
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
 
     def stop() -> None:
         collector.stop()
@@ -449,5 +467,7 @@ async def run(
         await collector.run(on_listening, started)
     finally:
         watchdog.stop()
+        end_bound()
+        sys.setswitchinterval(switch_s)
         for each in signals:
             loop.remove_signal_handler(each)

@@ -15,6 +15,7 @@ from collector.latest import Latest
 from collector.ledger import AgentAccount
 from rackflow import catalogue
 from rackflow.outbox import OutboxStats
+from rackflow.process.loop_lag import LoopLag
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class DeliveryFigures:
     """Whether each optional part fails now."""
     http_refused: Mapping[str, int] = field(default_factory=dict)
     """Connections and requests that the web server refused or ended, by reason."""
+    loop: LoopLag = field(default_factory=LoopLag)
+    """How late the event loop was within the last minute."""
     is_whole: bool = True
     """Whether this collector receives every message. Behind a shared subscription it cannot know what is missing."""
 
@@ -76,6 +79,8 @@ class _OwnMetrics(Collector):
         yield _counter("points_written_total", {(self._store,): tally.points_stored}, "store")
         yield _counter("influx_write_failures_total", {(why,): n for why, n in tally.write_failures.items()}, "reason")
         yield _gauge("series", {(): self.series_exposed})
+        yield _gauge("loop_lag_seconds", {(): self.delivery.loop.lag_s})
+        yield _gauge("loop_hold_seconds", {(): self.delivery.loop.hold_s})
         yield _gauge("series_limit", {(): latest.limit})
         yield _counter("series_refused_total", {(): latest.refused})
         of_agents: dict[tuple[str, ...], float] = {key: float(count) for key, count in self.delivery.refused.items()}

@@ -4,7 +4,7 @@ This state outlives plans: when a device comes or goes, what was learned about t
 never by slot, and `Watched` says for each plan which slots belong to which name.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -154,10 +154,12 @@ class CycleState:
     contradictions: Contradictions = field(default_factory=Contradictions)
     failures: Failures = field(default_factory=Failures)
 
-    def update(
+    def updating(
         self, watched: Watched, held_by: Callable[[str], Mapping[str, LatestValue]], before: Values | None, now: float
-    ) -> dict[tuple[str, str], str]:
+    ) -> Generator[None, None, dict[tuple[str, str], str]]:
         """Judge the readings of this cycle; return the series that no figure may use, by device and key, with the reason.
+
+        Yields after each device.
 
         `held_by` gives the latest readings of a device by series key, none while it is not observed.
         `before` are the values of the previous cycle, from which the power of the racks is taken; None right after planning.
@@ -171,6 +173,7 @@ class CycleState:
             return value if isinstance(value, float) else None
 
         for cdu, (members, slots) in watched.cdus.items():
+            yield
             watch = self.watches.setdefault(cdu, CduWatch())
             judge = partial(_judge, watch, held[cdu], now, partial(_part_of_power, cdu, members, slots, before, number))
             # Readings that could not be judged are not used: a figure from a sensor that may be stuck would be a guess.
@@ -182,7 +185,7 @@ class CycleState:
             reading = held_by(device).get(key)
             return reading.life_s if reading is not None else 0.0
 
-        self.contradictions.update(watched.meters, watched.rooms, number, life_s, now, self.failures)
+        yield from self.contradictions.judging(watched.meters, watched.rooms, number, life_s, now, self.failures)
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
         distrusted.update(dict.fromkeys(self.contradictions.unjudged, "internal: it could not be judged"))
         return distrusted

@@ -9,7 +9,7 @@ store.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Mapping, MutableMapping, Sequence
 from functools import partial
 
 from collector.derive.energy import EnergyRecords, Factor, SiteRecords
@@ -19,6 +19,7 @@ from collector.derive.site_figures import Settings, SiteFigures
 from collector.latest import Latest
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.slices import in_slices, run_through
 from rackflow.site import Site
 
 # Late polls of meters that wait to be sorted in: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
@@ -67,7 +68,7 @@ class Deriver:
             await asyncio.sleep(self._interval_s)
             for site in self.sites():
                 await self._plan(site)
-                self.cycle(site, store, agent)
+                await self._derive(site, store, agent)
                 await asyncio.sleep(0)  # let messages be received between two sites
             self._sort_in()
 
@@ -80,11 +81,9 @@ class Deriver:
 
     async def _plan(self, name: str) -> None:
         """Make a new plan of a site if it is due. Its figures wait for it, and nothing else does."""
-        due = self._failures.attempt(
-            PART, lambda: self._engine_of(name).is_plan_due(self._latest, time.monotonic()), otherwise=False
-        )
-        if due:
-            engine = self._engine_of(name)
+        engine = self._engine_of(name)
+        asking = engine.is_due_steps(self._latest, time.monotonic())
+        if await in_slices(self._failures.attempt_steps(PART, asking, otherwise=False)):
             made = await in_own_thread(partial(self._failures.attempt, PART, engine.make_plan, None), "plan")
             if made is None:
                 engine.postpone_plan(time.monotonic())
@@ -128,16 +127,23 @@ class Deriver:
 
     def cycle(self, name: str, store: Offer, agent: str, *, may_plan: bool = False) -> None:
         """Derive one site now. If that fails as a whole, all of its figures are unknown."""
-        if not self._failures.attempt(
-            PART, lambda: self._cycle(name, store, agent, may_plan=may_plan), otherwise=False
-        ):
+        steps = self._cycle_steps(name, store, agent, may_plan=may_plan)
+        if not self._failures.attempt(PART, lambda: run_through(steps), otherwise=False):
             self._figures.withdraw(name, time.monotonic())
 
-    def _cycle(self, name: str, store: Offer, agent: str, *, may_plan: bool) -> bool:
+    async def _derive(self, name: str, store: Offer, agent: str) -> None:
+        """See `cycle`, in slices."""
+        steps = self._cycle_steps(name, store, agent, may_plan=False)
+        if not await in_slices(self._failures.attempt_steps(PART, steps, otherwise=False)):
+            self._figures.withdraw(name, time.monotonic())
+
+    def _cycle_steps(self, name: str, store: Offer, agent: str, *, may_plan: bool) -> Generator[None, None, bool]:
         now, wall_s = time.monotonic(), time.time()
-        figures = self._engine_of(name).cycle(self._latest, now, wall_s, may_plan=may_plan)
+        figures = yield from self._engine_of(name).cycle_steps(self._latest, now, wall_s, may_plan=may_plan)
         self._figures.put(name, figures, now)
-        store(lambda: self._figures.lines(figures, agent, int(wall_s * 1000)))
+        if _takes_lines(store):
+            lines = yield from self._figures.line_steps(figures, agent, int(wall_s * 1000))
+            store(lambda: lines)
         return True
 
     def _engine_of(self, name: str) -> SiteFigures:
@@ -153,6 +159,19 @@ class Deriver:
         if kept is not None:
             engine.energy_records.restore(kept.head, kept.hours)
         return engine
+
+
+def _takes_lines(store: Offer) -> bool:
+    """Whether the store can take lines now. Those of a large site take 100 ms to write, so they are not made in vain."""
+    asked = False
+
+    def nothing() -> Sequence[str]:
+        nonlocal asked
+        asked = True
+        return ()
+
+    store(nothing)
+    return asked
 
 
 def _not_yet() -> bool:

@@ -5,13 +5,16 @@ whether all of its series are known, so that an alert can watch for it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 from collector.derive.engine import Figure, Label, labels_text, tags_of, withdrawn
+from rackflow.process.slices import run_through
 
 # Figures expire after three missed cycles, as readings do. One cycle may be late when the machine is busy. After three missed cycles
 # nothing derives figures any more, and without expiry the last ones would stay on /metrics as if they were current.
 _SHELF_LIFE_CYCLES = 3
+# Figures that are written in one slice; each takes about 3 microseconds.
+_FIGURES_PER_SLICE = 1000
 FigureAtPlace = tuple[str, tuple[Label, ...]]
 """Name of a figure without `dcim_`, and the labels of its place."""
 
@@ -61,13 +64,25 @@ class LatestFigures:
         return [figure for until, figures in self._sites.values() if now < until for figure in figures]
 
     def expose(self, families: dict[str, list[str]], now: float) -> None:
-        """Add the samples of every known figure, and a summary of the inputs of all, to the lines of each metric."""
+        """All of `expose_steps` at once."""
+        run_through(self.expose_steps(families, now))
+
+    def expose_steps(self, families: dict[str, list[str]], now: float) -> Generator[None, None, None]:
+        """Add the samples of every known figure, and a summary of the inputs of all, to the lines of each metric.
+
+        Yields after each slice.
+        """
         figures = self.current(now)
-        for figure in figures:
+        for count, figure in enumerate(figures):
+            if count % _FIGURES_PER_SLICE == 0:
+                yield
             if figure.value is not None:
                 name = figure.output.metric.name
                 families[name].append(f"{name}{{{figure.output.text}}} {figure.value!r}\n")
-        for place, summary in _input_summaries(figures).items():
+        summaries = yield from _input_summaries(figures)
+        for count, (place, summary) in enumerate(summaries.items()):
+            if count % _FIGURES_PER_SLICE == 0:
+                yield
             text = self._texts(place)[0]
             families["dcim_figure_known"].append(f"dcim_figure_known{{{text}}} {summary.known}\n")
             name = "dcim_figure_inputs_ratio"
@@ -77,19 +92,28 @@ class LatestFigures:
                 families[name].append(f"{name}{{{text}}} {summary.oldest_s!r}\n")
 
     def lines(self, figures: Sequence[Figure], agent: str, time_ms: int) -> list[str]:
+        """All of `line_steps` at once."""
+        return run_through(self.line_steps(figures, agent, time_ms))
+
+    def line_steps(self, figures: Sequence[Figure], agent: str, time_ms: int) -> Generator[None, None, list[str]]:
         """Line protocol of one cycle at `time_ms` since 1970; `agent` becomes a tag.
 
         Series with the same tags share a point. The summary of inputs is stored only if something is missing: storing
-        "complete" in every cycle would tell nothing.
+        "complete" in every cycle would tell nothing. Yields after each slice.
         """
         points: dict[str, list[str]] = defaultdict(list)
         tag = tags_of([("agent", agent)])
-        for figure in figures:
+        for count, figure in enumerate(figures):
+            if count % _FIGURES_PER_SLICE == 0:
+                yield
             if figure.value is not None:
                 metric = figure.output.metric
                 points[f"{metric.measurement}{tag}{figure.output.tags}"].append(f"{metric.field}={figure.value!r}")
-        incomplete = (figure for figure in figures if figure.value is None or figure.share < 1)
-        for place, summary in _input_summaries(incomplete).items():
+        incomplete = [figure for figure in figures if figure.value is None or figure.share < 1]
+        summaries = yield from _input_summaries(incomplete)
+        for count, (place, summary) in enumerate(summaries.items()):
+            if count % _FIGURES_PER_SLICE == 0:
+                yield
             head = f"dcim_figure{tag}{self._texts(place)[1]}"
             points[head] = [f"known={float(summary.known)!r},inputs_ratio={summary.share!r}"]
         return [f"{head} {','.join(fields)} {time_ms}" for head, fields in points.items()]
@@ -106,9 +130,11 @@ class LatestFigures:
         return found
 
 
-def _input_summaries(figures: Iterable[Figure]) -> dict[FigureAtPlace, InputSummary]:
+def _input_summaries(figures: Iterable[Figure]) -> Generator[None, None, dict[FigureAtPlace, InputSummary]]:
     found: dict[FigureAtPlace, InputSummary] = {}
-    for figure in figures:
+    for count, figure in enumerate(figures):
+        if count % _FIGURES_PER_SLICE == 0:
+            yield
         place = (figure.output.metric.name.removeprefix("dcim_"), figure.output.place)
         summary = found.get(place)
         if summary is None:

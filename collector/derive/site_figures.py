@@ -5,19 +5,20 @@ from the previous cycle, because those of this cycle are not computed yet.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from collector.derive.cycle_state import CycleState, Watched, plan_watched
 from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts
-from collector.derive.engine import PART, Figure, Leaf, Plan, Planner, Values, compute_values, figures, inputs_of
+from collector.derive.engine import PART, Figure, Leaf, Plan, Planner, Values, computing, inputs_of, stating
 from collector.derive.liquid import Thermal, plan_cdus, plan_loops
 from collector.derive.power import RackPower, plan_feeds, plan_racks
 from collector.latest import Latest, LatestValue
 from collector.readings import Series
 from rackflow.process.bulkhead import Failures
+from rackflow.process.slices import run_through
 from rackflow.site import Battery, Site
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ _OUTPUTS_PER_S = 2000
 # Series of one device that are remembered after they expired; twice as many as a large rack PDU has. A device whose labels change
 # all the time would otherwise fill memory.
 MAX_SILENT_SERIES = 1000
+# Figures made from state in one slice; each takes about 10 microseconds.
+_FIGURES_PER_SLICE = 100
 # If planning failed in part, it is tried again after this time: the cause may be gone, and a fault costs one traceback a minute.
 _PLAN_AGAIN_S = 60.0
 
@@ -90,7 +93,13 @@ class SiteFigures:
         self._metrics_used: set[str] = set()
 
     def cycle(self, latest: Latest, now: float, wall_s: float, *, may_plan: bool = True) -> list[Figure]:
-        """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970.
+        """All of `cycle_steps` at once."""
+        return run_through(self.cycle_steps(latest, now, wall_s, may_plan=may_plan))
+
+    def cycle_steps(
+        self, latest: Latest, now: float, wall_s: float, *, may_plan: bool = False
+    ) -> Generator[None, None, list[Figure]]:
+        """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970. Yields after each slice.
 
         Without `may_plan` an outdated plan is used on, and without any plan there are no figures: the caller plans in a thread.
         """
@@ -103,7 +112,10 @@ class SiteFigures:
             # What nobody observes is no input of anything, not even of the judgement whether a sensor can be trusted.
             return {} if (self.name, device) in observations.causes else latest.held(self.name, device)
 
-        distrusted = self._state.update(self._watched, held, self._before, now) if self._watched else {}
+        yield
+        distrusted: dict[tuple[str, str], str] = {}
+        if self._watched is not None:
+            distrusted = yield from self._state.updating(self._watched, held, self._before, now)
         # Devices that failed two polls in a row. Other devices may have taken over the load of such a device, and its last reading stays
         # current for three polls, so adding it would count that load twice. A single failure is ignored, because single polls get lost on
         # a healthy network; the shelf life covers it.
@@ -113,10 +125,14 @@ class SiteFigures:
             if (self.name, each.device) in observations.causes
             or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
         }
-        values = compute_values(plan, held, distrusted, now, silent, self._failures)
-        found = figures(plan, values, self._failures)
+        values = yield from computing(plan, held, distrusted, now, silent, self._failures)
+        found = yield from stating(plan, values, self._failures)
         if self._watched is not None:
-            found += self._state.figures(self._watched, values, wall_s)
+            for count, figure in enumerate(self._state.figures(self._watched, values, wall_s)):
+                if count % _FIGURES_PER_SLICE == 0:
+                    yield
+                found.append(figure)
+        yield
         self._before = values
         if self._accounts is not None:
             found += self.energy_records.cycle(self._accounts, values, wall_s)
@@ -141,8 +157,21 @@ class SiteFigures:
         return self._plan
 
     def is_plan_due(self, latest: Latest, now: float) -> bool:
-        """Whether a new plan is needed: a device came or went, or a series used by figures is new; see `_OUTPUTS_PER_S`."""
-        self._learn_changes(latest)
+        """All of `is_due_steps` at once."""
+        return run_through(self.is_due_steps(latest, now))
+
+    def is_due_steps(self, latest: Latest, now: float) -> Generator[None, None, bool]:
+        """Whether a new plan is needed: a device came or went, or a series used by figures is new; see `_OUTPUTS_PER_S`.
+
+        Yields after each device.
+        """
+        if latest.changes != self._seen:
+            # Before looking: what changes meanwhile is looked at the next time.
+            self._seen = latest.changes
+            # A cycle that is given up half way must not forget what it has seen.
+            for found in self._learning(latest):
+                self._stale = self._stale or found
+                yield
         return (self._plan is None or self._stale) and now >= self._next_plan
 
     def postpone_plan(self, now: float) -> None:
@@ -158,19 +187,15 @@ class SiteFigures:
         self._next_plan = now + max(len(made.plan.outputs) / _OUTPUTS_PER_S, 0.0 if made.complete else _PLAN_AGAIN_S)
         return made.plan
 
-    def _learn_changes(self, latest: Latest) -> None:
-        if latest.changes != self._seen:
-            self._stale = self._learn(latest) or self._stale
-            self._seen = latest.changes
-
-    def _learn(self, latest: Latest) -> bool:
-        """Note devices and series; return whether the plan must change."""
+    def _learning(self, latest: Latest) -> Iterator[bool]:
+        """Note devices and series; yield for each device whether the plan must change because of it."""
         present = {device.device: device for device in latest.devices_of(self.name)}
         gone = self._known.keys() - present.keys()
         for name in gone:
             del self._known[name], self._classes[name], self._places[name]
-        found = bool(gone)
+        yield bool(gone)
         for device in present.values():
+            found = False
             known = self._known.setdefault(device.device, {})
             if len(known) > MAX_SILENT_SERIES + 2 * len(device.series):
                 # A figure over a series that has expired is unknown, not absent; but series cannot be remembered for ever.
@@ -184,7 +209,7 @@ class SiteFigures:
                 self._classes[device.device] = device.device_class
                 self._places[device.device] = dict(device.labels)
                 found = True
-        return found
+            yield found
 
     def make_plan(self) -> SitePlan:
         """Plan everything. Racks come before feeds, loops and accounts, which are computed from their slots.

@@ -5,7 +5,7 @@ is monotonic seconds, for receipts and expiry, because a jump of the wall clock 
 seconds since 1970, compared with the times in messages.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -16,6 +16,7 @@ from collector.latest.state import AgentState, DeviceState, LatestValue, Origin,
 from collector.readings import Readings, Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
+from rackflow.process.slices import run_through
 
 Verdict = Literal["live", "stale", "duplicate", "refused"]
 # Series on /metrics that every known device has: observed, up, info, last success, poll duration, rejected readings.
@@ -204,11 +205,16 @@ class Latest:
         return found is not None
 
     def expire(self, now: float) -> None:
-        """Drop every series that has expired. Devices stay, so that /metrics shows that they are silent."""
-        for device in self._devices.values():
-            self._drop(device.series, all_of_it=False, now=now)
-        for agent in self._agents.values():
-            self._drop(agent.series, all_of_it=False, now=now)
+        """All of `expiring` at once."""
+        run_through(self.expiring(now))
+
+    def expiring(self, now: float) -> Generator[None, None, None]:
+        """Drop every series that has expired. Devices stay, so that /metrics shows that they are silent. Yields after each device."""
+        # Lists, because devices and agents may come and go between two steps.
+        owners: list[DeviceState | AgentState] = [*self._devices.values(), *self._agents.values()]
+        for each in owners:
+            self._drop(each.series, all_of_it=False, now=now)
+            yield
 
     def _drop(self, held: dict[str, LatestValue], *, all_of_it: bool, now: float) -> None:
         for key in [key for key, entry in held.items() if all_of_it or now >= entry.expires_at]:

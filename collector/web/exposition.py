@@ -51,7 +51,7 @@ def render_steps(
     A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
     after each device, so that the caller can do other work in between.
     """
-    latest.expire(now)
+    yield from latest.expiring(now)
     noted = failures if failures is not None else Failures()
     families: Families = defaultdict(list)
     observations = latest.observe(now)
@@ -62,7 +62,7 @@ def render_steps(
     for agent in list(latest.agents()):
         noted.attempt(METRICS_PART, partial(_agent, families, agent, observations), None)
     if figures is not None:
-        noted.attempt(METRICS_PART, partial(figures.expose, families, now), None)
+        yield from noted.attempt_steps(METRICS_PART, figures.expose_steps(families, now), None)
     known = catalogue()
     # All lines of a metric must stand together below its HELP and TYPE, so they are collected by name first.
     yield

@@ -72,7 +72,7 @@ def page_steps(
     A device that cannot be shown is noted in `failures`, and its card says so. It yields after each device, as `render_steps` does.
     """
     noted = failures if failures is not None else Failures()
-    latest.expire(moment.mono_s)
+    yield from latest.expiring(moment.mono_s)
     devices = list(latest.devices())
     observations = latest.observe(moment.mono_s)
     alarms: dict[str, Sequence[str]] = {}

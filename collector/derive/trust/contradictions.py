@@ -6,7 +6,7 @@ purpose. They find wrong scales (a factor of 10), wrong units (degF for degC) an
 real device may be reported as suspect; `tests/conformance/test_physics.py` replays them all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
@@ -16,6 +16,7 @@ from collector.derive.engine import PART, Planner
 from collector.derive.trust.suspects import SUSTAINED_S, HoldTimer
 from rackflow.physics import dew_point_celsius
 from rackflow.process.bulkhead import Failures
+from rackflow.process.slices import run_through
 from rackflow.site import Site
 
 # Power over volts times amperes is the power factor, which physics limits to 1. The 39 phases above 300 VA in recordings of real devices
@@ -170,16 +171,33 @@ class Contradictions:
         now: float,
         failures: Failures | None = None,
     ) -> None:
-        """Judge the latest readings. `life_s` gives the shelf life of a series in seconds, which is three polls."""
+        """All of `judging` at once."""
+        run_through(self.judging(meters, rooms, numbers, life_s, now, failures))
+
+    def judging(
+        self,
+        meters: Mapping[str, Sequence[MeteredSide]],
+        rooms: Mapping[str, Sequence[AirSensor]],
+        numbers: Numbers,
+        life_s: Callable[[str, str], float],
+        now: float,
+        failures: Failures | None = None,
+    ) -> Generator[None, None, None]:
+        """Judge the latest readings, and yield after each device.
+
+        `life_s` gives the shelf life of a series in seconds, which is three polls.
+        """
         noted = failures if failures is not None else Failures()
         self.suspects, self.named, self.unjudged = set(), set(), set()
         impossible: set[Contradiction] = set()
         for device, sides in meters.items():
+            yield
             for meter in sides:
                 found = noted.attempt(PART, partial(_all, impossible_power(meter, device, numbers)), None)
                 impossible.update(found or ())
                 self.unjudged |= _keys_of(meter, device) if found is None else set()
         for sensors in rooms.values():
+            yield
             found = noted.attempt(PART, partial(_all, impossible_air(sensors, numbers)), None)
             impossible.update(found or ())
             self.unjudged |= _keys_of_air(sensors) if found is None else set()

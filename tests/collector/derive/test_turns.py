@@ -1,0 +1,63 @@
+"""A site of 5,000 devices is derived, rendered and swept without holding the event loop, while devices come, go and flap."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from benchmarks.deriving import WALL_S, batches, site_text
+from collector.derive import Deriver, LatestFigures, Settings
+from collector.latest import Latest
+from collector.readings import SeriesKeys, resolve
+from collector.web.exposition import render_steps
+from rackflow import Batch
+from rackflow.process.bulkhead import Failures
+from rackflow.process.slices import in_slices
+from rackflow.site import parse_site
+from tests.servers.waiting import eventually
+from tests.turns import Turns
+
+RACKS = 2173
+# CPU of one turn. Its slices are 10 ms; the rest is for one step of a slice that has just begun.
+MOST_S = 0.05
+
+
+async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_and_flap() -> None:
+    site = parse_site(site_text(RACKS), "site.yaml")
+    latest, keys, failures = Latest(10_000_000), SeriesKeys(10_000_000), Failures()
+    figures = LatestFigures(60.0)
+    deriver = Deriver(latest, figures, site, Settings(), 0.01, {}, failures)
+    devices = list(batches(site, WALL_S))
+    now = asyncio.get_running_loop().time
+    points = list[str]()
+
+    def receive(batch: Batch) -> None:
+        latest.apply_batch(site.id, batch, resolve(batch, keys), now(), batch.time / 1000)
+
+    def store(make: Callable[[], Sequence[str]]) -> None:
+        points[:] = make() or points
+
+    for batch in devices[100:]:
+        receive(batch)
+    async with Turns().counted() as turns:
+        deriving = asyncio.ensure_future(deriver.run(store, "collector"))
+        await eventually(lambda: len(points) > 10_000, "the first figures", 60)
+        # A hundred devices come, fifty go, and five hundred flap: the site is planned again.
+        for batch in devices[:100]:
+            receive(batch)
+        for batch in devices[100:150]:
+            latest.remove_device(site.id, batch.agent, batch.device)
+        for again in range(1, 4):
+            for batch in devices[200:700]:
+                later = {"seq": batch.seq + 10_000 * again, "time": batch.time + again * 1000}
+                receive(msgspec.structs.replace(batch, up=False, error="timeout", values={}, states={}, **later))
+                await asyncio.sleep(0)
+        points.clear()
+        await eventually(lambda: len(points) > 10_000, "further figures", 60)
+        text, series = await in_slices(render_steps(latest, now(), figures, failures))
+        await in_slices(latest.expiring(now()))
+        deriving.cancel()
+        await asyncio.wait([deriving])
+    assert not failures.counts
+    assert text.count("\n") > series > 50_000
+    assert max(turns.cpu_s) < MOST_S, sorted(turns.cpu_s)[-5:]
