@@ -163,7 +163,8 @@ def _run(arguments: argparse.Namespace) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
         deadline = StopDeadline()
-        runner.run(run(config, factory, reload=reload, refused=factory.snmp_clients.refused, deadline=deadline))
+        refused = factory.snmp_clients.refused
+        runner.run(run(config, factory, reload=reload, refused=refused, deadline=deadline, plans=factory.plans))
     return 0
 
 
