@@ -29,8 +29,9 @@ from agent.modbus import (
 from agent.poll.derive import deriving
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
+from agent.poll.plans import SharedPlans
 from agent.poll.series_count import SeriesCount
-from agent.profile import Plan, Profile, RawValue, Slot, normalising, plan_device, planning_registers, said_as, without
+from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
@@ -61,13 +62,23 @@ class _Round:
 
 
 class ModbusPoller:
-    """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units. `clock` gives monotonic seconds."""
+    """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units. `clock` gives monotonic seconds.
+
+    `plans` are those of all devices of the agent.
+    """
 
     def __init__(
-        self, device: Device, profile: Profile, client: ModbusClient, clock: Callable[[], float] = time.monotonic
+        self,
+        device: Device,
+        profile: Profile,
+        client: ModbusClient,
+        clock: Callable[[], float] = time.monotonic,
+        plans: SharedPlans | None = None,
     ) -> None:
         self._device = device
-        self._profile = profile if device.outlets else profile.without_outlets()
+        self._plans = plans or SharedPlans()
+        self._family = self._plans.family(profile, outlets=device.outlets)
+        self._profile = self._family.profile
         self._client = client
         self._unit = device.unit if "unit" in device.model_fields_set else profile.modbus.unit
         self._clock = clock
@@ -100,7 +111,7 @@ class ModbusPoller:
         self._blocks.clear()
         found, self._busy_left = _Round(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
-        plan = plan_device(self._profile, {}, cells, self._device.role)
+        key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         self._alone = {each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields}
         for block in blocks:
@@ -114,8 +125,7 @@ class ModbusPoller:
             raise DeviceProtocolError(
                 f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
             )
-        absent = self._refusals.absent
-        self._plan = without(plan, lambda ref: ref in absent, self._gapless)
+        self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
         if not self._plan.classes:
             self._unfinished = False
             raise DeviceProtocolError(

@@ -9,9 +9,11 @@ from agent.profile.families import AUTO, Families
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
+from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.recognise import (
     PROBE_SCORE,
     SYS_DESCR,
+    SYS_NAME,
     SYS_OBJECT_ID,
     SYS_UPTIME,
     Match,
@@ -34,13 +36,16 @@ __all__ = [
     "MAX_TEXT",
     "PROBE_SCORE",
     "SYS_DESCR",
+    "SYS_NAME",
     "SYS_OBJECT_ID",
     "SYS_UPTIME",
     "ClassPlan",
     "Families",
+    "Family",
     "IdentitySource",
     "Match",
     "Plan",
+    "PlanCache",
     "Profile",
     "RawValue",
     "RegisterProbe",

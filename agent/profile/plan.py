@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Final, TypeVar
+from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce, split_block
 from agent.profile.cells import RawValue
@@ -24,7 +24,6 @@ from rackflow.process.slices import run_through
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
-T = TypeVar("T")
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
