@@ -16,6 +16,8 @@ from rackflow.series import parse_series_key
 
 # No key or text may be folded over several lines.
 YAML_WIDTH = 100_000
+# Of what a device does not have. A family with many options lacks dozens of objects in any one device.
+MAX_LISTED = 20
 
 Output = Literal["table", "json", "yaml", "prom"]
 
@@ -33,7 +35,9 @@ def render(identified: Identified, readings: Readings, output: Output) -> str:
 
 def nothing_there(identified: Identified) -> str:
     """What the profile wanted and did not get, in one line; empty if there is nothing."""
-    return f"nothing there: {', '.join(identified.nothing_there)}" if identified.nothing_there else ""
+    listed = identified.nothing_there
+    more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
+    return f"nothing there: {', '.join(listed[:MAX_LISTED])}{more}" if listed else ""
 
 
 def _json(identified: Identified, readings: Readings) -> str:

@@ -35,9 +35,13 @@ class PlannedCells:
             else:
                 self._changed.pop(ref, None)
 
-    def reject(self, readings: Readings) -> None:
-        """Reject the readings that rest on changed cells, as `replanning`: they may be in the wrong unit, or another thing."""
-        for keys in self._changed.values():
+    def reject(self, readings: Readings, *, everything: bool = False) -> None:
+        """Reject the readings that rest on changed cells, as `replanning`: they may be in the wrong unit, or another thing.
+
+        With `everything`, all of them: another device's numbers may mean something else.
+        """
+        whole = [{*readings.values, *readings.states}] if everything else []
+        for keys in (*self._changed.values(), *whole):
             for key in keys:
                 if key in readings.values or key in readings.states or key in readings.bad:
                     readings.values.pop(key, None)

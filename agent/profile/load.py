@@ -38,7 +38,9 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
     content = blake2b(text.encode(errors="surrogatepass"), digest_size=16)
     if profile.extends:
         base = (bases or {}).get(profile.extends)
-        profile = _extended(profile, base, f"{where}{_line(text, ('extends',))}", bases or {})
+        if fault := _base_fault(profile, base, bases or {}):
+            raise ProfileError(f"{where}{_line(text, ('extends',))}: extends: {fault}")
+        profile = _extended(profile, base) if base else profile
         content.update((base.content if base else "").encode())
     if not found:
         places: list[PointPlace] = [
@@ -82,15 +84,16 @@ def _line(text: str, path: YamlPath) -> str:
     return f":{line}" if line else ""
 
 
-def _extended(profile: Profile, base: Profile | None, where: str, known: Mapping[str, Profile]) -> Profile:
+def _base_fault(profile: Profile, base: Profile | None, known: Mapping[str, Profile]) -> str:
     if base is None:
-        hint = did_you_mean(profile.extends or "", known)
-        raise ProfileError(f"{where}: extends: {profile.extends!r} is unknown{hint}")
+        return f"{profile.extends!r} is unknown{did_you_mean(profile.extends or '', known)}"
     if base.extends:
-        raise ProfileError(f"{where}: extends: {profile.extends!r} extends {base.extends!r} itself; extend that one")
+        return f"{profile.extends!r} extends {base.extends!r} itself; extend that one"
+    return "" if base.protocol == profile.protocol else f"{profile.extends!r} is a profile for {base.protocol}"
+
+
+def _extended(profile: Profile, base: Profile) -> Profile:
     base = base.loaded()
-    if base.protocol != profile.protocol:
-        raise ProfileError(f"{where}: extends: {profile.extends!r} is a profile for {base.protocol}")
     # The base's default sentinels apply to its own points only; the extending profile has its own.
     points = [_with_absent(point, base) for point in base.points]
     tables = [

@@ -196,13 +196,13 @@ class When(Cell):
     # Chosen; the shipped families use the first to fourth and the last three parts.
     index: Annotated[int, Field(ge=-8, le=8)] | None = None
     """SNMP: part of the row's index, counted from 1, or from the end when negative."""
-    in_: Annotated[list[Code], Field(alias="in")] = []
+    in_: Annotated[list[Code], Field(alias="in")] = Field(default_factory=list)
     """It is one of these codes or texts."""
-    contains: list[Text] = []
+    contains: list[Text] = Field(default_factory=list)
     """It has one of these words in it, in any case of letters."""
-    without: list[Text] = []
+    without: list[Text] = Field(default_factory=list)
     """It has none of these words in it."""
-    between: list[Interval] = []
+    between: list[Interval] = Field(default_factory=list)
     """It is a number in one of these intervals: tells devices that count in tenths from those that count in whole units."""
     optional: bool = False
     """It also holds where the device has no such cell."""
@@ -227,7 +227,7 @@ class Gate(Cell):
 
     in_: Annotated[list[int], Field(alias="in", min_length=1)]
     """Codes with which it counts. With any other, the reading is rejected as `gated`."""
-    missing: list[int] = []
+    missing: list[int] = Field(default_factory=list)
     """Codes with which the reading is left out without a reason."""
     optional: bool = False
     """A device without the cell is read without the gate."""
@@ -245,9 +245,9 @@ class Case(Cell):
     A `bit` without either holds while it is set. A case without a cell is the last one and holds always.
     """
 
-    in_: Annotated[list[int], Field(alias="in")] = []
+    in_: Annotated[list[int], Field(alias="in")] = Field(default_factory=list)
     """It holds one of these codes."""
-    between: list[Interval] = []
+    between: list[Interval] = Field(default_factory=list)
     """It holds a number in one of these intervals, before any scale."""
     is_: Annotated[Result, Field(alias="is")]
     """The state, or for other metrics the value in the base unit."""
@@ -272,7 +272,7 @@ class FromColumn(StrictModel):
 
     column: Oid
     """SNMP: the column."""
-    map: dict[Code, Text] = {}
+    map: dict[Code, Text] = Field(default_factory=dict)
     """From codes or texts to label values; a row whose code is missing here has no such label and is left out."""
 
 
@@ -281,7 +281,7 @@ class FromIndex(StrictModel):
 
     index: Annotated[int, Field(ge=-8, le=8)]
     """SNMP: which part."""
-    map: dict[int, Text] = {}
+    map: dict[int, Text] = Field(default_factory=dict)
     """From numbers to label values; a row whose number is missing here is left out."""
 
 

@@ -108,9 +108,9 @@ class Part(Place):
     # None means the profile's default sentinels, [] none at all.
     absent: list[Sentinel] | None = None
     """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's."""
-    states: dict[int, Text] = {}
+    states: dict[int, Text] = Field(default_factory=dict)
     """For metrics of type state: from codes to the metric's states."""
-    numbers: dict[int, Finite] = {}
+    numbers: dict[int, Finite] = Field(default_factory=dict)
     """From codes to values, as in `{1: 0, 2: 1}` for off and on."""
     inverted: bool = False
     """A set bit stands for 0, a clear one for 1."""
@@ -122,7 +122,7 @@ class Part(Place):
     """A cell or register that names the unit, where it can be switched at the device."""
     text: Literal["number", "quantity"] | None = None
     """SNMP: `number`: take the number that a text begins with. `quantity`: a number with its unit, as in `21.5 C`."""
-    words: dict[Text, Result] = {}
+    words: dict[Text, Result] = Field(default_factory=dict)
     """SNMP: from texts to states or values; `*` is any text."""
     expect: Interval | None = None
     """Lowest and highest value in the base unit; anything else is left to the next fallback. Left out: for a scaled number
@@ -167,11 +167,11 @@ class Part(Place):
 class Source(Part):
     """One place of a value, with what is added to it or taken from it; or cases, of which the first that holds gives the value."""
 
-    plus: list[Part] = []
+    plus: list[Part] = Field(default_factory=list)
     """Numbers to add, each with a unit of its own: hours and minutes, two tariffs. If one is missing, so is the sum."""
-    minus: list[Part] = []
+    minus: list[Part] = Field(default_factory=list)
     """Numbers to take away, as for the pressure drop of a filter. If one is missing, so is the difference."""
-    cases: list[Case] = []
+    cases: list[Case] = Field(default_factory=list)
     """Instead of a place: conditions on several cells, looked at in this order with each poll; the first that holds gives the
     value. If a cell that comes before is not read, nothing is concluded.
     """
@@ -194,23 +194,23 @@ class Point(Source):
 
     metric: str
     """Metric of the catalogue."""
-    labels: dict[str, Label] = {}
+    labels: dict[str, Label] = Field(default_factory=dict)
     """Labels that the metric takes: fixed text, or where it stands (`{column: …}`, `{index: …}`, `{device: role,
     default: …}`, `{join: […]}`).
     """
-    repeat: Annotated[dict[str, Names], Field(max_length=4)] = {}
+    repeat: Annotated[dict[str, Names], Field(max_length=4)] = Field(default_factory=dict)
     """Modbus: makes one point for each name of a label: `{fan: 1-8}`, or a list of names, of which empty ones are left out. What
     moves with it says how far (`step`, `bit_step`). Several labels have equally many names.
     """
     poll: PollClass | None = None
     """Poll class, where it is not the metric's."""
-    fallback: list[Source] = []
+    fallback: list[Source] = Field(default_factory=list)
     """Other places of the same value, tried in turn where the one before gives none."""
     gate: Gate | None = None
     """A cell that says whether the value counts, looked at with each poll."""
-    when: Conditions = []
+    when: Conditions = Field(default_factory=list)
     """Whether the device has this point at all, looked at when it is planned."""
-    bits: dict[Bit, dict[str, Text]] = {}
+    bits: dict[Bit, dict[str, Text]] = Field(default_factory=dict)
     """One series for each of these bits of one number, with its labels."""
     source: str = ""
     """Where it is described, if that is not the profile's source."""
@@ -240,11 +240,11 @@ class Table(StrictModel):
         ),
     ]
     """Column whose instances are the rows, or several of them."""
-    labels: dict[str, Label] = {}
+    labels: dict[str, Label] = Field(default_factory=dict)
     """Labels of all its points."""
     gate: Gate | None = None
     """A cell that says whether a row counts, looked at with each poll."""
-    when: Conditions = []
+    when: Conditions = Field(default_factory=list)
     """Whether a row is there at all, looked at when the device is planned."""
     points: Annotated[list[Point], Field(min_length=1)]
     """What each row measures."""
@@ -263,9 +263,9 @@ class RegisterProbe(StrictModel):
     """Left out: the profile's."""
     words: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of registers, for text."""
-    in_: Annotated[list[int], Field(alias="in")] = []
+    in_: Annotated[list[int], Field(alias="in")] = Field(default_factory=list)
     """It holds one of these numbers."""
-    contains: list[str] = []
+    contains: list[str] = Field(default_factory=list)
     """Its text has one of these words in it."""
 
     @model_validator(mode="after")
@@ -282,17 +282,17 @@ class Recognise(StrictModel):
     For Modbus, `registers` are what `discover` looks at; all of them must fit.
     """
 
-    sysobjectid: list[Oid] = []
+    sysobjectid: list[Oid] = Field(default_factory=list)
     """Prefixes of sysObjectID."""
-    sysdescr: list[str] = []
+    sysdescr: list[str] = Field(default_factory=list)
     """Words of sysDescr."""
-    probes: list[Oid] = []
+    probes: list[Oid] = Field(default_factory=list)
     """Instances that only this family answers; any one is enough."""
-    subtrees: list[Oid] = []
+    subtrees: list[Oid] = Field(default_factory=list)
     """Branches of which anything must be there."""
-    refuse: list[Oid] = []
+    refuse: list[Oid] = Field(default_factory=list)
     """Instances that this family does not have: a device that answers one is another."""
-    registers: list[RegisterProbe] = []
+    registers: list[RegisterProbe] = Field(default_factory=list)
     """Modbus: registers that must all fit."""
     # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
@@ -327,13 +327,13 @@ class IdentitySource(StrictModel):
 class Identify(StrictModel):
     """Sources of the device's identity, each the first that answers."""
 
-    vendor: list[IdentitySource] = []
+    vendor: list[IdentitySource] = Field(default_factory=list)
     """Who made it."""
-    model: list[IdentitySource] = []
+    model: list[IdentitySource] = Field(default_factory=list)
     """Which model it is."""
-    serial: list[IdentitySource] = []
+    serial: list[IdentitySource] = Field(default_factory=list)
     """Its serial number."""
-    firmware: list[IdentitySource] = []
+    firmware: list[IdentitySource] = Field(default_factory=list)
     """Its firmware's version."""
 
 
@@ -388,16 +388,16 @@ class Profile(StrictModel):
     """Modbus: limits of one request, and defaults."""
     marker: Oid | None = None
     """SNMP: instance that changes when rows of its tables come or go; the tables are then walked again."""
-    coolant: dict[Literal["primary", "secondary"], str] = {}
+    coolant: dict[Literal["primary", "secondary"], str] = Field(default_factory=dict)
     """Coolant of each loop, where it is the same in all devices of the family."""
-    absent: list[Sentinel] = []
+    absent: list[Sentinel] = Field(default_factory=list)
     """Raw numbers that stand for "no reading", or ranges of them, wherever a point names none of its own."""
     # See SnmpTarget.max_varbinds. The answer to 100 objects is about 2 kB and fragmented already; a chosen limit.
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
     """SNMP: most objects in one request."""
-    points: list[Point] = []
+    points: list[Point] = Field(default_factory=list)
     """What is read once for a device."""
-    tables: list[Table] = []
+    tables: list[Table] = Field(default_factory=list)
     """SNMP: what is read for each row of a table."""
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
     _version: str = PrivateAttr(default="")
