@@ -83,6 +83,19 @@ def test_a_mib_gives_points_with_units_and_codes_and_the_draft_loads(capsys: pyt
     assert "# - {metric: ?, oid: 1.3.6.1.4.1.99999.1.3.1.5} # acmePhaseBlink" in text
 
 
+def test_a_guess_that_would_not_load_is_a_comment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "SENSOR-MIB.txt"
+    path.write_text(
+        "SENSOR-MIB DEFINITIONS ::= BEGIN\nacme OBJECT IDENTIFIER ::= { enterprises 99999 }\n"
+        'sensorVoltage OBJECT-TYPE SYNTAX INTEGER UNITS "0.1 Volts" MAX-ACCESS read-only STATUS current\n'
+        '  DESCRIPTION "Any voltage." ::= { acme 1 }\nEND\n',
+        encoding="utf-8",
+    )
+    text = run(capsys, "profiles", "draft", "--mib", path, "--class", "env")
+    assert "points: []\n  # - {metric: ?, oid: 1.3.6.1.4.1.99999.1.0, unit: volt, scale: 0.1} # sensorVoltage" in text
+    assert "might be dcim_env_voltage_volts" in text, "which needs `expect`, so that it is not taken ten times too high"
+
+
 def test_with_a_recording_only_what_the_device_has_is_drafted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,7 +83,9 @@ async def test_a_switch_that_is_thrown_rejects_readings_until_the_unit_is_read_a
 
 
 async def test_a_unit_that_is_busy_with_its_switch_is_not_planned_without_it() -> None:
-    async with unit_bench(BY_REGISTER, Unit({10: 60, 30: 0}, refused={30: BUSY}), retries=0) as bench:
+    other = "  - {metric: dcim_cdu_leak_detected, labels: {detector: '1'}, register: 11, poll: fast}\n"
+    profile = modbus(f"{other}{FLOW_POINT}    poll: fast\n    unit_by: {{register: 30, map: {UNITS}}}\n")
+    async with unit_bench(profile, Unit({10: 60, 11: 0, 30: 0}, refused={30: BUSY}), retries=0) as bench:
         with pytest.raises(DeviceProtocolError):
             await bench.poller.open()
         bench.unit.refused.clear()
@@ -158,9 +160,10 @@ async def test_nothing_is_concluded_while_an_earlier_case_cannot_be_decided() ->
     async with unit_bench(modbus(CASES), Unit({4: 0, 5: 0, 6: 50})) as bench:
         await bench.poller.open()
         assert (await bench.polled()).states == {STATE: "running"}
-        bench.unit.refused[4] = FAILURE
-        unknown = await bench.polled(after_s=1)
-        assert (unknown.states, unknown.bad) == ({}, {STATE: "refused"})
+        for register in (4, 6):
+            bench.unit.refused = {register: FAILURE}
+            unknown = await bench.polled(after_s=30)
+            assert (unknown.states, unknown.bad) == ({}, {STATE: "refused"}), "neither running nor stopped"
     readings = await read(CASES, "absent: [65535]\n", holding={4: 0, 5: 0, 6: 65535})
     assert (readings.states, readings.bad) == ({}, {STATE: "sentinel"})
 
