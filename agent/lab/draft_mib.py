@@ -98,6 +98,7 @@ _NOISE = {
 # Below this, a name has too little in common with a metric to be a guess.
 LEAST_SCORE = 0.5
 NEARLY_ALL = 0.8
+FEW = 4
 _STATES = {
     "normal": ("normal", "ok", "good", "noalarm"),
     "ok": ("ok", "normal", "good"),
@@ -178,7 +179,8 @@ def drafted(
     """Points by table, the empty name for those that stand alone. `values` shows what a recording has, by OID; `head` is a profile's."""
     tables = dict.fromkeys(each.table for each in objects)
     counts = Counter(word for each in objects for word in words_of_name(each.name))
-    noise = {word for word, count in counts.items() if count > len(objects) * NEARLY_ALL}
+    # Of a handful of objects, common words may be what they measure.
+    noise = {word for word, count in counts.items() if count > max(len(objects) * NEARLY_ALL, FEW)}
     for table in sorted(tables, key=bool):
         taken: set[str] = set()
         points = [
