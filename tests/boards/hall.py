@@ -1,0 +1,190 @@
+"""A simulated hall, polled and stored by the real programs, in a real Prometheus, InfluxDB and VictoriaMetrics.
+
+Everything but the databases is stopped once they hold what the boards show; queries are then made for that moment. A day of
+hourly records is there from the start, as it is for a collector that was started again.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from collector.derive import HOUR_S, Hour, SiteRecords
+from collector.records import RecordsFile
+from collector.records.file import Snapshot
+from rackflow.process.config import check_config
+from rackflow.site import parse_site
+from simulator.site.cli import shipped_or_file
+from simulator.site.simulation import Simulation
+from simulator.world.faults import Fault
+from tests.servers.influxdb import InfluxDB, Row
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.prometheus import Prometheus
+from tests.servers.promql import Sample
+from tests.servers.victoriametrics import VictoriaMetrics
+from tests.servers.waiting import eventually
+from tests.servers.web import answers, request
+from tests.truth.two_sided import PROFILE, PROFILES, show_both_sides
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+RULES: Final = ROOT / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
+SITE: Final = Path(__file__).with_name("site.yaml")
+JOB: Final = "dcim-collector"
+QUICK: Final = {"safety": 1.0, "fast": 1.0, "normal": 1.0, "slow": 2.0, "inventory": 5.0}
+RECORDED_HOURS: Final = 25
+# What an hour of the small hall comes to, J by quantity.
+OF_AN_HOUR: Final = {
+    "facility:meter-main": 3.0e8,
+    "it:meter-it": 2.4e8,
+    "cooling:meter-cooling": 0.4e8,
+    "racks:tcs": 2.0e8,
+    "pumps:tcs": 0.1e8,
+}
+# So that there is something to list: a leak, a device that does not answer, and a sensor that nobody should believe.
+FAULTS: Final = (
+    {"fault": "leak", "target": "tcs"},
+    {"fault": "timeout", "target": "env-1"},
+    {"fault": "pump_failure", "target": "cdu-1", "pump": 3},
+    {"fault": "sensor_saturated", "target": "pdu-a01-a", "point": "dcim_env_temperature_celsius{sensor=1}", "value": 70.0},
+)
+# The last to come: each is there only after several polls, cycles or scrapes.
+AWAITED: Final = (
+    "dcim_device_reading_suspect == 1",
+    "dcim_site_interim_pue_ratio",
+    "dcim_site_survives_feed_loss",
+    "dcim_cdu_dew_point_margin_celsius",
+    "dcim_collector_ledger_produced_messages",
+    'ALERTS{alertstate="firing", severity="critical"}',
+    'ALERTS{alertstate="firing", severity="warning"}',
+    "rate(dcim_agent_polls_total[10s])",
+    "dcim_device_up == 0",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """The databases, and the moment (seconds since 1970) at which they have everything."""
+
+    prometheus: Prometheus
+    influxdb: InfluxDB
+    victoria_metrics: VictoriaMetrics
+    at_s: float
+
+    def now(self, expression: str) -> list[Sample]:
+        """The instant vector at that moment."""
+        return self.prometheus.query(expression, self.at_s)
+
+    def past(self, expression: str, source: str) -> list[dict[str, str]]:
+        """Labels of the series that a chart of the last minute would show."""
+        base = self.victoria_metrics.url if source == "victoriametrics" else self.prometheus.url
+        span = {"start": f"{self.at_s - 60:.3f}", "end": f"{self.at_s:.3f}", "step": "5"}
+        answer = request(f"{base}/api/v1/query_range", {"query": expression, **span})
+        assert answer.status == 200, f"{expression}: {answer.text}"
+        document: Any = answer.json()
+        return [dict(result["metric"]) for result in document["data"]["result"]]
+
+    def rows(self, statement: str) -> list[Row]:
+        """Rows of an InfluxQL statement."""
+        return self.influxdb.query(statement)
+
+
+def fill(folder: Path, stack: ExitStack, site: str = str(SITE)) -> Hall:
+    """Run the site until the databases have everything. `stack` ends them."""
+    databases = (
+        stack.enter_context(Prometheus(folder / "prometheus", (target := [f"127.0.0.1:{free_port()}"]), rule_files=[RULES], job=JOB).serving()),
+        stack.enter_context(InfluxDB(folder / "influxdb").serving()),
+        stack.enter_context(VictoriaMetrics(folder / "victoria-metrics").serving()),
+    )
+    at_s = asyncio.run(_run(folder, target[0], *databases, site))
+    return Hall(*databases, at_s)
+
+
+async def _run(folder: Path, listen: str, prometheus: Prometheus, influxdb: InfluxDB, victoria: VictoriaMetrics, site: str) -> float:
+    text = shipped_or_file(site)[1]
+    described = parse_site(text, "site.yaml")
+    (folder / "site.yaml").write_text(text, encoding="utf-8")
+    simulation = Simulation(described, seed=1)
+    simulation.world.advance(200.0)
+    two_sided = show_both_sides(simulation)
+    async with AsyncExitStack() as stack:
+        broker = stack.enter_context(Mosquitto(folder / "mosquitto").serving())
+        await simulation.start(stack)
+        ticking = asyncio.create_task(simulation.run(), name="simulation")
+        stack.callback(ticking.cancel)
+        stores = {
+            listen: {"kind": "influxdb", "url": influxdb.url, "bucket": "rackflow"},
+            f"127.0.0.1:{free_port()}": {
+                "kind": "influxdb", "url": victoria.url, "bucket": "any", "dialect": "victoriametrics",
+            },
+        }
+        for number, (address, store) in enumerate(stores.items()):
+            records = folder / f"records-{number}.db"
+            _record_hours(records, described.id)
+            config = {
+                "broker": {"port": broker.port}, "client_id": f"collector-{number}", "store": store,
+                "dead_letter": str(folder / f"dead-{number}.jsonl"), "listen": address, "site_file": str(folder / "site.yaml"),
+                "derive": {"interval_s": 1.0, "state": str(records)},
+            }
+            _start(stack, folder, f"collector-{number}", "collector", config)
+        for address in stores:
+            await eventually(partial(answers, f"http://{address}/readyz"), "the collector is ready")
+        agent = simulation.fleet.agent_config("site.yaml", broker.port) | {"profiles": str(PROFILES), "intervals": QUICK}
+        for device in agent["devices"]:
+            if device["id"] in two_sided:
+                device["profile"] = PROFILE
+        _start(stack, folder, "agent", "agent", agent)
+        await eventually(partial(prometheus.query, "dcim_rack_power_watts"), "figures in Prometheus", 60)
+        if site == str(SITE):
+            for fault in FAULTS:
+                await simulation.begin(check_config(dict(fault), Fault, "fault"))
+        for awaited in AWAITED:
+            await eventually(partial(prometheus.query, awaited), awaited, 60)
+        stored = 'SELECT last("interim_pue_ratio") FROM "dcim_site"'
+        await eventually(partial(influxdb.query, stored), stored, 30)
+        await eventually(partial(victoria.query, "dcim_site_interim_pue_ratio"), "figures in VictoriaMetrics", 30)
+        return time.time()
+
+
+def _start(stack: AsyncExitStack, folder: Path, name: str, module: str, config: dict[str, Any]) -> None:
+    """A program with its configuration, until the stack ends."""
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    log = stack.enter_context((folder / f"{name}.log").open("ab"))
+    command = [sys.executable, "-m", module, "run", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+
+
+def _record_hours(path: Path, site: str) -> None:
+    """The records of a collector that has run for a day."""
+    present = int(time.time() // HOUR_S)
+    hour = {
+        "amount": OF_AN_HOUR,
+        "covered_s": dict.fromkeys(OF_AN_HOUR, HOUR_S),
+        "terms": {
+            "quantities": ["cooling:meter-cooling", "facility:meter-main", "it:meter-it"],
+            "category": "1",
+            "profile_j": 3.24e7,
+            "residual": None,
+            "factor": {
+                "grams_per_kwh": 619.71, "carbon_free_ratio": 0.216, "estimated": True,
+                "source": "electricity-maps-2024", "basis": "lifecycle",
+            },
+        },
+    }
+    hours = {present - back: msgspec.convert(hour, Hour) for back in range(1, RECORDED_HOURS + 1)}
+    file = RecordsFile(path)
+    file.save(Snapshot({site: SiteRecords(hours=hours)}, {}, {}))
+    file.close(ended=True)
