@@ -121,7 +121,6 @@ def _variables(board: Board) -> Iterator[Json]:
             "type": "query",
             "datasource": INFLUXDB if influx else PROMETHEUS,
             "query": held,
-            "definition": query,
             "refresh": 2,
             "sort": 7,  # by name, numbers in their order
             "multi": True,

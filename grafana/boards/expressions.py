@@ -8,8 +8,10 @@ from grafana.boards.panels import COLLECTOR_JOB, SITE, Scope, board_link, cell, 
 REPORTING: Final = f"count(up{{{COLLECTOR_JOB}}} == 1)"
 """Proof that a collector is scraped: without one nothing can be counted as absent."""
 LEAKS: Final = '{__name__=~"dcim_(cdu_|rack_)?leak_detected", site=~"$site"}'
-ESTIMATE: Final = "Facility over IT power of the last hour, or of the minutes since data came. An estimate, because it counts power and not energy."
-# Air that goes into equipment. Sensors whose place nobody stated count as inlets, so that none is overlooked.
+ESTIMATE: Final = (
+    "Facility over IT power of the last hour, or of the minutes since data came."
+    " An estimate, because it counts power and not energy."
+)  # Air that goes into equipment. Sensors whose place nobody stated count as inlets, so that none is overlooked.
 NOT_BEHIND: Final = 'position!~"(rear|outlet).*"'
 
 # Ten minutes are what an orderly shutdown of a hall takes, and five are half of it.

@@ -81,17 +81,14 @@ def influxql(past: Past) -> Panel:
         interval = "1h"
     else:
         inner, interval = f'{_EACH_INFLUX[past.within]}("{name}")', "$__interval"
-    each = (
-        f'SELECT {inner} AS "each" FROM "{measurement}" WHERE {" AND ".join(conditions)} GROUP BY time({interval}), *'
-    )
+    where = " AND ".join(conditions)
+    each = f'SELECT {inner} AS "each" FROM "{measurement}" WHERE {where} GROUP BY time({interval}), *'  # noqa: S608 - constants
     # InfluxQL does not read 3.6e+06.
     scale = (
         "" if unit.factor == 1 else f" / {round(1 / unit.factor)}" if unit.factor < 1 else f" * {round(unit.factor)}"
     )
-    statement = (
-        f'SELECT {past.within}("each"){scale} FROM ({each})'
-        f' WHERE $timeFilter GROUP BY time({interval}), "{past.by}" fill(none)'
-    )
+    groups = f'time({interval}), "{past.by}"'
+    statement = f'SELECT {past.within}("each"){scale} FROM ({each}) WHERE $timeFilter GROUP BY {groups} fill(none)'  # noqa: S608 - as above
     return Panel("timeseries", past.title, [Influx(statement, f"$tag_{past.by}")], 8, past.metric)
 
 

@@ -283,7 +283,7 @@ BREAKERS: Final = Row(
                 ),
                 ranked(
                     "Distortion of current at the meters",
-                    top(15, over("max by (site, device, role, phase)", ROOM("dcim_meter_current_thd_ratio"))),
+                    top(15, over("max by (site, device, phase)", ROOM("dcim_meter_current_thd_ratio"))),
                     "{{device}} {{phase}}",
                     12,
                     "dcim_meter_current_thd_ratio",

@@ -164,7 +164,7 @@ def _custom(panel: Panel) -> Json:
         case "timeseries":
             return _chart_custom(panel)
         case "state-timeline":
-            return {"fillOpacity": 80, "lineWidth": 0, "spanNulls": False}
+            return {"fillOpacity": 80, "lineWidth": 0}
         case "table":
             return {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True}
         case _:
@@ -259,7 +259,7 @@ def _bar_options(_: Panel) -> Json:
 
 def _table_options(panel: Panel) -> Json:
     sort = [{"displayName": panel.sort.lstrip("-"), "desc": panel.sort.startswith("-")}] if panel.sort else []
-    footer = {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""}
+    footer = {"show": False, "reducer": ["sum"], "countRows": False, "fields": []}
     return {"showHeader": True, "cellHeight": "sm", "frameIndex": 0, "sortBy": sort, "footer": footer}
 
 

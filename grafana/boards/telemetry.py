@@ -165,8 +165,7 @@ DEVICES: Final = Row(
                     10,
                     {
                         "device": "Device",
-                        "rack": "Rack",
-                        "row": "Row",
+                        "room": "Room",
                         "agent": "Agent",
                         "site": "Site",
                         "Value": "State",

@@ -5,11 +5,10 @@ hourly records is there from the start, as it is for a collector that was starte
 """
 
 import asyncio
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -18,15 +17,19 @@ from typing import Any, Final
 
 import msgspec
 import yaml
+from aiohttp import web
 
 from collector.derive import HOUR_S, Hour, SiteRecords
 from collector.records import RecordsFile
 from collector.records.file import Snapshot
 from rackflow.process.config import check_config
+from rackflow.recording.snmprec import read_snmprec
 from rackflow.site import parse_site
 from simulator.site.cli import shipped_or_file
 from simulator.site.simulation import Simulation
+from simulator.snmp.agent import SnmpDevice
 from simulator.world.faults import Fault
+from tests.boards.catalogue_page import page
 from tests.servers.influxdb import InfluxDB, Row
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -51,35 +54,32 @@ OF_AN_HOUR: Final = {
     "racks:tcs": 2.0e8,
     "pumps:tcs": 0.1e8,
 }
-# So that there is something to list: a leak, a device that does not answer, and a sensor that nobody should believe.
+# So that there is something to list: a device that does not answer, and a CDU without pumps, which is critical.
 FAULTS: Final = (
-    {"fault": "leak", "target": "tcs"},
     {"fault": "timeout", "target": "env-1"},
-    {"fault": "pump_failure", "target": "cdu-1", "pump": 3},
-    {"fault": "sensor_saturated", "target": "pdu-a01-a", "point": "dcim_env_temperature_celsius{sensor=1}", "value": 70.0},
+    {"fault": "all_pumps_failure", "target": "cdu-2"},
 )
 # The last to come: each is there only after several polls, cycles or scrapes.
 AWAITED: Final = (
-    "dcim_device_reading_suspect == 1",
     "dcim_site_interim_pue_ratio",
     "dcim_site_survives_feed_loss",
     "dcim_cdu_dew_point_margin_celsius",
     "dcim_collector_ledger_produced_messages",
-    'ALERTS{alertstate="firing", severity="critical"}',
-    'ALERTS{alertstate="firing", severity="warning"}',
+    'ALERTS{alertstate="firing", severity="critical", site="boards"}',
+    "dcim_pdu_outlet_power_watts",
     "rate(dcim_agent_polls_total[10s])",
     "dcim_device_up == 0",
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hall:
     """The databases, and the moment (seconds since 1970) at which they have everything."""
 
     prometheus: Prometheus
     influxdb: InfluxDB
     victoria_metrics: VictoriaMetrics
-    at_s: float
+    at_s: float = 0.0
 
     def now(self, expression: str) -> list[Sample]:
         """The instant vector at that moment."""
@@ -87,7 +87,10 @@ class Hall:
 
     def past(self, expression: str, source: str) -> list[dict[str, str]]:
         """Labels of the series that a chart of the last minute would show."""
-        base = self.victoria_metrics.url if source == "victoriametrics" else self.prometheus.url
+        base = self.prometheus.url
+        if source == "victoriametrics":
+            self.victoria_metrics.flush()
+            base = self.victoria_metrics.url
         span = {"start": f"{self.at_s - 60:.3f}", "end": f"{self.at_s:.3f}", "step": "5"}
         answer = request(f"{base}/api/v1/query_range", {"query": expression, **span})
         assert answer.status == 200, f"{expression}: {answer.text}"
@@ -99,18 +102,24 @@ class Hall:
         return self.influxdb.query(statement)
 
 
-def fill(folder: Path, stack: ExitStack, site: str = str(SITE)) -> Hall:
-    """Run the site until the databases have everything. `stack` ends them."""
-    databases = (
-        stack.enter_context(Prometheus(folder / "prometheus", (target := [f"127.0.0.1:{free_port()}"]), rule_files=[RULES], job=JOB).serving()),
+def fill(folder: Path, stack: ExitStack, site: str = str(SITE), absent: Collection[str] = ()) -> Hall:
+    """Run the site until the databases have everything. `stack` ends them.
+
+    Metrics that are `absent` from every simulated device are scraped from a page made of the catalogue, as a site of its own.
+    """
+    listen, other = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    prometheus = Prometheus(folder / "prometheus", [listen, other], rule_files=[RULES], job=JOB)
+    hall = Hall(
+        stack.enter_context(prometheus.serving()),
         stack.enter_context(InfluxDB(folder / "influxdb").serving()),
         stack.enter_context(VictoriaMetrics(folder / "victoria-metrics").serving()),
     )
-    at_s = asyncio.run(_run(folder, target[0], *databases, site))
-    return Hall(*databases, at_s)
+    hall.at_s = asyncio.run(_run(folder, hall, listen, site, (other, absent)))
+    return hall
 
 
-async def _run(folder: Path, listen: str, prometheus: Prometheus, influxdb: InfluxDB, victoria: VictoriaMetrics, site: str) -> float:
+async def _run(folder: Path, hall: Hall, listen: str, site: str, others: tuple[str, Collection[str]]) -> float:
+    prometheus, influxdb, victoria = hall.prometheus, hall.influxdb, hall.victoria_metrics
     text = shipped_or_file(site)[1]
     described = parse_site(text, "site.yaml")
     (folder / "site.yaml").write_text(text, encoding="utf-8")
@@ -122,27 +131,40 @@ async def _run(folder: Path, listen: str, prometheus: Prometheus, influxdb: Infl
         await simulation.start(stack)
         ticking = asyncio.create_task(simulation.run(), name="simulation")
         stack.callback(ticking.cancel)
+        await _serve_catalogue(stack, *others)
         stores = {
             listen: {"kind": "influxdb", "url": influxdb.url, "bucket": "rackflow"},
             f"127.0.0.1:{free_port()}": {
-                "kind": "influxdb", "url": victoria.url, "bucket": "any", "dialect": "victoriametrics",
+                "kind": "influxdb",
+                "url": victoria.url,
+                "bucket": "any",
+                "dialect": "victoriametrics",
             },
         }
         for number, (address, store) in enumerate(stores.items()):
             records = folder / f"records-{number}.db"
             _record_hours(records, described.id)
             config = {
-                "broker": {"port": broker.port}, "client_id": f"collector-{number}", "store": store,
-                "dead_letter": str(folder / f"dead-{number}.jsonl"), "listen": address, "site_file": str(folder / "site.yaml"),
+                "broker": {"port": broker.port},
+                "client_id": f"collector-{number}",
+                "store": store,
+                "dead_letter": str(folder / f"dead-{number}.jsonl"),
+                "listen": address,
+                "site_file": str(folder / "site.yaml"),
                 "derive": {"interval_s": 1.0, "state": str(records)},
             }
             _start(stack, folder, f"collector-{number}", "collector", config)
         for address in stores:
             await eventually(partial(answers, f"http://{address}/readyz"), "the collector is ready")
-        agent = simulation.fleet.agent_config("site.yaml", broker.port) | {"profiles": str(PROFILES), "intervals": QUICK}
+        agent = simulation.fleet.agent_config("site.yaml", broker.port) | {
+            "profiles": str(PROFILES),
+            "intervals": QUICK,
+        }
         for device in agent["devices"]:
             if device["id"] in two_sided:
                 device["profile"] = PROFILE
+        agent["devices"].append(await _recorded_pdu(stack))
+        _write_yesterday(influxdb)
         _start(stack, folder, "agent", "agent", agent)
         await eventually(partial(prometheus.query, "dcim_rack_power_watts"), "figures in Prometheus", 60)
         if site == str(SITE):
@@ -152,8 +174,51 @@ async def _run(folder: Path, listen: str, prometheus: Prometheus, influxdb: Infl
             await eventually(partial(prometheus.query, awaited), awaited, 60)
         stored = 'SELECT last("interim_pue_ratio") FROM "dcim_site"'
         await eventually(partial(influxdb.query, stored), stored, 30)
-        await eventually(partial(victoria.query, "dcim_site_interim_pue_ratio"), "figures in VictoriaMetrics", 30)
+        for awaited in (
+            "dcim_site_interim_pue_ratio",
+            "dcim_rack_feed_loss_load_ratio",
+            "dcim_env_temperature_celsius",
+        ):
+            await eventually(partial(victoria.query, awaited), f"{awaited} in VictoriaMetrics", 30)
         return time.time()
+
+
+async def _serve_catalogue(stack: AsyncExitStack, listen: str, absent: Collection[str]) -> None:
+    """The page of metrics that nothing simulated has; its counters grow with each scrape."""
+    scrapes = 0
+
+    async def metrics(_: web.Request) -> web.Response:
+        nonlocal scrapes
+        scrapes += 1
+        return web.Response(text=page(scrapes, absent))
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    host, port = listen.split(":")
+    await web.TCPSite(runner, host, int(port)).start()
+
+
+async def _recorded_pdu(stack: AsyncExitStack) -> dict[str, object]:
+    """A PDU with banks and outlets, which the simulator's have not: a recording that it ships. Returns its entry of the agent."""
+    device = SnmpDevice(read_snmprec(ROOT / "simulator" / "recordings" / "apc-rpdu2.snmprec"))
+    port = await device.start()
+    stack.push_async_callback(device.stop)
+    labels = {"room": "hall", "row": "a", "rack": "a03"}
+    return {"id": "pdu-a03", "host": "127.0.0.1", "port": port, "credential": "sim", "outlets": True, "labels": labels}
+
+
+def _write_yesterday(influxdb: InfluxDB) -> None:
+    """Counters of two past hours: what a counter grew by in an hour needs more than the minute for which the site runs."""
+    tags = "dcim_meter,site=boards,room=plant,device=meter-main,role=facility,direction=import"
+    now_s = int(time.time())
+    lines = [f"{tags} energy_joules_total={3e8 * (4 - back)} {now_s - back * 3600}" for back in (3, 2)]
+    answer = request(
+        f"{influxdb.url}/api/v2/write", {"bucket": influxdb.database, "precision": "s"}, body="\n".join(lines).encode()
+    )
+    assert answer.status == 204, answer.text
 
 
 def _start(stack: AsyncExitStack, folder: Path, name: str, module: str, config: dict[str, Any]) -> None:
@@ -179,8 +244,11 @@ def _record_hours(path: Path, site: str) -> None:
             "profile_j": 3.24e7,
             "residual": None,
             "factor": {
-                "grams_per_kwh": 619.71, "carbon_free_ratio": 0.216, "estimated": True,
-                "source": "electricity-maps-2024", "basis": "lifecycle",
+                "grams_per_kwh": 619.71,
+                "carbon_free_ratio": 0.216,
+                "estimated": True,
+                "source": "electricity-maps-2024",
+                "basis": "lifecycle",
             },
         },
     }
