@@ -96,9 +96,9 @@ def problems_of(name: str) -> tuple[Problem, ...]:
 
 
 @cache
-def limits_of(name: str) -> Limits:
-    """The fixed limits of a metric that the table of problems has, as they concern every device."""
-    found = list(_fixed(name))
+def limits_of(name: str, shown: str = "") -> Limits:
+    """The fixed limits that the table of problems has of a metric, or of those of its series that the expression `shown` selects."""
+    found = list(_fixed(name, shown))
     falling = any(below for _, below, _ in found)
     pick = min if not falling else max
     by_severity: dict[str, float] = {}
@@ -108,12 +108,13 @@ def limits_of(name: str) -> Limits:
     return Limits(by_severity.get("warning"), by_severity.get("critical"), falling)
 
 
-def _fixed(name: str) -> Iterator[tuple[str, bool, float]]:
+def _fixed(name: str, shown: str) -> Iterator[tuple[str, bool, float]]:
     """Severity, whether low values are bad, and the limit in base units."""
     for row in problems_of(name):
         for condition in row.when:
-            # A limit for one loop, state or role is none for the others.
-            if name not in {condition.metric, condition.record} or condition.where or condition.per:
+            # A limit for one loop or role is none for the others.
+            selected = all(f'{label}="{values[0]}"' in shown for label, values in condition.where.items())
+            if name not in {condition.metric, condition.record} or not selected or condition.per:
                 continue
             if isinstance(condition.above, float):
                 yield row.severity, False, condition.above / condition.times

@@ -12,7 +12,7 @@ ESTIMATE: Final = (
     "Facility over IT power of the last hour, or of the minutes since data came."
     " An estimate, because it counts power and not energy."
 )  # Air that goes into equipment. Sensors whose place nobody stated count as inlets, so that none is overlooked.
-NOT_BEHIND: Final = 'position!~"(rear|outlet).*"'
+NOT_BEHIND: Final = 'position!~"rear_top|rear_middle|rear_bottom"'
 
 # Ten minutes are what an orderly shutdown of a hall takes, and five are half of it.
 AUTONOMY: Final = Limits(600, 300, falling=True)

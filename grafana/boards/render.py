@@ -27,7 +27,7 @@ def panel_json(panel: Panel, number: int, grid: Mapping[str, int]) -> Json:
     """The panel at its place."""
     influx = any(isinstance(query, Influx) for query in panel.queries)
     source = INFLUXDB if influx else PROMETHEUS
-    limits = panel.limits if panel.limits is not None else limits_of(panel.of)
+    limits = _limits(panel)
     body: Json = {
         "id": number,
         "type": "stat" if panel.kind == "tiles" else panel.kind,
@@ -45,6 +45,15 @@ def panel_json(panel: Panel, number: int, grid: Mapping[str, int]) -> Json:
     if transformations := _transformations(panel):
         body["transformations"] = transformations
     return body
+
+
+def _limits(panel: Panel) -> Limits:
+    if panel.limits is not None:
+        return panel.limits
+    first = panel.queries[0]
+    return limits_of(
+        panel.of, first.expr if isinstance(first, Query) else first.statement.replace(" = '", '="').replace("'", '"')
+    )
 
 
 def described(panel: Panel) -> str:
@@ -145,7 +154,7 @@ def _defaults(panel: Panel, limits: Limits) -> Json:
 
 
 def _chart_custom(panel: Panel) -> Json:
-    limited = (panel.limits or limits_of(panel.of)) != Limits()
+    limited = _limits(panel) != Limits()
     return {
         "drawStyle": "line",
         "lineInterpolation": "linear",
