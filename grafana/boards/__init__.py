@@ -4,6 +4,6 @@ Each board is a module that says what it asks and how that is shown. Units, limi
 from the table of problems.
 """
 
-from grafana.boards.generate import BOARDS, RUNBOOKS, dashboards, dashboards_page
+from grafana.boards.generate import BOARDS, RUNBOOK_BASE, dashboards, dashboards_page
 
-__all__ = ["BOARDS", "RUNBOOKS", "dashboards", "dashboards_page"]
+__all__ = ["BOARDS", "RUNBOOK_BASE", "dashboards", "dashboards_page"]

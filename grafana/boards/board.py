@@ -40,8 +40,8 @@ class Board:
     """No faster than data comes: safety readings each second, figures every 5 s, scrapes every 5 s."""
 
 
-def board_json(board: Board, runbooks: str) -> Json:
-    """The dashboard as Grafana keeps it. `runbooks` is the page with a section for each problem, an absolute address."""
+def board_json(board: Board, runbook_base: str) -> Json:
+    """The dashboard as Grafana keeps it. `runbook_base` is what is put before the path of a runbook section."""
     plugin = SOURCES[board.source][0]
     return {
         "uid": board.uid,
@@ -57,7 +57,7 @@ def board_json(board: Board, runbooks: str) -> Json:
         "time": {"from": board.since, "to": "now"},
         "timezone": "browser",
         "timepicker": {"refresh_intervals": ["5s", "10s", "30s", "1m", "5m"]},
-        "templating": {"list": [_source(board), _runbooks(runbooks), *_variables(board)]},
+        "templating": {"list": [_source(board), _runbooks(runbook_base), *_variables(board)]},
         "annotations": {"list": list(_annotations(board)) if plugin == "prometheus" else []},
         "links": [_link_to_boards(), _link_to_runbooks()],
         "panels": list(_panels(board)),
@@ -187,7 +187,7 @@ def _link_to_runbooks() -> Json:
         "type": "link",
         "icon": "doc",
         "tooltip": "What to do about each problem",
-        "url": "${runbooks}",
+        "url": "${runbooks}deploy/RUNBOOK.md",
         "tags": [],
         "asDropdown": False,
         "targetBlank": True,

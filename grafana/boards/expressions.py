@@ -29,7 +29,8 @@ ROW_TO_PDU: Final = board_link("dcim-pdu", site=cell("site"), device=cell("devic
 ROW_TO_UPS: Final = board_link("dcim-ups", site=cell("site"), device=cell("device"))
 ROW_TO_CDU: Final = board_link("dcim-liquid", site=cell("site"), device=cell("device"))
 TILE_TO_RACK: Final = board_link("dcim-pdu", rack=cell("rack"))
-TO_RUNBOOK: Final = "${runbooks}#${__data.fields.alertname}"
+# To the word on the page, not to an anchor: those are in small letters, and Grafana cannot write a field in such.
+TO_RUNBOOK: Final = "${runbooks}deploy/RUNBOOK.md#:~:text=${__data.fields.alertname}"
 
 
 def ups_power(scope: Scope, side: str, by: str) -> str:

@@ -224,10 +224,10 @@ def _transformations(panel: Panel) -> list[Json]:
 def _runbook_links(panel: Panel) -> list[Json]:
     """What to do about each problem that is about the panel's metric."""
     names: Sequence[str] = [panel.of, *panel.cells.values()]
-    problems = dict.fromkeys(problem.name for name in names if name for problem in problems_of(name))
+    problems = {problem.name: problem for name in names if name for problem in problems_of(name)}
     return [
-        {"title": f"What to do: {name}", "url": f"${{runbooks}}#{name.lower()}", "targetBlank": True}
-        for name in problems
+        {"title": f"What to do: {problem.name}", "url": f"${{runbooks}}{problem.runbook}", "targetBlank": True}
+        for problem in problems.values()
     ]
 
 

@@ -62,12 +62,15 @@ FAULTS: Final = (
 # The last to come: each is there only after several polls, cycles or scrapes.
 AWAITED: Final = (
     "dcim_site_interim_pue_ratio",
-    "dcim_site_survives_feed_loss",
+    "dcim_rack_feed_loss_load_ratio",
     "dcim_cdu_dew_point_margin_celsius",
     "dcim_collector_ledger_produced_messages",
-    'ALERTS{alertstate="firing", severity="critical", site="boards"}',
     "dcim_pdu_outlet_power_watts",
     "rate(dcim_agent_polls_total[10s])",
+)
+AWAITED_OF_FAULTS: Final = (
+    "dcim_site_survives_feed_loss",
+    'ALERTS{alertstate="firing", severity="critical", site="boards"}',
     "dcim_device_up == 0",
 )
 
@@ -119,7 +122,6 @@ def fill(folder: Path, stack: ExitStack, site: str = str(SITE), absent: Collecti
 
 
 async def _run(folder: Path, hall: Hall, listen: str, site: str, others: tuple[str, Collection[str]]) -> float:
-    prometheus, influxdb, victoria = hall.prometheus, hall.influxdb, hall.victoria_metrics
     text = shipped_or_file(site)[1]
     described = parse_site(text, "site.yaml")
     (folder / "site.yaml").write_text(text, encoding="utf-8")
@@ -132,55 +134,54 @@ async def _run(folder: Path, hall: Hall, listen: str, site: str, others: tuple[s
         ticking = asyncio.create_task(simulation.run(), name="simulation")
         stack.callback(ticking.cancel)
         await _serve_catalogue(stack, *others)
-        stores = {
-            listen: {"kind": "influxdb", "url": influxdb.url, "bucket": "rackflow"},
-            f"127.0.0.1:{free_port()}": {
-                "kind": "influxdb",
-                "url": victoria.url,
-                "bucket": "any",
-                "dialect": "victoriametrics",
-            },
-        }
-        for number, (address, store) in enumerate(stores.items()):
-            records = folder / f"records-{number}.db"
-            _record_hours(records, described.id)
-            config = {
-                "broker": {"port": broker.port},
-                "client_id": f"collector-{number}",
-                "store": store,
-                "dead_letter": str(folder / f"dead-{number}.jsonl"),
-                "listen": address,
-                "site_file": str(folder / "site.yaml"),
-                "derive": {"interval_s": 1.0, "state": str(records)},
-            }
-            _start(stack, folder, f"collector-{number}", "collector", config)
-        for address in stores:
-            await eventually(partial(answers, f"http://{address}/readyz"), "the collector is ready")
-        agent = simulation.fleet.agent_config("site.yaml", broker.port) | {
-            "profiles": str(PROFILES),
-            "intervals": QUICK,
-        }
+        await _start_collectors(stack, folder, hall, listen, (described.id, broker.port))
+        agent = simulation.fleet.agent_config("site.yaml", broker.port)
         for device in agent["devices"]:
-            if device["id"] in two_sided:
-                device["profile"] = PROFILE
+            device["profile"] = PROFILE if device["id"] in two_sided else device["profile"]
         agent["devices"].append(await _recorded_pdu(stack))
-        _write_yesterday(influxdb)
-        _start(stack, folder, "agent", "agent", agent)
-        await eventually(partial(prometheus.query, "dcim_rack_power_watts"), "figures in Prometheus", 60)
+        _start(stack, folder, "agent", "agent", agent | {"profiles": str(PROFILES), "intervals": QUICK})
+        await eventually(partial(hall.prometheus.query, "dcim_rack_power_watts"), "figures in Prometheus")
         if site == str(SITE):
             for fault in FAULTS:
                 await simulation.begin(check_config(dict(fault), Fault, "fault"))
-        for awaited in AWAITED:
-            await eventually(partial(prometheus.query, awaited), awaited, 60)
-        stored = 'SELECT last("interim_pue_ratio") FROM "dcim_site"'
-        await eventually(partial(influxdb.query, stored), stored, 30)
-        for awaited in (
-            "dcim_site_interim_pue_ratio",
-            "dcim_rack_feed_loss_load_ratio",
-            "dcim_env_temperature_celsius",
-        ):
-            await eventually(partial(victoria.query, awaited), f"{awaited} in VictoriaMetrics", 30)
+        await _stored(hall, [*AWAITED, *AWAITED_OF_FAULTS] if site == str(SITE) else AWAITED)
         return time.time()
+
+
+async def _start_collectors(
+    stack: AsyncExitStack, folder: Path, hall: Hall, listen: str, site_and_port: tuple[str, int]
+) -> None:
+    """One for each store; the first is the one that Prometheus scrapes."""
+    site, port = site_and_port
+    influxdb = {"kind": "influxdb", "url": hall.influxdb.url, "bucket": hall.influxdb.database}
+    victoria = {"kind": "influxdb", "url": hall.victoria_metrics.url, "bucket": "any", "dialect": "victoriametrics"}
+    stores = {listen: influxdb, f"127.0.0.1:{free_port()}": victoria}
+    for number, (address, store) in enumerate(stores.items()):
+        records = folder / f"records-{number}.db"
+        _record_hours(records, site)
+        config = {
+            "broker": {"port": port},
+            "client_id": f"collector-{number}",
+            "store": store,
+            "dead_letter": str(folder / f"dead-{number}.jsonl"),
+            "listen": address,
+            "site_file": str(folder / "site.yaml"),
+            "derive": {"interval_s": 1.0, "state": str(records)},
+        }
+        _start(stack, folder, f"collector-{number}", "collector", config)
+    _write_yesterday(hall.influxdb)
+    for address in stores:
+        await eventually(partial(answers, f"http://{address}/readyz"), "the collector is ready")
+
+
+async def _stored(hall: Hall, awaited: Collection[str]) -> None:
+    """Wait until each database has what comes last."""
+    for expression in awaited:
+        await eventually(partial(hall.prometheus.query, expression), expression)
+    stored = 'SELECT last("interim_pue_ratio") FROM "dcim_site"'
+    await eventually(partial(hall.influxdb.query, stored), stored)
+    for expression in ("dcim_site_interim_pue_ratio", "dcim_rack_feed_loss_load_ratio", "dcim_env_temperature_celsius"):
+        await eventually(partial(hall.victoria_metrics.query, expression), f"{expression} in VictoriaMetrics")
 
 
 async def _serve_catalogue(stack: AsyncExitStack, listen: str, absent: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from grafana.boards import BOARDS, RUNBOOKS, dashboards
+from grafana.boards import BOARDS, RUNBOOK_BASE, dashboards
 from grafana.boards.catalogued import Limits, limits_of, unit_of
 from grafana.boards.panels import GREEN, GREY, LINES, SITE, counted
 from grafana.boards.render import LOWEST, steps
@@ -152,16 +152,16 @@ def test_links_lead_to_boards_and_to_variables_that_they_have(name: str) -> None
 def test_each_problem_of_a_panel_links_to_its_section_of_the_runbook(name: str) -> None:
     runbook = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
     sections = {heading.strip().lower() for heading in re.findall(r"^#+ (.*)$", runbook, re.MULTILINE)}
-    anchors = re.findall(r"\$\{runbooks\}#(dcim\w+)", TEXTS[name])
+    anchors = re.findall(r"\$\{runbooks\}deploy/RUNBOOK\.md#(dcim\w+)", TEXTS[name])
     assert set(anchors) <= sections
     assert anchors or "history" not in name
 
 
 def test_the_address_of_the_runbook_is_absolute_and_can_be_chosen() -> None:
-    assert RUNBOOKS.startswith("https://")
-    for _, text in dashboards("https://wiki.dc/runbook"):
+    assert RUNBOOK_BASE.startswith("https://")
+    for _, text in dashboards("https://wiki.dc/pages/"):
         variables = {each["name"]: each for each in json.loads(text)["templating"]["list"]}
-        assert variables["runbooks"]["query"] == variables["runbooks"]["current"]["value"] == "https://wiki.dc/runbook"
+        assert variables["runbooks"]["query"] == variables["runbooks"]["current"]["value"] == "https://wiki.dc/pages/"
 
 
 def test_what_is_committed_is_what_the_code_says() -> None:
