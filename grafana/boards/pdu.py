@@ -24,7 +24,15 @@ from grafana.boards.panels import (
 
 PHASE_LOAD: Final = "device_inlet_phase:dcim_pdu_phase_load:ratio"
 PHASE: Final = "site, rack, device, inlet, phase"
+BANK: Final = "site, rack, device, bank"
+OUTLET: Final = "site, rack, device, outlet"
 ENERGY: Final = "dcim_pdu_input_energy_joules_total"
+
+
+def leading(count: int, by: str, metric: str, *others: str) -> list[str]:
+    """The highest values of a metric, and of the same series what else is asked: no row has a value of its own alone."""
+    first = top(count, over(f"max by ({by})", DEVICE(metric)))
+    return [first, *(f"({other}) and {first}" for other in others)]
 
 
 def of_a_day(metric: str, by: str) -> str:
@@ -68,13 +76,15 @@ NOW: Final = Row(
             [
                 table(
                     "Phases, the most loaded",
-                    [
-                        top(40, over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_current_amperes"))),
+                    leading(
+                        40,
+                        PHASE,
+                        "dcim_pdu_phase_current_amperes",
                         over(f"max by ({PHASE})", DEVICE.select(PHASE_LOAD)),
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_voltage_volts")),
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_watts")),
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_factor_ratio")),
-                    ],
+                    ),
                     16,
                     {
                         "device": "PDU",
@@ -194,11 +204,13 @@ PARTS: Final = Row(
             [
                 table(
                     "Banks, the most loaded",
-                    [
-                        top(40, over("max by (site, rack, device, bank)", DEVICE("dcim_pdu_bank_current_amperes"))),
-                        over("max by (site, rack, device, bank)", DEVICE("dcim_pdu_bank_rated_current_amperes")),
-                        over("max by (site, rack, device, bank)", DEVICE("dcim_pdu_breaker_tripped")),
-                    ],
+                    leading(
+                        40,
+                        BANK,
+                        "dcim_pdu_bank_current_amperes",
+                        over(f"max by ({BANK})", DEVICE("dcim_pdu_bank_rated_current_amperes")),
+                        over(f"max by ({BANK})", DEVICE("dcim_pdu_breaker_tripped")),
+                    ),
                     10,
                     {
                         "device": "PDU",
@@ -216,11 +228,13 @@ PARTS: Final = Row(
                 ),
                 table(
                     "Outlets that take most",
-                    [
-                        top(60, over("max by (site, rack, device, outlet)", DEVICE("dcim_pdu_outlet_power_watts"))),
-                        of_a_day("dcim_pdu_outlet_energy_joules_total", "site, rack, device, outlet"),
-                        over("max by (site, rack, device, outlet)", DEVICE("dcim_pdu_outlet_on")),
-                    ],
+                    leading(
+                        40,
+                        OUTLET,
+                        "dcim_pdu_outlet_power_watts",
+                        of_a_day("dcim_pdu_outlet_energy_joules_total", OUTLET),
+                        over(f"max by ({OUTLET})", DEVICE("dcim_pdu_outlet_on")),
+                    ),
                     14,
                     {
                         "device": "PDU",

@@ -228,6 +228,38 @@ DETAILS: Final = Row(
             ],
         ),
         (
+            7,
+            [
+                stat(
+                    "Alarms of devices",
+                    over("sum", SITE("dcim_device_alarm_active")),
+                    4,
+                    "dcim_device_alarm_active",
+                    limits=ONE_IS_A_WARNING,
+                    why="What the devices themselves raise and name.",
+                ),
+                table(
+                    "Which alarms",
+                    f"{over('max by (site, rack, device, alarm, severity)', SITE('dcim_device_alarm_active'))} == 1",
+                    11,
+                    {"device": "Device", "alarm": "Alarm", "severity": "Severity", "site": "Site"},
+                    "dcim_device_alarm_active",
+                    tints={"Severity": SEVERITIES},
+                    sort="Severity",
+                    why="Empty while devices raise none, and also while nothing is known: the count beside it tells which.",
+                ),
+                ranked(
+                    "Devices by alarms that they count",
+                    top(10, over("max by (site, device)", SITE("dcim_device_alarms"))),
+                    "{{device}}",
+                    9,
+                    "dcim_device_alarms",
+                    limits=ONE_IS_A_WARNING,
+                    why="Of devices that count their alarms, and may not name them.",
+                ),
+            ],
+        ),
+        (
             9,
             [
                 ranked(

@@ -139,7 +139,9 @@ async def _run(folder: Path, hall: Hall, listen: str, site: str, others: tuple[s
         for device in agent["devices"]:
             device["profile"] = PROFILE if device["id"] in two_sided else device["profile"]
         agent["devices"].append(await _recorded_pdu(stack))
-        _start(stack, folder, "agent", "agent", agent | {"profiles": str(PROFILES), "intervals": QUICK})
+        # A whole hall is polled as at a site, since nothing could poll it all in a second.
+        intervals = QUICK if site == str(SITE) else {"inventory": 20.0}
+        _start(stack, folder, "agent", "agent", agent | {"profiles": str(PROFILES), "intervals": intervals})
         await eventually(partial(hall.prometheus.query, "dcim_rack_power_watts"), "figures in Prometheus")
         if site == str(SITE):
             for fault in FAULTS:
