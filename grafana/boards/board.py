@@ -45,7 +45,7 @@ def board_json(board: Board, runbook_base: str) -> Json:
     plugin = SOURCES[board.source][0]
     return {
         "uid": board.uid,
-        "title": f"DCIM: {board.title}",
+        "title": f"Rackflow: {board.title}",
         "description": board.question,
         "tags": [TAG],
         "schemaVersion": SCHEMA_VERSION,

@@ -205,6 +205,19 @@ def test_limits_on_panels_are_those_of_the_problems() -> None:
     assert flow_per_heat.warning * unit_of("dcim_cdu_flow_per_heat_cubic_meters_per_joule").factor == pytest.approx(1.0)
 
 
+def test_a_limit_of_one_loop_is_none_of_the_others() -> None:
+    name = "dcim_cdu_supply_temperature_celsius"
+    assert limits_of(name, f'{name}{{loop="secondary"}}').critical == 45.0
+    assert limits_of(name, f'{name}{{loop="primary"}}').critical is None
+
+
+def test_the_worst_are_those_at_the_end_of_the_range() -> None:
+    assert SITE.worst("dcim_ups_output_load_ratio", "device") == (
+        'max by (device) (dcim_ups_output_load_ratio{site=~"$site"})'
+        ' and topk(12, max by (device) (dcim_ups_output_load_ratio{site=~"$site"} @ end()))'
+    )
+
+
 def test_colours_go_from_grey_over_green_to_red() -> None:
     assert [(step["color"] == GREEN, step["value"]) for step in steps(Limits(0.8, 1.0))] == [
         (False, None),
