@@ -83,6 +83,11 @@ def metric_of(name: str) -> Metric:
     return catalogue()[name if name in catalogue() else HISTOGRAM_PARTS.sub("", name)]
 
 
+def help_of(name: str) -> str:
+    """What a metric, or a recorded rule, means, in a sentence."""
+    return load_table().records[name].why if RECORD.fullmatch(name) else metric_of(name).help
+
+
 def metrics_in(expression: str) -> list[str]:
     """Metrics that an expression reads, each once, in their order; those of recorded rules are their own."""
     plain = RECORD.sub("", expression)
@@ -92,7 +97,8 @@ def metrics_in(expression: str) -> list[str]:
 @cache
 def problems_of(name: str) -> tuple[Problem, ...]:
     """Rows of the table that compare a metric, or a record, with something."""
-    return tuple(row for row in load_table().problems.values() if any(name in {c.metric, c.record} for c in row.when))
+    rows = load_table().problems.values()
+    return tuple(row for row in rows if name and any(name in {c.metric, c.record} for c in row.when))
 
 
 @cache

@@ -7,7 +7,7 @@ colour. Colour never stands alone: states have words, and numbers are written.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from grafana.boards.catalogued import Limits, Unit, limits_of, metric_of, metrics_in, problems_of, unit_of
+from grafana.boards.catalogued import Limits, Unit, help_of, limits_of, metrics_in, problems_of, unit_of
 from grafana.boards.panels import GREEN, GREY, ORANGE, RED, Influx, Panel, Query, Words
 
 Json = dict[str, Any]
@@ -60,7 +60,8 @@ def described(panel: Panel) -> str:
     """The panel's own sentence, and what its metrics are by the catalogue."""
     expressions = [query.expr for query in panel.queries if isinstance(query, Query)]
     names = dict.fromkeys(name for expr in expressions for name in metrics_in(expr))
-    lines = [f"`{name}`: {metric_of(name).help}" for name in names]
+    names |= {} if names or not panel.of else {panel.of: None}
+    lines = [f"`{name}`: {help_of(name)}" for name in names]
     return "\n\n".join([panel.why] * bool(panel.why) + lines)
 
 

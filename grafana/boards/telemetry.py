@@ -56,6 +56,7 @@ NOW: Final = Row(
                     'count(up{job="dcim-collector"} == 1)',
                     4,
                     limits=Limits(critical=1, falling=True),
+                    why="To the scrapes of Prometheus; two watch one site where one may fail.",
                 ),
                 stat(
                     "Connection to the broker",

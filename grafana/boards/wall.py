@@ -54,14 +54,22 @@ PROBLEMS: Final = {
     "Value": "Since",
 }
 
+COUNTED: Final = "Alerts that fire. No data while Prometheus reaches no collector: nothing would be seen then."
+
 NOW: Final = Row(
     "Is anything wrong?",
     [
         (
             4,
             [
-                stat("Critical problems", alerts('severity="critical"'), 4, limits=ONE_IS_CRITICAL),
-                stat("Warnings", alerts('severity="warning"'), 4, limits=ONE_IS_A_WARNING),
+                stat(
+                    "Critical problems",
+                    alerts('severity="critical"'),
+                    4,
+                    limits=ONE_IS_CRITICAL,
+                    why=COUNTED,
+                ),
+                stat("Warnings", alerts('severity="warning"'), 4, limits=ONE_IS_A_WARNING, why=COUNTED),
                 stat(
                     "Survives the loss of a feed",
                     over("min by (site, feed)", SITE("dcim_site_survives_feed_loss")),
@@ -224,6 +232,7 @@ DETAILS: Final = Row(
                         Query(alerts('severity="warning"'), "warning"),
                     ],
                     9,
+                    why=COUNTED,
                 ),
             ],
         ),

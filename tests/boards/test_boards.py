@@ -205,6 +205,15 @@ def test_limits_on_panels_are_those_of_the_problems() -> None:
     assert flow_per_heat.warning * unit_of("dcim_cdu_flow_per_heat_cubic_meters_per_joule").factor == pytest.approx(1.0)
 
 
+def test_a_panel_about_no_metric_has_no_limits_of_its_own() -> None:
+    assert limits_of("") == Limits()
+
+
+@every_board
+def test_every_panel_says_what_it_shows(name: str) -> None:
+    assert [panel["title"] for panel in panels(name) if not panel["description"]] == []
+
+
 def test_a_limit_of_one_loop_is_none_of_the_others() -> None:
     name = "dcim_cdu_supply_temperature_celsius"
     assert limits_of(name, f'{name}{{loop="secondary"}}').critical == 45.0
