@@ -204,7 +204,6 @@ def test_data_sources_are_provisioned_for_every_board() -> None:
 
 def test_limits_on_panels_are_those_of_the_problems() -> None:
     assert limits_of("dcim_ups_output_load_ratio") == Limits(0.8, 1.0)
-    assert limits_of("device_inlet_phase:dcim_pdu_phase_load:ratio") == Limits(0.8, 0.95)
     assert limits_of("dcim_cdu_dew_point_margin_celsius") == Limits(warning=2.0, falling=True)
     flow_per_heat = limits_of("dcim_cdu_flow_per_heat_cubic_meters_per_joule", '{loop="secondary"}')
     assert flow_per_heat.warning is not None

@@ -25,12 +25,9 @@ ABSENT: Final = {
     "dcim_cdu_coolant_ph": "as above",
     "dcim_cdu_coolant_turbidity_ntu": "as above",
     "dcim_cdu_reservoir_level_ratio": "its CDU has float switches",
-    "dcim_cdu_filter_clogging_ratio": "hourly means",
     "dcim_certificate_expiry_timestamp_seconds": "no TLS here",
     "dcim_circuit_current_amperes": "no panel with metered circuits",
     "dcim_circuit_rated_current_amperes": "as above",
-    "dcim_crah_unit_state": "its air units are not polled",
-    "dcim_device_contested": "there is one agent",
     "dcim_device_reading_suspect": "a minute must pass before a reading is suspected",
     "dcim_meter_current_thd_ratio": "its meters measure no harmonics",
     "dcim_pdu_breaker_tripped": "its PDUs have no breakers of their own",
@@ -62,11 +59,20 @@ def filled(text: str, site: str) -> str:
     return re.sub(r"\$(room|row|rack|device)\b", ".*", text)
 
 
+def rules() -> list[dict[str, Any]]:
+    """Alerts and recorded rules."""
+    return [rule for group in load_yaml_file(RULES)["groups"] for rule in group["rules"]]
+
+
 def with_companions() -> set[str]:
-    """The absent metrics, and those that an expression joins them with."""
+    """What the page made of the catalogue has: absent metrics and those that an expression joins them with, and what rules read.
+
+    Rules look for what is wrong with any device; most kinds of devices are not in a small hall.
+    """
     expressions = [target["expr"] for _, _, panel in panels() for target in panel["targets"] if "expr" in target]
     read = [set(metrics_in(expression)) for expression in expressions]
-    return ABSENT.keys() | {name for names in read if names & ABSENT.keys() for name in names}
+    of_rules = {name for rule in rules() for name in metrics_in(rule["expr"])}
+    return ABSENT.keys() | of_rules | {name for names in read if names & ABSENT.keys() for name in names}
 
 
 def site_of(text: str, own: str) -> str:
@@ -156,7 +162,7 @@ def selector_text(selector: Selector) -> str:
 
 def rule_complaints(hall: Hall) -> Iterator[str]:
     """Rules are accepted, what they read is there, and their words use labels that it has."""
-    for rule in (rule for group in load_yaml_file(RULES)["groups"] for rule in group["rules"]):
+    for rule in rules():
         name = rule.get("record", rule.get("alert"))
         result = hall.now(rule["expr"])
         if "record" in rule and not result:
