@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 
-from collector.assemble import assigned_owners, discard, open_store, uncounted, unforgotten
+from collector.api import Api, Sources, Surroundings
+from collector.assemble import (
+    assigned_owners,
+    discard,
+    open_store,
+    surroundings,
+    uncounted,
+    unforgotten,
+    zone_name,
+)
 from collector.config import CollectorConfig
 from collector.counters import CollectorStats, Counters
 from collector.derive import CARBON_PART, CarbonSource, Deriver, LatestFigures
@@ -110,6 +119,19 @@ class Collector:
             path=config.problems_path,
             runbook_base=config.problems.runbook_base,
         )
+        self._zone = zone_name()
+        self._api = Api(
+            Sources(
+                self.latest,
+                lambda: self._site,
+                self._figures.of,
+                self._problems.tracker.active,
+                lambda: self._problems.is_complete,
+                self._surroundings,
+                load_table(),
+                config.problems.runbook_base,
+            )
+        )
         self._self_metrics = SelfMetrics(
             self._tally,
             self.latest,
@@ -183,9 +205,7 @@ class Collector:
             store = open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
-            view = View(
-                self._metrics, self._page, self._knows, self._faults, self._ledger_page, self._problems.document
-            )
+            view = View(self._metrics, self._page, self._knows, self._faults, self._ledger_page, self._api)
             web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
@@ -399,6 +419,11 @@ class Collector:
             refused=self._uses.refused,
             contested={key: each.agent for key, each in self._owners.contests(time.monotonic()).items()},
         )
+
+    def _surroundings(self) -> Surroundings:
+        """What the API tells besides readings and figures."""
+        accounts = self._accounts.accounts() if self._accounts is not None and not self._config.shared else {}
+        return surroundings(self._api.sites(), accounts or None, self._clones.current(time.monotonic()), self._zone)
 
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))

@@ -160,6 +160,11 @@ class Monitor:
             for listener in self.listeners:
                 listener(changed)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every device was looked at once since the start; before that, nothing can be said to be well."""
+        return self._is_complete
+
     def reports(self) -> list[ProblemReport]:
         """What is wrong now, in words."""
         return present(self.tracker, self._runbook_base)

@@ -8,9 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from collector.api import Api, Sources, Surroundings
 from collector.config import HttpConfig
+from collector.latest import Latest
+from collector.problems import load_table
 from collector.web import View, WebServer
 from rackflow.process.bulkhead import Failures
+
+
+def api_of(latest: Latest) -> Api:
+    """The API over readings alone: no site file, no figures, no problems."""
+    around = Surroundings([], None, 0, None)
+    return Api(Sources(latest, lambda: None, lambda _, __: (), list, lambda: True, lambda: around, load_table()))
 
 
 @dataclass
@@ -21,6 +30,7 @@ class Content:
     failing: frozenset[str] = frozenset()
     ledger_page: bytes = b"{}"
     renders: list[str] = field(default_factory=list)
+    api: Api = field(default_factory=lambda: api_of(Latest(1000)))
 
     async def page(self, name: str) -> str:
         """A page whose rendering raises if it is to fail."""
@@ -38,7 +48,7 @@ class Content:
             knows=lambda name: name.startswith("cas1/"),
             faults=dict,
             ledger=lambda: self.ledger_page,
-            problems=lambda: b"{}",
+            api=self.api,
         )
 
 

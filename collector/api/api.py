@@ -1,0 +1,172 @@
+"""Makes every document of the API from what the collector knows, in slices, and keeps what several documents need.
+
+Nothing here does I/O or knows HTTP: `collector/web/api.py` does. One scene (`scene.py`) serves all documents of half a second, so that
+a page with five parts costs one look at the devices.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from collector.api.agents import agents_document
+from collector.api.documents import plain
+from collector.api.floor import floor_steps
+from collector.api.layout import Layout, make_layout
+from collector.api.live import PartName
+from collector.api.overview import PowerMeans, Surroundings, powers, site_steps
+from collector.api.problem_list import causes_steps
+from collector.api.requests import NotThere
+from collector.api.scene import FigureIndex, Scene, setting
+from collector.derive import Figure
+from collector.latest import Latest
+from collector.problems import Table, Tracked
+from rackflow.site import Site
+
+# All documents of this time are made of one scene; readings come every second at most.
+SCENE_S = 0.5
+# While a site starts, new series come every moment, and a layout of 5,000 devices takes 50 ms: one for each of so many devices a second.
+_LAYOUT_DEVICES_PER_S = 2000
+# Sites of which layouts and indexes are kept; budgets of agents bound sites to 20 by default.
+_MAX_SITES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What documents are made of. The functions are called in the event loop and return at once."""
+
+    latest: Latest
+    site: Callable[[], Site | None]
+    figures: Callable[[str, float], Sequence[Figure]]
+    """Of a site, at a moment (monotonic)."""
+    problems: Callable[[], Sequence[Tracked]]
+    are_problems_complete: Callable[[], bool]
+    around: Callable[[], Surroundings]
+    table: Table
+    runbook_base: str = ""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one site between two scenes."""
+
+    layout: Layout | None = None
+    next_layout: float = 0.0
+    figures: FigureIndex | None = None
+    scene: Scene | None = None
+    means: PowerMeans | None = None
+
+
+class Api:
+    """The documents of all sites of a collector. Times are arguments: `now` is monotonic, `wall_s` seconds since 1970."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self._kept: dict[str, _Kept] = {}
+
+    def sites(self) -> list[str]:
+        """The sites that are known, that of the site file first."""
+        file = self.sources.site()
+        own = [file.id] if file is not None else []
+        return list(dict.fromkeys([*own, *self.sources.latest.sites()]))
+
+    def site_named(self, name: str) -> str:
+        """The site that is asked for, the first if none is named. Raises NotThere."""
+        known = self.sites()
+        if not name:
+            return known[0] if known else ""
+        if name not in known:
+            raise NotThere(f"no such site; there are {', '.join(known[:20]) or 'none yet'}")
+        return name
+
+    def scene_steps(self, site: str, now: float, wall_s: float) -> Generator[None, None, Scene]:
+        """The present scene of a site. Yields after each slice."""
+        kept = self._kept.setdefault(site, _Kept())
+        if kept.scene is not None and 0 <= now - kept.scene.now < SCENE_S:
+            return kept.scene
+        self._forget(site)
+        sources = self.sources
+        layout = yield from self._layout_steps(kept, site, now)
+        source = sources.figures(site, now)
+        if kept.figures is None or kept.figures.source is not source:
+            kept.figures = yield from FigureIndex.making(source)
+        observations = sources.latest.observe(now, site)
+        yield
+        scene = Scene(
+            layout,
+            sources.latest,
+            kept.figures,
+            observations,
+            sources.problems(),
+            sources.are_problems_complete(),
+            now,
+            wall_s,
+        )
+        kept.scene = yield from setting(scene)
+        return kept.scene
+
+    def _layout_steps(self, kept: _Kept, site: str, now: float) -> Generator[None, None, Layout]:
+        file = self.sources.site()
+        file = file if file is not None and file.id == site else None
+        layout, latest = kept.layout, self.sources.latest
+        if layout is not None and (layout.version == latest.changes or now < kept.next_layout):
+            return layout
+        for made in make_layout(site, file, latest):
+            if made is None:
+                yield
+            else:
+                layout = kept.layout = made
+        if layout is None:
+            raise NotThere("no such site")
+        kept.next_layout = now + len(layout.places) / _LAYOUT_DEVICES_PER_S
+        return layout
+
+    def _forget(self, present: str) -> None:
+        if len(self._kept) > _MAX_SITES:
+            for gone in self._kept.keys() - {*self.sites(), present}:
+                del self._kept[gone]
+
+    def part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
+        """A part of a stream, as plain data. What is not there is a document that says so, until it is. Yields after each slice."""
+        try:
+            return (yield from self._part_steps(name, now, wall_s))
+        except NotThere as error:
+            return {"error": str(error)}
+
+    def _part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
+        scene = yield from self.scene_steps(name.site, now, wall_s)
+        if name.kind == "site":
+            return plain((yield from self.site_steps(scene)))
+        if name.kind == "floor":
+            room = check_room(scene, name.of)
+            return plain((yield from floor_steps(scene, room)))
+        if name.kind == "problems":
+            return plain((yield from causes_steps(scene, self.sources.table, self.sources.runbook_base)))
+        if name.kind == "agents":
+            return plain(agents_document(scene, self.sources.around()))
+        raise NotThere("no such device")
+
+    def sample_steps(self, now: float, wall_s: float) -> Generator[None, None, None]:
+        """Note the power of the site of the site file, for its PUE. It also keeps the layout ready for whoever looks first."""
+        file = self.sources.site()
+        if file is not None:
+            scene = yield from self.scene_steps(file.id, now, wall_s)
+            self._means(file.id).add(*powers(scene), now)
+
+    def _means(self, site: str) -> PowerMeans:
+        kept = self._kept.setdefault(site, _Kept())
+        if kept.means is None:
+            kept.means = PowerMeans()
+        return kept.means
+
+    def site_steps(self, scene: Scene) -> Generator[None, None, Any]:
+        """The document of the site."""
+        return (yield from site_steps(scene, self.sources.around(), self._means(scene.site)))
+
+
+def check_room(scene: Scene, room: str) -> str | None:
+    """The room that is asked for, None for all. Raises NotThere."""
+    if not room:
+        return None
+    if room not in scene.layout.rooms:
+        raise NotThere(f"no such room; there are {', '.join(scene.layout.rooms[:20])}")
+    return room
