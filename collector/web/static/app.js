@@ -42,7 +42,7 @@ class Page {
     this.history = null;
     this.asked = null;
     this.sparks = null;
-    this.receivedAt = 0;
+    this.toldAt = new Map();
     this.stream = new Stream(BASE, (part) => this._heard(part));
     this.choose = (quantity) => {
       this.quantity = quantity;
@@ -136,7 +136,7 @@ class Page {
 
   _heard(part) {
     const { documents } = this.stream;
-    if (part === "site" && documents.site) {
+    if (part === "site" && documents.site?.totals) {
       const before = this.format.zone;
       this.site = documents.site;
       this._clockOffset = (instant(this.site.time) ?? Date.now()) - Date.now();
@@ -144,7 +144,7 @@ class Page {
       this._follow();
     }
     if (part === "problems") {
-      this.receivedAt = Date.now() + this._clockOffset;
+      this._noteTimes();
       this._announce();
     }
     if (this.stream.link.state === "live" && !this._wasLive) this._reconnected();
@@ -170,7 +170,8 @@ class Page {
   }
 
   get problems() {
-    return this.stream.documents.problems ?? null;
+    const document = this.stream.documents.problems;
+    return document?.causes ? document : null;
   }
 
   get floor() {
@@ -184,6 +185,16 @@ class Page {
 
   get agents() {
     return this.stream.documents.agents ?? null;
+  }
+
+  _noteTimes() {
+    const told = new Map();
+    for (const [id, { time_left: left }] of Object.entries(this.problems?.problems ?? {})) {
+      if (!left) continue;
+      const before = this.toldAt.get(id);
+      told.set(id, before?.seconds === left.seconds ? before : { seconds: left.seconds, at: this.now });
+    }
+    this.toldAt = told;
   }
 
   /** Say what is new to who does not see it. At first everything is new and nothing is said. */

@@ -18,6 +18,13 @@ export function memo(key, uses, make) {
   return { key, uses, make };
 }
 
+// Control characters, and marks that turn the direction of writing: a name with them could pass for another one.
+const MISLEADING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+function clean(text) {
+  return String(text).replace(MISLEADING, "\ufffd");
+}
+
 function isShown(child) {
   return child !== null && child !== undefined && child !== false && child !== "";
 }
@@ -76,7 +83,7 @@ function created(child, parent) {
 
 function update(node, child) {
   if (node.nodeType === Node.TEXT_NODE) {
-    const text = String(child);
+    const text = clean(child);
     if (node.data !== text) node.data = text;
     return;
   }
@@ -104,7 +111,7 @@ function setAttributes(node, state, attributes) {
     else if (name === "style") setStyle(node, before.style ?? {}, value);
     else if (value === before[name]) continue;
     else if (value === null || value === undefined || value === false) node.removeAttribute(name);
-    else node.setAttribute(name, value === true ? "" : String(value));
+    else node.setAttribute(name, value === true ? "" : clean(value));
   }
   state.attributes = attributes;
 }

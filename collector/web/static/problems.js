@@ -26,7 +26,8 @@ export function problemColumn(page) {
 
 function card(problem, page) {
   // The time left runs down; everything else is made anew only when the problem changes.
-  const left = secondsLeft(problem, page);
+  const seconds = secondsLeft(problem, page);
+  const left = seconds === null ? null : Math.floor(seconds);
   const day = page.format.when(0, page.now);
   return memo(`problem ${problem.id}`, [problem, left, day, page.words, page.format, page.floor?.racks], () => {
     const { words, format, now } = page;
@@ -37,7 +38,7 @@ function card(problem, page) {
         h("a", { href: linkTo({ problem: problem.id }) },
           h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem)),
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
-      left === null ? null : h("p", { class: "left" }, h("b", null, format.left(left)), " ", h("span", null, leftWords(problem.time_left, words))),
+      left === null ? null : h("p", { class: "left" }, h("b", null, format.left(left)), " ", h("span", null, leftWords(problem, words))),
       sentences(words.problemText(problem, format)),
       problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
       h("p", { class: "small" }, join(notes(problem, page))));
@@ -55,7 +56,7 @@ function notes(problem, { words, format }) {
   const limit = problem.limit ?? null;
   const runbook = problem.runbook && outerLink(problem.runbook);
   return [
-    limit === null ? null : words.say("problems.value", { value: format.quantity(problem.value, problem.unit), limit: format.quantity(limit, problem.unit) }),
+    limit === null || !problem.unit ? null : words.say("problems.value", { value: format.quantity(problem.value, problem.unit), limit: format.quantity(limit, problem.unit) }),
     racks(problem, words),
     problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
     problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,
@@ -97,16 +98,25 @@ function unseen({ site, problems, words, format }) {
     site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices }))));
 }
 
-/** Seconds that are left, running down between two messages where the time already runs. */
-export function secondsLeft(problem, { now, receivedAt }) {
-  const left = problem.time_left;
-  if (!left || left.seconds === null || left.seconds === undefined) return null;
-  return left.running ? Math.max(0, left.seconds - (now - receivedAt) / 1000) : left.seconds;
+// Problems whose time is running. A battery's time is told anew by its UPS, and runs down between two messages of it. How long chips
+// bear stopped pumps is a figure of the moment before, so it runs from the stop.
+const RUNNING = {
+  DcimMainsLost: "told", DcimUpsOnBattery: "told", DcimUpsOnBatteryProlonged: "told", DcimCduAllPumpsStopped: "since",
+};
+
+/** Seconds that are left, or null. `toldAt` has when each problem's time was told, by its id. */
+export function secondsLeft(problem, { now, toldAt }) {
+  const seconds = problem.time_left?.seconds ?? null;
+  const running = RUNNING[problem.name];
+  if (seconds === null || !running) return seconds;
+  const from = running === "since" ? instant(problem.since) : (toldAt.get(problem.id)?.at ?? now);
+  return Math.max(0, seconds - Math.max(0, now - from) / 1000);
 }
 
-function leftWords(left, words) {
-  const key = left.running && words.has(`left.${left.key}_running`) ? `left.${left.key}_running` : `left.${left.key}`;
-  return words.say(key, left);
+function leftWords(problem, words) {
+  const { key, ...parameters } = problem.time_left.what;
+  const running = `left.${key}_running`;
+  return words.say(problem.name in RUNNING && words.has(running) ? running : `left.${key}`, parameters);
 }
 
 function cleared({ history, problems, words, format, now }) {
@@ -121,22 +131,27 @@ function cleared({ history, problems, words, format, now }) {
       h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration((instant(item.ended) - instant(item.since)) / 1000) })))));
 }
 
-/** In the wall view, hide the cards that have no room and count them. Called after the document has changed. */
+/** In the wall view, shorten the cards that have no room, then hide and count them. Called after the document has changed. */
 export function fitCards(words) {
   const section = document.querySelector("[data-wall] .problems");
   if (!section) return;
-  const cards = [...section.querySelectorAll(".card")];
+  const cards = [...section.querySelectorAll(".card")].reverse();
   const cut = section.querySelector(".cut");
-  for (const each of section.querySelectorAll(".beyond")) each.classList.remove("beyond");
+  for (const each of section.querySelectorAll(".beyond, .compact")) each.classList.remove("beyond", "compact");
   cut.hidden = true;
   let hidden = 0;
-  // From the end: what was cleared goes first, then the least of the problems.
-  for (let index = cards.length - 1; index > 0 && section.scrollHeight > section.clientHeight + 1; index -= 1) {
-    cards[index].classList.add("beyond");
-    if (!cards[index].classList.contains("ended")) hidden += 1;
-    const heading = cards[index].parentElement;
+  const fits = () => section.scrollHeight <= section.clientHeight + 1;
+  const hide = (card) => {
+    card.classList.add("beyond");
+    if (!card.classList.contains("ended")) hidden += 1;
+    const heading = card.parentElement;
     if (heading.classList.contains("cleared") && !heading.querySelector(".card:not(.beyond)")) heading.classList.add("beyond");
     cut.hidden = hidden === 0;
     if (hidden) cut.textContent = words.say("problems.more", { n: hidden });
-  }
+  };
+  // From the end: what is over goes first; of the least of the problems only what and how long there is stays; the worst stays whole.
+  for (const card of cards.filter((each) => each.classList.contains("ended"))) if (!fits()) hide(card);
+  const others = cards.filter((each) => !each.classList.contains("ended")).slice(0, -1);
+  for (const card of others) if (!fits()) card.classList.add("compact");
+  for (const card of others) if (!fits()) hide(card);
 }
