@@ -19,12 +19,18 @@ export function agentsView(page) {
   ];
 }
 
+/** A number, or the sum of numbers by reason. */
+function count(number) {
+  return typeof number === "object" ? Object.values(number ?? {}).reduce((sum, each) => sum + each, 0) : (number ?? 0);
+}
+
 function row(agent, { words, format }) {
   const { ledger } = agent;
   const observed = agent.devices - Object.values(agent.unobserved ?? {}).reduce((sum, n) => sum + n, 0);
   const account = ledger && [
     words.say("agents.stored", { stored: format.number(ledger.stored), produced: format.number(ledger.produced) }),
-    ...["missing", "dropped", "waiting"].filter((name) => (name === "waiting" ? ledger.in_flight : ledger[name])).map((name) => words.say(`agents.${name}`, { n: format.number(name === "waiting" ? ledger.in_flight : ledger[name]) })),
+    ...[["missing", count(ledger.missing)], ["dropped", count(ledger.dropped)], ["waiting", count(ledger.in_flight)]]
+      .filter(([, n]) => n).map(([name, n]) => words.say(`agents.${name}`, { n: format.number(n) })),
   ].join(", ");
   return h("tr", { key: agent.id, class: agent.state, "data-agent": agent.id },
     h("td", null, agent.id, agent.hostname ? h("span", { class: "dim" }, ` ${agent.hostname}`) : null),

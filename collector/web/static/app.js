@@ -9,7 +9,7 @@ import { devicesView, deviceView } from "./device.js";
 import { h, show } from "./dom.js";
 import { floorSection, roomToShow } from "./floor.js";
 import { Format, instant } from "./format.js";
-import { head, verdict } from "./head.js";
+import { allSeen, head, lostLine } from "./head.js";
 import { linkTo, readLink } from "./links.js";
 import { SIGNS } from "./marks.js";
 import { fitCards, problemColumn } from "./problems.js";
@@ -31,6 +31,7 @@ class Page {
     this._root = root;
     this._live = live;
     this._frame = 0;
+    this._failed = new Set();
     this._known = null;
     this._clockOffset = 0;
     this._askedAt = 0;
@@ -299,14 +300,25 @@ class Page {
     const view = VIEWS[route.view];
     show(this._root, [
       h("a", { class: "skip", href: "#problems" }, words.say("app.skip")),
-      head(this),
-      verdict(this),
+      this._part(head),
+      this._part(lostLine),
       view
-        ? h("main", { id: "main", tabindex: "-1", key: "view", class: "view" }, view(this))
-        : h("main", { id: "main", tabindex: "-1", key: "home", class: "home" }, problemColumn(this), floorSection(this), answersColumn(this)),
-      view ? null : daySection(this),
+        ? h("main", { id: "main", tabindex: "-1", key: "view", class: "view" }, this._part(view))
+        : h("main", { id: "main", tabindex: "-1", key: "home", class: "home" }, this._part(problemColumn), this._part(floorSection), this._part(answersColumn)),
+      view ? null : this._part(daySection),
     ]);
     fitCards(words);
+  }
+
+  /** One part of the page. If it fails the others are shown all the same: a mistake about one rack must not hide a lost feed. */
+  _part(make) {
+    try {
+      return make(this);
+    } catch (error) {
+      if (!this._failed.has(make)) console.error(error);
+      this._failed.add(make);
+      return h("p", { class: "verdict unknown", role: "status" }, SIGNS.uncertain, " ", this.words.say("app.failed"));
+    }
   }
 
   _state() {
@@ -315,7 +327,7 @@ class Page {
     const worst = problems.causes.map((id) => problems.problems[id]?.severity);
     if (worst.includes("critical")) return "critical";
     if (worst.includes("warning")) return "warning";
-    return problems.complete && site.devices.known > 0 && site.devices.unobserved === 0 ? "ok" : "unknown";
+    return problems.complete && !site.devices.down && allSeen(site, this.floor) ? "ok" : "unknown";
   }
 }
 

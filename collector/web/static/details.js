@@ -2,14 +2,19 @@
 
 import { h } from "./dom.js";
 import { instant } from "./format.js";
-import { figureLink, linkTo, outerLink } from "./links.js";
+import { figureLink, linkTo } from "./links.js";
 import { look, SIGNS, why } from "./marks.js";
-import { join, secondsLeft } from "./problems.js";
+import { join, runbook, secondsLeft, sentences } from "./problems.js";
 
 /** A definition list of the entries that have something to say. */
 export function facts(entries) {
   return h("dl", { class: "facts" }, entries.filter(([, value]) => value !== null && value !== undefined && value !== "")
     .flatMap(([name, value]) => [h("dt", { key: `dt ${name}` }, name), h("dd", { key: `dd ${name}` }, value)]));
+}
+
+/** Entries of an object in the order of their names, 2 before 10. */
+export function byName(entries) {
+  return Object.entries(entries ?? {}).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
 }
 
 export function deviceLinks(ids) {
@@ -38,12 +43,10 @@ export function problemView(page) {
   const kind = look(problem);
   const folded = all.filter((each) => each.cause?.id === problem.id);
   const left = secondsLeft(problem, page);
-  const runbook = problem.runbook && outerLink(problem.runbook);
   return [
     heading(words, h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem)),
     h("section", { class: `panel card ${kind}` },
-      h("p", { class: "text" }, words.problemText(problem, format)),
-      runbook ? h("p", null, h("a", { href: runbook, rel: "noopener" }, words.say("problems.todo"))) : null,
+      sentences(words.problemText(problem, format)), h("p", null, runbook(problem, words)),
       facts([
         [words.say("problem.since"), `${format.when(instant(problem.since), now)} (${words.say("problem.for", { time: format.duration(Math.max(0, Math.round((now - instant(problem.since)) / 1000))) })})`],
         [words.say("answers.time_left"), left === null ? null : format.left(left)],
@@ -83,7 +86,7 @@ export function rackView(page) {
         rack.observed ? null : h("p", null, SIGNS.uncertain, " ", words.say("floor.unseen"), ": ", why(rack.unobserved, words)),
         facts([
           [words.say("quantity.power"), join([format.power(values.power_watts), values.power_ratio == null ? null : format.percent(values.power_ratio)])],
-          ...Object.entries(values.loss_ratio ?? {}).sort().map(([feed, ratio]) => [words.say("quantity.loss", { feed }),
+          ...byName(values.loss_ratio).map(([feed, ratio]) => [words.say("quantity.loss", { feed }),
             h("a", { href: figureLink({ metric: "dcim_rack_feed_loss_load_ratio", labels: { rack: rack.id, feed } }) }, format.percent(ratio))]),
           [words.say("quantity.inlet"), format.quantity(values.inlet_celsius, "celsius")],
           [words.say("quantity.supply"), format.quantity(values.supply_celsius, "celsius")],
@@ -91,7 +94,7 @@ export function rackView(page) {
           [words.say("quantity.age"), format.duration(values.age_seconds)],
         ])),
       h("section", { class: "panel" }, h("h3", null, words.say("rack.feeds")),
-        h("ul", { class: "plain" }, Object.entries(rack.feeds ?? {}).sort().map(([feed, state]) => h("li", { key: feed },
+        h("ul", { class: "plain" }, byName(rack.feeds).map(([feed, state]) => h("li", { key: feed },
           words.say("floor.feed", { feed }), ": ", words.say(`floor.feed.${state.state}`), state.load_ratio == null ? "" : `, ${format.percent(state.load_ratio)}`))),
         h("h3", null, words.say("rack.devices")), deviceLinks(rack.devices) ?? "–",
         h("h3", null, words.say("rack.problems")),

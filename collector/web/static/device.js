@@ -1,7 +1,7 @@
 // The list of devices, and everything about one of them.
 
 import { h, memo } from "./dom.js";
-import { absent, deviceLinks, facts, heading } from "./details.js";
+import { absent, byName, deviceLinks, facts, heading } from "./details.js";
 import { instant } from "./format.js";
 import { figureLink, linkTo } from "./links.js";
 import { look, SIGNS, why } from "./marks.js";
@@ -93,7 +93,7 @@ function evidence(profile) {
 
 function readings(device, page) {
   const { words, format, sparks } = page;
-  const all = Object.entries(device.series ?? {}).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
+  const all = byName(device.series);
   if (!all.length) return h("p", { class: "dim" }, words.say("device.no_readings"));
   return h("div", { class: "scroll" }, h("table", { class: "list readings" },
     h("thead", null, h("tr", null, ["reading", "value", "quality", "age", "course"].map((name) => h("th", { scope: "col" }, words.say(`table.${name}`))))),

@@ -1,5 +1,6 @@
 // The floor: feeds and UPSs, rows of racks coloured by the chosen quantity, and the CDUs that cool them.
 
+import { byName } from "./details.js";
 import { h, memo } from "./dom.js";
 import { linkTo } from "./links.js";
 import { RANK, SIGNS, why } from "./marks.js";
@@ -7,8 +8,11 @@ import { legend, quantities, shade } from "./quantities.js";
 
 // Above so many racks the tiles show less: without their feeds, then only their state.
 const DENSITIES = [[64, "large"], [240, "medium"], [Infinity, "small"]];
+const FEED_SIGNS = { on: "●", off: "✕", unknown: "?" };
 // A floor of more racks is shown room by room.
 const RACKS_TOGETHER = 240;
+// Width over height of a tile that has room for a name, a value and two feeds.
+const WALL_TILE = 1.3;
 const PUMP_SIGNS = { on: "●", standby: "○", off: "○", fault: "✕", unknown: "?" };
 
 /** The room to show: the one asked for, or none if all fit on one floor; else the worst, and on the wall always the worst at present. */
@@ -31,7 +35,7 @@ export function floorSection(page) {
   const rows = floor ? shownRows(floor, page.route) : [];
   const count = rows.reduce((sum, row) => sum + row.racks.length, 0);
   const density = DENSITIES.find(([most]) => count <= most)[1];
-  const widest = rows.reduce((most, row) => Math.max(most, row.racks.length), 1);
+  const columns = page.route.parameters.has("wall") ? wallColumns(rows) : Math.min(widest(rows), density === "large" ? 16 : 40);
   return h("section", { class: "floor", "aria-labelledby": "floor-title", "data-density": density },
     h("h2", { id: "floor-title" }, words.say("floor.title")),
     rooms(page),
@@ -40,9 +44,28 @@ export function floorSection(page) {
         words.say(each.key, each.parameters)))),
     floor ? power(page) : null,
     floor && !rows.length ? h("p", { class: "dim" }, words.say("floor.empty")) : null,
-    h("div", { class: "rows", style: { "--columns": String(Math.min(widest, density === "large" ? 16 : 40)) }, on: { keydown: arrows } },
+    h("div", { class: "rows", style: { "--columns": String(columns) }, on: { keydown: arrows } },
       rows.map((row) => rowOf(row, quantity, page))),
     legendOf(quantity, page));
+}
+
+function widest(rows) {
+  return rows.reduce((most, row) => Math.max(most, row.racks.length), 1);
+}
+
+/** Racks side by side on the wall: rows are folded into lines until tiles are about as high as wide, however many there are. */
+function wallColumns(rows) {
+  const racks = widest(rows);
+  // The share of the screen that the tiles have, beside the other columns and below the head.
+  const width = innerWidth * 0.46;
+  const height = (innerHeight * 0.6) / Math.max(1, rows.length);
+  let best = [Infinity, racks];
+  for (let lines = 1; lines <= racks; lines += 1) {
+    const columns = Math.ceil(racks / lines);
+    const strain = Math.abs(Math.log(width / columns / (height / lines) / WALL_TILE));
+    if (strain < best[0]) best = [strain, columns];
+  }
+  return best[1];
 }
 
 function shownRows(floor, route) {
@@ -69,9 +92,14 @@ function power({ floor, words, format }) {
   const groups = Object.values(floor.ups_groups).sort((a, b) => `${a.feed} ${a.id}`.localeCompare(`${b.feed} ${b.id}`, undefined, { numeric: true }));
   if (!feeds.length && !groups.length) return null;
   return h("ul", { class: "power", "aria-label": words.say("floor.feeds") },
-    feeds.map((feed) => h("li", { key: `feed ${feed.id}`, class: `feed ${feed.state}` },
-      h("b", null, words.say("floor.feed", { feed: feed.id })), " ", h("span", null, feed.state === "off" ? "✕ " : feed.state === "unknown" ? "? " : "● ", words.say(`floor.feed.${feed.state}`)),
-      groups.filter((group) => group.feed === feed.id).map((group) => upsGroup(group, words, format)))),
+    feeds.map((feed) => {
+      const own = groups.filter((group) => group.feed === feed.id);
+      const onBattery = feed.state === "on" && own.some((group) => group.on_battery);
+      const said = onBattery ? words.say("floor.on_battery") : words.say(`floor.feed.${feed.state}`);
+      return h("li", { key: `feed ${feed.id}`, class: `feed ${onBattery ? "battery" : feed.state}`, "data-feed": feed.id },
+        h("b", null, words.say("floor.feed", { feed: feed.id })), " ", h("span", null, onBattery ? SIGNS.warning : FEED_SIGNS[feed.state], " ", said),
+        own.map((group) => upsGroup(group, words, format)));
+    }),
     groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, words, format))));
 }
 
@@ -104,7 +132,7 @@ function rackTile(rack, quantity, { words, format }) {
   const value = quantity.value(rack.values);
   const text = valueText(rack, quantity, value, words, format);
   const problem = rack.problem?.severity ?? null;
-  const feeds = Object.entries(rack.feeds ?? {}).sort(([a], [b]) => a.localeCompare(b));
+  const feeds = byName(rack.feeds);
   const said = [
     rack.id, rack.observed ? text : `${words.say("floor.unseen")}: ${why(rack.unobserved, words)}`,
     ...feeds.map(([feed, state]) => (state.state === "on" && state.load_ratio != null
@@ -130,7 +158,7 @@ function valueText(rack, quantity, value, words, format) {
 }
 
 function cduTile(cdu, { words, format }) {
-  const pumps = Object.entries(cdu.pumps ?? {}).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
+  const pumps = byName(cdu.pumps);
   const flow = cdu.flow_cubic_meters_per_second;
   const isResting = cdu.observed && flow === 0;
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null

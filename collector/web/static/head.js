@@ -25,7 +25,7 @@ function totals(site, words, format) {
     [all.pue ? format.number(all.pue.value, 2) : "?",
       words.say("total.pue", { window: all.pue && format.duration(all.pue.window_seconds), estimate: all.pue?.estimate && words.say("total.estimate") }), all.pue, pue],
     [format.quantity(carbon, "grams_per_hour"), words.say("total.carbon", { basis: carbon != null && words.say("basis.location") }), carbon, null],
-    [words.say("total.of", { some: format.number(devices.answering), all: format.number(devices.planned ?? devices.known) }),
+    [words.say("total.of", { some: format.number(devices.answering), all: format.number(devices.known) }),
       words.say("total.devices", { age: devices.oldest_age_seconds != null && format.duration(devices.oldest_age_seconds) }), devices.answering, null],
   ];
   return h("ul", { class: "totals", "aria-label": words.say("total.label") }, entries.map(([value, name, known, figure]) => {
@@ -61,27 +61,35 @@ function choice(id, label, options, chosen, choose) {
     options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
 }
 
-/** One line on the whole: nothing wrong, nothing known to be wrong, or no connection. It is green only if everything is observed. */
-export function verdict({ site, problems, stream, words, format }) {
-  const { link } = stream;
-  if (link.state === "lost") return lost(link, words, format);
-  if (!site || !problems) return h("div", { class: "verdict unknown", role: "status" }, h("p", null, SIGNS.uncertain, " ", words.say("link.connecting")));
+/** That the connection is gone, and why: nothing else on the page is current then. */
+export function lostLine({ stream, words, format }) {
+  return stream.link.state === "lost" ? lost(stream.link, words, format) : null;
+}
+
+/** Where no problem is listed: that there is none, or that nobody can tell. It is green only if everything is observed. */
+export function verdict(page) {
+  const { site, problems, floor, words, format } = page;
+  if (problems?.causes.length || page.stream.link.state === "lost") return null;
+  const grey = (text, ...more) => h("div", { class: "verdict unknown", key: "verdict" }, h("p", null, SIGNS.uncertain, " ", text), more);
+  if (!site || !problems) return grey(words.say("link.connecting"));
   const { devices } = site;
-  const known = devices.planned ?? devices.known;
-  const unseen = known - devices.answering - devices.down;
-  const causes = site.unobserved.map((each) =>
-    h("li", null, words.say("cause.line", { cause: why(each, words), n: each.devices })));
+  const causes = site.unobserved.map((each) => h("li", { key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices })));
   const reasons = causes.length ? h("ul", null, causes) : null;
-  if (!known) return h("div", { class: "verdict unknown" }, h("p", null, SIGNS.uncertain, " ", words.say("verdict.empty")), reasons);
-  if (!site.problems.complete || !problems.complete) return h("div", { class: "verdict unknown" }, h("p", null, SIGNS.uncertain, " ", words.say("verdict.starting")), reasons);
-  if (unseen > 0) {
-    // Beside problems it is one of their cards.
-    if (problems.causes.length) return null;
-    return h("div", { class: "verdict unknown" },
-      h("p", null, SIGNS.uncertain, " ", words.say("verdict.unknown", { unseen: format.number(unseen), known: format.number(known) })), reasons);
-  }
-  if (problems.causes.length || devices.down) return null;
-  return h("div", { class: "verdict ok" }, h("p", null, SIGNS.ended, " ", words.say("verdict.ok", { n: known })));
+  if (!devices.known) return grey(words.say("verdict.empty"), reasons);
+  if (!site.problems.complete || !problems.complete) return grey(words.say("verdict.starting"), reasons);
+  const isSeen = allSeen(site, floor);
+  if (!isSeen || devices.down) return grey(words.say("verdict.unknown", { unseen: format.number(devices.unobserved + devices.down), known: format.number(devices.known) }), reasons, never(devices, words));
+  return h("div", { class: "verdict ok", key: "verdict" }, h("p", null, SIGNS.ended, " ", words.say("verdict.ok", { n: devices.known })), never(devices, words));
+}
+
+/** Whether everything that is polled is observed, and every rack on the floor by some device. */
+export function allSeen(site, floor) {
+  return site.devices.known > 0 && site.devices.unobserved === 0 && Object.values(floor?.racks ?? {}).every((rack) => rack.observed);
+}
+
+function never(devices, words) {
+  const n = (devices.planned ?? devices.known) - devices.known;
+  return n > 0 ? h("p", { class: "small" }, words.say("verdict.never", { n })) : null;
 }
 
 function lost(link, words, format) {

@@ -2,6 +2,7 @@
 
 import { h, memo } from "./dom.js";
 import { instant } from "./format.js";
+import { verdict } from "./head.js";
 import { linkTo, outerLink } from "./links.js";
 import { look, SIGNS, why } from "./marks.js";
 
@@ -16,7 +17,7 @@ export function problemColumn(page) {
   const total = causes.length + (problems?.more ?? 0);
   return h("section", { class: "problems", "aria-labelledby": "problems-title", id: "problems" },
     h("h2", { id: "problems-title" }, words.say("problems.title"), problems ? ` · ${total}` : ""),
-    problems ? null : h("p", { class: "dim" }, words.say("problems.loading")),
+    verdict(page),
     h("div", { class: "cards" }, causes.map((id) => problems.problems[id]).filter(Boolean).map((problem) => card(problem, page))),
     unseen(page),
     problems?.more ? h("p", { class: "dim" }, words.say("problems.more", { n: problems.more })) : null,
@@ -54,15 +55,20 @@ export function sentences(text) {
 
 function notes(problem, { words, format }) {
   const limit = problem.limit ?? null;
-  const runbook = problem.runbook && outerLink(problem.runbook);
   return [
     limit === null || !problem.unit ? null : words.say("problems.value", { value: format.quantity(problem.value, problem.unit), limit: format.quantity(limit, problem.unit) }),
     racks(problem, words),
     problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
     problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,
     problem.consequences ? h("a", { href: linkTo({ problem: problem.id }) }, words.say("problems.folded", { n: problem.consequences })) : null,
-    runbook ? h("a", { href: runbook, rel: "noopener" }, words.say("problems.todo")) : null,
+    runbook(problem, words),
   ];
+}
+
+/** A link to the runbook, or where it is among the files of the installation. */
+export function runbook(problem, words) {
+  const address = problem.runbook && outerLink(problem.runbook);
+  return address ? h("a", { href: address, rel: "noopener" }, words.say("problems.todo")) : problem.runbook ? h("span", null, `${words.say("problems.todo")}: ${problem.runbook}`) : null;
 }
 
 function clock(time, format) {
@@ -90,11 +96,9 @@ function racks(problem, words) {
 function unseen({ site, problems, words, format }) {
   if (!site || !problems?.causes.length) return null;
   const { devices } = site;
-  const known = devices.planned ?? devices.known;
-  const n = known - devices.answering - devices.down;
-  if (n <= 0) return null;
+  if (devices.unobserved <= 0) return null;
   return h("article", { class: "card uncertain", key: "unseen" },
-    h("h3", null, h("a", { href: linkTo({ devices: "" }) }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS.uncertain), " ", words.say("problems.unseen", { n: format.number(n), all: format.number(known) }))),
+    h("h3", null, h("a", { href: linkTo({ devices: "" }) }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS.uncertain), " ", words.say("problems.unseen", { n: format.number(devices.unobserved), all: format.number(devices.known) }))),
     site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices }))));
 }
 
