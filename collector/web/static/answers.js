@@ -3,13 +3,39 @@
 import { h } from "./dom.js";
 import { figureLink, linkTo } from "./links.js";
 
+// Questions asked of each loop or group: where all have the same answer it is one line, else the good ones are.
+const OF_EACH = new Set(["cdu_loss", "pump_loss", "ups_loss"]);
+
 /** The column of answers. */
-export function answersColumn({ site, words, format }) {
-  const answers = site?.answers;
+export function answersColumn({ site, words, format, short }) {
+  const answers = site?.answers && shortened(site.answers, short);
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
-    table("survives", answers?.survives.map((each) => row(each, words, survival(each, words, format), each.state === "yes" ? "yes" : each.state === "unknown" ? "unknown" : each.state === "no" ? "no" : "lost")), words),
+    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), each.state === "yes" ? "yes" : each.state === "unknown" ? "unknown" : each.state === "no" ? "no" : "lost")), words),
     table("time_left", answers?.time_left.map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
     table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
+}
+
+/** With names as people say them here. */
+function shortened(answers, short) {
+  const each = (list) => list.map((answer) => ({ ...answer, what: short(answer.what) }));
+  return { ...answers, survives: each(answers.survives), time_left: each(answers.time_left) };
+}
+
+/** The answers that differ from the others, and one line for those that are good. */
+function gathered(survives, words) {
+  const lines = [];
+  for (const answer of survives) {
+    const { key } = answer.what;
+    const alike = survives.filter((other) => other.what.key === key);
+    if (!OF_EACH.has(key) || alike.length === 1) lines.push(answer);
+    else if (alike.every((other) => other.state === answer.state)) {
+      if (alike[0] === answer) lines.push({ ...answer, id: key, what: { key }, figure: null, detail: {} });
+    } else if (answer.state !== "yes") lines.push(answer);
+    else if (alike.find((other) => other.state === "yes") === answer) {
+      lines.push({ ...answer, id: `${key} elsewhere`, what: { key, loop: words.say("what.elsewhere"), group: words.say("what.elsewhere") }, figure: null, detail: {} });
+    }
+  }
+  return lines;
 }
 
 function table(name, rows, words) {

@@ -11,7 +11,7 @@ import { floorSection, roomToShow } from "./floor.js";
 import { Format, instant } from "./format.js";
 import { allSeen, head, lostLine } from "./head.js";
 import { linkTo, readLink } from "./links.js";
-import { SIGNS } from "./marks.js";
+import { shortName, SIGNS } from "./marks.js";
 import { fitCards, problemColumn } from "./problems.js";
 import { Stream } from "./stream.js";
 import { LANGUAGES, Words } from "./words.js";
@@ -24,6 +24,7 @@ const HISTORY_MS = 60_000;
 const SPARKS_MS = 60_000;
 const SEARCH_PAUSE_MS = 250;
 const PAGE_OF_DEVICES = 200;
+const SHORT = new Set(["device", "rack", "loop", "group", "ups", "row"]);
 const VIEWS = { problem: problemView, rack: rackView, figure: figureView, devices: devicesView, device: deviceView, agents: agentsView };
 
 class Page {
@@ -49,6 +50,11 @@ class Page {
       this.quantity = quantity;
       keep("quantity", quantity);
       this.draw();
+    };
+    // Names without that of the only room, which is in the head of the page.
+    this.short = (labels) => {
+      const rooms = this.site?.rooms.filter((room) => room.racks) ?? [];
+      return rooms.length === 1 ? Object.fromEntries(Object.entries(labels ?? {}).map(([name, text]) => [name, SHORT.has(name) ? shortName(text, rooms[0].id) : text])) : labels;
     };
     this.settings = {
       theme: "auto",
@@ -202,7 +208,7 @@ class Page {
   _announce() {
     const problems = this.problems;
     if (!problems?.causes) return;
-    const known = new Map(problems.causes.map((id) => [id, this.words.problemTitle(problems.problems[id] ?? { labels: {} })]));
+    const known = new Map(problems.causes.map((id) => [id, this.words.problemTitle(problems.problems[id] ?? { labels: {} }, this.short)]));
     if (this._known) {
       const said = [
         ...[...known].filter(([id]) => !this._known.has(id)).map(([, what]) => this.words.say("problems.new", { what })),

@@ -11,13 +11,13 @@ const LANES = ["power", "cooling", "environment", "telemetry"];
 const LISTED = 200;
 
 /** The lanes, and the same as a list. */
-export function daySection({ history, words, format, now }) {
+export function daySection({ history, words, format, now, short }) {
   const items = history ? history.items.filter((item) => item.is_cause !== false) : null;
   return h("section", { class: "day", "aria-labelledby": "day-title" },
     h("h2", { id: "day-title" }, words.say("day.title")),
     items === null ? h("p", { class: "dim" }, words.say("day.unknown")) : [
-      h("div", { class: "lanes" }, ticks(format, now), LANES.map((lane) => laneOf(lane, items.filter((item) => item.subsystem === lane), words, format, now))),
-      items.length ? h("details", null, h("summary", null, words.say("day.list", { n: items.length })), list(items, words, format, now)) : null,
+      h("div", { class: "lanes" }, ticks(format, now), LANES.map((lane) => laneOf(lane, items.filter((item) => item.subsystem === lane), words, format, now, short))),
+      items.length ? h("details", null, h("summary", null, words.say("day.list", { n: items.length })), list(items, words, format, now, short)) : null,
     ]);
 }
 
@@ -28,7 +28,7 @@ function ticks(format, now) {
     .map((at) => h("span", { key: at, style: { left: `${(1 - (now - at) / DAY_MS) * 100}%` } }, format.time(at, { withSeconds: false }))));
 }
 
-function laneOf(lane, items, words, format, now) {
+function laneOf(lane, items, words, format, now, short) {
   const sorted = [...items].sort((a, b) => RANK[b.severity] - RANK[a.severity]);
   return h("div", { class: "lane", key: lane },
     h("span", { class: "name" }, words.say(`day.${lane}`)),
@@ -38,7 +38,7 @@ function laneOf(lane, items, words, format, now) {
         const to = item.ended ? Math.max(0, 1 - (now - instant(item.ended)) / DAY_MS) : 1;
         return h("i", {
           key: `${item.id} ${item.since}`, class: item.name === "DcimReadingSuspect" || item.subsystem === "telemetry" ? "uncertain" : item.severity,
-          title: `${words.problemTitle(item)}, ${range(item, words, format, now)}`, style: { left: `${from * 100}%`, width: `${Math.max(0, to - from) * 100}%` },
+          title: `${words.problemTitle(item, short)}, ${range(item, words, format, now)}`, style: { left: `${from * 100}%`, width: `${Math.max(0, to - from) * 100}%` },
         });
       })));
 }
@@ -48,11 +48,11 @@ function range(item, words, format, now) {
   return `${format.when(instant(item.since), now, { withSeconds: false })}–${end}`;
 }
 
-function list(items, words, format, now) {
+function list(items, words, format, now, short) {
   return h("div", { class: "scroll" }, h("table", { class: "list" },
     h("thead", null, h("tr", null, ["what", "since", "lasted"].map((name) => h("th", { scope: "col" }, words.say(`table.${name}`))))),
     h("tbody", null, items.slice(0, LISTED).map((item) => h("tr", { key: `${item.id} ${item.since}` },
-      h("td", null, h("span", { class: `sign ${look(item)}`, "aria-hidden": "true" }, SIGNS[look(item)]), " ", item.ended ? words.problemTitle(item) : h("a", { href: linkTo({ problem: item.id }) }, words.problemTitle(item))),
+      h("td", null, h("span", { class: `sign ${look(item)}`, "aria-hidden": "true" }, SIGNS[look(item)]), " ", item.ended ? words.problemTitle(item, short) : h("a", { href: linkTo({ problem: item.id }) }, words.problemTitle(item, short))),
       h("td", null, format.when(instant(item.since), now)),
       h("td", null, item.ended ? format.duration((instant(item.ended) - instant(item.since)) / 1000) : words.say("day.goes_on")))))));
 }

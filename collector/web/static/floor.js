@@ -3,7 +3,7 @@
 import { byName } from "./details.js";
 import { h, memo } from "./dom.js";
 import { linkTo } from "./links.js";
-import { RANK, SIGNS, why } from "./marks.js";
+import { RANK, shortName, SIGNS, why } from "./marks.js";
 import { legend, quantities, shade } from "./quantities.js";
 
 // Above so many racks the tiles show less: without their feeds, then only their state.
@@ -19,11 +19,15 @@ const PUMP_SIGNS = { on: "●", standby: "○", off: "○", fault: "✕", unknow
 export function roomToShow(site, route, chosen) {
   const asked = route.parameters.get("room");
   if (asked !== null) return asked;
-  if (!site || site.rooms.length < 2 || site.rooms.reduce((sum, room) => sum + room.racks, 0) <= RACKS_TOGETHER) return "";
+  if (!site || withRacks(site).length < 2 || site.rooms.reduce((sum, room) => sum + room.racks, 0) <= RACKS_TOGETHER) return "";
   const rank = (room) => (room?.problem ? RANK[room.problem] : 9);
-  const worst = site.rooms.reduce((best, room) => (rank(room) < rank(best) ? room : best));
+  const worst = withRacks(site).reduce((best, room) => (rank(room) < rank(best) ? room : best));
   const before = site.rooms.find((room) => room.id === chosen);
   return before && (!route.parameters.has("wall") || rank(before) <= rank(worst)) ? chosen : worst.id;
+}
+
+function withRacks(site) {
+  return site.rooms.filter((room) => room.racks);
 }
 
 /** The section with the floor. */
@@ -74,11 +78,11 @@ function shownRows(floor, route) {
 }
 
 function rooms({ site, room, route, words }) {
-  if (!site || (site.rooms.length < 2 && !route.parameters.has("row"))) return null;
+  if (!site || (withRacks(site).length < 2 && !route.parameters.has("row"))) return null;
   const few = site.rooms.reduce((sum, each) => sum + each.racks, 0) <= RACKS_TOGETHER;
   return h("nav", { class: "chips rooms", "aria-label": words.say("floor.rooms") },
-    few || site.rooms.length < 2 ? h("a", { href: linkTo({}), "aria-current": room === "" && !route.parameters.has("row") ? "true" : null }, words.say("floor.all_rooms")) : null,
-    site.rooms.map((each) => h("a", { key: each.id, href: linkTo({ room: each.id }), class: each.problem ?? (each.observed ? null : "unknown"), "aria-current": each.id === room ? "true" : null },
+    few || withRacks(site).length < 2 ? h("a", { href: linkTo({}), "aria-current": room === "" && !route.parameters.has("row") ? "true" : null }, words.say("floor.all_rooms")) : null,
+    withRacks(site).map((each) => h("a", { key: each.id, href: linkTo({ room: each.id }), class: each.problem ?? (each.observed ? null : "unknown"), "aria-current": each.id === room ? "true" : null },
       sign(each.problem ?? (each.observed ? null : "uncertain"), words), words.say("floor.room", { name: each.id, n: each.racks }))));
 }
 
@@ -87,7 +91,8 @@ function sign(kind, words) {
 }
 
 /** Feeds and UPS groups, each with its minutes of battery. */
-function power({ floor, words, format }) {
+function power(page) {
+  const { floor, words } = page;
   const feeds = Object.values(floor.feeds).sort((a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }));
   const groups = Object.values(floor.ups_groups).sort((a, b) => `${a.feed} ${a.id}`.localeCompare(`${b.feed} ${b.id}`, undefined, { numeric: true }));
   if (!feeds.length && !groups.length) return null;
@@ -98,16 +103,17 @@ function power({ floor, words, format }) {
       const said = onBattery ? words.say("floor.on_battery") : words.say(`floor.feed.${feed.state}`);
       return h("li", { key: `feed ${feed.id}`, class: `feed ${onBattery ? "battery" : feed.state}`, "data-feed": feed.id },
         h("b", null, words.say("floor.feed", { feed: feed.id })), " ", h("span", null, onBattery ? SIGNS.warning : FEED_SIGNS[feed.state], " ", said),
-        own.map((group) => upsGroup(group, words, format)));
+        own.map((group) => upsGroup(group, page)));
     }),
-    groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, words, format))));
+    groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, page))));
 }
 
-function upsGroup(group, words, format) {
+function upsGroup(group, { words, format, short }) {
   const seen = group.observed && group.seconds_left != null;
-  const name = words.say("floor.ups", { name: group.id });
+  const count = group.members?.length ?? 0;
+  const name = count > 1 ? words.say("floor.upss", { n: count }) : words.say("floor.ups", { name: short({ device: group.id }).device });
   const minutes = seen ? format.left(group.seconds_left) : "?";
-  return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}` },
+  return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", ") },
     group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
     group.load_ratio == null ? null : ` · ${format.percent(group.load_ratio)}`,
     group.on_battery ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
@@ -118,7 +124,7 @@ function rowOf(row, quantity, page) {
   const { floor, words } = page;
   const racks = row.racks.map((id) => floor.racks[id]);
   const cdus = row.cdus.map((id) => floor.cdus[id]);
-  const title = words.say("floor.row", { name: row.id });
+  const title = words.say("floor.row", { name: shortName(row.id, row.room) });
   return memo(`row ${row.room} ${row.id}`, [row, quantity.id, words, page.format, page.route, ...racks, ...cdus], () =>
     h("section", { class: "row", "aria-label": title, style: { "--racks": String(row.racks.length) } },
       h("h3", null, h("a", { href: linkTo({ room: page.room || null, row: row.id }) }, title)),
@@ -143,7 +149,7 @@ function rackTile(rack, quantity, { words, format }) {
     class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem,
     "data-observed": String(rack.observed), "aria-label": said, title: said,
   },
-  h("span", { class: "id" }, rack.id), problem ? h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]) : null,
+  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), problem ? h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]) : null,
   h("b", { class: "value" }, text),
   h("span", { class: "feeds" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
     state.state === "off" ? h("s", null, feed) : [feed, " ", state.state === "unknown" || state.load_ratio == null ? "?" : format.percent(state.load_ratio, 0)]))));
@@ -164,8 +170,8 @@ function cduTile(cdu, { words, format }) {
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
   const problem = cdu.problem?.severity ?? null;
-  return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-observed": String(cdu.observed), title: cdu.observed ? null : why(cdu.unobserved, words) },
-    sign(problem, words), h("b", null, cdu.id),
+  return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
+    sign(problem, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
     cdu.observed
       ? [h("span", null, isResting ? words.say("floor.spare") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : temperatures)]
       : h("span", null, words.say("floor.unseen")),

@@ -8,8 +8,9 @@ import { LANGUAGES } from "./words.js";
 /** The banner. */
 export function head(page) {
   const { site, words, format } = page;
+  const rooms = site?.rooms.filter((room) => room.racks) ?? [];
   return h("header", { class: "head" },
-    h("h1", null, h("a", { href: linkTo({}) }, site ? [site.site, ...(site.rooms.length === 1 ? [" · ", site.rooms[0].id] : [])] : words.say("app.title"))),
+    h("h1", null, h("a", { href: linkTo({}) }, site ? [site.site, ...(rooms.length === 1 ? [" · ", rooms[0].id] : [])] : words.say("app.title"))),
     site ? totals(site, words, format) : null,
     nav(page),
     h("div", { class: "right" }, site ? status(page) : null));

@@ -9,6 +9,13 @@ export function look(problem) {
   return problem.status === "uncertain" || problem.name === "DcimReadingSuspect" ? "uncertain" : problem.severity;
 }
 
+/** A name without the names of the places around it, which are written there: `hall-1-a-cdu-1` in row `hall-1-a` is `cdu-1`. */
+export function shortName(name, ...places) {
+  const around = places.filter((place) => place && name.length > place.length && name.startsWith(place) && /^[-_./ ]/.test(name.slice(place.length)));
+  const longest = around.reduce((best, place) => (place.length > best.length ? place : best), "");
+  return longest ? name.slice(longest.length + 1) : name;
+}
+
 /** Why something is not observed, in words. */
 export function why(cause, words) {
   return cause ? words.say(`cause.${cause.cause}`, { agent: cause.agent }) : words.say("state.unknown");

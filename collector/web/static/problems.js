@@ -4,7 +4,7 @@ import { h, memo } from "./dom.js";
 import { instant } from "./format.js";
 import { verdict } from "./head.js";
 import { linkTo, outerLink } from "./links.js";
-import { look, SIGNS, why } from "./marks.js";
+import { look, RANK, shortName, SIGNS, why } from "./marks.js";
 
 const HOUR_MS = 3_600_000;
 const RACKS_SHOWN = 8;
@@ -13,16 +13,26 @@ const CLEARED_SHOWN = 5;
 /** The column of problems, with those of the last hour that are over. */
 export function problemColumn(page) {
   const { problems, words } = page;
-  const causes = problems?.causes ?? [];
+  const causes = inOrder(problems);
   const total = causes.length + (problems?.more ?? 0);
   return h("section", { class: "problems", "aria-labelledby": "problems-title", id: "problems" },
     h("h2", { id: "problems-title" }, words.say("problems.title"), problems ? ` · ${total}` : ""),
     verdict(page),
-    h("div", { class: "cards" }, causes.map((id) => problems.problems[id]).filter(Boolean).map((problem) => card(problem, page))),
+    h("div", { class: "cards" }, causes.map((problem) => card(problem, page))),
     unseen(page),
     problems?.more ? h("p", { class: "dim" }, words.say("problems.more", { n: problems.more })) : null,
     h("p", { class: "cut", key: "cut", hidden: true }),
     cleared(page));
+}
+
+// What a device calls an alarm, without more words than its own: named causes go first.
+const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
+
+/** Causes, the most severe first; among these those that concern most racks, and the latest. */
+function inOrder(problems) {
+  const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
+  return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
+    RANK[a.severity] - RANK[b.severity] || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
 }
 
 function card(problem, page) {
@@ -37,7 +47,7 @@ function card(problem, page) {
     return h("article", { class: `card ${kind}`, "data-problem": problem.name, "data-id": problem.id },
       h("h3", null,
         h("a", { href: linkTo({ problem: problem.id }) },
-          h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem)),
+          h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem, page.short)),
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
       left === null ? null : h("p", { class: "left" }, h("b", null, format.left(left)), " ", h("span", null, leftWords(problem, words))),
       sentences(words.problemText(problem, format)),
@@ -53,15 +63,16 @@ export function sentences(text) {
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
 }
 
-function notes(problem, { words, format }) {
+function notes(problem, page) {
+  const { words, format } = page;
   const limit = problem.limit ?? null;
   return [
     limit === null || !problem.unit ? null : words.say("problems.value", { value: format.quantity(problem.value, problem.unit), limit: format.quantity(limit, problem.unit) }),
-    racks(problem, words),
+    racks(problem, page),
     problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
     problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,
     problem.consequences ? h("a", { href: linkTo({ problem: problem.id }) }, words.say("problems.folded", { n: problem.consequences })) : null,
-    runbook(problem, words),
+    problem.runbook && outerLink(problem.runbook) ? runbook(problem, words) : null,
   ];
 }
 
@@ -81,15 +92,42 @@ export function join(parts) {
   return parts.filter((part) => part !== null && part !== undefined).flatMap((part, index) => (index ? [" · ", part] : [part]));
 }
 
-function racks(problem, words) {
+function racks(problem, page) {
+  const { words } = page;
   const ids = problem.concerns?.racks ?? problem.racks ?? [];
   if (!ids.length) return null;
-  const shown = ids.slice(0, RACKS_SHOWN);
-  const rest = ids.length - shown.length + (problem.concerns?.more ?? 0);
-  const links = shown.flatMap((id, index) => [index ? ", " : "", h("a", { href: linkTo({ rack: id }) }, id)]);
+  const parts = runs(ids, page);
+  const rest = (problem.concerns?.more ?? 0) + parts.slice(RACKS_SHOWN).reduce((sum, part) => sum + part.size, 0);
+  const links = parts.slice(0, RACKS_SHOWN).flatMap((part, index) => [index ? ", " : "", h("a", { href: part.href }, part.text)]);
   const [before, after] = words.say("problems.racks", { list: "\0", n: ids.length }).split("\0");
   const [, more] = words.say("problems.more_racks", { list: "\0", n: rest }).split("\0");
-  return h("span", null, before, links, rest ? more : "", after);
+  const isRows = parts.every((part) => part.isRow);
+  return h("span", null, isRows ? "" : before, links, rest ? more : "", isRows ? "" : after);
+}
+
+/** Racks as one says them: a whole row, a run of neighbours, or one. */
+function runs(ids, { floor, short, words }) {
+  const wanted = new Set(ids);
+  const parts = [];
+  for (const row of floor?.rows ?? []) {
+    const inside = row.racks.filter((id) => wanted.has(id));
+    for (const id of inside) wanted.delete(id);
+    if (inside.length > 1 && inside.length === row.racks.length) {
+      parts.push({ isRow: true, size: inside.length, text: words.say("floor.row", { name: shortName(row.id, row.room) }), href: linkTo({ room: row.room, row: row.id }) });
+      continue;
+    }
+    let run = [];
+    const end = () => {
+      const name = (id) => short({ rack: id }).rack;
+      const link = (id) => ({ size: 1, text: name(id), href: linkTo({ rack: id }) });
+      if (run.length > 2) parts.push({ size: run.length, text: `${name(run[0])}–${name(run.at(-1))}`, href: linkTo({ room: row.room, row: row.id }) });
+      else parts.push(...run.map(link));
+      run = [];
+    };
+    row.racks.forEach((id) => (inside.includes(id) ? run.push(id) : end()));
+    end();
+  }
+  return [...parts, ...[...wanted].map((id) => ({ size: 1, text: short({ rack: id }).rack, href: linkTo({ rack: id }) }))];
 }
 
 /** Beside problems that are known, those that nobody could see. Without any, the verdict says it. */

@@ -28,10 +28,10 @@ export class Words {
     return fill(text, parameters);
   }
 
-  /** The problem in a few words: what and where. */
-  problemTitle(problem) {
+  /** The problem in a few words: what and where, with names as `short` says them. */
+  problemTitle(problem, short = (labels) => labels) {
     const key = `problem.${problem.name}`;
-    return this.has(key) ? this.say(key, problem.labels) : problem.summary;
+    return this.has(key) ? this.say(key, short(problem.labels)) : problem.summary;
   }
 
   /** The problem in one or two sentences. The collector's own are English. */
@@ -49,7 +49,7 @@ export function fill(text, parameters, value = () => "") {
     text.replace(/\[([^\[\]]*)\]/g, (_, part) => {
       const [inner, other] = part.split("|");
       const first = /\{([a-z_]+)/.exec(inner)?.[1];
-      return first && parameters[first] !== undefined && parameters[first] !== null && parameters[first] !== "" ? inner : (other ?? "");
+      return first && (parameters[first] || parameters[first] === 0) ? inner : (other ?? "");
     }),
   );
 }
