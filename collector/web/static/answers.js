@@ -17,8 +17,14 @@ export function answersColumn({ site, words, format, short }) {
 
 /** With names as people say them here. */
 function shortened(answers, short) {
-  const each = (list) => list.map((answer) => ({ ...answer, what: short(answer.what) }));
+  const each = (list) => list.map((answer) => ({ ...answer, what: placed(short(answer.what)) }));
   return { ...answers, survives: each(answers.survives), time_left: each(answers.time_left) };
+}
+
+/** The one name that says best where: a device in its loop. */
+function placed(what) {
+  const place = what.device ?? what.loop ?? what.group;
+  return place ? { ...what, place } : what;
 }
 
 /** The answers that differ from the others, and one line for those that are good. */
@@ -32,7 +38,7 @@ function gathered(survives, words) {
       if (alike[0] === answer) lines.push({ ...answer, id: key, what: { key }, figure: null, detail: {} });
     } else if (answer.state !== "yes") lines.push(answer);
     else if (alike.find((other) => other.state === "yes") === answer) {
-      lines.push({ ...answer, id: `${key} elsewhere`, what: { key, loop: words.say("what.elsewhere"), group: words.say("what.elsewhere") }, figure: null, detail: {} });
+      lines.push({ ...answer, id: `${key} elsewhere`, what: { key, place: words.say("what.elsewhere") }, figure: null, detail: {} });
     }
   }
   return lines;

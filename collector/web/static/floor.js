@@ -152,7 +152,7 @@ function rackTile(rack, quantity, { words, format }) {
   h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), problem ? h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]) : null,
   h("b", { class: "value" }, text),
   h("span", { class: "feeds" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
-    state.state === "off" ? h("s", null, feed) : [feed, " ", state.state === "unknown" || state.load_ratio == null ? "?" : format.percent(state.load_ratio, 0)]))));
+    state.state === "off" ? h("s", null, feed) : state.state === "unknown" ? `${feed} ?` : state.load_ratio == null ? feed : `${feed} ${format.percent(state.load_ratio, 0)}`))));
 }
 
 function valueText(rack, quantity, value, words, format) {

@@ -8,6 +8,7 @@ import { look, RANK, shortName, SIGNS, why } from "./marks.js";
 
 const HOUR_MS = 3_600_000;
 const RACKS_SHOWN = 8;
+const OTHERS_SHOWN = 12;
 const CLEARED_SHOWN = 5;
 
 /** The column of problems, with those of the last hour that are over. */
@@ -18,7 +19,7 @@ export function problemColumn(page) {
   return h("section", { class: "problems", "aria-labelledby": "problems-title", id: "problems" },
     h("h2", { id: "problems-title" }, words.say("problems.title"), problems ? ` · ${total}` : ""),
     verdict(page),
-    h("div", { class: "cards" }, causes.map((problem) => card(problem, page))),
+    h("div", { class: "cards" }, alike(causes).map(([problem, others]) => card(problem, others, page))),
     unseen(page),
     problems?.more ? h("p", { class: "dim" }, words.say("problems.more", { n: problems.more })) : null,
     h("p", { class: "cut", key: "cut", hidden: true }),
@@ -35,12 +36,25 @@ function inOrder(problems) {
     RANK[a.severity] - RANK[b.severity] || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
 }
 
-function card(problem, page) {
+// From so many on, problems of one name and severity are one card: five UPSs on battery are one event to read about.
+const ALIKE = 3;
+
+/** Each problem with the others that its card stands for. */
+function alike(causes) {
+  const groups = new Map();
+  for (const problem of causes) {
+    const key = `${problem.name} ${problem.severity} ${problem.status}`;
+    groups.set(key, [...(groups.get(key) ?? []), problem]);
+  }
+  return [...groups.values()].flatMap((group) => (group.length < ALIKE ? group.map((problem) => [problem, []]) : [[group[0], group.slice(1)]]));
+}
+
+function card(problem, others, page) {
   // The time left runs down; everything else is made anew only when the problem changes.
   const seconds = secondsLeft(problem, page);
   const left = seconds === null ? null : Math.floor(seconds);
   const day = page.format.when(0, page.now);
-  return memo(`problem ${problem.id}`, [problem, left, day, page.words, page.format, page.floor?.racks], () => {
+  return memo(`problem ${problem.id}`, [problem, others.map((each) => each.id).join(), left, day, page.words, page.format, page.floor?.rows], () => {
     const { words, format, now } = page;
     const kind = look(problem);
     const since = instant(problem.since);
@@ -51,6 +65,9 @@ function card(problem, page) {
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
       left === null ? null : h("p", { class: "left" }, h("b", null, format.left(left)), " ", h("span", null, leftWords(problem, words))),
       sentences(words.problemText(problem, format)),
+      others.length ? h("p", { class: "others" }, words.say("problems.alike", { n: others.length }), " ",
+        others.slice(0, OTHERS_SHOWN).flatMap((each, index) => [index ? ", " : "", h("a", { key: each.id, href: linkTo({ problem: each.id }) }, subject(each, page))]),
+        others.length > OTHERS_SHOWN ? " …" : "") : null,
       problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
       h("p", { class: "small" }, join(notes(problem, page))));
   });
@@ -61,6 +78,12 @@ export function sentences(text) {
   const all = text.replace(/ Racks: [^.]*\.$/, "").split(/(?<=[.!?]) (?=\p{Lu})/u);
   const next = all.length > 1 ? all.pop() : null;
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
+}
+
+/** What a problem is about, where the words are known already. */
+function subject({ labels }, { short }) {
+  const { device, rack, loop, group, agent, feed } = short(labels);
+  return device ?? rack ?? loop ?? group ?? agent ?? feed ?? "…";
 }
 
 function notes(problem, page) {
