@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from collector.api.agents import agents_document
-from collector.api.documents import plain
+from collector.api.documents import Document, SiteDocument, plain_steps
 from collector.api.floor import floor_steps
 from collector.api.layout import Layout, make_layout
 from collector.api.live import PartName
@@ -134,16 +134,21 @@ class Api:
 
     def _part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
         scene = yield from self.scene_steps(name.site, now, wall_s)
-        if name.kind == "site":
-            return plain((yield from self.site_steps(scene)))
-        if name.kind == "floor":
-            room = check_room(scene, name.of)
-            return plain((yield from floor_steps(scene, room)))
-        if name.kind == "problems":
-            return plain((yield from causes_steps(scene, self.sources.table, self.sources.runbook_base)))
-        if name.kind == "agents":
-            return plain(agents_document(scene, self.sources.around()))
-        raise NotThere("no such device")
+        document = yield from self._document_steps(name, scene)
+        return (yield from plain_steps(document))
+
+    def _document_steps(self, name: PartName, scene: Scene) -> Generator[None, None, Document]:
+        match name.kind:
+            case "site":
+                return (yield from self.site_steps(scene))
+            case "floor":
+                return (yield from floor_steps(scene, check_room(scene, name.of)))
+            case "problems":
+                return (yield from causes_steps(scene, self.sources.table, self.sources.runbook_base))
+            case "agents":
+                return agents_document(scene, self.sources.around())
+            case _:
+                raise NotThere("no such device")
 
     def sample_steps(self, now: float, wall_s: float) -> Generator[None, None, None]:
         """Note the power of the site of the site file, for its PUE. It also keeps the layout ready for whoever looks first."""
@@ -158,7 +163,7 @@ class Api:
             kept.means = PowerMeans()
         return kept.means
 
-    def site_steps(self, scene: Scene) -> Generator[None, None, Any]:
+    def site_steps(self, scene: Scene) -> Generator[None, None, SiteDocument]:
         """The document of the site."""
         return (yield from site_steps(scene, self.sources.around(), self._means(scene.site)))
 
