@@ -42,7 +42,18 @@ class _Bench:
         self.engine, self.board = SiteFigures(self.site.id, self.site, Settings()), LatestFigures(5.0)
         around = Surroundings([self.site.id], None, 0, {})
         self.api = Api(
-            Sources(self.latest, lambda: self.site, self.board.of, list, lambda: True, lambda: around, load_table())
+            Sources(
+                self.latest,
+                site=lambda: self.site,
+                figures=self.board.of,
+                problems=list,
+                are_problems_complete=lambda: True,
+                around=lambda: around,
+                table=load_table(),
+                ended=lambda _, __: (),
+                explain=lambda _, metric, labels: self.engine.explaining(metric, labels),
+                distrusted=lambda _: self.engine.distrusted,
+            )
         )
 
     def second(self, at: int) -> None:

@@ -283,6 +283,15 @@ class FloorDocument(Document, frozen=True):
     loops: dict[str, LoopState]
 
 
+class Place(Document, frozen=True):
+    """Where a device stands; empty where that is not known."""
+
+    room: str
+    row: str
+    rack: str
+    feed: str
+
+
 class DeviceSummary(Document, frozen=True, rename={"device_class": "class"}):
     """A device in a list."""
 
