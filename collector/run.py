@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 
-from collector.api import Api, Sources, Surroundings
+from collector.api import Surroundings
 from collector.assemble import (
     assigned_owners,
     discard,
+    make_api,
     open_store,
     surroundings,
     uncounted,
@@ -110,6 +111,7 @@ class Collector:
         self._writer: Writer | None = None
         self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
+        self._deriver: Deriver | None = None
         self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
         self._problems = Monitor(
             load_table(),
@@ -121,17 +123,9 @@ class Collector:
             runbook_base=config.problems.runbook_base,
         )
         self._zone = zone_name()
-        self._api = Api(
-            Sources(
-                self.latest,
-                lambda: self._site,
-                self._figures.of,
-                self._problems.tracker.active,
-                lambda: self._problems.is_complete,
-                self._surroundings,
-                load_table(),
-                config.problems.runbook_base,
-            )
+        around, runbooks = self._surroundings, config.problems.runbook_base
+        self._api = make_api(
+            self.latest, lambda: self._site, self._figures, self._problems, lambda: self._deriver, around, runbooks
         )
         self._self_metrics = SelfMetrics(
             self._tally,
@@ -199,7 +193,7 @@ class Collector:
             stack.callback(ledger.close)
             self._accounts = LedgerWatch(ledger, self._failures)
             file = await self._open_records()
-            deriver = self._open_deriver(file)
+            deriver = self._deriver = self._open_deriver(file)
             keeper = RecordKeeper(file, self.latest, deriver, self._failures) if file is not None else None
             if keeper is not None:
                 stack.push_async_callback(keeper.close)

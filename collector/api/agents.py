@@ -48,7 +48,7 @@ def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int) -> Ag
         clock_offset_seconds=rounded(offset_s, 2),
         is_cloned=key in around.clones,
         refused_topics=len(status.refused) if status is not None else 0,
-        ledger=_ledger(account) if account is not None else None,
+        ledger=ledger_of(account) if account is not None else None,
     )
 
 
@@ -62,7 +62,8 @@ def _own(scene: Scene, agent: Known, metric: str) -> float | None:
     return sum(found) if found else None
 
 
-def _ledger(account: AgentAccount) -> AgentLedger:
+def ledger_of(account: AgentAccount) -> AgentLedger:
+    """An account as it is shown."""
     return AgentLedger(
         produced=account.produced,
         stored=account.stored,

@@ -6,10 +6,13 @@ a page with five parts costs one look at the devices.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from collector.api.agents import agents_document
-from collector.api.documents import plain
+from collector.api.detail import DeviceDocument
+from collector.api.device import device_document
+from collector.api.documents import Document, SiteDocument, plain_steps
 from collector.api.floor import floor_steps
 from collector.api.layout import Layout, make_layout
 from collector.api.live import PartName
@@ -17,9 +20,10 @@ from collector.api.overview import PowerMeans, Surroundings, powers, site_steps
 from collector.api.problem_list import causes_steps
 from collector.api.requests import NotThere
 from collector.api.scene import FigureIndex, Scene, setting
-from collector.derive import Figure
+from collector.api.sparks import Sparks
+from collector.derive import Explanation, Figure
 from collector.latest import Latest
-from collector.problems import Table, Tracked
+from collector.problems import Ended, Table, Tracked
 from rackflow.site import Site
 
 # All documents of this time are made of one scene; readings come every second at most.
@@ -42,6 +46,12 @@ class Sources:
     are_problems_complete: Callable[[], bool]
     around: Callable[[], Surroundings]
     table: Table
+    ended: Callable[[float, float], Sequence[Ended]]
+    """Problems that ended after a time; then the present time, both seconds since 1970."""
+    explain: Callable[[str, str, Mapping[str, str]], Generator[None, None, Explanation]]
+    """What a figure rests on: site, metric, labels."""
+    distrusted: Callable[[str], Mapping[tuple[str, str], str]]
+    """Series of a site that no figure uses, by device and key, with the reason."""
     runbook_base: str = ""
 
 
@@ -61,6 +71,7 @@ class Api:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
+        self.sparks = Sparks()
         self._kept: dict[str, _Kept] = {}
 
     def sites(self) -> list[str]:
@@ -134,19 +145,37 @@ class Api:
 
     def _part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
         scene = yield from self.scene_steps(name.site, now, wall_s)
-        if name.kind == "site":
-            return plain((yield from self.site_steps(scene)))
-        if name.kind == "floor":
-            room = check_room(scene, name.of)
-            return plain((yield from floor_steps(scene, room)))
-        if name.kind == "problems":
-            return plain((yield from causes_steps(scene, self.sources.table, self.sources.runbook_base)))
-        if name.kind == "agents":
-            return plain(agents_document(scene, self.sources.around()))
-        raise NotThere("no such device")
+        document = yield from self._document_steps(name, scene)
+        return (yield from plain_steps(document))
+
+    def _document_steps(self, name: PartName, scene: Scene) -> Generator[None, None, Document]:
+        match name.kind:
+            case "site":
+                return (yield from self.site_steps(scene))
+            case "floor":
+                return (yield from floor_steps(scene, check_room(scene, name.of)))
+            case "problems":
+                return (yield from causes_steps(scene, self.sources.table, self.sources.runbook_base))
+            case "agents":
+                return agents_document(scene, self.sources.around())
+            case _:
+                return self.device(scene, name.of, with_sparks=False)
+
+    def device(self, scene: Scene, name: str, *, with_sparks: bool) -> DeviceDocument:
+        """The page of a device. Sparklines change every two minutes, so that streams go without. Raises NotThere."""
+        spark_of = partial(self._spark, scene, name) if with_sparks else None
+        return device_document(scene, name, self.sources.distrusted(scene.site), spark_of)
+
+    def _spark(self, scene: Scene, device: str, key: str) -> list[tuple[float, float | None]]:
+        return self.sparks.of((scene.site, device), key, scene.now)
 
     def sample_steps(self, now: float, wall_s: float) -> Generator[None, None, None]:
-        """Note the power of the site of the site file, for its PUE. It also keeps the layout ready for whoever looks first."""
+        """Take what is due of sparklines, and the power of the site of the site file, for its PUE. Call it every few seconds.
+
+        It also keeps the layout ready for whoever looks first.
+        """
+        if self.sparks.is_due(now):
+            yield from self.sparks.sampling(self.sources.latest, now)
         file = self.sources.site()
         if file is not None:
             scene = yield from self.scene_steps(file.id, now, wall_s)
@@ -158,7 +187,7 @@ class Api:
             kept.means = PowerMeans()
         return kept.means
 
-    def site_steps(self, scene: Scene) -> Generator[None, None, Any]:
+    def site_steps(self, scene: Scene) -> Generator[None, None, SiteDocument]:
         """The document of the site."""
         return (yield from site_steps(scene, self.sources.around(), self._means(scene.site)))
 

@@ -16,7 +16,7 @@ from collector.api.documents import (
 )
 from collector.api.layout import CduPlace, RackPlace
 from collector.api.numbers import coarse_age, rounded
-from collector.api.scene import Scene, highest, lowest, mean, total
+from collector.api.scene import Scene, max_known, mean, min_known, total
 from collector.derive import group_name, ups_groups
 
 # A supply below this share of its nominal voltage counts as off, as for the figures of a lost feed (collector/derive/power/racks.py).
@@ -83,15 +83,17 @@ def _rack(scene: Scene, rack: RackPlace) -> RackState:
         power_watts=rounded(power),
         power_ratio=rounded(figures.value("dcim_rack_power_utilisation_ratio", rack.id)),
         loss_ratio={
-            feed: rounded(figures.extreme("dcim_rack_feed_loss_load_ratio", rack.id, highest=True, feed=feed))
+            feed: rounded(
+                figures.extreme("dcim_rack_feed_loss_load_ratio", rack.id, highest=True, label="feed", wanted=feed)
+            )
             for feed in rack.pdus
         },
         inlet_celsius=rounded(_inlet(scene, rack)),
-        supply_celsius=rounded(highest([_supply(scene, cdu) for cdu in rack.cdus if scene.unobserved(cdu) is None])),
+        supply_celsius=rounded(max_known([_supply(scene, cdu) for cdu in rack.cdus if scene.unobserved(cdu) is None])),
         dew_point_margin_kelvin=rounded(
-            lowest([figures.value("dcim_cdu_dew_point_margin_celsius", cdu) for cdu in rack.cdus])
+            min_known([figures.value("dcim_cdu_dew_point_margin_celsius", cdu) for cdu in rack.cdus])
         ),
-        age_seconds=coarse_age(highest(ages)),
+        age_seconds=coarse_age(max_known(ages)),
     )
     return RackState(
         id=rack.id,
@@ -133,7 +135,7 @@ def _rack_feed(scene: Scene, feed: str, pdus: tuple[str, ...]) -> RackFeed:
     states = {_pdu_state(scene, feed, pdu) for pdu in pdus}
     state: FeedWord = "on" if "on" in states else "off" if states == {"off"} else "unknown"
     loads = [_pdu_load(scene, pdu) for pdu in pdus]
-    return RackFeed(state=state, load_ratio=rounded(highest(loads)))
+    return RackFeed(state=state, load_ratio=rounded(max_known(loads)))
 
 
 def _pdu_state(scene: Scene, feed: str, pdu: str) -> FeedWord:
@@ -143,7 +145,7 @@ def _pdu_state(scene: Scene, feed: str, pdu: str) -> FeedWord:
         return "unknown"
     if device.up is not True:
         return "off" if feed in scene.lost_feeds else "unknown"
-    volts = [value for value in scene.numbers(pdu, "dcim_pdu_phase_voltage_volts") if value is not None]
+    volts = scene.known_numbers(pdu, "dcim_pdu_phase_voltage_volts")
     file = scene.layout.file
     least = file.electrical.volts * MIN_VOLTAGE_SHARE if file is not None else _LOW_VOLTS
     if volts:
@@ -224,12 +226,13 @@ def seconds_left(scene: Scene, upss: tuple[str, ...]) -> float | None:
         claimed = scene.number(ups, "dcim_ups_battery_runtime_seconds")
         both = [value for value in (modelled, claimed) if value is not None]
         found.append(min(both) if both else None)
-    return lowest(found)
+    return min_known(found)
 
 
 def _feed(scene: Scene, feed: str) -> FeedState:
     file = scene.layout.file
-    upss = tuple(ups for ups, place in scene.layout.places.items() if place.get("feed") == feed and _is_ups(scene, ups))
+    places = scene.layout.places
+    upss = tuple(ups for ups in scene.layout.upss if places[ups].get("feed") == feed)
     states = {_pdu_state(scene, feed, pdu) for rack in scene.layout.racks.values() for pdu in rack.pdus.get(feed, ())}
     # A feed can only be told by what hangs from it; a single dark rack is not the feed.
     state: FeedWord = "off" if feed in scene.lost_feeds else "on" if "on" in states else "unknown"
@@ -241,11 +244,6 @@ def _feed(scene: Scene, feed: str) -> FeedState:
     )
 
 
-def _is_ups(scene: Scene, name: str) -> bool:
-    file = scene.layout.file
-    return name in file.ups if file is not None else name in scene.layout.of_class.get("ups", ())
-
-
 def _loops(scene: Scene) -> list[LoopState]:
     file, figures = scene.layout.file, scene.figures
     return [
@@ -255,7 +253,7 @@ def _loops(scene: Scene) -> list[LoopState]:
             heat_watts=rounded(figures.value("dcim_loop_heat_watts", loop.id)),
             cdus_spare=figures.value("dcim_loop_cdus_spare", loop.id),
             ride_through={
-                failure: rounded(figures.value("dcim_loop_ride_through_seconds", loop.id, failure=failure), 3)
+                failure: rounded(figures.value("dcim_loop_ride_through_seconds", loop.id, "failure", failure), 3)
                 for failure in FAILURES
             },
         )

@@ -85,6 +85,8 @@ class Layout:
     """Base labels of each device: room, row, rack, feed."""
     of_class: dict[str, list[str]] = field(default_factory=dict)
     """Devices that were heard of, by class."""
+    upss: tuple[str, ...] = ()
+    """Of the site file, or those that were heard of."""
     series: dict[str, SeriesOf] = field(default_factory=dict)
     """By device, of the metrics in `READ`."""
     racks_of_loop: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -114,6 +116,7 @@ def make_layout(site: str, file: Site | None, latest: Latest) -> Iterator[Layout
     if file is not None:
         yield from _from_file(layout, file, by_rack)
     _from_labels(layout, heard, by_rack)
+    layout.upss = tuple(file.ups) if file is not None else tuple(layout.of_class.get("ups", ()))
     for rack in layout.racks.values():
         layout.racks_of_room.setdefault(rack.room, []).append(rack.id)
     for name, place in layout.places.items():

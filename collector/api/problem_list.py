@@ -1,7 +1,7 @@
 """Problems with what a page needs to show them: their limit, how much time is left, and which racks are concerned. Pure."""
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 
 from collector.api.documents import Document, What
 from collector.api.floor import seconds_left
@@ -179,28 +179,22 @@ def _racks(scene: Scene, tracked: Tracked, labels: dict[str, str]) -> list[str]:
 def _time_left(scene: Scene, problem: Problem, labels: dict[str, str]) -> ProblemTime | None:
     layout, device, feed = scene.layout, labels.get("device", ""), labels.get("feed", "")
     if problem.name == "DcimFeedLost":
-        others = [each for each, place in layout.places.items() if place.get("feed") not in {feed, None}]
+        others = [ups for ups in layout.upss if layout.places[ups].get("feed") not in {feed, None}]
         return _battery(scene, others, {"key": "battery_of_others", "feed": feed})
     if problem.name == "DcimMainsLost":
-        on_feed = [each for each, place in layout.places.items() if place.get("feed") == feed]
+        on_feed = [ups for ups in layout.upss if layout.places[ups].get("feed") == feed]
         return _battery(scene, on_feed, {"key": "battery", "feed": feed})
-    if problem.name.startswith("DcimUps") and device:
+    if problem.name.startswith("DcimUps") and device in layout.upss:
         return _battery(scene, [device], {"key": "battery", "device": device})
     loop = layout.cdus[device].loop if device in layout.cdus else labels.get("loop", "")
     if loop not in layout.racks_of_loop:
         return None
     failure = "primary_flow" if problem.name == "DcimFacilityWaterWarm" else "pumps"
-    seconds = rounded(scene.figures.value("dcim_loop_ride_through_seconds", loop, failure=failure), 3)
+    seconds = rounded(scene.figures.value("dcim_loop_ride_through_seconds", loop, "failure", failure), 3)
     what = {"key": f"{failure}_stop" if failure == "pumps" else f"{failure}_stops", "loop": loop}
     return ProblemTime(what=what, seconds=seconds) if seconds is not None else None
 
 
-def _battery(scene: Scene, names: Iterable[str], what: What) -> ProblemTime | None:
-    upss = tuple(name for name in names if name in _upss(scene))
-    seconds = rounded(seconds_left(scene, upss), 3) if upss else None
+def _battery(scene: Scene, upss: Sequence[str], what: What) -> ProblemTime | None:
+    seconds = rounded(seconds_left(scene, tuple(upss)), 3) if upss else None
     return ProblemTime(what=what, seconds=seconds) if seconds is not None else None
-
-
-def _upss(scene: Scene) -> Sequence[str]:
-    file = scene.layout.file
-    return tuple(file.ups) if file is not None else scene.layout.of_class.get("ups", ())

@@ -4,6 +4,7 @@
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
 """
 
+from collector.problems.history import KEEP_S, Ended, History
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
 from collector.problems.promql import inhibit_rules, rules_yaml
@@ -17,9 +18,12 @@ PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART)
 
 __all__ = [
     "FILE_PART",
+    "KEEP_S",
     "PART",
     "PROBLEM_PARTS",
     "PUSH_PART",
+    "Ended",
+    "History",
     "Limit",
     "Monitor",
     "Problem",

@@ -7,7 +7,7 @@ time: otherwise whoever asks for a different page of a list every time would kee
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -16,22 +16,16 @@ import msgspec
 from aiohttp import web
 
 from collector.api import (
+    ROUTES,
     Api,
-    ApiProblems,
     BadRequest,
     Document,
     Faulty,
     NotThere,
-    Scene,
-    Wanted,
-    agents_document,
+    Route,
+    TargetGroup,
     check_query,
-    check_room,
-    check_text,
-    device_list,
-    floor_steps,
-    page_of,
-    problems_steps,
+    openapi_document,
 )
 from collector.web.sending import send
 from collector.web.shared import Rendered, Shared, encoded
@@ -51,8 +45,9 @@ API_HEADERS = {
 _MAX_SHARED = 32
 # Smaller documents are not compressed: starting the thread costs more than the bytes.
 _ZIPPED_FROM_BYTES = 4096
+# Sites that are named to Prometheus; label values may be long, but nobody reads more.
+_MAX_SITES_TOLD = 100
 Query = Mapping[str, str]
-Make = Callable[[Scene, Query], Generator[None, None, Document]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +56,6 @@ class Answer:
 
     body: Rendered
     tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One address below /api/v1/, its parameters besides `site`, and what makes its document."""
-
-    path: str
-    parameters: tuple[str, ...]
-    make: Make
 
 
 class ApiPages:
@@ -81,25 +67,22 @@ class ApiPages:
         self._shared: OrderedDict[tuple[str, ...], Shared[Answer]] = OrderedDict()
         self._turn = asyncio.Lock()
         self._free_at = 0.0
-        self.routes = (
-            Route("site", (), self._site),
-            Route("floor", ("room",), _floor),
-            Route("problems", (), self._problems),
-            Route("devices", ("limit", "cursor", "q", "agent", "rack", "room"), _devices),
-            Route("agents", (), self._agents),
-        )
+        self._openapi: Answer | None = None
 
     def add_to(self, app: web.Application) -> None:
         """Add every address to a server."""
-        for route in self.routes:
+        for route in ROUTES:
             app.router.add_get(f"/api/v1/{route.path}", partial(self._answer, route))
+        app.router.add_get("/api/v1/openapi.json", self._described)
+        # Where Prometheus' own documentation of http_sd_configs has it, and beside the rest.
+        for path in ("/sd", "/api/v1/sd"):
+            app.router.add_get(path, self._targets)
 
     async def _answer(self, route: Route, request: web.Request) -> web.StreamResponse:
         try:
             query = {**request.query, **request.match_info}
-            for name, text in request.match_info.items():
-                check_text(name, text)
-            check_query(request.query, "site", *route.parameters)
+            known = [each.name for each in route.parameters]
+            check_query(query, "site", *(query if route.takes_labels else known), *request.match_info)
             site = self._api.site_named(query.get("site", ""))
             key = (route.path, site, *(each for pair in sorted(query.items()) for each in pair))
             answer = await self._shared_of(key, partial(self._made, route, site, query)).get()
@@ -107,10 +90,7 @@ class ApiPages:
             return refusal(400, str(error))
         except NotThere as error:
             return refusal(404, str(error))
-        headers = {**API_HEADERS, "ETag": answer.tag}
-        if _matches(request.headers.get("If-None-Match", ""), answer.tag):
-            return web.Response(status=304, headers={**headers, "Vary": "Accept-Encoding"})
-        return await send(request, answer.body, headers)
+        return await _sent(request, answer)
 
     def _shared_of(self, key: tuple[str, ...], make: Callable[[], Awaitable[Answer]]) -> Shared[Answer]:
         shared = self._shared.get(key)
@@ -126,7 +106,7 @@ class ApiPages:
             await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
             began = time.monotonic()
             scene = await in_slices(self._api.scene_steps(site, began, time.time()))
-            document = await in_slices(route.make(scene, query))
+            document = await in_slices(route.make(self._api, scene, query))
             plain = msgspec.json.encode(document)
             spent_s = time.monotonic() - began
             self._free_at = began + 2 * spent_s
@@ -136,26 +116,32 @@ class ApiPages:
             body = Rendered(plain, b"")
         return Answer(body, _tag(document, plain))
 
-    def _site(self, scene: Scene, _: Query) -> Generator[None, None, Document]:
-        return self._api.site_steps(scene)
+    async def _described(self, request: web.Request) -> web.StreamResponse:
+        """The OpenAPI document."""
+        if self._openapi is None:
+            plain = msgspec.json.encode(openapi_document())
+            self._openapi = Answer(await in_own_thread(partial(encoded, plain), "render"), _tag_of(plain))
+        return await _sent(request, self._openapi)
 
-    def _problems(self, scene: Scene, query: Query) -> Generator[None, None, Document]:
-        sources = self._api.sources
-        found = yield from problems_steps(scene, sources.table, sources.runbook_base, everywhere="site" not in query)
-        return ApiProblems(schema=1, time=round(scene.wall_s * 1000), is_complete=scene.is_complete, problems=found)
+    async def _targets(self, request: web.Request) -> web.StreamResponse:
+        """This collector as a target of Prometheus' HTTP service discovery, under the name by which it was asked."""
+        group = TargetGroup(
+            targets=[request.host],
+            labels={
+                "__scheme__": request.scheme,
+                "__metrics_path__": "/metrics",
+                "__meta_rackflow_sites": ",".join(self._api.sites()[:_MAX_SITES_TOLD]),
+            },
+        )
+        plain = msgspec.json.encode([group])
+        return await _sent(request, Answer(Rendered(plain, b""), _tag_of(plain)))
 
-    def _agents(self, scene: Scene, _: Query) -> Generator[None, None, Document]:
-        yield
-        return agents_document(scene, self._api.sources.around())
 
-
-def _floor(scene: Scene, query: Query) -> Generator[None, None, Document]:
-    return floor_steps(scene, check_room(scene, query.get("room", "")))
-
-
-def _devices(scene: Scene, query: Query) -> Generator[None, None, Document]:
-    wanted = Wanted(query.get("q", ""), query.get("agent", ""), query.get("rack", ""), query.get("room", ""))
-    return device_list(scene, wanted, page_of(query))
+async def _sent(request: web.Request, answer: Answer) -> web.StreamResponse:
+    headers = {**API_HEADERS, "ETag": answer.tag}
+    if _matches(request.headers.get("If-None-Match", ""), answer.tag):
+        return web.Response(status=304, headers={**headers, "Vary": "Accept-Encoding"})
+    return await send(request, answer.body, headers)
 
 
 def refusal(status: int, why: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -166,8 +152,13 @@ def refusal(status: int, why: str, headers: Mapping[str, str] | None = None) -> 
 
 def _tag(document: Document, plain: bytes) -> str:
     """A weak entity tag: of a document that says when it was made, the rest decides."""
-    if hasattr(document, "time"):
-        plain = msgspec.json.encode(msgspec.structs.replace(document, time=type(document.time)()))
+    made_at = getattr(document, "time", None)
+    if made_at is not None:
+        plain = msgspec.json.encode(msgspec.structs.replace(document, time=type(made_at)()))
+    return _tag_of(plain)
+
+
+def _tag_of(plain: bytes) -> str:
     return f'W/"{blake2b(plain, digest_size=12).hexdigest()}"'
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.api import Api, Sources, Surroundings
 from collector.config import HttpConfig
+from collector.derive import Explanation, Inputs
 from collector.latest import Latest
 from collector.problems import load_table
 from collector.web import View, WebServer
@@ -19,7 +20,26 @@ from rackflow.process.bulkhead import Failures
 def api_of(latest: Latest) -> Api:
     """The API over readings alone: no site file, no figures, no problems."""
     around = Surroundings([], None, 0, None)
-    return Api(Sources(latest, lambda: None, lambda _, __: (), list, lambda: True, lambda: around, load_table()))
+    return Api(
+        Sources(
+            latest,
+            site=lambda: None,
+            figures=lambda _, __: (),
+            problems=list,
+            are_problems_complete=lambda: True,
+            around=lambda: around,
+            table=load_table(),
+            ended=lambda _, __: (),
+            explain=lambda _, __, ___: nothing(),
+            distrusted=lambda _: {},
+        )
+    )
+
+
+def nothing() -> Generator[None, None, Explanation]:
+    """What no figure rests on."""
+    yield
+    return Explanation("readings", Inputs())
 
 
 @dataclass
