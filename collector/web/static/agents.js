@@ -1,7 +1,7 @@
 // Agents: whether they are there, how far behind, what the ledger says of their messages.
 
 import { h } from "./dom.js";
-import { absent, heading } from "./details.js";
+import { absent, columns, heading } from "./details.js";
 import { linkTo } from "./links.js";
 import { SIGNS, why } from "./marks.js";
 
@@ -14,7 +14,7 @@ export function agentsView(page) {
   return [
     heading(words, words.say("agents.title")),
     agents || asked?.document ? (items.length ? h("div", { class: "scroll" }, h("table", { class: "list agents" },
-      h("thead", null, h("tr", null, COLUMNS.map((name) => h("th", { scope: "col" }, words.say(`table.${name}`))))),
+      h("thead", null, h("tr", null, columns(COLUMNS, words))),
       h("tbody", null, items.sort((a, b) => a.id.localeCompare(b.id)).map((each) => row(each, page))))) : h("p", { class: "dim" }, words.say("agents.none"))) : absent(page, "agents.none"),
   ];
 }

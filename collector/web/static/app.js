@@ -24,6 +24,7 @@ const HISTORY_MS = 60_000;
 const SPARKS_MS = 60_000;
 const SEARCH_PAUSE_MS = 250;
 const PAGE_OF_DEVICES = 200;
+const FIGURES = 500;
 const SHORT = new Set(["device", "rack", "loop", "group", "ups", "row"]);
 const VIEWS = { problem: problemView, rack: rackView, figure: figureView, devices: devicesView, device: deviceView, agents: agentsView };
 
@@ -239,7 +240,7 @@ class Page {
     const wanted = {
       devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), limit: this._limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
-      figure: [`figures/${encodeURIComponent(id)}`, { site, ...labels }],
+      figure: ["figures", { site, metric: id, limit: FIGURES }],
       problem: ["problems", { site }],
       agents: null,
     }[view];
@@ -247,6 +248,7 @@ class Page {
     let asked;
     try {
       asked = { document: await get(BASE, ...wanted) };
+      if (view === "figure") asked.document = await this._figure(asked.document.items, labels, site);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       asked = { error, document: error.status === 404 ? undefined : this.asked?.document };
@@ -258,6 +260,12 @@ class Page {
       this._sparksAt = Date.now();
     }
     this.draw();
+  }
+
+  /** The one figure with these labels and what it rests on, or those to choose from. */
+  async _figure(items, labels, site) {
+    const found = items.filter((each) => Object.entries(labels).every(([name, value]) => each.labels[name] === value));
+    return found.length === 1 ? get(BASE, `figures/${encodeURIComponent(found[0].metric)}`, { ...found[0].labels, site: site ?? found[0].labels.site }) : { items: found };
   }
 
   async _askHistory() {

@@ -17,8 +17,9 @@ export function byName(entries) {
   return Object.entries(entries ?? {}).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
 }
 
-export function deviceLinks(ids) {
-  return ids?.length ? h("ul", { class: "inline" }, ids.map((id) => h("li", { key: id }, h("a", { href: linkTo({ device: id }) }, id)))) : null;
+/** Links to devices; what supplies the first of them is a feed. */
+export function deviceLinks(ids, feed = null) {
+  return ids?.length ? h("ul", { class: "inline" }, ids.map((id) => h("li", { key: id }, id === feed ? id : h("a", { href: linkTo({ device: id }) }, id)))) : null;
 }
 
 /** What stands where a document is not there: it is on its way, or why it does not come. */
@@ -85,7 +86,7 @@ export function rackView(page) {
         h("p", null, [page.site?.site, rack.room, rack.row].filter(Boolean).join(" / ")),
         rack.observed ? null : h("p", null, SIGNS.uncertain, " ", words.say("floor.unseen"), ": ", why(rack.unobserved, words)),
         facts([
-          [words.say("quantity.power"), join([format.power(values.power_watts), values.power_ratio == null ? null : format.percent(values.power_ratio)])],
+          [words.say("quantity.power"), h("a", { href: figureLink({ metric: "dcim_rack_power_utilisation_ratio", labels: { rack: rack.id } }) }, join([format.power(values.power_watts), values.power_ratio == null ? null : format.percent(values.power_ratio)]))],
           ...byName(values.loss_ratio).map(([feed, ratio]) => [words.say("quantity.loss", { feed }),
             h("a", { href: figureLink({ metric: "dcim_rack_feed_loss_load_ratio", labels: { rack: rack.id, feed } }) }, format.percent(ratio))]),
           [words.say("quantity.inlet"), format.quantity(values.inlet_celsius, "celsius")],
@@ -105,12 +106,13 @@ export function rackView(page) {
 export function figureView(page) {
   const { asked, words, format, route } = page;
   const figure = asked?.document;
+  if (figure?.items) return choices(figure.items, page);
   if (!figure) return [heading(words, words.say("explain.title")), h("p", null, h("code", null, route.id)), absent(page, "explain.gone")];
   const known = figure.value !== null && figure.value !== undefined;
   return [
     heading(words, words.say("explain.title")),
     h("section", { class: "panel explain" },
-      h("p", { class: `left ${known ? "" : "unknown"}` }, h("b", null, known ? format.quantity(figure.value, figure.unit) : `${SIGNS.uncertain} ${words.say("explain.unknown")}`)),
+      h("p", { class: `left ${known ? "" : "unknown"}` }, h("b", null, known ? figureText(figure, words, format) : `${SIGNS.uncertain} ${words.say("explain.unknown")}`)),
       h("p", null, figure.help),
       h("p", { class: "small" }, h("code", null, figure.metric), " ", labelText(figure.labels)),
       h("h3", null, words.say("explain.formula")), h("p", null, h("code", null, figure.formula)),
@@ -119,13 +121,36 @@ export function figureView(page) {
       figure.settings?.length ? facts(figure.settings.map(({ key, value }) => [key, String(value)])) : null,
       h("h3", null, words.say("explain.inputs"), ` · ${figure.inputs_total ?? figure.inputs.length}`),
       figure.inputs.length ? h("div", { class: "scroll" }, h("table", { class: "list" },
-        h("thead", null, h("tr", null, ["input", "device", "value", "age"].map((name) => h("th", { scope: "col" }, words.say(`table.${name}`))))),
+        h("thead", null, h("tr", null, columns(["input", "device", "value", "age"], words))),
         h("tbody", null, figure.inputs.map((input) => h("tr", { key: `${input.device} ${input.series ?? input.metric}`, class: input.value == null ? "unknown" : null },
           h("td", null, name(input.metric), " ", h("span", { class: "dim" }, labelText(input.labels))),
           h("td", null, input.device ? h("a", { href: linkTo({ device: input.device }) }, input.device) : "–"),
           h("td", { class: "number" }, input.value == null ? `${SIGNS.uncertain} ${input.reason ?? ""}` : format.quantity(input.value, input.unit)),
           h("td", { class: "number" }, input.age_seconds == null ? "–" : format.duration(Math.round(input.age_seconds)))))))) : null),
   ];
+}
+
+/** Several figures have the labels of the address: which of them? */
+function choices(items, { words, format, route }) {
+  return [
+    heading(words, words.say("explain.title")),
+    h("p", null, h("code", null, route.id)),
+    items.length ? h("div", { class: "scroll" }, h("table", { class: "list" }, h("tbody", null, items.map((each) => h("tr", { key: labelText(each.labels), class: each.value == null ? "unknown" : null },
+      h("td", null, h("a", { href: figureLink(each) }, labelText(each.labels) || each.metric)),
+      h("td", { class: "number" }, each.value == null ? `${SIGNS.uncertain} ${words.say("explain.unknown")}` : format.quantity(each.value, each.unit))))))) : h("p", { class: "dim" }, words.say("explain.gone")),
+  ];
+}
+
+/** Whether something would survive is a figure of 0 or 1. */
+function figureText({ metric, value, unit }, words, format) {
+  return metric.includes("_survives_") ? words.say(value ? "answer.yes" : "answer.no") : format.quantity(value, unit);
+}
+
+const NUMBERS = new Set(["value", "age", "lag", "backlog", "clock", "devices"]);
+
+/** Heads of columns; those above numbers stand to the right as these do. */
+export function columns(names, words) {
+  return names.map((name) => h("th", { scope: "col", class: NUMBERS.has(name) ? "number" : null }, words.say(`table.${name}`)));
 }
 
 /** A metric's name without what every one of them has. */

@@ -1,9 +1,9 @@
 // The list of devices, and everything about one of them.
 
 import { h, memo } from "./dom.js";
-import { absent, byName, deviceLinks, facts, heading } from "./details.js";
+import { absent, byName, columns, deviceLinks, facts, heading } from "./details.js";
 import { instant } from "./format.js";
-import { figureLink, linkTo } from "./links.js";
+import { linkTo } from "./links.js";
 import { look, SIGNS, why } from "./marks.js";
 
 const STATE_SIGNS = { up: "✓", down: "▲", unknown: "?" };
@@ -25,7 +25,7 @@ export function devicesView(page) {
     items ? [
       h("p", { class: "dim", role: "status" }, words.say("devices.count", { n: asked.document.total })),
       items.length ? h("div", { class: "scroll" }, h("table", { class: "list devices" },
-        h("thead", null, h("tr", null, ["device", "state", "class", "place", "identity", "agent", "age"].map((name) => h("th", { scope: "col" }, words.say(`table.${name}`))))),
+        h("thead", null, h("tr", null, columns(["device", "state", "class", "place", "identity", "agent", "age"], words))),
         h("tbody", null, items.map((each) => memo(each.id, [JSON.stringify(each), words], () => h("tr", { class: each.state },
           h("td", null, h("a", { href: linkTo({ device: each.id }) }, each.id), each.problem ? [" ", h("span", { class: `sign ${each.problem.severity}` }, SIGNS[each.problem.severity])] : null),
           h("td", null, state(each.state, words), each.state === "unknown" && each.cause ? h("span", { class: "dim" }, ` ${cause(each, words)}`) : null, each.error ? h("span", { class: "dim" }, ` ${each.error}`) : null),
@@ -66,13 +66,14 @@ export function deviceView(page) {
         facts([
           [words.say("table.place"), [place?.room, place?.row].filter(Boolean).join(" / ")],
           [words.say("device.rack"), place?.rack && h("a", { href: linkTo({ rack: place.rack }) }, place.rack)],
-          [words.say("device.fed_by"), deviceLinks(known.topology?.sources) ?? (place?.feed && words.say("floor.feed", { feed: place.feed }))],
+          [words.say("device.fed_by"), deviceLinks(known.topology?.sources, place?.feed) ?? (place?.feed && words.say("floor.feed", { feed: place.feed }))],
           [words.say("device.feeds"), deviceLinks(known.topology?.feeds)],
+          [words.say("device.loop"), known.topology?.loop],
           [words.say("device.neighbours"), deviceLinks(known.topology?.neighbours)],
         ]),
         h("h3", null, words.say("device.planned")),
         planned ? [
-          h("p", null, words.say("device.present", { present: format.number(planned.present), planned: format.number(planned.planned) })),
+          h("p", null, words.say("device.present", { present: planned.present == null ? "?" : format.number(planned.present), planned: planned.planned == null ? "?" : format.number(planned.planned) })),
           facts(Object.entries(planned.left_out ?? {}).map(([reason, n]) => [reason.replaceAll("_", " "), format.number(n)])),
         ] : h("p", { class: "dim" }, words.say("explain.unknown")),
         h("h3", null, words.say("device.errors")),
@@ -96,12 +97,12 @@ function readings(device, page) {
   const all = byName(device.series);
   if (!all.length) return h("p", { class: "dim" }, words.say("device.no_readings"));
   return h("div", { class: "scroll" }, h("table", { class: "list readings" },
-    h("thead", null, h("tr", null, ["reading", "value", "quality", "age", "course"].map((name) => h("th", { scope: "col" }, words.say(`table.${name}`))))),
+    h("thead", null, h("tr", null, columns(["reading", "value", "quality", "age", "course"], words))),
     h("tbody", null, all.map(([key, series]) => {
       const spark = series.spark ?? sparks?.[key]?.spark;
       return memo(key, [series, spark, words, page.site], () => h("tr", { class: series.quality, "data-series": key },
-        h("td", { title: series.metric }, h("a", { href: figureLink({ metric: series.metric, labels: { device: device.id, ...series.labels } }), class: "quiet" }, reading(series)), " ", h("span", { class: "dim" }, Object.values(series.labels ?? {}).join(" "))),
-        h("td", { class: "number" }, series.value == null ? "?" : format.quantity(series.value, series.unit)),
+        h("td", { title: series.metric }, reading(series), " ", h("span", { class: "dim" }, Object.values(series.labels ?? {}).join(" "))),
+        h("td", { class: "number" }, series.value != null ? format.quantity(series.value, series.unit) : series.last != null ? `(${format.quantity(series.last, series.unit)})` : "?"),
         h("td", null, series.quality === "good" ? words.say("quality.good") : `${SIGNS.uncertain} ${words.say(`quality.${series.quality}`)}`, series.reason ? h("span", { class: "dim" }, ` ${series.reason}`) : null),
         h("td", { class: "number" }, series.age_seconds == null ? "–" : format.duration(Math.round(series.age_seconds))),
         h("td", null, sparkline(spark, series, words, format))));

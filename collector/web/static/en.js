@@ -216,6 +216,7 @@ export default {
   "device.feeds": "Feeds",
   "device.cooled_by": "Cooled by",
   "device.cools": "Cools",
+  "device.loop": "Liquid loop",
   "device.neighbours": "Neighbours in the rack",
   "device.rack": "Rack",
   "device.readings": "Readings",

@@ -103,6 +103,7 @@ export class Format {
     for (const [unit, name] of [[86_400, this.language === "fr" ? "j" : "d"], [3600, "h"], [60, "min"]]) {
       if (size >= 2 * unit) return `${this.number(seconds / unit)}\u00a0${name}`;
     }
+    if (size > 0 && size < 1) return `${this.number(seconds * 1000, size < 0.01 ? 1 : 0)}\u00a0ms`;
     const decimals = size >= 10 || Number.isInteger(seconds) ? 0 : size >= 1 ? 1 : 2;
     return `${this.number(seconds, decimals)}\u00a0s`;
   }

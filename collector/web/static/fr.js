@@ -216,6 +216,7 @@ export default {
   "device.feeds": "Alimente",
   "device.cooled_by": "Refroidi par",
   "device.cools": "Refroidit",
+  "device.loop": "Boucle de liquide",
   "device.neighbours": "Voisins dans la baie",
   "device.rack": "Baie",
   "device.readings": "Mesures",

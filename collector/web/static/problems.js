@@ -193,7 +193,7 @@ function cleared({ history, problems, words, format, now }) {
     over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
       h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS.ended), " ", words.problemTitle(item)), " ",
         h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
-      h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration((instant(item.ended) - instant(item.since)) / 1000) })))));
+      h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
 }
 
 /** In the wall view, shorten the cards that have no room, then hide and count them. Called after the document has changed. */

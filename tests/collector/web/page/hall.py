@@ -89,7 +89,11 @@ def devices() -> dict[str, Device]:
                 "dcim_ups_output_power_watts": 31_000.0,
                 "dcim_ups_battery_runtime_seconds": 2400.0,
             },
-            {"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "normal"},
+            {
+                "dcim_ups_output_source": "normal",
+                "dcim_ups_battery_state": "normal",
+                "dcim_ups_test_result": "passed",
+            },
         )
         for feed in FEEDS
     }
@@ -264,6 +268,11 @@ class CollectorProcess:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    def wait_for(self, series: str, value: float) -> None:
+        """Wait until /metrics has a series with this value."""
+        line = f"{series} {value:g}"
+        wait_until(lambda: any(each.startswith(line) for each in request(f"{self.url}/metrics").text.splitlines()), line)
+
     def start(self, is_ready: Callable[[], bool] | None = None) -> None:
         """Start, and wait until it is ready."""
         with self._log.open("ab") as log:
@@ -290,6 +299,7 @@ class Hall:
 
     collector: CollectorProcess
     agent: PlayedAgent
+    broker_port: int
 
     @property
     def url(self) -> str:
@@ -305,6 +315,6 @@ def hall_in(folder: Path) -> Iterator[Hall]:
         collector.start()
         try:
             with PlayedAgent(broker.port).playing() as agent:
-                yield Hall(collector, agent)
+                yield Hall(collector, agent, broker.port)
         finally:
             collector.stop()
