@@ -121,7 +121,8 @@ def page_steps(
         alarms[f"{device.site}/{device.device}"] = raised
         yield
     active = [(name, alarm) for name, some in alarms.items() for alarm in some]
-    verdict = judge(devices, observations, len(active), faults)
+    causes_told = sum(problem.cause is None and problem.status != "ended" for problem in told.problems)
+    verdict = judge(devices, observations, len(active), faults, causes_told)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     notices += [

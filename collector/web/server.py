@@ -78,9 +78,9 @@ class Pages:
         self._share_s = share_s
         self._metrics = Shared(partial(_rendered, view.metrics), share_s)
         self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
-        self._assets = Assets()
-        self._static = f"static/{self._assets.version}/"
-        home = Shell(self._static, self._assets.scripts, with_readings=False)
+        self.assets = Assets()
+        self._static = f"static/{self.assets.version}/"
+        home = Shell(self._static, self.assets.scripts, with_readings=False)
         self._home = Shared(partial(_rendered, partial(view.page, home)), share_s)
         self._plain: OrderedDict[str, Shared[Rendered]] = OrderedDict()
 
@@ -88,7 +88,7 @@ class Pages:
         """Add every address to a server."""
         app.router.add_get("/", self.home)
         app.router.add_get("/plain", self.plain)
-        app.router.add_get("/static/{version}/{name}", self._assets.serve)
+        app.router.add_get("/static/{version}/{name}", self.assets.serve)
         app.router.add_get("/metrics", self.metrics)
         app.router.add_get("/healthz", self.healthy)
         app.router.add_get("/readyz", self.ready)
@@ -178,6 +178,11 @@ class WebServer:
         self._connections: Connections | None = None
         self._tasks = Supervisor(failures)
         self._refused: Counter[str] = Counter({"host": 0, "password": 0, "body": 0, "rate": 0})
+
+    @property
+    def assets(self) -> Assets:
+        """The files of the page."""
+        return self._pages.assets
 
     @property
     def refused(self) -> Mapping[str, int]:

@@ -140,7 +140,7 @@ class PlayedAgent:
         self._over = False
         self._quiet = False
         self.devices = devices()
-        self.published = 0
+        self._wanted = self._published = 0
         self._thread = threading.Thread(target=lambda: asyncio.run(self._publish()), name="played-agent")
 
     @contextmanager
@@ -156,9 +156,10 @@ class PlayedAgent:
 
     def say(self) -> None:
         """Publish now, and wait until it is done."""
-        before = self.published
+        self._wanted += 1
+        wanted = self._wanted
         self._asked.set()
-        wait_until(lambda: self.published >= before + 2, "everything published")
+        wait_until(lambda: self._published >= wanted, "everything published")
 
     def change(self, device: str, *, model: str = "", error: str | None = None, **said: float | str) -> None:
         """Let a device say something else under keys that start like these; publish with `say`."""
@@ -191,6 +192,8 @@ class PlayedAgent:
         epoch = f"epoch-{started}"
         async with publisher(self._port) as client:
             while not self._over:
+                self._asked.clear()
+                wanted = self._wanted
                 state: Literal["online", "offline"] = "offline" if self._quiet else "online"
                 await publish_to(
                     SITE,
@@ -200,10 +203,8 @@ class PlayedAgent:
                 for name, device in list(self.devices.items()) if not self._quiet else ():
                     self._sequence += 1
                     await publish_to(SITE, client, *self._documents(name, device, epoch))
-                self.published += 1
+                self._published = wanted
                 await asyncio.to_thread(self._asked.wait, REPORT_S)
-                if self._asked.is_set():
-                    self._asked.clear()
 
     def _documents(self, name: str, device: Device, epoch: str) -> tuple[DeviceDocument, Batch]:
         document = DeviceDocument(
@@ -267,11 +268,6 @@ class CollectorProcess:
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
-
-    def wait_for(self, series: str, value: float) -> None:
-        """Wait until /metrics has a series with this value."""
-        line = f"{series} {value:g}"
-        wait_until(lambda: any(each.startswith(line) for each in request(f"{self.url}/metrics").text.splitlines()), line)
 
     def start(self, is_ready: Callable[[], bool] | None = None) -> None:
         """Start, and wait until it is ready."""

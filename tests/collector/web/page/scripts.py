@@ -31,7 +31,7 @@ POOR_CONTRAST = """(() => {
 
 # Everything that a hand must hit is at least 24 by 24 px, or has so much room around it (WCAG 2.2, 2.5.8); links in sentences are exempt.
 SMALL_TARGETS = """[...document.querySelectorAll('button, select, input, .rack, .cdu, .chips a, .nav a')].filter((e) => e.checkVisibility())
-  .map((e) => [e.getBoundingClientRect(), e]).filter(([r]) => r.height < 20 || r.width < 20).map(([r, e]) => `${e.outerHTML.slice(0, 60)} ${r.width}x${r.height}`)"""
+  .map((e) => [e.getBoundingClientRect(), e]).filter(([r]) => r.height < 24 || r.width < 24).map(([r, e]) => `${e.outerHTML.slice(0, 60)} ${r.width}x${r.height}`)"""
 
 TOO_WIDE = "Math.max(0, document.documentElement.scrollWidth - innerWidth)"
 
