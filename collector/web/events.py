@@ -118,6 +118,8 @@ class Events:
         if parts is None:
             return refusal(503, "too many streams are open; try again later", {"Retry-After": "10"})
         response = web.StreamResponse(headers=_HEADERS)
+        # A stream that the server ends has ended; its connection is of no more use to anybody.
+        response.force_close()
         self.streams += 1
         try:
             self._wanted.set()

@@ -1,7 +1,6 @@
 """Sparklines: hours of every number in a fixed number of bytes."""
 
 import tracemalloc
-from collections.abc import Mapping
 from math import pi
 
 from collector.api.sparks import LONGEST_STEP_S, POINTS, RING_BYTES, STEP_S, Sparks
@@ -15,7 +14,7 @@ SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
 
 def sampled(sparks: Sparks, readings: Readings, now: float, **values: float) -> None:
     """One poll and one sample."""
-    named: Mapping[str, float | str] = {
+    named: dict[str, float | str] = {
         f"cdu_{name}_temperature_celsius{{loop=secondary}}": v for name, v in values.items()
     }
     readings.take("cdu-1", named, now, device_class="cdu", interval_s=60.0)
