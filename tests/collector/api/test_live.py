@@ -53,15 +53,26 @@ def test_a_part_is_made_once_for_all_and_forgotten_when_nobody_looks() -> None:
     """It stays for some seconds, for a page that is loaded anew."""
     live = Live()
     one, other = live.join([FLOOR]) or [], live.join([FLOOR, FLOOR]) or []
-    assert one == other == live.shown(0.0)
+    assert one == other == live.due(0.0)
     live.leave(one, 10.0)
-    assert live.shown(10.0) == other
+    assert live.due(10.0) == other
     live.leave(other, 10.0)
-    assert live.shown(10.0 + IDLE_S) == []
+    assert live.due(10.0 + IDLE_S) == []
     assert live.join([FLOOR]) == one
     live.leave(one, 10.0)
-    live.shown(11.0 + IDLE_S)
+    live.due(11.0 + IDLE_S)
     assert live.join([FLOOR]) != one
+
+
+def test_what_everybody_looks_at_comes_before_single_devices() -> None:
+    """And of these first the one that was made longest ago: each gets its turn."""
+    live = Live()
+    names = [PartName("t1", "device", "d1"), PartName("t1", "device", "d2"), PartName("t1", "problems")]
+    parts = live.join(names) or []
+    for part, due_at in zip(parts, (5.0, 4.0, 6.0), strict=True):
+        part.due_at = due_at
+    assert [part.name.of for part in live.due(7.0)] == ["", "d2", "d1"]
+    assert [part.name.of for part in live.due(4.5)] == ["d2"]
 
 
 def test_parts_are_bounded() -> None:

@@ -101,10 +101,10 @@ async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.Monkey
     """It holds no more than the buffers of its connection, and nobody waits for it."""
     monkeypatch.setattr(events, "SLOW_S", 0.2)
     shown, content = serving_hall()
-    for at in range(4):
-        values = {f"pdu_outlet_power_watts{{outlet={outlet}}}": 1.0 + at for outlet in range(500)}
+    for at in range(12):  # 4 MB, more than the kernel takes for a connection
+        values = {f"pdu_outlet_power_watts{{outlet={outlet}}}": 1.0 + at for outlet in range(2000)}
         shown.readings.take(f"pdu-{at}", dict(values), 100.0)
-    show = ",".join(f"device:pdu-{at}" for at in range(4))
+    show = ",".join(f"device:pdu-{at}" for at in range(12))
     async with serving(content) as served, stream(served.port, "problems") as quick:
         await next_event(quick)
         # Before it connects, so that the kernel's buffers stay small on both sides.
