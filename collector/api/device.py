@@ -34,7 +34,7 @@ SparkOf = Callable[[str], Spark]
 def device_document(
     scene: Scene, name: str, distrusted: Mapping[tuple[str, str], str], spark_of: SparkOf | None
 ) -> DeviceDocument:
-    """The page of a device. Without `spark_of` it has no sparklines. Raises NotThere."""
+    """The page of a device. Without `spark_of` it is for a stream: no sparklines, and ages in steps. Raises NotThere."""
     place = scene.layout.places.get(name)
     if place is None:
         raise NotThere("no such device")
@@ -42,7 +42,7 @@ def device_document(
     document = device.document if device is not None else None
     series: dict[str, ReadingState] = {}
     more = 0
-    for key, reading in readings(scene, name, distrusted, spark_of):
+    for key, reading in readings(scene, name, distrusted, spark_of, is_exact=spark_of is not None):
         if len(series) < MAX_SERIES:
             series[key] = reading
         else:
@@ -84,9 +84,14 @@ def _profile(document: Described) -> ProfileInUse:
 
 
 def readings(
-    scene: Scene, name: str, distrusted: Mapping[tuple[str, str], str], spark_of: SparkOf | None = None
+    scene: Scene,
+    name: str,
+    distrusted: Mapping[tuple[str, str], str],
+    spark_of: SparkOf | None = None,
+    *,
+    is_exact: bool = True,
 ) -> Iterator[tuple[str, ReadingState]]:
-    """Every reading of a device by series key in natural order, rejected ones included."""
+    """Every reading of a device by series key in natural order, rejected ones included. Ages are exact, or as a stream has them."""
     device = scene.device(name)
     if device is None:
         return
@@ -114,7 +119,7 @@ def readings(
                 unit=metric.unit,
                 value=held.value if quality in {"good", "suspect"} else None,
                 last=held.value,
-                age_seconds=_age_s(scene, held),
+                age_seconds=_age_s(scene, held) if is_exact else coarse_age(_age_s(scene, held)),
                 quality=quality,
                 reason=reason,
                 spark=spark,

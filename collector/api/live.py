@@ -40,6 +40,8 @@ class Part:
     version: int = 0
     viewers: int = 0
     idle_since: float = 0.0
+    due_at: float = 0.0
+    """When it may be made again; whoever makes it says so."""
     document: Mapping[str, Any] = field(default_factory=dict)
     _patch: bytes = b""
     _whole: bytes = b""
@@ -96,8 +98,14 @@ class Live:
             part.viewers -= 1
             part.idle_since = now
 
-    def shown(self, now: float) -> list[Part]:
-        """What is to be made now; what nobody shows any more is forgotten."""
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody shows anything."""
+        return any(part.viewers for part in self._parts.values())
+
+    def due(self, now: float) -> list[Part]:
+        """What is to be made now, first what everybody looks at, then what was made longest ago; what nobody shows is forgotten."""
         for name in [name for name, part in self._parts.items() if not part.viewers and now - part.idle_since > IDLE_S]:
             del self._parts[name]
-        return [part for part in self._parts.values() if part.viewers]
+        found = [part for part in self._parts.values() if part.viewers and now >= part.due_at]
+        return sorted(found, key=lambda part: (part.name.kind == "device", part.due_at))

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
 from collector.api.documents import Document, What
 from collector.api.floor import seconds_left
 from collector.api.numbers import rounded
 from collector.api.scene import Scene
 from collector.latest import DeviceState
-from collector.problems import Limit, Problem, ProblemReport, Table, Tracked, describe, in_order
+from collector.problems import Condition, Limit, Problem, ProblemReport, Table, Tracked, describe, in_order
 from rackflow.catalogue import catalogue
 
 # Causes that a stream carries. Somebody at a screen reads the first dozen; GET has all of them.
@@ -33,9 +34,13 @@ class ProblemTime(Document, frozen=True):
 
 
 class ApiProblem(ProblemReport, frozen=True, kw_only=True, omit_defaults=True):
-    """One problem with its limit in `unit`, the time that is left, the racks concerned, and its device."""
+    """One problem with its limit, the time that is left, the racks concerned, and its device.
+
+    `value`, `peak` and `limit` are in the unit that people read: `times` the base unit `unit`, as 60,000 L/min for a cubic metre a second.
+    """
 
     unit: str = ""
+    times: float = 1.0
     limit: float | None = None
     time_left: ProblemTime | None = None
     concerns: Concerns | None = None
@@ -110,41 +115,57 @@ def _problem(scene: Scene, table: Table, tracked: Tracked, consequences: int, ru
         return ApiProblem(**given, device=labels.get("device"))
     device = scene.device(labels["device"]) if "device" in labels else None
     racks = _racks(scene, tracked, labels)
+    measure = _measure(tracked, table, labels, device)
     return ApiProblem(
         **given,
-        unit=_unit(tracked.problem, table),
-        limit=_limit(tracked.problem, table, labels, device),
+        unit=measure.unit,
+        times=measure.times,
+        limit=measure.limit,
         time_left=_time_left(scene, tracked.problem, labels),
         concerns=Concerns(racks=racks[:MAX_RACKS], more=max(0, len(racks) - MAX_RACKS)),
         device=labels.get("device"),
     )
 
 
-def _unit(problem: Problem, table: Table) -> str:
-    """Unit of value and limit: that of the metric, unless the row converts it."""
-    for condition in problem.when:
-        if condition.states or condition.times != 1.0:
-            return ""
-        record = table.records.get(condition.record)
-        if condition.per or (record is not None and record.per):
-            return "ratio"
-        if record is not None and record.count:
-            return ""
-        return catalogue()[record.metric if record is not None else condition.metric].unit
-    return "ratio" if problem.share is not None else ""
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """In which unit a problem's value is, and what it is compared with."""
+
+    unit: str = ""
+    times: float = 1.0
+    limit: float | None = None
 
 
-def _limit(problem: Problem, table: Table, labels: dict[str, str], device: DeviceState | None) -> float | None:
-    """What the value is compared with: a constant of the table, or a limit that the device states."""
+def _measure(tracked: Tracked, table: Table, labels: dict[str, str], device: DeviceState | None) -> _Measure:
+    """Of the condition that holds: a row may have several, for many metrics, or for a high and a low limit."""
+    problem = tracked.problem
+    if problem.share is not None:
+        return _Measure("ratio", 1.0, problem.share.above)
+    found: list[_Measure] = []
     for condition in problem.when:
-        bound = condition.above if condition.above is not None else condition.below
-        if isinstance(bound, Limit):
-            found = _stated(bound, table, labels, device)
-            if found is not None:
-                return found
-        elif bound is not None:
-            return bound
-    return problem.share.above if problem.share is not None else None
+        if condition.states or (problem.has_reading and _read(condition, table) != f"dcim_{labels.get('reading', '')}"):
+            continue
+        for bound, sign in ((condition.above, 1), (condition.below, -1)):
+            limit = _stated(bound, table, labels, device) if isinstance(bound, Limit) else bound
+            measure = _Measure(_unit(condition, table), condition.times, limit)
+            if limit is not None and (tracked.value - limit) * sign > 0:
+                return measure
+            found.append(measure)
+    # While it is told, its value may be back within the limit, or the limit may have expired.
+    return max(found, key=lambda each: each.limit is not None, default=_Measure())
+
+
+def _read(condition: Condition, table: Table) -> str:
+    return table.records[condition.record].metric if condition.record else condition.metric
+
+
+def _unit(condition: Condition, table: Table) -> str:
+    record = table.records.get(condition.record)
+    if condition.per or (record is not None and record.per):
+        return "ratio"
+    if record is not None and record.count:
+        return ""
+    return catalogue()[_read(condition, table)].unit
 
 
 def _stated(bound: Limit, table: Table, labels: dict[str, str], device: DeviceState | None) -> float | None:

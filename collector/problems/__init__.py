@@ -11,7 +11,7 @@ from collector.problems.promql import inhibit_rules, rules_yaml
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport, describe, in_order, problem_id
 from collector.problems.settings import ProblemsConfig, WebhookConfig
-from collector.problems.table import Limit, Problem, Table, load_table, parse_table
+from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
 from collector.problems.tracker import Tracked
 
 PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART)
@@ -22,6 +22,7 @@ __all__ = [
     "PART",
     "PROBLEM_PARTS",
     "PUSH_PART",
+    "Condition",
     "Ended",
     "History",
     "Limit",

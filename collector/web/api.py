@@ -80,9 +80,10 @@ class ApiPages:
 
     async def _answer(self, route: Route, request: web.Request) -> web.StreamResponse:
         try:
+            known = request.query if route.takes_labels else (each.name for each in route.parameters)
+            check_query(request.query, "site", *known)
+            check_query(request.match_info, *request.match_info)
             query = {**request.query, **request.match_info}
-            known = [each.name for each in route.parameters]
-            check_query(query, "site", *(query if route.takes_labels else known), *request.match_info)
             site = self._api.site_named(query.get("site", ""))
             key = (route.path, site, *(each for pair in sorted(query.items()) for each in pair))
             answer = await self._shared_of(key, partial(self._made, route, site, query)).get()

@@ -21,8 +21,11 @@ from rackflow.process.slices import in_slices
 EVENTS_PART = "events"
 """Name of the bulkhead of what is streamed."""
 EVERY_S = 1.0
-# Making the documents of all streams may take a fifth of the time; a campus of 5,000 devices on a slow machine is sent less often.
+# Making one document may take a fifth of the time: the whole floor of 5,000 devices on a slow machine is sent less often.
 _PAUSE_FACTOR = 4.0
+# All documents of a second together may take so long. What is left waits for the next second, devices behind what everybody looks at:
+# somebody who shows the largest devices of a site must not make the problems late.
+_ROUND_S = 0.4
 # A comment keeps proxies (60 s and more) and the server's own limit (30 s) from ending a stream in which nothing changes.
 HEARTBEAT_S = 10.0
 # How long a client may take to make room for an event. Browsers read at once; a laptop that was closed never does.
@@ -64,16 +67,13 @@ class Events:
             self._failures.progress(EVENTS_PART, SAMPLE_S + 30.0)
             began = time.monotonic()
             self._wanted.clear()
-            parts = self._live.shown(began)
-            await self._make(parts)
+            await self._make(self._live.due(began))
             if began - sampled_at >= SAMPLE_S:
                 sampled_at = began
-                await in_slices(
-                    self._failures.attempt_steps(EVENTS_PART, self._api.sample_steps(began, time.time()), None)
-                )
-            now = time.monotonic()
-            until = max(began + EVERY_S, now + _PAUSE_FACTOR * (now - began))
-            await self._wait(until if parts else max(until, began + SAMPLE_S))
+                sampling = self._api.sample_steps(began, time.time())
+                await in_slices(self._failures.attempt_steps(EVENTS_PART, sampling, None))
+            until = began + (EVERY_S if self._live.is_watched else SAMPLE_S)
+            await self._wait(max(until, time.monotonic() + EVERY_S / 4))
 
     async def _wait(self, until: float) -> None:
         """Wait; what somebody has just begun to show is made meanwhile, so that nobody waits a second for a first look."""
@@ -84,16 +84,23 @@ class Events:
             except TimeoutError:
                 return
             self._wanted.clear()
-            new = [part for part in self._live.shown(time.monotonic()) if not part.version]
-            await self._make(new)
-            until = min(until, time.monotonic() + EVERY_S)
+            now = time.monotonic()
+            await self._make([part for part in self._live.due(now) if not part.version])
+            until = min(until, now + EVERY_S)
 
     async def _make(self, parts: list[Part]) -> None:
+        began = time.monotonic()
         for part in parts:
-            steps = self._api.part_steps(part.name, time.monotonic(), time.time())
+            now = time.monotonic()
+            if now - began > _ROUND_S:
+                break
+            steps = self._api.part_steps(part.name, now, time.time())
             document = await in_slices(self._failures.attempt_steps(EVENTS_PART, steps, None))
             if document is not None:
                 part.update(document)
+            done = time.monotonic()
+            # A little early, because rounds are never exactly a second apart.
+            part.due_at = max(now + EVERY_S / 2, done + _PAUSE_FACTOR * (done - now))
         self._next_tick()
 
     def _next_tick(self) -> None:
@@ -118,6 +125,8 @@ class Events:
         if parts is None:
             return refusal(503, "too many streams are open; try again later", {"Retry-After": "10"})
         response = web.StreamResponse(headers=_HEADERS)
+        # A stream that the server ends has ended; its connection is of no more use to anybody.
+        response.force_close()
         self.streams += 1
         try:
             self._wanted.set()

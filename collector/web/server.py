@@ -190,6 +190,11 @@ class WebServer:
         refused = {**self._refused, "slow": self._events.dropped}
         return {**refused, **(self._connections.refused if self._connections is not None else {})}
 
+    @property
+    def streams(self) -> int:
+        """Streams that are open."""
+        return self._events.streams
+
     async def start(self) -> str:
         """Listen, and return the URL. Raises RackflowError if the address is in use or not one of this host, ConfigError for `http`."""
         self._use(load_access(self._config.web_config))
