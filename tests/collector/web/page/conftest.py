@@ -1,4 +1,4 @@
-"""One browser for all tests of the page, and one hall for each file of them: starting them costs more than what is tried with them."""
+"""One browser for all tests of the page, and one hall: starting them costs more than what is tried with them."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,8 @@ import pytest
 
 from tests.collector.web.page.hall import Hall, hall_in
 from tests.servers.chromium import Browser
+from tests.servers.waiting import wait_until
+from tests.servers.web import request
 
 
 @pytest.fixture(scope="session")
@@ -15,15 +17,16 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
-    """The hall of a file of tests."""
+    """The hall of all tests."""
     with hall_in(tmp_path_factory.mktemp("hall")) as hall:
         yield hall
 
 
 @pytest.fixture
 def hall(played: Hall) -> Iterator[Hall]:
-    """The hall, in which all is well before and after the test."""
-    yield played
+    """The hall, in which all is well."""
     played.agent.all_well()
+    wait_until(lambda: b'"problems":[]' in request(f"{played.url}api/v1/problems").body, "no problem", 90.0)
+    yield played
