@@ -27,7 +27,11 @@ class Verdict:
 
 
 def judge(
-    devices: Sequence[DeviceState], observations: Observations, alarms: int, faults: Mapping[str, str], problems: int = 0
+    devices: Sequence[DeviceState],
+    observations: Observations,
+    alarms: int,
+    faults: Mapping[str, str],
+    problems: int = 0,
 ) -> Verdict:
     """The verdict on all devices. `faults` maps a part of the collector to what is wrong with it.
 

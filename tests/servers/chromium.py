@@ -99,12 +99,12 @@ class Browser:
             os.close(self._from)
 
     def command(
-        self, method: str, session: str = "", timeout_s: float = WAIT_S, **parameters: object
+        self, method: str, session: str = "", parameters: Mapping[str, object] | None = None, timeout_s: float = WAIT_S
     ) -> dict[str, Any]:
         """Send a command and wait for its answer."""
         self._number += 1
         number = self._number
-        message: dict[str, object] = {"id": number, "method": method, "params": parameters}
+        message: dict[str, object] = {"id": number, "method": method, "params": dict(parameters or {})}
         if session:
             message["sessionId"] = session
         data = memoryview(json.dumps(message).encode() + b"\0")
@@ -154,8 +154,10 @@ class Browser:
     ) -> Iterator["Page"]:
         """Open an address in a profile of its own."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
-        target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
-        session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        target = self.command("Target.createTarget", "", {"url": "about:blank", "browserContextId": context})[
+            "targetId"
+        ]
+        session = self.command("Target.attachToTarget", "", {"targetId": target, "flatten": True})["sessionId"]
         page = Page(self, session, self._seen.setdefault(session, Seen()))
         try:
             for domain in ("Page", "Runtime", "Network", "Log"):
@@ -173,7 +175,7 @@ class Browser:
         finally:
             self._seen.pop(session, None)
             with contextlib.suppress(BrowserError):
-                self.command("Target.disposeBrowserContext", browserContextId=context)
+                self.command("Target.disposeBrowserContext", "", {"browserContextId": context})
 
 
 @dataclass
@@ -186,7 +188,7 @@ class Page:
 
     def command(self, method: str, **parameters: object) -> dict[str, Any]:
         """A command to this page."""
-        return self.browser.command(method, self.session, **parameters)
+        return self.browser.command(method, self.session, parameters)
 
     def open(self, url: str) -> None:
         """Go to an address and wait until its document is there."""
@@ -217,7 +219,9 @@ class Page:
                     return answer
             if time.monotonic() > deadline:
                 shown = self.ask("document.body.innerText")
-                raise TimeoutError(f"not within {timeout_s:g} s: {what}; last answer {answer!r}; the page says {shown!r}")
+                raise TimeoutError(
+                    f"not within {timeout_s:g} s: {what}; last answer {answer!r}; the page says {shown!r}"
+                )
             self.browser.listen(0.05)
 
     def text(self, selector: str = "body") -> str:

@@ -46,7 +46,9 @@ def test_no_file_names_another_host_or_puts_text_into_the_page_as_markup() -> No
         text = file.read_text(encoding="utf-8")
         code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("//", "/*", "*")))
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)\w", code), file.name
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", code), file.name
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", code), (
+            file.name
+        )
         assert not re.search(r"@import|url\(", code), file.name
 
 

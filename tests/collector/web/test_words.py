@@ -48,7 +48,9 @@ def test_every_text_that_the_page_asks_for_is_there() -> None:
 
 def test_no_text_is_left_that_nobody_asks_for() -> None:
     code = "".join(
-        file.read_text(encoding="utf-8") for file in STATIC.iterdir() if file.name.endswith(".js") and file.name not in {"en.js", "fr.js"}
+        file.read_text(encoding="utf-8")
+        for file in STATIC.iterdir()
+        if file.name.endswith(".js") and file.name not in {"en.js", "fr.js"}
     )
     made = {found.removesuffix(".") for found in re.findall(r"`([\w.]+\.)\$\{", code)}
     unused = {key for key in table("en.js") if f'"{key}"' not in code and key.rpartition(".")[0] not in made}

@@ -25,8 +25,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
 
 
 @pytest.fixture
-def hall(played: Hall) -> Iterator[Hall]:
+def hall(played: Hall) -> Hall:
     """The hall, in which all is well."""
     played.agent.all_well()
     wait_until(lambda: b'"problems":[]' in request(f"{played.url}api/v1/problems").body, "no problem", 90.0)
-    yield played
+    return played

@@ -58,9 +58,7 @@ def site_file(racks: list[str] = RACKS) -> dict[str, Any]:
             for feed in FEEDS
         ],
         "loops": [{"id": "tcs", "kind": "secondary", "coolant": "pg25", "volume_m3": 0.4, "racks": racks}],
-        "cdus": [
-            {"id": "cdu-1", "secondary": "tcs", "rated_cooling_w": 100_000, "pumps_required": 1, "row": rows[0]}
-        ],
+        "cdus": [{"id": "cdu-1", "secondary": "tcs", "rated_cooling_w": 100_000, "pumps_required": 1, "row": rows[0]}],
     }
 
 
@@ -121,9 +119,7 @@ def devices() -> dict[str, Device]:
         },
         {"dcim_cdu_pump_state{pump=1}": "running", "dcim_cdu_pump_state{pump=2}": "standby"},
     )
-    found["rope-b4"] = Device(
-        "env", {**place, "row": "b", "rack": "b4"}, {"dcim_leak_detected{sensor=rope}": 0.0}
-    )
+    found["rope-b4"] = Device("env", {**place, "row": "b", "rack": "b4"}, {"dcim_leak_detected{sensor=rope}": 0.0})
     found["smoke-b2"] = Device(
         "env", {**place, "row": "b", "rack": "b2"}, {"dcim_env_contact_active{kind=smoke,sensor=1}": 0.0}
     )

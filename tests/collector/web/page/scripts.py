@@ -10,7 +10,7 @@ POOR_CONTRAST = """(() => {
   const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const behind = (element) => { const layers = [];
-    for (let e = element; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); layers.push(c); if (c[3] === 1) break; }
+    for (let e = element; e && layers.at(-1)?.[3] !== 1; e = e.parentElement) layers.push(rgba(getComputedStyle(e).backgroundColor));
     return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255, 1]); };
   const found = [];
   const walker = document.createTreeWalker(document.getElementById('app'), NodeFilter.SHOW_TEXT);
@@ -31,16 +31,22 @@ POOR_CONTRAST = """(() => {
 
 # Everything that a hand must hit is at least 24 by 24 px, or has so much room around it (WCAG 2.2, 2.5.8); links in sentences are exempt.
 SMALL_TARGETS = """[...document.querySelectorAll('button, select, input, .rack, .cdu, .chips a, .nav a')].filter((e) => e.checkVisibility())
-  .map((e) => [e.getBoundingClientRect(), e]).filter(([r]) => r.height < 24 || r.width < 24).map(([r, e]) => `${e.outerHTML.slice(0, 60)} ${r.width}x${r.height}`)"""
+  .map((e) => [e.getBoundingClientRect(), e]).filter(([r]) => r.height < 24 || r.width < 24)
+  .map(([r, e]) => `${e.outerHTML.slice(0, 60)} ${r.width}x${r.height}`)"""
 
 TOO_WIDE = "Math.max(0, document.documentElement.scrollWidth - innerWidth)"
 
 # Texts that are cut off at the edge of their box although nothing says so.
 CUT_TEXTS = """[...document.querySelectorAll('.rack .value, .rack .id, .card h3, .answers td, .answers th, .totals b')]
-  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map((e) => e.textContent)"""
+  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline')
+  .map((e) => e.textContent)"""
 
 SHOWN_KIND = "document.documentElement.dataset.state"
 
 # Keeps what a screen reader is told, in `said`.
 LISTEN = """(() => { const live = document.getElementById('live'); globalThis.said = '';
-  new MutationObserver(() => { globalThis.said += live.textContent + '. '; }).observe(live, { childList: true, characterData: true, subtree: true }); })()"""
+  new MutationObserver(() => { globalThis.said += live.textContent + '. '; })
+    .observe(live, { childList: true, characterData: true, subtree: true }); })()"""
+
+CHOOSE_FRENCH = """(() => { const choice = document.getElementById('choose-language'); choice.value = 'fr';
+  choice.dispatchEvent(new Event('change', { bubbles: true })); })()"""

@@ -7,7 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.collector.web.page.hall import EVIL, RACKS, Hall
-from tests.collector.web.page.scripts import CUT_TEXTS, LISTEN, POOR_CONTRAST, SHOWN_KIND, SMALL_TARGETS, TOO_WIDE
+from tests.collector.web.page.scripts import (
+    CHOOSE_FRENCH,
+    CUT_TEXTS,
+    LISTEN,
+    POOR_CONTRAST,
+    SHOWN_KIND,
+    SMALL_TARGETS,
+    TOO_WIDE,
+)
 from tests.servers.chromium import Browser, Page
 from tests.servers.waiting import wait_until
 from tests.servers.web import request
@@ -25,7 +33,9 @@ def card(page: Page, problem: str) -> str:
 
 def racks_with(page: Page, severity: str) -> list[str]:
     """Racks that the floor marks."""
-    found: list[str] = page.ask(f"[...document.querySelectorAll('[data-rack][data-problem={severity}]')].map(e => e.dataset.rack)")
+    found: list[str] = page.ask(
+        f"[...document.querySelectorAll('[data-rack][data-problem={severity}]')].map(e => e.dataset.rack)"
+    )
     return found
 
 
@@ -33,9 +43,13 @@ def test_the_floor_says_what_metrics_say_asks_no_other_host_and_weighs_little(ha
     with browser.page(hall.url) as page:
         page.wait(WELL, "all is well")
         assert "No problem. All 21 devices are observed." in page.text(".problems")
-        shown = page.ask("Object.fromEntries([...document.querySelectorAll('.rack')].map(e => [e.dataset.rack, e.querySelector('.value').innerText]))")
+        shown = page.ask(
+            "Object.fromEntries([...document.querySelectorAll('.rack')].map(e => [e.dataset.rack, e.querySelector('.value').innerText]))"
+        )
         for rack in RACKS:
-            watts = hall.collector.metric(f'dcim_rack_power_watts{{site="cas1",room="dh1",row="{rack[0]}",rack="{rack}"}}')
+            watts = hall.collector.metric(
+                f'dcim_rack_power_watts{{site="cas1",room="dh1",row="{rack[0]}",rack="{rack}"}}'
+            )
             assert shown[rack] == f"{watts / 1000:.1f}\u00a0kW"
         assert page.text(".cdu") == "cdu-1\n318\u00a0L/min\n31.8 → 40.9\u00a0°C\n●○"
         assert "ups-a 40\u00a0min · 31\u00a0%" in page.text("[data-feed=A]")
@@ -100,7 +114,9 @@ def test_a_dead_agent_makes_its_racks_unknown_with_the_cause_and_never_green(hal
         page.wait("document.querySelectorAll('[data-observed=false][data-rack]').length === 8", "no rack is observed")
         assert page.text("[data-rack=a1] .value") == "not seen"
         assert "agent gw-1 is offline" in page.text(".problems")
-        assert page.ask("document.querySelector('[data-rack=a1]').getAttribute('aria-label')").startswith("a1, not seen: agent gw-1 is offline")
+        assert page.ask("document.querySelector('[data-rack=a1]').getAttribute('aria-label')").startswith(
+            "a1, not seen: agent gw-1 is offline"
+        )
         assert page.ask(SHOWN_KIND) == "unknown"
         assert page.ask("document.querySelector('.verdict.ok')") is None
         hall.agent.live_again()
@@ -119,13 +135,22 @@ def test_markup_and_marks_of_direction_in_a_name_are_text(hall: Hall, browser: B
 
 
 @pytest.mark.parametrize("width", [390, 1440, 3840])
-def test_every_view_fits_its_screen_and_is_accessible_in_both_languages_and_themes(hall: Hall, browser: Browser, width: int) -> None:
+def test_every_view_fits_its_screen_and_is_accessible_in_both_languages_and_themes(
+    hall: Hall, browser: Browser, width: int
+) -> None:
     hall.agent.change("pdu-a2-a", dcim_pdu_breaker_tripped=1.0)
     hall.agent.change("pdu-b3-b", error="timeout")
     hall.agent.say()
     is_dark, language = width == 1440, "fr-FR" if width == 390 else "en-GB"
     with browser.page(hall.url, (width, 900 if width < 3840 else 2160), is_dark=is_dark, language=language) as page:
-        views = ["", "?rack=a2", "?device=pdu-a2-a", "?devices", "?agents", "?figure=dcim_rack_feed_loss_load_ratio&label.rack=a1"]
+        views = [
+            "",
+            "?rack=a2",
+            "?device=pdu-a2-a",
+            "?devices",
+            "?agents",
+            "?figure=dcim_rack_feed_loss_load_ratio&label.rack=a1",
+        ]
         for view in views:
             page.open(f"{hall.url}{view}")
             page.wait("document.querySelector('main .rack, main .facts, main table') !== null", view)
@@ -135,7 +160,10 @@ def test_every_view_fits_its_screen_and_is_accessible_in_both_languages_and_them
             assert page.ask(POOR_CONTRAST) == [], view
             assert page.ask(SMALL_TARGETS) == [], view
             assert unnamed(page.accessible()) == [], view
-            assert page.ask("[document.documentElement.lang, document.querySelectorAll('h1, main').length]") == [language[:2], 2]
+            assert page.ask("[document.documentElement.lang, document.querySelectorAll('h1, main').length]") == [
+                language[:2],
+                2,
+            ]
         assert page.seen.errors == []
 
 
@@ -161,7 +189,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(hall: Hall, brows
         page.ask("history.back()")
         page.wait(WELL, "the floor again")
         page.ask("document.querySelector('[data-rack=a1]').focus()")
-        hall.agent.change("pdu-a1-a", **{"dcim_pdu_input_power_watts": 5000.0})
+        hall.agent.change("pdu-a1-a", dcim_pdu_input_power_watts=5000.0)
         hall.agent.say()
         page.wait("document.querySelector('[data-rack=a1] .value').innerText.startsWith('7.0')", "the new value")
         assert page.ask("document.activeElement.dataset.rack") == "a1"
@@ -172,7 +200,7 @@ def test_the_colours_are_chosen_and_french_is_remembered(hall: Hall, browser: Br
         page.wait(WELL, "all is well")
         page.ask("[...document.querySelectorAll('.chips button')].find(e => e.innerText === 'Liquid supply').click()")
         page.wait("document.querySelector('[data-rack=a1] .value').innerText === '31.8\u00a0°C'", "the supply")
-        page.ask("(() => { const e = document.getElementById('choose-language'); e.value = 'fr'; e.dispatchEvent(new Event('change', {bubbles: true})); })()")
+        page.ask(CHOOSE_FRENCH)
         page.wait("document.querySelector('#problems-title').innerText.startsWith('PROBLÈMES')", "French")
         assert page.text("[data-rack=a1] .value") == "31,8\u00a0°C"
         assert "Aucun problème. Les 21 équipements sont observés." in page.text(".problems")
@@ -213,10 +241,18 @@ def test_merging_follows_every_example_of_rfc_7386(hall: Hall, browser: Browser)
     ]
     base = request(hall.url).text.partition('src="')[2].partition("app.js")[0]
     with browser.page(hall.url) as page:
-        merged = page.ask(f"import('./{base}merge.js').then(m => {json.dumps(examples)}.map(([a, b]) => m.merge(m.merge(undefined, a), b)))")
+        merged = page.ask(
+            f"import('./{base}merge.js').then(m => {json.dumps(examples)}.map(([a, b]) => m.merge(m.merge(undefined, a), b)))"
+        )
         assert merged == [expected for _, _, expected in examples]
         # What does not change stays the same object, so that nothing is drawn anew for it.
-        assert page.ask(f"import('./{base}merge.js').then(({{ merge }}) => {{ const a = merge(undefined, {{x: {{y: 1}}, z: {{}}}}); return merge(a, {{z: {{q: 1}}}}).x === a.x; }})")
+        assert page.ask(
+            f"import('./{base}merge.js').then(({{ merge }}) => {{"
+            " const a = merge(undefined, {x: {y: 1}, z: {}}); return merge(a, {z: {q: 1}}).x === a.x; })"
+        )
         chunks = ["event: si", "te\r", "\ndata: {\r\ndata: }\r\n\r\n: ping\n\nda", "ta: 2\n\n"]
-        read = page.ask(f"import('./{base}stream.js').then(m => {{ const r = new m.EventReader(); return {json.dumps(chunks)}.flatMap(c => r.read(c)); }})")
+        read = page.ask(
+            f"import('./{base}stream.js').then(m => {{ const r = new m.EventReader();"
+            f" return {json.dumps(chunks)}.flatMap(c => r.read(c)); }})"
+        )
         assert read == [{"name": "site", "data": "{\n}"}, {"name": "message", "data": "2"}]

@@ -6,7 +6,6 @@ The lost feed is last: it counts as lost for 30 s after it has come back, and wh
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import bcrypt
 import pytest
@@ -18,7 +17,9 @@ from tests.servers.chromium import Browser
 from tests.servers.web import answers
 
 
-def test_stopped_pumps_say_how_long_there_is_and_the_problem_has_a_view_of_its_own(hall: Hall, browser: Browser) -> None:
+def test_stopped_pumps_say_how_long_there_is_and_the_problem_has_a_view_of_its_own(
+    hall: Hall, browser: Browser
+) -> None:
     with browser.page(hall.url) as page:
         page.wait(COMPLETE, "the floor")
         hall.agent.change("cdu-1", dcim_cdu_pump_state="stopped")
@@ -64,7 +65,10 @@ def test_a_thousand_racks_are_shown_room_by_room_and_on_one_wall(campus: Collect
         page.wait("document.querySelectorAll('.rack').length === 200", "a room")
         assert page.ask("document.querySelectorAll('.rooms a').length") == 5
         assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
-        assert page.ask("Math.min(...[...document.querySelectorAll('.rack')].map(e => e.getBoundingClientRect().height))") >= 24
+        assert (
+            page.ask("Math.min(...[...document.querySelectorAll('.rack')].map(e => e.getBoundingClientRect().height))")
+            >= 24
+        )
         # Nothing has been heard of any of them: hatched, and nothing is green.
         assert page.ask("document.querySelectorAll('.rack[data-observed=false]').length") == 200
         assert page.ask(SHOWN_KIND) == "unknown"
