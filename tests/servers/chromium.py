@@ -241,9 +241,10 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def picture(self, *, whole: bool = False) -> bytes:
-        """A PNG of the window, or of the whole page."""
-        answer = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+    def picture(self, kind: str = "png", *, whole: bool = False) -> bytes:
+        """The window, or the whole page, as `png`, `jpeg` or `webp`."""
+        more = {} if kind == "png" else {"quality": 85}
+        answer = self.command("Page.captureScreenshot", format=kind, captureBeyondViewport=whole, **more)
         return base64.b64decode(answer["data"])
 
     def pdf(self) -> bytes:

@@ -162,8 +162,8 @@ class Page {
 
   /** After a break: another collector may serve another page, and everything asked for is old. */
   async _reconnected() {
-    this._historyAt = 0;
     this._ask();
+    if (this.route.view === "floor") this._askHistory();
     const own = document.querySelector("script[type=module]")?.src;
     try {
       const answer = own ? await fetch(own, { method: "HEAD", cache: "no-store" }) : null;
@@ -217,7 +217,7 @@ class Page {
       ];
       if (said.length) {
         this._live.textContent = said.join(". ");
-        this._historyAt = 0;
+        this._historyAt = 0; // asked for with the next tick
       }
     }
     this._known = known;

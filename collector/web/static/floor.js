@@ -103,12 +103,12 @@ function power(page) {
       const said = onBattery ? words.say("floor.on_battery") : words.say(`floor.feed.${feed.state}`);
       return h("li", { key: `feed ${feed.id}`, class: `feed ${onBattery ? "battery" : feed.state}`, "data-feed": feed.id },
         h("b", null, words.say("floor.feed", { feed: feed.id })), " ", h("span", null, onBattery ? SIGNS.warning : FEED_SIGNS[feed.state], " ", said),
-        own.map((group) => upsGroup(group, page)));
+        own.map((group) => upsGroup(group, page, onBattery && own.length === 1)));
     }),
     groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, page))));
 }
 
-function upsGroup(group, { words, format, short }) {
+function upsGroup(group, { words, format, short }, isSaid = false) {
   const seen = group.observed && group.seconds_left != null;
   const count = group.members?.length ?? 0;
   const name = count > 1 ? words.say("floor.upss", { n: count }) : words.say("floor.ups", { name: short({ device: group.id }).device });
@@ -116,7 +116,7 @@ function upsGroup(group, { words, format, short }) {
   return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", ") },
     group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
     group.load_ratio == null ? null : ` · ${format.percent(group.load_ratio)}`,
-    group.on_battery ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
+    group.on_battery && !isSaid ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
     group.observed ? null : ` · ${words.say("floor.unseen")}`);
 }
 

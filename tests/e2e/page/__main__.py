@@ -75,13 +75,12 @@ def main() -> int:
     parser.add_argument("what", nargs="?", choices=["faults", "pictures"], default="faults")
     parser.add_argument("--only", default="", help="faults whose kind contains this")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="rackflow-page-") as name, simulated_site(Path(name)) as (site, stack):
-        with Browser(Path(name) / "chromium").running() as browser:
-            return (
-                pictures(site, browser)
-                if arguments.what == "pictures"
-                else faults(site, stack, browser, arguments.only)
-            )
+    with tempfile.TemporaryDirectory(prefix="rackflow-page-") as name, ExitStack() as outer:
+        site, stack = outer.enter_context(simulated_site(Path(name)))
+        browser = outer.enter_context(Browser(Path(name) / "chromium").running())
+        if arguments.what == "pictures":
+            return pictures(site, browser)
+        return faults(site, stack, browser, arguments.only)
 
 
 def faults(site: SimulatedSite, stack: ExitStack, browser: Browser, only: str) -> int:
@@ -165,8 +164,10 @@ def pictures(site: SimulatedSite, browser: Browser) -> int:
 def take(page: Page, name: str) -> None:
     """One picture, when nothing moves any more."""
     page.wait("document.getAnimations().every(each => each.playState !== 'running')", "at rest")
-    file = IMAGES / f"{name}.png"
-    file.write_bytes(page.picture())
+    page.wait("document.querySelector('.lanes') !== null", "the history")
+    # WebP: half the size of a PNG, and every browser and code forge shows it.
+    file = IMAGES / f"{name}.webp"
+    file.write_bytes(page.picture("webp"))
     print(f"{file.relative_to(REPOSITORY)} {file.stat().st_size} bytes")
 
 
