@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { instant } from "./format.js";
 import { figureLink, linkTo } from "./links.js";
 import { look, SIGNS, why } from "./marks.js";
-import { join, runbook, secondsLeft, sentences } from "./problems.js";
+import { join, measured, runbook, secondsLeft, sentences } from "./problems.js";
 
 /** A definition list of the entries that have something to say. */
 export function facts(entries) {
@@ -51,9 +51,9 @@ export function problemView(page) {
       facts([
         [words.say("problem.since"), `${format.when(instant(problem.since), now)} (${words.say("problem.for", { time: format.duration(Math.max(0, Math.round((now - instant(problem.since)) / 1000))) })})`],
         [words.say("answers.time_left"), left === null ? null : format.left(left)],
-        [words.say("problem.value"), problem.unit == null ? null : format.quantity(problem.value, problem.unit)],
-        [words.say("problem.limit"), problem.limit == null ? null : format.quantity(problem.limit, problem.unit)],
-        [words.say("problem.peak"), problem.unit == null ? null : format.quantity(problem.peak, problem.unit)],
+        [words.say("problem.value"), measured(problem, problem.value, format)],
+        [words.say("problem.limit"), measured(problem, problem.limit, format)],
+        [words.say("problem.peak"), measured(problem, problem.peak, format)],
         [words.say("problem.where"), place(problem.labels)],
         [words.say("table.device"), problem.labels.device && h("a", { href: linkTo({ device: problem.labels.device }) }, problem.labels.device)],
         [words.say("rack.title", { name: "" }).trim(), racksOf(problem)],

@@ -90,13 +90,18 @@ function notes(problem, page) {
   const { words, format } = page;
   const limit = problem.limit ?? null;
   return [
-    limit === null || !problem.unit ? null : words.say("problems.value", { value: format.quantity(problem.value, problem.unit), limit: format.quantity(limit, problem.unit) }),
+    limit === null || !problem.unit ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
     racks(problem, page),
     problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
     problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,
     problem.consequences ? h("a", { href: linkTo({ problem: problem.id }) }, words.say("problems.folded", { n: problem.consequences })) : null,
     problem.runbook && outerLink(problem.runbook) ? runbook(problem, words) : null,
   ];
+}
+
+/** A value of a problem. The API gives it as its sentence does, in L/min and the like: `times` the base unit. */
+export function measured({ unit, times }, value, format) {
+  return unit && value != null ? format.quantity(value / (times ?? 1), unit) : null;
 }
 
 /** A link to the runbook, or where it is among the files of the installation. */

@@ -23,7 +23,8 @@ FLOOR = (
 )
 ANSWERED = "[...document.querySelectorAll('.answers td')].filter(e => e.classList.contains('unknown')).length < 3"
 IMAGES = REPOSITORY / "docs/images"
-PATIENCE_S = 150.0
+# A device counts as unreachable after two minutes, the longest of these.
+PATIENCE_S = 200.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Fault:
 
 FAULTS = (
     Fault(
-        ("breaker_trip", "pdu-dh1-a3-a1"), "DcimBreakerTripped", ("Rack a3", "breaker tripped"), "[data-rack=dh1-a3]"
+        ("breaker_trip", "pdu-dh1-a3-a1"), "DcimDeviceUnreachable", ("Rack a3", "does not answer"), "[data-rack=dh1-a3]"
     ),
     Fault(("leak", "dh1-b-tcs"), "DcimLeakDetected", ("leak", "Send someone now"), "[data-cdu], [data-rack]"),
     Fault(
