@@ -81,7 +81,18 @@ def _operation(route: Route) -> dict[str, Any]:
             },
             "304": {"description": "It is the same as the one named by If-None-Match.", "headers": tag},
             **_refusals(),
+            **(_several() if route.takes_labels else {}),
         },
+    }
+
+
+def _several() -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name="Faulty")}}}
+    return {
+        "409": {
+            "description": "Several figures have these labels; the text says what tells them apart.",
+            "content": content,
+        }
     }
 
 

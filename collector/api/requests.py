@@ -26,6 +26,10 @@ class BadRequest(RackflowError):
     """The request makes no sense; the text says what would."""
 
 
+class Ambiguous(RackflowError):
+    """The request fits several figures; the text says what tells them apart."""
+
+
 class NotThere(RackflowError):
     """There is no such site, room, device or figure."""
 
@@ -53,8 +57,8 @@ def page_of(query: Query) -> Page:
 
 def since_of(query: Query, default_s: float) -> float:
     """`since`, ISO 8601, as seconds since 1970."""
-    text = query.get("since", "")
-    if not text:
+    text = query.get("since")
+    if text is None:
         return default_s
     try:
         found = datetime.fromisoformat(text.upper())
@@ -64,8 +68,8 @@ def since_of(query: Query, default_s: float) -> float:
 
 
 def _number(query: Query, name: str, default: int, least: int, most: int) -> int:
-    text = query.get(name, "")
-    if not text:
+    text = query.get(name)
+    if text is None:
         return default
     if not text.isascii() or not text.isdigit() or not least <= int(text[:6]) <= most or len(text) > len(str(most)):
         raise BadRequest(f"{name}: {text[:20]!r} is not possible; give a whole number from {least} to {most}")

@@ -64,8 +64,10 @@ LIMIT = Parameter(
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
 )
 CURSOR = Parameter("cursor", "The page after: `next` of the page before.", TEXT)
-NUMBERED = Parameter(CURSOR.name, CURSOR.help, {"type": "string", "pattern": "^[0-9]{1,9}$"})
-READING = Parameter(CURSOR.name, CURSOR.help, {"type": "string", "maxLength": MAX_TEXT, "pattern": "^[!-~]+ [!-~]+$"})
+NUMBERED = Parameter(CURSOR.name, CURSOR.help, {"type": "string", "pattern": "^([0-9]{1,9})?$"})
+READING = Parameter(
+    CURSOR.name, CURSOR.help, {"type": "string", "maxLength": MAX_TEXT, "pattern": "^([!-~]+ [!-~]+)?$"}
+)
 
 
 def _site(api: Api, scene: Scene, _: Query) -> Steps:
