@@ -20,6 +20,7 @@ help:
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make page   ten faults of a simulated site, read from the page in Chromium; ARGS=pictures takes those of docs/images"
 	@echo "make fuzz   wrong answers of devices, wrong MQTT documents and damaged files, a minute of each; ARGS='mqtt_documents --seconds=600'"
+	@echo "make fuzz-api  the JSON API against its OpenAPI document, with 200 requests for each address; EXAMPLES=1000 for more"
 	@echo "make mutants  small breaks of the code, each of which must fail a test; ARGS=named for those named by people, ARGS=sample for 40"
 	@echo "make deb    a Debian package for this release of Debian: dist/rackflow_VERSION_ARCHITECTURE.deb"
 	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
@@ -79,6 +80,10 @@ try-package:
 
 try-image:
 	@scripts/try-image
+
+fuzz-api:
+	@scripts/venv dev
+	@RACKFLOW_API_EXAMPLES=$(or $(EXAMPLES),200) $(VENV)/bin/python -m pytest tests/collector/web/test_schemathesis.py --no-budget -q
 
 mutants:
 	@scripts/mutants $(ARGS)

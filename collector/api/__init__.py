@@ -11,11 +11,12 @@ from collector.api.live import Live, Part, PartName
 from collector.api.merge_patch import apply_patch, merge_patch
 from collector.api.openapi import openapi_document
 from collector.api.overview import Surroundings
-from collector.api.requests import BadRequest, NotThere, check_query, parts_of
+from collector.api.requests import Ambiguous, BadRequest, NotThere, check_query, parts_of
 from collector.api.routes import ROUTES, Route
 
 __all__ = [
     "ROUTES",
+    "Ambiguous",
     "Api",
     "BadRequest",
     "Document",

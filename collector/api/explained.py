@@ -15,7 +15,7 @@ from collector.api.detail import (
 from collector.api.device import readings
 from collector.api.listing import Page
 from collector.api.overview import Surroundings
-from collector.api.requests import BadRequest, NotThere
+from collector.api.requests import Ambiguous, BadRequest, NotThere
 from collector.api.scene import Scene
 from collector.derive import Explanation, Figure, Input
 from rackflow import ContractError, catalogue, parse_series_key
@@ -92,7 +92,7 @@ def _item(figure: Figure) -> FigureItem:
 
 
 def figure_named(scene: Scene, metric: str, labels: Mapping[str, str]) -> Figure:
-    """The one figure of a metric that has these labels. Raises NotThere, or BadRequest if there are several."""
+    """The one figure of a metric that has these labels. Raises NotThere, or Ambiguous if there are several."""
     found = [
         figure
         for figure in scene.figures.source
@@ -105,7 +105,7 @@ def figure_named(scene: Scene, metric: str, labels: Mapping[str, str]) -> Figure
         return exact[0]
     if len(found) > 1:
         some = "; ".join(" ".join(f"{name}={text}" for name, text in each.output.labels) for each in found[:_NAMED])
-        raise BadRequest(f"{len(found)} figures have these labels; name more of them, as in {some}")
+        raise Ambiguous(f"{len(found)} figures have these labels; name more of them, as in {some}")
     return found[0]
 
 

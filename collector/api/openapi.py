@@ -8,7 +8,7 @@ import msgspec
 from collector.api.detail import TargetGroup
 from collector.api.documents import Document, Faulty
 from collector.api.requests import MAX_SHOWN, MAX_TEXT, PARTS
-from collector.api.routes import ROUTES, SITE, Parameter, Route
+from collector.api.routes import ROUTES, SITE, TEXT, Parameter, Route
 
 _REFERENCE = "#/components/schemas/{name}"
 _ABOUT = """\
@@ -41,6 +41,7 @@ def openapi_document() -> dict[str, Any]:
     }
 
 
+_SHOW = f"^({'|'.join(PARTS[:-1])}|(floor|device):[^,\\s]+)(,({'|'.join(PARTS[:-1])}|(floor|device):[^,\\s]+))*$"
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 
 
@@ -50,7 +51,7 @@ def _operation(route: Route) -> dict[str, Any]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+            "schema": {**TEXT, "minLength": 1},
         }
         for name in re.findall(r"{(\w+)}", route.path)
     ]
@@ -63,7 +64,7 @@ def _operation(route: Route) -> dict[str, Any]:
                 "description": "Labels of the figure, each a parameter of its own, as in `rack=b07&feed=A`.",
                 "style": "form",
                 "explode": True,
-                "schema": {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_TEXT}},
+                "schema": {"type": "object", "additionalProperties": TEXT},
             }
         )
     schema = {"$ref": _REFERENCE.format(name=route.document.__name__)}
@@ -80,7 +81,18 @@ def _operation(route: Route) -> dict[str, Any]:
             },
             "304": {"description": "It is the same as the one named by If-None-Match.", "headers": tag},
             **_refusals(),
+            **(_several() if route.takes_labels else {}),
         },
+    }
+
+
+def _several() -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name="Faulty")}}}
+    return {
+        "409": {
+            "description": "Several figures have these labels; the text says what tells them apart.",
+            "content": content,
+        }
     }
 
 
@@ -104,7 +116,7 @@ def _events() -> dict[str, Any]:
             f"What to show, at most {MAX_SHOWN} of {', '.join(f'`{each}`' for each in PARTS)}, separated by commas; a room and a device"
             " are named after a colon: `site,floor:hall-1,problems,device:ups-1`."
         ),
-        "schema": {"type": "string", "maxLength": MAX_TEXT, "minLength": 1},
+        "schema": {"type": "string", "maxLength": MAX_TEXT, "pattern": _SHOW},
     }
     about = (
         'Server-sent events. Each has the part as its type, a version as its id, and as data either `{"whole": …}`, the document, or'

@@ -13,14 +13,16 @@ _SLICE = 100
 
 
 def past_steps(
-    scene: Scene, table: Table, ended: Sequence[Ended], since_s: float, page: Page
+    scene: Scene, table: Table, ended: Sequence[Ended], since_s: float, page: Page, *, everywhere: bool
 ) -> Generator[None, None, PastProblems]:
-    """One page of what was told at any time after `since_s`, what still is first. Yields after each slice."""
+    """One page of what was told at any time after `since_s`, of the site or of all sites; what still is, first. Yields after each slice."""
     if page.cursor and not (page.cursor.isascii() and page.cursor.isdigit() and len(page.cursor) < 10):  # noqa: PLR2004
         raise BadRequest("cursor: is what `next` of the page before said")
     begin = int(page.cursor or 0)
-    present = sorted((each for each in scene.problems if _is_here(scene, each.labels)), key=lambda each: -each.since_s)
-    past = [each for each in ended if _is_here(scene, each.labels)]
+    present = sorted(
+        (each for each in scene.problems if everywhere or _is_here(scene, each.labels)), key=lambda each: -each.since_s
+    )
+    past = [each for each in ended if everywhere or _is_here(scene, each.labels)]
     both: list[Tracked | Ended] = [*present, *past]
     items: list[PastProblem] = []
     for count, each in enumerate(both[begin : begin + page.limit], 1):

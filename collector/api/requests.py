@@ -1,5 +1,6 @@
 """Reads what a request asks for, and refuses what makes no sense with a text that says what would. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -13,6 +14,9 @@ MAX_LIMIT = 1000
 MAX_TEXT = 512
 # Parts of one stream. A page shows about five; each costs its viewers a document every second.
 MAX_SHOWN = 12
+# Control characters and line ends of Unicode: with one of them a name would end the line of an event or of the log.
+NO_CONTROL = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 PARTS = ("site", "floor", "problems", "agents", "device")
 _WITH_NAME = frozenset({"floor", "device"})
 Query = Mapping[str, str]
@@ -20,6 +24,10 @@ Query = Mapping[str, str]
 
 class BadRequest(RackflowError):
     """The request makes no sense; the text says what would."""
+
+
+class Ambiguous(RackflowError):
+    """The request fits several figures; the text says what tells them apart."""
 
 
 class NotThere(RackflowError):
@@ -38,8 +46,8 @@ def check_text(name: str, text: str) -> None:
     """Raise BadRequest for a text that no name can be."""
     if len(text) > MAX_TEXT:
         raise BadRequest(f"{name} has {len(text)} characters; at most {MAX_TEXT} are possible")
-    if not text.isprintable():
-        raise BadRequest(f"{name} has characters that cannot be printed; no name has any")
+    if _CONTROL.search(text):
+        raise BadRequest(f"{name} has control characters; no name has any")
 
 
 def page_of(query: Query) -> Page:
@@ -49,19 +57,19 @@ def page_of(query: Query) -> Page:
 
 def since_of(query: Query, default_s: float) -> float:
     """`since`, ISO 8601, as seconds since 1970."""
-    text = query.get("since", "")
-    if not text:
+    text = query.get("since")
+    if text is None:
         return default_s
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text.upper())
         return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as error:
         raise BadRequest(f"since: {text[:40]!r} is no time; write it as in 2026-11-26T14:05:00Z") from error
 
 
 def _number(query: Query, name: str, default: int, least: int, most: int) -> int:
-    text = query.get(name, "")
-    if not text:
+    text = query.get(name)
+    if text is None:
         return default
     if not text.isascii() or not text.isdigit() or not least <= int(text[:6]) <= most or len(text) > len(str(most)):
         raise BadRequest(f"{name}: {text[:20]!r} is not possible; give a whole number from {least} to {most}")

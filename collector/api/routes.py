@@ -26,13 +26,13 @@ from collector.api.floor import floor_steps
 from collector.api.listing import Wanted, device_list
 from collector.api.past import past_steps
 from collector.api.problem_list import ApiProblems, problems_steps
-from collector.api.requests import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT, page_of, since_of
+from collector.api.requests import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT, NO_CONTROL, page_of, since_of
 from collector.api.scene import Scene
 from collector.problems import KEEP_S
 
 Query = Mapping[str, str]
 Steps = Generator[None, None, Document]
-_TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_TEXT}
+TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_TEXT, "pattern": NO_CONTROL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,17 @@ class Route:
     """Whether any label may be a parameter."""
 
 
-SITE = Parameter("site", "Name of the site; the first one when left out.", _TEXT)
+SITE = Parameter("site", "Name of the site; the first one when left out.", TEXT)
 LIMIT = Parameter(
     "limit",
     f"Most items of one page; {DEFAULT_LIMIT} when left out.",
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
 )
-CURSOR = Parameter("cursor", "The page after: `next` of the page before.", _TEXT)
+CURSOR = Parameter("cursor", "The page after: `next` of the page before.", TEXT)
+NUMBERED = Parameter(CURSOR.name, CURSOR.help, {"type": "string", "pattern": "^([0-9]{1,9})?$"})
+READING = Parameter(
+    CURSOR.name, CURSOR.help, {"type": "string", "maxLength": MAX_TEXT, "pattern": "^([!-~]+ [!-~]+)?$"}
+)
 
 
 def _site(api: Api, scene: Scene, _: Query) -> Steps:
@@ -82,9 +86,11 @@ def _problems(api: Api, scene: Scene, query: Query) -> Steps:
 
 def _past(api: Api, scene: Scene, query: Query) -> Steps:
     since_s = max(since_of(query, 0.0), scene.wall_s - KEEP_S)
-    page = page_of(query)
+    page, everywhere = page_of(query), "site" not in query
     yield
-    return (yield from past_steps(scene, api.sources.table, api.sources.ended(since_s, scene.wall_s), since_s, page))
+    # After a restart, problems are known before any site is heard of.
+    ended = api.sources.ended(since_s, scene.wall_s)
+    return (yield from past_steps(scene, api.sources.table, ended, since_s, page, everywhere=everywhere))
 
 
 def _devices(_: Api, scene: Scene, query: Query) -> Steps:
@@ -133,12 +139,12 @@ ROUTES: tuple[Route, ...] = (
         "What stands where, and how it is.",
         FloorDocument,
         _floor,
-        (Parameter("room", "One room; all of them when left out.", _TEXT),),
+        (Parameter("room", "One room; all of them when left out.", TEXT),),
     ),
     Route("problems", "What is wrong now, of all sites unless one is named.", ApiProblems, _problems),
     Route(
         "problems/history",
-        "What was wrong in the last 24 hours.",
+        "What was wrong in the last 24 hours, of all sites unless one is named.",
         PastProblems,
         _past,
         (
@@ -148,7 +154,7 @@ ROUTES: tuple[Route, ...] = (
                 {"type": "string", "format": "date-time"},
             ),
             LIMIT,
-            CURSOR,
+            NUMBERED,
         ),
     ),
     Route(
@@ -157,10 +163,10 @@ ROUTES: tuple[Route, ...] = (
         DeviceList,
         _devices,
         (
-            Parameter("q", "Part of id, class, vendor or model.", _TEXT),
-            Parameter("agent", "Of one agent.", _TEXT),
-            Parameter("rack", "In one rack.", _TEXT),
-            Parameter("room", "In one room.", _TEXT),
+            Parameter("q", "Part of id, class, vendor or model.", TEXT),
+            Parameter("agent", "Of one agent.", TEXT),
+            Parameter("rack", "In one rack.", TEXT),
+            Parameter("room", "In one room.", TEXT),
             LIMIT,
             CURSOR,
         ),
@@ -172,10 +178,10 @@ ROUTES: tuple[Route, ...] = (
         SeriesList,
         _series,
         (
-            Parameter("metric", "Of one metric.", _TEXT),
-            Parameter("device", "Of one device.", _TEXT),
+            Parameter("metric", "Of one metric.", TEXT),
+            Parameter("device", "Of one device.", TEXT),
             LIMIT,
-            CURSOR,
+            READING,
         ),
     ),
     Route(
@@ -183,7 +189,7 @@ ROUTES: tuple[Route, ...] = (
         "Derived figures, unknown ones included.",
         FigureList,
         _figures,
-        (Parameter("metric", "Of one metric.", _TEXT), LIMIT, CURSOR),
+        (Parameter("metric", "Of one metric.", TEXT), LIMIT, NUMBERED),
     ),
     Route(
         "figures/{metric}",

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from collector.api import (
     ROUTES,
+    Ambiguous,
     Api,
     BadRequest,
     Document,
@@ -91,6 +92,8 @@ class ApiPages:
             return refusal(400, str(error))
         except NotThere as error:
             return refusal(404, str(error))
+        except Ambiguous as error:
+            return refusal(409, str(error))
         return await _sent(request, answer)
 
     def _shared_of(self, key: tuple[str, ...], make: Callable[[], Awaitable[Answer]]) -> Shared[Answer]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.api.requests import BadRequest, NotThere
+from collector.api.requests import Ambiguous, BadRequest, NotThere
 from collector.derive.engine.explain import MAX_INPUTS
 from tests.collector.api.shown import Shown, powered
 
@@ -78,7 +78,7 @@ def test_a_request_that_fits_several_figures_is_told_what_tells_them_apart() -> 
     """And one that fits none gets nothing."""
     shown = Shown()
     powered(shown)
-    with pytest.raises(BadRequest, match=r"2 figures .* rack=a1; .* rack=a2"):
+    with pytest.raises(Ambiguous, match=r"2 figures .* rack=a1; .* rack=a2"):
         shown.get("figures/{metric}", metric="dcim_rack_power_watts")
     with pytest.raises(NotThere):
         shown.get("figures/{metric}", metric="dcim_rack_power_watts", rack="z9")

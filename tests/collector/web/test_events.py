@@ -12,7 +12,7 @@ from typing import Any
 import bcrypt
 import pytest
 
-from collector.web import events
+from collector.web import events, server
 from tests.collector.api.shown import Shown, powered
 from tests.collector.running import until
 from tests.collector.web.serving import Content, ask, serving
@@ -118,8 +118,9 @@ async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.Monkey
         slow.close()
 
 
-async def test_a_stream_ends_when_its_password_is_taken_away(tmp_path: Path) -> None:
+async def test_a_stream_ends_when_its_password_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was let in by what held before; its browser asks again, and is asked for a password."""
+    monkeypatch.setattr(server, "RELOAD_S", 0.05)
     _, content = serving_hall()
     hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
     config = tmp_path / "web.yml"
