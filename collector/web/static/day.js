@@ -17,7 +17,7 @@ export function daySection({ history, words, format, now, short }) {
     h("h2", { id: "day-title" }, words.say("day.title")),
     items === null ? h("p", { class: "dim" }, words.say("day.unknown")) : [
       h("div", { class: "lanes" }, ticks(format, now), LANES.map((lane) => laneOf(lane, items.filter((item) => item.subsystem === lane), words, format, now, short))),
-      items.length ? h("details", null, h("summary", null, words.say("day.list", { n: items.length })), list(items, words, format, now, short)) : null,
+      items.length ? h("details", { "aria-label": words.say("day.title") }, h("summary", null, words.say("day.list", { n: items.length })), list(items, words, format, now, short)) : null,
     ]);
 }
 
