@@ -51,7 +51,9 @@ def campus(tmp_path_factory: pytest.TempPathFactory, played: Hall) -> Iterator[C
         device.pop("row", None)
         device["room"] = "dh0"
     site["site"] = "campus"
-    collector = CollectorProcess(folder, played.broker_port, site, http={"web_config": str(folder / "web.yaml")})
+    collector = CollectorProcess(
+        folder, played.broker_port, site, client_id="campus", http={"web_config": str(folder / "web.yaml")}
+    )
     collector.start(lambda: answers(f"{collector.url}/healthz"))
     yield collector
     collector.stop()
