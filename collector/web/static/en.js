@@ -56,6 +56,7 @@ export default {
   "problems.maintenance": "in maintenance[ until {until}]",
   "problems.value": "{value}[, limit {limit}]",
   "problems.more": { one: "and {n} more problem", other: "and {n} more problems" },
+  "problems.out_of_sight": "It is not observed any more, so nobody knows whether it is over.",
   "problems.alike": { one: "The same of {n} more:", other: "The same of {n} more:" },
   "problems.lasted": "lasted {time}",
   "problems.new": "New problem: {what}",

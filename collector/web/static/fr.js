@@ -56,6 +56,7 @@ export default {
   "problems.maintenance": "en maintenance[ jusqu'à {until}]",
   "problems.value": "{value}[, limite {limit}]",
   "problems.more": { one: "et {n} autre problème", other: "et {n} autres problèmes" },
+  "problems.out_of_sight": "Ce n'est plus observé : nul ne sait si c'est terminé.",
   "problems.alike": { one: "De même pour {n} autre :", other: "De même pour {n} autres :" },
   "problems.lasted": "a duré {time}",
   "problems.new": "Nouveau problème : {what}",

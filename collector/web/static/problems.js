@@ -189,16 +189,23 @@ function leftWords(problem, words) {
   return words.say(problem.name in RUNNING && words.has(running) ? running : `left.${key}`, parameters);
 }
 
-function cleared({ history, problems, words, format, now }) {
+/** Whether a problem ended because nobody observes any more what had it: that is no good news. */
+function isOutOfSight({ labels }, { floor, site }) {
+  const rack = floor?.racks?.[labels.rack];
+  return rack ? !rack.observed : Boolean(labels.device && site?.devices.unobserved);
+}
+
+function cleared(page) {
+  const { history, problems, words, format, now, short } = page;
   const active = new Set(problems?.causes ?? []);
   const over = (history?.items ?? []).filter((item) => item.is_cause !== false && item.ended && !active.has(item.id) && now - instant(item.ended) < HOUR_MS);
   if (!over.length) return null;
   return h("section", { class: "cleared", "aria-labelledby": "cleared-title" },
     h("h2", { id: "cleared-title" }, words.say("problems.cleared"), ` · ${over.length}`),
     over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
-      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS.ended), " ", words.problemTitle(item)), " ",
+      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", words.problemTitle(item, short)), " ",
         h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
-      h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
+      isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
 }
 
 /** In the wall view, shorten the cards that have no room, then hide and count them. Called after the document has changed. */

@@ -63,7 +63,10 @@ FAULTS = (
     Fault(("timeout", "dh1-a-cdu-1"), "DcimCoolingBlind", ("a-cdu-1 does not answer",), "[data-cdu=dh1-a-cdu-1]"),
     Fault(("ups_bypass", "dh1-ups-a1"), "DcimUpsOnBypass", ("ups-a1 on bypass",), ".card"),
     Fault(
-        ("overload", "dh1-b4", "--value", "3"), "DcimPduPhaseOverload", ("Rack b4", "overloaded"), "[data-rack=dh1-b4]"
+        ("primary_warm", "dh1-fws", "--value", "20"),
+        "DcimCduSupplyTemperatureCritical",
+        ("CDU", "supply too hot"),
+        "[data-cdu]",
     ),
     Fault(("mains_loss", "A"), "DcimMainsLost", ("Feed A: mains lost", "of battery left"), "[data-feed=A].battery"),
     Fault(("feed_loss", "B"), "DcimMainsLost", ("Feed B: mains lost", "of battery left"), "[data-feed=B].battery"),

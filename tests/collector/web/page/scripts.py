@@ -50,3 +50,17 @@ LISTEN = """(() => { const live = document.getElementById('live'); globalThis.sa
 
 CHOOSE_FRENCH = """(() => { const choice = document.getElementById('choose-language'); choice.value = 'fr';
   choice.dispatchEvent(new Event('change', { bubbles: true })); })()"""
+
+# The column of problems where two have ended: one in a rack that is observed, one in a rack that is not. BASE is the files' address.
+ENDED_OUT_OF_SIGHT = """Promise.all(['problems', 'dom', 'words', 'format'].map((name) => import(`${BASE}${name}.js`))).then(([p, d, w, f]) => {
+  const now = Date.now(), ago = (ms) => new Date(now - ms).toISOString(), place = document.createElement('div');
+  const ended = (rack) => ({
+    id: rack, name: 'DcimSmoke', severity: 'critical', labels: { rack, device: 'vesda' }, since: ago(90000), ended: ago(30000) });
+  d.show(place, [p.problemColumn({
+    problems: { causes: [], problems: {}, more: 0, complete: true }, toldAt: new Map(),
+    history: { items: [ended('b1'), ended('b2')] },
+    floor: { rows: [], racks: { b1: { observed: true }, b2: { observed: false } } }, site: null,
+    stream: { link: { state: 'live' } },
+    words: new w.Words('en'), format: new f.Format('en'), now, short: (labels) => labels })]);
+  return [...place.querySelectorAll('.cleared .card')].map((card) => card.textContent);
+})"""

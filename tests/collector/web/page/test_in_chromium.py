@@ -10,6 +10,7 @@ from tests.collector.web.page.hall import EVIL, RACKS, Hall
 from tests.collector.web.page.scripts import (
     CHOOSE_FRENCH,
     CUT_TEXTS,
+    ENDED_OUT_OF_SIGHT,
     LISTEN,
     POOR_CONTRAST,
     SHOWN_KIND,
@@ -226,6 +227,20 @@ def test_without_script_problems_and_totals_are_there(hall: Hall, browser: Brows
         assert "input power 1 2 kW" in " ".join(page.text().split())
 
 
+def test_what_ended_because_nobody_observes_it_any_more_is_not_called_over(hall: Hall, browser: Browser) -> None:
+    with browser.page(hall.url) as page:
+        seen, unseen = page.ask(ENDED_OUT_OF_SIGHT.replace("${BASE}", f"./{files_of(hall)}"))
+        assert seen.startswith("✓ Rack b1")
+        assert "lasted 60\u00a0s" in seen
+        assert unseen.startswith("? Rack b2")
+        assert "nobody knows whether it is over" in unseen
+
+
+def files_of(hall: Hall) -> str:
+    """Where the page's files are, by the page itself."""
+    return request(hall.url).text.partition('src="')[2].partition("app.js")[0]
+
+
 def test_merging_follows_every_example_of_rfc_7386(hall: Hall, browser: Browser) -> None:
     """Appendix A, the examples whose target is an object or nothing; and names that JavaScript has a meaning for."""
     examples: list[tuple[Any, Any, Any]] = [
@@ -241,7 +256,7 @@ def test_merging_follows_every_example_of_rfc_7386(hall: Hall, browser: Browser)
         ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
         ({}, {"constructor": {"x": 1}}, {"constructor": {"x": 1}}),
     ]
-    base = request(hall.url).text.partition('src="')[2].partition("app.js")[0]
+    base = files_of(hall)
     with browser.page(hall.url) as page:
         merged = page.ask(
             f"import('./{base}merge.js').then(m => {json.dumps(examples)}.map(([a, b]) => m.merge(m.merge(undefined, a), b)))"
