@@ -52,7 +52,8 @@ CHOOSE_FRENCH = """(() => { const choice = document.getElementById('choose-langu
   choice.dispatchEvent(new Event('change', { bubbles: true })); })()"""
 
 # The column of problems where two have ended: one in a rack that is observed, one in a rack that is not. BASE is the files' address.
-ENDED_OUT_OF_SIGHT = """Promise.all(['problems', 'dom', 'words', 'format'].map((name) => import(`${BASE}${name}.js`))).then(([p, d, w, f]) => {
+ENDED_OUT_OF_SIGHT = """Promise.all(['problems', 'dom', 'words', 'format'].map((name) => import(`${BASE}${name}.js`)))
+  .then(([p, d, w, f]) => {
   const now = Date.now(), ago = (ms) => new Date(now - ms).toISOString(), place = document.createElement('div');
   const ended = (rack) => ({
     id: rack, name: 'DcimSmoke', severity: 'critical', labels: { rack, device: 'vesda' }, since: ago(90000), ended: ago(30000) });
