@@ -212,7 +212,7 @@ class AgentConfig(StrictModel):
     intervals: Intervals = {}
     """Seconds between polls by poll class; the defaults are 1, 5, 10, 60 and 3600, at most 60, 300, 900, 3600 and 86400."""
     profiles: Path | None = None
-    """Folder of your own profiles; they override shipped ones of the same name."""
+    """Folder of your own profiles; they override shipped ones of the same name. `SIGHUP` reads it again."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
     """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel. SNMPv3 answers are verified with both."""
     # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.

@@ -28,7 +28,11 @@ identity:
   model: [{{oid: {ROOT}.9.1, after: "Model:"}}]
   serial: [{{oid: {ROOT}.9.2}}]
 points:
-  - {{metric: dcim_env_dew_point_celsius, oid: {ROOT}.2.0, poll: fast, unit_by: {{oid: {ROOT}.3.0, map: {{0: celsius, 1: fahrenheit}}}}}}
+  - metric: dcim_env_dew_point_celsius
+    labels: {{sensor: a}}
+    oid: {ROOT}.2.0
+    poll: fast
+    unit_by: {{oid: {ROOT}.3.0, map: {{0: celsius, 1: fahrenheit}}}}
 tables:
   - name: sensors
     rows: {ROOT}.1.1
@@ -58,7 +62,7 @@ points:
 """,
     "other.yaml",
 )
-DEW = "dcim_env_dew_point_celsius"
+DEW = "dcim_env_dew_point_celsius{sensor=a}"
 INLET, OUTLET = (f"dcim_env_temperature_celsius{{sensor={name}}}" for name in ("Inlet", "Outlet"))
 VOLTS = "dcim_env_voltage_volts{sensor=Inlet}"
 REPLANNED = {"dcim_env_temperature_celsius{sensor=Inlet}": "replanning"}
