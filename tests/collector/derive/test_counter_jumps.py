@@ -285,14 +285,14 @@ def test_whatever_a_counter_reads_no_more_is_counted_than_its_power_allows(odd: 
 
 
 def test_a_jump_is_a_suspect_reading_a_count_and_a_share_of_the_hour_and_no_energy_in_the_pue() -> None:
-    """For five minutes the meter of the IT reads 0; then it is replaced."""
+    """For five minutes the meter of the IT reads 0; then it is replaced by one that stands 50 kWh higher."""
     readings = Readings(hall())
     start = float(-WALL_S % HOUR_S)
     suspects = {}
     for at in range(0, 2 * HOUR_S + 60, 60):
         now = start + at
         used = at / HOUR_S * 100 * KWH
-        it_j = 0.0 if 1200 <= at < 1500 else 5e9 + used if at < HOUR_S + 1800 else used
+        it_j = 0.0 if 1200 <= at < 1500 else 5e9 + used + (0.0 if at < HOUR_S + 1800 else 50 * KWH)
         for meter, role, counter, watts in (
             ("meter-main", "facility", 7e9 + 1.2 * used, 120_000.0),
             ("meter-it", "it", it_j, 100_000.0),
