@@ -17,7 +17,8 @@ from collector.api.documents import (
 from collector.api.layout import CduPlace, RackPlace
 from collector.api.numbers import coarse_age, rounded
 from collector.api.scene import Scene, max_known, mean, min_known, total
-from collector.derive import group_name, ups_groups
+from collector.derive import group_name
+from rackflow.site import Loop
 
 # A supply below this share of its nominal voltage counts as off, as for the figures of a lost feed (collector/derive/power/racks.py).
 MIN_VOLTAGE_SHARE = 0.5
@@ -31,7 +32,7 @@ _PUMPS: dict[str, PumpWord] = {"running": "on", "standby": "standby", "stopped":
 
 def floor_steps(scene: Scene, room: str | None) -> Generator[None, None, FloorDocument]:
     """The floor of one room or of all. Yields after each rack."""
-    layout, file = scene.layout, scene.layout.file
+    layout = scene.layout
     racks: dict[str, RackState] = {}
     for rack in layout.racks.values():
         if room is None or rack.room == room:
@@ -44,9 +45,17 @@ def floor_steps(scene: Scene, room: str | None) -> Generator[None, None, FloorDo
             yield
     # UPSs stand in a room of their own, and what they feed is elsewhere: they are shown with every room.
     groups = {}
-    for members in ups_groups(file) if file is not None else [(ups,) for ups in layout.of_class.get("ups", ())]:
+    for members in layout.ups_groups:
         group = _group(scene, members)
         groups[group.id] = group
+        yield
+    feeds = {}
+    for feed in _feeds(scene):
+        feeds[feed] = _feed(scene, feed)
+        yield
+    loops = {}
+    for loop in layout.file.loops.values() if layout.file is not None else ():
+        loops[loop.id] = _loop(scene, loop)
         yield
     rows = [
         RowLayout(id=row.id, room=row.room, racks=[*row.racks], cdus=[*row.cdus])
@@ -60,8 +69,8 @@ def floor_steps(scene: Scene, room: str | None) -> Generator[None, None, FloorDo
         racks=racks,
         cdus=cdus,
         ups_groups=groups,
-        feeds={feed: _feed(scene, feed) for feed in _feeds(scene)},
-        loops={loop.id: loop for loop in _loops(scene)},
+        feeds=feeds,
+        loops=loops,
     )
 
 
@@ -244,18 +253,15 @@ def _feed(scene: Scene, feed: str) -> FeedState:
     )
 
 
-def _loops(scene: Scene) -> list[LoopState]:
-    file, figures = scene.layout.file, scene.figures
-    return [
-        LoopState(
-            id=loop.id,
-            kind=loop.kind,
-            heat_watts=rounded(figures.value("dcim_loop_heat_watts", loop.id)),
-            cdus_spare=figures.value("dcim_loop_cdus_spare", loop.id),
-            ride_through={
-                failure: rounded(figures.value("dcim_loop_ride_through_seconds", loop.id, "failure", failure), 3)
-                for failure in FAILURES
-            },
-        )
-        for loop in (file.loops.values() if file is not None else ())
-    ]
+def _loop(scene: Scene, loop: Loop) -> LoopState:
+    figures = scene.figures
+    return LoopState(
+        id=loop.id,
+        kind=loop.kind,
+        heat_watts=rounded(figures.value("dcim_loop_heat_watts", loop.id)),
+        cdus_spare=figures.value("dcim_loop_cdus_spare", loop.id),
+        ride_through={
+            failure: rounded(figures.value("dcim_loop_ride_through_seconds", loop.id, "failure", failure), 3)
+            for failure in FAILURES
+        },
+    )

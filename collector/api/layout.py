@@ -6,6 +6,7 @@ A layout is made anew only when a device or a series is new, because it does not
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from collector.derive import ups_groups
 from collector.latest import DeviceState, Latest
 from rackflow.site import Site
 
@@ -87,6 +88,8 @@ class Layout:
     """Devices that were heard of, by class."""
     upss: tuple[str, ...] = ()
     """Of the site file, or those that were heard of."""
+    ups_groups: tuple[tuple[str, ...], ...] = ()
+    """UPSs in parallel; a single one is a group of one."""
     series: dict[str, SeriesOf] = field(default_factory=dict)
     """By device, of the metrics in `READ`."""
     racks_of_loop: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -117,6 +120,7 @@ def make_layout(site: str, file: Site | None, latest: Latest) -> Iterator[Layout
         yield from _from_file(layout, file, by_rack)
     _from_labels(layout, heard, by_rack)
     layout.upss = tuple(file.ups) if file is not None else tuple(layout.of_class.get("ups", ()))
+    layout.ups_groups = tuple(ups_groups(file)) if file is not None else tuple((ups,) for ups in layout.upss)
     for rack in layout.racks.values():
         layout.racks_of_room.setdefault(rack.room, []).append(rack.id)
     for name, place in layout.places.items():
