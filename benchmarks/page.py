@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.deriving import WALL_S, batches, site_text
 from collector.api import Api, Live, PartName, Sources, Surroundings
-from collector.derive import LatestFigures, Settings, SiteFigures
+from collector.derive import Explanation, Inputs, LatestFigures, Settings, SiteFigures
 from collector.latest import Latest
 from collector.problems import load_table
 from collector.readings import SeriesKeys, resolve
@@ -33,6 +33,30 @@ def _turns(steps: Generator[None, None, Any]) -> tuple[Any, float, float]:
             total, longest, began = total + spent, max(longest, spent), time.process_time()
 
 
+def api_over(site: Site, latest: Latest, figures: LatestFigures) -> Api:
+    """The API over readings and figures, without problems."""
+    around = Surroundings([site.id], None, 0, {})
+
+    def explain(_: str, __: str, ___: Mapping[str, str]) -> Generator[None, None, Explanation]:
+        yield
+        return Explanation("readings", Inputs())
+
+    return Api(
+        Sources(
+            latest,
+            site=lambda: site,
+            figures=figures.of,
+            problems=list,
+            are_problems_complete=lambda: True,
+            around=lambda: around,
+            table=load_table(),
+            ended=lambda _, __: (),
+            explain=explain,
+            distrusted=lambda _: {},
+        )
+    )
+
+
 class Bench:
     """A site whose readings change every second."""
 
@@ -41,21 +65,7 @@ class Bench:
         self.latest = Latest(10_000_000)
         self.keys = SeriesKeys(2**40, 2**40)
         self.engine, self.board = SiteFigures(self.site.id, self.site, Settings()), LatestFigures(5.0)
-        around = Surroundings([self.site.id], None, 0, {})
-        self.api = Api(
-            Sources(
-                self.latest,
-                site=lambda: self.site,
-                figures=self.board.of,
-                problems=list,
-                are_problems_complete=lambda: True,
-                around=lambda: around,
-                table=load_table(),
-                ended=lambda _, __: (),
-                explain=lambda _, metric, labels: self.engine.explaining(metric, labels),
-                distrusted=lambda _: self.engine.distrusted,
-            )
-        )
+        self.api = api_over(self.site, self.latest, self.board)
 
     def second(self, at: int) -> None:
         """New readings, and every five seconds new figures."""
