@@ -16,7 +16,7 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     patch: dict[str, Any] = {}
     for key, value in after.items():
         old = before.get(key)
-        if old == value:
+        if old is value or old == value:  # what did not change is often the same object, whose comparison costs as much
             continue
         if isinstance(value, dict) and isinstance(old, dict):
             if inner := merge_patch(old, value):
