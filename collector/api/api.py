@@ -5,15 +5,15 @@ a page with five parts costs one look at the devices.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from collector.api.agents import agents_document
 from collector.api.detail import DeviceDocument
 from collector.api.device import device_document
-from collector.api.documents import Document, SiteDocument, plain_steps
-from collector.api.floor import floor_steps
+from collector.api.documents import Document, FloorDocument, Known, SiteDocument, plain_steps
+from collector.api.floor import RackStates, floor_steps
 from collector.api.layout import Layout, make_layout
 from collector.api.live import PartName
 from collector.api.overview import PowerMeans, Surroundings, powers, site_steps
@@ -64,6 +64,9 @@ class _Kept:
     figures: FigureIndex | None = None
     scene: Scene | None = None
     means: PowerMeans | None = None
+    racks: RackStates = field(default_factory=RackStates)
+    known: Known = field(default_factory=dict)
+    """The floor as it was converted last."""
 
 
 class Api:
@@ -91,12 +94,15 @@ class Api:
 
     def scene_steps(self, site: str, now: float, wall_s: float) -> Generator[None, None, Scene]:
         """The present scene of a site. Yields after each slice."""
-        kept = self._kept.setdefault(site, _Kept())
+        kept = self._kept_of(site)
         if kept.scene is not None and 0 <= now - kept.scene.now < SCENE_S:
             return kept.scene
         self._forget(site)
         sources = self.sources
+        before = kept.layout
         layout = yield from self._layout_steps(kept, site, now)
+        if layout is not before:
+            kept.known = {}  # of racks that are gone, too
         source = sources.figures(site, now)
         if kept.figures is None or kept.figures.source is not source:
             kept.figures = yield from FigureIndex.making(source)
@@ -114,6 +120,9 @@ class Api:
         )
         kept.scene = yield from setting(scene)
         return kept.scene
+
+    def _kept_of(self, site: str) -> _Kept:
+        return self._kept.setdefault(site, _Kept())
 
     def _layout_steps(self, kept: _Kept, site: str, now: float) -> Generator[None, None, Layout]:
         file = self.sources.site()
@@ -146,20 +155,25 @@ class Api:
     def _part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
         scene = yield from self.scene_steps(name.site, now, wall_s)
         document = yield from self._document_steps(name, scene)
-        return (yield from plain_steps(document))
+        known = self._kept_of(name.site).known if name.kind == "floor" else None
+        return (yield from plain_steps(document, known))
 
     def _document_steps(self, name: PartName, scene: Scene) -> Generator[None, None, Document]:
         match name.kind:
             case "site":
                 return (yield from self.site_steps(scene))
             case "floor":
-                return (yield from floor_steps(scene, check_room(scene, name.of)))
+                return (yield from self.floor_steps(scene, name.of))
             case "problems":
                 return (yield from causes_steps(scene, self.sources.table, self.sources.runbook_base))
             case "agents":
                 return agents_document(scene, self.sources.around())
             case _:
                 return self.device(scene, name.of, with_sparks=False)
+
+    def floor_steps(self, scene: Scene, room: str) -> Generator[None, None, FloorDocument]:
+        """The floor of a room, or of all of them. Raises NotThere."""
+        return floor_steps(scene, check_room(scene, room), self._kept_of(scene.site).racks)
 
     def device(self, scene: Scene, name: str, *, with_sparks: bool) -> DeviceDocument:
         """The page of a device. Sparklines change every two minutes, so that streams go without. Raises NotThere."""
@@ -182,7 +196,7 @@ class Api:
             self._means(file.id).add(*powers(scene), now)
 
     def _means(self, site: str) -> PowerMeans:
-        kept = self._kept.setdefault(site, _Kept())
+        kept = self._kept_of(site)
         if kept.means is None:
             kept.means = PowerMeans()
         return kept.means

@@ -368,8 +368,16 @@ class Faulty(Document, frozen=True):
     error: str
 
 
-def plain_steps(document: Document) -> Generator[None, None, dict[str, Any]]:
-    """A document as dictionaries, lists and scalars, for comparing it with the next one. Yields after each slice of a mapping."""
+Known = dict[tuple[str, str], tuple[object, Any]]
+"""Members of mappings as they were converted last, by mapping and key."""
+
+
+def plain_steps(document: Document, known: Known | None = None) -> Generator[None, None, dict[str, Any]]:
+    """A document as dictionaries, lists and scalars, for comparing it with the next one. Yields after each slice of a mapping.
+
+    A member that is the same object as in `known` is not converted again.
+    """
+    known = known if known is not None else {}
     found: dict[str, Any] = {}
     for name, written in zip(document.__struct_fields__, document.__struct_encode_fields__, strict=True):
         value = getattr(document, name)
@@ -378,7 +386,10 @@ def plain_steps(document: Document) -> Generator[None, None, dict[str, Any]]:
             continue
         members = found[written] = {}
         for count, (key, member) in enumerate(value.items(), 1):
-            members[key] = msgspec.to_builtins(member)
+            before = known.get((name, key))
+            if before is None or before[0] is not member:
+                before = known[name, key] = member, msgspec.to_builtins(member)
+            members[key] = before[1]
             if count % _SLICE == 0:
                 yield
     return found

@@ -6,6 +6,7 @@ A layout is made anew only when a device or a series is new, because it does not
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from collector.derive import ups_groups
 from collector.latest import DeviceState, Latest
 from rackflow.site import Site
 
@@ -49,6 +50,11 @@ class RackPlace:
     inlets: tuple[tuple[str, str | None], ...]
     """Sensors before it: the device, and which of the device's sensors."""
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Every device from whose readings its state is made."""
+        return tuple(dict.fromkeys([*self.devices, *self.cdus, *(device for device, _ in self.inlets)]))
+
 
 @dataclass(frozen=True, slots=True)
 class CduPlace:
@@ -80,6 +86,8 @@ class Layout:
     rooms: tuple[str, ...] = ()
     rows: tuple[RowPlace, ...] = ()
     racks: dict[str, RackPlace] = field(default_factory=dict)
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By rack: every device from whose readings its state is made."""
     cdus: dict[str, CduPlace] = field(default_factory=dict)
     places: dict[str, dict[str, str]] = field(default_factory=dict)
     """Base labels of each device: room, row, rack, feed."""
@@ -87,6 +95,8 @@ class Layout:
     """Devices that were heard of, by class."""
     upss: tuple[str, ...] = ()
     """Of the site file, or those that were heard of."""
+    ups_groups: tuple[tuple[str, ...], ...] = ()
+    """UPSs in parallel; a single one is a group of one."""
     series: dict[str, SeriesOf] = field(default_factory=dict)
     """By device, of the metrics in `READ`."""
     racks_of_loop: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -117,6 +127,8 @@ def make_layout(site: str, file: Site | None, latest: Latest) -> Iterator[Layout
         yield from _from_file(layout, file, by_rack)
     _from_labels(layout, heard, by_rack)
     layout.upss = tuple(file.ups) if file is not None else tuple(layout.of_class.get("ups", ()))
+    layout.ups_groups = tuple(ups_groups(file)) if file is not None else tuple((ups,) for ups in layout.upss)
+    layout.sources = {rack.id: rack.sources for rack in layout.racks.values()}
     for rack in layout.racks.values():
         layout.racks_of_room.setdefault(rack.room, []).append(rack.id)
     for name, place in layout.places.items():

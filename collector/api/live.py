@@ -5,13 +5,14 @@ whole document otherwise. So a slow reader costs nothing but its connection, and
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 
-from collector.api.merge_patch import merge_patch
+from collector.api.merge_patch import merging
+from rackflow.process.slices import run_through
 
 # Kept for so long without a viewer: a page that is loaded anew, or has lost its connection for a moment, gets its floor at once.
 IDLE_S = 15.0
@@ -47,8 +48,12 @@ class Part:
     _whole: bytes = b""
 
     def update(self, document: Mapping[str, Any]) -> bool:
-        """Take a new document; return whether it differs from the last one."""
-        patch = merge_patch(self.document, document) if self.version else None
+        """All of `updating` at once."""
+        return run_through(self.updating(document))
+
+    def updating(self, document: Mapping[str, Any]) -> Generator[None, None, bool]:
+        """Take a new document; return whether it differs from the last one. Yields after each slice."""
+        patch = (yield from merging(self.document, document)) if self.version else None
         if patch is not None and not patch:
             return False
         self.version += 1

@@ -25,7 +25,7 @@ from collector.api.documents import (
 from collector.api.floor import pdu_power, seconds_left
 from collector.api.numbers import coarse_age, iso, rounded
 from collector.api.scene import Scene, total, worst
-from collector.derive import Figure, group_name, ups_groups, without_overlap
+from collector.derive import Figure, group_name, without_overlap
 from collector.ledger import AgentAccount
 from rackflow.site import Meter
 
@@ -118,6 +118,12 @@ def site_steps(scene: Scene, around: Surroundings, means: PowerMeans) -> Generat
         if room or layout.racks_of_room.get(""):
             rooms.append(_room(scene, room))
             yield
+    survives: list[Survival] = []
+    for answered in (_feed_losses, _loop_losses, _pump_losses, _ups_losses):
+        survives += answered(scene)
+        yield
+    time_left = _time_left(scene)
+    yield
     return SiteDocument(
         site=scene.site,
         sites=[*around.sites],
@@ -140,8 +146,8 @@ def site_steps(scene: Scene, around: Surroundings, means: PowerMeans) -> Generat
             critical=told["critical"], warning=told["warning"], info=told["info"], complete=scene.is_complete
         ),
         answers=Answers(
-            survives=_survives(scene)[:MAX_LINES],
-            time_left=_time_left(scene)[:MAX_LINES],
+            survives=survives[:MAX_LINES],
+            time_left=time_left[:MAX_LINES],
             trust=[*_trust(scene, counts, current, wanted, missing)],
         ),
     )
@@ -213,10 +219,6 @@ def _by_label(figures: Sequence[Figure], label: str) -> Iterator[tuple[str, Figu
             yield labels[label], figure
 
 
-def _survives(scene: Scene) -> list[Survival]:
-    return [*_feed_losses(scene), *_loop_losses(scene), *_pump_losses(scene), *_ups_losses(scene)]
-
-
 def _feed_losses(scene: Scene) -> Iterator[Survival]:
     for feed, figure in _by_label(scene.figures.all("dcim_site_survives_feed_loss"), "feed"):
         lost = scene.figures.value("dcim_site_racks_lost_on_feed_loss", feed)
@@ -265,8 +267,7 @@ def _pump_losses(scene: Scene) -> list[Survival]:
 
 def _ups_losses(scene: Scene) -> list[Survival]:
     """Of UPSs in parallel. The loss of a single one is the loss of its feed, which is another question."""
-    file = scene.layout.file
-    alone = {group_name(group) for group in ups_groups(file) if len(group) == 1} if file is not None else set()
+    alone = {group_name(group) for group in scene.layout.ups_groups if len(group) == 1}
     return _worst_first(
         Survival(
             id=f"ups_loss:{group}",

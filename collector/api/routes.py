@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from collector.api.agents import agents_document
-from collector.api.api import Api, check_room
+from collector.api.api import Api
 from collector.api.detail import (
     DeviceDocument,
     FigureDocument,
@@ -22,7 +22,6 @@ from collector.api.explained import (
     ledger_document,
     series_steps,
 )
-from collector.api.floor import floor_steps
 from collector.api.listing import Wanted, device_list
 from collector.api.past import past_steps
 from collector.api.problem_list import ApiProblems, problems_steps
@@ -74,8 +73,8 @@ def _site(api: Api, scene: Scene, _: Query) -> Steps:
     return api.site_steps(scene)
 
 
-def _floor(_: Api, scene: Scene, query: Query) -> Steps:
-    return floor_steps(scene, check_room(scene, query.get("room", "")))
+def _floor(api: Api, scene: Scene, query: Query) -> Steps:
+    return api.floor_steps(scene, query.get("room", ""))
 
 
 def _problems(api: Api, scene: Scene, query: Query) -> Steps:

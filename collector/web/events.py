@@ -97,7 +97,7 @@ class Events:
             steps = self._api.part_steps(part.name, now, time.time())
             document = await in_slices(self._failures.attempt_steps(EVENTS_PART, steps, None))
             if document is not None:
-                part.update(document)
+                await in_slices(self._failures.attempt_steps(EVENTS_PART, part.updating(document), otherwise=False))
             done = time.monotonic()
             # A little early, because rounds are never exactly a second apart.
             part.due_at = max(now + EVERY_S / 2, done + _PAUSE_FACTOR * (done - now))

@@ -1,6 +1,8 @@
 """The floor: each rack, CDU, UPS group and feed with what is known of it, and null for what is not."""
 
-from tests.collector.api.shown import Shown, powered
+from collector.api.floor import floor_steps
+from rackflow.process.slices import run_through
+from tests.collector.api.shown import Shown, plain_of, powered
 from tests.collector.derive.hall import hall
 
 
@@ -135,3 +137,32 @@ def test_noise_in_the_last_digits_is_not_sent() -> None:
     powered(shown)
     shown.readings.take("cdu-1", {"cdu_heat_removed_watts{loop=secondary}": 18_123.456}, 101.0, device_class="cdu")
     assert shown.get("floor", 102.0)["cdus"]["cdu-1"]["heat_watts"] == 18_120.0
+
+
+def test_what_is_kept_from_second_to_second_is_what_would_be_made_anew() -> None:
+    """Over polls, failures, figures, problems, silence, and a time in which nothing is heard."""
+    shown = Shown()
+    powered(shown)
+    now = 102.0
+    for at in range(30):
+        now += 1.0 if at < 20 else 7.0
+        if at % 3 == 0:
+            shown.readings.take(
+                "pdu-a1-a", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0 if at % 2 else 2.0}, now
+            )
+        if at == 7:
+            shown.readings.take("pdu-a1-b", {}, now, up=False)
+        if at % 5 == 0 and at < 20:
+            shown.readings.take(
+                "cdu-1", {"cdu_supply_temperature_celsius{loop=secondary}": 30.0 + at}, now, device_class="cdu"
+            )
+            shown.derive(now)
+        if at == 12:
+            shown.problem("DcimBreakerTripped", now=now, rack="a2", device="pdu-a2-a1")
+        if at == 15:
+            shown.problem("DcimFeedLost", now=now, feed="B")
+        kept = shown.part("floor", now)
+        if now % 5.0 < 1.0:  # a reading that expired may be shown for so long
+            fresh = plain_of(run_through(floor_steps(shown.scene(now), None)))
+            assert kept == fresh, at
+    assert shown.part("floor", now + 5.0)["racks"]["a1"]["values"]["inlet_celsius"] is None

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.api.merge_patch import apply_patch, merge_patch
+from collector.api.merge_patch import apply_patch, merge_patch, merging
+from rackflow.process.slices import run_through
 
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(0, 1) | st.text(max_size=3)
 VALUES = st.recursive(
@@ -37,6 +38,12 @@ def test_what_became_unknown_is_sent_as_null() -> None:
 def test_a_receiver_with_the_patch_knows_the_new_document(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Whatever the two documents are, apart from members that are null, which a receiver need not have."""
     assert _without_nulls(apply_patch(before, merge_patch(before, after))) == _without_nulls(after)
+
+
+@given(before=DOCUMENTS, after=DOCUMENTS)
+def test_in_slices_it_is_the_same(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Slices only give others a turn."""
+    assert run_through(merging(before, after)) == merge_patch(before, after)
 
 
 @given(document=DOCUMENTS)

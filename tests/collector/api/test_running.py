@@ -81,5 +81,6 @@ async def test_history_survives_a_restart(mosquitto: Mosquitto, tmp_path: Path) 
         file = config.problems_path.with_suffix(".history.jsonl")
         await until(lambda: file.exists() and file.stat().st_size > 0, "written", timeout_s=20)
     async with running(config) as one:
+        await one.ready()
         (item,) = (await got(one, "problems/history"))["items"]
         assert (item["name"], item["ended"] is None, item["labels"]["device"]) == ("DcimSmoke", False, "cdu-07")
