@@ -285,6 +285,7 @@ export default {
   "problem.DcimCduFilterClogged": "CDU {device}: filter {filter} clogged",
   "problem.DcimReadingSuspect": "{device}: sensor suspect[, {reason}]",
   "problem.DcimDeviceUnreachable": "[Rack {rack}, ]{device} does not answer",
+  "problem.DcimDeviceGivesLess": "[Rack {rack}, ]{device} gives fewer readings than it did",
   "problem.DcimCoolingBlind": "CDU {device} does not answer: cooling not observed",
   "problem.DcimAgentDown": "Agent {agent} down: its devices are not observed",
   "problem.DcimDevicesNotObserved": "Agent {agent}: some devices are not observed",

@@ -285,6 +285,7 @@ export default {
   "problem.DcimCduFilterClogged": "CDU {device} : filtre {filter} encrassé",
   "problem.DcimReadingSuspect": "{device} : capteur suspect[, {reason}]",
   "problem.DcimDeviceUnreachable": "[Baie {rack}, ]{device} ne répond pas",
+  "problem.DcimDeviceGivesLess": "[Baie {rack}, ]{device} donne moins de mesures qu'avant",
   "problem.DcimCoolingBlind": "CDU {device} ne répond pas : froid pas observé",
   "problem.DcimAgentDown": "Agent {agent} arrêté : ses équipements ne sont pas observés",
   "problem.DcimDevicesNotObserved": "Agent {agent} : des équipements ne sont pas observés",

@@ -62,12 +62,7 @@ FAULTS = (
     ),
     Fault(("timeout", "dh1-a-cdu-1"), "DcimCoolingBlind", ("a-cdu-1 does not answer",), "[data-cdu=dh1-a-cdu-1]"),
     Fault(("ups_bypass", "dh1-ups-a1"), "DcimUpsOnBypass", ("ups-a1 on bypass",), ".card"),
-    Fault(
-        ("primary_warm", "dh1-fws", "--value", "20"),
-        "DcimCduSupplyTemperatureCritical",
-        ("CDU", "supply too hot"),
-        "[data-cdu]",
-    ),
+    Fault(("feed_loss", "A"), "DcimMainsLost", ("Feed A: mains lost", "of battery left"), "[data-feed=A].battery"),
     Fault(("mains_loss", "A"), "DcimMainsLost", ("Feed A: mains lost", "of battery left"), "[data-feed=A].battery"),
     Fault(("feed_loss", "B"), "DcimMainsLost", ("Feed B: mains lost", "of battery left"), "[data-feed=B].battery"),
 )
