@@ -35,6 +35,9 @@ _NO_READING_REASONS = frozenset(range(65532, _NO_READING))
 MAX_SERIES: Final = 20_000
 # Series that two rows give are only listed for people, and a table may have the same labels in every row.
 MAX_DUPLICATES: Final = 1000
+# Readings of a class for each scale that is read together with them: a quarter more values at most. A scale changes when a device is set up
+# anew or gets another firmware, which is far less often than somebody switches a unit. Chosen.
+READINGS_PER_SCALE: Final = 4
 # Cells of one device that are read again while it is polled: 100 requests a minute. A device with more names and units than that has
 # the rest of them read again with the hourly plan. Chosen value.
 MAX_BASIS: Final = 2000
@@ -67,8 +70,8 @@ class ClassPlan:
     cut: tuple[str, ...] = ()
     """Metrics whose further rows are left out, because the device has too many."""
     checks: tuple[str, ...] = ()
-    """Cells that name the units of this class's readings. They are read behind the readings in the same poll, because somebody can switch
-    a unit at the device, and a reading in the wrong unit looks right."""
+    """Cells that name the units of this class's readings, and their scales where that is cheap. They are read behind the readings in the
+    same poll, because somebody can switch a unit at the device, and a reading in the wrong unit looks right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class _Draft:
         # By instance and what reads it: the row, and the series that rest on it.
         self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
         self._checks: dict[PollClass, dict[str, None]] = {}
+        self._scales: dict[PollClass, dict[str, None]] = {}
         self.left_out: Counter[str] = Counter()
         self.fields: dict[str, RegisterValue] = {}
         self.nothing_there: list[str] = []
@@ -172,6 +176,8 @@ class _Draft:
                 self.fields[ref] = register_value(reader)
             if keys and isinstance(reader, UnitBy):
                 self._checks.setdefault(poll, {})[ref] = None
+            elif keys and isinstance(reader, Source):
+                self._scales.setdefault(poll, {})[ref] = None
 
     def _all_basis(self) -> dict[str, tuple[Basis, ...]]:
         found: dict[str, list[Basis]] = {}
@@ -196,7 +202,7 @@ class _Draft:
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self._profile.protocol == "snmp":
-            return ClassPlan(slots, oids=tuple(refs), cut=cut, checks=tuple(self._checks.get(poll, ())))
+            return ClassPlan(slots, oids=tuple(refs), cut=cut, checks=self._read_behind(poll, refs))
         limits = self._profile.modbus
         # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
         max_gap = 0 if poll == "safety" else limits.max_gap
@@ -208,6 +214,18 @@ class _Draft:
             for block in coalesce([self.fields[ref] for ref in part], limits.max_registers, max_gap)
         ]
         return ClassPlan(slots, blocks=tuple(blocks), cut=cut, checks=tuple(checks))
+
+    def _read_behind(self, poll: PollClass, refs: Mapping[str, None]) -> tuple[str, ...]:
+        """Cells that are read with a class's readings: all that name units, and the scales if they are few and cost no further request.
+
+        The other scales are read with the class `slow`. A device has one for each row or one for all: a strip with a scale per outlet would
+        cost twice as much in every poll.
+        """
+        units = self._checks.get(poll, {})
+        scales = [ref for ref in self._scales.get(poll, ()) if ref not in units]
+        asked, limit = len({**refs, **units}), self._profile.max_varbinds
+        is_cheap = len(scales) <= max(1, asked // READINGS_PER_SCALE) and len(scales) <= -asked % limit
+        return (*units, *(scales if is_cheap else ()))
 
 
 def _slots(

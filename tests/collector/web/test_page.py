@@ -8,7 +8,7 @@ import pytest
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from collector.web.humanise import quantity
-from collector.web.page import Moment, render_page
+from collector.web.page import Moment, Shell, render_page
 from rackflow import Batch, catalogue
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch, document, now_ms, status
 from tests.collector.running import config_for, publish, publisher, running, until
@@ -75,6 +75,26 @@ def test_devices_with_values_in_the_units_of_operators() -> None:
         "down for 2 s (timeout)",
     ):
         assert words in text, words
+
+
+def test_a_device_shows_how_many_of_its_planned_series_are_present_and_why_the_rest_is_left_out() -> None:
+    def counts(planned: float, **more: float) -> Latest:
+        latest = Latest(100)
+        values = {"dcim_device_series{state=planned}": planned}
+        values |= {f"dcim_device_series{{state={state}}}": value for state, value in more.items()}
+        values |= {f"dcim_device_series{{reason={why},state=left_out}}": 2.0 for why in ("absent", "limit")}
+        apply(latest, batch(values={FLOW: 0.0025, **values}))
+        return latest
+
+    text = text_of(counts(44.0, present=42.0))
+    assert "42 of 44 planned series present, 2 left out (absent), 2 left out (limit)" in text
+    assert "device series" not in text  # not among the readings
+    assert 'class="note less"' in render_page(counts(44.0, present=42.0), Moment(0.0, 0.0), {})
+    assert 'class="note less"' not in render_page(counts(44.0, present=44.0), Moment(0.0, 0.0), {})
+    assert "44 series planned, 2 left out" in text_of(counts(44.0))  # before each class was polled once
+    latest = Latest(100)
+    apply(latest, batch(values={FLOW: 0.0025}))
+    assert "planned" not in text_of(latest)
 
 
 def test_alarms_and_faults_come_first() -> None:
@@ -144,7 +164,7 @@ async def test_the_page_is_served(mosquitto: Mosquitto, tmp_path: Path) -> None:
         await running_one.ready()
         await publish(client, document(), batch())
         await until(lambda: running_one.collector.stats().messages_received == 2, "both")
-        answer = await running_one.get("/")
+        answer = await running_one.get("/plain")
         assert answer.status == 200
         assert "cdu-07" in answer.text
         assert (await running_one.get("/nothing")).status == 404
@@ -161,7 +181,7 @@ def test_flags_that_are_not_raised_share_a_row_and_outlets_are_shown_on_demand()
     assert "leak detected none (4)" in text
     assert "show 2 outlets" in text
     assert "120 W" not in text
-    page = render_page(latest, Moment(0.0, now_ms() / 1000), {}, "cas1/cdu-07")
+    page = render_page(latest, Moment(0.0, now_ms() / 1000), {}, Shell(outlets_of="cas1/cdu-07"))
     assert page.index("120 W") < page.index("80 W")
     apply(latest, batch(values=values | {"dcim_cdu_leak_detected{detector=d2}": 1.0}, seq=2))
     text = text_of(latest)
