@@ -1,5 +1,6 @@
 """Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
 
+from collector.derive.engine.explain import Input, Inputs, explaining
 from collector.derive.engine.graph import (
     INTERNAL,
     NO_SLOT,
@@ -34,6 +35,8 @@ __all__ = [
     "PART",
     "Compute",
     "Figure",
+    "Input",
+    "Inputs",
     "Label",
     "Leaf",
     "Output",
@@ -46,6 +49,7 @@ __all__ = [
     "Values",
     "compute_values",
     "computing",
+    "explaining",
     "figures",
     "inputs_of",
     "labels_text",
