@@ -48,6 +48,7 @@ from collector.web import (
     METRICS_PART,
     WEB_PARTS,
     Moment,
+    Shell,
     Told,
     View,
     WebServer,
@@ -422,11 +423,11 @@ class Collector:
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))
 
-    async def _page(self, outlets_of: str) -> str:
+    async def _page(self, shell: Shell) -> str:
         moment = Moment(time.monotonic(), time.time())
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
         told = Told(self._figures.current(moment.mono_s), contested, self._problems.reports())
-        return await in_slices(page_steps(self.latest, moment, self._faults(), outlets_of, told, self._failures))
+        return await in_slices(page_steps(self.latest, moment, self._faults(), shell, told, self._failures))
 
     def _knows(self, name: str) -> bool:
         site, _, device = name.partition("/")

@@ -14,9 +14,11 @@ from collector.api import Api
 from collector.config import HttpConfig
 from collector.web.access import BasicAuth, Hosts, Pace
 from collector.web.api import API_PART, ApiPages
+from collector.web.assets import PAGE_POLICY, Assets
 from collector.web.connections import Connections
 from collector.web.events import EVENTS_PART, Events
 from collector.web.exposition import METRICS_PART
+from collector.web.page import Shell
 from collector.web.sending import send
 from collector.web.shared import Rendered, Shared, rendered
 from collector.web.web_config import Access, load_access
@@ -28,8 +30,8 @@ log = logging.getLogger(__name__)
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    # A second line of defence behind escaping: the page has no script, so the browser is told to run none.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     # A cached page must never be mistaken for the current one.
     "Cache-Control": "no-store",
@@ -56,12 +58,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class View:
     """The content of each page. `faults` maps a part to what is wrong with it; empty means ready.
 
-    `page` takes the device whose outlets are shown, or ""; `knows` tells whether there is such a device. `ledger` reads a file and
-    blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
+    `page` makes what a shell is around; `knows` tells whether there is a device of which the plain page can show the outlets. `ledger`
+    reads a file and blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
     metrics: Callable[[], Awaitable[str]]
-    page: Callable[[str], Awaitable[str]]
+    page: Callable[[Shell], Awaitable[str]]
     knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
     ledger: Callable[[], bytes]
@@ -76,7 +78,21 @@ class Pages:
         self._share_s = share_s
         self._metrics = Shared(partial(_rendered, view.metrics), share_s)
         self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
-        self._pages: OrderedDict[str, Shared[Rendered]] = OrderedDict()
+        self.assets = Assets()
+        self._static = f"static/{self.assets.version}/"
+        home = Shell(self._static, self.assets.scripts, with_readings=False)
+        self._home = Shared(partial(_rendered, partial(view.page, home)), share_s)
+        self._plain: OrderedDict[str, Shared[Rendered]] = OrderedDict()
+
+    def add_to(self, app: web.Application) -> None:
+        """Add every address to a server."""
+        app.router.add_get("/", self.home)
+        app.router.add_get("/plain", self.plain)
+        app.router.add_get("/static/{version}/{name}", self.assets.serve)
+        app.router.add_get("/metrics", self.metrics)
+        app.router.add_get("/healthz", self.healthy)
+        app.router.add_get("/readyz", self.ready)
+        app.router.add_get("/ledger", self.ledger)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """/metrics."""
@@ -94,16 +110,21 @@ class Pages:
         text = redact_urls(escape_unprintable(text.replace("\n", " ")))
         return web.Response(status=503, text=f"{text}\n") if faults else web.Response(text="ready\n")
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        """The status page."""
+    async def home(self, request: web.Request) -> web.StreamResponse:
+        """The page: a summary, and the script that takes its place. All of its views are at this one address."""
+        return await send(request, await self._home.get(), PAGE_HEADERS)
+
+    async def plain(self, request: web.Request) -> web.StreamResponse:
+        """Every reading, without script."""
         wanted = request.query.get("outlets", "")
         wanted = wanted if self._view.knows(wanted) else ""  # invented names make no pages
-        page = self._pages.get(wanted)
+        page = self._plain.get(wanted)
         if page is None:
-            page = self._pages[wanted] = Shared(partial(_rendered, partial(self._view.page, wanted)), self._share_s)
-        self._pages.move_to_end(wanted)
-        while len(self._pages) > _MAX_PAGES:
-            self._pages.popitem(last=False)
+            shell = Shell(self._static, outlets_of=wanted)
+            page = self._plain[wanted] = Shared(partial(_rendered, partial(self._view.page, shell)), self._share_s)
+        self._plain.move_to_end(wanted)
+        while len(self._plain) > _MAX_PAGES:
+            self._plain.popitem(last=False)
         return await send(request, await page.get(), PAGE_HEADERS)
 
     async def ledger(self, request: web.Request) -> web.StreamResponse:
@@ -157,6 +178,11 @@ class WebServer:
         self._connections: Connections | None = None
         self._tasks = Supervisor(failures)
         self._refused: Counter[str] = Counter({"host": 0, "password": 0, "body": 0, "rate": 0})
+
+    @property
+    def assets(self) -> Assets:
+        """The files of the page."""
+        return self._pages.assets
 
     @property
     def refused(self) -> Mapping[str, int]:
@@ -259,13 +285,9 @@ class WebServer:
 
         app = web.Application(middlewares=[barrier])
         app.on_response_prepare.append(set_headers)
-        app.router.add_get("/metrics", self._pages.metrics)
-        app.router.add_get("/healthz", self._pages.healthy)
-        app.router.add_get("/readyz", self._pages.ready)
-        app.router.add_get("/ledger", self._pages.ledger)
+        self._pages.add_to(app)
         app.router.add_get("/api/v1/events", self._stream)
         self._api_pages.add_to(app)
-        app.router.add_get("/", self._pages.page)
         return app
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
