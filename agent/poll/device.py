@@ -106,6 +106,7 @@ class SnmpPoller:
         self._plans = plans or SharedPlans()
         self._family: Family | None = None
         self._greeting: Greeting | None = None
+        self._coolant: dict[str, str] = {}
         # Whether the next opening must plan: the last one did not come to its end, or nothing of its plan is there any more.
         self._must_plan = True
         self._plan = Plan({})
@@ -166,7 +167,7 @@ class SnmpPoller:
         if profile.marker in raw and self._is_marked(raw[profile.marker], now):
             await self._make_plan(family, greeting)
             self._marked_at = now
-        await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)), EACH_STEP)
+        await in_slices(deriving(readings, profile.class_, self._coolant), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
         return readings
 
@@ -232,6 +233,7 @@ class SnmpPoller:
         self._note_uptime(answers.get(SYS_UPTIME))
         greeting = greeting_from(family.profile, answers)
         self._family, self._greeting = family, greeting
+        self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, greeting)
         return family, greeting
 
@@ -321,12 +323,14 @@ class SnmpPoller:
         """Note the cells that the plan rests on and that mean something else now. A cell that is missing or NULL says nothing."""
         basis = self._plan.basis
         for ref in raw.keys() & basis.keys():
-            if (value := raw[ref]) is None:
-                continue
-            keys = {key for each in basis[ref] if not each.holds(value) for key in each.keys}
-            if keys or any(not each.holds(value) for each in basis[ref]):
-                self._changed_cells[ref] = keys
-            else:
+            value, rests = raw[ref], basis[ref]
+            # All that rests on a cell was planned from the same value.
+            changed = (
+                [] if value is None or rests[0].is_as_read(value) else [each for each in rests if not each.holds(value)]
+            )
+            if changed:
+                self._changed_cells[ref] = {key for each in changed for key in each.keys}
+            elif value is not None:
                 self._changed_cells.pop(ref, None)
 
     def _reject_changed(self, readings: Readings) -> None:
