@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos truth fuzz mutants deb bundle try-package fmt
+.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos truth fuzz mutants deb bundle try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -23,6 +23,7 @@ help:
 	@echo "make deb    a Debian package for this release of Debian: dist/rackflow_VERSION_ARCHITECTURE.deb"
 	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
 	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 192 unknown devices to purge"
+	@echo "make try-image  as root: the container image, built without a registry and run read-only"
 	@echo "make fmt    format and fix what can be fixed"
 
 demo:
@@ -71,6 +72,9 @@ bundle:
 
 try-package:
 	@scripts/try-package
+
+try-image:
+	@scripts/try-image
 
 mutants:
 	@scripts/mutants $(ARGS)
