@@ -127,8 +127,9 @@ def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> Itera
         groups.setdefault(key_of_set, {})[phase] = readings.values[key]
         yield
     for key_of_set, currents in groups.items():
-        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A.
-        if all(phase in currents for phase in _PHASES):
+        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A. Where two phases are
+        # at 0 A, it may be a single-phase device that lists three rows all the same.
+        if all(phase in currents for phase in _PHASES) and sum(each > 0 for each in currents.values()) > 1:
             ratio = unbalance_ratio([currents[phase] for phase in _PHASES])
             _put_at(readings, unbalance, key_of_set, ratio)
         yield
