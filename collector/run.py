@@ -116,7 +116,7 @@ class Collector:
         self._problems = Monitor(
             load_table(),
             self.latest,
-            self._figures.current,
+            self._figures.by_site,
             self._own_facts,
             self._failures,
             path=config.problems_path,

@@ -7,7 +7,7 @@ evaluation fails costs only its own problems.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +22,9 @@ from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
 from collector.problems.table import Table
 from collector.problems.tracker import Key, Tracked, Tracker, UnitKey
-from collector.problems.units import agent_units, device_unit, figure_unit
+from collector.problems.units import agent_units, collect_figures, device_unit
 from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.slices import in_slices, run_through
 
 log = logging.getLogger(__name__)
 PART = "problems"
@@ -63,13 +64,13 @@ class _State(msgspec.Struct):
 
 
 class Monitor:
-    """All problems of a collector. `own` gives metrics of the collector itself: name, labels, value."""
+    """All problems of a collector. `figures` gives those of each site, `own` metrics of the collector itself: name, labels, value."""
 
     def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
         self,
         table: Table,
         latest: Latest,
-        figures: Callable[[float], Sequence[Figure]],
+        figures: Callable[[float], Mapping[str, Sequence[Figure]]],
         own: Own,
         failures: Failures,
         *,
@@ -121,7 +122,7 @@ class Monitor:
                 await asyncio.sleep(0)
             if observations is not None:
                 slow_at = now + SLOW_S
-                self._others(observations, now)
+                await in_slices(self._other_steps(observations, now))
             if is_sweep:
                 self._gone(everybody, now)
             self.tick()
@@ -132,7 +133,7 @@ class Monitor:
         now = self._clock()
         observations = self._latest.observe(now)
         self._devices(self._all(), observations)
-        self._others(observations, now)
+        run_through(self._other_steps(observations, now))
         self._gone(self._all(), now)
         self.tick()
 
@@ -205,15 +206,14 @@ class Monitor:
         self._shares.note(key, unit)
         self._update(key, unit, now)
 
-    def _others(self, observations: Observations, now: float) -> None:
+    def _other_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
+        """Evaluate all but devices. Yields after each slice."""
         for unit in agent_units(self._latest, observations, self._evaluator.metrics, now):
             self._attempt(("agent", unit.base["site"], unit.base["agent"]), unit, now)
-        by_site: dict[str, list[Figure]] = {}
-        for figure in self._figures(now):
-            site = dict(figure.output.labels).get("site", "")
-            by_site.setdefault(site, []).append(figure)
-        for site, figures in by_site.items():
-            self._attempt(("figures", site), figure_unit(site, figures, self._evaluator.metrics), now)
+            yield
+        for site, figures in self._figures(now).items():
+            unit = yield from collect_figures(site, figures, self._evaluator.metrics)
+            self._attempt(("figures", site), unit, now)
         own = Unit({})
         for name, labels, value in self._own():
             own.add(name, labels, value)
