@@ -41,6 +41,9 @@ class Tracked:
     since_s: float = 0.0
     ended_s: float = 0.0
     cause: Key | None = None
+    limit: float | None = None
+    limit_source: str = ""
+    """The limit that the value is beyond, if it was compared with one, and who states it."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
 

@@ -1,0 +1,209 @@
+"""Which supplies are dead, and which sums would count a load twice: decided in each cycle, before anything is computed.
+
+Two wrong sums are prevented. After a feed is lost, its PDUs fall silent: their load is 0 and no longer unknown, because it has moved to
+the other feed. Until the silence is certain, the last reading of the dead PDU and the doubled one of its neighbour would be added;
+so the sums of such a rack keep the value from before the step until each of its PDUs was read after it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from collector.derive.engine import STATED, Plan, Reading, Value, Values
+from rackflow.site import Site
+
+DEAD = "dead"
+"""What is stated about each rack PDU: 1 if it is without power, else 0."""
+Held = Callable[[str], Mapping[str, Reading]]
+_SOURCE = "dcim_ups_output_source"
+_SUPPLYING = frozenset({"normal", "battery", "bypass", "booster", "reducer", "eco", "other"})
+# What a PDU or UPS carries. Nothing else is kept back or set to 0: a voltage is a voltage, whatever moves.
+_CARRIED = (
+    "dcim_pdu_phase_current_amperes",
+    "dcim_pdu_input_current_amperes",
+    "dcim_pdu_input_power_watts",
+    "dcim_pdu_phase_power_watts",
+    "dcim_ups_output_power_watts",
+    "dcim_ups_output_total_power_watts",
+)
+_OF_DEAD = (*_CARRIED, "dcim_pdu_phase_voltage_volts")
+# A feed counts as lost if more than half of its PDUs, and at least two, do not answer: as the problem DcimFeedLost does. One that does
+# not answer may have a broken network card.
+_LEAST_SILENT = 2
+# A change by a quarter is a step. Loads that move between feeds double, or halve where three feeds share them; general computing moves
+# by a few percent between two polls. Smaller steps make sums wrong by less than a tenth.
+STEP_SHARE = 0.25
+# Longest time that a sum keeps its value: three polls of the default class and their timeouts. By then what is silent has expired.
+LONGEST_HOLD_S = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Devices that share one load. A step of `movers` holds back `held` until each of `everyone` was read after the step."""
+
+    name: str
+    movers: tuple[str, ...]
+    everyone: tuple[str, ...]
+    held: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyPlan:
+    """What of a site file decides about supplies."""
+
+    clusters: tuple[Cluster, ...] = ()
+    feeds: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    """Feed -> its UPSs and its rack PDUs."""
+
+
+def plan_supplies(site: Site) -> SupplyPlan:
+    """The feeds with their UPSs and PDUs, and the clusters: each rack's PDUs, and each UPS with the PDUs that may hand over to it."""
+    feeds: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    for feed in site.feeds:
+        ups = tuple(each for each in site.ups if site.feed_of(each) == feed)
+        pdus = tuple(each for each in site.pdus if site.feed_of(each) == feed)
+        feeds[feed] = ups, pdus
+    clusters = []
+    beside: dict[str, dict[str, None]] = {}
+    for rack in site.racks:
+        reached = site.feeds_of(rack)
+        pdus = tuple(each.id for feed in reached for each in site.pdus_of(rack, feed))
+        if len(reached) > 1:
+            clusters.append(Cluster(f"rack {rack}", pdus, pdus, pdus))
+        for feed in reached:
+            others = dict.fromkeys(each.id for other in reached if other != feed for each in site.pdus_of(rack, other))
+            for ups in site.path(rack, feed).ups:
+                beside.setdefault(ups, {}).update(others)
+    clusters += [Cluster(f"ups {ups}", (ups,), (ups, *pdus), (ups,)) for ups, pdus in beside.items() if pdus]
+    return SupplyPlan(tuple(clusters), feeds)
+
+
+@dataclass(slots=True)
+class _Carried:
+    """What a device carried when it was last read, and when it last stepped."""
+
+    value: float
+    at: float
+    stepped_at: float = float("-inf")
+
+
+class Supplies:
+    """Follows the supplies of one site."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, _Carried] = {}
+        self._holds: dict[str, float] = {}
+        """When the step was that a cluster holds for."""
+        self._released: dict[str, float] = {}
+        self.dead: frozenset[str] = frozenset()
+        """PDUs without power."""
+        self.held: frozenset[str] = frozenset()
+        """Devices of which the values of the cycle before count."""
+
+    def update(self, plan: Plan, supplies: SupplyPlan, readings: Held, down: Collection[str], now: float) -> None:
+        """Judge this cycle. `down` are the devices that do not answer although their agent is there."""
+        self.dead = frozenset(
+            pdu
+            for ups, pdus in supplies.feeds.values()
+            if _is_dark(ups, pdus, readings, down, now)
+            for pdu in pdus
+            if pdu in down
+        )
+        carried = {
+            each: found for each in _devices(supplies.clusters) if (found := _carried(plan, readings, each, now))
+        }
+        for device, (value, at) in carried.items():
+            self._note(device, value, at)
+        current = carried.keys() - set(down)
+        self.held = frozenset(
+            device
+            for cluster in supplies.clusters
+            if self._holds_back(cluster, current, now)
+            for device in cluster.held
+        )
+
+    def values(self, plan: Plan, before: Values | None) -> dict[int, Value]:
+        """What counts instead of the readings, by slot; `before` are the values of the cycle before."""
+        found: dict[int, Value] = {}
+        for device, leaves in plan.leaves.items():
+            is_dead = device in self.dead
+            for leaf in leaves:
+                if leaf.key == f"{STATED}{DEAD}":
+                    found[leaf.slot] = float(is_dead)
+                elif is_dead and leaf.key.startswith(_OF_DEAD):
+                    found[leaf.slot] = 0.0
+                elif before is not None and device in self.held and leaf.key.startswith(_CARRIED):
+                    value = before.current[leaf.slot]
+                    if value is not None:
+                        found[leaf.slot] = value
+        return found
+
+    def _note(self, device: str, value: float, at: float) -> None:
+        last = self._last.get(device)
+        if last is None:
+            self._last[device] = _Carried(value, at)
+        elif at > last.at:
+            if abs(value - last.value) > STEP_SHARE * max(value, last.value):
+                last.stepped_at = at
+            last.value, last.at = value, at
+
+    def _holds_back(self, cluster: Cluster, current: Collection[str], now: float) -> bool:
+        begun = self._holds.get(cluster.name)
+        if begun is None:
+            released = self._released.get(cluster.name, float("-inf"))
+            steps = [
+                last.stepped_at
+                for each in cluster.movers
+                if (last := self._last.get(each)) is not None and last.stepped_at > released
+            ]
+            if not steps:
+                return False
+            # Further steps do not prolong it: a load that steps all the time would otherwise never be summed up again.
+            begun = self._holds[cluster.name] = max(steps)
+        if now - begun < LONGEST_HOLD_S and any(
+            each in current and self._last[each].at < begun for each in cluster.everyone if each in self._last
+        ):
+            return True
+        del self._holds[cluster.name]
+        self._released[cluster.name] = max(
+            (self._last[each].at for each in cluster.everyone if each in self._last), default=now
+        )
+        return False
+
+
+def _devices(clusters: Iterable[Cluster]) -> dict[str, None]:
+    return dict.fromkeys(each for cluster in clusters for each in (*cluster.movers, *cluster.everyone))
+
+
+def _carried(plan: Plan, readings: Held, device: str, now: float) -> tuple[float, float] | None:
+    """What a device carries by its first metric of `_CARRIED`, and when it was received; None if nothing is current."""
+    held = readings(device)
+    for metric in _CARRIED:
+        found = [
+            reading
+            for leaf in plan.leaves.get(device, ())
+            if leaf.key.startswith(metric) and (reading := held.get(leaf.key)) is not None and now < reading.expires_at
+        ]
+        numbers = [each.value for each in found if not isinstance(each.value, str)]
+        if numbers:
+            return sum(numbers), max(each.expires_at - each.life_s for each in found)
+    return None
+
+
+def _is_dark(ups: Collection[str], pdus: Collection[str], readings: Held, down: Collection[str], now: float) -> bool:
+    """Whether a feed's PDUs that are silent have no power, rather than no network.
+
+    A UPS that answers and supplies decides against it. Without any UPS in the site file, every PDU of the feed must be silent.
+    """
+    silent = sum(pdu in down for pdu in pdus)
+    if silent < _LEAST_SILENT or 2 * silent <= len(pdus):
+        return False
+    if any(_supplies(each, readings, down, now) for each in ups):
+        return False
+    return bool(ups) or silent == len(pdus)
+
+
+def _supplies(ups: str, readings: Held, down: Collection[str], now: float) -> bool:
+    if ups in down:
+        return False
+    source = readings(ups).get(_SOURCE)
+    return source is not None and now < source.expires_at and source.value in _SUPPLYING
