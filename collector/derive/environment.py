@@ -18,12 +18,13 @@ def plan_rack_air(planner: Planner, site: Site | None, devices: Iterable[str]) -
     described: set[tuple[str, str]] = set()
     for sensor in site.sensors.values() if site is not None else ():
         if sensor.measures == "air" and site is not None:
-            device = sensor.device or sensor.id
-            for key, labels in planner.series(device, _TEMPERATURE, **_own(sensor)):
-                described.add((device, key))
+            device, own = sensor.device or sensor.id, _own(sensor)
+            found = planner.series(device, _TEMPERATURE, **own)
+            described.update((device, key) for key, _ in found)
+            # One that is named has its figure before it is first heard, so that it is missed.
+            for labels in (own,) if own else [each for _, each in found]:
                 if sensor.position != "ambient":
-                    place = tuple((label, text) for label, text in site.place(sensor.id).items())
-                    _publish(planner, device, place, sensor.position, labels)
+                    _publish(planner, device, tuple(site.place(sensor.id).items()), sensor.position, labels)
     for device in devices:
         for key, labels in planner.series(device, _TEMPERATURE):
             side = _SIDES.get(labels.get("position", "").partition("_")[0])
@@ -37,7 +38,8 @@ def _own(sensor: Sensor) -> dict[str, str]:
 
 
 def _publish(planner: Planner, device: str, place: tuple[Label, ...], position: str, labels: Mapping[str, str]) -> None:
-    slot = planner.reading(device, _TEMPERATURE, **labels)
+    slots = planner.each(device, _TEMPERATURE, **labels)
+    slot = slots[0] if slots else planner.reading(device, _TEMPERATURE, **labels)
     sensor: tuple[Label, ...] = (("sensor", labels["sensor"]),) if labels.get("sensor") else ()
     planner.publish(
         "dcim_rack_air_temperature_celsius", slot, *place, ("device", device), ("position", position), *sensor

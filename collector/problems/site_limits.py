@@ -25,7 +25,7 @@ class ProblemLimits(StrictModel):
     """What is changed of one problem."""
 
     limit: Number | None = None
-    """The limit, in the unit of the problem's words; where a problem has several, see `limits`. For one that holds on both sides, its size."""
+    """The limit, in the unit of the problem's words; its size, if it holds on both sides of 0. See `limits` where there are several."""
     limits: dict[str, Number] = {}
     """Limits by metric, for a problem that compares several metrics with limits of their own."""
     hold_s: Seconds | None = None

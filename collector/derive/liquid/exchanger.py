@@ -49,7 +49,7 @@ class Fouling:
             return (Unknown("less than an hour at a load of 20 % or more has been seen"),)
         return (self._last / self._clean,)
 
-    def _resistance(  # noqa: PLR0913 - one exchanger's readings
+    def _resistance(
         self, heat_w: float, supply_c: float, return_c: float, cold_c: float, warm_c: float, flow: float, primary: float
     ) -> float | None:
         hot_k, cold_k = return_c - warm_c, supply_c - cold_c

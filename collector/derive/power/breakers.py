@@ -35,13 +35,12 @@ def plan_breakers(planner: Planner, site: Site | None, pdus: Iterable[str], rack
 
 
 def _described(planner: Planner, pdu: Pdu, curve: BreakerCurve) -> None:
-    inlets = planner.values_of(pdu.id, _CURRENT, "inlet")
-    inlet: tuple[Label, ...] = (("inlet", inlets[0]),) if len(inlets) == 1 else ()
     for phase, own in supply_phases(planner, pdu).items():
         rated = planner.each(pdu.id, _RATED, phase=own)
         stated = [rated[0]] if len(rated) == 1 else []
         current = phase_current(planner, pdu, own)
-        labels = (*planner.place_of(pdu.id), *inlet, ("phase", phase))
+        # Without its inlet, as all figures of the site file's phases: a label must not come with the first reading.
+        labels = (*planner.place_of(pdu.id), ("phase", phase))
         _remember(planner, "pdu_phase", current, pdu.breaker_a, curve, labels, stated)
 
 
@@ -59,6 +58,17 @@ def _undescribed(planner: Planner, device: str) -> None:
 
 def _panels(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> None:
     """The main breaker of a panel carries what the rack PDUs below it take; what else it feeds is not measured."""
+    for (name, phase), currents in sorted(_carried(planner, site, racks).items()):
+        panel = site.panels[name]
+        if panel.breaker_a is not None:
+            feed = site.feed_of(name)
+            labels = (*((("feed", feed),) if feed else ()), ("panel", name), ("phase", phase))
+            curve = site.curve_of(panel.breaker_curve)
+            _remember(planner, "panel_phase", planner.total(currents), panel.breaker_a, curve, labels)
+
+
+def _carried(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> dict[tuple[str, str], list[int]]:
+    """Slots of the currents below each panel and phase."""
     carried: dict[tuple[str, str], list[int]] = {}
     for rack, slots in racks.items():
         for feed, phases in slots.current.items():
@@ -70,13 +80,7 @@ def _panels(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> Non
             for panel in (node for node in site.above(each.fed_by) if node in site.panels):
                 for phase, current in load.phases(source):
                     carried.setdefault((panel, phase), []).append(load.taken(planner, current, source))
-    for (name, phase), currents in sorted(carried.items()):
-        panel = site.panels[name]
-        if panel.breaker_a is not None:
-            feed = site.feed_of(name)
-            labels = (*((("feed", feed),) if feed else ()), ("panel", name), ("phase", phase))
-            curve = site.curve_of(panel.breaker_curve)
-            _remember(planner, "panel_phase", planner.total(currents), panel.breaker_a, curve, labels)
+    return carried
 
 
 def _inputs(planner: Planner, site: Site, load: SwitchedLoad) -> None:

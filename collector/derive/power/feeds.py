@@ -254,7 +254,8 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
         known = [*verdicts, planner.step((), lambda: 1.0)]
         at_least = planner.step((), lambda there: float(there.count(0.0)), optional=known, min_share=0.0)
         planner.publish("dcim_site_racks_lost_on_feed_loss_at_least", at_least, ("feed", lost))
-        unknown = planner.step((), lambda there, of=len(known): float(of - len(there)), optional=known, min_share=0.0)
+        every = len(known)
+        unknown = planner.step((), lambda there, of=every: float(of - len(there)), optional=known, min_share=0.0)
         planner.publish("dcim_site_racks_unknown_on_feed_loss", unknown, ("feed", lost))
 
 

@@ -29,8 +29,8 @@ _OF_DEAD = (*_CARRIED, "dcim_pdu_phase_voltage_volts")
 # A feed counts as lost if more than half of its PDUs, and at least two, do not answer: as the problem DcimFeedLost does. One that does
 # not answer may have a broken network card.
 _LEAST_SILENT = 2
-# A change by a quarter is a step. Loads that move between feeds double, or halve where three feeds share them; general computing moves
-# by a few percent between two polls. Smaller steps make sums wrong by less than a tenth.
+# A rise by a quarter of the new value is a step. A load that moves to one other feed doubles there, and rises by a third where two others
+# share it; general computing moves by a few percent between two polls.
 STEP_SHARE = 0.25
 # Longest time that a sum keeps its value: three polls of the default class and their timeouts. By then what is silent has expired.
 LONGEST_HOLD_S = 40.0
@@ -94,6 +94,7 @@ class Supplies:
         self._holds: dict[str, float] = {}
         """When the step was that a cluster holds for."""
         self._released: dict[str, float] = {}
+        self._down: frozenset[str] = frozenset()
         self.dead: frozenset[str] = frozenset()
         """PDUs without power."""
         self.held: frozenset[str] = frozenset()
@@ -113,6 +114,7 @@ class Supplies:
         }
         for device, (value, at) in carried.items():
             self._note(device, value, at)
+        self._down = frozenset(down)
         current = carried.keys() - set(down)
         self.held = frozenset(
             device
@@ -142,7 +144,8 @@ class Supplies:
         if last is None:
             self._last[device] = _Carried(value, at)
         elif at > last.at:
-            if abs(value - last.value) > STEP_SHARE * max(value, last.value):
+            # What answers again has taken its load back, whatever it carried before. A fall makes no sum too large.
+            if value - last.value > STEP_SHARE * max(value, last.value) or device in self._down:
                 last.stepped_at = at
             last.value, last.at = value, at
 
