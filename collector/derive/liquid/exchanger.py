@@ -58,7 +58,9 @@ class Fouling:
         if self._reference is None:
             self._reference = flow, primary
         mean_k = (hot_k - cold_k) / math.log(hot_k / cold_k) if abs(hot_k - cold_k) > 1e-6 else hot_k  # noqa: PLR2004
-        films = [(now / then) ** -_FILM_EXPONENT for now, then in zip((flow, primary), self._reference, strict=True)]
+        films = [
+            math.pow(now / then, -_FILM_EXPONENT) for now, then in zip((flow, primary), self._reference, strict=True)
+        ]
         return mean_k / heat_w / (sum(films) / 2)
 
 

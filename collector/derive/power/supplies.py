@@ -57,11 +57,13 @@ class SupplyPlan:
 
 def plan_supplies(site: Site) -> SupplyPlan:
     """The feeds with their UPSs and PDUs, and the clusters: each rack's PDUs, and each UPS with the PDUs that may hand over to it."""
-    feeds: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    for feed in site.feeds:
-        ups = tuple(each for each in site.ups if site.feed_of(each) == feed)
-        pdus = tuple(each for each in site.pdus if site.feed_of(each) == feed)
-        feeds[feed] = ups, pdus
+    feeds = {
+        feed: (
+            tuple(each for each in site.ups if site.feed_of(each) == feed),
+            tuple(each for each in site.pdus if site.feed_of(each) == feed),
+        )
+        for feed in site.feeds
+    }
     clusters = []
     beside: dict[str, dict[str, None]] = {}
     for rack in site.racks:

@@ -1,5 +1,7 @@
 """Heat capture and heat of the air: averaged over the loop's lag and the job's period, so that they are right while a load steps."""
 
+from typing import Any
+
 import pytest
 
 from collector.derive.engine import Unknown
@@ -11,14 +13,14 @@ FLOW = 0.004
 VOLUME_M3 = 0.4
 
 
-def play(seconds: int, *, low: float = 0.5, period_s: int = 40, every_s: int = 5) -> list[tuple[object, object, float]]:
+def play(seconds: int, *, low: float = 0.5, period_s: int = 40, every_s: int = 5) -> list[tuple[Any, Any, float]]:
     """A loop of 0.4 m3 that takes 80 % of a load of 100 kW, which falls to `low` of it for half of each period. Supply at 30 degC.
 
     What the racks give warms the coolant as one body, so the CDU's heat lags by about 100 s.
     """
     memory = HeatCapture("water", VOLUME_M3)
     capacity = volumetric_heat_capacity("water", 38.0) or 0.0
-    back, found = 35.0, []
+    back, found = 35.0, list[tuple[Any, Any, float]]()
     for at in range(seconds + 1):
         power = 100e3 * (low if at % period_s < period_s / 2 and at > 60 else 1.0)
         heat = FLOW * capacity * (back - 30.0)
@@ -60,8 +62,9 @@ def test_it_is_unknown_until_the_lag_is_averaged_out_and_after_a_gap() -> None:
 
 def test_more_heat_than_power_leaves_none_for_the_air_and_not_less_than_none() -> None:
     memory = HeatCapture("water", 0.01)
-    found = [memory.update([103e3, 100e3, None, None], at * 5.0) for at in range(60)][-1]
-    assert found == (pytest.approx(1.03), 0.0)
+    share, air_w = [memory.update([103e3, 100e3, None, None], at * 5.0) for at in range(60)][-1]
+    assert share == pytest.approx(1.03)
+    assert air_w == 0.0
 
 
 def test_without_power_there_is_no_share() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from collector.derive.liquid import Thermal
 from collector.derive.limits import SiteLimit, site_limits
+from collector.derive.liquid import Thermal
 from collector.derive.power.counts import Increase
 from tests.collector.derive.hall import Readings, hall
 from tests.collector.derive.test_cooling import cooled
@@ -54,7 +54,10 @@ def test_a_cdu_is_measured_by_its_part_of_the_loops_flow_among_those_that_run() 
     def shares(first: float, second: float, state: str = "running") -> list[float | None]:
         readings = cooled()
         for cdu, flow, pump in (("cdu-1", first, "running"), ("cdu-2", second, state)):
-            values = {"cdu_flow_cubic_meters_per_second{loop=secondary}": flow, "cdu_pump_state{pump=1}": pump}
+            values: dict[str, float | str] = {
+                "cdu_flow_cubic_meters_per_second{loop=secondary}": flow,
+                "cdu_pump_state{pump=1}": pump,
+            }
             readings.take(cdu, {**values, "cdu_pump_state{pump=2}": "standby"}, 100.5, device_class="cdu")
         return list(readings.values("cdu_flow_share_ratio").values())
 
@@ -86,6 +89,7 @@ def test_a_counter_counts_within_the_hour_and_across_its_own_restart() -> None:
 
 def test_input_faults_of_a_ups_are_counted() -> None:
     readings = Readings()
+    found: dict[str, float | None] = {}
     for now, count in ((100.0, 7.0), (110.0, 11.0)):
         readings.take("ups-b", {"ups_input_faults_total": count}, now, device_class="ups")
         found = readings.values("ups_input_faults_in_hour", now + 1.0)

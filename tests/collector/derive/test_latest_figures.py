@@ -78,7 +78,7 @@ def test_two_sites_keep_their_figures_beside_each_other() -> None:
         if name.startswith("dcim_cdu_cooling_load") and 'device="cdu-1"' in name
     }
     assert [name.partition('site="')[2][:2] for name in of_cdu] == ["t1", "t2"]
-    assert list(of_cdu.values())[0] == "0.3"
+    assert next(iter(of_cdu.values())) == "0.3"
     assert len(set(of_cdu.values())) == 2
     latest.keep(["t2"])
     assert {figure.output.text.split(",")[0] for figure in latest.current(0.0)} == {'site="t2"'}

@@ -73,6 +73,7 @@ def test_a_quotient_of_small_numbers_is_no_coefficient_of_performance(
 def test_capture_needs_racks_that_take_enough_to_be_divided_by() -> None:
     def capture(watts: float) -> float | None:
         readings = campus_readings()
+        found = None
         for now in range(110, 240, 10):
             readings.currents("pdu-s1-a", 1, 1, 1, watts=watts - 200, now=now)
             readings.currents("pdu-s1-c", 1, 1, 1, watts=200, now=now)

@@ -21,7 +21,7 @@ def poll(readings: Readings, now: float, *, b_amperes: float = 12.0, a: bool = T
         readings.currents(pdu, 20.0, 20.0, 20.0, now=now)
     for ups in UPSS:
         state = source if ups.startswith("ups-a") and not a else "normal"
-        values = {"ups_output_total_power_watts": 30_000.0, "ups_output_source": state}
+        values: dict[str, float | str] = {"ups_output_total_power_watts": 30_000.0, "ups_output_source": state}
         readings.take(ups, values, now, device_class="ups")
 
 

@@ -67,7 +67,7 @@ def test_a_limit_that_the_device_or_the_site_file_states_is_told_as_theirs() -> 
     unit.add("dcim_pdu_phase_voltage_volts", {"phase": "L1"}, 260.0)
     unit.add("dcim_device_nominal_voltage_volts", {}, 230.0)
     (found,) = Evaluator(table).findings(table.problems["DcimVoltageOutOfRange"], unit, 0.0).values()
-    assert found == Finding(260.0, pytest.approx(253.0), "site file")
+    assert (found.value, found.limit, found.source) == (260.0, pytest.approx(253.0), "site file")
     unit = Unit(UPS)
     unit.add("dcim_env_temperature_celsius", {"sensor": "1"}, 28.0)
     unit.add("dcim_env_temperature_high_threshold_celsius", {"sensor": "1"}, 27.0)
