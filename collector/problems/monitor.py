@@ -22,6 +22,7 @@ from collector.problems.shares import Shares
 from collector.problems.table import Table
 from collector.problems.tracker import Key, Tracked, Tracker, UnitKey
 from collector.problems.units import agent_units, device_unit, figure_unit
+from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.site import Site
 
@@ -85,8 +86,10 @@ class Monitor:
         self._path = path
         self._table = table
         self._runbook_base = runbook_base
+        self._sensors: dict[tuple[str, str, str], str] = {}
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
+        self._metrics = self._evaluator.metrics | {LEAK_POSITION}
         self._shares = Shares(table, self._evaluator)
         self.tracker = Tracker(table)
         self.listeners: list[Listener] = []
@@ -97,7 +100,8 @@ class Monitor:
         self._told: dict[str, set[Key]] = {}
 
     def take_limits(self, site: Site, thermal: Thermal) -> None:
-        """Take what a site file states for devices that state no limit themselves."""
+        """Take what a site file states for devices that state no limit themselves, and where their sensors are."""
+        self._sensors |= sensor_places(site)
         self._limits |= {(site.id, device): limits for device, limits in site_limits(site, thermal).items()}
 
     async def run(self) -> None:
@@ -185,7 +189,7 @@ class Monitor:
         """Evaluate one device now."""
         now = self._clock()
         limits = self._limits.get((device.site, device.device), ())
-        unit = device_unit(device, self._latest, self._evaluator.metrics, now, limits)
+        unit = device_unit(device, self._latest, self._metrics, now, limits)
         key = "device", device.site, device.device
         self._looked_at[device.site, device.device] = now
         if observations is not None:
@@ -232,6 +236,7 @@ class Monitor:
         for each, finding in found.items():
             if (tracked := self.tracker.get(each)) is not None:
                 tracked.limit, tracked.limit_source = finding.limit, finding.source
+                tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), unit)
 
     def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""

@@ -69,7 +69,7 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         severity=problem.severity,
         subsystem=problem.subsystem,
         summary=problem.summary,
-        description=problem.words.render(labels, tracked.value) + _limit(tracked) + racks,
+        description=problem.words.render(labels, tracked.value) + tracked.whereabouts + _limit(tracked) + racks,
         labels=labels,
         since=round(tracked.since_s * 1000),
         value=tracked.value,

@@ -44,6 +44,8 @@ class Tracked:
     limit: float | None = None
     limit_source: str = ""
     """The limit that the value is beyond, if it was compared with one, and who states it."""
+    whereabouts: str = ""
+    """Where its sensor is, in words of the site file and of the device: which rope is wet, and where."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
 
