@@ -59,12 +59,6 @@ def checked_agent_config(file: Path) -> AgentConfig:
 # --- Prometheus and Alertmanager
 
 
-@pytest.mark.timeout(200)  # 10 s of CPU, on a machine that may be busy
-def test_rules_and_configurations_pass_their_own_tools() -> None:
-    found = subprocess.run([ROOT / "scripts" / "check-rules"], capture_output=True, text=True, timeout=180, check=False)
-    assert found.returncode == 0, found.stderr
-
-
 def test_a_missing_tool_is_named_with_its_package(tmp_path: Path) -> None:
     (tmp_path / "dirname").symlink_to(find_program("dirname", "coreutils"))
     command = [find_program("bash", "bash"), str(ROOT / "scripts" / "check-rules")]
@@ -158,7 +152,7 @@ def test_units_are_what_systemd_accepts(unit: Path, tmp_path: Path) -> None:
         return  # a container without systemd: the structure was checked
     copy = tmp_path / unit.name
     copy.write_text(text.replace(program, "/bin/true"), encoding="utf-8")
-    for arguments in (["verify", "--man=no"], ["security", "--offline=yes", "--threshold=20", "--no-pager"]):
+    for arguments in (["verify", "--man=no"], ["security", "--offline=yes", "--threshold=15", "--no-pager"]):
         found = subprocess.run([analyze, *arguments, copy], capture_output=True, text=True, timeout=30, check=False)
         assert found.returncode == 0, found.stdout + found.stderr
 
