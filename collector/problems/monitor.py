@@ -99,8 +99,10 @@ class Monitor:
         self._saved = b""
         self._told: dict[str, set[Key]] = {}
 
-    def take_limits(self, site: Site, thermal: Thermal) -> None:
+    def take_limits(self, site: Site | None, thermal: Thermal) -> None:
         """Take what a site file states for devices that state no limit themselves, and where their sensors are."""
+        if site is None:
+            return
         self._sensors |= sensor_places(site)
         self._limits |= {(site.id, device): limits for device, limits in site_limits(site, thermal).items()}
 
