@@ -111,8 +111,7 @@ class SiteFigures:
         self._state = CycleState(failures=self._failures)
         self._memories = Memories(self._failures)
         self._remembered: tuple[Remembered, ...] = ()
-        self._supplies = Supplies()
-        self._supply_plan = plan_supplies(site) if site is not None else SupplyPlan()
+        self._supplies = Supplies(plan_supplies(site) if site is not None else SupplyPlan())
         self._before: Values | None = None
         self._plan: Plan | None = None
         self._seen = -1
@@ -154,8 +153,8 @@ class SiteFigures:
             or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
         }
         down = {device for device in silent if (self.name, device) not in observations.causes}
-        self._supplies.update(plan, self._supply_plan, held, down, now)
-        instead = self._supplies.values(plan, self._before)
+        yield from self._supplies.updating(held, down, now)
+        instead = self._supplies.values(self._before)
         values = yield from computing(plan, held, distrusted, now, silent, self._failures, instead)
         found = yield from stating(plan, values, self._failures)
         if self._watched is not None:
@@ -218,6 +217,7 @@ class SiteFigures:
         self._plan, self._metrics_used = made.plan, made.metrics_used
         self._accounts, self._watched, self._counters = made.accounts, made.watched, made.counters
         self._remembered = made.remembered
+        self._supplies.adopt(made.plan)
         if made.complete:
             self._memories.keep(made.remembered)
         self._before = None  # its slots belong to the former plan
