@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from collector.backup import REPLACED, make_backup, restore_backup
 from collector.config import CollectorConfig, load_collector_config
 from collector.doctor import examine
 from collector.forget import Target, account_of, forget
@@ -84,6 +85,17 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file; its problems.limits are used")
     show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
     _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
+    for name, text in (
+        ("backup", "copy ledger, records, owners and problems, beside a running collector"),
+        ("restore", "put a backup in the place of a stopped collector's state"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+        command.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the backup")
+        add_env_file(command)
+        show_examples(
+            command, "%(prog)s /etc/rackflow/collector.yaml /backup/2026-11-26 --env-file /etc/rackflow/collector.env"
+        )
     return root
 
 
@@ -133,6 +145,14 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
             sys.stdout.write(rules_yaml(table if own is None else load_limits(own, table)))
         case "forget":
             return _forget(config, arguments)
+        case "backup":
+            made = make_backup(config, arguments.folder)
+            sys.stdout.write(f"{arguments.folder}: {', '.join(made.files)}\n")
+        case "restore":
+            put_back = restore_backup(config, arguments.folder)
+            sys.stdout.write(
+                f"restored {', '.join(put_back.files)} of {put_back.time}; what was there is beside it as *{REPLACED}\n"
+            )
         case _:
             sys.stdout.write(f"{arguments.config}: ok\n")
     return 0

@@ -91,7 +91,7 @@ def test_the_samples_load_and_keep_their_state_on_the_volume(tmp_path: Path) -> 
     assert all(f"'{agent.health_file}'" in probe for probe in probes)
     collector = load_collector_config(loadable("collector", tmp_path))
     assert collector.dead_letter.is_relative_to("/var/lib/rackflow")
-    assert collector.listen == "0.0.0.0:9420" 
+    assert collector.listen == "0.0.0.0:9420"
 
 
 def test_the_collectors_port_is_the_same_everywhere() -> None:
