@@ -46,7 +46,7 @@ def test_a_level_that_falls_because_the_coolant_cools_is_no_leak() -> None:
 
 
 def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> None:
-    waves = last(ReservoirFall("water"), 6.0, lambda at: 0.8 + 0.005 * ((at // 60) % 2))
+    waves = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.001 * at / 3600 + 0.005 * ((at // 60) % 2))
     assert waves[0] == LONGEST_S
     refilled = last(ReservoirFall("water"), 6.0, lambda at: (0.8 if at < 18_000 else 0.95) - 0.06 * at / 3600)
     assert refilled[0] == pytest.approx(0.59 / (0.06 / 3600), rel=0.05)
