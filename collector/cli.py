@@ -81,10 +81,7 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     add_env_file(command)
     add_report(command)
     show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
-    command = commands.add_parser("rules", help="print the rules of Prometheus with this site's limits")
-    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file; its problems.limits are used")
-    add_env_file(command)
-    show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
+    _add_rules(commands.add_parser("rules", help="print the rules of Prometheus with this site's limits"))
     _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
     for name, text in (
         ("backup", "copy ledger, records, owners and problems, beside a running collector"),
@@ -98,6 +95,12 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
             command, "%(prog)s /etc/rackflow/collector.yaml /backup/2026-11-26 --env-file /etc/rackflow/collector.env"
         )
     return root
+
+
+def _add_rules(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file; its problems.limits are used")
+    add_env_file(command)
+    show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
 
 
 def _add_forget(command: argparse.ArgumentParser) -> None:

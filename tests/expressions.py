@@ -10,10 +10,12 @@ TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[A-Za-z_:][\w:]*|\d[\w.]*|=~|!~|[!=<>]=|\
 GROUPING = {"by", "without", "on", "ignoring", "group_left", "group_right"}
 OPERATORS = {"and", "or", "unless", "bool", "offset"}
 SCRAPE_LABELS = frozenset({"instance", "job"})
+ALERT_LABELS = frozenset({"alertname", "severity", "subsystem", *BASE_LABELS})
 # Series that Prometheus makes itself.
 OWN_SERIES = {
     "up": SCRAPE_LABELS,
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", *BASE_LABELS}),
+    "ALERTS": ALERT_LABELS | {"alertstate"},
+    "ALERTS_FOR_STATE": ALERT_LABELS,
 }
 
 

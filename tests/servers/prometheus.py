@@ -21,8 +21,9 @@ class Prometheus(Server):
     program = "prometheus"
     package = "prometheus"
 
-    def __init__(self, folder: Path, targets: Sequence[str], *, rule_files: Sequence[Path] = ()) -> None:
+    def __init__(self, folder: Path, targets: Sequence[str], *, rule_files: Sequence[Path] = (), job: str = "rackflow") -> None:
         super().__init__(folder)
+        self._job = job
         self._targets = list(targets)
         self._rule_files = [str(file.resolve()) for file in rule_files]
 
@@ -37,7 +38,7 @@ class Prometheus(Server):
         document = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": self._rule_files,
-            "scrape_configs": [{"job_name": "rackflow", "static_configs": [{"targets": self._targets}]}],
+            "scrape_configs": [{"job_name": self._job, "static_configs": [{"targets": self._targets}]}],
         }
         config.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
         return [

@@ -1,0 +1,64 @@
+"""Expressions, limits and links that several boards use."""
+
+from typing import Final
+
+from grafana.boards.catalogued import Limits
+from grafana.boards.panels import COLLECTOR_JOB, SITE, Scope, board_link, cell, label
+
+REPORTING: Final = f"count(up{{{COLLECTOR_JOB}}} == 1)"
+"""Proof that a collector is scraped: without one nothing can be counted as absent."""
+LEAKS: Final = '{__name__=~"dcim_(cdu_|rack_)?leak_detected", site=~"$site"}'
+ESTIMATE: Final = (
+    "Facility over IT power of the last hour, or of the minutes since data came."
+    " An estimate, because it counts power and not energy."
+)  # Air that goes into equipment. Sensors whose place nobody stated count as inlets, so that none is overlooked.
+NOT_BEHIND: Final = 'position!~"rear_top|rear_middle|rear_bottom"'
+
+# Ten minutes are what an orderly shutdown of a hall takes, and five are half of it.
+AUTONOMY: Final = Limits(600, 300, falling=True)
+# The upper ends of what ASHRAE recommends (27 °C) and allows for class A1 (32 °C).
+INLET: Final = Limits(27, 32)
+
+# From a series, from a row of a table, and from a tile.
+TO_RACK: Final = board_link("dcim-pdu", site=label("site"), rack=label("rack"))
+TO_PDU: Final = board_link("dcim-pdu", site=label("site"), device=label("device"))
+TO_UPS: Final = board_link("dcim-ups", site=label("site"), device=label("device"))
+TO_CDU: Final = board_link("dcim-liquid", site=label("site"), device=label("device"))
+ROW_TO_RACK: Final = board_link("dcim-pdu", site=cell("site"), rack=cell("rack"))
+ROW_TO_PDU: Final = board_link("dcim-pdu", site=cell("site"), device=cell("device"))
+ROW_TO_UPS: Final = board_link("dcim-ups", site=cell("site"), device=cell("device"))
+ROW_TO_CDU: Final = board_link("dcim-liquid", site=cell("site"), device=cell("device"))
+TILE_TO_RACK: Final = board_link("dcim-pdu", rack=cell("rack"))
+# To the word on the page, not to an anchor: those are in small letters, and Grafana cannot write a field in such.
+TO_RUNBOOK: Final = "${runbooks}deploy/RUNBOOK.md#:~:text=${__data.fields.alertname}"
+
+
+def ups_power(scope: Scope, side: str, by: str) -> str:
+    """Power at the `input` or `output` of UPSs, W: the sum of the phases, or the total where a UPS reports no phases."""
+    phases = scope(f"dcim_ups_{side}_power_watts")
+    total = scope(f"dcim_ups_{side}_total_power_watts")
+    each = f"sum by (site, room, feed, device) ({phases}) or max by (site, room, feed, device) ({total})"
+    return f"sum by ({by}) ({each})"
+
+
+def metered(role: str) -> str:
+    """Power by the meters of a role, W."""
+    power = SITE("dcim_meter_power_watts", f'role="{role}"')
+    return f"sum by (site) ({power})"
+
+
+def it_power() -> str:
+    """Power of the IT equipment, W: by its meters, or by the racks' PDUs where there is no meter."""
+    return f"{metered('it')} or sum by (site) ({SITE('dcim_rack_power_watts')})"
+
+
+def _mean_of_hour(metric: str, *where: str) -> str:
+    mean = SITE.select(metric, *where, at="[1h]")
+    return f"sum by (site) (max without (instance, job) (avg_over_time({mean})))"
+
+
+def pue_estimate() -> str:
+    """Facility over IT power of the last hour, from its first minutes on."""
+    facility = _mean_of_hour("dcim_meter_power_watts", 'role="facility"')
+    meters = _mean_of_hour("dcim_meter_power_watts", 'role="it"')
+    return f"{facility} / (({meters} or {_mean_of_hour('dcim_rack_power_watts')}) > 0)"

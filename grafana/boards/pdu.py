@@ -1,0 +1,291 @@
+"""Rack PDUs: each phase, bank and outlet against what it may carry. Other boards lead here, with a rack or a PDU chosen."""
+
+from typing import Final
+
+from grafana.boards.board import Board
+from grafana.boards.catalogued import Limits
+from grafana.boards.expressions import NOT_BEHIND, ROW_TO_PDU, TO_PDU
+from grafana.boards.panels import (
+    BLUE,
+    DEVICE,
+    GREEN,
+    Query,
+    Row,
+    chart,
+    heatmap,
+    over,
+    ranked,
+    shown,
+    stat,
+    table,
+    top,
+    yes_no,
+)
+
+PHASE_LOAD: Final = "device_inlet_phase:dcim_pdu_phase_load:ratio"
+PHASE: Final = "site, rack, device, inlet, phase"
+BANK: Final = "site, rack, device, bank"
+OUTLET: Final = "site, rack, device, outlet"
+ENERGY: Final = "dcim_pdu_input_energy_joules_total"
+
+
+def leading(count: int, by: str, metric: str, *others: str) -> list[str]:
+    """The highest values of a metric, and of the same series what else is asked: no row has a value of its own alone."""
+    first = top(count, over(f"max by ({by})", DEVICE(metric)))
+    return [first, *(f"({other}) and {first}" for other in others)]
+
+
+def of_a_day(metric: str, by: str) -> str:
+    """Energy of the last 24 h, kWh."""
+    return shown(f"sum by ({by}) (max without (instance, job) (increase({DEVICE.select(metric, at='[1d]')})))", metric)
+
+
+NOW: Final = Row(
+    "What does it carry?",
+    [
+        (
+            4,
+            [
+                stat(
+                    "Power",
+                    over("sum", DEVICE("dcim_pdu_input_power_watts")),
+                    6,
+                    "dcim_pdu_input_power_watts",
+                    base=BLUE,
+                ),
+                stat("Energy of the last day", over("sum", of_a_day(ENERGY, "site")), 6, ENERGY, base=BLUE),
+                stat(
+                    "Least headroom of a breaker",
+                    over("min", DEVICE("dcim_pdu_phase_headroom_amperes")),
+                    6,
+                    "dcim_pdu_phase_headroom_amperes",
+                    limits=Limits(critical=0, falling=True),
+                ),
+                stat(
+                    "Breakers that tripped",
+                    over("sum", DEVICE("dcim_pdu_breaker_tripped")),
+                    6,
+                    "dcim_pdu_breaker_tripped",
+                    limits=Limits(critical=1),
+                    why="Where the PDU has breakers and reports them.",
+                ),
+            ],
+        ),
+        (
+            10,
+            [
+                table(
+                    "Phases, the most loaded",
+                    leading(
+                        40,
+                        PHASE,
+                        "dcim_pdu_phase_current_amperes",
+                        over(f"max by ({PHASE})", DEVICE.select(PHASE_LOAD)),
+                        over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_voltage_volts")),
+                        over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_watts")),
+                        over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_factor_ratio")),
+                    ),
+                    16,
+                    {
+                        "device": "PDU",
+                        "rack": "Rack",
+                        "inlet": "Inlet",
+                        "phase": "Phase",
+                        "site": "Site",
+                        "Value #A": "Current",
+                        "Value #B": "Of its rating",
+                        "Value #C": "Voltage",
+                        "Value #D": "Power",
+                        "Value #E": "Power factor",
+                    },
+                    cells={
+                        "Current": "dcim_pdu_phase_current_amperes",
+                        "Of its rating": PHASE_LOAD,
+                        "Voltage": "dcim_pdu_phase_voltage_volts",
+                        "Power": "dcim_pdu_phase_power_watts",
+                        "Power factor": "dcim_pdu_phase_power_factor_ratio",
+                    },
+                    sort="-Current",
+                    why="A phase has no share where its PDU states no rating.",
+                    link=ROW_TO_PDU,
+                ),
+                ranked(
+                    "Phases that are most apart",
+                    top(15, over("max by (site, device)", DEVICE("dcim_pdu_current_unbalance_ratio"))),
+                    "{{device}}",
+                    8,
+                    "dcim_pdu_current_unbalance_ratio",
+                    limits=Limits(warning=0.5),
+                    why="Loads on one phase use up its breaker while the others have room.",
+                    link=TO_PDU,
+                ),
+            ],
+        ),
+    ],
+)
+
+TIME: Final = Row(
+    "Over time",
+    [
+        (
+            8,
+            [
+                chart(
+                    "Current of the phases that carry most",
+                    [
+                        Query(
+                            DEVICE.worst("dcim_pdu_phase_current_amperes", "site, device, phase"),
+                            "{{device}} {{phase}}",
+                        )
+                    ],
+                    8,
+                    "dcim_pdu_phase_current_amperes",
+                ),
+                chart(
+                    "Least headroom",
+                    [
+                        Query(
+                            DEVICE.worst("dcim_pdu_phase_headroom_amperes", "site, device, phase", lowest=True),
+                            "{{device}} {{phase}}",
+                        )
+                    ],
+                    8,
+                    "dcim_pdu_phase_headroom_amperes",
+                    limits=Limits(critical=0, falling=True),
+                ),
+                heatmap(
+                    "Voltage of all phases",
+                    over("max by (site, device, phase)", DEVICE("dcim_pdu_phase_voltage_volts")),
+                    8,
+                    "dcim_pdu_phase_voltage_volts",
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                chart(
+                    "Power of each PDU that takes most",
+                    [Query(DEVICE.worst("dcim_pdu_input_power_watts", "site, device"), "{{device}}")],
+                    8,
+                    "dcim_pdu_input_power_watts",
+                ),
+                chart(
+                    "Lowest power factors",
+                    [
+                        Query(
+                            DEVICE.worst("dcim_pdu_input_power_factor_ratio", "site, device", lowest=True), "{{device}}"
+                        )
+                    ],
+                    8,
+                    "dcim_pdu_input_power_factor_ratio",
+                ),
+                chart(
+                    "Air at its sensors",
+                    [
+                        Query(
+                            DEVICE.worst("dcim_env_temperature_celsius", "site, device, sensor", NOT_BEHIND),
+                            "{{device}} {{sensor}}",
+                        )
+                    ],
+                    8,
+                    "dcim_env_temperature_celsius",
+                ),
+            ],
+        ),
+    ],
+)
+
+PARTS: Final = Row(
+    "Banks and outlets, where they are metered",
+    [
+        (
+            10,
+            [
+                table(
+                    "Banks, the most loaded",
+                    leading(
+                        40,
+                        BANK,
+                        "dcim_pdu_bank_current_amperes",
+                        over(f"max by ({BANK})", DEVICE("dcim_pdu_bank_rated_current_amperes")),
+                        over(f"max by ({BANK})", DEVICE("dcim_pdu_breaker_tripped")),
+                    ),
+                    10,
+                    {
+                        "device": "PDU",
+                        "rack": "Rack",
+                        "bank": "Bank",
+                        "site": "Site",
+                        "Value #A": "Current",
+                        "Value #B": "Rating",
+                        "Value #C": "Breaker",
+                    },
+                    cells={"Current": "dcim_pdu_bank_current_amperes", "Rating": "dcim_pdu_bank_rated_current_amperes"},
+                    tints={"Breaker": yes_no("closed", "TRIPPED")},
+                    sort="-Current",
+                    link=ROW_TO_PDU,
+                ),
+                table(
+                    "Outlets that take most",
+                    leading(
+                        40,
+                        OUTLET,
+                        "dcim_pdu_outlet_power_watts",
+                        of_a_day("dcim_pdu_outlet_energy_joules_total", OUTLET),
+                        over(f"max by ({OUTLET})", DEVICE("dcim_pdu_outlet_on")),
+                    ),
+                    14,
+                    {
+                        "device": "PDU",
+                        "rack": "Rack",
+                        "outlet": "Outlet",
+                        "site": "Site",
+                        "Value #A": "Power",
+                        "Value #B": "Energy of a day",
+                        "Value #C": "Switched",
+                    },
+                    cells={
+                        "Power": "dcim_pdu_outlet_power_watts",
+                        "Energy of a day": "dcim_pdu_outlet_energy_joules_total",
+                    },
+                    tints={"Switched": {0.0: ("off", BLUE), 1.0: ("on", GREEN)}},
+                    sort="-Power",
+                    link=ROW_TO_PDU,
+                ),
+            ],
+        ),
+        (
+            7,
+            [
+                ranked(
+                    "Residual current",
+                    top(15, over("max by (site, device, kind)", DEVICE("dcim_pdu_residual_current_amperes"))),
+                    "{{device}} {{kind}}",
+                    12,
+                    "dcim_pdu_residual_current_amperes",
+                    # IEC 60364-4-41: 30 mA is where protection of people begins.
+                    limits=Limits(0.015, 0.03),
+                ),
+                ranked(
+                    "Distortion of current",
+                    top(15, over("max by (site, device, phase)", DEVICE("dcim_pdu_current_thd_ratio"))),
+                    "{{device}} {{phase}}",
+                    12,
+                    "dcim_pdu_current_thd_ratio",
+                    limits=Limits(warning=0.2),
+                ),
+            ],
+        ),
+    ],
+)
+
+BOARD: Final = Board(
+    "dcim-pdu",
+    "PDU detail",
+    "What does each phase, bank and outlet of a rack carry, and what may it carry?",
+    ("site", "room", "row", "rack", "device"),
+    [NOW, TIME, PARTS],
+    device_class="pdu",
+    alerts="power",
+)

@@ -1,0 +1,306 @@
+"""The power chain: from the mains over UPSs and panels to the racks, and what remains if a feed is lost."""
+
+from typing import Final
+
+from grafana.boards.board import Board
+from grafana.boards.catalogued import Limits
+from grafana.boards.expressions import ROW_TO_PDU, ROW_TO_RACK, TO_UPS, metered, ups_power
+from grafana.boards.panels import (
+    BLUE,
+    GREEN,
+    RED,
+    ROOM,
+    SITE,
+    Panel,
+    Query,
+    Row,
+    Words,
+    bottom,
+    chart,
+    heatmap,
+    over,
+    ranked,
+    stat,
+    state_words,
+    table,
+    timeline,
+    top,
+)
+
+PHASE_LOAD: Final = "device_inlet_phase:dcim_pdu_phase_load:ratio"
+# What remains must carry all of it: beyond its continuous limit a breaker trips, and a UPS goes to bypass.
+FULL: Final = Limits(0.8, 1)
+HOLDS: Final[Words] = {0.0: ("falls", RED), 1.0: ("holds", GREEN)}
+
+CHAIN: Final = Row(
+    "From the mains to the racks",
+    [
+        (
+            8,
+            [
+                Panel(
+                    "bargauge",
+                    "Power at each stage",
+                    [
+                        Query(metered("facility"), "1 facility"),
+                        Query(ups_power(ROOM, "input", "site"), "2 into UPSs"),
+                        Query(ups_power(ROOM, "output", "site"), "3 out of UPSs"),
+                        Query(over("sum by (site)", ROOM("dcim_pdu_input_power_watts")), "4 rack PDUs"),
+                        Query(metered("cooling"), "cooling"),
+                    ],
+                    8,
+                    "dcim_meter_power_watts",
+                    base=BLUE,
+                    limits=Limits(),
+                ),
+                chart(
+                    "Power of each feed",
+                    [
+                        Query(ups_power(ROOM, "output", "site, feed"), "UPSs on {{feed}}"),
+                        Query(over("sum by (site, feed)", ROOM("dcim_pdu_input_power_watts")), "rack PDUs on {{feed}}"),
+                    ],
+                    8,
+                    "dcim_ups_output_power_watts",
+                ),
+                chart(
+                    "Losses",
+                    [
+                        Query(over("sum by (site, feed)", ROOM("dcim_ups_losses_watts")), "UPSs on {{feed}}"),
+                        Query(
+                            f"{ups_power(ROOM, 'output', 'site')} - sum by (site) ({ROOM('dcim_pdu_input_power_watts')})",
+                            "behind the UPSs, not at rack PDUs",
+                        ),
+                    ],
+                    8,
+                    "dcim_ups_losses_watts",
+                    why="What lies behind UPSs and passes no rack PDU: cables and panels, and cooling that hangs on the UPSs.",
+                ),
+            ],
+        ),
+    ],
+)
+
+SOURCES: Final = Row(
+    "Which source feeds it?",
+    [
+        (
+            8,
+            [
+                timeline(
+                    "Source of each UPS",
+                    ROOM.state("dcim_ups_output_source"),
+                    "{{device}}",
+                    12,
+                    "dcim_ups_output_source",
+                    words=state_words("dcim_ups_output_source"),
+                    link=TO_UPS,
+                ),
+                timeline(
+                    "Source of each transfer switch",
+                    ROOM.state("dcim_ats_selected_source"),
+                    "{{device}}",
+                    6,
+                    "dcim_ats_selected_source",
+                    words=state_words("dcim_ats_selected_source"),
+                ),
+                stat(
+                    "Transfer switches without their other source",
+                    f"sum({ROOM('dcim_ats_redundant')} == bool 0)",
+                    6,
+                    limits=Limits(warning=1),
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                chart(
+                    "Input voltage of UPSs, lowest and highest phase",
+                    [
+                        Query(over("min by (site, feed)", ROOM("dcim_ups_input_voltage_volts")), "{{feed}} lowest"),
+                        Query(over("max by (site, feed)", ROOM("dcim_ups_input_voltage_volts")), "{{feed}} highest"),
+                    ],
+                    8,
+                    "dcim_ups_input_voltage_volts",
+                ),
+                chart(
+                    "Frequency",
+                    [
+                        Query(
+                            over("min by (site, feed)", ROOM("dcim_ups_input_frequency_hertz")), "UPS input {{feed}}"
+                        ),
+                        Query(over("min by (site, role)", ROOM("dcim_meter_frequency_hertz")), "meter {{role}}"),
+                    ],
+                    8,
+                    "dcim_meter_frequency_hertz",
+                ),
+                chart(
+                    "Power factor at the meters",
+                    [
+                        Query(
+                            f"sum by (site, role) ({ROOM('dcim_meter_power_watts')})"
+                            f" / (sum by (site, role) ({ROOM('dcim_meter_apparent_power_voltamperes')}) > 0)",
+                            "{{role}}",
+                        )
+                    ],
+                    8,
+                    "dcim_meter_power_factor_ratio",
+                    limits=Limits(warning=0.9, falling=True),
+                ),
+            ],
+        ),
+    ],
+)
+
+SURVIVAL: Final = Row(
+    "Does it survive the loss of a feed?",
+    [
+        (
+            4,
+            [
+                stat(
+                    "If this feed is lost, the site",
+                    over("min by (site, feed)", SITE("dcim_site_survives_feed_loss")),
+                    6,
+                    "dcim_site_survives_feed_loss",
+                    legend="{{feed}}",
+                    words=HOLDS,
+                ),
+                stat(
+                    "Racks that fall with this feed",
+                    over("max by (site, feed)", SITE("dcim_site_racks_lost_on_feed_loss")),
+                    6,
+                    legend="{{feed}}",
+                    limits=Limits(warning=1),
+                ),
+                stat(
+                    "UPS power to spare for N+1",
+                    over("min by (site, feed, group)", SITE("dcim_ups_redundancy_margin_watts")),
+                    6,
+                    "dcim_ups_redundancy_margin_watts",
+                    legend="{{feed}} {{group}}",
+                ),
+                stat(
+                    "UPS load against ratings",
+                    f"{ups_power(ROOM, 'output', 'site, feed')} / sum by (site, feed) ({ROOM('dcim_ups_rated_power_watts')})",
+                    6,
+                    "dcim_ups_output_load_ratio",
+                    legend="{{feed}}",
+                    why="All UPSs of a feed together; single ones may be loaded more.",
+                ),
+            ],
+        ),
+        (
+            9,
+            [
+                table(
+                    "Racks nearest to their limit if a feed is lost",
+                    top(20, over("max by (site, row, rack, feed, phase)", ROOM("dcim_rack_feed_loss_load_ratio"))),
+                    12,
+                    {
+                        "rack": "Rack",
+                        "row": "Row",
+                        "feed": "Lost feed",
+                        "phase": "Phase",
+                        "site": "Site",
+                        "Value": "Load of the other",
+                    },
+                    "dcim_rack_feed_loss_load_ratio",
+                    limits=FULL,
+                    sort="-Load of the other",
+                    link=ROW_TO_RACK,
+                ),
+                chart(
+                    "UPSs and panels if a feed is lost",
+                    [
+                        Query(
+                            SITE.worst("dcim_ups_feed_loss_load_ratio", "site, group, feed"),
+                            "UPSs {{group}} without {{feed}}",
+                        ),
+                        Query(
+                            SITE.worst("dcim_panel_feed_loss_load_ratio", "site, panel, feed"),
+                            "panel {{panel}} without {{feed}}",
+                        ),
+                    ],
+                    12,
+                    "dcim_ups_feed_loss_load_ratio",
+                    limits=FULL,
+                ),
+            ],
+        ),
+    ],
+)
+
+BREAKERS: Final = Row(
+    "Which breaker is nearest to tripping?",
+    [
+        (
+            9,
+            [
+                table(
+                    "Breakers of rack PDUs with the least headroom",
+                    bottom(
+                        20,
+                        over("min by (site, row, rack, feed, device, phase)", ROOM("dcim_pdu_phase_headroom_amperes")),
+                    ),
+                    12,
+                    {
+                        "device": "PDU",
+                        "rack": "Rack",
+                        "row": "Row",
+                        "feed": "Feed",
+                        "phase": "Phase",
+                        "site": "Site",
+                        "Value": "Headroom",
+                    },
+                    "dcim_pdu_phase_headroom_amperes",
+                    limits=Limits(critical=0, falling=True),
+                    sort="Headroom",
+                    link=ROW_TO_PDU,
+                ),
+                heatmap(
+                    "Load of all PDU phases against their ratings",
+                    ROOM.select(PHASE_LOAD),
+                    12,
+                    PHASE_LOAD,
+                    why="How many phases are at which load: a band that rises is the hall, a few cells above it are single racks.",
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                ranked(
+                    "Branch circuits nearest to their rating",
+                    f"topk(15, max by (site, panel, circuit, phase) ({ROOM('dcim_circuit_current_amperes')})"
+                    f" / on (site, panel, circuit) group_left () max by (site, panel, circuit)"
+                    f" ({ROOM('dcim_circuit_rated_current_amperes')}))",
+                    "{{panel}} {{circuit}} {{phase}}",
+                    12,
+                    "dcim_pdu_phase_load_ratio",
+                    limits=Limits(0.8, 0.95),
+                    why="Where panels meter their circuits.",
+                ),
+                ranked(
+                    "Distortion of current at the meters",
+                    top(15, over("max by (site, device, phase)", ROOM("dcim_meter_current_thd_ratio"))),
+                    "{{device}} {{phase}}",
+                    12,
+                    "dcim_meter_current_thd_ratio",
+                    # IEEE 519: 8 % of total demand distortion for most connections.
+                    limits=Limits(warning=0.08),
+                    why="Where meters measure harmonics.",
+                ),
+            ],
+        ),
+    ],
+)
+
+BOARD: Final = Board(
+    "dcim-power",
+    "power chain",
+    "Where does the power flow, which source feeds it, and does everything keep running if a feed is lost?",
+    ("site", "room"),
+    [CHAIN, SOURCES, SURVIVAL, BREAKERS],
+    alerts="power",
+)
