@@ -48,13 +48,8 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
         add_env_file(command)
         show_examples(command, "%(prog)s collector.yaml")
-    doctor = commands.add_parser(
-        "doctor", help="check configuration, files, names, clock, disks, broker and store; says what to do"
-    )
-    doctor.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
-    add_env_file(doctor)
-    doctor.add_argument("--output", choices=OUTPUTS, default="table")
-    show_examples(doctor, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
+    help_text = "check configuration, files, names, clock, disks, broker and store; says what to do"
+    _add_doctor(commands.add_parser("doctor", help=help_text))
     ledger = commands.add_parser("ledger", help="account for every message; exit status 1 if any is missing")
     ledger.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     add_env_file(ledger)
@@ -95,6 +90,13 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
             command, "%(prog)s /etc/rackflow/collector.yaml /backup/2026-11-26 --env-file /etc/rackflow/collector.env"
         )
     return root
+
+
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    add_env_file(command)
+    command.add_argument("--output", choices=OUTPUTS, default="table")
+    show_examples(command, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
 
 
 def _add_rules(command: argparse.ArgumentParser) -> None:
