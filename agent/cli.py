@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -15,11 +15,12 @@ import uvloop
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.doctor import add_doctor
-from agent.lab import Output, add_lab, explanation, read_device, render, replay_modbus, replay_snmp
+from agent.lab import Output, add_lab, explanation, nothing_there, read_device, render, replay_modbus, replay_snmp
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory, check_profile, unknown_profile
-from agent.profile import Profile, load_profiles
-from agent.run import run
+from agent.profile import Families, Profile, load_profiles
+from agent.readings import Identified, Readings
+from agent.run import Shared, run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
 from rackflow.process.commands import print_error, print_lines, print_skipped_lines, show_examples
 from rackflow.process.config import check_config
@@ -105,7 +106,9 @@ def _add_read(command: argparse.ArgumentParser) -> None:
     command.add_argument("device", help="with --config the id of a device, otherwise a host name or address")
     command.add_argument("--config", type=Path, help="configuration that describes the device and its credential")
     command.add_argument("--profile", default="auto")
-    command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
+    command.add_argument(
+        "--profiles", type=Path, help="folder of your own profiles, instead of the one that --config names"
+    )
     command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
     command.add_argument("--port", type=int)
     command.add_argument(
@@ -131,14 +134,15 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _load(path: Path) -> tuple[AgentConfig, dict[str, Profile]]:
+def _load(path: Path, folder: Path | None = None) -> tuple[AgentConfig, Families]:
+    """The configuration and the profiles, those in the folder that it names or in another one."""
     config = load_agent_config(path)
-    profiles = load_profiles(config.profiles, lazy=True)
+    profiles = Families(folder or config.profiles)
     _check_devices(path, config, profiles)
     return config, profiles
 
 
-def _check_devices(path: Path, config: AgentConfig, profiles: dict[str, Profile]) -> None:
+def _check_devices(path: Path, config: AgentConfig, profiles: Mapping[str, Profile]) -> None:
     try:
         for device in config.devices:
             check_profile(profiles, device)
@@ -153,18 +157,16 @@ def _run(arguments: argparse.Namespace) -> int:
         configure_logging(config.log_level)
 
     def reload() -> AgentConfig:
-        # Profiles are read once, at the start, because reading them takes 0.3 s of CPU. Every reload is checked against these.
-        # A changed profile needs a restart.
         changed = load_agent_config(arguments.config)
-        _check_devices(arguments.config, changed, profiles)
+        _check_devices(arguments.config, changed, profiles.prepare(changed.profiles))
         return changed
 
     raise_open_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
         deadline = StopDeadline()
-        refused = factory.snmp_clients.refused
-        runner.run(run(config, factory, reload=reload, refused=refused, deadline=deadline, plans=factory.plans))
+        shared = Shared(factory.snmp_clients.refused, factory.plans, profiles)
+        runner.run(run(config, factory, reload=reload, shared=shared, deadline=deadline))
     return 0
 
 
@@ -182,15 +184,22 @@ def _read(arguments: argparse.Namespace) -> int:
     arguments.protocol, arguments.port = device.protocol, device.port
     factory = PollerFactory(profiles)
     identified, readings, requests = asyncio.run(read_device(factory, config, device, time.time()))
-    print_lines(render(identified, readings, arguments.output))
+    _show(identified, readings, arguments.output)
     for request in requests:
         print_error(f"{request.seconds * 1000:9.1f} ms  {request.what}")
     return 0
 
 
-def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str, Profile], Device]:
+def _show(identified: Identified, readings: Readings, output: Output) -> None:
+    print_lines(render(identified, readings, output))
+    # A table has it as its last line; what programs read stays as it is.
+    if output != "table" and identified.nothing_there:
+        print_error(nothing_there(identified))
+
+
+def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[str, Profile], Device]:
     if arguments.config:
-        config, profiles = _load(arguments.config)
+        config, profiles = _load(arguments.config, arguments.profiles)
         for device in config.devices:
             if device.id == arguments.device:
                 return config, profiles, device
@@ -213,9 +222,9 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, dict[str
         "devices": [described],
     }
     config = check_config(whole, AgentConfig, "arguments")
-    profiles = load_profiles(arguments.profiles)
-    check_profile(profiles, config.devices[0])
-    return config, profiles, config.devices[0]
+    known = load_profiles(arguments.profiles)
+    check_profile(known, config.devices[0])
+    return config, known, config.devices[0]
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -236,5 +245,5 @@ def _replay(arguments: argparse.Namespace) -> int:
         records = read_snmprec(arguments.recording, faults)
         print_skipped_lines(faults)
         identified, readings = asyncio.run(replay_snmp(records, profiles, arguments.profile, time.time()))
-    print_lines(render(identified, readings, arguments.output))
+    _show(identified, readings, arguments.output)
     return 0

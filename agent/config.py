@@ -170,6 +170,11 @@ class Device(StrictModel):
     """Modbus over TCP, RTU frames over TCP (serial gateways), or a serial line."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Modbus unit identifier. The profile's usual unit when left out."""
+    accept_answers: list[Literal["other_transaction", "other_unit"]] = []
+    """Take a Modbus answer although its transaction number (TCP) or its unit (RTU, and TCP without a number) is another one. Only
+    for a device that always answers so, once to each request, and is alone on its connection or line: a late or foreign answer
+    would be taken for a reading. A connection on which an answer is missing is then closed.
+    """
     serial: str | None = None
     """Path of the serial port, with `transport: serial`."""
     baudrate: Annotated[int, Field(ge=300, le=1000000)] = 19200
@@ -212,7 +217,7 @@ class AgentConfig(StrictModel):
     intervals: Intervals = {}
     """Seconds between polls by poll class; the defaults are 1, 5, 10, 60 and 3600, at most 60, 300, 900, 3600 and 86400."""
     profiles: Path | None = None
-    """Folder of your own profiles; they override shipped ones of the same name."""
+    """Folder of your own profiles; they override shipped ones of the same name. `SIGHUP` reads it again."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
     """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel. SNMPv3 answers are verified with both."""
     # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.

@@ -45,3 +45,5 @@ class Identified:
     identity: Identity
     poll_classes: frozenset[PollClass]
     coolant: Mapping[str, str] = field(default_factory=dict)
+    nothing_there: tuple[str, ...] = ()
+    """What the profile wanted and the device does not have, as people say it: tables without rows, objects, registers."""

@@ -5,6 +5,7 @@ confirmation. At a stop, polling ends first, so that the remaining messages can 
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import platform
@@ -15,11 +16,12 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.config import AgentConfig, Credential, Device
 from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
 from agent.poll import DevicePoller, OpeningPace, SharedPlans
+from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
 from agent.schedule import phase
@@ -85,6 +87,8 @@ class DeviceSettings:
     intervals: dict[PollClass, float]
     credential: Credential | None
     engine: str | None
+    profile: str
+    """What the profile says, as a number; of a device that is recognised, what all profiles say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,21 @@ class Running:
     task: asyncio.Task[None]
 
 
-def enabled_devices(config: AgentConfig) -> dict[str, DeviceSettings]:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What an agent has in common with its pollers: the datagrams that their clients refused, their plans, and the profiles they take.
+
+    Without `families` profiles are not read again.
+    """
+
+    refused: RefusedDatagrams = field(default_factory=RefusedDatagrams)
+    plans: SharedPlans = field(default_factory=SharedPlans)
+    families: Families | None = None
+
+
+def enabled_devices(config: AgentConfig, families: Families | None = None) -> dict[str, DeviceSettings]:
     """The enabled devices by id."""
+    contents = {name: families.content(name) for name in {each.profile for each in config.devices}} if families else {}
     return {
         device.id: DeviceSettings(
             device=device,
@@ -105,6 +122,7 @@ def enabled_devices(config: AgentConfig) -> dict[str, DeviceSettings]:
             intervals=config.intervals_of(device),
             credential=config.credentials.get(device.credential or ""),
             engine=config.engine,
+            profile=contents.get(device.profile, ""),
         )
         for device in config.devices
         if device.enabled
@@ -120,16 +138,15 @@ class Agent:
         make_poller: MakePoller,
         load: Callable[[], AgentConfig] | None = None,
         wall: Callable[[], float] = time.time,
-        refused: RefusedDatagrams | None = None,
+        shared: Shared | None = None,
         manager: ServiceManager | None = None,
-        plans: SharedPlans | None = None,
     ) -> None:
-        self._plans = plans or SharedPlans()
+        shared = shared or Shared()
+        self._families, self._plans, self._refused = shared.families, shared.plans, shared.refused
         self.meter = LoopMeter()
         self._pace = OpeningPace(lambda: self.meter.lag_s)
         self._manager = manager or ServiceManager()
         self._config = config
-        self._refused = refused or RefusedDatagrams()
         self._make_poller = make_poller
         self._load = load
         self._started_ms = int(wall() * 1000)
@@ -206,7 +223,7 @@ class Agent:
 
     async def _poll_and_publish(self) -> None:
         self._context.counters.start_at_zero(device.protocol for device in self._config.devices)
-        pollers = await self._make_pollers(self._config, enabled_devices(self._config))
+        pollers = await self._make_pollers(self._config, enabled_devices(self._config, self._families))
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
             reporting = group.create_task(self._report(), name="self-metrics")
@@ -214,7 +231,7 @@ class Agent:
             for device in self._config.devices:
                 if not device.enabled:
                     self.publisher.remove_device(device.id)
-            await self._start(group, enabled_devices(self._config), pollers)
+            await self._start(group, enabled_devices(self._config, self._families), pollers)
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
             self._manager.ready()
             while not self._stopping:
@@ -241,13 +258,16 @@ class Agent:
         try:
             config = await asyncio.to_thread(self._load)
             self._check_reloadable(config)
-            wanted = enabled_devices(config)
-            changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
-            pollers = await self._make_pollers(config, changed)
-            self.publisher.set_broker(config.broker)
+            with self._families.taking_over() if self._families else contextlib.nullcontext():
+                wanted = enabled_devices(config, self._families)
+                changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
+                pollers = await self._make_pollers(config, changed)
+                self.publisher.set_broker(config.broker)
         except (ConfigError, ProfileError) as error:
             self.counters.reload_ok = False
-            log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, error)  # noqa: TRY400 - one line
+            # A line each: a folder of profiles may have many faults.
+            for line in str(error).splitlines():
+                log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, line)  # noqa: TRY400
             return
         # Old tasks end before new ones start: two requests to one device must never overlap.
         gone = [name for name in self.running if name not in wanted]
@@ -267,12 +287,11 @@ class Agent:
 
     def _check_reloadable(self, config: AgentConfig) -> None:
         before = self._config
-        # Names are part of every topic and message number, the outbox is open, and profiles are read once (see cli.py).
+        # Names are part of every topic and message number, and the outbox is open.
         fixed = {
             "agent": config.agent == before.agent,
             "labels.site": config.labels.site == before.labels.site,
             "outbox": config.outbox == before.outbox,
-            "profiles": config.profiles == before.profiles,
         }
         if changed := [key for key, same in fixed.items() if not same]:
             raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart the agent")
@@ -366,17 +385,16 @@ async def run(
     *,
     reload: Callable[[], AgentConfig] | None = None,
     now: Callable[[], float] = time.time,
-    refused: RefusedDatagrams | None = None,
+    shared: Shared | None = None,
     deadline: StopDeadline | None = None,
-    plans: SharedPlans | None = None,
 ) -> None:
-    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `refused` and `plans` are those of `make_poller`'s clients and pollers.
+    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `shared` is what `make_poller` has, too.
 
-    `deadline` is started by the signal that stops the agent: it is for a process that ends with this call. Raises ConfigError if
-    the configuration cannot be used.
+    `reload` has read the profiles for the next configuration (`Families.prepare`). `deadline` is started by the signal that stops the
+    agent: it is for a process that ends with this call. Raises ConfigError if the configuration cannot be used.
     """
     manager = started_by()
-    agent = Agent(config, make_poller, reload, now, refused, manager, plans)
+    agent = Agent(config, make_poller, reload, now, shared, manager)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
     watchdog = Watchdog(lambda: agent.standstill(time.monotonic()), manager, config.health_file)

@@ -52,6 +52,7 @@ class Metric:
 
     `expect` is what a scaled raw number must give: narrower than `ranges`, so that a value wrong by a power of ten lies outside.
     With `magnitude` the sign only tells the polarity of the plant, as in -48 V supplies, and is dropped.
+    `required` are the labels without which a reading does not say what it is about; the others tell parts apart where there are several.
     `derived` names the process that computes the metric by `formula`; it is "" for a metric that devices report.
     """
 
@@ -61,6 +62,7 @@ class Metric:
     unit: str
     help: str
     labels: tuple[str, ...]
+    required: tuple[str, ...]
     label_values: Mapping[str, tuple[str, ...]]
     states: tuple[str, ...]
     ranges: tuple[tuple[float, float], ...]
@@ -99,6 +101,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     tier: Literal["core", "extended"]
     unit: str = ""
     labels: list[str] = []
+    optional: list[str] = []
     label_values: dict[str, list[str]] = {}
     states: list[str] = []
     range: list[tuple[float | None, float | None]] = []
@@ -133,6 +136,8 @@ def _metric(name: str, entry: _Entry) -> Metric:
         raise ContractError(
             "catalogue", f"{name}: `label_values` for labels that are not in `labels`: {sorted(unknown)}"
         )
+    if unknown := set(entry.optional) - set(entry.labels):
+        raise ContractError("catalogue", f"{name}: `optional` labels that are not in `labels`: {sorted(unknown)}")
     stem = name.removesuffix("_total")
     if entry.unit and not stem.endswith(f"_{entry.unit}"):
         raise ContractError("catalogue", f"{name}: the name does not end in its unit, {entry.unit}")
@@ -149,6 +154,7 @@ def _metric(name: str, entry: _Entry) -> Metric:
         unit=entry.unit,
         help=entry.help,
         labels=tuple(entry.labels),
+        required=tuple(label for label in entry.labels if label not in entry.optional),
         label_values={label: tuple(values) for label, values in entry.label_values.items()},
         states=tuple(entry.states),
         ranges=tuple((-inf if a is None else a, inf if b is None else b) for a, b in entry.range),

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shlex
+import struct
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,19 +129,28 @@ def test_the_wire_contract_names_every_error_and_the_limit_of_the_code() -> None
 def test_the_profile_in_the_recipe_for_a_new_device_is_sound_and_reads_what_it_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [recipe] = blocks(REPOSITORY / "docs/how-to/add-a-device.md", "yaml")
-    profile = tmp_path / "my" / "my-cooler.yaml"
-    profile.parent.mkdir()
-    profile.write_text(textwrap.dedent(recipe), encoding="utf-8")
+    head, objects, registers = map(textwrap.dedent, blocks(REPOSITORY / "docs/how-to/add-a-device.md", "yaml"))
+    folder = tmp_path / "my"
+    folder.mkdir()
+    (folder / "my-cdu.yaml").write_text(head + registers, encoding="utf-8")
+    snmp = "\n".join(line for line in head.splitlines() if not line.startswith("modbus:")).replace("my-cdu", "my-pdu")
+    snmp = snmp.replace("protocol: modbus", "protocol: snmp").replace("class: cdu", "class: pdu")
+    snmp += "\nrecognise: {sysobjectid: [1.3.6.1.4.1.99999], probes: [1.3.6.1.4.1.99999.1.1.0]}\n"
+    (folder / "my-pdu.yaml").write_text(snmp + objects, encoding="utf-8")
+    assert agent_main(["profiles", "lint", str(folder)]) == 0
+    assert "my-cdu.yaml: ok; 10 points" in capsys.readouterr().out
+    floats = {5000: 25.5} | {5048 + 2 * fan: 60.0 for fan in range(8)}
+    words = {1710: 1 << 8}
+    for at, number in floats.items():
+        words[at + 1], words[at] = struct.unpack(">HH", struct.pack(">f", number))
     recording = tmp_path / "device.mbrec"
-    recording.write_text("1|4|443|72\n1|4|450|64\n1|4|458|1\n", encoding="utf-8")
-    assert agent_main(["profiles", "lint", str(profile)]) == 0
-    assert "ok; 2 points" in capsys.readouterr().out
-    replay = ["replay", str(recording), "--profiles", str(profile.parent), "--profile", "my-cooler", "--output", "json"]
+    recording.write_text("".join(f"1|3|{at}|{word}\n" for at, word in words.items()), encoding="utf-8")
+    replay = ["replay", str(recording), "--profiles", str(folder), "--profile", "my-cdu", "--output", "json"]
     assert agent_main(replay) == 0
     assert json.loads(capsys.readouterr().out)["values"] == {
-        "dcim_crah_water_supply_temperature_celsius{circuit=1,unit=1}": pytest.approx(7.2),
-        "dcim_crah_fan_speed_ratio{fan=all,unit=1}": 0.64,
+        "dcim_cdu_supply_temperature_celsius{loop=secondary}": 25.5,
+        "dcim_cdu_leak_detected{detector=main}": 1.0,
+        **{f"dcim_cdu_fan_speed_ratio{{fan={fan}}}": pytest.approx(0.6) for fan in range(1, 9)},
     }
 
 

@@ -4,7 +4,7 @@ They use the same code as a running agent (agent/poll), so that what they show i
 """
 
 from agent.lab.commands import add_lab
-from agent.lab.output import Output, render
+from agent.lab.output import Output, nothing_there, render
 from agent.lab.read import read_device
 from agent.lab.replay import replay_modbus, replay_snmp
 from agent.lab.silence import explanation
@@ -13,6 +13,7 @@ __all__ = [
     "Output",
     "add_lab",
     "explanation",
+    "nothing_there",
     "read_device",
     "render",
     "replay_modbus",

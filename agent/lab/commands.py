@@ -11,15 +11,17 @@ from agent.lab.commands_discover import add_discover
 from agent.lab.commands_modbus import add_modbus_walk, walk_modbus
 from agent.lab.commands_site import add_site
 from agent.lab.contained import contained
-from agent.lab.draft import draft
+from agent.lab.draft import draft, draft_with_mib
+from agent.lab.draft_modbus import draft_registers
+from agent.lab.mib import read_mibs
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
-from agent.profile import Profile, load_profiles, parse_profile
+from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
 from rackflow.process.yaml import read_text_file
-from rackflow.recording import Record, dump_snmprec, read_snmprec
+from rackflow.recording import SUFFIX, Record, dump_snmprec, read_mbrec, read_snmprec
 
 # Per root. Ends the walk of a broken SNMP agent that invents rows; the largest devices have some ten thousand objects. Chosen value.
 MAX_RECORDS = 200_000
@@ -30,10 +32,32 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command = commands.add_parser(
         "profiles", help="list the known device families, check profile files, or draft a profile"
     )
-    command.add_argument("action", nargs="?", choices=("list", "lint", "draft"), default="list")
-    command.add_argument("files", nargs="*", type=Path, help="lint: profile files to check; draft: one recording")
+    command.add_argument("action", nargs="?", choices=("list", "lint", "draft", "schema"), default="list")
+    command.add_argument(
+        "files", nargs="*", type=Path, help="lint: profile files or folders to check; draft: a recording"
+    )
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
-    show_examples(command, "%(prog)s", "%(prog)s lint my-cooler.yaml", "%(prog)s draft device.snmprec > my-device.yaml")
+    command.add_argument(
+        "--mib",
+        type=Path,
+        action="append",
+        default=[],
+        help="draft: MIB file that describes the device; may be repeated",
+    )
+    command.add_argument(
+        "--class",
+        dest="device_class",
+        choices=("ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack"),
+        help="draft: what the device is (default: pdu with --mib, cdu for Modbus)",
+    )
+    show_examples(
+        command,
+        "%(prog)s",
+        "%(prog)s lint my-cooler.yaml",
+        "%(prog)s draft device.snmprec --mib ACME-PDU-MIB.txt --class pdu > my-pdu.yaml",
+        "%(prog)s draft cdu.mbrec --class cdu > my-cdu.yaml",
+        "%(prog)s schema > profile.schema.json",
+    )
     command.set_defaults(command=_profiles)
 
     command = commands.add_parser(
@@ -54,11 +78,14 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def _profiles(arguments: argparse.Namespace) -> int:
+    if arguments.action == "schema":
+        print_lines(schema_text())
+        return 0
     profiles = load_profiles(arguments.profiles)
     if arguments.action == "lint":
         return _lint(arguments.files, profiles)
     if arguments.action == "draft":
-        return _draft(arguments.files)
+        return _draft(arguments)
     width = max(map(len, profiles))
     for name, profile in profiles.items():
         print_lines(
@@ -72,9 +99,15 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
         print(f"{len(profiles)} profiles, no faults")
         return 0
     faulty = 0
-    for path in files:
+    paths = [each for path in files for each in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    if not paths:
+        raise ConfigError(f"{files[0]}: has no .yaml files; correct the path")
+    known = dict(profiles)
+    # Profiles that extend others come last, so that they may extend one that is checked with them.
+    texts = sorted(((read_text_file(path), path) for path in paths), key=lambda each: extends(each[0]) is not None)
+    for text, path in texts:
         try:
-            profile = parse_profile(read_text_file(path), str(path), profiles)
+            profile = known[path.stem] = parse_file(text, str(path), known)
         except ProfileError as error:
             print_lines(str(error))
             faulty += 1
@@ -83,14 +116,24 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
     return int(faulty > 0)
 
 
-def _draft(files: list[Path]) -> int:
-    if len(files) != 1:
-        raise ConfigError("profiles draft: give one recording; `rackflow-agent walk` makes one")
-    name = re.sub(r"[^a-z0-9]+", "-", files[0].stem.lower()).strip("-") or "device"
+def _draft(arguments: argparse.Namespace) -> int:
+    files: list[Path] = arguments.files
+    if len(files) > 1 or not (files or arguments.mib):
+        raise ConfigError("profiles draft: give one recording, which `rackflow-agent walk` makes, or --mib, or both")
+    name = re.sub(r"[^a-z0-9]+", "-", (files or arguments.mib)[0].stem.lower()).strip("-") or "device"
     faults: list[str] = []
-    records = read_snmprec(files[0], faults)
+    if files and files[0].suffix == SUFFIX:
+        if arguments.mib:
+            raise ConfigError("--mib: belongs to SNMP; Modbus registers have no MIB")
+        text = draft_registers(read_mbrec(files[0], faults), name, arguments.device_class or "cdu")
+    else:
+        records = read_snmprec(files[0], faults) if files else []
+        objects = read_mibs(arguments.mib)
+        text = (
+            draft_with_mib(records, objects, name, arguments.device_class or "pdu") if objects else draft(records, name)
+        )
     print_skipped_lines(faults)
-    print_lines(draft(records, name).removesuffix("\n"))
+    print_lines(text.removesuffix("\n"))
     return 0
 
 

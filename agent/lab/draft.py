@@ -4,15 +4,20 @@ Every point is only a comment. Somebody who knows the device or has its MIB must
 alone do not tell a load in percent from a temperature.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from agent.lab.draft_mib import DraftedPoint, drafted
+from agent.lab.mib import MibObject
 from agent.profile import SYS_DESCR, SYS_OBJECT_ID
 from rackflow.recording import Record
 
 ENTERPRISES = "1.3.6.1.4.1"
 # Values shown per column, enough to see whether rows differ.
 SHOWN = 4
+# Parts of a row's index that are looked at to find its column.
+MAX_INDEX_PARTS = 6
 ABSENT = frozenset({-1, 32767, -32768, 65535, 2147483647, -2147483648, 4294967295})
 """Values that devices send for "no reading" (all bits set, or the ends of 16 and 32 bit integers); they say nothing about the unit."""
 
@@ -72,8 +77,11 @@ def columns_of(records: Sequence[Record]) -> list[Column]:
 def guesses(column: Column) -> list[str]:
     """What the numbers might be, in the order of GUESSES, three at most; empty if nothing fits all of them."""
     numbers = [number for number in column.numbers() if number]
-    if not numbers:
-        return []
+    return guesses_of(numbers) if numbers else []
+
+
+def guesses_of(numbers: Sequence[float]) -> list[str]:
+    """What these numbers might be, in the order of GUESSES, three at most."""
     found = [
         f"{guess.what} in {'' if scale == '1' else scale + ' '}{guess.unit}"
         for guess in GUESSES
@@ -85,20 +93,73 @@ def guesses(column: Column) -> list[str]:
 
 def draft(records: Sequence[Record], name: str) -> str:
     """The text of the drafted profile."""
+    columns = columns_of(records)
+    return "\n".join([*head_lines(records, name, "ups"), "points: []", "tables: []", *_suggestions(columns), ""])
+
+
+def draft_with_mib(records: Sequence[Record], objects: Sequence[MibObject], name: str, device_class: str) -> str:
+    """The text of a profile with the points that the MIB has; where there is a recording, those that it has, too."""
+    values = _values_by_column(records)
+    there = [each for each in objects if not records or each.oid in values]
+    lines = head_lines(records, name, device_class, there[0].oid if there else "")
+    lines[1] = (
+        f"# Draft from a MIB with {len(objects)} objects and a recording of {len(records)}. Every point below is a guess: keep what the"
+    )
+    lines[2] = "# device's display confirms, give each `?` the name of a metric (METRICS.md), and delete the rest."
+    head = "\n".join([*lines, ""])
+    parts = dict(drafted(there, device_class, head, values))
+    lines += ["points:" if any(point.live for point in parts.get("", [])) else "points: []"]
+    lines += _point_lines(parts.pop("", []), "  ")
+    lines.append("tables:" if any(point.live for points in parts.values() for point in points) else "tables: []")
+    for table, points in parts.items():
+        # A table of which nothing is known is a comment as a whole.
+        live = next((point for point in points if point.live), None)
+        rows = next(each.oid for each in there if each.table == table and (live is None or each.oid in live.text))
+        mark = "" if live else "# "
+        lines += [f"  {mark}- name: {_word(table)} # {table}", f"  {mark}  rows: {rows}", f"  {mark}  points:"]
+        lines += _point_lines(points, "      ")
+    return "\n".join([*lines, ""])
+
+
+def _point_lines(points: Sequence[DraftedPoint], indent: str) -> list[str]:
+    return [f"{indent}{'- ' if point.live else '# - '}{point.text} # {point.note}" for point in points]
+
+
+def _word(name: str) -> str:
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Table"))
+    return re.sub(r"[^a-z0-9]+", "-", parted.lower()).strip("-")[:64]
+
+
+def _values_by_column(records: Sequence[Record]) -> dict[str, str]:
+    """What the recording has below each OID: of an instance itself, and of its column the first values."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        parts = record.oid.split(".")
+        # An index may have several parts, so that each prefix may be the column.
+        for length in range(len(parts), max(len(parts) - MAX_INDEX_PARTS, 7), -1):
+            shown = found.setdefault(".".join(parts[:length]), [])
+            if len(shown) < SHOWN:
+                shown.append(_shown(record))
+    return {oid: ", ".join(values) for oid, values in found.items()}
+
+
+def head_lines(records: Sequence[Record], name: str, device_class: str, first: str = "") -> list[str]:
+    """The lines of a drafted profile down to its points."""
     by_oid = {record.oid: record.value for record in records}
     object_id = by_oid.get(SYS_OBJECT_ID)
     descr = by_oid.get(SYS_DESCR)
     columns = columns_of(records)
     probe = next((column.values[0].oid for column in columns if column.is_scalar), None)
-    first = columns[0].oid if columns else ENTERPRISES
+    first = columns[0].oid if columns else first or ENTERPRISES
     text = descr.decode("utf-8", "replace") if isinstance(descr, bytes) else ""
     lines = [
-        f"# Draft from a recording of {len(records)} objects. Every point below is a guess from numbers alone: keep what the",
-        "# vendor's MIB or the device's display confirms, name its metric (METRICS.md), and delete the rest.",
+        "# yaml-language-server: $schema=profile.schema.json",
+        f"# Draft from a recording of {len(records)} objects. Every point below is a guess: keep what the vendor's MIB or the device's",
+        "# display confirms, name its metric (METRICS.md), and delete the rest.",
         f"# sysDescr: {' '.join(text.split())[:100] or '(none)'}",
         "version: 1",
         f"profile: {name}",
-        "class: ups # or pdu, ats, meter, cdu, rdhx, crah, env",
+        f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env",
         "protocol: snmp",
         "title: what it is, for people",
         "source: the MIB and its branch, or the manual with its edition",
@@ -107,9 +168,8 @@ def draft(records: Sequence[Record], name: str) -> str:
     ]
     if isinstance(object_id, str):
         lines.append(f"  sysobjectid: [{object_id}]")
-    lines.append(f"  probes: [{probe}]" if probe else f"  subtrees: [{first}]")
-    lines += ["points: []", "tables: []"]
-    return "\n".join([*lines, *_suggestions(columns), ""])
+    lines.append(f"  probes: [{probe}]" if probe else f"  subtrees: [{first.removesuffix('.0')}]")
+    return lines
 
 
 def _suggestions(columns: Sequence[Column]) -> Iterator[str]:

@@ -16,6 +16,8 @@ from rackflow.series import parse_series_key
 
 # No key or text may be folded over several lines.
 YAML_WIDTH = 100_000
+# Of what a device does not have. A family with many options lacks dozens of objects in any one device.
+MAX_LISTED = 20
 
 Output = Literal["table", "json", "yaml", "prom"]
 
@@ -29,6 +31,13 @@ def render(identified: Identified, readings: Readings, output: Output) -> str:
     if output == "prom":
         return "\n".join(_prom(readings))
     return _table(identified, readings)
+
+
+def nothing_there(identified: Identified) -> str:
+    """What the profile wanted and did not get, in one line; empty if there is nothing."""
+    listed = identified.nothing_there
+    more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
+    return f"nothing there: {', '.join(listed[:MAX_LISTED])}{more}" if listed else ""
 
 
 def _json(identified: Identified, readings: Readings) -> str:
@@ -97,4 +106,6 @@ def _table(identified: Identified, readings: Readings) -> str:
     width = max((len(key) for key, _, _ in rows), default=0)
     lines = [f"{name:<9} {text}" for name, text in head]
     lines += [f"{key:<{width}}  {value:>14}  {unit}".rstrip() for key, value, unit in sorted(rows)]
+    if identified.nothing_there:
+        lines.append(nothing_there(identified))
     return "\n".join(lines)

@@ -6,13 +6,14 @@ when to ask again, `registers` converts registers to values.
 
 from agent.modbus.client import ModbusLinks, PymodbusClient
 from agent.modbus.refusals import GATEWAY, ILLEGAL_ADDRESS, Refusals, is_later
-from agent.modbus.registers import NumberType, WordOrder, decode, words_of
+from agent.modbus.registers import WORDS, NumberType, WordOrder, decode, words_of
 from agent.modbus.requests import Block, Field, RegisterValue, coalesce, field_alone, parts_of, split_block
 from agent.modbus.seam import ModbusClient, ModbusTarget
 
 __all__ = [
     "GATEWAY",
     "ILLEGAL_ADDRESS",
+    "WORDS",
     "Block",
     "Field",
     "ModbusClient",

@@ -18,7 +18,7 @@ from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import ModbusPDU
 
 from agent.deadline import MAX_STRETCH, Deadline
-from agent.modbus.seam import ModbusTarget
+from agent.modbus.seam import ModbusTarget, OddAnswer
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable, ResolveError
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import obey_cancellation
@@ -79,19 +79,25 @@ class PymodbusClient:
         self._name = target.serial or f"{target.host}:{target.port}"
         # Whether a request is outstanding. False while connecting, when no answer can come late.
         self._waiting = False
-        # What came instead of an answer to the present request, for people.
+        # What came instead of an answer to the present request, for people; and what of that counts as one.
         self._came = ""
+        self._accepts = target.accepts
         # Requests without an answer since the last answer.
         self._unanswered = 0
         # Loop time before which nothing may be sent.
         self._free_at = 0.0
 
-    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
-        """See `ModbusClient.read`."""
+    async def read(
+        self, unit: int, table: RegisterTable, address: int, count: int, accepts: frozenset[OddAnswer] | None = None
+    ) -> list[int]:
+        """See `ModbusClient.read`. `accepts` are those of the device that is read, if it is not the first one on this link."""
         operation = f"read unit {unit} {table} {address}+{count}"
         function, name = _READS[table]
         answer = await self._ask(
-            function, operation, lambda client: getattr(client, name)(address, count=count, device_id=unit)
+            function,
+            operation,
+            lambda client: getattr(client, name)(address, count=count, device_id=unit),
+            self._target.accepts if accepts is None else accepts,
         )
         values = [int(bit) for bit in answer.bits[:count]] if table in {"coil", "discrete"} else list(answer.registers)
         if len(values) != count:
@@ -112,9 +118,14 @@ class PymodbusClient:
         return " ".join(" ".join(words).split())
 
     async def _ask(
-        self, function: int, operation: str, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
+        self,
+        function: int,
+        operation: str,
+        call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]],
+        accepts: frozenset[OddAnswer] = frozenset(),
     ) -> Any:  # noqa: ANN401 - what an answer holds depends on its function
         async with self._lock:
+            self._accepts = accepts
             was_connected = self._is_connected
             try:
                 return await self._ask_once(function, operation, call)
@@ -181,12 +192,12 @@ class PymodbusClient:
         if self._client is not None and self._is_connected:
             return self._client
         self._disconnect()
-        self._client = client = _make_client(replace(self._target, host=address), self._fail, self._note)
+        self._client = client = _make_client(replace(self._target, host=address), self)
         if not await obey_cancellation(client.connect()):
             raise self._error(DeviceUnreachable, "cannot connect", operation)
         return client
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Fail the pending request at once. pymodbus 3.16.1 would wait for its timeout although the link is gone (no public issue)."""
         if self._waiting and self._client is not None and not self._client.ctx.response_future.done():
             self._client.ctx.response_future.set_exception(error)
@@ -194,20 +205,26 @@ class PymodbusClient:
     def _no_answer(self, operation: str) -> DeviceError:
         # Over TCP a late answer is recognised by its transaction number, so the connection can stay and one silent unit costs the
         # others nothing. RTU frames have no number, so there the link is closed. It is also closed after a partial answer, whose
-        # rest would be read as the beginning of the next one.
+        # rest would be read as the beginning of the next one. Where any number is taken, numbers tell nothing, as with RTU.
+        is_numbered = self._target.transport == "tcp" and "other_transaction" not in self._accepts
         pending = len(self._client.ctx.recv_buffer) if self._client is not None and self._waiting else 0
         self._unanswered += 1
-        if self._target.transport != "tcp":
+        if not is_numbered:
             self._free_at = asyncio.get_running_loop().time() + RTU_QUIET_S
-        if self._target.transport != "tcp" or pending or self._unanswered >= MAX_UNANSWERED or not self._waiting:
+        if not is_numbered or pending or self._unanswered >= MAX_UNANSWERED or not self._waiting:
             self._disconnect()
         if pending:
             return self._error(DeviceProtocolError, f"sent only a part of an answer ({pending} bytes)", operation)
         came = f"; instead came {self._came}" if self._came else ""
         return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s{came}", operation)
 
-    def _note(self, came: str) -> None:
+    def note(self, came: str) -> None:
+        """Remember what came instead of an answer. Called by the framer."""
         self._came = came
+
+    def takes(self, odd: OddAnswer) -> bool:
+        """Whether an answer to the present request may be odd in this way. Called by the framer."""
+        return odd in self._accepts
 
     def _disconnect(self) -> None:
         self._unanswered = 0
@@ -238,14 +255,12 @@ class PymodbusClient:
         return kind(text, device=self._name, operation=operation)
 
 
-def _make_client(
-    target: ModbusTarget, fail: Callable[[Exception], None], note: Callable[[str], None]
-) -> ModbusBaseClient:
+def _make_client(target: ModbusTarget, link: PymodbusClient) -> ModbusBaseClient:
     """A pymodbus client that neither retries nor reconnects by itself; `agent.schedule` decides when to try again."""
 
     def trace_connect(connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so
         if not connected:
-            fail(ConnectionResetError("closed the connection before it answered"))
+            link.fail(ConnectionResetError("closed the connection before it answered"))
 
     # pymodbus' own timeout ends after the deadline of `_ask`, so that only `_ask` decides what a missing answer means.
     backstop_s = target.timeout_s * MAX_STRETCH + 1.0
@@ -271,13 +286,11 @@ def _make_client(
             reconnect_delay=0,
             trace_connect=trace_connect,
         )
-    client.ctx.framer = _reporting_framer(FramerSocket if target.transport == "tcp" else FramerRTU, client, fail, note)
+    client.ctx.framer = _reporting_framer(FramerSocket if target.transport == "tcp" else FramerRTU, client, link)
     return client
 
 
-def _reporting_framer(
-    kind: type[FramerBase], client: ModbusBaseClient, fail: Callable[[Exception], None], note: Callable[[str], None]
-) -> FramerBase:
+def _reporting_framer(kind: type[FramerBase], client: ModbusBaseClient, link: PymodbusClient) -> FramerBase:
     """A framer that fails the pending request when a frame cannot be parsed, and finds the answer among stray octets.
 
     The framers of pymodbus 3.16.1 raise inside a callback of the event loop instead: the loop logs a traceback and the request
@@ -289,14 +302,14 @@ def _reporting_framer(
         def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: N802
             stray = 0
             if kind is FramerRTU:
-                stray = stray_octets(data, exp_devid)
-                data = data[stray:]
+                stray = stray_octets(data, exp_devid) or _stray_before_another(data, exp_devid, link)
+                data = _of_unit(data[stray:], exp_devid, link)
             else:
-                data = _own_answer(data, exp_devid, exp_tid, note)
+                data = _own_answer(data, exp_devid, exp_tid, link)
             try:
                 used, pdu = super().handleFrame(data, exp_devid, exp_tid)
             except Exception as error:  # noqa: BLE001 - a callback of the event loop: what leaves it reaches nobody who waits
-                fail(
+                link.fail(
                     error
                     if isinstance(error, ModbusException)
                     else ModbusIOException(f"{type(error).__name__}: {error}")
@@ -313,17 +326,40 @@ def stray_octets(data: bytes, unit: int) -> int:
 
     Unit and checksum must fit, so noise is taken for a frame about once in 2^24 times.
     """
-    for at in range(len(data) - RTU_SHORTEST + 1):
-        if data[at] != unit or data[at + 1] & 0x7F not in RTU_FUNCTIONS:
-            continue
-        end = at + (RTU_SHORTEST if data[at + 1] & 0x80 else RTU_SHORTEST + data[at + 2])
-        if end <= len(data) and FramerRTU.check_CRC(data[at : end - 2], int.from_bytes(data[end - 2 : end])):
-            return at
+    return next((at for at in range(len(data)) if data[at] == unit and _frame_end(data, at)), 0)
+
+
+def _frame_end(data: bytes, at: int) -> int:
+    """Where a whole RTU frame that begins there ends, 0 if none does."""
+    if at + RTU_SHORTEST > len(data) or data[at + 1] & 0x7F not in RTU_FUNCTIONS:
+        return 0
+    end = at + (RTU_SHORTEST if data[at + 1] & 0x80 else RTU_SHORTEST + data[at + 2])
+    fits = end <= len(data) and FramerRTU.check_CRC(data[at : end - 2], int.from_bytes(data[end - 2 : end]))
+    return end if fits else 0
+
+
+def _stray_before_another(data: bytes, unit: int, link: PymodbusClient) -> int:
+    """As `stray_octets`, before a frame of another unit if the device may answer so; if not, the frame is noted."""
+    at = next((at for at in range(len(data)) if _frame_end(data, at)), 0)
+    if not _frame_end(data, at) or data[at] == unit:
+        return 0
+    if link.takes("other_unit"):
+        return at
+    link.note(f"an answer of unit {data[at]}, not {unit}{_hint('other_unit')}")
     return 0
 
 
-def _own_answer(data: bytes, unit: int, transaction: int, note: Callable[[str], None]) -> bytes:
-    """The answer over TCP under the unit that was asked. What has another transaction number stays as it is, and is noted.
+def _of_unit(data: bytes, unit: int, link: PymodbusClient) -> bytes:
+    """The frame of another unit at the beginning, if the device may answer so, under the number of this one."""
+    end = _frame_end(data, 0)
+    if not end or data[0] == unit or not link.takes("other_unit"):
+        return data
+    body = bytes([unit]) + data[1 : end - 2]
+    return body + FramerRTU.compute_CRC(body).to_bytes(2) + data[end:]
+
+
+def _own_answer(data: bytes, unit: int, transaction: int, link: PymodbusClient) -> bytes:
+    """Of TCP: the answer under the unit that was asked. Another transaction number is noted, or replaced if the device may answer so.
 
     Some devices answer as unit 0, 1 or 255 whatever they were asked as. As long as the transaction number fits, it is the answer to this
     request: one is outstanding on the connection, and numbers do not come again for 65,535 requests.
@@ -331,24 +367,37 @@ def _own_answer(data: bytes, unit: int, transaction: int, note: Callable[[str], 
     if len(data) < MBAP_OCTETS:
         return data
     number, other = int.from_bytes(data[:2]), data[MBAP_OCTETS - 1]
-    if number != transaction:
-        note(f"an answer with transaction number {number}, not {transaction}")
-    elif number and other != unit:
+    if number not in {transaction, 0}:
+        if not link.takes("other_transaction"):
+            link.note(f"an answer with transaction number {number}, not {transaction}{_hint('other_transaction')}")
+            return data
+        data = transaction.to_bytes(2) + data[2:]
+    if other != unit:
+        if not number and not link.takes("other_unit"):
+            link.note(f"an answer of unit {other}, not {unit}, without a transaction number{_hint('other_unit')}")
+            return data
         return data[: MBAP_OCTETS - 1] + bytes([unit]) + data[MBAP_OCTETS:]
     return data
+
+
+def _hint(odd: OddAnswer) -> str:
+    return f" (if it always does so and is alone on its connection, give the device `accept_answers: [{odd}]`)"
 
 
 class SharedClient:
     """One user's share of a link. Closing it twice counts once."""
 
-    def __init__(self, client: PymodbusClient, release: Callable[[], bool]) -> None:
+    def __init__(
+        self, client: PymodbusClient, release: Callable[[], bool], accepts: frozenset[OddAnswer] = frozenset()
+    ) -> None:
         self._client = client
+        self._accepts = accepts
         self._release = release
         self._held = True
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `ModbusClient.read`."""
-        return await self._client.read(unit, table, address, count)
+        return await self._client.read(unit, table, address, count, self._accepts)
 
     async def close(self) -> None:
         """See `ModbusClient.close`. The link itself closes when its last user closes."""
@@ -379,4 +428,4 @@ class ModbusLinks:
             del self._links[place]
             return True
 
-        return SharedClient(client, release)
+        return SharedClient(client, release, target.accepts)

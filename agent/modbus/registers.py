@@ -39,6 +39,8 @@ _FORMATS: dict[NumberType, str] = {
     "float32": ">f",
     "float64": ">d",
 }
+# Smallest normal numbers (IEEE 754).
+_SMALLEST: dict[NumberType, float] = {"float32": 2.0**-126, "float64": 2.0**-1022}
 
 
 def words_of(kind: NumberType, words: int | None) -> int:
@@ -47,7 +49,7 @@ def words_of(kind: NumberType, words: int | None) -> int:
 
 
 def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int | float | str | None:
-    """The value, or None if the registers hold a NaN, an infinity or a BCD digit above 9."""
+    """The value, or None if the registers hold a NaN, an infinity, a subnormal number or a BCD digit above 9."""
     # Most registers are of these two types, so they skip the conversion to bytes.
     if kind in {"bool", "uint16"}:
         word = registers[0]
@@ -60,9 +62,17 @@ def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int 
         digits = raw.hex()
         return int(digits) if digits.isdecimal() else None
     value: int | float = struct.unpack(_FORMATS[kind], raw)[0]
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not _is_usual(value, kind):
         return None
     return value
+
+
+def _is_usual(value: float, kind: NumberType) -> bool:
+    """Whether a float may be a reading: finite, and not subnormal.
+
+    No meter sends 1e-38 of anything, but half of all floats look like that in the wrong word order: 25.5 read as CDAB is 2e-41.
+    """
+    return math.isfinite(value) and (value == 0 or abs(value) >= _SMALLEST[kind])
 
 
 def _bytes(registers: Sequence[int], order: WordOrder) -> bytes:

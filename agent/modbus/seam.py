@@ -5,6 +5,9 @@ from typing import Literal, Protocol
 
 from rackflow.recording import RegisterTable
 
+OddAnswer = Literal["other_transaction", "other_unit"]
+"""What an answer may have wrong about it and still be taken: its transaction number (TCP), or its unit (RTU, and TCP without a number)."""
+
 
 class ModbusClient(Protocol):
     """One Modbus connection, shared by the units behind it. One request is outstanding at a time: RTU allows no more."""
@@ -34,3 +37,5 @@ class ModbusTarget:
     stopbits: Literal[1, 2] = 1
     timeout_s: float = 1.0
     pause_s: float = 0.0
+    accepts: frozenset[OddAnswer] = frozenset()
+    """Of this device; other devices on the link may accept other answers."""

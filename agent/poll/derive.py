@@ -129,8 +129,9 @@ def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> Itera
         groups.setdefault(tuple(labels.items()), {})[phase] = readings.values[key]
         yield
     for labels_of, currents in groups.items():
-        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A.
-        if all(phase in currents for phase in _PHASES):
+        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A. Where two phases are
+        # at 0 A, it may be a single-phase device that lists three rows all the same.
+        if all(phase in currents for phase in _PHASES) and sum(each > 0 for each in currents.values()) > 1:
             ratio = unbalance_ratio([currents[phase] for phase in _PHASES])
             _put(readings, unbalance, dict(labels_of), ratio)
         yield

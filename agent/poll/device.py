@@ -15,6 +15,7 @@ from agent.config import Device
 from agent.poll.derive import deriving
 from agent.poll.greeting import Greeting, comparable, greeting_from, greeting_oids
 from agent.poll.identity import coolant_of, identified
+from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
@@ -119,8 +120,7 @@ class SnmpPoller:
         self._planned_at = 0.0
         self._marker: RawValue = None
         self._marked_at = 0.0
-        # Cells that planning would read differently now, with the series that rest on each.
-        self._changed_cells: dict[str, set[str]] = {}
+        self._cells = PlannedCells()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
 
@@ -155,9 +155,9 @@ class SnmpPoller:
             )
         readings = await in_slices(normalising(part.slots, raw), EACH_STEP)
         _mark_cut(part, readings)
-        self._watch_cells(raw)
+        self._cells.look(raw)
         self._another = greeting.contradiction(raw) or self._another
-        self._reject_changed(readings)
+        self._cells.reject(readings, everything=bool(self._another))
         self._count.add(poll_class, readings)
         if SYS_UPTIME in raw and (uptime_s := self._note_uptime(raw[SYS_UPTIME])) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -180,7 +180,7 @@ class SnmpPoller:
         Rows that came or went without a restart and without a marker are noticed within the hour, as while the device is polled; cells that
         the plan rests on are read again with the polls.
         """
-        changed = self._must_plan or self._rebooted or self._another or self._changed_cells
+        changed = self._must_plan or self._rebooted or self._another or self._cells.changed()
         if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
             return False
         marker = [profile.marker] if profile.marker and self._marker is not None else []
@@ -283,7 +283,7 @@ class SnmpPoller:
         plan = await self._plans.trim(key, plan, frozenset(oid for oid in wanted if oid not in known))
         identity = [source.oid for source, _ in greeting.words if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
-        self._changed_cells.clear()
+        self._cells.begin(self._plan)
         self._count.begin(self._plan)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
@@ -317,35 +317,13 @@ class SnmpPoller:
             if oid.count(".") < MAX_ARCS
         }
 
-    def _watch_cells(self, raw: Mapping[str, RawValue]) -> None:
-        """Note the cells that the plan rests on and that mean something else now. A cell that is missing or NULL says nothing."""
-        basis = self._plan.basis
-        for ref in raw.keys() & basis.keys():
-            if (value := raw[ref]) is None:
-                continue
-            keys = {key for each in basis[ref] if not each.holds(value) for key in each.keys}
-            if keys or any(not each.holds(value) for each in basis[ref]):
-                self._changed_cells[ref] = keys
-            else:
-                self._changed_cells.pop(ref, None)
-
-    def _reject_changed(self, readings: Readings) -> None:
-        """Another device's numbers may mean something else, and so may those whose unit, scale or name has changed."""
-        everything = [{*readings.values, *readings.states}] if self._another else []
-        for keys in (*self._changed_cells.values(), *everything):
-            for key in keys:
-                if key in readings.values or key in readings.states or key in readings.bad:
-                    readings.values.pop(key, None)
-                    readings.states.pop(key, None)
-                    readings.bad[key] = "replanning"
-
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
         reason = self._another
         if self._rebooted:
             reason = "has rebooted"
-        elif self._changed_cells:
-            reason = f"{next(iter(self._changed_cells))} has changed, on which the plan rests"
+        elif cell := self._cells.changed():
+            reason = f"{cell} has changed, on which the plan rests"
         elif not reason and frozenset(self._plan.classes) != self._opened_classes:
             reason = "has gained or lost poll classes"
         if not reason or self._clock() - self._reopened_at < self._replan_pause_s():

@@ -122,4 +122,5 @@ def modbus_target(device: Device, profiles: Mapping[str, Profile]) -> ModbusTarg
         stopbits=device.stopbits,
         timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S / 2,
         pause_s=profiles[device.profile].modbus.pause_s,
+        accepts=frozenset(device.accept_answers),
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from agent.config import Device
-from agent.modbus import decode
+from agent.modbus import decode, words_of
 from agent.profile import IdentitySource, Plan, Profile, RawValue, plain_text
 from agent.readings import Identified, Identity
 from agent.snmp import SnmpClient
@@ -51,7 +51,7 @@ async def unit_text(ask: Ask, profile: Profile, sources: Iterable[IdentitySource
 async def _register_text(ask: Ask, profile: Profile, source: IdentitySource) -> str:
     address = source.register_ or 0
     try:
-        registers = await ask(source.table or profile.modbus.table, address, source.words)
+        registers = await ask(source.table or profile.modbus.table, address, words_of(source.type, source.words))
     except DeviceProtocolError:
         return ""
     return printable(decode(registers, source.type, profile.modbus.order))
@@ -82,4 +82,4 @@ def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
 def identified(device: Device, profile: Profile, identity: Identity, plan: Plan) -> Identified:
     """The result of opening a device."""
     coolant = coolant_of(device, profile)
-    return Identified(profile.profile, profile.class_, identity, frozenset(plan.classes), coolant)
+    return Identified(profile.profile, profile.class_, identity, frozenset(plan.classes), coolant, plan.nothing_there)

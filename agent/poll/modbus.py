@@ -19,6 +19,7 @@ from agent.modbus import (
     Block,
     ModbusClient,
     Refusals,
+    coalesce,
     decode,
     field_alone,
     is_later,
@@ -27,9 +28,10 @@ from agent.modbus import (
 )
 from agent.poll.derive import deriving
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
+from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.series_count import SeriesCount
-from agent.profile import Plan, Profile, RawValue, Slot, normalising
+from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
@@ -95,18 +97,23 @@ class ModbusPoller:
         # Repetitions that are left until the unit gives something else than "not now".
         self._busy_left = device.retries
         self._count = SeriesCount()
+        self._cells = PlannedCells()
+        # Cells that planning could not read. The device is opened anew once one of them answers.
+        self._unread: list[str] = []
+        self._reopened_at = -math.inf
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. Registers that the device does not have are found here and asked for again only now and then."""
-        key, plan = await self._plans.plan(self._family, {}, {}, self._device.role)
-        blocks = [block for part in plan.classes.values() for block in part.blocks]
         if not self._unfinished:
             self._refusals = Refusals(self._clock)
             self._gapless.clear()
         self._unfinished = True
-        self._alone = {each.ref: field_alone(block, each) for block in blocks for each in block.fields}
         self._blocks.clear()
         found, self._busy_left = _Round(math.inf), self._device.retries
+        deciding, cells = await self._planning_cells(found)
+        key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
+        blocks = [block for part in plan.classes.values() for block in part.blocks]
+        self._alone = {each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields}
         for block in blocks:
             if not all(self._refusals.is_known(each.ref) for each in block.fields):
                 await self._read_block(block, found)
@@ -119,11 +126,32 @@ class ModbusPoller:
                 f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
             )
         self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
+        if not self._plan.classes:
+            self._unfinished = False
+            raise DeviceProtocolError(
+                f"has none of the registers of profile {self._profile.profile}",
+                device=self._device.id,
+                operation="plan",
+            )
+        self._cells.begin(self._plan)
         self._identity = await identify_modbus(self._ask, self._profile)
         self._count.begin(self._plan)
         self._unfinished = self._lost = False
         self._look_at = self._clock() + IDENTIFY_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
+
+    async def _planning_cells(self, found: _Round) -> tuple[list[Block], dict[str, RawValue]]:
+        """The registers that decide what there is and in which unit, and what they hold. Raises DeviceError if that cannot be known now."""
+        limits = self._profile.modbus
+        blocks = list(coalesce(planning_registers(self._profile), limits.max_registers, limits.max_gap))
+        for block in blocks:
+            await self._read_block(block, found)
+        for each in (each for block in blocks for each in block.fields):
+            if each.ref not in found.raw and each.ref not in self._refusals:
+                # A unit that is busy has the register all the same: planning without it would leave out readings.
+                raise found.errors[-1]
+        self._unread = [each.ref for block in blocks for each in block.fields if each.ref not in found.raw]
+        return blocks, dict(found.raw)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
         """See `DevicePoller.poll`. Readings of registers that are refused now are in `bad`, as `refused` or `busy`."""
@@ -136,6 +164,8 @@ class ModbusPoller:
         readings = await in_slices(normalising(part.slots, found.raw), EACH_STEP)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
+        self._cells.look(found.raw)
+        self._cells.reject(readings)
         self._count.add(poll_class, readings)
         await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)), EACH_STEP)
         if was_lost:
@@ -241,13 +271,16 @@ class ModbusPoller:
     async def _look_for_changes(self, until: float) -> str:
         """Why the unit should be opened anew, or nothing: it is another one, or has registers that it did not have."""
         now = self._clock()
+        if (cell := self._cells.changed()) and now - self._reopened_at >= REOPEN_MIN_S:
+            self._reopened_at = now
+            return f"{said_as(cell)} has changed, on which the plan rests"
         # The poll itself has succeeded. What is asked beside it and fails is asked again after its pause.
         if now >= self._look_at:
             self._look_at = now + IDENTIFY_EVERY_S
             with contextlib.suppress(DeviceError):
                 if changed := await self._changed_identity():
                     return changed
-        for number, ref in enumerate(self._refusals.due(self._refusals.absent, ASKED_AGAIN)):
+        for number, ref in enumerate(self._refusals.due({*self._refusals.absent, *self._unread}, ASKED_AGAIN)):
             if number and self._clock() >= until:
                 break
             found = _Round(0.0)
@@ -271,11 +304,15 @@ class ModbusPoller:
 def _mark_unread(slots: Iterable[Slot], found: _Round, readings: Readings) -> None:
     """Say of each reading without an answer why there is none."""
     for slot in slots:
-        refs = [decoder.ref for decoder in slot.decoders]
+        groups = [decoder.refs for decoder in slot.decoders]
         if slot.gate and slot.gate.ref not in found.raw:
-            refs = [slot.gate.ref]
-        if any(ref in found.raw for ref in refs):
+            groups = [[slot.gate.ref]]
+        # Of a sum, or of cases, one register that is missing is enough.
+        if any(all(ref in found.raw for ref in refs) for refs in groups):
             continue
+        if slot.key in readings.bad or slot.key in readings.values or slot.key in readings.states:
+            continue
+        refs = [ref for group in groups for ref in group if ref not in found.raw]
         if any(ref in found.busy for ref in refs):
             readings.bad[slot.key] = "busy"
         else:

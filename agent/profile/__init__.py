@@ -5,7 +5,8 @@ fits a device, `plan` works out the requests, `normalise` converts the answers.
 """
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
-from agent.profile.load import load_profiles, parse_profile
+from agent.profile.families import AUTO, Families
+from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
 from agent.profile.plan_cache import Family, PlanCache
@@ -24,10 +25,13 @@ from agent.profile.recognise import (
     probe_rounds,
     subtree_key,
 )
-from agent.profile.rows import planning_columns, planning_instances
+from agent.profile.reference import schema_text
+from agent.profile.registers import said_as
+from agent.profile.rows import planning_columns, planning_instances, planning_registers
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
 
 __all__ = [
+    "AUTO",
     "MAX_SERIES",
     "MAX_TEXT",
     "PROBE_SCORE",
@@ -36,6 +40,7 @@ __all__ = [
     "SYS_OBJECT_ID",
     "SYS_UPTIME",
     "ClassPlan",
+    "Families",
     "Family",
     "IdentitySource",
     "Match",
@@ -46,12 +51,14 @@ __all__ = [
     "RegisterProbe",
     "Slot",
     "Table",
+    "extends",
     "families_named_by_identity",
     "load_profiles",
     "matches",
     "normalise_answers",
     "normalising",
     "oid_parts",
+    "parse_file",
     "parse_profile",
     "plain_number",
     "plain_text",
@@ -59,9 +66,12 @@ __all__ = [
     "planning",
     "planning_columns",
     "planning_instances",
+    "planning_registers",
     "probe_oids",
     "probe_roots",
     "probe_rounds",
+    "said_as",
+    "schema_text",
     "subtree_key",
     "trimming",
     "without",

@@ -1,35 +1,28 @@
-"""Reads profiles and checks them: keys, metrics, labels, and that unit and scale give the metric's base unit.
+"""Reads profiles: joins each with the one that it extends, writes out what it says in short, and has it proved (`proof.py`)."""
 
-Everything that can be wrong with a profile is refused here, so that planning and polling need not check it again.
-"""
-
-import difflib
 import gc
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any
 
-from agent.profile.quantity import QUANTITY_UNITS
-from agent.profile.schema import FromColumn, FromIndex, LabelSource, Point, Profile, Source, Table
-from rackflow.catalogue import Metric, catalogue
+from agent.profile.expand import changed, repeat_faults, repetitions, with_defaults
+from agent.profile.nearest import did_you_mean
+from agent.profile.places import Place
+from agent.profile.proof import Fault, PointPlace, YamlPath, faults
+from agent.profile.schema import Part, Point, Profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.config import check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
-from rackflow.units import WIRE_UNITS
-
-S = TypeVar("S", bound=Source)
-# Quantities whose believable values span less than a power of ten or so; a window therefore finds a wrong scale. Currents, powers and
-# energies are right anywhere between nothing and the rating.
-_SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
-YamlPath: TypeAlias = tuple[str | int, ...]
-"""A place in a YAML file: keys, and positions in lists."""
 
 # Searched in the unparsed text, because it decides the order in which files are parsed.
-_EXTENDS = re.compile(r"^extends:", re.MULTILINE)
+_EXTENDS = re.compile(r"^extends:[ \t]*([^\s#]*)", re.MULTILINE)
+# Faults of one file that are told. One wrong key in a repeated point gives the same line many times, which are told once.
+MAX_FAULTS = 100
 
 
 def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = None) -> Profile:
@@ -41,12 +34,49 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
         profile = check_config(load_yaml_text(text, where), Profile, where, text)
     except ConfigError as error:
         raise ProfileError(str(error)) from error
+    profile, paths, found = _written_out(profile)
+    content = blake2b(text.encode(errors="surrogatepass"), digest_size=16)
     if profile.extends:
-        profile = _extended(profile, (bases or {}).get(profile.extends), where)
-    faults = [f"{where}{_line(text, path)}: {fault}" for path, fault in _faults(profile)]
-    if faults:
-        raise ProfileError("\n".join(faults))
-    return profile
+        base = (bases or {}).get(profile.extends)
+        if fault := _base_fault(profile, base, bases or {}):
+            raise ProfileError(f"{where}{_line(text, ('extends',))}: extends: {fault}")
+        profile = _extended(profile, base) if base else profile
+        content.update((base.content if base else "").encode())
+    if not found:
+        places: list[PointPlace] = [
+            (paths[at] if at < len(paths) else (), None, point) for at, point in enumerate(profile.points)
+        ]
+        for at, each in enumerate(profile.tables):
+            places += [(("tables", at, "points", number), each, point) for number, point in enumerate(each.points)]
+        found = list(faults(profile, places))
+    if found:
+        lines = dict.fromkeys(f"{where}{_line(text, path)}: {fault}" for path, fault in found)
+        raise ProfileError("\n".join(list(lines)[:MAX_FAULTS]))
+    return profile.with_content(content.hexdigest())
+
+
+def _written_out(profile: Profile) -> tuple[Profile, list[YamlPath], list[Fault]]:
+    """The profile with each repetition as a point of its own, where each point stands in the file, and what keeps it from that."""
+    points: list[Point] = []
+    paths: list[YamlPath] = []
+    found: list[Fault] = []
+    for at, point in enumerate(profile.points):
+        path: YamlPath = ("points", at)
+        if point.repeat and profile.protocol == "snmp":
+            found.append((path, f"{point.metric}: repeat belongs to Modbus; SNMP has tables"))
+        elif wrong := [(path, f"{point.metric}: {fault}") for fault in repeat_faults(point, point.labels)]:
+            found += wrong
+        else:
+            for each in repetitions(point):
+                points.append(with_defaults(each, profile.modbus) if profile.protocol == "modbus" else each)
+                paths.append(path)
+    for number, table in enumerate(profile.tables):
+        for at, point in enumerate(table.points):
+            found += [
+                (("tables", number, "points", at), f"{table.name}.{point.metric}: {fault}")
+                for fault in repeat_faults(point, point.labels)
+            ]
+    return profile.model_copy(update={"points": points}), paths, found
 
 
 def _line(text: str, path: YamlPath) -> str:
@@ -54,179 +84,101 @@ def _line(text: str, path: YamlPath) -> str:
     return f":{line}" if line else ""
 
 
-def _extended(profile: Profile, base: Profile | None, where: str) -> Profile:
-    if base is None or base.extends:
-        raise ProfileError(f"{where}: extends: {profile.extends!r} is unknown, or extends another profile itself")
+def _base_fault(profile: Profile, base: Profile | None, known: Mapping[str, Profile]) -> str:
+    if base is None:
+        return f"{profile.extends!r} is unknown{did_you_mean(profile.extends or '', known)}"
+    if base.extends:
+        return f"{profile.extends!r} extends {base.extends!r} itself; extend that one"
+    return "" if base.protocol == profile.protocol else f"{profile.extends!r} is a profile for {base.protocol}"
+
+
+def _extended(profile: Profile, base: Profile) -> Profile:
     base = base.loaded()
-    if base.protocol != profile.protocol:
-        raise ProfileError(f"{where}: extends: {profile.extends!r} is a profile for {base.protocol}")
     # The base's default sentinels apply to its own points only; the extending profile has its own.
-    points = [_with_absent(point, base.absent) for point in base.points]
+    points = [_with_absent(point, base) for point in base.points]
     tables = [
-        table.model_copy(update={"points": [_with_absent(point, base.absent) for point in table.points]})
+        table.model_copy(update={"points": [_with_absent(point, base) for point in table.points]})
         for table in base.tables
     ]
-    changes = {
+    changes: dict[str, object] = {
         "marker": profile.marker or base.marker,
         "points": [*profile.points, *points],
         "tables": [*profile.tables, *tables],
     }
+    # What the base says of its requests holds for its registers, too.
+    if base.protocol == "modbus" and "modbus" not in profile.model_fields_set:
+        changes["modbus"] = base.modbus
     return profile.model_copy(update=changes)
 
 
-def _with_absent(point: Point, absent: list[int]) -> Point:
-    fallback = [_own(source, absent) for source in point.fallback]
-    return _own(point, absent).model_copy(update={"fallback": fallback})
+def _with_absent(point: Point, base: Profile) -> Point:
+    def own(place: Place) -> dict[str, Any]:
+        return {"absent": base.absent} if isinstance(place, Part) and place.absent is None else {}
+
+    return changed(point, own)
 
 
-def _own(source: S, absent: list[int]) -> S:
-    return source.model_copy(update={"absent": absent}) if source.absent is None else source
+def load_profiles(
+    folder: Path | None = None, *, lazy: bool = False, shipped: Mapping[str, Profile] | None = None
+) -> dict[str, Profile]:
+    """Shipped profiles by name, overridden by the profiles in `folder`. Raises ProfileError with the faults of all files.
 
-
-def _faults(profile: Profile) -> Iterator[tuple[YamlPath, str]]:
-    metrics = catalogue()
-    if not profile.points and not profile.tables:
-        yield (), "has neither points nor tables"
-    rules = profile.recognise
-    # A sysObjectID alone would claim every device with the same management card.
-    if profile.protocol == "snmp" and not (rules.probes or rules.subtrees or (rules.sysobjectid and rules.sysdescr)):
-        yield (
-            ("recognise",),
-            "recognise: an SNMP profile needs a probe or a subtree, or else both sysobjectid and sysdescr",
-        )
-    if profile.protocol == "snmp" and rules.registers:
-        yield ("recognise", "registers"), "recognise: registers belong to Modbus; SNMP has probes and subtrees"
-    if profile.protocol == "modbus" and profile.tables:
-        yield ("tables",), "tables: belong to SNMP; a Modbus profile lists points"
-    places: list[tuple[YamlPath, Table | None, Point]] = [
-        (("points", at), None, point) for at, point in enumerate(profile.points)
-    ]
-    for at, each in enumerate(profile.tables):
-        places += [(("tables", at, "points", number), each, point) for number, point in enumerate(each.points)]
-    for path, table, point in places:
-        place = f"{table.name}.{point.metric}" if table else point.metric
-        metric = metrics.get(point.metric)
-        if metric is None:
-            close = difflib.get_close_matches(point.metric, metrics, n=1)
-            yield path, f"{place}: is not a metric of the catalogue{f'; did you mean {close[0]}?' if close else ''}"
-            continue
-        labels = (table.labels if table else {}) | point.labels
-        for fault in _point_faults(profile, point, metric, labels):
-            yield path, f"{place}: {fault}"
-    # A profile that extends another claims series of its base on purpose, to override them.
-    if not profile.extends:
-        yield from _overlaps(places)
-
-
-def _overlaps(places: list[tuple[YamlPath, Table | None, Point]]) -> Iterator[tuple[YamlPath, str]]:
-    """Points that give the same series on every device."""
-    seen: set[str] = set()
-    for path, table, point in places:
-        labels = (table.labels if table else {}) | point.labels
-        if point.when or (table and table.when):
-            continue  # conditions may exclude each other
-        for extra in point.bits.values() or [{}]:
-            named = sorted((labels | extra).items(), key=lambda each: each[0])
-            claim = f"{point.metric} {table.row_columns() if table else ''} {named}"
-            if claim in seen:
-                shown = ", ".join(f"{name}={value!r}" for name, value in named) or "no labels"
-                yield (
-                    path,
-                    f"{point.metric}: another point has the same labels ({shown}); tell them apart, or make one a fallback",
-                )
-            seen.add(claim)
-
-
-def _point_faults(profile: Profile, point: Point, metric: Metric, labels: dict[str, LabelSource]) -> Iterator[str]:
-    names = set(labels).union(*point.bits.values()) if point.bits else set(labels)
-    if unknown := names - set(metric.labels):
-        yield f"labels {sorted(unknown)} are not among the metric's {list(metric.labels)}"
-    for label, allowed in metric.label_values.items():
-        if wrong := [word for word in _words(labels.get(label)) if word not in allowed]:
-            yield f"label {label}: {wrong} are not among {list(allowed)}"
-    for at, source in enumerate(point.fallback):
-        if any(_leaves_nothing(earlier, source) for earlier in point.sources()[: at + 1]):
-            yield f"fallback {at + 1} is never reached: a source before it reads the same; remove it, or give that one `expect`"
-    for source in point.sources():
-        if (source.oid is not None) != (profile.protocol == "snmp"):
-            yield f"has an address of another protocol than the profile, {profile.protocol}"
-        yield from _state_faults(source, metric) if metric.type == "state" else _number_faults(source, point, metric)
-
-
-def _leaves_nothing(earlier: Source, later: Source) -> bool:
-    """Whether the later source is useless: it reads the same as the earlier one and would reject the same values."""
-    # Only `expect` makes it useful to read the same place twice: a value outside `expect` goes to the next source.
-    fields = set(Source.model_fields) - {"expect"}
-    return earlier.expect is None and all(getattr(earlier, name) == getattr(later, name) for name in fields)
-
-
-def _words(source: LabelSource | None) -> list[str]:
-    if isinstance(source, str):
-        return [source]
-    return list(source.map.values()) if isinstance(source, FromColumn | FromIndex) else []
-
-
-def _state_faults(source: Source, metric: Metric) -> Iterator[str]:
-    if not (source.states or source.words):
-        yield "needs states, a map from codes to states, or words, one from text"
-    given = {*source.states.values(), *map(str, source.words.values())}
-    if wrong := sorted(given - set(metric.states)):
-        yield f"states {wrong} are not among {list(metric.states)}"
-
-
-def _number_faults(source: Source, point: Point, metric: Metric) -> Iterator[str]:
-    if source.states:
-        yield f"states belong to metrics of type state, not {metric.type}"
-    if wrong := [word for word in source.words.values() if isinstance(word, str)]:
-        yield f"words {wrong} must stand for numbers"
-    # The profile itself maps codes and bits to numbers, without a wire unit.
-    if source.numbers or source.words or source.bit is not None or point.bits:
-        return
-    if source.text == "quantity":
-        if metric.unit not in {WIRE_UNITS[unit].base for unit in QUANTITY_UNITS.values()}:
-            yield f"text: quantity knows no unit that gives {metric.unit!r}"
-        return
-    if metric.unit in _SCALED_UNITS and source.is_scaled() and not (source.expect or metric.expect):
-        yield (
-            f"scaled {_SCALED_UNITS[metric.unit]} needs `expect`, the lowest and highest believable value in {metric.unit}: "
-            "a device that does not keep to the scale would be read wrong by a power of ten"
-        )
-    for unit in source.unit_by.map.values() if source.unit_by else (source.unit,):
-        base = WIRE_UNITS[unit].base
-        if base != metric.unit:
-            yield f"unit {unit or '(none)'!r} gives {base or '(none)'!r}, the catalogue wants {metric.unit!r}"
-
-
-def load_profiles(folder: Path | None = None, *, lazy: bool = False) -> dict[str, Profile]:
-    """Shipped profiles by name, overridden by the profiles in `folder`. Raises ProfileError for the first file that is wrong.
-
-    All files are read and checked. With `lazy`, points and tables are then discarded until `Profile.loaded` asks for them: an
-    agent uses a few of the 137 families, whose models take 9 MB, and 2 MB without points and tables.
+    All files are read and checked; where the `shipped` ones were loaded before, only those in the folder. With `lazy`, points and
+    tables are then discarded until `Profile.loaded` asks for them: an agent uses a few of the 137 families, whose models take
+    9 MB, and 2 MB without points and tables.
     """
-    shipped = files("agent").joinpath("profiles")
-    texts = [
-        (0, entry.name, entry.read_text(encoding="utf-8"))
-        for entry in shipped.iterdir()
-        if entry.name.endswith(".yaml")
-    ]
+    texts = [] if shipped is not None else _shipped_texts()
     if folder is not None:
         if not folder.is_dir():
             raise ProfileError(f"{folder}: no such folder; correct the path")
         texts += [(1, str(path), read_text_file(path)) for path in folder.glob("*.yaml")]
-    found: dict[str, Profile] = {}
     # Profiles that extend none come first, so that the others can extend them. The user's come last and replace shipped ones.
-    texts.sort(key=lambda each: (each[0], _EXTENDS.search(each[2]) is not None, each[1]))
+    texts.sort(key=lambda each: (each[0], extends(each[2]) is not None, each[1]))
+    found: dict[str, Profile] = dict(shipped or {})
+    faulty: dict[str, str] = {}
     with _no_collecting():
         for _, name, text in texts:
-            profile = parse_profile(text, name, found)
-            # File and profile have the same name, so that a name in a configuration or message leads to the file.
-            if Path(name).stem != profile.profile:
-                raise ProfileError(f"{name}: profile: is {profile.profile!r}, but the file is called {Path(name).name}")
+            if extends(text) in faulty:
+                continue  # the fault is told where it is
+            try:
+                profile = parse_file(text, name, found)
+            except ProfileError as error:
+                faulty[Path(name).stem] = str(error)
+                continue
             if lazy:
                 bases = {profile.extends: found[profile.extends]} if profile.extends else {}
                 profile = profile.lazy_copy(partial(parse_profile, text, name, bases))
             found[profile.profile] = profile
+    if faulty:
+        raise ProfileError("\n".join(faulty.values()))
     return dict(sorted(found.items()))
+
+
+def extends(text: str) -> str | None:
+    """The profile that a profile extends, from its unparsed text."""
+    found = _EXTENDS.search(text)
+    return found[1] if found else None
+
+
+def parse_file(text: str, name: str, bases: Mapping[str, Profile]) -> Profile:
+    """See `parse_profile`. Raises ProfileError also where the file is called otherwise than its profile."""
+    profile = parse_profile(text, name, bases)
+    # File and profile have the same name, so that a name in a configuration or message leads to the file.
+    if Path(name).stem != profile.profile:
+        line = _line(text, ("profile",))
+        raise ProfileError(
+            f"{name}{line}: profile: is {profile.profile!r}, but the file is called {Path(name).name}; rename one of them"
+        )
+    return profile
+
+
+def _shipped_texts() -> list[tuple[int, str, str]]:
+    shipped = files("agent").joinpath("profiles")
+    return [
+        (0, entry.name, entry.read_text(encoding="utf-8"))
+        for entry in shipped.iterdir()
+        if entry.name.endswith(".yaml")
+    ]
 
 
 @contextmanager

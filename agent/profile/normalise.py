@@ -8,7 +8,8 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.profile.cells import MAX_WIRE_INT, RawValue, folded_text, plain_number
+from agent.profile.cells import MAX_WIRE_INT, RawValue, folded_text, plain_number, whole_number
+from agent.profile.places import lowest_bits
 from agent.profile.quantity import leading_number, quantity
 from agent.readings import Readings
 from rackflow.catalogue import Metric
@@ -37,9 +38,11 @@ class Decoder:
     offset: float = 0.0
     shift: int = 0
     absent: frozenset[int] = frozenset()
+    absent_ranges: tuple[tuple[float, float], ...] = ()
     states: Mapping[int, str] | None = None
     numbers: Mapping[int, float] | None = None
-    bit: int | None = None
+    bits: tuple[int, ...] = ()
+    """Bits that form the number, the lowest first; empty for the whole number."""
     inverted: bool = False
     text: str | None = None
     words: Mapping[str, str | float] | None = None
@@ -49,6 +52,31 @@ class Decoder:
     """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
     unscaled: bool = False
     """The cell that should hold the decimals or the scale holds no usable one, so every value is rejected."""
+    parts: tuple[tuple[int, "Decoder"], ...] = ()
+    """Numbers that are added (1) or taken away (-1)."""
+    cases: tuple["CaseCheck", ...] = ()
+    """Instead of a number: the first of these that holds gives the value."""
+
+    @property
+    def refs(self) -> list[str]:
+        """Everything that it is read from; without one of them there is no value."""
+        refs = [case.ref for case in self.cases if case.ref] or [self.ref]
+        return [*refs, *([self.high] if self.high else []), *(ref for _, part in self.parts for ref in part.refs)]
+
+    def is_sentinel(self, number: float) -> bool:
+        """Whether a raw number stands for "no reading"."""
+        return number in self.absent or any(low <= number <= high for low, high in self.absent_ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCheck:
+    """One case: what the reading is while the cell holds one of `allowed` or a number in `between`. Without a cell it always holds."""
+
+    ref: str
+    bits: tuple[int, ...]
+    allowed: frozenset[int]
+    between: tuple[tuple[float, float], ...]
+    result: str | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +91,8 @@ class Gate:
     allowed: frozenset[int]
     missing: frozenset[int]
     optional: bool = False
+    bits: tuple[int, ...] = ()
+    """Bits that form the code, the lowest first; empty for the whole cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +114,8 @@ class Slot:
 def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate | None = None) -> Slot:
     """A slot. The values that the short path of `normalise_answers` needs are worked out here, once for all polls."""
     first = decoders[0]
-    coded = first.states or first.numbers or first.words or first.bit is not None or first.shift
-    composed = first.text or first.absolute or first.high or first.unscaled
+    coded = first.states or first.numbers or first.words or first.bits or first.shift or first.cases
+    composed = first.text or first.absolute or first.high or first.unscaled or first.parts or first.absent_ranges
     plain = not (coded or composed or gate) and len(metric.ranges) == 1
     low, high = metric.ranges[0] if metric.ranges else (0.0, 0.0)
     if first.expect:
@@ -141,11 +171,11 @@ def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
     """Use the first source that gives a good value; if none does, record why the first one that was answered was rejected."""
     reason = ""
     for decoder in slot.decoders:
-        if decoder.ref not in raw:
+        if decoder.ref not in raw or any(part.ref not in raw for _, part in decoder.parts):
             continue
         try:
             if slot.metric.type == "state":
-                readings.states[slot.key] = _state(decoder, raw[decoder.ref])
+                readings.states[slot.key] = _state(decoder, raw)
             else:
                 readings.values[slot.key] = _number(decoder, slot.metric, raw)
         except _Rejected as verdict:
@@ -159,6 +189,9 @@ def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
 def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
     # If the device did not answer for the gate, the value is left out as well: nobody knows whether it counts.
     code = raw.get(gate.ref)
+    if gate.bits:
+        number = whole_number(code)
+        code = None if number is None else lowest_bits(gate.bits, number)
     if code in gate.allowed:
         return True
     if code not in gate.missing and gate.ref in raw:
@@ -177,9 +210,36 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     if number is None:
         raise _Rejected("decode")
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
-    if number in decoder.absent:
+    if decoder.is_sentinel(number):
         raise _Rejected("sentinel")
     return number
+
+
+def _bits_of(decoder: Decoder, number: float) -> float:
+    """The number that the decoder's bits form; without bits the number itself."""
+    if not decoder.bits:
+        return number
+    code = lowest_bits(decoder.bits, int(number))
+    return code ^ 1 if decoder.inverted else code
+
+
+def _case(decoder: Decoder, raw: Raw) -> str | float:
+    """What the first case that holds says. Nothing follows from a later one while an earlier one cannot be decided."""
+    for case in decoder.cases:
+        if not case.ref:
+            return case.result
+        if case.ref not in raw:
+            raise _Rejected("")
+        number = plain_number(raw[case.ref])
+        if number is None:
+            raise _Rejected("null" if raw[case.ref] is None else "decode")
+        if case.bits:
+            number = lowest_bits(case.bits, int(number))
+        elif decoder.is_sentinel(number):
+            raise _Rejected("sentinel")
+        if number in case.allowed or any(low <= number <= high for low, high in case.between):
+            return case.result
+    raise _Rejected("state")
 
 
 def _word(decoder: Decoder, value: RawValue) -> str | float | None:
@@ -189,43 +249,63 @@ def _word(decoder: Decoder, value: RawValue) -> str | float | None:
     return decoder.words.get(folded_text(value), decoder.words.get("*"))
 
 
-def _state(decoder: Decoder, value: RawValue) -> str:
+def _state(decoder: Decoder, raw: Raw) -> str:
+    if decoder.cases:
+        return str(_case(decoder, raw))
+    value = raw[decoder.ref]
     if (word := _word(decoder, value)) is not None:
         return str(word)
-    code = _code(decoder, value)
+    code = _bits_of(decoder, _code(decoder, value))
     states = decoder.states or {}
-    if decoder.bit is not None:
-        code = int(code) >> decoder.bit & 1
     if code not in states:
         raise _Rejected("state")
     return states[int(code)]
 
 
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
-    value = raw[decoder.ref]
-    if decoder.unscaled:
-        raise _Rejected("decode")
-    # Words first: a cell that usually has a number may say "N/A", which `words` can map.
-    if (word := _word(decoder, value)) is not None:
-        return float(word)
-    if decoder.text == "quantity" and isinstance(value, bytes | str):
-        result = _quantity(folded_text(value), metric)
-    else:
-        number = _code(decoder, value)
-        if decoder.high:
-            number = _joined(raw.get(decoder.high), number)
-        if decoder.bit is not None:
-            return float((int(number) >> decoder.bit & 1) ^ decoder.inverted)
-        if decoder.numbers is not None:
-            if number not in decoder.numbers:
-                raise _Rejected("state")
-            return decoder.numbers[int(number)]
-        result = _scaled(decoder, number)
+    if decoder.cases:
+        return float(_case(decoder, raw))
+    # What the profile itself gives for words and codes lies in the metric's range: that is proved when it is loaded.
+    if (meant := _meant(decoder, raw)) is not None:
+        return meant
+    result = _measured(decoder, metric, raw)
+    for sign, part in decoder.parts:
+        meant = _meant(part, raw)
+        result += sign * (_measured(part, metric, raw) if meant is None else meant)
     # Mostly for power factors: on some devices their sign marks leading, lagging or export, but the catalogue's range is 0 to 1.
     if decoder.absolute or metric.magnitude:
         result = abs(result)
     _check(decoder, metric, result)
     return result
+
+
+def _meant(decoder: Decoder, raw: Raw) -> float | None:
+    """The value that the profile gives for a word or code; None if the source is a number with a unit."""
+    if decoder.unscaled:
+        raise _Rejected("decode")
+    value = raw[decoder.ref]
+    # Words first: a cell that usually has a number may say "N/A", which `words` can map.
+    if (word := _word(decoder, value)) is not None:
+        return float(word)
+    if decoder.numbers is None:
+        return None
+    code = _bits_of(decoder, _joined_code(decoder, raw))
+    if code not in decoder.numbers:
+        raise _Rejected("state")
+    return decoder.numbers[int(code)]
+
+
+def _measured(decoder: Decoder, metric: Metric, raw: Raw) -> float:
+    """The number of one source in the base unit, without the sums and checks of the metric."""
+    value = raw[decoder.ref]
+    if decoder.text == "quantity" and isinstance(value, bytes | str):
+        return _quantity(folded_text(value), metric)
+    return _scaled(decoder, _bits_of(decoder, _joined_code(decoder, raw)))
+
+
+def _joined_code(decoder: Decoder, raw: Raw) -> float:
+    number = _code(decoder, raw[decoder.ref])
+    return _joined(raw.get(decoder.high), number) if decoder.high else number
 
 
 def _check(decoder: Decoder, metric: Metric, result: float) -> None:

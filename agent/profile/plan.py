@@ -8,17 +8,18 @@ generator that its caller resumes slice by slice, and a plan has a largest size.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
-from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
+from agent.modbus import Block, RegisterValue, coalesce, split_block
 from agent.profile.cells import RawValue
-from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, slot_of
+from agent.profile.normalise import SLOTS_PER_SLICE, CaseCheck, Decoder, Gate, Slot, slot_of
+from agent.profile.registers import place_ref, register_value, said_as
 from agent.profile.rows import ROWS_PER_SLICE, CellReader, Row, cell_sources, named_label, rows_with_equal_names
+from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy
 from agent.profile.schema import Gate as GateModel
-from agent.profile.schema import Point, Profile, Source, Table, UnitBy
-from rackflow.catalogue import Metric, PollClass, catalogue
+from rackflow.catalogue import POLL_SECONDS, Metric, PollClass, catalogue
 from rackflow.process.slices import run_through
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
@@ -34,9 +35,14 @@ _NO_READING_REASONS = frozenset(range(65532, _NO_READING))
 MAX_SERIES: Final = 20_000
 # Series that two rows give are only listed for people, and a table may have the same labels in every row.
 MAX_DUPLICATES: Final = 1000
+# Readings of a class for each scale that is read together with them: a quarter more values at most. A scale changes when a device is set up
+# anew or gets another firmware, which is far less often than somebody switches a unit. Chosen.
+READINGS_PER_SCALE: Final = 4
 # Cells of one device that are read again while it is polled: 100 requests a minute. A device with more names and units than that has
 # the rest of them read again with the hourly plan. Chosen value.
 MAX_BASIS: Final = 2000
+# What a device does not have is listed for people, who need the first ones.
+MAX_LISTED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,8 @@ class ClassPlan:
     cut: tuple[str, ...] = ()
     """Metrics whose further rows are left out, because the device has too many."""
     checks: tuple[str, ...] = ()
-    """Cells that name the units of this class's readings. They are read behind the readings in the same poll, because somebody can switch
-    a unit at the device, and a reading in the wrong unit looks right."""
+    """Cells that name the units of this class's readings, and their scales where that is cheap. They are read behind the readings in the
+    same poll, because somebody can switch a unit at the device, and a reading in the wrong unit looks right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class Plan:
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Series that are not polled, by reason: `label` and `unit` (the device names none that the profile knows), `duplicate`, `limit`, and
     `absent` (the device lacks the object)."""
+    nothing_there: tuple[str, ...] = ()
+    """Tables without rows, and objects or registers that the device lacks and for which no other source stands in (the first ones)."""
 
 
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
@@ -97,6 +105,7 @@ def planning(
     configuration: what a meter measures. `cut` names tables that have more rows than were read.
     """
     draft = _Draft(profile)
+    draft.nothing_there = [f"{table.name} (0 rows)" for table in profile.tables if not rows.get(table.name)]
     worked = 0
     equal: dict[int, set[str]] = {}
     for table, point in profile.all_points():
@@ -133,8 +142,10 @@ class _Draft:
         # By instance and what reads it: the row, and the series that rest on it.
         self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
         self._checks: dict[PollClass, dict[str, None]] = {}
+        self._scales: dict[PollClass, dict[str, None]] = {}
         self.left_out: Counter[str] = Counter()
-        self.fields: dict[str, Source] = {}
+        self.fields: dict[str, RegisterValue] = {}
+        self.nothing_there: list[str] = []
         self.cut: dict[PollClass, dict[str, None]] = {}
 
     def add(self, poll: PollClass, slot: Slot) -> None:
@@ -161,8 +172,12 @@ class _Draft:
             if row.cells.get(ref) is None:
                 continue
             self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(keys)
+            if self._profile.protocol == "modbus" and not isinstance(reader, FromColumn):
+                self.fields[ref] = register_value(reader)
             if keys and isinstance(reader, UnitBy):
                 self._checks.setdefault(poll, {})[ref] = None
+            elif keys and isinstance(reader, Source):
+                self._scales.setdefault(poll, {})[ref] = None
 
     def _all_basis(self) -> dict[str, tuple[Basis, ...]]:
         found: dict[str, list[Basis]] = {}
@@ -175,18 +190,42 @@ class _Draft:
         return {ref: tuple(each) for ref, each in found.items()}
 
     def plan(self) -> Plan:
+        basis = self._all_basis()
+        if self._profile.protocol == "modbus" and self._slots:
+            # SNMP has these objects read by its poller, which adds more of its own.
+            slow: PollClass = "slow" if "slow" in self._slots else max(self._slots, key=lambda poll: POLL_SECONDS[poll])
+            self._checks.setdefault(slow, {}).update(dict.fromkeys(basis))
         classes = {poll: self._requests(poll, tuple(found.values())) for poll, found in self._slots.items()}
-        return Plan(classes, tuple(self._duplicates), self._all_basis(), dict(self.left_out))
+        listed = tuple(dict.fromkeys(self.nothing_there))[:MAX_LISTED]
+        return Plan(classes, tuple(self._duplicates), basis, dict(self.left_out), listed)
 
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self._profile.protocol == "snmp":
-            return ClassPlan(slots, oids=tuple(refs), cut=cut, checks=tuple(self._checks.get(poll, ())))
+            return ClassPlan(slots, oids=tuple(refs), cut=cut, checks=self._read_behind(poll, refs))
         limits = self._profile.modbus
-        wanted = [_wanted(self._profile, ref, self.fields[ref]) for ref in refs]
         # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
         max_gap = 0 if poll == "safety" else limits.max_gap
-        return ClassPlan(slots, blocks=tuple(coalesce(wanted, limits.max_registers, max_gap)), cut=cut)
+        # What says the unit is read behind the readings: one that is switched in between rejects good readings, and passes no wrong one.
+        checks = self._checks.get(poll, {})
+        blocks = [
+            block
+            for part in ([ref for ref in refs if ref not in checks], checks)
+            for block in coalesce([self.fields[ref] for ref in part], limits.max_registers, max_gap)
+        ]
+        return ClassPlan(slots, blocks=tuple(blocks), cut=cut, checks=tuple(checks))
+
+    def _read_behind(self, poll: PollClass, refs: Mapping[str, None]) -> tuple[str, ...]:
+        """Cells that are read with a class's readings: all that name units, and the scales if they are few and cost no further request.
+
+        The other scales are read with the class `slow`. A device has one for each row or one for all: a strip with a scale per outlet would
+        cost twice as much in every poll.
+        """
+        units = self._checks.get(poll, {})
+        scales = [ref for ref in self._scales.get(poll, ()) if ref not in units]
+        asked, limit = len({**refs, **units}), self._profile.max_varbinds
+        is_cheap = len(scales) <= max(1, asked // READINGS_PER_SCALE) and len(scales) <= -asked % limit
+        return (*units, *(scales if is_cheap else ()))
 
 
 def _slots(
@@ -204,7 +243,7 @@ def _slots(
             draft.left_out["label"] += 1
             return
         labels[name] = row.unique_label(value) if name == unique else value
-    gate = _gate(point.gate or (table.gate if table else None), row.index)
+    gate = _gate(point.gate or (table.gate if table else None), row.index, fields)
     series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
     for bit, extra in series:
         made = (_decoder(profile, source, metric, row, bit, fields) for source in point.sources())
@@ -215,15 +254,55 @@ def _slots(
             yield slot_of(series_key(metric.name, labels | extra), metric, decoders, gate)
 
 
-def _gate(gate: GateModel | None, index: str) -> Gate | None:
+def _gate(gate: GateModel | None, index: str, fields: dict[str, RegisterValue]) -> Gate | None:
     if gate is None:
         return None
-    ref = gate.oid or f"{gate.column}.{index}"
-    return Gate(ref, frozenset(gate.in_), frozenset(gate.missing), gate.optional)
+    return Gate(place_ref(gate, index, fields), frozenset(gate.in_), frozenset(gate.missing), gate.optional, gate.bit)
 
 
 def _decoder(
-    profile: Profile, source: Source, metric: Metric, row: Row, bit: int | None, fields: dict[str, Source]
+    profile: Profile, source: Source, metric: Metric, row: Row, bit: int | None, fields: dict[str, RegisterValue]
+) -> Decoder | None:
+    if source.cases:
+        return _cases(profile, source, row, fields)
+    whole = _part(profile, source, metric, row, () if bit is None else (bit,), fields)
+    if whole is None or not (source.plus or source.minus):
+        return whole
+    parts: list[tuple[int, Decoder]] = []
+    for sign, others in ((1, source.plus), (-1, source.minus)):
+        for each in others:
+            # A number that is only added may lie anywhere: the metric's own windows are those of the sum.
+            if (decoder := _part(profile, each, None, row, (), fields)) is None:
+                return None
+            parts.append((sign, decoder))
+    return replace(whole, parts=tuple(parts), expect=(source.expect,) if source.expect else ())
+
+
+def _cases(profile: Profile, source: Source, row: Row, fields: dict[str, RegisterValue]) -> Decoder:
+    """The decoder of cases; its reference is that of the first case with a cell."""
+    checks = tuple(
+        CaseCheck(
+            place_ref(case, row.index, fields) if case.places() else "",
+            case.bit,
+            frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
+            tuple(case.between),
+            case.is_,
+        )
+        for case in source.cases
+    )
+    absent, ranges = _sentinels(profile.absent, None)
+    return Decoder(
+        next((check.ref for check in checks if check.ref), ""), absent=absent, absent_ranges=ranges, cases=checks
+    )
+
+
+def _part(
+    profile: Profile,
+    source: Part,
+    metric: Metric | None,
+    row: Row,
+    bits: tuple[int, ...],
+    fields: dict[str, RegisterValue],
 ) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
     unscaled = scale is None and row.has_scale_cell(source)
@@ -234,59 +313,49 @@ def _decoder(
     scale = scale or Fraction(1)
     factor = source.factor(unit) * scale
     words = {word.casefold(): meaning for word, meaning in source.words.items()}
+    absent, ranges = _sentinels(profile.absent if source.absent is None else source.absent, metric)
     return Decoder(
-        ref=_ref(profile, source, row.index, fields),
+        ref=place_ref(source, row.index, fields),
         numerator=factor.numerator,
         denominator=factor.denominator,
         offset=float(WIRE_UNITS[unit].offset),
         shift=source.shift,
-        absent=_sentinels(profile.absent if source.absent is None else source.absent, metric),
+        absent=absent,
+        absent_ranges=ranges,
         states=source.states or None,
         numbers=source.numbers or None,
-        bit=source.bit if bit is None else bit,
+        bits=bits or source.bit,
         inverted=source.inverted,
         text=source.text,
         words=words or None,
         expect=_expect(source, metric),
-        absolute=source.absolute,
-        high=_high(profile, source, fields),
+        absolute=isinstance(source, Source) and source.absolute,
+        high=_high(source, fields),
         unscaled=unscaled,
     )
 
 
-def _sentinels(absent: Collection[int], metric: Metric) -> frozenset[int]:
-    found = frozenset(absent) | (_NO_READING_REASONS if _NO_READING in absent else frozenset())
+def _sentinels(
+    absent: Collection[int | tuple[float, float]], metric: Metric | None
+) -> tuple[frozenset[int], tuple[tuple[float, float], ...]]:
+    """Single sentinels, and ranges of them."""
+    single = frozenset(each for each in absent if isinstance(each, int))
+    ranges = tuple(each for each in absent if isinstance(each, tuple))
+    found = single | (_NO_READING_REASONS if _NO_READING in single else frozenset())
     # A line without voltage has no frequency, and a part that is not fitted says 0 Hz.
-    return found | {0} if metric.unit == "hertz" else found
+    return found | {0} if metric and metric.unit == "hertz" else found, ranges
 
 
-def _expect(source: Source, metric: Metric) -> tuple[tuple[float, float], ...]:
+def _expect(source: Part, metric: Metric | None) -> tuple[tuple[float, float], ...]:
     if source.expect:
         return (source.expect,)
-    return metric.expect if source.is_scaled() else ()
+    return metric.expect if metric and source.is_scaled() else ()
 
 
-def _high(profile: Profile, source: Source, fields: dict[str, Source]) -> str:
+def _high(source: Part, fields: dict[str, RegisterValue]) -> str:
     if source.high is None:
         return ""
-    return _ref(profile, source.model_copy(update={"register_": source.high, "high": None}), "", fields)
-
-
-def _ref(profile: Profile, source: Source, index: str, fields: dict[str, Source]) -> str:
-    if source.oid is not None:
-        return f"{source.oid}.{index}" if index else source.oid
-    limits = profile.modbus
-    # Type and order are part of the reference, because the same register may be read as two values.
-    ref = f"{source.table or limits.table}:{source.register_}:{source.type or 'uint16'}:{source.order or limits.order}"
-    fields[ref] = source
-    return ref
-
-
-def _wanted(profile: Profile, ref: str, source: Source) -> RegisterValue:
-    kind: NumberType = source.type or "uint16"
-    limits = profile.modbus
-    table, order = source.table or limits.table, source.order or limits.order
-    return RegisterValue(ref, table, source.register_ or 0, words_of(kind, source.length), kind, order)
+    return place_ref(source.model_copy(update={"register_": source.high, "high": None}), "", fields)
 
 
 def _refs(slots: Iterable[Slot]) -> dict[str, None]:
@@ -294,9 +363,7 @@ def _refs(slots: Iterable[Slot]) -> dict[str, None]:
     refs: dict[str, None] = {}
     for slot in slots:
         for decoder in slot.decoders:
-            refs[decoder.ref] = None
-            if decoder.high:
-                refs[decoder.high] = None
+            refs.update(dict.fromkeys(decoder.refs))
         if slot.gate:
             refs[slot.gate.ref] = None
     return refs
@@ -316,6 +383,7 @@ def trimming(
     Yields after each slice.
     """
     classes: dict[PollClass, ClassPlan] = {}
+    missed: dict[str, None] = dict.fromkeys(plan.nothing_there)
     looked = 0
     for poll, part in plan.classes.items():
         slots: list[Slot] = []
@@ -327,7 +395,10 @@ def trimming(
             if (kept := _trimmed(slot, is_absent)) is not None:
                 slots.append(kept)
                 used.update(_refs([kept]))
+            elif len(missed) < MAX_LISTED:
+                missed |= dict.fromkeys(said_as(ref) for ref in _refs([slot]) if is_absent(ref))
         if slots:
+            used |= dict.fromkeys(part.checks)
             blocks = tuple(
                 kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused)
             )
@@ -335,15 +406,11 @@ def trimming(
             classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks)
     absent = sum(len(part.slots) for part in plan.classes.values()) - sum(len(part.slots) for part in classes.values())
     left_out = dict(plan.left_out) | ({"absent": absent} if absent else {})
-    return Plan(classes, plan.duplicates, plan.basis, left_out)
+    return Plan(classes, plan.duplicates, plan.basis, left_out, tuple(missed)[:MAX_LISTED])
 
 
 def _trimmed(slot: Slot, is_absent: Callable[[str], bool]) -> Slot | None:
-    decoders = tuple(
-        decoder
-        for decoder in slot.decoders
-        if not is_absent(decoder.ref) and not (decoder.high and is_absent(decoder.high))
-    )
+    decoders = tuple(decoder for decoder in slot.decoders if not any(map(is_absent, decoder.refs)))
     gate = slot.gate
     if gate and is_absent(gate.ref):
         # If the cell of a required gate is absent, nobody knows whether the value counts, so the slot is dropped.

@@ -48,9 +48,9 @@ class PlanCache:
         """Plans that had to be made."""
 
     def family(self, profile: Profile, *, outlets: bool) -> Family:
-        """The profile as it is polled. Profiles are told apart by name: an agent reads them once."""
+        """The profile as it is polled. A reload may have read another one of the same name, which takes the place of the former."""
         found = self._families.get((profile.profile, outlets))
-        if found is None:
+        if found is None or found.profile.content != profile.content:
             polled = profile if outlets else profile.without_outlets()
             deciding: dict[str, tuple[str, ...]] = {table.name: () for table in polled.tables}
             for table in polled.tables:
@@ -68,7 +68,7 @@ class PlanCache:
         cut: Collection[str] = (),
     ) -> Generator[None, None, tuple[bytes, Plan]]:
         """See `plan.planning`. Returns the plan, and the key under which it is kept."""
-        head = ("plan", family.profile.profile, family.outlets, role, sorted(cut))
+        head = ("plan", family.profile.profile, family.profile.content, family.outlets, role, sorted(cut))
         key = yield from _digest(head, rows, _deciding(family, rows, cells))
         if (plan := self._taken(key)) is None:
             plan = yield from planning(family.profile, rows, cells, role, cut)

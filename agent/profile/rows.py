@@ -8,16 +8,19 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
+from agent.profile.places import Cell, lowest_bits
+from agent.profile.registers import cell_ref, register_ref, register_value
 from agent.profile.schema import (
     FromColumn,
     FromDevice,
     FromIndex,
     Joined,
     LabelSource,
+    Part,
     Point,
     Profile,
-    Source,
     Table,
     UnitBy,
     When,
@@ -36,8 +39,8 @@ MAX_SUFFIX = 32
 MAX_SCALE = 10**18
 
 
-CellReader = FromColumn | When | Source | UnitBy
-"""Part of a profile that reads a cell at planning; a `Source` stands for its cell of decimals or scale."""
+CellReader = FromColumn | When | Part | UnitBy
+"""Part of a profile that reads a cell at planning; a `Part` stands for its cell of decimals or scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Row:
     def is_named(self, source: LabelSource) -> bool:
         """Whether a text in this row gives the label. Equal numbers are no names: they say that two rows are about the same thing."""
         parts = source.join if isinstance(source, Joined) else [source]
-        cells = (self.cell(part.column, None) for part in parts if isinstance(part, FromColumn) and not part.map)
+        cells = (self.cell(part.column) for part in parts if isinstance(part, FromColumn) and not part.map)
         return any(cell is None or isinstance(cell, bytes | str) for cell in cells)
 
     def unique_label(self, label: str) -> str:
@@ -90,16 +93,24 @@ class Row:
             return None
         return int(parts[number - 1 if number > 0 else number])
 
-    def cell(self, column: str | None, oid: str | None) -> RawValue:
-        """The value of a cell of this row, or of the instance `oid`."""
-        return self.cells.get(oid or (f"{column}.{self.index}" if self.index else f"{column}"))
+    def cell(self, column: str | None) -> RawValue:
+        """The value of a cell of this row."""
+        return self.cells.get(f"{column}.{self.index}" if self.index else f"{column}")
+
+    def code(self, place: Cell) -> RawValue:
+        """The value of a deciding cell, or of its bits; None if the device has none, or no number of which bits could be taken."""
+        value = self.cells.get(cell_ref(place, self.index))
+        if not place.bit:
+            return value
+        number = whole_number(value)
+        return None if number is None else lowest_bits(place.bit, number)
 
     def holds(self, conditions: When | Sequence[When]) -> bool:
         """Whether all conditions hold. If the cell is absent, only `without` and optional conditions hold."""
         return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
 
     def _holds(self, condition: When) -> bool:
-        value = self.part(condition.index) if condition.index else self.cell(condition.column, condition.oid)
+        value = self.part(condition.index) if condition.index else self.code(condition)
         if value is None:
             return condition.optional or bool(condition.without)
         if condition.between:
@@ -112,22 +123,22 @@ class Row:
             return any(word.casefold() in text for word in condition.contains)
         return any(str(code).casefold() == text for code in condition.in_)
 
-    def unit(self, source: Source) -> str | None:
+    def unit(self, source: Part) -> str | None:
         """The wire unit of a source in this row, or None if the profile does not map the row's unit code."""
         return source.unit if source.unit_by is None else self.unit_named(source.unit_by)
 
     def unit_named(self, by: UnitBy) -> str | None:
         """The wire unit that a cell names, or None if the profile does not map its code."""
-        text = folded_text(self.cell(by.column, by.oid))
+        text = folded_text(self.code(by))
         return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
 
-    def scale(self, source: Source) -> Fraction | None:
+    def scale(self, source: Part) -> Fraction | None:
         """The scale from a cell of the row: 1 if the profile names no cell, None if the cell holds no usable scale."""
         column = source.decimals or source.varscale
         if column is None:
             return Fraction(1)
         # A part of a number is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
-        number = whole_number(self.cell(column, None))
+        number = whole_number(self.cell(column))
         if number is None:
             return None
         if source.decimals:
@@ -139,7 +150,7 @@ class Row:
 
     def ref(self, place: str, reader: CellReader) -> str:
         """The instance of a column or instance from `cell_sources`."""
-        fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.oid is not None)
+        fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.column is None)
         return place if fixed else f"{place}.{self.index}"
 
     def meaning(self, ref: str, reader: CellReader, value: RawValue) -> object:
@@ -155,9 +166,9 @@ class Row:
             case _:
                 return row.scale(reader)
 
-    def has_scale_cell(self, source: Source) -> bool:
+    def has_scale_cell(self, source: Part) -> bool:
         """Whether the row has the cell that the profile names for the scale, whatever it holds."""
-        return self.cell(source.decimals or source.varscale, None) is not None
+        return self.cell(source.decimals or source.varscale) is not None
 
 
 def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReader]]:
@@ -166,15 +177,21 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
     for label in ((table.labels if table else {}) | point.labels).values():
         parts = label.join if isinstance(label, Joined) else [label]
         found += [(part.column, part) for part in parts if isinstance(part, FromColumn)]
-    for condition in (*_listed(point.when), *(_listed(table.when) if table else ())):
-        if place := condition.column or condition.oid:
+    for condition in (*point.when, *(table.when if table else ())):
+        if place := _place(condition):
             found.append((place, condition))
     for source in point.sources():
-        if source.unit_by and (place := source.unit_by.column or source.unit_by.oid):
-            found.append((place, source.unit_by))
-        if place := source.decimals or source.varscale:
-            found.append((place, source))
+        for part in source.parts():
+            if part.unit_by and (place := _place(part.unit_by)):
+                found.append((place, part.unit_by))
+            if column := part.decimals or part.varscale:
+                found.append((column, part))
     return found
+
+
+def _place(cell: Cell) -> str:
+    """The column, instance or register of a cell; empty if it looks at the index."""
+    return register_ref(cell) if cell.register_ is not None else cell.column or cell.oid or ""
 
 
 def named_label(table: Table, point: Point) -> str | None:
@@ -236,29 +253,37 @@ def deciding_columns(table: Table) -> list[str]:
     wanted |= {condition.column for condition in _conditions(table) if condition.column}
     for point in table.points:
         for source in point.sources():
-            wanted |= {source.decimals, source.varscale, source.unit_by.column if source.unit_by else None} - {None}  # type: ignore[arg-type]  # None goes
+            for part in source.parts():
+                cells = (part.decimals, part.varscale, part.unit_by.column if part.unit_by else None)
+                wanted |= {column for column in cells if column}
     return sorted(wanted)
 
 
 def planning_instances(profile: Profile) -> list[str]:
-    """Single instances that planning reads: they hold conditions, units and scales outside tables."""
+    """Single instances that planning reads: they hold conditions, units and scales outside tables. Of Modbus, their registers."""
+    if profile.protocol == "modbus":
+        return [each.ref for each in planning_registers(profile)]
     wanted: dict[str, None] = {}
     for table, point in profile.all_points():
-        conditions = [*_listed(point.when), *(_listed(table.when) if table else [])]
+        conditions = [*point.when, *(table.when if table else [])]
         wanted |= dict.fromkeys(each.oid for each in conditions if each.oid)
         for source in point.sources():
-            if source.unit_by and source.unit_by.oid:
-                wanted[source.unit_by.oid] = None
-            if table is None:
-                wanted |= dict.fromkeys(oid for oid in (source.decimals, source.varscale) if oid)
+            for part in source.parts():
+                if part.unit_by and part.unit_by.oid:
+                    wanted[part.unit_by.oid] = None
+                if table is None:
+                    wanted |= dict.fromkeys(oid for oid in (part.decimals, part.varscale) if oid)
     return list(wanted)
 
 
-def _listed(conditions: When | list[When]) -> list[When]:
-    return [conditions] if isinstance(conditions, When) else conditions
+def planning_registers(profile: Profile) -> list[RegisterValue]:
+    """The registers that planning reads: they hold conditions and units."""
+    readers = (reader for _, point in profile.all_points() for _, reader in cell_sources(None, point))
+    values = (register_value(reader) for reader in readers if isinstance(reader, When | UnitBy))
+    return list({value.ref: value for value in values}.values())
 
 
 def _conditions(table: Table) -> Iterator[When]:
-    yield from _listed(table.when)
+    yield from table.when
     for point in table.points:
-        yield from _listed(point.when)
+        yield from point.when

@@ -1,6 +1,8 @@
 """The schema of profiles, as strict models. What the keys mean is implemented in plan.py, rows.py and normalise.py.
 
 The keys are a contract with everybody who writes their own profiles: adding a key is safe, removing or renaming one breaks files.
+The reference in docs/ and the JSON schema for editors are generated from these models, and need an example of each key from a
+shipped profile.
 """
 
 import re
@@ -9,25 +11,69 @@ from fractions import Fraction
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
 from agent.modbus import NumberType, WordOrder
+from agent.profile.places import (
+    Bit,
+    Case,
+    Code,
+    Conditions,
+    Finite,
+    FromColumn,
+    FromDevice,
+    FromIndex,
+    Gate,
+    Interval,
+    Joined,
+    Label,
+    LabelSource,
+    Names,
+    Oid,
+    Place,
+    Register,
+    Result,
+    Sentinel,
+    Text,
+    Unit,
+    UnitBy,
+    When,
+    Word,
+)
 from rackflow.catalogue import PollClass
 from rackflow.process.config import StrictModel
 from rackflow.recording import RegisterTable
 from rackflow.units import WIRE_UNITS
 
-Oid = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)+$")]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+__all__ = [
+    "OUTLET",
+    "Case",
+    "Code",
+    "FromColumn",
+    "FromDevice",
+    "FromIndex",
+    "Gate",
+    "Identify",
+    "IdentitySource",
+    "Joined",
+    "LabelSource",
+    "ModbusLimits",
+    "Part",
+    "Point",
+    "Profile",
+    "Recognise",
+    "RegisterProbe",
+    "Source",
+    "Table",
+    "UnitBy",
+    "When",
+]
+
 DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack", "panel", "busway"]
 
 
 # Bounded in digits: a Fraction of 1e999999999 takes minutes and gigabytes.
 _SCALE = re.compile(r"[+-]?((\d{1,20}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?|\d{1,20}/0*[1-9]\d{0,19})", re.ASCII)
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-Code = int | str
-"""The content of a cell: a number, or text that is compared as a whole and without regard to case."""
 
 
 OUTLET = "dcim_pdu_outlet_"
@@ -37,92 +83,35 @@ OUTLET = "dcim_pdu_outlet_"
 _POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if power)
 
 
-class UnitBy(StrictModel):
-    """The wire unit as a cell of the same row, or one instance, names it by code or text. Read when the device is planned."""
-
-    column: Oid | None = None
-    """Column of the same row that holds the code."""
-    oid: Oid | None = None
-    """Instance that holds the code for the whole device."""
-    map: Annotated[dict[Code, str], Field(min_length=1)]
-    """From codes or texts to wire units."""
-
-
-class When(StrictModel):
-    """Whether a row or point is there at all: decided by a cell, an instance or a part of the index, when the device is planned.
-
-    It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell, or
-    is a number `between` two others. A cell that the device does not have decides against `in`, `contains` and `between`, with
-    `optional` in favour.
-    """
-
-    column: Oid | None = None
-    """Column of the same row to look at."""
-    oid: Oid | None = None
-    """Instance to look at."""
-    # Chosen; the shipped families use the first to fourth and the last three parts.
-    index: Annotated[int, Field(ge=-8, le=8)] | None = None
-    """Part of the row's index, counted from 1, or from the end when negative."""
-    in_: Annotated[list[Code], Field(alias="in")] = []
-    """It is one of these codes or texts."""
-    contains: list[str] = []
-    """It has one of these words in it, in any case of letters."""
-    without: list[str] = []
-    """It has none of these words in it."""
-    between: list[tuple[float, float]] = []
-    """It is a number in one of these intervals: tells devices that count in tenths from those that count in whole units."""
-    optional: bool = False
-    """It also holds where the device has no such cell."""
-
-    @model_validator(mode="after")
-    def _sound(self) -> "When":
-        if sum(each is not None for each in (self.column, self.oid, self.index)) != 1:
-            raise ValueError("needs one of column, oid and index")
-        if sum(map(bool, (self.in_, self.contains, self.without, self.between))) != 1:
-            raise ValueError("needs one of in, contains, without and between")
-        return self
-
-
-class Source(StrictModel):
-    """Where one value stands on the wire, and what its raw number means: `(raw + shift) * scale` in wire unit `unit`.
+class Part(Place):
+    """A number on the wire, and what it means: `(raw + shift) * scale` in wire unit `unit`.
 
     `decimals` and `varscale` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
-    text, `words` states or numbers; a value outside `expect` (base unit) is left to the next fallback.
+    text, `words` states or numbers.
     """
 
     oid: Oid | None = None
     """SNMP: the instance, with its final `.0`; in a table the column, without the index."""
-    register_: Annotated[int | None, Field(alias="register", ge=0, le=65535)] = None
-    """Modbus: the wire address of the first register, counted from 0. Manuals that count from 1, 30001 or 40001 name a higher number."""
-    table: RegisterTable | None = None
-    """Modbus: `holding` is read with function 3, `input` with 4, `coil` with 1, `discrete` with 2. Left out: the profile's."""
-    type: NumberType | None = None
-    """Modbus: how the number is written in its registers; `uint16` when left out."""
-    order: WordOrder | None = None
-    """Modbus: order of bytes ABCD in more than one register: `big` ABCD, `little` DCBA, `big-swapped` BADC,
-    `little-swapped` CDAB. Left out: the profile's.
-    """
-    high: Annotated[int | None, Field(ge=0, le=65535)] = None
+    high: Register | None = None
     """Modbus: wire address of the register with the high 16 bits, where it stands apart from `register`, which has the low ones."""
-    # In registers, for ascii only; one request can read at most 125.
-    length: Annotated[int, Field(ge=1, le=125)] | None = None
-    """Modbus: number of registers of a text (`ascii`)."""
-    unit: str = ""
+    unit: Unit = ""
     """Unit on the wire, as in `kilowatt`; together with the metric's base unit it gives the conversion. Left out for what has none."""
     # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
-    scale: Annotated[str, Field(coerce_numbers_to_str=True)] = "1"
+    scale: Annotated[
+        str,
+        Field(coerce_numbers_to_str=True),
+        WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "default": "1"}),
+    ] = "1"
     """What the raw number is multiplied by to be in `unit`: 0.1 for tenths; fractions like 1/512 are exact."""
     shift: Annotated[int, Field(ge=-(2**64), le=2**64)] = 0
-    """Added to the raw number before the scale."""
+    """Added to the raw number before the scale: what the device counts from stands where the metric has its 0."""
     # None means the profile's default sentinels, [] none at all.
-    absent: list[int] | None = None
-    """Raw numbers that stand for "no reading". Left out: the profile's."""
-    states: dict[int, str] = {}
+    absent: list[Sentinel] | None = None
+    """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's."""
+    states: dict[int, Text] = Field(default_factory=dict)
     """For metrics of type state: from codes to the metric's states."""
-    numbers: dict[int, Finite] = {}
+    numbers: dict[int, Finite] = Field(default_factory=dict)
     """From codes to values, as in `{1: 0, 2: 1}` for off and on."""
-    bit: Annotated[int, Field(ge=0, le=63)] | None = None
-    """Take this bit, from 0 for the lowest: 0 or 1."""
     inverted: bool = False
     """A set bit stands for 0, a clear one for 1."""
     decimals: Oid | None = None
@@ -130,28 +119,19 @@ class Source(StrictModel):
     varscale: Oid | None = None
     """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
     unit_by: UnitBy | None = None
-    """SNMP: a cell that names the unit."""
+    """A cell or register that names the unit, where it can be switched at the device."""
     text: Literal["number", "quantity"] | None = None
-    """`number`: take the number that a text begins with. `quantity`: a number with its unit, as in `21.5 C`."""
-    words: dict[str, str | Finite] = {}
-    """From texts to states or values; `*` is any text."""
-    expect: tuple[float, float] | None = None
+    """SNMP: `number`: take the number that a text begins with. `quantity`: a number with its unit, as in `21.5 C`."""
+    words: dict[Text, Result] = Field(default_factory=dict)
+    """SNMP: from texts to states or values; `*` is any text."""
+    expect: Interval | None = None
     """Lowest and highest value in the base unit; anything else is left to the next fallback. Left out: for a scaled number
     what the catalogue expects of the metric (0 or 80 to 500 V of alternating current), which refuses values wrong by a power of ten.
     """
-    absolute: bool = False
-    """Take the number without its sign."""
 
     @model_validator(mode="after")
-    def _sound(self) -> "Source":
-        if (self.oid is None) == (self.register_ is None):
-            raise ValueError("needs either oid or register")
-        if self.high is not None and (self.register_ is None or self.type not in (None, "uint16")):
-            raise ValueError("high: belongs to a register of type uint16, which holds the low 16 bits")
-        for unit in (self.unit, *(self.unit_by.map.values() if self.unit_by else ())):
-            if unit not in WIRE_UNITS:
-                known = ", ".join(sorted(filter(None, WIRE_UNITS)))
-                raise ValueError(f"unit {unit!r} is not known; known are {known}")
+    def _sound(self) -> "Part":
+        self.check_place()
         if not _SCALE.fullmatch(self.scale):
             raise ValueError(
                 f"scale {self.scale[:40]!r} is not a number such as 0.1, 1e-3 or 1/512, of at most 20 digits each"
@@ -160,73 +140,53 @@ class Source(StrictModel):
             raise ValueError("scale must not be 0")
         return self
 
+    def check_place(self) -> None:
+        """Raises ValueError unless it names one place."""
+        if (self.oid is None) == (self.register_ is None):
+            raise ValueError("needs either oid or register")
+
+    def units(self) -> tuple[str, ...]:
+        """The wire units that it may have."""
+        return tuple(self.unit_by.map.values()) if self.unit_by else (self.unit,)
+
     def is_scaled(self) -> bool:
         """Whether the value depends on a power of ten that the device may not keep to."""
-        units = (self.unit, *(self.unit_by.map.values() if self.unit_by else ()))
+        units = (self.unit, *self.units())
         factors = [abs(Fraction(self.scale)), *(WIRE_UNITS[unit].factor for unit in units)]
         return bool(self.decimals or self.varscale or _POWERS_OF_TEN.intersection(factors))
+
+    def is_coded(self) -> bool:
+        """Whether codes, bits or words give the value, instead of a number with a unit."""
+        return bool(self.states or self.numbers or self.words or self.bit)
 
     def factor(self, unit: str) -> Fraction:
         """The exact factor from a raw number in this wire unit to the catalogue's base unit."""
         return Fraction(self.scale) * WIRE_UNITS[unit].factor
 
 
-class FromColumn(StrictModel):
-    """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values.
+class Source(Part):
+    """One place of a value, with what is added to it or taken from it; or cases, of which the first that holds gives the value."""
 
-    Without `map`, a row without this cell gets its index, and of rows with equal names all but the first get their index behind it.
+    plus: list[Part] = Field(default_factory=list)
+    """Numbers to add, each with a unit of its own: hours and minutes, two tariffs. If one is missing, so is the sum."""
+    minus: list[Part] = Field(default_factory=list)
+    """Numbers to take away, as for the pressure drop of a filter. If one is missing, so is the difference."""
+    cases: list[Case] = Field(default_factory=list)
+    """Instead of a place: conditions on several cells, looked at in this order with each poll; the first that holds gives the
+    value. If a cell that comes before is not read, nothing is concluded.
     """
+    absolute: bool = False
+    """Take the number without its sign."""
 
-    column: Oid
-    """The column."""
-    map: dict[Code, str] = {}
-    """From codes or texts to label values; a row whose code is missing here has no such label and is left out."""
+    def check_place(self) -> None:
+        """Raises ValueError unless it names one place, or cases."""
+        places = sum(each is not None for each in (self.oid, self.register_)) + bool(self.cases)
+        if places != 1:
+            raise ValueError("needs either oid or register" if not places else "needs one of oid, register and cases")
 
-
-class FromIndex(StrictModel):
-    """A label whose value is one part of the row's index, counted from 1, or from the end when negative."""
-
-    index: Annotated[int, Field(ge=-8, le=8)]
-    """Which part."""
-    map: dict[int, str] = {}
-    """From numbers to label values; a row whose number is missing here is left out."""
-
-
-class FromDevice(StrictModel):
-    """A label that the user gives the device in the configuration."""
-
-    device: Literal["role"]
-    """Which key of the device's configuration."""
-    default: str
-    """Value for a device that has none."""
-
-
-class Joined(StrictModel):
-    """A label made of others, with a dot between."""
-
-    join: Annotated[list[str | FromColumn | FromIndex | FromDevice], Field(min_length=2)]
-    """The parts."""
-
-
-LabelSource = str | FromColumn | FromIndex | FromDevice | Joined
-
-
-class Gate(StrictModel):
-    """A row or value counts only while this cell holds one of `in`; with one of `missing` there is nothing to report at all.
-
-    With `optional`, a device that does not have the cell is read without it.
-    """
-
-    oid: Oid | None = None
-    """Instance to look at."""
-    column: Oid | None = None
-    """Column of the same row to look at."""
-    in_: Annotated[list[int], Field(alias="in", min_length=1)]
-    """Codes with which it counts. With any other, the reading is rejected as `gated`."""
-    missing: list[int] = []
-    """Codes with which the reading is left out without a reason."""
-    optional: bool = False
-    """A device without the cell is read without the gate."""
+    def parts(self) -> list[Part]:
+        """Itself and what is added and taken away."""
+        return [self, *self.plus, *self.minus]
 
 
 class Point(Source):
@@ -234,22 +194,33 @@ class Point(Source):
 
     metric: str
     """Metric of the catalogue."""
-    labels: dict[str, LabelSource] = {}
+    labels: dict[str, Label] = Field(default_factory=dict)
     """Labels that the metric takes: fixed text, or where it stands (`{column: …}`, `{index: …}`, `{device: role,
     default: …}`, `{join: […]}`).
     """
+    repeat: Annotated[dict[str, Names], Field(max_length=4)] = Field(default_factory=dict)
+    """Modbus: makes one point for each name of a label: `{fan: 1-8}`, or a list of names, of which empty ones are left out. What
+    moves with it says how far (`step`, `bit_step`). Several labels have equally many names.
+    """
     poll: PollClass | None = None
     """Poll class, where it is not the metric's."""
-    fallback: list[Source] = []
+    fallback: list[Source] = Field(default_factory=list)
     """Other places of the same value, tried in turn where the one before gives none."""
     gate: Gate | None = None
     """A cell that says whether the value counts, looked at with each poll."""
-    when: When | list[When] = []
+    when: Conditions = Field(default_factory=list)
     """Whether the device has this point at all, looked at when it is planned."""
-    bits: dict[Annotated[int, Field(ge=0, le=63)], dict[str, str]] = {}
+    bits: dict[Bit, dict[str, Text]] = Field(default_factory=dict)
     """One series for each of these bits of one number, with its labels."""
     source: str = ""
     """Where it is described, if that is not the profile's source."""
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> "Point":
+        if len({len(names) for names in self.repeat.values()}) > 1:
+            shown = ", ".join(f"{label} {len(names)}" for label, names in self.repeat.items())
+            raise ValueError(f"repeat: its labels have different numbers of names ({shown})")
+        return self
 
     def sources(self) -> list[Source]:
         """Itself and its fallbacks, best first."""
@@ -261,34 +232,40 @@ class Table(StrictModel):
 
     name: Word
     """A name for messages."""
-    rows: Oid | list[Oid]
+    rows: Annotated[
+        list[Oid],
+        Field(min_length=1),
+        BeforeValidator(
+            lambda rows: rows if isinstance(rows, list) else [rows], json_schema_input_type=Oid | list[Oid]
+        ),
+    ]
     """Column whose instances are the rows, or several of them."""
-    labels: dict[str, LabelSource] = {}
+    labels: dict[str, Label] = Field(default_factory=dict)
     """Labels of all its points."""
     gate: Gate | None = None
     """A cell that says whether a row counts, looked at with each poll."""
-    when: When | list[When] = []
+    when: Conditions = Field(default_factory=list)
     """Whether a row is there at all, looked at when the device is planned."""
     points: Annotated[list[Point], Field(min_length=1)]
     """What each row measures."""
 
     def row_columns(self) -> list[str]:
         """Columns whose instances are the rows."""
-        return [self.rows] if isinstance(self.rows, str) else self.rows
+        return self.rows
 
 
 class RegisterProbe(StrictModel):
     """A register, or text in `words` of them, that only this family holds so: one of `in`, or text with one of `contains`."""
 
-    register_: Annotated[int, Field(alias="register", ge=0, le=65535)]
+    register_: Annotated[Register, Field(alias="register")]
     """Wire address of the first register."""
     table: RegisterTable | None = None
     """Left out: the profile's."""
     words: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of registers, for text."""
-    in_: Annotated[list[int], Field(alias="in")] = []
+    in_: Annotated[list[int], Field(alias="in")] = Field(default_factory=list)
     """It holds one of these numbers."""
-    contains: list[str] = []
+    contains: list[str] = Field(default_factory=list)
     """Its text has one of these words in it."""
 
     @model_validator(mode="after")
@@ -305,17 +282,17 @@ class Recognise(StrictModel):
     For Modbus, `registers` are what `discover` looks at; all of them must fit.
     """
 
-    sysobjectid: list[Oid] = []
+    sysobjectid: list[Oid] = Field(default_factory=list)
     """Prefixes of sysObjectID."""
-    sysdescr: list[str] = []
+    sysdescr: list[str] = Field(default_factory=list)
     """Words of sysDescr."""
-    probes: list[Oid] = []
+    probes: list[Oid] = Field(default_factory=list)
     """Instances that only this family answers; any one is enough."""
-    subtrees: list[Oid] = []
+    subtrees: list[Oid] = Field(default_factory=list)
     """Branches of which anything must be there."""
-    refuse: list[Oid] = []
+    refuse: list[Oid] = Field(default_factory=list)
     """Instances that this family does not have: a device that answers one is another."""
-    registers: list[RegisterProbe] = []
+    registers: list[RegisterProbe] = Field(default_factory=list)
     """Modbus: registers that must all fit."""
     # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
@@ -331,26 +308,32 @@ class IdentitySource(StrictModel):
     """SNMP: instance that holds the text."""
     after: str | None = None
     """Take the word behind this marker."""
-    register_: Annotated[int | None, Field(alias="register", ge=0, le=65535)] = None
+    register_: Annotated[Register | None, Field(alias="register")] = None
     """Modbus: wire address of the first register."""
     table: RegisterTable | None = None
-    """Left out: the profile's."""
+    """Modbus: left out, the profile's."""
     words: Annotated[int, Field(ge=1, le=64)] = 8
-    """Number of registers."""
+    """Modbus: number of registers of a text."""
     type: NumberType = "ascii"
-    """How it is written; `ascii` has two characters to a register."""
+    """Modbus: how it is written; `ascii` has two characters to a register."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> "IdentitySource":
+        if sum(each is not None for each in (self.text, self.oid, self.register_)) != 1:
+            raise ValueError("needs one of text, oid and register")
+        return self
 
 
 class Identify(StrictModel):
     """Sources of the device's identity, each the first that answers."""
 
-    vendor: list[IdentitySource] = []
+    vendor: list[IdentitySource] = Field(default_factory=list)
     """Who made it."""
-    model: list[IdentitySource] = []
+    model: list[IdentitySource] = Field(default_factory=list)
     """Which model it is."""
-    serial: list[IdentitySource] = []
+    serial: list[IdentitySource] = Field(default_factory=list)
     """Its serial number."""
-    firmware: list[IdentitySource] = []
+    firmware: list[IdentitySource] = Field(default_factory=list)
     """Its firmware's version."""
 
 
@@ -405,18 +388,29 @@ class Profile(StrictModel):
     """Modbus: limits of one request, and defaults."""
     marker: Oid | None = None
     """SNMP: instance that changes when rows of its tables come or go; the tables are then walked again."""
-    coolant: dict[Literal["primary", "secondary"], str] = {}
+    coolant: dict[Literal["primary", "secondary"], str] = Field(default_factory=dict)
     """Coolant of each loop, where it is the same in all devices of the family."""
-    absent: list[int] = []
-    """Raw numbers that stand for "no reading" wherever a point names none of its own."""
+    absent: list[Sentinel] = Field(default_factory=list)
+    """Raw numbers that stand for "no reading", or ranges of them, wherever a point names none of its own."""
     # See SnmpTarget.max_varbinds. The answer to 100 objects is about 2 kB and fragmented already; a chosen limit.
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
     """SNMP: most objects in one request."""
-    points: list[Point] = []
+    points: list[Point] = Field(default_factory=list)
     """What is read once for a device."""
-    tables: list[Table] = []
+    tables: list[Table] = Field(default_factory=list)
     """SNMP: what is read for each row of a table."""
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
+    _version: str = PrivateAttr(default="")
+
+    @property
+    def content(self) -> str:
+        """A number for the texts that it was read from: two profiles with the same one are the same."""
+        return self._version
+
+    def with_content(self, number: str) -> "Profile":
+        """The profile with this number for its texts."""
+        self._version = number
+        return self
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
         """A copy without points and tables, which take most of a profile's memory; `read` reads them again when `loaded` is called.

@@ -271,10 +271,13 @@ class GufoClient(PortionedClient):
 
         Raises _SessionReplaced if a walk has to be begun again: those of gufo_snmp hold on to the session that they began in.
         """
-        if self._v3 is not None or self._relay is not None or isinstance(error, SnmpAuthError):
+        if self._relay is not None or isinstance(error, SnmpAuthError) or (self._v3 is not None and self._v3.repairs):
             return False
         self._drop_session()
-        self._lenient = True
+        if self._v3 is not None:
+            self._v3.repairs = True
+        else:
+            self._lenient = True
         if call in (_next_row, _one_getnext):
             raise _SessionReplaced from error
         return True

@@ -24,6 +24,7 @@ from gufo.snmp.user import KeyType
 
 from agent.snmp.keys import check_credential
 from agent.snmp.relay import UsmRelay
+from agent.snmp.repair_v3 import V3Repair
 from agent.snmp.seam import SnmpTarget, SnmpUser
 from agent.snmp.usm import MasterKeys, Refusal, RefusedDatagrams, UsmCheck, UsmKeys, discovery_request
 from rackflow.errors import ConfigError, RackflowError
@@ -161,7 +162,7 @@ class VerifiedSession:
             await self._refresh()
         self._relay.send_from(sender)
         await self._relay.answered()
-        return await _taken(receiver)
+        return await _taken(receiver, repaired=self._relay.repairs)
 
     async def _discover(self) -> bytes:
         self._relay.send(discovery_request(secrets.randbits(31), secrets.randbits(31)))
@@ -178,7 +179,7 @@ class VerifiedSession:
                     return False
         except TimeoutError:
             return False
-        await _taken(self._sock.recv_refresh)
+        await _taken(self._sock.recv_refresh, repaired=self._relay.repairs)
         self._refreshed_at = self._clock()
         return True
 
@@ -235,6 +236,8 @@ class VerifiedSessions:
         self._check = UsmCheck("", None)
         self._engine = b""
         self._relay: UsmRelay | None = None
+        self.repairs = False
+        """Whether the next session repairs answers with a value that gufo_snmp cannot read."""
 
     @property
     def unreachable(self) -> OSError | None:
@@ -252,7 +255,9 @@ class VerifiedSessions:
         """A session with the device's engine, which is verified where the credential has a key. The caller bounds the time."""
         masters = await self.derive_keys()
         self._relay = None
-        relay = self._relay = UsmRelay(address, self._target.port, self._check, self._count)
+        credential = self._credential
+        repair = V3Repair(credential.auth, masters[0], credential.priv, masters[1]).repaired if self.repairs else None
+        relay = self._relay = UsmRelay(address, self._target.port, self._check, self._count, repair)
         session = VerifiedSession(relay, self._check, _user_of(self._credential, masters), self._target.timeout_s)
         # If this engine does not answer, the next session searches for the engine again.
         known, self._engine = self._engine, b""
@@ -273,11 +278,14 @@ class VerifiedSessions:
         self._refused.count(self._target.device, reason, asyncio.get_running_loop().time())
 
 
-async def _taken(receiver: Callable[[], Answer]) -> Answer:
-    """What gufo_snmp reads from the datagram that was just passed to it."""
+async def _taken(receiver: Callable[[], Answer], *, repaired: bool) -> Answer:
+    """What gufo_snmp reads from the datagram that was just passed to it; `repaired` says whether that can be read in any case."""
     try:
         return receiver()
-    except BlockingIOError:
+    except BlockingIOError as error:
+        if not repaired:
+            # In a walk, gufo_snmp takes an answer with a value that it cannot read for somebody else's.
+            raise SnmpDecodeError("an answer that gufo_snmp does not take") from error
         # Verified, but gufo_snmp does not take it for the answer: the device put another request-id inside. There is one answer
         # to a request, so nothing else will come; the caller's deadline ends this.
         await asyncio.Event().wait()

@@ -30,6 +30,7 @@ from agent.snmp.pysnmp_checked import (
     RepairingUdpTarget,
     watch,
 )
+from agent.snmp.repair_v3 import V3Repair
 from agent.snmp.requests import PortionedClient, octets_or_float
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
@@ -284,9 +285,11 @@ class PysnmpClient(PortionedClient):
     def _check_of(self, user: SnmpUser) -> CheckedPeer:
         # The same for all engines, so that a new one accepts no old answers.
         if self._checked is None:
-            key = getattr(self._credentials, "authentication_key", None)
-            check = UsmCheck(user.auth, bytes(key) if key else None, MAX_OUTSTANDING)
-            self._checked = CheckedPeer(self._target.device, check, self._refused)
+            found = (getattr(self._credentials, name, None) for name in ("authentication_key", "privacy_key"))
+            auth, priv = (bytes(key) if key else None for key in found)
+            check = UsmCheck(user.auth, auth, MAX_OUTSTANDING)
+            repair = V3Repair(user.auth, auth, user.priv, priv)
+            self._checked = CheckedPeer(self._target.device, check, self._refused, repair)
         return self._checked
 
     def _silence(self, complaint: str) -> DeviceError:

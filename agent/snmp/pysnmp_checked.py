@@ -1,4 +1,4 @@
-"""The UDP transports that pysnmp gets. For SNMPv3 nothing reaches it that the check has not accepted, for v1 and v2c answers are repaired.
+"""The UDP transports that pysnmp gets. For SNMPv3 nothing reaches it that the check has not accepted; all answers are repaired.
 
 pysnmp 7.1.30 verifies authentication, but it ends a request at any unauthenticated Report, takes an engine's time from any message
 before it looks whether the message is timely, and listens to every address (no public issue).
@@ -12,7 +12,8 @@ from pysnmp.entity import config  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 
 from agent.snmp.repair import repaired
-from agent.snmp.usm import Refusal, RefusedDatagrams, UsmCheck
+from agent.snmp.repair_v3 import V3Repair
+from agent.snmp.usm import Refusal, RefusedDatagrams, UsmCheck, without_tail
 
 Address = tuple[str, int]
 
@@ -23,6 +24,7 @@ class CheckedPeer(NamedTuple):
     device: str
     check: UsmCheck
     refused: RefusedDatagrams
+    repair: V3Repair
 
 
 class _Checked:
@@ -41,9 +43,10 @@ class _Checked:
                 any_peer.refused.count_stranger(Refusal.UNSOLICITED, now)
                 break
             return
+        datagram = without_tail(datagram)
         refusal = peer.check.received(datagram, now)
         if refusal is None:
-            super().datagram_received(datagram, transportAddress)  # type: ignore[misc]
+            super().datagram_received(peer.repair.repaired(datagram), transportAddress)  # type: ignore[misc]
         else:
             peer.refused.count(peer.device, refusal, now)
 

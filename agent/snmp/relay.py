@@ -1,4 +1,4 @@
-"""The UDP socket of one SNMPv3 session, and a local socket pair to the library: only verified answers get across.
+"""The UDP socket of one SNMPv3 session, and a local socket pair to the library: only verified answers get across, repaired if asked for.
 
 The library's descriptor is one end of the pair, so it has no way to the network but through here. Requests go out as the library
 made them. At most one datagram per request comes back, and only after the check has accepted it.
@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from agent.snmp.usm import Refusal, UsmCheck
+from agent.snmp.usm import Refusal, UsmCheck, without_tail
 
 # Datagrams handled in one turn of the event loop, so that a flood at one socket does not hold up the other devices. Chosen.
 MAX_PER_TURN = 16
@@ -26,7 +26,16 @@ PAIR_BUFFER_BYTES = 16 * MAX_OCTETS
 class UsmRelay:
     """One session's socket. `refused` hears the reason of every datagram that is not passed on. Must be closed."""
 
-    def __init__(self, address: str, port: int, check: UsmCheck, refused: Callable[[Refusal], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        check: UsmCheck,
+        refused: Callable[[Refusal], None],
+        repaired: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        self._repaired = repaired
+        self.repairs = repaired is not None
         self.unreachable: OSError | None = None
         """The last ICMP error. It does not end the wait for an answer, because anybody can send one."""
         self._check = check
@@ -100,7 +109,7 @@ class UsmRelay:
         check = self._check
         for _ in range(MAX_PER_TURN):
             try:
-                datagram = self._udp.recv(MAX_OCTETS)
+                datagram = without_tail(self._udp.recv(MAX_OCTETS))
             except BlockingIOError:
                 return
             except OSError as error:
@@ -110,7 +119,7 @@ class UsmRelay:
             refusal = check.received(datagram, self._loop.time())
             if refusal is None:
                 if self._to_library:
-                    self._ours.send(datagram)
+                    self._ours.send(datagram if self._repaired is None else self._repaired(datagram))
                 self._end_wait(passed=True)
                 # Looking for more in vain would take a tenth of the whole check. If there is more, the loop calls again.
                 return

@@ -1,7 +1,8 @@
-"""Makes an SNMP v1 or v2c answer readable that a library would refuse as a whole because of one value in it. No I/O.
+"""Makes an SNMP answer readable that a library would refuse as a whole because of one value in it. No I/O.
 
 net-snmp's tools read such answers too: they ignore octets behind the message, lengths with leading zeros, and types that they do not
 know. Here an empty text takes the place of a value that cannot be read, so that it costs its own object, and a walk gets past it.
+Messages of v1 and v2c are repaired whole, those of v3 from the inside (`repair_v3.py`).
 """
 
 from collections.abc import Iterator
@@ -39,46 +40,51 @@ UNSIGNED: Final = frozenset({0x41, GAUGE32, 0x43, 0x46})
 LONG_FORM: Final = 0x80
 
 
-class _Unreadable(Exception):
-    """What stands here is no BER element."""
+class Unreadable(Exception):
+    """What stands here is no BER element, or not the one that was looked for."""
 
 
 def repaired(datagram: bytes) -> bytes:
     """The answer with an empty text for each value that cannot be read, and nothing behind it. What is no answer stays as it is."""
     try:
-        tag, message = next(_elements(datagram))
-        version, community, (kind, pdu) = list(_elements(message))[:3]
-        request, status, index, (_, binds) = list(_elements(pdu))[:4]
+        tag, message = next(elements(datagram))
+        version, community, (kind, pdu) = list(elements(message))[:3]
         if (tag, kind) != (SEQUENCE, RESPONSE):
             return datagram
-        pairs = b"".join(_pair(content) for _, content in _elements(binds))
-    except (_Unreadable, ValueError, StopIteration):
+        response = repaired_response(pdu)
+    except (Unreadable, ValueError, StopIteration):
         return datagram
-    body = b"".join(_element(*each) for each in (request, status, index)) + _element(SEQUENCE, pairs)
-    return _element(SEQUENCE, _element(*version) + _element(*community) + _element(RESPONSE, body))
+    return element(SEQUENCE, element(*version) + element(*community) + response)
+
+
+def repaired_response(content: bytes) -> bytes:
+    """A Response-PDU from its content, repaired. Raises Unreadable or ValueError if it is none, or has a name that is none."""
+    request, status, index, (_, binds) = list(elements(content))[:4]
+    pairs = b"".join(_pair(each) for _, each in elements(binds))
+    return element(RESPONSE, b"".join(element(*each) for each in (request, status, index)) + element(SEQUENCE, pairs))
 
 
 def request_id(datagram: bytes) -> bytes:
     """The octets of a v1 or v2c message's request-id, empty if it is none."""
     try:
-        _, message = next(_elements(datagram))
-        _, _, (_, pdu) = list(_elements(message))[:3]
-        return next(_elements(pdu))[1]
-    except (_Unreadable, ValueError, StopIteration):
+        _, message = next(elements(datagram))
+        _, _, (_, pdu) = list(elements(message))[:3]
+        return next(elements(pdu))[1]
+    except (Unreadable, ValueError, StopIteration):
         return b""
 
 
 def _pair(content: bytes) -> bytes:
-    """A name and its value. Raises _Unreadable if the name is none, because then nobody knows what the value is about."""
-    pair = _elements(content)
+    """A name and its value. Raises Unreadable if the name is none, because then nobody knows what the value is about."""
+    pair = elements(content)
     tag, name = next(pair, (0, b""))
     if tag != OBJECT_IDENTIFIER or not _is_oid(name):
-        raise _Unreadable
+        raise Unreadable
     try:
         value = _value(*next(pair, (0, b"")))
-    except _Unreadable:
+    except Unreadable:
         value = NOTHING
-    return _element(SEQUENCE, _element(tag, name) + value)
+    return element(SEQUENCE, element(tag, name) + value)
 
 
 def _value(tag: int, content: bytes) -> bytes:
@@ -89,32 +95,34 @@ def _value(tag: int, content: bytes) -> bytes:
     low, high = LENGTHS.get(tag, (1, 0))
     if not low <= len(content) <= high or (tag == OBJECT_IDENTIFIER and not _is_oid(content)):
         return NOTHING
-    return _element(tag, content)
+    return element(tag, content)
 
 
 def _is_oid(content: bytes) -> bool:
     return bool(content) and content[-1] < LONG_FORM
 
 
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of each BER element. Raises Unreadable at one that is none."""
     at = 0
     while at < len(data):
         if at + 2 > len(data):
-            raise _Unreadable
+            raise Unreadable
         tag, size, at = data[at], data[at + 1], at + 2
         if size & LONG_FORM:
             octets = size & 0x7F
             # 0x80 alone is the indefinite form, which SNMP forbids (RFC 3417, 8).
             if not octets or at + octets > len(data):
-                raise _Unreadable
+                raise Unreadable
             size, at = int.from_bytes(data[at : at + octets]), at + octets
         if at + size > len(data):
-            raise _Unreadable
+            raise Unreadable
         yield tag, data[at : at + size]
         at += size
 
 
-def _element(tag: int, content: bytes) -> bytes:
+def element(tag: int, content: bytes) -> bytes:
+    """One BER element, its length in as few octets as it takes."""
     size = len(content)
     if size < LONG_FORM:
         return bytes((tag, size)) + content

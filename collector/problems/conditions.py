@@ -52,12 +52,19 @@ def labels_of(labels: Mapping[str, str]) -> Labels:
 MAX_SEEN = 50_000
 
 
+# Of one series, the highest values that are remembered: each is lower, and was there later, than the one before it. A series that falls by
+# more steps within a day loses its middle ones, and then counts as highest for too short.
+MAX_FALLS = 16
+
+
 class History:
-    """Remembers when a value last was what a problem needs it to have been: `after` in the table."""
+    """Remembers when a value last was what a problem needs it to have been, and how high it was: `after` and `fell` in the table."""
 
     def __init__(self) -> None:
         self.seen: dict[tuple[str, Labels], float] = {}
         """Wall time by problem and labels, so that it can outlive a restart."""
+        self.highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
+        """Values that were the highest since, the highest first, each with the wall time at which it was last there."""
 
     def was(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
         """Note the value; return whether it was at least so much within the time."""
@@ -69,8 +76,29 @@ class History:
         at = self.seen.get(key)
         return at is not None and wall_s - at <= condition.after.within_s
 
+    def fell(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
+        """Note the value; return whether it is below its share of the highest one within the time."""
+        fall, key = condition.fell, (problem, labels)
+        if fall is None:
+            return True
+        peaks = self.highest.get(key)
+        if peaks is None:
+            if len(self.highest) >= MAX_SEEN:
+                return False
+            peaks = self.highest[key] = []
+        while peaks and peaks[-1][0] <= value:
+            peaks.pop()
+        peaks.append((value, wall_s))
+        while wall_s - peaks[0][1] > fall.within_s:
+            peaks.pop(0)
+        if len(peaks) > MAX_FALLS:
+            del peaks[1]
+        return value < fall.below_share * peaks[0][0]
+
     def forget(self, before_s: float) -> None:
         """Forget what no problem asks about any more."""
+        for key in [key for key, peaks in self.highest.items() if peaks[-1][1] < before_s]:
+            del self.highest[key]
         for key in [key for key, at_s in self.seen.items() if at_s < before_s]:
             del self.seen[key]
 
@@ -160,8 +188,9 @@ class Evaluator:
                 continue
             value *= condition.times
             passes = self._compare(condition, labels, value, unit)
-            key = labels_of({**unit.base, **labels}) if condition.after else ()
-            if self.history.was(problem, key, value, condition, wall_s) and passes:
+            key = labels_of({**unit.base, **labels}) if condition.after or condition.fell else ()
+            fell = self.history.fell(problem, key, value, condition, wall_s)
+            if self.history.was(problem, key, value, condition, wall_s) and fell and passes:
                 yield labels, value
 
     def _compare(self, condition: Condition, labels: Mapping[str, str], value: float, unit: Unit) -> bool:

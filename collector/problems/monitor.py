@@ -60,6 +60,7 @@ class _State(msgspec.Struct):
     problems: list[_Saved]
     seen: list[tuple[str, list[tuple[str, str]], float]]
     told: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
+    highest: list[tuple[str, list[tuple[str, str]], list[tuple[float, float]]]] = []
 
 
 class Monitor:
@@ -274,6 +275,9 @@ class Monitor:
             self.tracker.restore(tracked, self._clock())
         for name, pairs, at_s in state.seen:
             self._evaluator.history.seen[name, tuple(pairs)] = at_s
+        for name, pairs, peaks in state.highest:
+            if peaks:
+                self._evaluator.history.highest[name, tuple(pairs)] = peaks
         for url, keys in state.told.items():
             self._told[url] = {(name, tuple(pairs)) for name, pairs in keys}
 
@@ -284,7 +288,8 @@ class Monitor:
         ]
         seen = [(name, list(labels), at_s) for (name, labels), at_s in self._evaluator.history.seen.items()]
         told = {url: sorted((name, list(labels)) for name, labels in keys) for url, keys in self._told.items()}
-        return msgspec.json.encode(_State(1, problems, seen, told))
+        highest = [(name, list(labels), peaks) for (name, labels), peaks in self._evaluator.history.highest.items()]
+        return msgspec.json.encode(_State(1, problems, seen, told, highest))
 
 
 def _read(path: Path) -> bytes:

@@ -99,6 +99,11 @@ def _held(problem: Problem, each: Condition, records: Mapping[str, Record]) -> s
 
 def _condition(each: Condition, records: Mapping[str, Record], last: str = "") -> str:
     text = _value(each, last) + _comparison(each, records)
+    if each.fell is not None:
+        selector = _selector(each.metric, each.where, each.states)
+        highest = f"max_over_time({selector}[{duration(each.fell.within_s)}])"
+        aside = ", ".join(["instance", "job", *each.without])
+        text = f"{text}\n< {each.fell.below_share:.12g} * {each.worst or 'min'} without ({aside}) ({highest})"
     if each.after is not None:
         selector = _selector(each.metric, each.where, each.after.states)
         before = f"max without (instance, job) (max_over_time({selector}[{duration(each.after.within_s)}]))"
@@ -131,7 +136,7 @@ def _value(each: Condition, last: str = "") -> str:
     times = f"{each.times:.12g} * " if each.times != 1 else ""
     if each.record:
         return f"{times}{_selector(each.record, each.where, ())}"
-    worst = each.worst or ("min" if each.below is not None else "max")
+    worst = each.worst or ("min" if each.below is not None or each.fell is not None else "max")
     selector = _selector(each.metric, each.where, each.states)
     inner = f"last_over_time({selector}[{last}])" if last else selector
     text = f"{times}{worst} without ({', '.join(['instance', 'job', *each.without])}) ({inner})"

@@ -53,6 +53,13 @@ class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     states: list[str] = []
 
 
+class Fall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The value is below this share of its highest within the last seconds: of what was there, a part is missing."""
+
+    below_share: float
+    within_s: float
+
+
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Holds for each series of a metric (or record) that passes the comparison; without one, for each series that is there."""
 
@@ -69,6 +76,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     below: float | Limit | None = None
     equals: float | None = None
     after: History | None = None
+    fell: Fall | None = None
     without: list[str] = []
     """Labels that do not tell one problem from another."""
     worst: Literal["max", "min", ""] = ""
@@ -183,8 +191,9 @@ class Table(msgspec.Struct, frozen=True):
 
     @property
     def longest_memory_s(self) -> float:
-        """How far back any condition looks (`after`)."""
-        asked = [each.after.within_s for row in self.problems.values() for each in row.when if each.after is not None]
+        """How far back any condition looks (`after`, `fell`)."""
+        conditions = [each for row in self.problems.values() for each in row.when]
+        asked = [past.within_s for each in conditions for past in (each.after, each.fell) if past is not None]
         return max(asked, default=0.0)
 
     def metrics(self) -> frozenset[str]:
@@ -321,8 +330,11 @@ def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set
 
 
 def _check_comparison(condition: Condition, metric: Metric, records: Mapping[str, Record]) -> None:
-    if sum(each is not None for each in (condition.above, condition.below, condition.equals)) > 1:
-        raise ValueError(f"{metric.name}: one of `above`, `below` and `equals` is enough")
+    comparisons = (condition.above, condition.below, condition.equals, condition.fell)
+    if sum(each is not None for each in comparisons) > 1:
+        raise ValueError(f"{metric.name}: one of `above`, `below`, `equals` and `fell` is enough")
+    if condition.fell and (condition.after or condition.per or condition.record):
+        raise ValueError(f"{metric.name}: `fell` stands with a metric alone, without `after` and `per`")
     for limit in (condition.above, condition.below):
         if isinstance(limit, Limit):
             source = _source(limit, records)

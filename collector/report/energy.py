@@ -167,6 +167,9 @@ def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
     spread = sum(any(each in entry.spread_s for each in own) for entry in entries)
     if spread:
         words.append(f"{spread} h hold energy spread evenly over gaps in a counter")
+    jumped = sum(any(each in entry.lost_s for each in own) for entry in entries)
+    if jumped:
+        words.append(f"in {jumped} h a counter jumped, and the seconds of the jump are not counted")
     if "it" in kinds:
         words.append(f"category {', '.join(sorted({entry.terms.category for entry in entries if entry.terms}))}")
     if figure.name.startswith(("carbon", "cue")):
@@ -200,8 +203,11 @@ def _factors(entries: Sequence[Hour]) -> list[str]:
 
 def _source(entry: Hour, figure: Figure) -> str:
     words = _factors([entry])[:1] if figure.name.startswith("carbon") else []
-    gaps = _own(figure, [entry]) & entry.spread_s.keys()
-    return "; ".join([*(word.removesuffix(" 1 h") for word in words), *(["spread evenly over a gap"] if gaps else [])])
+    own = _own(figure, [entry])
+    found = [word.removesuffix(" 1 h") for word in words]
+    found += ["spread evenly over a gap"] if own & entry.spread_s.keys() else []
+    found += ["without the seconds of a counter's jump"] if own & entry.lost_s.keys() else []
+    return "; ".join(found)
 
 
 def _lacking(figure: Figure, hours: Sequence[int], whole: frozenset[int], known: Mapping[int, HourValues]) -> str:

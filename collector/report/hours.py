@@ -89,7 +89,12 @@ def quantities_of(entry: Hour) -> Sequence[str]:
 
 
 def _lacks(entry: Hour, quantities: Iterable[str]) -> str:
-    short = [
-        f"{each.partition(':')[2]} read for {entry.covered_s.get(each, 0.0) / 60:.0f} of 60 min" for each in quantities
-    ]
-    return ", ".join(short)
+    return ", ".join(
+        f"{each.partition(':')[2]} read for {entry.covered_s.get(each, 0.0) / 60:.0f} of 60 min{_jumped(entry, each)}"
+        for each in quantities
+    )
+
+
+def _jumped(entry: Hour, quantity: str) -> str:
+    lost_s = entry.lost_s.get(quantity, 0.0)
+    return f" ({lost_s / 60:.0f} min lost to a jump of its counter)" if lost_s else ""

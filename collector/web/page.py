@@ -29,6 +29,7 @@ _PLACE = ("room", "row", "rack", "feed")
 _OLD_INTERVALS = 3
 _FAILED = '<section class="gaps"><h2>{} <small>cannot be shown, see the log of the collector</small></h2></section>'
 _UNJUDGED: Sequence[str] = ("its alarms cannot be judged, see the log of the collector",)
+_SERIES = "dcim_device_series"
 # The range of a metric that is 0 or 1.
 _FLAG = ((0.0, 1.0),)
 
@@ -157,14 +158,35 @@ def _device(device: DeviceState, observations: Observations, moment: Moment, out
     note = " · ".join(part for part in (escape(identity), escape(place), _age(device, moment, reason)) if part)
     alarms = "".join(f'<span class="alarm">{escape(alarm)}</span>' for alarm in alarms_of(device, moment.mono_s))
     held = [device.series[key] for key in sorted(device.series, key=_in_order)]
+    counts = _series_counts([each for each in held if each.series.metric.name == _SERIES])
+    held = [each for each in held if each.series.metric.name != _SERIES]
     tables = _tables(held, moment, f"{device.site}/{device.device}", outlets_of)
     rejected = f'<p class="note">{device.rejected} readings of the last poll rejected</p>' if device.rejected else ""
     return (
         f'<section class="{word}"><h2><span class="state">{word}</span> '
         f"{escape(device.device)} <small>{escape(device.device_class)}</small>{alarms}</h2>"
         f'<p class="note">{note}</p>'
-        f"{rejected}{tables}</section>"
+        f"{counts}{rejected}{tables}</section>"
     )
+
+
+def _series_counts(held: Sequence[LatestValue]) -> str:
+    """How many series the device gives of those planned, and how many are left out, by reason."""
+    counts = [(dict(each.series.labels), each.value) for each in held if isinstance(each.value, float)]
+    told = {labels.get("state", ""): value for labels, value in counts}
+    if "planned" not in told:
+        return ""
+    planned, present = told["planned"], told.get("present")
+    words = [
+        f"{planned:.0f} series planned" if present is None else f"{present:.0f} of {planned:.0f} planned series present"
+    ]
+    words += [
+        f"{value:.0f} left out ({escape(labels.get('reason', ''))})"
+        for labels, value in counts
+        if labels.get("state") == "left_out"
+    ]
+    css = "note less" if present is not None and present < planned else "note"
+    return f'<p class="{css}" title="{_SERIES}">{", ".join(words)}</p>'
 
 
 def _tables(held: Sequence[LatestValue], moment: Moment, name: str, outlets_of: str) -> str:

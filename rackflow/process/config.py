@@ -219,12 +219,13 @@ def _field_names(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator
     seen.add(model)
     for name, field in model.model_fields.items():
         yield field.alias or name
-        for inner in _models_in(field.annotation):
+        for inner in models_in(field.annotation):
             yield from _field_names(inner, seen)
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
+    """The models that a type expression names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in typing.get_args(annotation):
-        yield from _models_in(inner)
+        yield from models_in(inner)

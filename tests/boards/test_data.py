@@ -29,6 +29,8 @@ ABSENT: Final = {
     "dcim_circuit_current_amperes": "no panel with metered circuits",
     "dcim_circuit_rated_current_amperes": "as above",
     "dcim_device_reading_suspect": "a minute must pass before a reading is suspected",
+    "dcim_loop_air_heat_watts": "from several times the loop's lag on",
+    "dcim_loop_heat_capture_ratio": "as above",
     "dcim_meter_current_thd_ratio": "its meters measure no harmonics",
     "dcim_pdu_breaker_tripped": "its PDUs have no breakers of their own",
     "dcim_pdu_current_thd_ratio": "its PDUs measure no harmonics",
@@ -175,7 +177,7 @@ def rule_complaints(hall: Hall) -> Iterator[str]:
             seen.update(*map(labels_of, metrics_of(selector)))  # parts of the words in brackets are optional
             read += bool(samples) or selector.name == "up"
         words = " ".join(rule.get("annotations", {}).values())
-        if read:
+        if read or result:
             lacking = set(re.findall(r"\$labels\.(\w+)", words)) - seen
             yield from (f"{name}: nothing that it reads has the label {label}" for label in lacking)
         else:

@@ -319,10 +319,30 @@ def _in_rack_cdu() -> Served:
         one.values[f"dcim_device_alarm_active{{alarm=supply_24v_{supply},severity=warning}}"] = float(supply == 2)
     one.gauge(0, "h", 251, "cdu_water_temperature_celsius{position=coolant-supply}", 25.1)
     one.gauge(2, "h", 338, "cdu_water_temperature_celsius{position=coolant-return}", 33.8)
-    one.gauge(5024, "~f", 77.0, "cdu_ambient_temperature_celsius", 25.0)
+    one.gauge(5024, "~f", 25.0, "cdu_ambient_temperature_celsius", 25.0)
     one.gauge(5026, "~f", 41.5, "cdu_ambient_relative_humidity_ratio", 0.415)
     one.gauge(5030, "~f", 8.25, "cdu_coolant_ph{loop=secondary}", 8.25)
     one.gauge(5036, "~f", 4.75, "cdu_power_watts", 4750.0)
+    one.gauge(5038, "~f", 8.5, "cdu_current_amperes", 8.5)
+    one.coils = {8692: 0}
+    pressures = {
+        "supply": (5010, 250.0),
+        "supply_spare": (5012, 251.0),
+        "return": (5014, 120.0),
+        "return_spare": (5016, 121.0),
+    }
+    for name, (address, kilopascal) in pressures.items():
+        end, _, spare = name.partition("_")
+        key = f"cdu_{end}_pressure_pascals{{loop=secondary{',sensor=spare' if spare else ''}}}"
+        one.gauge(address, "~f", kilopascal, key, kilopascal * 1000)
+    one.gauge(5018, "~f", 245.0, "cdu_filter_pressure_pascals{filter=main,position=inlet}", 245_000.0)
+    one.gauge(5020, "~f", 230.5, "cdu_filter_pressure_pascals{filter=main,position=outlet}", 230_500.0)
+    one.values["dcim_cdu_filter_differential_pressure_pascals{filter=main}"] = 14_500.0
+    one.gauge(5022, "~f", 150.0, "cdu_flow_cubic_meters_per_second{loop=secondary}", 0.0025)
+    one.gauge(5028, "~f", 11.5, "cdu_dew_point_celsius", 11.5)
+    one.gauge(5032, "~f", 400.0, "cdu_coolant_conductivity_siemens_per_meter{loop=secondary}", 0.04)
+    one.gauge(5034, "~f", 1.5, "cdu_coolant_turbidity_ntu{loop=secondary}", 1.5)
+    one.states |= {f"dcim_cdu_pump_state{{pump={pump}}}": "failed" if pump == 2 else "running" for pump in (1, 2, 3)}
     for pump in (1, 2, 3):
         one.gauge(5038 + 2 * pump, "~f", 50.0 + pump, f"cdu_pump_speed_ratio{{pump={pump}}}", 0.5 + pump / 100)
         minutes = 100_000 + pump
@@ -363,8 +383,10 @@ def _pac2200() -> Served:
     one.phases(37, "f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{phase}")
     exported = f"meter_energy_joules_total{{direction=export,{METER}}}"
     one.gauge(809, "d", 1234.5, exported, 4_444_200)
+    one.put(813, "d", 0.0)
     energy = f"meter_energy_joules_total{{direction=import,{METER}}}"
-    one.gauge(801, "d", 9_876_543_210.5, energy, 9_876_543_210.5 * 3600)
+    one.gauge(801, "d", 9_876_543_210.5, energy, (9_876_543_210.5 + 1000) * 3600)
+    one.put(805, "d", 1000.0)  # the second tariff
     return one
 
 

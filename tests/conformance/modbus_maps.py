@@ -20,6 +20,7 @@ class Served:
     registers: dict[int, int] = field(default_factory=dict)
     inputs: dict[int, int] = field(default_factory=dict)
     """Discrete inputs."""
+    coils: dict[int, int] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
 
@@ -86,6 +87,10 @@ def _apc() -> Served:
     battery = {0: "disconnected", 1: "overvoltage", 3: "over_temperature", 4: "charger", 5: "temperature_sensor"}
     battery[6] = "bus_soft_start"
     one.alarms(22, {bit: f"battery_{name}" for bit, name in battery.items()}, "critical")
+    # A temperature whose sensor is broken would be withheld.
+    one.registers[22] &= ~(1 << 5)
+    one.values["dcim_device_alarm_active{alarm=battery_temperature_sensor,severity=critical}"] = 0.0
+    one.gauge(595, "H", 9000, "ups_battery_installed_timestamp_seconds", (10_957 + 9000) * 86_400)
     one.registers[22] |= 1 << 2
     one.values["dcim_ups_battery_replace_required"] = 1.0
     _apc_measurements(one)

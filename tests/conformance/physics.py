@@ -22,11 +22,19 @@ LEAST_FACTOR = 0.5
 """Power factor below which a load is implausible. Idle power supplies with input filters are below it; each is excused with a reason."""
 LINE_RELATIVE = 0.03
 """Allowed difference between a line-to-line voltage and the square root of 3 times that to neutral; unbalanced feeds differ by as much."""
+ENERGY_RELATIVE = 0.01
+"""Of counters of one device: their steps, and what was counted while the walk went on."""
+RATED_VOLTS = 0.2
+"""Of the mains beside its rating: EN 50160 allows 10 %, and a UPS may take more."""
+WATER_J_PER_M3_K = 4.17e6
+HEAT_FACTOR = 1.3
+"""Glycol carries up to 15 % less than water; the rest is for meters of flow and temperature."""
 LOAD_ABSOLUTE = 0.03
 """Between a load and power over rating, both as shares."""
 
 LEVEL = re.compile(
-    r"dcim_(?P<level>ups_output|ups_input|ups_bypass|pdu_bank|pdu_outlet|ats_output|circuit|pdu|meter)_(?:input_|phase_|total_)?"
+    r"dcim_(?P<level>ups_output|ups_input|ups_bypass|pdu_bank|pdu_outlet|ats_output|ats_source|circuit|pdu|meter)_"
+    r"(?:input_|phase_|total_)?"
     r"(?P<quantity>voltage_volts|line_voltage_volts|current_amperes|power_watts|apparent_power_voltamperes|reactive_power_vars"
     r"|power_factor_ratio|load_ratio)"
 )
@@ -138,10 +146,19 @@ def _alone(component: Component, phases: list[Component]) -> Iterator[str]:
             yield "more power than volts x amperes"
         if WATTS in spans and FACTOR not in spans and spans[WATTS].high < product.low * LEAST_FACTOR - FLOOR:
             yield "much less power than volts x amperes"
+    if component.has(WATTS, VAR, VA) and not _agree(_square_root(spans[WATTS], spans[VAR]), spans[VA]):
+        yield "power and reactive power do not make the apparent power"
     if component.has(WATTS, VA) and not _at_most(spans[WATTS], spans[VA]):
         yield "more power than apparent power"
     if component.has(WATTS, VA, FACTOR) and not _agree(spans[VA] * _unsigned(spans[FACTOR]), spans[WATTS]):
         yield "apparent power x power factor is not the power"
+
+
+def _square_root(one: Span, other: Span) -> Span:
+    """Of the sum of both squares, as power and reactive power are at right angles."""
+    ends = [(min(abs(each.low), abs(each.high)), max(abs(each.low), abs(each.high))) for each in (one, other)]
+    low, high = (math.hypot(*side) for side in zip(*ends, strict=True))
+    return Span(low, high)
 
 
 def _unsigned(span: Span) -> Span:
@@ -151,6 +168,20 @@ def _unsigned(span: Span) -> Span:
 
 def _at_most(part: Span, whole: Span) -> bool:
     return part.low <= max(whole.high * (1 + RELATIVE), FLOOR)
+
+
+def _carried(total: Component, phases: list[Component]) -> Iterator[str]:
+    """Volts times amperes of all phases against what a component takes."""
+    if not phases or not all(phase.has(VOLTS, AMPERES) for phase in phases):
+        return
+    products = [phase.spans[VOLTS] * phase.spans[AMPERES] for phase in phases]
+    carried = sum(products[1:], start=products[0])
+    if WATTS in total.spans and not _at_most(total.spans[WATTS], carried):
+        yield "more power than volts x amperes of the phases"
+    if VA in total.spans and not _at_most(total.spans[VA], carried):
+        yield "more apparent power than volts x amperes of the phases"
+    if WATTS in total.spans and total.spans[WATTS].high < carried.low * LEAST_FACTOR - FLOOR:
+        yield "much less power than volts x amperes of the phases"
 
 
 def _phases(total: Component, phases: list[Component]) -> Iterator[str]:
@@ -164,6 +195,12 @@ def _phases(total: Component, phases: list[Component]) -> Iterator[str]:
         agree = _at_most(total.spans[quantity], summed) if quantity == VA else _agree(summed, total.spans[quantity])
         if not agree:
             yield f"the phases do not add up to the {what}"
+    yield from _carried(total, phases)
+    loads = [phase.spans[LOAD] for phase in phases if LOAD in phase.spans]
+    if LOAD in total.spans and len(loads) == len(phases) > 1:
+        highest = max(each.high for each in loads) + LOAD_ABSOLUTE
+        if not sum(each.low for each in loads) / len(loads) - LOAD_ABSOLUTE <= total.spans[LOAD].high <= highest:
+            yield "the load is not between the mean and the highest of its phases"
     volts = [phase.spans[VOLTS] for phase in phases if VOLTS in phase.spans and phase.spans[VOLTS].low > 1]
     if LINE_VOLTS in total.spans and volts and total.spans[LINE_VOLTS].low > 1:
         mean = Span(min(each.low for each in volts), max(each.high for each in volts)).wider(LINE_RELATIVE)
@@ -218,12 +255,87 @@ def _through(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
         for each in found.values()
         if each.level == "ups_output" and each.has(VOLTS, AMPERES)
     ]
+    sides = {
+        side: [each.spans[WATTS] for each in found.values() if each.level == side and WATTS in each.spans]
+        for side in ("ups_input", "ups_output")
+    }
+    if all(sides.values()):
+        taken_w, given_w = (sum(side[1:], start=side[0]) for side in sides.values())
+        if not _at_most(given_w, taken_w):
+            yield "ups_input", "less power than the output gives"
     for quantity in (AMPERES, WATTS):
         taken = [
             each.spans[quantity].high for each in found.values() if each.level == "ups_input" and quantity in each.spans
         ]
         if taken and not any(taken) and max(given, default=0.0) > FLOOR:
             yield "ups_input", f"no {quantity.partition('_')[0]} beside a load"
+
+
+def _rated(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Voltages near their rating, and currents that are their rating's share where the device says the share."""
+    for key, value in values.items():
+        metric, labels = parse_series_key(key)
+        for level in ("output", "input"):
+            rated = values.get(f"dcim_ups_rated_{level}_voltage_volts")
+            if (
+                metric == f"dcim_ups_{level}_voltage_volts"
+                and rated
+                and value > 1
+                and abs(value / rated - 1) > RATED_VOLTS
+            ):
+                yield f"ups_{level}", "a voltage far from the rated one"
+        if metric == "dcim_pdu_phase_load_ratio":
+            rated, amperes = (
+                next((each for other, each in values.items() if parse_series_key(other) == (name, labels)), None)
+                for name in ("dcim_pdu_phase_rated_current_amperes", "dcim_pdu_phase_current_amperes")
+            )
+            if rated and amperes is not None and abs(amperes / rated - value) > LOAD_ABSOLUTE:
+                yield "pdu", "the load is not current over rating"
+
+
+def _energies(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """The phases' energy adds up to that of their whole, where both were counted from the same reset on."""
+    sums: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    for key, value in values.items():
+        metric, labels = parse_series_key(key)
+        if (match := re.fullmatch(r"dcim_(pdu|meter)_phase_energy_joules_total", metric)) is not None:
+            kept = tuple(sorted((name, text) for name, text in labels.items() if name != "phase"))
+            sums[match[1], kept] = sums.get((match[1], kept), 0.0) + value
+    for key, value in values.items():
+        metric, labels = parse_series_key(key)
+        match = re.fullmatch(r"dcim_(?:(meter)|(pdu)_input)_energy_joules_total", metric)
+        together = sums.get((match[1] or match[2], tuple(sorted(labels.items())))) if match else None
+        if together is not None and abs(together - value) > ENERGY_RELATIVE * max(together, value):
+            yield key, "the phases do not add up to the energy"
+
+
+def _heat(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Heat of a liquid by its flow and its rise in temperature."""
+    for key, flow in values.items():
+        metric, labels = parse_series_key(key)
+        level, _, rest = metric.removeprefix("dcim_").partition("_")
+        if rest not in {"flow_cubic_meters_per_second", "water_flow_cubic_meters_per_second"}:
+            continue
+        water = rest.partition("flow")[0]
+        where = "".join(sorted(f"{{{name}={value}}}" for name, value in labels.items()))
+        ends = [values.get(f"dcim_{level}_{water}{end}_temperature_celsius{where}") for end in ("supply", "return")]
+        heat = next(
+            (
+                values[name]
+                for name in (
+                    f"dcim_{level}_reported_heat_removed_watts{where}",
+                    f"dcim_{level}_cooling_output_watts",
+                )
+                if name in values
+            ),
+            None,
+        )
+        if heat is None or None in ends:
+            continue
+        supply, back = (float(each or 0.0) for each in ends)
+        carried = WATER_J_PER_M3_K * flow * abs(back - supply)
+        if max(heat, carried) > 1000 and not 1 / HEAT_FACTOR <= heat / max(carried, 1.0) <= HEAT_FACTOR:
+            yield level, "the heat is not flow x rise of temperature"
 
 
 def _phases_of(component: Component, found: Mapping[str, Component]) -> list[Component]:
@@ -239,7 +351,14 @@ def _phases_of(component: Component, found: Mapping[str, Component]) -> list[Com
 def contradictions(values: Mapping[str, float]) -> dict[str, str]:
     """Contradictions: for each component and law, the readings concerned."""
     found = components(values)
-    faults: list[tuple[str, str]] = [*_loads(values, found), *_outlets(found), *_through(found)]
+    faults: list[tuple[str, str]] = [
+        *_loads(values, found),
+        *_outlets(found),
+        *_through(found),
+        *_rated(values),
+        *_heat(values),
+        *_energies(values),
+    ]
     for component in found.values():
         if "phase" in component.labels:
             faults += [(component.name, law) for law in _alone(component, [])]

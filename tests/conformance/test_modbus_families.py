@@ -4,12 +4,15 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
+from agent.modbus import decode
 from agent.poll.factory import PollerFactory
+from agent.profile import Profile, RawValue, planning_registers
 from agent.profile.load import load_profiles
 from agent.profile.plan import plan_device
 from agent.readings import Readings
@@ -32,15 +35,17 @@ DERIVED = (
 
 
 class _Tables:
-    """The registers of that device, and its discrete inputs."""
+    """The registers of that device, its coils and its discrete inputs."""
 
     def __init__(self, registers: Mapping[int, int], one: Served) -> None:
         self._registers = MappedRegisters(lambda: registers, one.table, zeros=True)
         self._inputs = MappedRegisters(lambda: one.inputs, "discrete", zeros=True)
+        self._coils = MappedRegisters(lambda: one.coils, "coil", zeros=True)
 
     def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `RegisterSource.read`."""
-        return (self._inputs if table == "discrete" else self._registers).read(table, address, count)
+        bits = {"discrete": self._inputs, "coil": self._coils}
+        return bits.get(table, self._registers).read(table, address, count)
 
 
 @asynccontextmanager
@@ -89,11 +94,22 @@ def mbpoll(port: int, one: Served) -> int:
     return int(line.split(":")[1].split()[0], 16)
 
 
+def cells(profile: Profile, one: Served) -> dict[str, RawValue]:
+    """What planning reads of that device."""
+    found: dict[str, RawValue] = {}
+    for each in planning_registers(profile):
+        tables = {"coil": one.coils, "discrete": one.inputs}
+        registers = [tables.get(each.table, one.registers)[each.address + at] for at in range(each.words)]
+        found[each.ref] = decode(registers, each.kind, each.order)
+    return found
+
+
 def test_every_modbus_profile_has_a_served_map() -> None:
     profiles = {name: profile for name, profile in load_profiles().items() if profile.protocol == "modbus"}
     assert sorted(profiles) == sorted(MAPS)
     for name, profile in profiles.items():
-        series = {slot.key for part in plan_device(profile, {}, {}, "other").classes.values() for slot in part.slots}
+        plan = plan_device(profile, {}, cells(profile, MAPS[name]), "other")
+        series = {slot.key for part in plan.classes.values() for slot in part.slots}
         assert {*MAPS[name].values, *MAPS[name].states} == series, name
 
 
@@ -156,3 +172,18 @@ async def test_a_ups_tells_what_feeds_its_output(name: str, words: dict[int, int
     async with serving(one, one.registers | words) as port:
         readings = await poll(port, name, one.unit)
     assert readings.states["dcim_ups_output_source"] == state
+
+
+async def test_a_cdu_that_is_switched_to_other_units_is_followed() -> None:
+    one = MAPS["in-rack-cdu-150kw"]
+    switched = replace(one, coils={8692: 1}, registers=dict(one.registers))
+    switched.gauge(5010, "~f", 36.25, "unused", 0)
+    switched.gauge(5022, "~f", 40.0, "unused", 0)
+    switched.gauge(5024, "~f", 77.0, "unused", 0)
+    async with serving(switched) as port:
+        readings = await poll(port, "in-rack-cdu-150kw", 1)
+    assert readings.values["dcim_cdu_supply_pressure_pascals{loop=secondary}"] == pytest.approx(249_935, rel=1e-4)
+    assert readings.values["dcim_cdu_flow_cubic_meters_per_second{loop=secondary}"] == pytest.approx(
+        0.0025236, rel=1e-4
+    )
+    assert readings.values["dcim_cdu_ambient_temperature_celsius"] == pytest.approx(25.0)

@@ -123,6 +123,65 @@ W, VA, PU, UPS = "power_watts", "apparent_power_voltamperes", "dcim_pdu", "dcim_
             {f"{UPS}_output_{W}{{phase=L1}}": 500.0, f"{UPS}_input_current_amperes{{phase=L1}}": 0.0},
             "no current beside",
         ),
+        (
+            {f"dcim_meter_{W}": 3000.0, "dcim_meter_reactive_power_vars": 4000.0, f"dcim_meter_{VA}": 6000.0},
+            "meter: power and reactive power do not make the apparent power",
+        ),
+        (
+            {
+                f"{UPS}_output_voltage_volts{{phase=L1}}": 230.0,
+                f"{UPS}_output_current_amperes{{phase=L1}}": 10.0,
+                f"{UPS}_output_total_{W}": 23_000.0,
+            },
+            "ups_output: more power than volts x amperes of the phases",
+        ),
+        (
+            {
+                "dcim_ats_source_voltage_volts{phase=L1,source=a}": 230.0,
+                "dcim_ats_source_line_voltage_volts{line=L1-L2,source=a}": 230.0,
+            },
+            "ats_source,source=a: the voltage between lines",
+        ),
+        (
+            {
+                f"{UPS}_output_load_ratio{{phase=L1}}": 0.2,
+                f"{UPS}_output_load_ratio{{phase=L2}}": 0.3,
+                f"{UPS}_output_total_load_ratio": 0.5,
+            },
+            "ups_output: the load is not between the mean and the highest of its phases",
+        ),
+        (
+            {f"{UPS}_input_{W}{{phase=L1}}": 100.0, f"{UPS}_output_{W}{{phase=L1}}": 500.0},
+            "ups_input: less power than the output gives",
+        ),
+        (
+            {f"{UPS}_rated_output_voltage_volts": 230.0, f"{UPS}_output_voltage_volts{{phase=L1}}": 23.0},
+            "ups_output: a voltage far from the rated one",
+        ),
+        (
+            {
+                f"{PU}_phase_rated_current_amperes{{inlet=1,phase=L1}}": 16.0,
+                f"{PU}_phase_current_amperes{{inlet=1,phase=L1}}": 8.0,
+                f"{PU}_phase_load_ratio{{inlet=1,phase=L1}}": 0.05,
+            },
+            "pdu: the load is not current over rating",
+        ),
+        (
+            {
+                f"{PU}_input_energy_joules_total{{inlet=1}}": 3.6e9,
+                f"{PU}_phase_energy_joules_total{{inlet=1,phase=L1}}": 3.6e8,
+            },
+            "the phases do not add up to the energy",
+        ),
+        (
+            {
+                "dcim_cdu_flow_cubic_meters_per_second{loop=secondary}": 0.01,
+                "dcim_cdu_supply_temperature_celsius{loop=secondary}": 30.0,
+                "dcim_cdu_return_temperature_celsius{loop=secondary}": 40.0,
+                "dcim_cdu_reported_heat_removed_watts{loop=secondary}": 41_700.0,
+            },
+            "cdu: the heat is not flow x rise of temperature",
+        ),
     ],
 )
 def test_each_law_finds_what_breaks_it(values: dict[str, float], law: str) -> None:

@@ -125,6 +125,22 @@ def read_message(data: bytes) -> Message:
     )
 
 
+def without_tail(data: bytes) -> bytes:
+    """The message without octets behind it, which net-snmp ignores as well. What is no message stays as it is."""
+    found = _ELEMENT.match(data)
+    end = found.end() + _number_of(found[2]) if found is not None else 0
+    return data[:end] if 0 < end < len(data) else data
+
+
+def body_of(data: bytes) -> tuple[int, int, bytes]:
+    """Where the content of the message and its scopedPDU or ciphertext begin, and the salt. Raises MalformedMessage."""
+    found = _HEADER.match(data)
+    if found is None:
+        raise MalformedMessage("no SNMPv3 message of the User-based Security Model")
+    salt, body = found.re.groups - 2, found.re.groups - 1
+    return found.end(1), found.start(body), found[salt][1:]
+
+
 class Request(NamedTuple):
     """What an answer must agree with. `level` is the flags of authentication and privacy."""
 

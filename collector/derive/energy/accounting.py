@@ -8,9 +8,11 @@ were counted, and states their share of the window.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import isfinite
+from math import inf, isfinite
 
+from collector.derive.energy.bounds import ENERGY_RESOLUTION_J, WATER_RESOLUTION_M3, rated_w, rated_water_m3_per_s
 from collector.derive.energy.carbon import Factors
+from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
 from collector.derive.engine import NO_SLOT, PART, Figure, Label, Planner, Values, output_of, plausible_figure
 from collector.derive.power import RackPower
@@ -19,6 +21,7 @@ from rackflow.site import Meter, Site
 
 KWH_J = 3.6e6  # exact
 CDU_POWER = "dcim_cdu_power_watts"
+_PHASE_POWER = "dcim_meter_phase_power_watts"
 PASSING = ("racks:", "pumps:")
 """Quantities of loops, kept for a day: a large site has hundreds of loops, and a year of their hours would be most of the file."""
 # Share of a window's hours that a ratio must rest on. A chosen value: with less than half, the missing hours may be all nights.
@@ -33,6 +36,19 @@ class Stream:
     quantity: str
     slot: int
     counter: bool
+    meter: str = ""
+    labels: tuple[Label, ...] = ()
+    """Base labels of the meter, for figures about its counter."""
+    power: int = NO_SLOT
+    """Slot of the power that is measured beside the counter, W."""
+    rated: float = inf
+    """Most that the counter can rise in a second; see `Bound`."""
+    resolution: float = 0.0
+
+    def bound(self, values: Values) -> Bound:
+        """What the counter's rise is checked against now."""
+        power_w = values.number(self.power) if self.power != NO_SLOT else None
+        return Bound(power_w, self.rated, self.resolution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     # A meter without a `measures` list measures the whole site: one is enough, and more would count the site twice.
     facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
     roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
-    streams = [_metered(planner, each.id, f"{role}:{each.id}") for role, found in roles.items() for each in found]
+    streams = [_metered(planner, site, each, f"{role}:{each.id}") for role, found in roles.items() for each in found]
     if not it_meters:
         streams.append(Stream("it:racks", _it_of_racks(planner, site, racks, racks), counter=False))
     loops = []
@@ -73,9 +89,11 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
                 Stream(f"racks:{loop.id}", power, counter=False),
                 Stream(f"pumps:{loop.id}", pumps_w, counter=False),
             ]
-    streams += _water_and_reuse(planner, meters)
+    streams += _water_and_reuse(planner, site, meters)
     metered = [contract for contract in site.contracts.values() if contract.meter]
-    streams += [_metered(planner, str(contract.meter), f"contract:{contract.id}") for contract in metered]
+    streams += [
+        _metered(planner, site, site.meters[str(contract.meter)], f"contract:{contract.id}") for contract in metered
+    ]
     profiles = [contract.hourly_w for contract in site.contracts.values() if contract.hourly_w is not None]
     # If IT meters have different categories, the site has the lowest of them.
     return Accounts(
@@ -115,32 +133,47 @@ def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
     return tuple(meter for meter in meters if not any(within(meter, other) for other in meters if other.id != meter.id))
 
 
-def _water_and_reuse(planner: Planner, meters: Sequence[str]) -> Iterator[Stream]:
+def _water_and_reuse(planner: Planner, site: Site, meters: Sequence[str]) -> Iterator[Stream]:
+    water, heat = (rated_water_m3_per_s(site), WATER_RESOLUTION_M3), (rated_w(site), ENERGY_RESOLUTION_J)
     for meter in meters:
-        for quantity, metric, role in (
-            ("water", "dcim_meter_water_cubic_meters_total", "makeup"),
-            ("reuse", "dcim_meter_thermal_energy_joules_total", "heat_reuse"),
+        for quantity, metric, role, bound in (
+            ("water", "dcim_meter_water_cubic_meters_total", "makeup", water),
+            ("reuse", "dcim_meter_thermal_energy_joules_total", "heat_reuse", heat),
         ):
             for slot in planner.each(meter, metric, role=role):
-                yield Stream(f"{quantity}:{meter}", slot, counter=True)
+                labels = planner.labels_of(meter)
+                yield Stream(f"{quantity}:{meter}", slot, True, meter, labels, NO_SLOT, *bound)  # noqa: FBT003 - a counter
 
 
-def _metered(planner: Planner, meter: str, quantity: str) -> Stream:
+def _metered(planner: Planner, site: Site, meter: Meter, quantity: str) -> Stream:
     """The meter's energy counter, or its power if it has none. Exported energy is left out: it was not used here."""
     counter, power = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
-    if planner.has(meter, counter):
-        exported = planner.each(meter, counter, direction="export")
-        imported = [slot for slot in planner.each(meter, counter) if slot not in exported]
+    if planner.has(meter.id, counter):
+        exported = planner.each(meter.id, counter, direction="export")
+        imported = [slot for slot in planner.each(meter.id, counter) if slot not in exported]
         if imported:
-            return Stream(quantity, planner.total(imported), counter=True)
-    return Stream(quantity, planner.reading(meter, power), counter=False)
+            # Nothing to check against is no fault of the meter: without a power, the ratings bound its steps.
+            beside = [planner.sum_of(meter.id, each) for each in (power, _PHASE_POWER) if planner.has(meter.id, each)]
+            return Stream(
+                quantity,
+                planner.total(imported),
+                counter=True,
+                meter=meter.id,
+                labels=planner.labels_of(meter.id),
+                power=planner.first(*beside) if beside else NO_SLOT,
+                rated=rated_w(site, meter.measures),
+                resolution=ENERGY_RESOLUTION_J,
+            )
+    return Stream(quantity, planner.reading(meter.id, power), counter=False)
 
 
 def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: float, failures: Failures) -> None:
     """Add one cycle to the totals."""
     for stream in accounts.streams:
-        add = totals.count if stream.counter else totals.integrate
-        failures.attempt(PART, partial(add, stream.quantity, values.number(stream.slot), wall_s), None)
+        taking = partial(totals.integrate, stream.quantity, values.number(stream.slot), wall_s)
+        if stream.counter:
+            taking = partial(totals.count, stream.quantity, values.number(stream.slot), wall_s, stream.bound(values))
+        failures.attempt(PART, taking, None)
     passing = (each for each in accounts.quantities if each.startswith(PASSING))
     totals.forget(int(wall_s // HOUR_S), passing)
 

@@ -1,15 +1,16 @@
-"""Energy by the hour, from counters and from powers.
+"""Energy by the hour, from counters and from powers. `counters.py` decides which steps of a counter are energy.
 
 Figures use only complete hours, so each hour records for how many seconds every quantity was counted. No joule may be counted twice: a
 counter's increase over a gap is spread over the gap's hours, and a late reading from inside the gap removes that before it divides the
 gap in two. Times are wall-clock seconds since 1970, hours are numbered from there in UTC.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from collector.derive.energy.carbon import Factor
+from collector.derive.energy.counters import UNBOUND, Bound, Counter
 
 HOUR_S = 3600
 WINDOWS_H: Mapping[str, int] = {"hour": 1, "day": 24, "month": 30 * 24, "year": 365 * 24}
@@ -73,6 +74,8 @@ class Hour:
     spread_s: dict[str, float] = field(default_factory=dict)
     """Seconds of these in which a long gap was spread evenly; a quantity without any has no entry."""
     terms: Terms | None = None
+    lost_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of the hour in which a counter jumped, or read what it cannot have counted; a quantity without any has no entry."""
 
     def has(self, quantity: str) -> bool:
         """Whether practically the whole hour was counted."""
@@ -89,23 +92,47 @@ class HourlyTotals:
         """Hours that changed since they were last saved."""
         self.last: dict[str, tuple[float, float]] = {}
         """Last time and reading of each quantity. Saved too, so that a restart of the collector is a gap like any other."""
+        self.counters: dict[str, Counter] = {}
+        """What is known of each counter in addition to its last reading; saved with it."""
+        self.jumps: dict[str, int] = {}
+        """How often each counter jumped; saved, too."""
         self.gaps: dict[str, list[Gap]] = {}
         """Long gaps that a late reading may still divide."""
         self._forgotten = 0
 
-    def count(self, quantity: str, value: float | None, wall_s: float) -> None:
-        """Take a counter's reading, None if it is unknown. After a reset, or a gap of more than a week, counting begins anew.
+    def count(self, quantity: str, value: float | None, wall_s: float, bound: Bound = UNBOUND) -> None:
+        """Take a counter's reading, None if it is unknown. A step that it cannot have counted is not energy, and its time is lost.
 
-        A reset shows as a lower reading. The amount counted between the last reading and the reset is unknown and lost.
+        After a gap of more than a week, and after a clock that was set back, counting begins anew.
         """
+        before = self.last.get(quantity)
+        counter = self.counters.get(quantity)
+        if counter is None:
+            counter = self.counters[quantity] = Counter(wall_s if before is None else before[0])
+        counter.note(bound.power_w, wall_s)
         if value is None:
             return
-        before = self.last.get(quantity)
-        self.last[quantity] = wall_s, value
-        if before is not None and wall_s > before[0]:
-            gap_s = wall_s - before[0]
-            if value >= before[1] and gap_s <= _LONGEST_COUNTER_GAP_S:
-                self._fill(quantity, Gap(*before, wall_s, value))
+        if before is None or not 0 < wall_s - before[0] <= _LONGEST_COUNTER_GAP_S:
+            self.last[quantity] = wall_s, value
+            counter.begin(wall_s)
+            return
+        found = counter.update(before, value, wall_s, bound)
+        self.last[quantity] = found.last
+        if found.counted is not None:
+            self._fill(quantity, Gap(*found.counted))
+        if found.bridged is not None:
+            self._spread(quantity, Gap(*found.bridged), is_covered=False)
+        if found.lost is not None:
+            self._lose(quantity, *found.lost)
+        if found.regained is not None:
+            self._lose(quantity, *found.regained, sign=-1)
+        if found.jumped:
+            self.jumps[quantity] = self.jumps.get(quantity, 0) + 1
+
+    def is_away(self, quantity: str) -> bool:
+        """Whether a counter reads now what it cannot have counted."""
+        counter = self.counters.get(quantity)
+        return counter is not None and counter.away is not None and not counter.away.is_late
 
     def integrate(self, quantity: str, watts: float | None, wall_s: float) -> None:
         """Take a power, W or None if it is unknown; energy is the trapezoid between two readings that are close enough."""
@@ -148,7 +175,7 @@ class HourlyTotals:
         for number, entry in self.hours.items():
             if number < hour - WINDOWS_H["day"]:
                 for quantity in [each for each in entry.amount if each in short]:
-                    for counted in (entry.amount, entry.covered_s, entry.spread_s):
+                    for counted in (entry.amount, entry.covered_s, entry.spread_s, entry.lost_s):
                         counted.pop(quantity, None)
                     self.changed.add(number)
 
@@ -177,23 +204,37 @@ class HourlyTotals:
             gaps.append(gap)
             del gaps[:-_MAX_GAPS]
 
-    def _spread(self, quantity: str, gap: Gap, sign: int = 1) -> None:
+    def _spread(self, quantity: str, gap: Gap, sign: int = 1, *, is_covered: bool = True) -> None:
         """Add what was counted over a gap to its hours, in proportion to the time in each; `sign` -1 takes it out again."""
-        at = gap.start_s
-        while at < gap.end_s:
-            number = int(at // HOUR_S)
-            until = min(gap.end_s, (number + 1.0) * HOUR_S)
-            hour = self.hours.setdefault(number, Hour())
-            part = (until - at) / (gap.end_s - gap.start_s)
-            amount = sign * (gap.end - gap.start) * part
+        for hour, part_s in self._hours_of(gap.start_s, gap.end_s):
+            amount = sign * (gap.end - gap.start) * part_s / (gap.end_s - gap.start_s)
             hour.amount[quantity] = hour.amount.get(quantity, 0.0) + amount
-            hour.covered_s[quantity] = hour.covered_s.get(quantity, 0.0) + sign * (until - at)
+            if not is_covered:
+                continue
+            hour.covered_s[quantity] = hour.covered_s.get(quantity, 0.0) + sign * part_s
             if gap.is_long:
-                hour.spread_s[quantity] = hour.spread_s.get(quantity, 0.0) + sign * (until - at)
-                if hour.spread_s[quantity] < _ROUNDING_S:
-                    del hour.spread_s[quantity]
+                _add_seconds(hour.spread_s, quantity, sign * part_s)
+
+    def _lose(self, quantity: str, start_s: float, end_s: float, sign: int = 1) -> None:
+        for hour, part_s in self._hours_of(start_s, end_s):
+            _add_seconds(hour.lost_s, quantity, sign * part_s)
+
+    def _hours_of(self, start_s: float, end_s: float) -> Iterator[tuple[Hour, float]]:
+        """The hours that a span of time touches, each with its seconds of it. They count as changed."""
+        at = start_s
+        while at < end_s:
+            number = int(at // HOUR_S)
+            until = min(end_s, (number + 1.0) * HOUR_S)
             self.changed.add(number)
+            yield self.hours.setdefault(number, Hour()), until - at
             at = until
+
+
+def _add_seconds(seconds: dict[str, float], quantity: str, more_s: float) -> None:
+    """Add to the seconds of a quantity; one without any has no entry."""
+    seconds[quantity] = seconds.get(quantity, 0.0) + more_s
+    if seconds[quantity] < _ROUNDING_S:
+        del seconds[quantity]
 
 
 def total(hours: Iterable[Hour], quantity: str) -> float:

@@ -4,12 +4,15 @@ All of it survives a restart. `Head` and `Hour` are what is kept on disk, their 
 """
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from collector.derive.energy.accounting import PASSING, Accounts, Emissions, Statement, intensity, observe
 from collector.derive.energy.carbon import Factors
+from collector.derive.energy.counters import Counter
+from collector.derive.energy.coverage import counter_figures, coverage
 from collector.derive.energy.hourly import HOUR_S, Hour, HourlyTotals, Terms
 from collector.derive.engine import PART, Figure, Values, withdrawn
 from rackflow.process.bulkhead import Failures
@@ -24,6 +27,10 @@ class Head(msgspec.Struct):
     """Emissions are those of the hours before this one."""
     last: dict[str, tuple[float, float]] = {}
     """Last time and reading of each quantity."""
+    counters: dict[str, Counter] = {}
+    """What is known of each counter in addition."""
+    jumps: dict[str, int] = {}
+    """How often each counter jumped."""
 
 
 @dataclass(slots=True)
@@ -64,13 +71,14 @@ class EnergyRecords:
             self._learn_factors()
             self.emissions.advance(accounts, self.totals, self.factors, hour)
             figures = list(Statement(accounts, self.totals, self.factors, hour).figures())
+            figures += coverage(accounts, self.totals, hour)
             self._stated = about, figures
         if self._terms is not None:
             self.totals.set_terms(hour, self._terms)
         for number in self.totals.without_terms():  # hours over which a gap was spread
             self.totals.set_terms(number, terms_of(accounts, self.factors, number))
         now = [*self.emissions.figures(accounts), *intensity(accounts, self.factors, hour)]
-        return [*self._stated[1], *now]
+        return [*self._stated[1], *now, *counter_figures(accounts, self.totals)]
 
     def _learn_factors(self) -> None:
         """A carbon factor that arrives after its hour replaces the one by which the hour was accounted."""
@@ -81,8 +89,11 @@ class EnergyRecords:
 
     def head(self) -> Head:
         """What must survive a restart in addition to the hours."""
-        emissions = self.emissions
-        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, dict(self.totals.last))
+        emissions, totals = self.emissions, self.totals
+        # A copy: the next cycle changes the counters while a thread writes this one's.
+        counters = deepcopy(totals.counters)
+        last = dict(totals.last)
+        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, last, counters, dict(totals.jumps))
 
     def take_changed(self) -> dict[int, Hour]:
         """Take the hours that changed since the last call. If they could not be saved, `give_back` them."""
@@ -97,6 +108,7 @@ class EnergyRecords:
         """Continue from what was kept."""
         self.totals.hours = hours
         self.totals.last = dict(head.last)
+        self.totals.counters, self.totals.jumps = deepcopy(head.counters), dict(head.jumps)
         self.emissions = Emissions(head.location_g, head.market_g, head.until_hour)
         yearly = self.factors.yearly()
         # Hourly factors are kept in the hours' terms, so they need no file of their own. A factor equal to the yearly one is not restored

@@ -81,7 +81,7 @@ def test_a_unit_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> N
 
 
 HEAD = "version: 1\nprofile: p\nclass: meter\nprotocol: {}\ntitle: t\nsource: s\nevidence: unverified\nrecognise: {}\n"
-POINT = "points:\n  - {metric: dcim_meter_frequency_hertz, register: 1, unit: hertz, labels: {role: {device: role, default: x}}}\n"
+POINT = "points:\n  - {metric: dcim_meter_frequency_hertz, register: 1, unit: hertz, labels: {role: {device: role, default: other}}}\n"
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_draft_loads_and_claims_nothing(tmp_path: Path, capsys: pytest.Capture
     assert "1.3.6.1.4.1.99999.2.1.5: -1\n" in text
     with pytest.raises(ProfileError, match="has neither points nor tables"):
         parse_profile(text, "draft.yaml")
-    point = "  - {metric: dcim_pdu_phase_voltage_volts, oid: 1.3.6.1.4.1.99999.1.1.0, unit: volt, scale: 0.1}"
+    point = "  - {metric: dcim_pdu_phase_voltage_volts, labels: {phase: L1}, oid: 1.3.6.1.4.1.99999.1.1.0, unit: volt, scale: 0.1}"
     assert parse_profile(text.replace("points: []", f"points:\n{point}"), "draft.yaml").evidence == "unverified"
 
 

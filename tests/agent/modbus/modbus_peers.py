@@ -12,7 +12,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.modbus.client import PymodbusClient
-from agent.modbus.seam import ModbusTarget
+from agent.modbus.seam import ModbusTarget, OddAnswer
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import Reply
 from tests.servers.ports import free_port
@@ -22,8 +22,11 @@ SLACK_S = 2.5
 """Seconds that a loaded machine may add to a deadline."""
 
 
-def target_of(port: int, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", pause_s: float = 0.0) -> ModbusTarget:
-    return ModbusTarget(transport, "127.0.0.1", port, timeout_s=TIMEOUT_S, pause_s=pause_s)
+def target_of(
+    port: int, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", pause_s: float = 0.0, accepts: OddAnswer | None = None
+) -> ModbusTarget:
+    taken = frozenset({accepts} if accepts else ())
+    return ModbusTarget(transport, "127.0.0.1", port, timeout_s=TIMEOUT_S, pause_s=pause_s, accepts=taken)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymodbus.framer import FramerRTU
 
-from agent.modbus.client import stray_octets
+from agent.modbus.client import ModbusLinks, stray_octets
 from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.modbus.modbus_peers import answer, connected, fails, rtu_answer, target_of
@@ -48,9 +48,19 @@ async def test_a_frame_of_another_unit_on_a_serial_line_is_no_answer() -> None:
     async with (
         FaultyModbus(lambda frame: [rtu_answer(b"\x02" + frame[1:], 7, 8)]).serving() as server,
         connected(target_of(server.port, "rtu-over-tcp")) as client,
-        fails(DeviceTimeout),
+        fails(DeviceTimeout, r"an answer of unit 2, not 1 .*`accept_answers: \[other_unit\]`"),
     ):
         await client.read(1, "holding", 0, 2)
+
+
+@pytest.mark.parametrize("noise", [b"", b"\0\xff"])
+async def test_a_frame_of_another_unit_is_taken_where_the_device_always_answers_so(noise: bytes) -> None:
+    async with (
+        FaultyModbus(lambda frame: [noise + rtu_answer(b"\x02" + frame[1:], 7, 8)]).serving() as server,
+        connected(target_of(server.port, "rtu-over-tcp", accepts="other_unit")) as client,
+    ):
+        for _ in range(2):
+            assert await client.read(1, "holding", 0, 2) == [7, 8]
 
 
 @given(st.binary(max_size=300), st.integers(0, 255))
@@ -77,9 +87,59 @@ async def test_an_answer_of_an_earlier_request_is_not_taken_and_is_told() -> Non
     async with (
         FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=999)]).serving() as server,
         connected(target_of(server.port)) as client,
-        fails(DeviceTimeout, "transaction number 999, not 1"),
+        fails(DeviceTimeout, r"transaction number 999, not 1 .*`accept_answers: \[other_transaction\]`"),
     ):
         await client.read(1, "holding", 0, 2)
+
+
+@pytest.mark.parametrize("tid", [1, 999, 65535])
+async def test_any_transaction_number_is_taken_where_the_device_always_answers_so(tid: int) -> None:
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=tid, unit=255)]).serving() as server,
+        connected(target_of(server.port, accepts="other_transaction")) as client,
+    ):
+        for _ in range(3):
+            assert await client.read(1, "holding", 0, 2) == [7, 8]
+        assert server.connections == 1
+
+
+async def test_where_any_number_is_taken_a_late_answer_is_not() -> None:
+    """The first one is late, and would be the answer to the second request."""
+    async with (
+        FaultyModbus(
+            lambda frame: [answer(frame, 7, 8, tid=9)] if len(server.frames) > 1 else [0.6, answer(frame, 1, 2, tid=9)]
+        ).serving() as server,
+        connected(target_of(server.port, accepts="other_transaction")) as client,
+    ):
+        async with fails(DeviceTimeout):
+            await client.read(1, "holding", 0, 2)
+        assert await client.read(1, "holding", 4, 2) == [7, 8]
+        assert server.connections == 2
+
+
+async def test_an_answer_without_number_under_another_units_is_told_and_taken_where_the_device_answers_so() -> None:
+    async with FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=0, unit=9)]).serving() as server:
+        async with (
+            connected(target_of(server.port)) as client,
+            fails(DeviceTimeout, "of unit 9, not 1, without a transaction number"),
+        ):
+            await client.read(1, "holding", 0, 2)
+        async with connected(target_of(server.port, accepts="other_unit")) as client:
+            assert await client.read(1, "holding", 0, 2) == [7, 8]
+
+
+async def test_of_devices_on_one_link_only_the_one_that_is_set_so_takes_any_number() -> None:
+    async with FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=9)]).serving() as server:
+        links = ModbusLinks()
+        strict, lenient = (
+            links.acquire(target_of(server.port)),
+            links.acquire(target_of(server.port, accepts="other_transaction")),
+        )
+        assert await lenient.read(1, "holding", 0, 2) == [7, 8]
+        async with fails(DeviceTimeout):
+            await strict.read(1, "holding", 0, 2)
+        for each in (strict, lenient):
+            await each.close()
 
 
 async def test_a_unit_that_closes_the_connection_behind_each_answer_is_read() -> None:

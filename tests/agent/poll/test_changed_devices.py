@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import BOOT_METRIC, SnmpPoller
-from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Profile, parse_profile
+from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Profile, parse_profile, plan_device
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
 from tests.agent.faulty_peers import NULL, FaultyAgent, integer, oid_octets, tlv
@@ -28,7 +28,11 @@ identity:
   model: [{{oid: {ROOT}.9.1, after: "Model:"}}]
   serial: [{{oid: {ROOT}.9.2}}]
 points:
-  - {{metric: dcim_env_dew_point_celsius, oid: {ROOT}.2.0, poll: fast, unit_by: {{oid: {ROOT}.3.0, map: {{0: celsius, 1: fahrenheit}}}}}}
+  - metric: dcim_env_dew_point_celsius
+    labels: {{sensor: a}}
+    oid: {ROOT}.2.0
+    poll: fast
+    unit_by: {{oid: {ROOT}.3.0, map: {{0: celsius, 1: fahrenheit}}}}
 tables:
   - name: sensors
     rows: {ROOT}.1.1
@@ -58,7 +62,7 @@ points:
 """,
     "other.yaml",
 )
-DEW = "dcim_env_dew_point_celsius"
+DEW = "dcim_env_dew_point_celsius{sensor=a}"
 INLET, OUTLET = (f"dcim_env_temperature_celsius{{sensor={name}}}" for name in ("Inlet", "Outlet"))
 VOLTS = "dcim_env_voltage_volts{sensor=Inlet}"
 REPLANNED = {"dcim_env_temperature_celsius{sensor=Inlet}": "replanning"}
@@ -172,6 +176,58 @@ async def test_a_scale_a_name_or_a_row_that_changes_is_noticed_with_the_slow_pol
         readings = await device.polled()
         assert {key: pytest.approx(each) for key, each in readings.values.items()} == then | {DEW: 10.0}
         assert (await device.polled("slow", after_s=60.0)).reopen == ""
+
+
+async def test_a_scale_that_costs_no_request_is_read_with_its_readings(client_of: MakeClient) -> None:
+    """One decimal becomes two: 24.1 degC never become 2.41, and no slow poll is waited for."""
+    async with changing(client_of) as device:
+        before = len(device.agent.requests)
+        assert (await device.polled()).values[INLET] == pytest.approx(24.1)
+        assert len(device.agent.requests) == before + 1
+        device.set("1.4.1", integer(2))
+        readings = await device.polled()
+        assert readings.bad == REPLANNED
+        assert INLET not in readings.values
+        assert f"{ROOT}.1.4.1" in readings.reopen
+
+
+@pytest.mark.parametrize(("rows", "limit", "is_read"), [(1, 20, True), (4, 20, False), (1, 4, False), (1, 5, True)])
+def test_scales_are_read_with_their_readings_only_where_they_are_few_and_fit(
+    rows: int,
+    limit: int,
+    is_read: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Four objects beside one scale, or three beside each of four."""
+    alone = "points:\n" + "".join(
+        f"  - {{metric: dcim_env_{metric}, oid: {ROOT}.8.{number}.0, unit: {unit}, poll: fast}}\n"
+        for number, (metric, unit) in enumerate([("voltage_volts", "volt"), ("dew_point_celsius", "celsius")])
+    )
+    profile = parse_profile(
+        f"""
+version: 1
+profile: scaled
+class: env
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+max_varbinds: {limit}
+recognise: {{probes: [{ROOT}.2.0]}}
+{alone if rows == 1 else ""}
+tables:
+  - name: sensors
+    rows: {ROOT}.1.1
+    labels: {{sensor: {{index: -1}}}}
+    points:
+      - {{metric: dcim_env_temperature_celsius, oid: {ROOT}.1.1, poll: fast, unit: celsius, decimals: {ROOT}.1.4}}
+      - {{metric: dcim_env_relative_humidity_ratio, oid: {ROOT}.1.2, unit: percent, poll: fast}}
+""",
+        "scaled.yaml",
+    )
+    indexes = [str(row) for row in range(1, rows + 1)]
+    plan = plan_device(profile, {"sensors": indexes}, {f"{ROOT}.1.4.{row}": 1 for row in indexes}, None)
+    assert plan.classes["fast"].checks == ((f"{ROOT}.1.4.1",) if is_read else ())
+    assert plan.basis.keys() == {f"{ROOT}.1.4.{row}" for row in indexes}
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,16 @@ def test_a_sensor_gets_its_dew_point_unless_it_says_one() -> None:
     assert "dcim_env_dew_point_celsius{sensor=c}" not in readings.values
 
 
+def test_a_single_phase_device_that_lists_three_rows_has_no_unbalance() -> None:
+    current = "dcim_pdu_phase_current_amperes{{inlet=1,phase={}}}".format
+    for currents, known in (((8.0, 0.0, 0.0), False), ((8.0, 4.0, 0.0), True)):
+        values = dict(zip(map(current, ("L1", "L2", "L3")), currents, strict=True))
+        readings = Readings(values=dict(values))
+        derive(readings, "pdu", {})
+        found = {*readings.values, *readings.bad} - {*values}
+        assert found == ({"dcim_pdu_current_unbalance_ratio{inlet=1}"} if known else set())
+
+
 def test_unbalance_is_the_largest_deviation_over_the_mean_of_each_inlet() -> None:
     current = "dcim_pdu_phase_current_amperes"
     values = {f"{current}{{inlet=1,phase=L{at}}}": amperes for at, amperes in ((1, 10.0), (2, 12.0), (3, 8.0))}

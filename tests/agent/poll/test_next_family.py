@@ -90,8 +90,8 @@ protocol: modbus
 modbus: {{unit: 7}}
 recognise: {{registers: [{registers}]}}
 points:
-  - {{metric: dcim_meter_voltage_volts, labels: {{phase: L1}}, register: 0, unit: volt}}
-  - {{metric: dcim_meter_frequency_hertz, register: 2, unit: hertz}}
+  - {{metric: dcim_meter_voltage_volts, labels: {{role: it, phase: L1}}, register: 0, unit: volt}}
+  - {{metric: dcim_meter_frequency_hertz, labels: {{role: it}}, register: 2, unit: hertz}}
 """
 
 

@@ -21,8 +21,8 @@ from tests.agent.odd_values import ODD, check
 
 
 def conditions_of(table: Table | None, point: Point) -> Iterator[When]:
-    for conditions in (point.when, table.when if table else []):
-        yield from [conditions] if isinstance(conditions, When) else conditions
+    yield from point.when
+    yield from table.when if table else []
 
 
 def label_columns(table: Table | None, point: Point) -> Iterator[FromColumn]:

@@ -24,20 +24,20 @@ identity:
   model: [{register: 90, words: 2}]
   serial: [{register: 92, words: 2}]
 points:
-  - {metric: dcim_meter_current_amperes, labels: {phase: L1}, register: 0, unit: ampere, poll: fast}
-  - {metric: dcim_meter_current_amperes, labels: {phase: L2}, register: 1, unit: ampere, poll: fast}
-  - {metric: dcim_meter_current_amperes, labels: {phase: L3}, register: 2, unit: ampere, poll: fast}
-  - {metric: dcim_meter_voltage_volts, labels: {phase: L1}, register: 5, type: uint32, unit: volt, poll: fast}
-  - {metric: dcim_meter_voltage_volts, labels: {phase: L2}, register: 7, type: uint32, unit: volt, poll: fast}
-  - {metric: dcim_meter_voltage_volts, labels: {phase: L3}, register: 9, type: uint32, unit: volt, poll: fast}
-  - {metric: dcim_meter_frequency_hertz, register: 20, unit: hertz, poll: slow}
+  - {metric: dcim_meter_current_amperes, labels: {role: it, phase: L1}, register: 0, unit: ampere, poll: fast}
+  - {metric: dcim_meter_current_amperes, labels: {role: it, phase: L2}, register: 1, unit: ampere, poll: fast}
+  - {metric: dcim_meter_current_amperes, labels: {role: it, phase: L3}, register: 2, unit: ampere, poll: fast}
+  - {metric: dcim_meter_voltage_volts, labels: {role: it, phase: L1}, register: 5, type: uint32, unit: volt, poll: fast}
+  - {metric: dcim_meter_voltage_volts, labels: {role: it, phase: L2}, register: 7, type: uint32, unit: volt, poll: fast}
+  - {metric: dcim_meter_voltage_volts, labels: {role: it, phase: L3}, register: 9, type: uint32, unit: volt, poll: fast}
+  - {metric: dcim_meter_frequency_hertz, labels: {role: it}, register: 20, unit: hertz, poll: slow}
 """,
     "metered.yaml",
 )
-L1, L2, L3 = (f"dcim_meter_current_amperes{{phase=L{phase}}}" for phase in (1, 2, 3))
-V1, V2, V3 = (f"dcim_meter_voltage_volts{{phase=L{phase}}}" for phase in (1, 2, 3))
+L1, L2, L3 = (f"dcim_meter_current_amperes{{phase=L{phase},role=it}}" for phase in (1, 2, 3))
+V1, V2, V3 = (f"dcim_meter_voltage_volts{{phase=L{phase},role=it}}" for phase in (1, 2, 3))
 ALL = {L1: 10.0, L2: 11.0, L3: 12.0, V1: 230.0, V2: 231.0, V3: 232.0}
-FREQUENCY = "dcim_meter_frequency_hertz"
+FREQUENCY = "dcim_meter_frequency_hertz{role=it}"
 Transport = Literal["tcp", "rtu-over-tcp"]
 both_framings = pytest.mark.parametrize("transport", ["tcp", "rtu-over-tcp"])
 

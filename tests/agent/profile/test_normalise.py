@@ -110,7 +110,10 @@ def test_states_come_from_codes_and_unknown_codes_are_rejected() -> None:
 
 
 def test_bits_and_inverted_contacts() -> None:
-    slots = [slot_of("b0", LEAK, (Decoder("a", bit=0),)), slot_of("b4", LEAK, (Decoder("a", bit=4, inverted=True),))]
+    slots = [
+        slot_of("b0", LEAK, (Decoder("a", bits=(0,)),)),
+        slot_of("b4", LEAK, (Decoder("a", bits=(4,), inverted=True),)),
+    ]
     assert normalise_answers(slots, {"a": 0b10001}).values == {"b0": 1.0, "b4": 0.0}
 
 

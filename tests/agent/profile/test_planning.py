@@ -69,12 +69,12 @@ def test_what_a_source_says_reaches_its_decoder() -> None:
         snmp(
             f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt, shift: -5, absent: [], expect: [1, 9], absolute: true,"
             " text: number, words: {'Off': 0},"
-            " fallback: [{oid: R.3.0, unit: kilowatt, absent: [7], inverted: true}]}\n"
+            " fallback: [{oid: R.3.0, unit: kilowatt, absent: [7], bit: 3, inverted: true}]}\n"
         )
     )
     assert slot.decoders == (
         Decoder(f"{ROOT}.2.0", shift=-5, expect=((1.0, 9.0),), absolute=True, text="number", words={"off": 0.0}),
-        Decoder(f"{ROOT}.3.0", 1000, absent=frozenset({7}), inverted=True),
+        Decoder(f"{ROOT}.3.0", 1000, absent=frozenset({7}), bits=(3,), inverted=True),
     )
     states = "  - {metric: dcim_ups_output_source, oid: R.2.0, states: {3: normal}}\n"
     assert only(snmp(states)).decoders[0].states == {3: "normal"}
@@ -144,9 +144,9 @@ def test_each_bit_is_a_series_of_its_own_labels() -> None:
         "  - {metric: dcim_device_alarm_active, labels: {severity: warning}, oid: R.2.0,"
         " bits: {0: {alarm: overload}, 5: {alarm: on_battery}}}\n"
     )
-    assert {key: slot.decoders[0].bit for key, slot in planned(snmp(point)).items()} == {
-        "dcim_device_alarm_active{alarm=overload,severity=warning}": 0,
-        "dcim_device_alarm_active{alarm=on_battery,severity=warning}": 5,
+    assert {key: slot.decoders[0].bits for key, slot in planned(snmp(point)).items()} == {
+        "dcim_device_alarm_active{alarm=overload,severity=warning}": (0,),
+        "dcim_device_alarm_active{alarm=on_battery,severity=warning}": (5,),
     }
 
 
@@ -242,7 +242,7 @@ def test_registers_are_asked_for_once_in_their_table_type_and_order() -> None:
     part = plan.classes["safety"]
     refs = ["input:0:uint16:little-swapped", "input:2:float32:little-swapped", "holding:4:int16:big"]
     assert [slot.decoders[0].ref for slot in part.slots] == [refs[0], *refs]
-    assert [slot.decoders[0].bit for slot in part.slots] == [3, 4, None, None]
+    assert [slot.decoders[0].bits for slot in part.slots] == [(3,), (4,), (), ()]
     blocks = [(block.table, block.address, block.count) for block in part.blocks]
     assert blocks == [("holding", 4, 1), ("input", 0, 1), ("input", 2, 2)]
     assert sorted(field.ref for block in part.blocks for field in block.fields) == sorted(refs)

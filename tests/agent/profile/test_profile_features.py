@@ -211,15 +211,15 @@ async def test_a_family_that_extends_another_wins_and_keeps_the_rest() -> None:
     [
         (HEAD + "extends: nobody\n" + PHASE + point(VOLTS, "unit: volt"), "extends: 'nobody' is unknown"),
         (TABLE + point(VOLTS, f"unit_by: {{column: {ROOT}.1.5, map: {{1: ampere}}}}"), "'ampere' gives 'amperes'"),
-        (TABLE + point(VOLTS, f"unit_by: {{column: {ROOT}.1.5, map: {{1: furlong}}}}"), "'furlong' is not known"),
+        (TABLE + point(VOLTS, f"unit_by: {{column: {ROOT}.1.5, map: {{1: furlong}}}}"), "is not a known unit"),
         (TABLE + point(VOLTS, "unit: volt, when: {index: 1}"), "needs one of in, contains, without and between"),
-        (TABLE + point(VOLTS, "unit: volt, when: {in: [1]}"), "needs one of column, oid and index"),
+        (TABLE + point(VOLTS, "unit: volt, when: {in: [1]}"), "needs one of column, oid, register and index"),
         (TABLE + point(VOLTS, "words: {'on': high}"), "must stand for numbers"),
         (
             TABLE.replace("outlet", "sensor") + point("dcim_env_voltage_volts", "unit: volt, scale: 0.01"),
             "scaled voltage needs `expect`",
         ),
-        (TABLE + point(VOLTS, "unit: volt, high: 4"), "high: belongs to a register of type uint16"),
+        (TABLE + point(VOLTS, "unit: volt, high: 4"), "high belongs to Modbus"),
         (TABLE + point("dcim_pdu_outlet_on", "text: quantity"), "text: quantity knows no unit"),
     ],
 )

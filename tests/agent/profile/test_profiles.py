@@ -79,7 +79,7 @@ def changed(old: str, new: str) -> str:
     ("text", "message"),
     [
         (changed("unit: percent", "unit: volt"), "unit 'volt' gives 'volts', the catalogue wants 'ratio'"),
-        (changed("unit: percent", "unit: furlong"), "unit 'furlong' is not known"),
+        (changed("unit: percent", "unit: furlong"), "unit: is not a known unit"),
         (changed("unit: percent", "unit: percent, scale: 0"), "scale must not be 0"),
         (changed("unit: percent", "unit: percent, scale: 1e999999999"), "scale '1e999999999' is not a number such as"),
         (changed("unit: percent", "unit: percent, scale: 1e300"), "scale '1e300' is not a number such as"),
@@ -95,7 +95,7 @@ def changed(old: str, new: str) -> str:
         ),
         (
             changed("dcim_ups_battery_charge_ratio", "dcim_ups_batery_charge_ratio"),
-            r"p\.yaml:\d+: .*; did you mean dcim_ups_battery_charge_ratio\?",
+            r"p\.yaml:\d+: .*; did you mean 'dcim_ups_battery_charge_ratio'\?",
         ),
         (
             GOOD + "  - {metric: dcim_ups_battery_charge_ratio, oid: 1.3.6.1.4.1.2.0, unit: percent}\n",
@@ -107,7 +107,10 @@ def changed(old: str, new: str) -> str:
         ),
         (changed("unit: percent", "unit: percent, labels: {outlet: a}"), r"labels \['outlet'\] are not among"),
         (changed("oid: 1.3.6.1.4.1.1.0, ", ""), "needs either oid or register"),
-        (changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"), "has an address of another protocol"),
+        (
+            changed("oid: 1.3.6.1.4.1.1.0,", "register: 5,"),
+            "register belongs to Modbus; the profile's protocol is snmp",
+        ),
         (changed("unit: percent", "states: {1: normal}"), "states belong to metrics of type state"),
         (
             changed("battery_charge_ratio, oid: 1.3.6.1.4.1.1.0, unit: percent", "output_source, oid: 1.3.6.1.4.1.1.0"),
@@ -135,7 +138,7 @@ def test_a_faulty_profile_is_refused_with_file_and_place(text: str, message: str
 
 def test_a_file_must_be_called_as_its_profile(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(GOOD, encoding="utf-8")
-    with pytest.raises(ProfileError, match=r"other\.yaml: profile: is 'good'"):
+    with pytest.raises(ProfileError, match=r"other\.yaml:3: profile: is 'good'"):
         load_profiles(tmp_path)
 
 

@@ -43,11 +43,11 @@ ODD: list[RawValue] = [
 DECODERS = [
     Decoder("a"),
     Decoder("a", 10**6, 1, 0.5, shift=3),
-    Decoder("a", bit=3),
-    Decoder("a", bit=0, states={0: "normal", 1: "battery"}),
+    Decoder("a", bits=(3,)),
+    Decoder("a", bits=(0,), states={0: "normal", 1: "battery"}),
     Decoder("a", states={1: "normal"}, words={"x": "battery"}),
     Decoder("a", numbers={1: 0.0}, absolute=True),
-    Decoder("a", text="number", bit=1),
+    Decoder("a", text="number", bits=(1,)),
     Decoder("a", text="number"),
     Decoder("a", text="quantity"),
 ]
@@ -69,7 +69,7 @@ def test_whatever_a_device_answers_is_a_reading_or_rejected_and_never_an_error(m
 def test_a_number_that_no_device_can_mean_is_rejected(raw: RawValue) -> None:
     for decoder in DECODERS[:3]:
         found = normalise_answers([slot_of("k", TEMPERATURE, (decoder,))], {"a": raw})
-        huge_bits = decoder.bit is not None and isinstance(plain_number(raw), int)
+        huge_bits = decoder.bits and isinstance(plain_number(raw), int)
         assert (len(found.values), len(found.bad)) == ((1, 0) if huge_bits else (0, 1))
 
 
@@ -206,11 +206,11 @@ def test_a_number_leads_its_text_only_where_the_profile_says_so() -> None:
 
 
 def test_each_bit_is_its_own_flag_and_an_inverted_contact_the_opposite() -> None:
-    bits = {number: reading(slot_of("k", LEAK, (Decoder("a", bit=number),)), 0b0110) for number in range(5)}
+    bits = {number: reading(slot_of("k", LEAK, (Decoder("a", bits=(number,)),)), 0b0110) for number in range(5)}
     assert bits == {0: 0.0, 1: 1.0, 2: 1.0, 3: 0.0, 4: 0.0}
-    inverted = [reading(slot_of("k", LEAK, (Decoder("a", bit=0, inverted=True),)), raw) for raw in (0, 1, 2, 3)]
+    inverted = [reading(slot_of("k", LEAK, (Decoder("a", bits=(0,), inverted=True),)), raw) for raw in (0, 1, 2, 3)]
     assert inverted == [1.0, 0.0, 1.0, 0.0]
-    assert reading(slot_of("k", LEAK, (Decoder("a", bit=0, absent=frozenset({3})),)), 3) == "sentinel"
+    assert reading(slot_of("k", LEAK, (Decoder("a", bits=(0,), absent=frozenset({3})),)), 3) == "sentinel"
 
 
 def test_codes_become_numbers_and_an_unknown_code_is_rejected() -> None:
@@ -248,7 +248,7 @@ def test_any_text_is_a_word_but_no_value_is_none() -> None:
 
 
 def test_a_state_in_one_bit_of_a_register() -> None:
-    slot = slot_of("k", SOURCE, (Decoder("a", states={0: "normal", 1: "battery"}, bit=2),))
+    slot = slot_of("k", SOURCE, (Decoder("a", states={0: "normal", 1: "battery"}, bits=(2,)),))
     found = {raw: normalise_answers([slot], {"a": raw}).states["k"] for raw in (0, 0b011, 0b100, 0b111)}
     assert found == {0: "normal", 0b011: "normal", 0b100: "battery", 0b111: "battery"}
 

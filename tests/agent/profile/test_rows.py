@@ -222,6 +222,7 @@ evidence: unverified
 recognise: {subtrees: [1.5.0]}
 points:
   - metric: dcim_env_temperature_celsius
+    labels: {sensor: a}
     oid: 1.5.9
     when: {oid: 1.6.1, in: [1]}
     decimals: 1.6.2

@@ -127,8 +127,8 @@ def every_octet(_request: bytes, answer: bytes, _keys: Keys) -> list[bytes]:
 
 
 def every_length(_request: bytes, answer: bytes, _keys: Keys) -> list[bytes]:
-    """The true answer cut after each of its octets, and with octets behind it."""
-    return [*(answer[:size] for size in range(len(answer))), answer + b"\x00", answer + answer]
+    """The true answer cut after each of its octets."""
+    return [answer[:size] for size in range(len(answer))]
 
 
 def flipped(octets: bytes, at: int) -> bytes:

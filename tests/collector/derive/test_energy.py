@@ -80,7 +80,7 @@ def test_a_counter_that_restarts_or_rests_does_not_invent_energy() -> None:
     totals = HourlyTotals()
     totals.count("x", 1000.0, 3600.0)
     totals.count("x", 10.0, 4000.0)
-    assert totals.hours == {}
+    assert (totals.hours[1].amount, totals.hours[1].covered_s, totals.hours[1].lost_s) == ({}, {}, {"x": 400.0})
     totals.count("x", 30.0, 4000.0 + 7200)  # two hours of silence: 20 over both, by the time in each
     amounts = {hour: entry.amount["x"] for hour, entry in totals.hours.items()}
     assert amounts == {1: pytest.approx(20 * 3200 / 7200), 2: pytest.approx(10.0), 3: pytest.approx(20 * 400 / 7200)}

@@ -71,6 +71,7 @@ def agent(key: str, value: Value) -> Thing:
 
 
 PHASE = "{inlet=1,phase=L1}"
+PRESENT = "device_series{state=present}"
 FLOW = "cdu_flow_cubic_meters_per_second{loop=secondary}"
 SETPOINT = "cdu_flow_setpoint_cubic_meters_per_second{loop=secondary}"
 SUPPLY = "cdu_supply_temperature_celsius{loop=secondary}"
@@ -250,6 +251,7 @@ INCIDENTS: dict[str, Example] = {
         [figure("device_reading_suspect{device=c,reading=x,reason=frozen}", 1.0)], ("DcimReadingSuspect",)
     ),
     "DcimDeviceUnreachable": Example([device("meter", up=False)], ("DcimDeviceUnreachable",)),
+    "DcimDeviceGivesLess": Example([one(PRESENT, Then(20.0, 18.0), "meter")], ("DcimDeviceGivesLess",)),
     "DcimCoolingBlind": Example([device("cdu", up=False)], ("DcimCoolingBlind", "DcimDeviceUnreachable")),
     "DcimAgentDown": Example([agent("agent_up", 0.0)], ("DcimAgentDown",)),
     "DcimDevicesNotObserved": Example(
@@ -359,6 +361,10 @@ NEAR_MISSES: dict[str, Example] = {
     "a breaker that was opened by hand": Example([one("circuit_breaker_state{circuit=7,panel=p1}", "open", "panel")]),
     "a transfer switch with both sources": Example(
         [of("ats", {"ats_redundant": 1.0, "ats_source_usable{source=a}": 1.0, "ats_selected_source": "b"})]
+    ),
+    "a device of twenty series gives one less": Example([one(PRESENT, Then(20.0, 19.0), "meter")]),
+    "a device gives more, and was planned to give more than ever came": Example(
+        [of("meter", {PRESENT: Then(18.0, 20.0), "device_series{state=planned}": Then(40.0, 30.0)})]
     ),
     "dry and whole leak sensors": Example(
         [of("leak", {"leak_detected{sensor=1,zone=n}": 0.0, "leak_sensor_fault{sensor=1,zone=n}": 0.0})]

@@ -75,3 +75,32 @@ def test_invented_devices_take_a_bounded_memory_and_it_is_given_back() -> None:
     assert len(evaluator.history.seen) == MAX_SEEN
     evaluator.history.forget(100.1)
     assert evaluator.history.seen == {}
+
+
+def test_a_device_that_gave_more_within_a_day_gives_less_and_then_it_is_what_it_gives() -> None:
+    evaluator = Evaluator(load_table())
+    less = load_table().problems["DcimDeviceGivesLess"]
+
+    def at(wall_s: float, present: float) -> bool:
+        unit = Unit({"site": "s", "device": "pdu-1"})
+        unit.add("dcim_device_series", {"state": "present"}, present)
+        unit.add("dcim_device_series", {"state": "planned"}, 100.0)
+        return bool(evaluator.evaluate(less, unit, wall_s))
+
+    day_s = 86_400.0
+    assert [at(0.0, 40.0), at(60.0, 38.0), at(120.0, 37.0), at(180.0, 40.0)] == [False, False, True, False]
+    assert [at(240.0, 38.0), at(300.0, 36.0), at(180.0 + day_s, 36.0), at(181.0 + day_s, 36.0)] == [
+        False,
+        True,
+        True,
+        True,  # less than 95 % of 38
+    ]
+    assert not at(241.0 + day_s, 36.0)
+    # A series that falls step by step is remembered in a bounded number of them, the highest among these.
+    for step in range(100):
+        at(2 * day_s + step, 100.0 - step)
+    [peaks] = evaluator.history.highest.values()
+    assert len(peaks) <= 17
+    assert peaks[0] == (100.0, 2 * day_s)
+    evaluator.history.forget(2 * day_s + 100.0)
+    assert evaluator.history.highest == {}

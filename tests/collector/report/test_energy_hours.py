@@ -223,3 +223,21 @@ def test_without_a_residual_factor_the_grids_takes_its_place() -> None:
     unknown = hour_values(hour(facility=12, factor=Factor(500.0, None, estimated=True, source="x")))
     assert unknown.values["estimated"] == 1.0
     assert unknown.missing["free"] == "the grid's share of carbon-free energy is unknown"
+
+
+def test_an_hour_in_which_a_counter_jumped_says_so() -> None:
+    jumped, broken = hour(facility=1, it=1), hour(facility=1, it=1)
+    jumped.lost_s["it:m"], jumped.covered_s["it:m"] = 60.0, 3540.0
+    broken.lost_s["it:m"], broken.covered_s["it:m"] = 1200.0, 2400.0
+    start = at("2026-10-01T00:00+00:00")
+    rows = report({start: jumped, start + 1: broken, start + 2: hour(facility=1, it=1)})
+    assert (
+        "in 1 h a counter jumped, and the seconds of the jump are not counted" in of_month(rows, "energy_it").rests_on
+    )
+    assert "a counter jumped" not in of_month(rows, "energy_facility").rests_on
+    of_hours = [(row.value, row.rests_on) for row in rows.of("energy_it", "hour")[:3]]
+    assert of_hours == [
+        (near(1), "without the seconds of a counter's jump"),
+        (None, "m read for 40 of 60 min (20 min lost to a jump of its counter)"),
+        (near(1), ""),
+    ]

@@ -77,6 +77,26 @@ def test_devices_with_values_in_the_units_of_operators() -> None:
         assert words in text, words
 
 
+def test_a_device_shows_how_many_of_its_planned_series_are_present_and_why_the_rest_is_left_out() -> None:
+    def counts(planned: float, **more: float) -> Latest:
+        latest = Latest(100)
+        values = {"dcim_device_series{state=planned}": planned}
+        values |= {f"dcim_device_series{{state={state}}}": value for state, value in more.items()}
+        values |= {f"dcim_device_series{{reason={why},state=left_out}}": 2.0 for why in ("absent", "limit")}
+        apply(latest, batch(values={FLOW: 0.0025, **values}))
+        return latest
+
+    text = text_of(counts(44.0, present=42.0))
+    assert "42 of 44 planned series present, 2 left out (absent), 2 left out (limit)" in text
+    assert "device series" not in text  # not among the readings
+    assert 'class="note less"' in render_page(counts(44.0, present=42.0), Moment(0.0, 0.0), {})
+    assert 'class="note less"' not in render_page(counts(44.0, present=44.0), Moment(0.0, 0.0), {})
+    assert "44 series planned, 2 left out" in text_of(counts(44.0))  # before each class was polled once
+    latest = Latest(100)
+    apply(latest, batch(values={FLOW: 0.0025}))
+    assert "planned" not in text_of(latest)
+
+
 def test_alarms_and_faults_come_first() -> None:
     """A leak, a failed pump and a store that fails are named on top."""
     latest = Latest(100)

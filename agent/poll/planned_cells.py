@@ -1,0 +1,53 @@
+"""Notices that a cell on which a plan rests means something else now: a unit was switched at the device, a part was fitted."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from agent.profile import Plan, RawValue
+from agent.readings import Readings
+
+# Least time between two openings that a cell causes: one that changes with every poll must not cost an opening each. As for SNMP.
+REOPEN_MIN_S: Final = 10.0
+
+
+class PlannedCells:
+    """The cells that a device's plan rests on. `begin` is called with each plan, `look` with the answers of each poll."""
+
+    def __init__(self) -> None:
+        self._plan = Plan({})
+        # Cells that planning would read differently now, with the series that rest on each.
+        self._changed: dict[str, set[str]] = {}
+
+    def begin(self, plan: Plan) -> None:
+        """Watch the cells of this plan from now on."""
+        self._plan = plan
+        self._changed.clear()
+
+    def look(self, raw: Mapping[str, RawValue]) -> None:
+        """Compare what a poll has read. A cell that is missing or NULL says nothing."""
+        basis = self._plan.basis
+        for ref in raw.keys() & basis.keys():
+            if raw[ref] is None:
+                continue
+            other = [each for each in basis[ref] if not each.holds(raw[ref])]
+            if other:
+                self._changed[ref] = {key for each in other for key in each.keys}
+            else:
+                self._changed.pop(ref, None)
+
+    def reject(self, readings: Readings, *, everything: bool = False) -> None:
+        """Reject the readings that rest on changed cells, as `replanning`: they may be in the wrong unit, or another thing.
+
+        With `everything`, all of them: another device's numbers may mean something else.
+        """
+        whole = [{*readings.values, *readings.states}] if everything else []
+        for keys in (*self._changed.values(), *whole):
+            for key in keys:
+                if key in readings.values or key in readings.states or key in readings.bad:
+                    readings.values.pop(key, None)
+                    readings.states.pop(key, None)
+                    readings.bad[key] = "replanning"
+
+    def changed(self) -> str:
+        """The first cell that has changed; empty if none has."""
+        return next(iter(self._changed), "")

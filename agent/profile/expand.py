@@ -1,0 +1,132 @@
+"""Writes out what a profile says in short: `repeat`, and the table, order and type of registers that name none.
+
+Afterwards each place of a Modbus profile says where it stands by itself, so that points can be joined with those of another profile
+(`extends`) and read without their own.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+from agent.modbus import WORDS, NumberType
+from agent.profile.places import Place
+from agent.profile.schema import ModbusLimits, Part, Point, Source
+
+P = TypeVar("P", bound=Place)
+Change = Callable[[Place], dict[str, Any]]
+REGISTER_BITS: Final = 16
+BIT_TABLES: Final = ("coil", "discrete")
+# More than any published map has; bounds what a short file can ask for. Chosen value.
+MAX_POINTS: Final = 5000
+
+
+def bits_of(kind: NumberType | None) -> int:
+    """How many bits a value of this type has."""
+    return REGISTER_BITS * WORDS.get(kind or "uint16", 1)
+
+
+def changed(place: P, change: Change) -> P:
+    """The place with a change to its own keys and to those of all places inside it."""
+    update = change(place)
+    if isinstance(place, Part) and place.unit_by:
+        update["unit_by"] = changed(place.unit_by, change)
+    lists = ("plus", "minus", "cases") if isinstance(place, Source) else ()
+    for name in (*lists, *(("fallback", "when") if isinstance(place, Point) else ())):
+        if inner := getattr(place, name):
+            update[name] = [changed(each, change) for each in inner]
+    if isinstance(place, Point) and place.gate:
+        update["gate"] = changed(place.gate, change)
+    return place.model_copy(update=update) if update else place
+
+
+def places_in(place: Place, name: str = "") -> Iterator[tuple[str, Place]]:
+    """The place and those inside it, each with words for messages: empty for itself, then such as `fallback 1: plus 2: `."""
+    yield name, place
+    if isinstance(place, Part) and place.unit_by:
+        yield f"{name}unit_by: ", place.unit_by
+    if isinstance(place, Source):
+        for key in ("plus", "minus", "cases"):
+            for at, each in enumerate(getattr(place, key), 1):
+                yield from places_in(each, f"{name}{key.removesuffix('s') if key == 'cases' else key} {at}: ")
+    if isinstance(place, Point):
+        for at, source in enumerate(place.fallback, 1):
+            yield from places_in(source, f"{name}fallback {at}: ")
+        for condition in place.when:
+            yield f"{name}when: ", condition
+        if place.gate:
+            yield f"{name}gate: ", place.gate
+
+
+def with_defaults(point: Point, limits: ModbusLimits) -> Point:
+    """The point, of which every register has a table, a type and an order."""
+
+    def defaults(place: Place) -> dict[str, Any]:
+        if place.register_ is None:
+            return {}
+        return {
+            "table": place.table or limits.table,
+            "type": place.type or "uint16",
+            "order": place.order or limits.order,
+        }
+
+    return changed(point, defaults)
+
+
+def repetitions(point: Point) -> Iterator[Point]:
+    """One point for each name of the labels that it repeats; the point itself if it repeats none. The point has to be sound."""
+    if not point.repeat:
+        yield point
+        return
+    for at in range(len(next(iter(point.repeat.values())))):
+        names = {label: names[at] for label, names in point.repeat.items()}
+        if all(names.values()):
+            moved = changed(point, lambda place, at=at: _moved(place, at))  # type: ignore[misc]  # mypy has no types for at=at
+            yield moved.model_copy(update={"labels": point.labels | names, "repeat": {}})
+
+
+def _moved(place: Place, times: int) -> dict[str, Any]:
+    update: dict[str, Any] = {}
+    if place.register_ is None:
+        return update
+    registers = (place.step or 0) * times
+    if place.bit_step:
+        width = bits_of(place.type)
+        values, first = divmod(place.bit[0] + place.bit_step * times, width)
+        registers += values * (width // REGISTER_BITS)
+        update["bit"] = tuple(first + bit - place.bit[0] for bit in place.bit)
+    if place.step or place.bit_step:
+        update |= {"register_": place.register_ + registers, "step": None, "bit_step": None}
+    if isinstance(place, Part) and place.high is not None:
+        update["high"] = place.high + registers
+    return update
+
+
+def repeat_faults(point: Point, labels: Mapping[str, object]) -> Iterator[str]:
+    """What keeps a point from being repeated."""
+    steps = [(name, place) for name, place in places_in(point) if place.step or place.bit_step]
+    if not point.repeat:
+        yield from (f"{name}step and bit_step belong to a point with repeat" for name, _ in steps[:1])
+        return
+    if not steps:
+        yield "repeat: nothing moves with it; give the register its step, or the bit its bit_step"
+    if both := sorted(point.repeat.keys() & labels.keys()):
+        yield f"repeat: {both[0]} is among the labels, too; remove it there"
+    last = max(len(next(iter(point.repeat.values()))) - 1, 0)
+    for name, place in steps:
+        if place.register_ is None:
+            yield f"{name}step: belongs to a register"
+        elif place.bit_step and (not place.bit or place.table in BIT_TABLES):
+            yield f"{name}bit_step: needs bit; coils and discrete inputs have a step instead"
+        elif place.bit_step and point.bits and place is point:
+            yield "bit_step: does not go with bits"
+        elif place.bit_step and _is_split(place, last):
+            yield f"{name}bit_step: the bits {list(place.bit)} would stand in two registers in some repetition"
+        elif _moved(place, last).get("register_", 0) + bits_of(place.type) // REGISTER_BITS - 1 > 65535:  # noqa: PLR2004
+            yield f"{name}step: the last repetition stands behind register 65535"
+
+
+def _is_split(place: Place, last: int) -> bool:
+    width = bits_of(place.type)
+    reach = max(place.bit) - place.bit[0]
+    lowest = min(place.bit) - place.bit[0]
+    starts = ((place.bit[0] + (place.bit_step or 0) * at) % width for at in range(last + 1))
+    return any(start + reach >= width or start + lowest < 0 for start in starts)

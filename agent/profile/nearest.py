@@ -1,0 +1,10 @@
+"""What to say of a word that is not known: the known one that is nearest to it."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message, such as `; did you mean 'kilopascal'?`; empty if nothing is near."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,364 @@
+"""Places in a device that decide something: a unit, a condition, a gate, a state; and the places that give labels.
+
+Each is an instance or column (SNMP) or a register (Modbus), of which `bit` may take a part. Which of them fits which protocol is
+checked in `proof.py`; where a place names no table, type or order of its own, `expand.py` fills in those of the profile.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from agent.modbus import NumberType, WordOrder
+from agent.profile.nearest import did_you_mean
+from agent.profile.quantity import QUANTITY_UNITS
+from rackflow.process.config import StrictModel
+from rackflow.recording import RegisterTable
+from rackflow.units import WIRE_UNITS
+
+OID_PATTERN = r"^\d+(\.\d+)+$"
+_OID = re.compile(OID_PATTERN, re.ASCII)
+# The highest number of an alarm word, or of a sensor group, that a published map has is below 300. Chosen value.
+MAX_REPEATS = 512
+
+
+def _checked_oid(value: str) -> str:
+    if not _OID.fullmatch(value):
+        raise ValueError("is not an OID; write numbers with dots between them, such as 1.3.6.1.4.1.318.1.1.1.0")
+    return value
+
+
+Oid = Annotated[str, AfterValidator(_checked_oid), WithJsonSchema({"type": "string", "pattern": OID_PATTERN})]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _wire_address(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and not 0 <= value <= 0xFFFF:  # noqa: PLR2004
+        # Manuals with six digits: 400001 is the first holding register, 300001 the first input register.
+        counted = next((value - first for first in (400_001, 300_001) if 0 <= value - first <= 0xFFFF), None)  # noqa: PLR2004
+        hint = "" if counted is None else f"; a manual's {value} is register {counted}"
+        raise ValueError(f"is not a wire address, 0 to 65535{hint}")
+    return value
+
+
+Register = Annotated[int, BeforeValidator(_wire_address), Field(ge=0, le=65535)]
+Step = Annotated[int, Field(ge=1, le=1000)]
+Bit = Annotated[int, Field(ge=0, le=63)]
+
+
+def _as_text(value: object) -> object:
+    # A label without quotes is the usual slip: `pump: 1` is a number to YAML.
+    if isinstance(value, bool | int | float):
+        word = str(value).lower() if isinstance(value, bool) else str(value)
+        raise ValueError(f'is a text; quote it: "{word}"')  # noqa: TRY004 - pydantic takes ValueError
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+
+
+def _as_code(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("is neither a whole number nor a text")  # noqa: TRY004
+    return value
+
+
+Code = Annotated[int | str, BeforeValidator(_as_code)]
+"""The content of a cell: a number, or text that is compared as a whole and without regard to case."""
+
+
+def _as_interval(value: object) -> object:
+    pair = value if isinstance(value, list | tuple) else ()
+    if len(pair) != 2 or not all(isinstance(each, int | float) and not isinstance(each, bool) for each in pair):  # noqa: PLR2004
+        raise ValueError("is not a pair of numbers; write [lowest, highest]")
+    if pair[0] > pair[1]:
+        raise ValueError(f"has its lowest number, {pair[0]:g}, above its highest, {pair[1]:g}")
+    return value
+
+
+Interval = Annotated[tuple[Finite, Finite], BeforeValidator(_as_interval)]
+
+
+def _as_sentinel(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return _as_interval(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("is neither a whole number nor a range [lowest, highest]")  # noqa: TRY004
+    return value
+
+
+Sentinel = Annotated[int | tuple[Finite, Finite], BeforeValidator(_as_sentinel)]
+"""A raw number that stands for "no reading", or a range of them."""
+
+
+def _as_result(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError('is neither a text nor a number; words such as true need quotes: "true"')  # noqa: TRY004
+    return value
+
+
+Result = Annotated[str | Finite, BeforeValidator(_as_result)]
+"""A state, or a value in the base unit."""
+
+
+def _known_unit(value: str) -> str:
+    if value not in WIRE_UNITS:
+        short = QUANTITY_UNITS.get(value.casefold())
+        hint = f"; did you mean {short!r}?" if short else did_you_mean(value, filter(None, WIRE_UNITS))
+        raise ValueError(f"is not a known unit{hint or '; docs/reference/profiles.md lists all'}")
+    return value
+
+
+Unit = Annotated[str, AfterValidator(_known_unit)]
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _bits(value: object) -> object:
+    bits = value if isinstance(value, list) else [value]
+    if not bits or any(isinstance(each, bool) or not isinstance(each, int) or not 0 <= each <= 63 for each in bits):  # noqa: PLR2004
+        raise ValueError("is not the number of a bit, 0 to 63, nor a list of them")
+    if len(set(bits)) != len(bits):
+        raise ValueError("names a bit twice")
+    return tuple(bits)
+
+
+Bits = Annotated[tuple[int, ...], BeforeValidator(_bits, json_schema_input_type=Bit | list[Bit])]
+"""One bit, or several that form a number, the lowest first."""
+
+
+class Place(StrictModel):
+    """A register, and which bits of it are meant. Of an OID, `bit` can be taken too."""
+
+    register_: Annotated[Register | None, Field(alias="register")] = None
+    """Modbus: the wire address of the first register, counted from 0. Manuals that count from 1, 30001 or 40001 name a higher number."""
+    table: RegisterTable | None = None
+    """Modbus: `holding` is read with function 3, `input` with 4, `coil` with 1, `discrete` with 2. Left out: the profile's."""
+    type: NumberType | None = None
+    """Modbus: how the number is written in its registers; `uint16` when left out."""
+    order: WordOrder | None = None
+    """Modbus: order of the bytes in more than one register, see *Word orders*. Left out: the profile's."""
+    bit: Bits = ()
+    """Take this bit, from 0 for the lowest: 0 or 1. A list, lowest first, takes the number that these bits form."""
+    step: Step | None = None
+    """Modbus, with `repeat`: how many registers further each repetition stands."""
+    bit_step: Annotated[int | None, Field(ge=1, le=64)] = None
+    """Modbus, with `repeat`: how many bits further each repetition stands; after the last bit of a register the next one follows."""
+
+
+class Cell(Place):
+    """A cell that decides: an instance, a column of the same row, or a register."""
+
+    column: Oid | None = None
+    """SNMP: column of the same row to look at."""
+    oid: Oid | None = None
+    """SNMP: instance to look at."""
+
+    def places(self) -> int:
+        """How many places it names."""
+        return sum(each is not None for each in (self.column, self.oid, self.register_))
+
+
+class UnitBy(Cell):
+    """The wire unit as a cell of the same row, one instance or a register names it. Read when the device is planned and with each poll."""
+
+    map: Annotated[dict[Code, Unit], Field(min_length=1)]
+    """From codes or texts to wire units."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> "UnitBy":
+        if self.places() != 1:
+            raise ValueError("needs one of column, oid and register")
+        return self
+
+
+class When(Cell):
+    """Whether a row or point is there at all: decided by a cell or a part of the index, when the device is planned.
+
+    It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell, or
+    is a number `between` two others. A cell that the device does not have decides against `in`, `contains` and `between`, with
+    `optional` in favour.
+    """
+
+    # Chosen; the shipped families use the first to fourth and the last three parts.
+    index: Annotated[int, Field(ge=-8, le=8)] | None = None
+    """SNMP: part of the row's index, counted from 1, or from the end when negative."""
+    in_: Annotated[list[Code], Field(alias="in")] = Field(default_factory=list)
+    """It is one of these codes or texts."""
+    contains: list[Text] = Field(default_factory=list)
+    """It has one of these words in it, in any case of letters."""
+    without: list[Text] = Field(default_factory=list)
+    """It has none of these words in it."""
+    between: list[Interval] = Field(default_factory=list)
+    """It is a number in one of these intervals: tells devices that count in tenths from those that count in whole units."""
+    optional: bool = False
+    """It also holds where the device has no such cell."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> "When":
+        if self.places() + (self.index is not None) != 1 or self.index == 0:
+            raise ValueError("needs one of column, oid, register and index")
+        if sum(map(bool, (self.in_, self.contains, self.without, self.between))) != 1:
+            raise ValueError("needs one of in, contains, without and between")
+        return self
+
+
+Conditions = Annotated[list[When], BeforeValidator(_as_list, json_schema_input_type=When | list[When])]
+
+
+class Gate(Cell):
+    """A row or value counts only while this cell holds one of `in`; with one of `missing` there is nothing to report at all.
+
+    With `optional`, a device that does not have the cell is read without it.
+    """
+
+    in_: Annotated[list[int], Field(alias="in", min_length=1)]
+    """Codes with which it counts. With any other, the reading is rejected as `gated`."""
+    missing: list[int] = Field(default_factory=list)
+    """Codes with which the reading is left out without a reason."""
+    optional: bool = False
+    """A device without the cell is read without the gate."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Gate":
+        if self.places() != 1:
+            raise ValueError("needs one of column, oid and register")
+        return self
+
+
+class Case(Cell):
+    """One of the cases in order: what the reading `is` while the cell holds one of `in`, or a number `between` two others.
+
+    A `bit` without either holds while it is set. A case without a cell is the last one and holds always.
+    """
+
+    in_: Annotated[list[int], Field(alias="in")] = Field(default_factory=list)
+    """It holds one of these codes."""
+    between: list[Interval] = Field(default_factory=list)
+    """It holds a number in one of these intervals, before any scale."""
+    is_: Annotated[Result, Field(alias="is")]
+    """The state, or for other metrics the value in the base unit."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Case":
+        if self.places() > 1:
+            raise ValueError("needs one of column, oid and register")
+        conditions = bool(self.in_) + bool(self.between)
+        if not self.places() and (conditions or self.bit):
+            raise ValueError("has a condition, but names no column, oid or register to look at")
+        if self.places() and conditions != 1 and not (len(self.bit) == 1 and not conditions):
+            raise ValueError("needs one of in and between; only a single bit does without")
+        return self
+
+
+class FromColumn(StrictModel):
+    """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values.
+
+    Without `map`, a row without this cell gets its index, and of rows with equal names all but the first get their index behind it.
+    """
+
+    column: Oid
+    """SNMP: the column."""
+    map: dict[Code, Text] = Field(default_factory=dict)
+    """From codes or texts to label values; a row whose code is missing here has no such label and is left out."""
+
+
+class FromIndex(StrictModel):
+    """A label whose value is one part of the row's index, counted from 1, or from the end when negative."""
+
+    index: Annotated[int, Field(ge=-8, le=8)]
+    """SNMP: which part."""
+    map: dict[int, Text] = Field(default_factory=dict)
+    """From numbers to label values; a row whose number is missing here is left out."""
+
+
+class FromDevice(StrictModel):
+    """A label that the user gives the device in the configuration."""
+
+    device: Literal["role"]
+    """Which key of the device's configuration."""
+    default: Text
+    """Value for a device that has none."""
+
+
+_KINDS = {"column": "union-column", "index": "union-index", "device": "union-device", "join": "union-join"}
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401 - whatever stands in the file, or a model
+    names = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
+    return next((kind for key, kind in _KINDS.items() if key in names), "union-text")
+
+
+def _as_label(value: object) -> object:
+    if isinstance(value, dict) and not _KINDS.keys() & value.keys():
+        raise ValueError("has none of column, index, device and join")
+    if value is None or isinstance(value, list):
+        raise ValueError("is neither a text nor one of {column: …}, {index: …}, {device: …} and {join: […]}")
+    return _as_text(value)
+
+
+# The names of the branches begin with "union", which messages leave out of the path.
+LabelPart = Annotated[
+    Annotated[str, Tag("union-text")]
+    | Annotated[FromColumn, Tag("union-column")]
+    | Annotated[FromIndex, Tag("union-index")]
+    | Annotated[FromDevice, Tag("union-device")],
+    Discriminator(_kind),
+    BeforeValidator(_as_label),
+]
+
+
+class Joined(StrictModel):
+    """A label made of others, with a dot between."""
+
+    join: Annotated[list[LabelPart], Field(min_length=2)]
+    """The parts."""
+
+
+LabelSource = str | FromColumn | FromIndex | FromDevice | Joined
+Label = Annotated[
+    Annotated[str, Tag("union-text")]
+    | Annotated[FromColumn, Tag("union-column")]
+    | Annotated[FromIndex, Tag("union-index")]
+    | Annotated[FromDevice, Tag("union-device")]
+    | Annotated[Joined, Tag("union-join")],
+    Discriminator(_kind),
+    BeforeValidator(_as_label),
+]
+
+_SERIES = re.compile(r"(\d{1,4})-(\d{1,4})", re.ASCII)
+
+
+def _names(value: object) -> object:
+    if isinstance(value, str):
+        found = _SERIES.fullmatch(value)
+        if not found or int(found[1]) > int(found[2]):
+            raise ValueError("is no series; write 1-8, or a list of names")
+        value = [str(number) for number in range(int(found[1]), int(found[2]) + 1)]
+    if not isinstance(value, list) or len(value) < 2 or len(value) > MAX_REPEATS:  # noqa: PLR2004
+        raise ValueError(f"needs 2 to {MAX_REPEATS} names; write 1-8, or a list of names")
+    for each in value:
+        _as_text(each)
+    return value
+
+
+Names = Annotated[list[Text], BeforeValidator(_names, json_schema_input_type=str | list[str])]
+"""Names of repetitions: `1-8`, or a list; an empty name is left out."""
+
+
+def lowest_bits(bits: Iterable[int], number: int) -> int:
+    """The number that these bits of another one form, the first as the lowest."""
+    return sum((number >> bit & 1) << at for at, bit in enumerate(bits))

@@ -1,0 +1,50 @@
+"""How places are named in plans and answers: an SNMP instance by its OID, a register as `table:address:type:order`."""
+
+from agent.modbus import RegisterValue, words_of
+from agent.profile.places import Cell, Place
+from agent.profile.schema import Part
+
+# Type and order are part of a register's reference, because the same register may be read as two values.
+_TABLES = {"holding": "register", "input": "input register", "coil": "coil", "discrete": "discrete input"}
+
+
+def register_ref(place: Place) -> str:
+    """The reference of a register. Loading a profile has filled in table, type and order."""
+    return f"{place.table or 'holding'}:{place.register_}:{place.type or 'uint16'}:{place.order or 'big'}"
+
+
+def register_value(place: Place) -> RegisterValue:
+    """What is to be read for this place."""
+    kind = place.type or "uint16"
+    return RegisterValue(
+        register_ref(place),
+        place.table or "holding",
+        place.register_ or 0,
+        words_of(kind, None),
+        kind,
+        place.order or "big",
+    )
+
+
+def cell_ref(place: Place, index: str) -> str:
+    """The reference of a cell, an instance or a register; `index` is that of the row."""
+    if place.register_ is not None:
+        return register_ref(place)
+    if isinstance(place, Cell) and place.oid is not None:
+        return place.oid
+    column = place.column if isinstance(place, Cell) else place.oid if isinstance(place, Part) else None
+    return f"{column}.{index}" if index else f"{column}"
+
+
+def place_ref(place: Place, index: str, fields: dict[str, RegisterValue]) -> str:
+    """See `cell_ref`. What is to be read for a register is noted in `fields`."""
+    ref = cell_ref(place, index)
+    if place.register_ is not None:
+        fields[ref] = register_value(place)
+    return ref
+
+
+def said_as(ref: str) -> str:
+    """The reference as people say it: `register 9000`, `coil 3`, or the OID."""
+    table, _, rest = ref.partition(":")
+    return f"{_TABLES[table]} {rest.partition(':')[0]}" if rest else ref

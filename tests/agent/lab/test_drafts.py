@@ -1,0 +1,129 @@
+"""Drafts: registers in all types and word orders, and points from a MIB that load as they stand."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+from agent.lab.draft_modbus import likely_order
+from agent.lab.mib import read_mibs
+from agent.profile import parse_profile
+from rackflow.errors import ConfigError
+
+MIB = Path(__file__).with_name("ACME-PDU-MIB.txt")
+SHUFFLED = {"big": "ABCD", "little-swapped": "CDAB", "big-swapped": "BADC", "little": "DCBA"}
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    status = main([*map(str, arguments)])
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    return printed.out
+
+
+def registers(at: int, order: str, *numbers: float) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for place, number in enumerate(numbers):
+        packed = struct.pack(">f", number)
+        shuffled = bytes(packed["ABCD".index(letter)] for letter in SHUFFLED[order])
+        found |= dict(enumerate(struct.unpack(">HH", shuffled), at + 2 * place))
+    return found
+
+
+@pytest.mark.parametrize("order", SHUFFLED)
+def test_the_word_order_is_the_one_in_which_most_numbers_are_plausible(order: str) -> None:
+    found, votes = likely_order([registers(5000, order, 25.5, 30.25, 0.0, 150.0, 41.5, 8.25, 400.0)])
+    assert found == order
+    assert votes[found] == 6
+    assert all(count < 6 for other, count in votes.items() if other != order)
+
+
+def test_registers_are_shown_in_every_order_and_guesses_are_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = registers(5000, "little-swapped", 25.5, 150.0) | {270: 0, 271: 59, 300: 65531}
+    words |= dict(enumerate(struct.unpack(">4H", b"ACME-150"), 400))
+    path = tmp_path / "Coolant Unit.mbrec"
+    path.write_text(
+        "".join(f"1|3|{at}|{value}\n" for at, value in words.items()) + "1|2|7|1\n1|2|8|0\n", encoding="utf-8"
+    )
+    text = run(capsys, "profiles", "draft", path, "--class", "cdu")
+    assert "profile: coolant-unit\nclass: cdu" in text
+    assert "modbus: {table: holding, order: little-swapped, unit: 1}" in text
+    (line,) = [line for line in text.splitlines() if line.split()[1:3] == ["5000", "0000"]]
+    assert "25.5*" in line
+    assert line.count("*") == 2, "as a float in this order, or as a whole number; the others make none of it"
+    assert "#   - {metric: ?, register: 5000, type: float32, unit: ?} # might be a temperature in celsius" in text
+    assert "#   - {metric: ?, register: 270, type: uint32, order: big, unit: ?}" in text
+    assert "#   - {metric: ?, register: 300, type: int16, unit: ?}" in text
+    assert "400  text 'ACME-150': {register: 400, words: 4}" in text
+    assert "# discrete 7 to 8, 2 bits; set are 7" in text
+    point = "\n  - {metric: dcim_cdu_power_watts, register: 5000, type: float32, unit: watt}"
+    assert parse_profile(text.replace("points: []", f"points:{point}"), "draft.yaml").points
+
+
+def test_a_mib_gives_points_with_units_and_codes_and_the_draft_loads(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "profiles", "draft", "--mib", MIB, "--class", "pdu")
+    profile = parse_profile(text, "draft.yaml")
+    points = {f"{table.name if table else ''}:{point.metric}": point for table, point in profile.all_points()}
+    assert points[":dcim_pdu_input_power_watts"].oid == "1.3.6.1.4.1.99999.1.1.0"
+    current = points["acme-phase:dcim_pdu_phase_current_amperes"]
+    assert (current.unit, current.scale) == ("ampere", "0.1"), "tenths of Amps, from the description"
+    voltage = points["acme-phase:dcim_pdu_phase_voltage_volts"]
+    assert (voltage.unit, voltage.scale) == ("volt", "0.1"), "0.1 Volts, from UNITS"
+    state = points["acme-phase:dcim_pdu_load_state"]
+    assert state.states == {1: "normal", 2: "low", 3: "low_critical", 4: "near_overload", 5: "overload"}
+    assert state.labels == {"scope": "phase"}
+    assert points["acme-outlet:dcim_pdu_outlet_on"].numbers == {0: 0.0, 1: 1.0}
+    assert points["acme-outlet:dcim_pdu_outlet_energy_joules_total"].unit == "kilowatt_hour"
+    live = [line for line in text.splitlines() if line.lstrip().startswith("- {metric")]
+    assert len(live) == 6
+    assert all("# guess: acme" in line for line in live)
+    assert "# - {metric: ?, oid: 1.3.6.1.4.1.99999.1.3.1.5} # acmePhaseBlink" in text
+
+
+def test_a_guess_that_would_not_load_is_a_comment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "SENSOR-MIB.txt"
+    path.write_text(
+        "SENSOR-MIB DEFINITIONS ::= BEGIN\nacme OBJECT IDENTIFIER ::= { enterprises 99999 }\n"
+        'sensorVoltage OBJECT-TYPE SYNTAX INTEGER UNITS "0.1 Volts" MAX-ACCESS read-only STATUS current\n'
+        '  DESCRIPTION "Any voltage." ::= { acme 1 }\nEND\n',
+        encoding="utf-8",
+    )
+    text = run(capsys, "profiles", "draft", "--mib", path, "--class", "env")
+    assert "points: []\n  # - {metric: ?, oid: 1.3.6.1.4.1.99999.1.0, unit: volt, scale: 0.1} # sensorVoltage" in text
+    assert "might be dcim_env_voltage_volts" in text, "which needs `expect`, so that it is not taken ten times too high"
+
+
+def test_with_a_recording_only_what_the_device_has_is_drafted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pdu.snmprec"
+    path.write_bytes(
+        b"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.99999.7\n1.3.6.1.4.1.99999.1.1.0|66|1200\n1.3.6.1.4.1.99999.1.4.1.2.1.1|2|1\n"
+    )
+    text = run(capsys, "profiles", "draft", path, "--mib", MIB)
+    assert "sysobjectid: [1.3.6.1.4.1.99999.7]" in text
+    assert "# guess: acmePduTotalPower = 1200; Total power." in text
+    assert "dcim_pdu_outlet_on" in text
+    assert "acmePhase" not in text
+
+
+def test_a_parent_that_is_defined_elsewhere_is_named_with_its_module(tmp_path: Path) -> None:
+    path = tmp_path / "PART-MIB.txt"
+    path.write_text(
+        "PART-MIB DEFINITIONS ::= BEGIN IMPORTS acmeProducts FROM ACME-SMI;\n"
+        "partLoad OBJECT-TYPE SYNTAX INTEGER ACCESS read-only STATUS mandatory ::= { acmeProducts 1 }\nEND\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match=r"'acmeProducts' is defined in none of the files \(it comes from ACME-SMI\)"):
+        read_mibs([path])
+
+
+@pytest.mark.parametrize("text", ["", "no mib", "x OBJECT-TYPE ::= { x 1 }", "a OBJECT IDENTIFIER ::= {", '"' * 999])
+def test_what_is_no_mib_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="--mib: no objects are defined there"):
+        read_mibs([path])

@@ -1,0 +1,61 @@
+"""The profiles of a running agent: read again as a whole, replaced at once or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.profile import AUTO, Families
+from rackflow.errors import ConfigError, ProfileError
+from rackflow.process.yaml import load_yaml_file
+
+DATA = load_yaml_file(Path(__file__).with_name("bad_profiles.yaml"))
+
+
+def write(folder: Path, name: str, title: str = "A PDU") -> None:
+    text = DATA["snmp"].replace("NAME", name).replace("A PDU", title)
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_profile_that_was_changed_is_another_and_the_others_are_not(tmp_path: Path) -> None:
+    write(tmp_path, "mine")
+    write(tmp_path, "other")
+    families = Families(tmp_path)
+    before = {name: families.content(name) for name in ("mine", "other", "apc-ups", AUTO)}
+    assert families.content("nobody") == ""
+    write(tmp_path, "mine", "Another PDU")
+    families.prepare(tmp_path)
+    assert families["mine"].title == "A PDU", "prepared is not yet in use"
+    with families.taking_over():
+        pass
+    assert families["mine"].title == "Another PDU"
+    after = {name: families.content(name) for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"mine", AUTO}
+
+
+def test_a_profile_of_which_the_base_changed_is_another(tmp_path: Path) -> None:
+    write(tmp_path, "base")
+    own = DATA["snmp"].replace("NAME", "own\nextends: base")
+    (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
+    families = Families(tmp_path)
+    before = families.content("own")
+    write(tmp_path, "base", "Another PDU")
+    families.prepare(tmp_path)
+    with families.taking_over():
+        pass
+    assert families.content("own") != before
+
+
+def test_what_is_refused_leaves_the_profiles_as_they_were(tmp_path: Path) -> None:
+    write(tmp_path, "mine")
+    families = Families(tmp_path)
+    (tmp_path / "faulty.yaml").write_text("version: 1\n", encoding="utf-8")
+    with pytest.raises(ProfileError):
+        families.prepare(tmp_path)
+    assert "mine" in families
+    (tmp_path / "faulty.yaml").unlink()
+    write(tmp_path, "mine", "Another PDU")
+    families.prepare(tmp_path)
+    with pytest.raises(ConfigError), families.taking_over():
+        raise ConfigError("the broker's certificate is missing")
+    assert families["mine"].title == "A PDU"
+    assert len(families) == len(list(families)) > 100
