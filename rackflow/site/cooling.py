@@ -34,7 +34,7 @@ class Loop(Section):
     reservoir_m3: Annotated[float, Field(gt=0, le=100)] | None = None
     """Coolant that each of its reservoirs holds when full, m3: turns a falling level into coolant lost."""
     min_ride_through_s: dict[Failure, Annotated[float, Field(gt=0, le=86_400)]] = {}
-    """Seconds that a secondary loop must last after a failure. Left out: without facility water, the longest `backup_start_s`."""
+    """Seconds that a secondary loop must last after a failure. Left out: without heat rejection, the longest `backup_start_s`."""
 
 
 class Cdu(Placed):

@@ -148,12 +148,13 @@ class RideThrough:
             self._planner.publish("dcim_loop_ride_through_margin_seconds", margin, *labels)
 
     def _needed_s(self, loop: Loop, failure: Failure) -> float | None:
-        """How long the loop must last: as the site file says. Without that, until a generator carries pumps and chillers again.
+        """How long the loop must last: as the site file says. Without that, until a generator carries the heat rejection again.
 
-        Pumps that fail one by one wait for no generator, so there is no usual value for them.
+        Pumps of loops and of facility water are usually on UPSs, and those that fail one by one wait for no generator: for them there is
+        no usual value.
         """
         stated = loop.min_ride_through_s.get(failure)
-        if stated is not None or failure == "pumps":
+        if stated is not None or failure != "heat_rejection":
             return stated
         return max((feed.backup_start_s for feed in self._site.feeds.values() if feed.backup_start_s), default=None)
 
