@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos truth fuzz mutants deb bundle try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos truth page fuzz mutants deb bundle try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -18,7 +18,9 @@ help:
 	@echo "make campus  2,996 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
+	@echo "make page   ten faults of a simulated site, read from the page in Chromium; ARGS=pictures takes those of docs/images"
 	@echo "make fuzz   wrong answers of devices, wrong MQTT documents and damaged files, a minute of each; ARGS='mqtt_documents --seconds=600'"
+	@echo "make fuzz-api  the JSON API against its OpenAPI document, with 200 requests for each address; EXAMPLES=1000 for more"
 	@echo "make mutants  small breaks of the code, each of which must fail a test; ARGS=named for those named by people, ARGS=sample for 40"
 	@echo "make deb    a Debian package for this release of Debian: dist/rackflow_VERSION_ARCHITECTURE.deb"
 	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
@@ -61,6 +63,9 @@ chaos:
 truth:
 	@scripts/truth $(ARGS)
 
+page:
+	@scripts/page $(ARGS)
+
 fuzz:
 	@scripts/fuzz $(ARGS)
 
@@ -75,6 +80,10 @@ try-package:
 
 try-image:
 	@scripts/try-image
+
+fuzz-api:
+	@scripts/venv dev
+	@RACKFLOW_API_EXAMPLES=$(or $(EXAMPLES),200) $(VENV)/bin/python -m pytest tests/collector/web/test_schemathesis.py --no-budget -q
 
 mutants:
 	@scripts/mutants $(ARGS)

@@ -5,16 +5,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import deriving, footprint, lab, ledger, outbox, peer, polling, snmp_v3
+from benchmarks import deriving, footprint, lab, ledger, outbox, page, peer, polling, snmp_v3
 
 
-def main() -> int:
+def main() -> int:  # noqa: C901 - a line for each benchmark
     """Run the chosen benchmarks."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument(
         "what",
         nargs="*",
-        choices=[[], "polling", "footprint", "deriving", "lab", "outbox", "ledger", "v3", "peer"],
+        choices=[[], "polling", "footprint", "deriving", "page", "lab", "outbox", "ledger", "v3", "peer"],
         default=[],
         help="default: all but peer, which installs another gateway",
     )
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--interval", type=float, default=0.1)
     parser.add_argument("--only", default="", help="of the peer's scenarios, those whose name contains this")
     arguments = parser.parse_args()
-    wanted = arguments.what or ["polling", "footprint", "deriving", "lab", "outbox", "ledger", "v3"]
+    wanted = arguments.what or ["polling", "footprint", "deriving", "page", "lab", "outbox", "ledger", "v3"]
     with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
         folder = Path(name)
         if "polling" in wanted:
@@ -34,6 +34,8 @@ def main() -> int:
             print("\n".join(footprint.run(folder, 3 * arguments.seconds)), flush=True)
         if "deriving" in wanted:
             print("\n".join(deriving.run(5000, 5 * arguments.rounds)), flush=True)
+        if "page" in wanted:
+            print("\n".join(page.run_sizes(4 * arguments.rounds)), flush=True)
         if "outbox" in wanted:
             print("\n".join(outbox.run(folder, arguments.seconds)), flush=True)
         if "ledger" in wanted:

@@ -1,10 +1,17 @@
 """What the collector is put together from that needs its whole configuration: the store, owners, and stand-ins for parts left out."""
 
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from pathlib import Path
 
+from collector.api import Api, Sources, Surroundings
 from collector.config import CollectorConfig
 from collector.counters import Counters
+from collector.derive import Deriver, Explanation, Inputs, LatestFigures
+from collector.latest import Latest
+from collector.ledger import AgentAccount
+from collector.problems import Monitor, load_table
 from collector.receive import Polled
 from collector.store import FileStore, InfluxStore, Store
 from rackflow import ConfigError
@@ -34,6 +41,67 @@ def uncounted(_: Iterable[Polled]) -> None:
 
 def unforgotten(_: str, __: str, ___: str = "") -> None:
     """As `uncounted`, for devices that are gone."""
+
+
+def make_api(
+    latest: Latest,
+    site: Callable[[], Site | None],
+    figures: LatestFigures,
+    problems: Monitor,
+    deriver: Callable[[], Deriver | None],
+    around: Callable[[], Surroundings],
+    runbook_base: str,
+) -> Api:
+    """The API over all parts of a collector. Site file and deriver come later than the server's first request."""
+
+    def explain(name: str, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
+        present = deriver()
+        if present is None:
+            return Explanation("readings", Inputs())
+        return (yield from present.explaining(name, metric, labels))
+
+    def distrusted(name: str) -> Mapping[tuple[str, str], str]:
+        present = deriver()
+        return present.distrusted(name) if present is not None else {}
+
+    return Api(
+        Sources(
+            latest,
+            site,
+            figures.of,
+            problems.tracker.active,
+            lambda: problems.is_complete,
+            around,
+            load_table(),
+            problems.history.since,
+            explain,
+            distrusted,
+            runbook_base,
+        )
+    )
+
+
+def surroundings(
+    sites: Sequence[str],
+    accounts: Mapping[tuple[str, str], AgentAccount] | None,
+    clones: Iterable[tuple[str, str]],
+    zone: str | None,
+) -> Surroundings:
+    """What the API tells besides readings and figures, at this moment."""
+    return Surroundings(sites, zone, time.localtime().tm_gmtoff, accounts, frozenset(clones))
+
+
+def zone_name() -> str | None:
+    """The IANA name of this host's time zone, as far as it can be told."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if named:
+        return named if "/" in named and not named.startswith("/") else None
+    try:
+        target = str(Path("/etc/localtime").resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        return None
+    _, mark, name = target.partition("/zoneinfo/")
+    return name if mark else None
 
 
 def open_store(config: CollectorConfig, tally: Counters | None = None) -> Store:

@@ -15,7 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 
-from collector.assemble import assigned_owners, discard, open_store, uncounted, unforgotten
+from collector.api import Surroundings
+from collector.assemble import (
+    assigned_owners,
+    discard,
+    make_api,
+    open_store,
+    surroundings,
+    uncounted,
+    unforgotten,
+    zone_name,
+)
 from collector.config import CollectorConfig
 from collector.counters import CollectorStats, Counters
 from collector.derive import CARBON_PART, CarbonSource, Deriver, LatestFigures
@@ -38,6 +48,7 @@ from collector.web import (
     METRICS_PART,
     WEB_PARTS,
     Moment,
+    Shell,
     Told,
     View,
     WebServer,
@@ -100,6 +111,7 @@ class Collector:
         self._writer: Writer | None = None
         self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
+        self._deriver: Deriver | None = None
         self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
         own_limits = config.problems.limits
         self._problems = Monitor(
@@ -110,6 +122,11 @@ class Collector:
             self._failures,
             path=config.problems_path,
             runbook_base=config.problems.runbook_base,
+        )
+        self._zone = zone_name()
+        around, runbooks = self._surroundings, config.problems.runbook_base
+        self._api = make_api(
+            self.latest, lambda: self._site, self._figures, self._problems, lambda: self._deriver, around, runbooks
         )
         self._self_metrics = SelfMetrics(
             self._tally,
@@ -178,16 +195,14 @@ class Collector:
             stack.callback(ledger.close)
             self._accounts = LedgerWatch(ledger, self._failures)
             file = await self._open_records()
-            deriver = self._open_deriver(file)
+            deriver = self._deriver = self._open_deriver(file)
             keeper = RecordKeeper(file, self.latest, deriver, self._failures) if file is not None else None
             if keeper is not None:
                 stack.push_async_callback(keeper.close)
             store = open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
-            view = View(
-                self._metrics, self._page, self._knows, self._faults, self._ledger_page, self._problems.document
-            )
+            view = View(self._metrics, self._page, self._knows, self._faults, self._ledger_page, self._api)
             web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
@@ -402,14 +417,19 @@ class Collector:
             contested={key: each.agent for key, each in self._owners.contests(time.monotonic()).items()},
         )
 
+    def _surroundings(self) -> Surroundings:
+        """What the API tells besides readings and figures."""
+        accounts = self._accounts.accounts() if self._accounts is not None and not self._config.shared else {}
+        return surroundings(self._api.sites(), accounts or None, self._clones.current(time.monotonic()), self._zone)
+
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))
 
-    async def _page(self, outlets_of: str) -> str:
+    async def _page(self, shell: Shell) -> str:
         moment = Moment(time.monotonic(), time.time())
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
         told = Told(self._figures.current(moment.mono_s), contested, self._problems.reports())
-        return await in_slices(page_steps(self.latest, moment, self._faults(), outlets_of, told, self._failures))
+        return await in_slices(page_steps(self.latest, moment, self._faults(), shell, told, self._failures))
 
     def _knows(self, name: str) -> bool:
         site, _, device = name.partition("/")

@@ -38,6 +38,6 @@ def test_the_number_of_device_families_is_the_number_there_is() -> None:
 
 
 def test_the_picture_is_small_enough_for_a_page() -> None:
-    picture = REPOSITORY / "docs/images/page.png"
-    assert "docs/images/page.png" in README
+    picture = REPOSITORY / "docs/images/page.webp"
+    assert "docs/images/page.webp" in README
     assert picture.stat().st_size < 150_000

@@ -8,11 +8,13 @@ from collector.derive.carbon_source import PART as CARBON_PART
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.config import CarbonConfig, DeriveConfig
 from collector.derive.deriver import Deriver
-from collector.derive.energy import HOUR_S, Head, Hour, SiteRecords
-from collector.derive.engine import PART, Figure
+from collector.derive.energy import HOUR_S, Head, Hour, SiteRecords, without_overlap
+from collector.derive.engine import PART, Figure, Input, Inputs
+from collector.derive.explain import Explanation
 from collector.derive.latest_figures import LatestFigures
 from collector.derive.limits import SiteLimit, site_limits
 from collector.derive.liquid import Thermal
+from collector.derive.power import group_name, ups_groups
 from collector.derive.site_figures import Settings, SiteFigures
 
 __all__ = [
@@ -23,14 +25,20 @@ __all__ = [
     "CarbonSource",
     "DeriveConfig",
     "Deriver",
+    "Explanation",
     "Figure",
     "Head",
     "Hour",
+    "Input",
+    "Inputs",
     "LatestFigures",
     "Settings",
     "SiteFigures",
     "SiteLimit",
     "SiteRecords",
     "Thermal",
+    "group_name",
     "site_limits",
+    "ups_groups",
+    "without_overlap",
 ]

@@ -13,7 +13,8 @@ from collections.abc import Callable, Generator, Mapping, MutableMapping, Sequen
 from functools import partial
 
 from collector.derive.energy import EnergyRecords, Factor, SiteRecords
-from collector.derive.engine import PART
+from collector.derive.engine import PART, Inputs
+from collector.derive.explain import Explanation
 from collector.derive.latest_figures import LatestFigures
 from collector.derive.site_figures import Settings, SiteFigures
 from collector.latest import Latest
@@ -89,6 +90,18 @@ class Deriver:
                 engine.postpone_plan(time.monotonic())
             else:
                 engine.adopt(made, time.monotonic())
+
+    def explaining(self, site: str, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
+        """What a figure of a site rests on; nothing if the site has no figures."""
+        engine = self._engines.get(site)
+        return (
+            (yield from engine.explaining(metric, labels)) if engine is not None else Explanation("readings", Inputs())
+        )
+
+    def distrusted(self, site: str) -> Mapping[tuple[str, str], str]:
+        """Series of a site that are not trusted, by device and key, with the reason."""
+        engine = self._engines.get(site)
+        return engine.distrusted if engine is not None else {}
 
     def records(self) -> Mapping[str, EnergyRecords]:
         """Energy records of each site derived so far."""

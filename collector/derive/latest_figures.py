@@ -63,6 +63,11 @@ class LatestFigures:
         """Every figure that has not expired at `now`."""
         return [figure for until, figures in self._sites.values() if now < until for figure in figures]
 
+    def of(self, site: str, now: float) -> Sequence[Figure]:
+        """The figures of one site's last cycle, the same object until the next one; empty once they have expired."""
+        until, figures = self._sites.get(site, (now, ()))
+        return figures if now < until else ()
+
     def expose(self, families: dict[str, list[str]], now: float) -> None:
         """All of `expose_steps` at once."""
         run_through(self.expose_steps(families, now))

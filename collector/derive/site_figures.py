@@ -15,6 +15,7 @@ from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, pl
 from collector.derive.engine import (
     PART,
     Figure,
+    Inputs,
     Leaf,
     Memories,
     Plan,
@@ -22,10 +23,12 @@ from collector.derive.engine import (
     Remembered,
     Values,
     computing,
+    explaining,
     inputs_of,
     stating,
 )
 from collector.derive.environment import plan_rack_air
+from collector.derive.explain import Explanation, slots_of
 from collector.derive.limits import plan_limits
 from collector.derive.liquid import Thermal, plan_cdus, plan_loops
 from collector.derive.power import (
@@ -113,6 +116,8 @@ class SiteFigures:
         self._remembered: tuple[Remembered, ...] = ()
         self._supplies = Supplies(plan_supplies(site) if site is not None else SupplyPlan())
         self._before: Values | None = None
+        self.distrusted: Mapping[tuple[str, str], str] = {}
+        """Series that the figures of the last cycle did not use, by device and key, with the reason."""
         self._plan: Plan | None = None
         self._seen = -1
         self._stale = False
@@ -143,6 +148,7 @@ class SiteFigures:
         distrusted: dict[tuple[str, str], str] = {}
         if self._watched is not None:
             distrusted = yield from self._state.updating(self._watched, held, self._before, now)
+        self.distrusted = distrusted
         # Devices that failed two polls in a row. Other devices may have taken over the load of such a device, and its last reading stays
         # current for three polls, so adding it would count that load twice. A single failure is ignored, because single polls get lost on
         # a healthy network; the shelf life covers it.
@@ -171,6 +177,14 @@ class SiteFigures:
         if self._accounts is not None:
             found += self.energy_records.cycle(self._accounts, values, wall_s)
         return found
+
+    def explaining(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
+        """What the figure with exactly these labels rests on, as of the last cycle. Yields after each slice."""
+        plan, values = self._plan, self._before
+        if plan is None or values is None:
+            return Explanation("readings", Inputs())
+        basis, slots = slots_of(metric, labels, plan, self._watched, self._accounts)
+        return Explanation(basis, (yield from explaining(plan, values, slots)))
 
     def refine(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
         """Sort in a device's counters that arrive after later ones, read at `at_s` seconds since 1970; False if it is too early.

@@ -66,6 +66,10 @@ class Latest:
         """The known devices of one site."""
         return (device for device in self._devices.values() if device.site == site)
 
+    def sites(self) -> list[str]:
+        """The sites that have devices or agents, sorted."""
+        return sorted({site for site, _ in (*self._devices, *self._agents)})
+
     def held(self, site: str, device: str) -> Mapping[str, LatestValue]:
         """Readings of one device by series key, expired ones too; empty if the device is not known."""
         found = self._devices.get((site, device))

@@ -30,6 +30,12 @@ CERTAIN_S = 15.0
 # takes up to its deadline on top. These are the agent's own limits (60 s between attempts, 30 s for one): what a message says
 # beyond them must not keep a device on /metrics as down while nobody asks it any more.
 MAX_PAUSE_S = 60.0
+# Rejected readings of each poll class that are kept with their reasons, for the device's page, and the longest of their keys. A device
+# that sends garbage has hundreds with the same reason; 5,000 such devices would take 10 MB.
+MAX_BAD = 20
+MAX_BAD_KEY = 120
+# Failures that are kept of each device.
+MAX_ERRORS = 8
 MAX_ATTEMPT_S = 30.0
 
 
@@ -87,6 +93,10 @@ class DeviceState:
     poll_duration_s: float | None = None
     rejected: int = 0
     series: dict[str, LatestValue] = field(default_factory=dict)
+    bad: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Some of the rejected readings of the last poll of each class, by series key, with the reason."""
+    errors: tuple[tuple[int, str], ...] = ()
+    """When polls began to fail (ms), and why; the latest last."""
     polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
     """The last poll by class: interval in seconds, receipt (monotonic), message."""
 
@@ -112,8 +122,11 @@ class DeviceState:
         self.polls = {poll: seen for poll, seen in self.polls.items() if now < seen[1] + shelf_life_s(seen[0])}
         if before is None or expired or agent.follows(origin, before[2]):
             self.polls[batch.poll] = (batch.interval_s, now, origin)
+            self._note_bad(batch)
         if self.origin is not None and not expired and not agent.follows(origin, self.origin):
             return True
+        if batch.error is not None and (batch.up is not self.up or batch.error != self.error):
+            self.errors = (*self.errors, (batch.time, batch.error))[-MAX_ERRORS:]
         if batch.up is not self.up:
             self.since_ms = batch.time
         self.heard = True
@@ -129,6 +142,18 @@ class DeviceState:
         if batch.up:
             self.last_success_ms = batch.time
         return True
+
+    def _note_bad(self, batch: Batch) -> None:
+        first = batch.counts_as_poll
+        kept = {} if first else self.bad.get(batch.poll, {})
+        for key, reason in batch.bad.items():
+            if len(kept) >= MAX_BAD:
+                break
+            if len(key) <= MAX_BAD_KEY:
+                kept[key] = reason
+        self.bad = {poll: found for poll, found in self.bad.items() if poll in self.polls and poll != batch.poll}
+        if kept:
+            self.bad[batch.poll] = kept
 
 
 @dataclass(slots=True)

@@ -4,22 +4,29 @@
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
 """
 
+from collector.problems.history import KEEP_S, Ended, History
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
 from collector.problems.promql import inhibit_rules, rules_yaml
 from collector.problems.push import PUSH_PART, Pusher, targets
-from collector.problems.report import ProblemList, ProblemReport
+from collector.problems.report import ProblemList, ProblemReport, describe, in_order, problem_id
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.site_limits import LimitsFile, load_limits
-from collector.problems.table import Problem, Table, load_table, parse_table
+from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
+from collector.problems.tracker import Tracked
 
 PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART)
 
 __all__ = [
     "FILE_PART",
+    "KEEP_S",
     "PART",
     "PROBLEM_PARTS",
     "PUSH_PART",
+    "Condition",
+    "Ended",
+    "History",
+    "Limit",
     "LimitsFile",
     "Monitor",
     "Problem",
@@ -28,11 +35,15 @@ __all__ = [
     "ProblemsConfig",
     "Pusher",
     "Table",
+    "Tracked",
     "WebhookConfig",
+    "describe",
+    "in_order",
     "inhibit_rules",
     "load_limits",
     "load_table",
     "parse_table",
+    "problem_id",
     "problems_page",
     "rules_yaml",
     "targets",

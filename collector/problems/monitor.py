@@ -17,6 +17,7 @@ import msgspec
 from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.conditions import Evaluator, Finding, Unit
+from collector.problems.history import History, append_history, read_history
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
 from collector.problems.table import Table
@@ -93,7 +94,8 @@ class Monitor:
         self._metrics = self._evaluator.metrics | {LEAK_POSITION}
         self._shares = Shares(table, self._evaluator)
         self.tracker = Tracker(table)
-        self.listeners: list[Listener] = []
+        self.history = History()
+        self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()
         self._looked_at: dict[tuple[str, str], float] = {}
         self._is_complete = False
@@ -161,6 +163,17 @@ class Monitor:
                     self._saved = data
                 except OSError as error:
                     self._failures.count(FILE_PART, error)
+            await self._keep_history()
+
+    async def _keep_history(self) -> None:
+        waiting = self.history.take_waiting()
+        if self._path is None or not waiting:
+            return
+        try:
+            await in_own_thread(partial(append_history, _history_path(self._path), waiting), "problems-save")
+        except OSError as error:
+            self.history.give_back(waiting)
+            self._failures.count(FILE_PART, error)
 
     def told(self, url: str) -> set[Key]:
         """What one webhook has been told of, for it to keep. After a restart it is told neither again, nor of an end unheard of."""
@@ -172,6 +185,11 @@ class Monitor:
         for changed in self.tracker.tick(self._clock(), self._wall()):
             for listener in self.listeners:
                 listener(changed)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every device was looked at once since the start; before that, nothing can be said to be well."""
+        return self._is_complete
 
     def reports(self) -> list[ProblemReport]:
         """What is wrong now, in words."""
@@ -262,6 +280,8 @@ class Monitor:
         try:
             async with asyncio.timeout(LOAD_S):
                 data = await in_own_thread(lambda: _read(path), "problems-load")
+                ended = await in_own_thread(lambda: read_history(_history_path(path)), "problems-load")
+            self.history.restore(ended, self._wall())
             state = msgspec.json.decode(data, type=_State) if data else _State(1, [], [])
         except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
             log.warning("problems of before the start are not known file=%s error=%s", path, error)
@@ -290,6 +310,11 @@ class Monitor:
         told = {url: sorted((name, list(labels)) for name, labels in keys) for url, keys in self._told.items()}
         highest = [(name, list(labels), peaks) for (name, labels), peaks in self._evaluator.history.highest.items()]
         return msgspec.json.encode(_State(1, problems, seen, told, highest))
+
+
+def _history_path(path: Path) -> Path:
+    """The file of ended problems, beside that of the present ones."""
+    return path.with_suffix(".history.jsonl")
 
 
 def _read(path: Path) -> bytes:

@@ -1,5 +1,7 @@
 """Problems as other programs get them: at /api/v1/problems and in webhooks."""
 
+from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -12,6 +14,7 @@ class Cause(msgspec.Struct, frozen=True):
 
     name: str
     labels: dict[str, str]
+    id: str
 
 
 class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -19,8 +22,10 @@ class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `status` is `uncertain` while nobody can tell whether it goes on: its device, agent or broker is silent. `cause` is there if another
     problem explains this one; then only that one is worth a message. `racks` names those concerned by a problem of many devices.
+    `id` stands for name and labels: the same problem at the same place always has the same.
     """
 
+    id: str
     name: str
     status: Literal["active", "uncertain", "ended"]
     severity: Literal["critical", "warning", "info"]
@@ -54,16 +59,29 @@ class ProblemList(msgspec.Struct, frozen=True):
     problems: list[ProblemReport]
 
 
+# Of 2**40 ids two of a full table (20,000 problems) are the same once in 5,000 tables; a shorter one would meet that within a week.
+_ID_BYTES = 5
 _RANK = {"critical": 0, "warning": 1, "info": 2}
+
+
+def problem_id(name: str, labels: Iterable[tuple[str, str]]) -> str:
+    """A short name of one problem at one place, as in `DcimFeedLost-0a1b2c3d4e`."""
+    text = "\0".join(f"{label}\0{value}" for label, value in labels)
+    return f"{name}-{blake2b(text.encode(errors='replace'), digest_size=_ID_BYTES).hexdigest()}"
 
 
 def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemReport:
     """One problem in words."""
     problem, labels = tracked.problem, dict(tracked.labels)
-    cause = Cause(tracked.cause[0], dict(tracked.cause[1])) if tracked.cause is not None else None
+    cause = (
+        Cause(tracked.cause[0], dict(tracked.cause[1]), problem_id(*tracked.cause))
+        if tracked.cause is not None
+        else None
+    )
     status: Literal["active", "uncertain", "ended"] = "active" if tracked.is_active else "ended"
     racks = f" Racks: {', '.join(tracked.affected)}." if tracked.affected else ""
     return ProblemReport(
+        id=problem_id(*tracked.key),
         name=problem.name,
         status="uncertain" if tracked.is_active and tracked.is_uncertain else status,
         severity=problem.severity,
@@ -90,12 +108,18 @@ def _limit(tracked: Tracked) -> str:
     return f" Limit: {text} ({tracked.limit_source})." if text else ""
 
 
+def in_order(tracked: Iterable[Tracked]) -> list[Tracked]:
+    """Problems with the most severe and latest first, each cause before all consequences."""
+    return sorted(
+        tracked, key=lambda one: (one.cause is not None, _RANK[one.problem.severity], -one.since_s, one.problem.name)
+    )
+
+
 def present(tracker: Tracker, runbook_base: str) -> list[ProblemReport]:
-    """All problems that are told now, the most severe and latest first, each cause before its consequences."""
+    """All problems that are told now, in order."""
     active = tracker.active()
     counts: dict[Key, int] = {}
     for each in active:
         if each.cause is not None:
             counts[each.cause] = counts.get(each.cause, 0) + 1
-    found = [describe(each, counts.get(each.key, 0), runbook_base) for each in active]
-    return sorted(found, key=lambda one: (one.cause is not None, _RANK[one.severity], -one.since, one.name))
+    return [describe(each, counts.get(each.key, 0), runbook_base) for each in in_order(active)]

@@ -1,6 +1,6 @@
-"""Renders the status page: one self-contained HTML page without scripts.
+"""Renders what the page shows without its script: a summary in `/`, and every reading on `/plain`.
 
-It must work when nothing else does: it needs no script, font or network, and is rendered anew for each request.
+The summary must be true when nothing else works. With script it is replaced by `collector/web/static/app.js` once that has started.
 Device names, identities and errors are free text from devices; all of it must pass through `escape`.
 """
 
@@ -24,6 +24,8 @@ from collector.web.verdict import State, judge
 from rackflow.escape import escape_html as escape
 from rackflow.process.bulkhead import Failures
 
+# How often the plain page, or the summary in a browser without script, is loaded anew.
+REFRESH_S = 10
 _PLACE = ("room", "row", "rack", "feed")
 # A reading lives for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as stale.
 _OLD_INTERVALS = 3
@@ -51,16 +53,44 @@ class Told:
     problems: Sequence[ProblemReport] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What is around the content: where the files of the page are (`static`, with a slash at its end), and which modules it has.
+
+    `with_readings` makes it the plain page with every reading, which runs no script; `outlets_of` (`site/device`) names the device whose
+    outlets it shows, because a rack PDU has dozens.
+    """
+
+    static: str = "static/"
+    scripts: Sequence[str] = ()
+    with_readings: bool = True
+    outlets_of: str = ""
+
+    def head(self) -> str:
+        """Elements of the head. Without script the page is loaded anew; an open stream does better."""
+        refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">'
+        if self.with_readings:
+            return refresh
+        # All modules are fetched at once, and not each when the one before has named it.
+        preloads = [f'<link rel="modulepreload" href="{self.static}{name}">' for name in self.scripts]
+        script = f'<script type="module" src="{self.static}app.js"></script>'
+        return "\n".join([*preloads, script, f"<noscript>{refresh}</noscript>"])
+
+    def links(self) -> str:
+        """Where else to go."""
+        other = '<a href="./">floor</a>' if self.with_readings else '<a href="plain">all readings</a>'
+        return f'{other} · <a href="metrics">metrics</a> · <a href="readyz">readiness</a>'
+
+
 def render_page(
     latest: Latest,
     moment: Moment,
     faults: Mapping[str, str],
-    outlets_of: str = "",
-    figures: Sequence[Figure] = (),
-    contested: Mapping[tuple[str, str], str] | None = None,
+    shell: Shell | None = None,
+    told: Told | None = None,
 ) -> str:
     """All of `page_steps` at once."""
-    steps = page_steps(latest, moment, faults, outlets_of, Told(figures, contested or {}))
+    steps = page_steps(latest, moment, faults, shell, told)
     while True:
         try:
             next(steps)
@@ -72,16 +102,16 @@ def page_steps(
     latest: Latest,
     moment: Moment,
     faults: Mapping[str, str],
-    outlets_of: str = "",
+    shell: Shell | None = None,
     told: Told | None = None,
     failures: Failures | None = None,
 ) -> Generator[None, None, str]:
     """The page as HTML. `faults` maps a part of the collector to what is wrong with it.
 
-    Outlets are shown only for the device `outlets_of` (`site/device`), because a rack PDU has dozens.
     A device that cannot be shown is noted in `failures`, and its card says so. It yields after each device, as `render_steps` does.
     """
     told = told if told is not None else Told()
+    shell = shell if shell is not None else Shell()
     noted = failures if failures is not None else Failures()
     yield from latest.expiring(moment.mono_s)
     devices = list(latest.devices())
@@ -92,7 +122,8 @@ def page_steps(
         alarms[f"{device.site}/{device.device}"] = raised
         yield
     active = [(name, alarm) for name, some in alarms.items() for alarm in some]
-    verdict = judge(devices, observations, len(active), faults)
+    causes_told = sum(problem.cause is None and problem.status != "ended" for problem in told.problems)
+    verdict = judge(devices, observations, len(active), faults, causes_told)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     notices += [
@@ -103,8 +134,8 @@ def page_steps(
     cards = [noted.attempt("page", lambda: problems_card(told.problems, moment.wall_s), _FAILED.format("problems"))]
     if told.figures:
         cards.append(noted.attempt("page", lambda: figures_card(told.figures), _FAILED.format("figures")))
-    for device in devices:
-        shown = partial(_device, device, observations, moment, outlets_of)
+    for device in devices if shell.with_readings else ():
+        shown = partial(_device, device, observations, moment, shell.outlets_of)
         cards.append(noted.attempt("page", shown, _FAILED.format(escape(device.device))))
         yield
     page = Template(files("collector.web").joinpath("page.html").read_text(encoding="utf-8"))
@@ -114,7 +145,10 @@ def page_steps(
         tiles="".join(_tiles(devices, latest, observations, len(active))),
         causes=f'<ul class="causes">{"".join(causes)}</ul>' if causes else "",
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
-        devices="".join(cards) or "<p>No message about any device has arrived yet.</p>",
+        sections="".join(cards) if devices else "<p>No message about any device has arrived yet.</p>",
+        static=shell.static,
+        head=shell.head(),
+        links=shell.links(),
         now=escape(quantity(moment.wall_s, "timestamp_seconds")),
         title_mark={"ok": "", "alarms": "! ", "unknown": "? "}[verdict.state],
     )
@@ -195,9 +229,9 @@ def _tables(held: Sequence[LatestValue], moment: Moment, name: str, outlets_of: 
     if not outlets:
         return table
     if name == outlets_of:
-        return f'{table}<p class="note"><a href=".">hide outlets</a></p><table>{_rows(outlets, moment)}</table>'
+        return f'{table}<p class="note"><a href="plain">hide outlets</a></p><table>{_rows(outlets, moment)}</table>'
     count = len({dict(each.series.labels).get("outlet") for each in outlets})
-    return f'{table}<p class="note"><a href="?outlets={quote(name, safe="")}">show {count} outlets</a></p>'
+    return f'{table}<p class="note"><a href="plain?outlets={quote(name, safe="")}">show {count} outlets</a></p>'
 
 
 def _is_outlet(held: LatestValue) -> bool:

@@ -1,4 +1,4 @@
-"""The HTTP server: /metrics, /healthz, /readyz, /ledger, /api/v1/problems and the status page. It answers GET only."""
+"""The HTTP server: /metrics, /healthz, /readyz, /ledger, /api/v1/ and the status page. It answers GET only."""
 
 import asyncio
 import logging
@@ -10,10 +10,16 @@ from typing import Any
 
 from aiohttp import web
 
+from collector.api import Api
 from collector.config import HttpConfig
 from collector.web.access import BasicAuth, Hosts, Pace
+from collector.web.api import API_PART, ApiPages
+from collector.web.assets import PAGE_POLICY, Assets
 from collector.web.connections import Connections
+from collector.web.events import EVENTS_PART, Events
 from collector.web.exposition import METRICS_PART
+from collector.web.page import Shell
+from collector.web.sending import send
 from collector.web.shared import Rendered, Shared, rendered
 from collector.web.web_config import Access, load_access
 from rackflow import ConfigError, RackflowError
@@ -24,8 +30,8 @@ log = logging.getLogger(__name__)
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    # A second line of defence behind escaping: the page has no script, so the browser is told to run none.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     # A cached page must never be mistaken for the current one.
     "Cache-Control": "no-store",
@@ -37,16 +43,13 @@ STOP_TIMEOUT_S = 1.0
 RELOAD_S = 5.0
 # Devices whose outlets are shown to somebody now.
 _MAX_PAGES = 8
-# Sent at a time, so that the buffers of a slow reader hold no more of a page than this and asyncio's 64 kB.
-_PART_BYTES = 64 * 1024
-WEB_PARTS = (METRICS_PART, "page", "ledger", "health", "http", "problems_page")
+WEB_PARTS = (METRICS_PART, "page", "ledger", "health", "http", API_PART, EVENTS_PART)
 """Names of the bulkheads of the pages, and of the server itself."""
 PART_OF_PATH = {
     "/metrics": METRICS_PART,
     "/ledger": "ledger",
     "/healthz": "health",
     "/readyz": "health",
-    "/api/v1/problems": "problems_page",
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,16 +58,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class View:
     """The content of each page. `faults` maps a part to what is wrong with it; empty means ready.
 
-    `page` takes the device whose outlets are shown, or ""; `knows` tells whether there is such a device. `ledger` reads a file and
-    blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
+    `page` makes what a shell is around; `knows` tells whether there is a device of which the plain page can show the outlets. `ledger`
+    reads a file and blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
     metrics: Callable[[], Awaitable[str]]
-    page: Callable[[str], Awaitable[str]]
+    page: Callable[[Shell], Awaitable[str]]
     knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
     ledger: Callable[[], bytes]
-    problems: Callable[[], bytes]
+    api: Api
 
 
 class Pages:
@@ -75,12 +78,25 @@ class Pages:
         self._share_s = share_s
         self._metrics = Shared(partial(_rendered, view.metrics), share_s)
         self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
-        self._problems = Shared(partial(_encoded, view.problems), share_s)
-        self._pages: OrderedDict[str, Shared[Rendered]] = OrderedDict()
+        self.assets = Assets()
+        self._static = f"static/{self.assets.version}/"
+        home = Shell(self._static, self.assets.scripts, with_readings=False)
+        self._home = Shared(partial(_rendered, partial(view.page, home)), share_s)
+        self._plain: OrderedDict[str, Shared[Rendered]] = OrderedDict()
+
+    def add_to(self, app: web.Application) -> None:
+        """Add every address to a server."""
+        app.router.add_get("/", self.home)
+        app.router.add_get("/plain", self.plain)
+        app.router.add_get("/static/{version}/{name}", self.assets.serve)
+        app.router.add_get("/metrics", self.metrics)
+        app.router.add_get("/healthz", self.healthy)
+        app.router.add_get("/readyz", self.ready)
+        app.router.add_get("/ledger", self.ledger)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """/metrics."""
-        return await _send(request, await self._metrics.get(), {"Content-Type": METRICS_TYPE})
+        return await send(request, await self._metrics.get(), {"Content-Type": METRICS_TYPE})
 
     # Reports only that the process answers. /readyz reports a broker or store that is down: a restart would not help there.
     async def healthy(self, _: web.Request) -> web.Response:
@@ -94,22 +110,22 @@ class Pages:
         text = redact_urls(escape_unprintable(text.replace("\n", " ")))
         return web.Response(status=503, text=f"{text}\n") if faults else web.Response(text="ready\n")
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        """The status page."""
+    async def home(self, request: web.Request) -> web.StreamResponse:
+        """The page: a summary, and the script that takes its place. All of its views are at this one address."""
+        return await send(request, await self._home.get(), PAGE_HEADERS)
+
+    async def plain(self, request: web.Request) -> web.StreamResponse:
+        """Every reading, without script."""
         wanted = request.query.get("outlets", "")
         wanted = wanted if self._view.knows(wanted) else ""  # invented names make no pages
-        page = self._pages.get(wanted)
+        page = self._plain.get(wanted)
         if page is None:
-            page = self._pages[wanted] = Shared(partial(_rendered, partial(self._view.page, wanted)), self._share_s)
-        self._pages.move_to_end(wanted)
-        while len(self._pages) > _MAX_PAGES:
-            self._pages.popitem(last=False)
-        return await _send(request, await page.get(), PAGE_HEADERS)
-
-    async def problems(self, request: web.Request) -> web.StreamResponse:
-        """What is wrong now, for other programs."""
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        return await _send(request, await self._problems.get(), headers)
+            shell = Shell(self._static, outlets_of=wanted)
+            page = self._plain[wanted] = Shared(partial(_rendered, partial(self._view.page, shell)), self._share_s)
+        self._plain.move_to_end(wanted)
+        while len(self._plain) > _MAX_PAGES:
+            self._plain.popitem(last=False)
+        return await send(request, await page.get(), PAGE_HEADERS)
 
     async def ledger(self, request: web.Request) -> web.StreamResponse:
         """The ledger, for other collectors."""
@@ -118,34 +134,15 @@ class Pages:
             body = await self._ledger.get()
         except RackflowError as error:
             return web.Response(status=503, text=f"{escape_unprintable(str(error))}\n")
-        return await _send(request, Rendered(body, b""), {"Content-Type": "application/json"})
-
-
-async def _encoded(make: Callable[[], bytes]) -> Rendered:
-    return Rendered(make(), b"")
+        return await send(request, Rendered(body, b""), {"Content-Type": "application/json"})
 
 
 async def _rendered(make: Callable[[], Awaitable[str]]) -> Rendered:
     return await rendered(await make())
 
 
-async def _send(request: web.Request, page: Rendered, headers: Mapping[str, str]) -> web.StreamResponse:
-    """Write a page part by part, each once the client has room for it."""
-    accepted = {part.replace(" ", "").lower() for part in request.headers.get("Accept-Encoding", "").split(",")}
-    zipped = bool(page.zipped) and any(
-        each == "gzip" or (each.startswith("gzip;") and not each.endswith("q=0")) for each in accepted
-    )
-    body = page.zipped if zipped else page.plain
-    response = web.StreamResponse(headers={**headers, "Vary": "Accept-Encoding"})
-    if zipped:
-        response.headers["Content-Encoding"] = "gzip"
-    response.content_length = len(body)
-    await response.prepare(request)
-    if request.method != "HEAD":
-        for start in range(0, len(body), _PART_BYTES):
-            await response.write(body[start : start + _PART_BYTES])
-    await response.write_eof()
-    return response
+def _part_of(path: str) -> str:
+    return PART_OF_PATH.get(path, API_PART if path.startswith("/api/") else "page")
 
 
 class _Quiet(logging.LoggerAdapter[logging.Logger]):
@@ -165,6 +162,8 @@ class WebServer:
         self._config = config
         self._failures = failures
         self._pages = Pages(view, config.share_s)
+        self._api_pages = ApiPages(view.api, config.share_s)
+        self._events = Events(view.api, failures)
         self._access = Access()
         self._auth: BasicAuth | None = None
         self._hosts = Hosts(())
@@ -177,13 +176,24 @@ class WebServer:
             lingering_time=STOP_TIMEOUT_S,
         )
         self._connections: Connections | None = None
-        self._reloading = Supervisor(failures)
+        self._tasks = Supervisor(failures)
         self._refused: Counter[str] = Counter({"host": 0, "password": 0, "body": 0, "rate": 0})
+
+    @property
+    def assets(self) -> Assets:
+        """The files of the page."""
+        return self._pages.assets
 
     @property
     def refused(self) -> Mapping[str, int]:
         """Connections and requests that were refused or ended, by reason."""
-        return {**self._refused, **(self._connections.refused if self._connections is not None else {})}
+        refused = {**self._refused, "slow": self._events.dropped}
+        return {**refused, **(self._connections.refused if self._connections is not None else {})}
+
+    @property
+    def streams(self) -> int:
+        """Streams that are open."""
+        return self._events.streams
 
     async def start(self) -> str:
         """Listen, and return the URL. Raises RackflowError if the address is in use or not one of this host, ConfigError for `http`."""
@@ -203,13 +213,15 @@ class WebServer:
                 f"listen: {where} cannot be used: {error.strerror}; stop what uses it, or choose another address"
             ) from error
         connections.accept()
-        self._reloading.start("http", self._reload)
+        self._tasks.start("http", self._reload)
+        self._tasks.start(EVENTS_PART, self._events.run)
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http{'s' if self._access.context else ''}://{host}:{port}"
 
     async def stop(self) -> None:
         """Accept no more, finish what is being answered, and close."""
-        await self._reloading.stop(STOP_TIMEOUT_S)
+        self._events.end_all()
+        await self._tasks.stop(STOP_TIMEOUT_S)
         if self._connections is not None:
             await self._connections.stop()
         await self._runner.cleanup()
@@ -225,6 +237,8 @@ class WebServer:
         self._hosts = Hosts((self._host, *config.hosts) if is_open and config.hosts != "any" else None)
         if self._connections is not None:
             self._connections.context = access.context
+        # Who streams was let in by what held before.
+        self._events.end_all()
 
     async def _reload(self) -> None:
         """Use certificates, passwords and headers anew when their files change; what cannot be used changes nothing."""
@@ -260,7 +274,7 @@ class WebServer:
             except (web.HTTPException, ConnectionError):
                 raise
             except Exception as error:  # noqa: BLE001 - a barrier
-                self._failures.note(PART_OF_PATH.get(request.path, "page"), error)
+                self._failures.note(_part_of(request.path), error)
                 return web.Response(status=500, text="this page failed, see the collector's log\n")
             finally:
                 if self._connections is not None:
@@ -271,13 +285,17 @@ class WebServer:
 
         app = web.Application(middlewares=[barrier])
         app.on_response_prepare.append(set_headers)
-        app.router.add_get("/metrics", self._pages.metrics)
-        app.router.add_get("/healthz", self._pages.healthy)
-        app.router.add_get("/readyz", self._pages.ready)
-        app.router.add_get("/ledger", self._pages.ledger)
-        app.router.add_get("/api/v1/problems", self._pages.problems)
-        app.router.add_get("/", self._pages.page)
+        self._pages.add_to(app)
+        app.router.add_get("/api/v1/events", self._stream)
+        self._api_pages.add_to(app)
         return app
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        def extend() -> None:
+            if self._connections is not None:
+                self._connections.begin(request.protocol)
+
+        return await self._events.stream(request, extend)
 
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         delay_s = self._pace.delay_s(request.remote or "")

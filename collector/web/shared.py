@@ -32,7 +32,11 @@ async def rendered(text: str) -> Rendered:
 
 def _encoded(text: str) -> Rendered:
     # A lone surrogate in a device's text must not take the page away.
-    plain = text.encode(errors="replace")
+    return encoded(text.encode(errors="replace"))
+
+
+def encoded(plain: bytes) -> Rendered:
+    """A body with its compressed form. It takes milliseconds, so call it in a thread."""
     return Rendered(plain, gzip.compress(plain, _GZIP_LEVEL, mtime=0))
 
 

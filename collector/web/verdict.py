@@ -27,14 +27,22 @@ class Verdict:
 
 
 def judge(
-    devices: Sequence[DeviceState], observations: Observations, alarms: int, faults: Mapping[str, str]
+    devices: Sequence[DeviceState],
+    observations: Observations,
+    alarms: int,
+    faults: Mapping[str, str],
+    problems: int = 0,
 ) -> Verdict:
-    """The verdict on all devices. `faults` maps a part of the collector to what is wrong with it; `alarms` counts active alarms."""
+    """The verdict on all devices. `faults` maps a part of the collector to what is wrong with it.
+
+    `alarms` counts active alarms of devices, `problems` the causes among the problems that are told.
+    """
     unobserved = [each for each in devices if (each.site, each.device) in observations.causes]
     down = sum(each.up is False and (each.site, each.device) not in observations.causes for each in devices)
     # A lost connection to the broker is not an alarm about any device: it is why none of them is observed.
     broken = [part for part in faults if part != "broker"]
     wrong = [
+        *([count_of(problems, "problem")] if problems else []),
         *([count_of(alarms, "active alarm")] if alarms else []),
         *([f"{count_of(down, 'device')} down"] if down else []),
         *(f"{part} does not work" for part in broken),

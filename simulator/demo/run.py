@@ -6,6 +6,7 @@ end with this process, however it ends.
 
 import argparse
 import asyncio
+import os
 import re
 import shutil
 import signal
@@ -14,20 +15,25 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import yaml
 
-from rackflow.errors import RackflowError
+from rackflow.errors import ConfigError, RackflowError
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
 from simulator.demo.die_with_parent import die_with_parent_command
-from simulator.demo.site import DemoDevice, agent_config, collector_config, start_devices
+from simulator.demo.keys import read_lines
+from simulator.demo.site import MISHAPS, Breaker, agent_config, collector_config, find_mishap, start_site
 from simulator.demo.summary import Page, fetch, summarise
+from simulator.site import Simulation, ask, listen
 
+PROGRAM = "rackflow-demo"
+PORT = 8080
 # How long the collector may take to become ready: two seconds on a laptop, much longer on a loaded CI machine.
 START_TIMEOUT_S = 60.0
 # How long a child may take to stop in order before it is killed. The agent publishes what it still holds for up to 5 s and gives its
@@ -41,11 +47,13 @@ class DemoError(RackflowError):
     """The demo cannot go on. The text says why, and what to do."""
 
 
-def main(argv: Sequence[str] | None = None, prog: str = "rackflow-demo") -> int:
+def main(argv: Sequence[str] | None = None, prog: str = PROGRAM) -> int:
     """Run the demo; returns the exit status."""
     arguments = parser(prog).parse_args(argv)
     configure_logging("warning")
     try:
+        if arguments.command:
+            return _order(arguments)
         return asyncio.run(_demo(arguments))
     except RackflowError as error:
         print_error(error, prog)
@@ -62,7 +70,7 @@ def seconds(text: str) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
 
-def parser(prog: str = "rackflow-demo") -> argparse.ArgumentParser:
+def parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     """The command line; the reference in docs/ is generated from it."""
     root = argparse.ArgumentParser(
         prog=prog, description="Run simulated devices, an MQTT broker, an agent and a collector on loopback."
@@ -74,12 +82,49 @@ def parser(prog: str = "rackflow-demo") -> argparse.ArgumentParser:
         metavar="40s",
         help="stop after this time (default: run until Ctrl-C)",
     )
-    root.add_argument("--port", type=int, default=8080, help="port of the status page and of /metrics (default 8080)")
+    root.add_argument("--port", type=int, default=PORT, help=f"port of the page and of /metrics (default {PORT})")
     root.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="keep configurations, stored points and logs in this folder"
     )
-    show_examples(root, "%(prog)s", "%(prog)s --for 40s --keep demo --port 8090")
+    show_examples(
+        root, "%(prog)s", "%(prog)s --for 40s --keep demo --port 8090", "%(prog)s fault pump", "%(prog)s mend"
+    )
+    commands = root.add_subparsers(dest="command", metavar="COMMAND")
+    fault = commands.add_parser("fault", help="break something of a running demo, or mend it if it is broken")
+    fault.add_argument("what", nargs="?", metavar="WHAT", help="what to break; without it, what can be broken")
+    show_examples(fault, "%(prog)s", "%(prog)s pump")
+    mend = commands.add_parser("mend", help="mend all that was broken")
+    show_examples(mend, "%(prog)s")
+    for command in (fault, mend):
+        command.add_argument("--port", type=int, default=PORT, help=f"port of the demo's page (default {PORT})")
     return root
+
+
+def _order(arguments: argparse.Namespace) -> int:
+    """Break or mend something of a demo that runs in another terminal."""
+    if arguments.command == "fault" and arguments.what is None:
+        print(_menu())
+        return 0
+    order = {"order": "mend"}
+    if arguments.command == "fault":
+        order = {"order": "break", "what": find_mishap(arguments.what).name}
+    try:
+        print(asyncio.run(ask(_socket(arguments.port), order)))
+    except ConfigError as error:
+        if _socket(arguments.port).exists():
+            raise
+        raise DemoError(f"no demo runs with its page on port {arguments.port}; start one with {PROGRAM}") from error
+    return 0
+
+
+def _socket(port: int) -> Path:
+    """Where the demo with its page on this port is told what to break."""
+    return Path(tempfile.gettempdir()) / f"rackflow-demo-{os.getuid()}-{port}.sock"
+
+
+def _menu() -> str:
+    width = max(len(each.name) for each in MISHAPS)
+    return "\n".join(f"  {each.key}  {each.name:<{width}}  {each.what}" for each in MISHAPS)
 
 
 async def _demo(arguments: argparse.Namespace) -> int:
@@ -98,17 +143,28 @@ async def _demo(arguments: argparse.Namespace) -> int:
         async with AsyncExitStack() as stack:
             broker, broker_port = await asyncio.to_thread(start_broker, folder)
             stack.callback(broker.stop)
-            devices = await start_devices(stack)
+            simulation = await start_site(stack, folder)
+            breaker = Breaker(simulation)
+            await listen(_socket(arguments.port), breaker.execute, stack)
+            # The stack unwinds in reverse order: the tasks are cancelled first, then the group, which waits for them, is left.
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            stack.callback(group.create_task(simulation.run(), name="simulation").cancel)
             page = Page("127.0.0.1", arguments.port)
             collector = await stack.enter_async_context(_collector(folder, broker_port, arguments.port))
             # The order matters: a broker keeps nothing for a subscriber that it does not know yet, so the collector must have
             # subscribed before the agent publishes its first batch.
             await _wait_until_ready(page, [collector], stop)
-            agent = await stack.enter_async_context(_agent(folder, broker_port, devices))
-            _print_addresses(page, devices, folder if arguments.keep else None, time.monotonic() - started)
+            agent = await stack.enter_async_context(_agent(folder, broker_port, simulation))
+            _print_addresses(page, simulation, folder if arguments.keep else None, time.monotonic() - started)
+            if sys.stdin.isatty():
+                print(
+                    f"\nBreak something, and again to mend it: type its number or name, and Enter.\n{_menu()}\n",
+                    flush=True,
+                )
+                stack.callback(group.create_task(_obey(breaker), name="keys").cancel)
             await _wait(stop, arguments.duration, [collector, agent])
             metrics = await fetch(page, "/metrics")
-        summary = summarise(metrics, [device.id for device in devices])
+        summary = summarise(metrics, list(simulation.fleet.devices))
         print(summary.line)
         return 0 if summary.complete or (arguments.duration is None) else 1
     finally:
@@ -128,11 +184,9 @@ def _check_port(port: int) -> None:
 
 
 @asynccontextmanager
-async def _agent(
-    folder: Path, broker_port: int, devices: Sequence[DemoDevice]
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _agent(folder: Path, broker_port: int, simulation: Simulation) -> AsyncIterator[asyncio.subprocess.Process]:
     path = folder / "agent.yaml"
-    path.write_text(yaml.safe_dump(agent_config(broker_port, devices, folder), sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(agent_config(broker_port, simulation, folder), sort_keys=False), encoding="utf-8")
     async with _child("agent", path, folder) as process:
         yield process
 
@@ -211,12 +265,26 @@ def _check_children(children: Sequence[asyncio.subprocess.Process]) -> None:
         raise DemoError("the agent or the collector ended by itself; its log is printed above")
 
 
-def _print_addresses(page: Page, devices: Sequence[DemoDevice], folder: Path | None, took_s: float) -> None:
-    print(f"Rackflow demo, up after {took_s:.1f} s. {len(devices)} simulated devices:")
-    for device in devices:
-        print(f"  {device.id:<10} {device.what}")
-    print(f"Status page   {page.url}/")
+async def _obey(breaker: Breaker) -> None:
+    """Break and mend what is typed on the terminal, until it ends."""
+    async for line in read_lines(sys.stdin):
+        if line.strip():
+            try:
+                print(await breaker.toggle(line), flush=True)
+            except ConfigError as error:
+                print_error(error)
+
+
+def _print_addresses(page: Page, simulation: Simulation, folder: Path | None, took_s: float) -> None:
+    devices = simulation.fleet.devices.values()
+    families = Counter(device.family for device in devices)
+    print(
+        f"Rackflow demo, up after {took_s:.1f} s: two rows of racks with {len(devices)} simulated devices, a day's load in ten minutes."
+    )
+    print(f"Devices       {', '.join(f'{count} {family}' for family, count in families.items())}")
+    print(f"Page          {page.url}/    (for a wall: {page.url}/?wall)")
     print(f"Prometheus    {page.url}/metrics")
     if folder:
         print(f"Files         {folder} (configuration, stored points, logs)")
+    print(f"Faults        {PROGRAM} fault    in another terminal: break a pump, a feed, a sensor, and watch the page")
     print("Ctrl-C stops everything and leaves nothing behind.", flush=True)

@@ -1,97 +1,109 @@
-"""The demo's small site: its simulated devices, and the configurations of the agent and the collector."""
+"""The demo's site on the simulator, the configurations of agent and collector, and the faults that a visitor may cause."""
 
-import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from rackflow.recording import read_snmprec
-from simulator.live import RECORDINGS, run_models, vary_load
-from simulator.modbus import ModbusServer
-from simulator.models import CduModel, MeterModel, cdu_registers, meter_registers
-from simulator.snmp import SnmpDevice
+from rackflow.errors import ConfigError
+from simulator.site import Simulation, shipped_or_file
+from simulator.world.faults import Fault
 
-CDU_UNIT, METER_UNIT = 12, 1
+# A day's curve of the racks' load in ten minutes. Everything else takes the time that it takes: seconds until chips are hot are seconds.
+DAY_S: Final = 600.0
+SITE_FILE: Final = "demo-site.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class DemoDevice:
-    """One simulated device: its id, a description with its address, and its entry in the agent's configuration."""
+class Mishap:
+    """One thing that a visitor may break, by `key` on the running demo or by `name` from another terminal."""
 
-    id: str
+    key: str
+    name: str
     what: str
-    config: dict[str, Any]
+    """What breaks, as the menu says it."""
+    fault: Fault
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    id: str
-    recording: str
-    title: str
-    labels: dict[str, str]
-
-
-_RECORDED = (
-    _Recorded("ups-a", "apc-ups", "UPS with a network management card", {"feed": "A"}),
-    _Recorded("ups-b", "rfc1628-ups", "UPS that speaks the standard UPS-MIB", {"feed": "B"}),
-    _Recorded("pdu-b07-a", "apc-rpdu2", "rack PDU, 24 metered outlets", {"row": "b", "rack": "b07", "feed": "A"}),
-    _Recorded("pdu-b07-b", "apc-rpdu2", "rack PDU, 24 metered outlets", {"row": "b", "rack": "b07", "feed": "B"}),
+MISHAPS: Final = (
+    Mishap(
+        "1", "mains", "feed A loses its mains; the generator starts after 25 s", Fault(fault="mains_loss", target="A")
+    ),
+    Mishap("2", "feed", "feed A is lost, generator and all", Fault(fault="feed_loss", target="A")),
+    Mishap("3", "pump", "a pump of cdu-1 fails", Fault(fault="pump_failure", target="cdu-1", pump=2)),
+    Mishap("4", "pumps", "all pumps of cdu-1 fail", Fault(fault="all_pumps_failure", target="cdu-1")),
+    Mishap("5", "water", "facility water gets 20 K too warm", Fault(fault="primary_warm", target="water", value=20)),
+    Mishap("6", "leak", "the coolant loop of row b leaks", Fault(fault="leak", target="b-loop", value=2)),
+    Mishap("7", "breaker", "the breaker of pdu-a2-a trips", Fault(fault="breaker_trip", target="pdu-a2-a")),
+    Mishap("8", "silence", "pdu-b3-b does not answer any more", Fault(fault="timeout", target="pdu-b3-b")),
+    Mishap(
+        "9",
+        "sensor",
+        "the inlet sensor of rack a3 shows 15 K too much",
+        Fault(fault="sensor_drift", target="pdu-a3-a", point="dcim_env_temperature_celsius{sensor=1}", value=0.5),
+    ),
 )
 
 
-async def start_devices(stack: AsyncExitStack) -> list[DemoDevice]:
-    """Start every simulated device. `stack` stops them."""
-    found = [await _start_recorded(stack, recorded) for recorded in _RECORDED]
-    cdu, meter = CduModel(seed=7), MeterModel(seed=7)
-    # Both are served on one port with different units, as behind a real gateway.
-    gateway = ModbusServer({CDU_UNIT: cdu_registers(cdu), METER_UNIT: meter_registers(meter)})
-    port = await gateway.start()
-    stack.push_async_callback(gateway.stop)
-    # The stack unwinds in reverse order: the task is cancelled first, then the group, which waits for it, is left.
-    group = await stack.enter_async_context(asyncio.TaskGroup())
-    stack.callback(group.create_task(run_models([cdu, meter]), name="models").cancel)
-    shared = {"protocol": "modbus", "host": "127.0.0.1", "port": port}
-    cdu_config = {"id": "cdu-1", **shared, "unit": CDU_UNIT, "profile": "aalc-rpu", "labels": {"row": "b"}}
-    meter_config = {"id": "meter-1", **shared, "unit": METER_UNIT, "profile": "schneider-iem3000", "role": "it"}
-    where = f"Modbus 127.0.0.1:{port} unit"
-    return [
-        *found,
-        DemoDevice("cdu-1", f"{'coolant distribution unit':<37} {where} {CDU_UNIT}", cdu_config),
-        DemoDevice("meter-1", f"{'energy meter':<37} {where} {METER_UNIT}", meter_config),
-    ]
+class Breaker:
+    """Begins and ends mishaps at a running simulation; each is either there or not."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._active: dict[str, int] = {}
+
+    async def toggle(self, word: str) -> str:
+        """Begin the mishap with this key or name, or end it if it is there; returns a line about it. Raises ConfigError."""
+        mishap = find_mishap(word)
+        number = self._active.pop(mishap.name, None)
+        if number is not None:
+            await self._simulation.execute({"order": "clear", "number": number})
+            return f"mended: {mishap.name}"
+        self._active[mishap.name] = (await self._simulation.begin(mishap.fault)).number
+        return f"broken: {mishap.what}"
+
+    async def mend_all(self) -> str:
+        """End every mishap; returns a line about it."""
+        ended = [await self.toggle(name) for name in tuple(self._active)]
+        return "; ".join(ended) or "nothing is broken"
+
+    async def execute(self, order: dict[str, Any]) -> object:
+        """Requests from other terminals: `break` and `mend`, beside all that the simulator itself knows. Raises ConfigError."""
+        match order.get("order"):
+            case "break":
+                return await self.toggle(str(order.get("what")))
+            case "mend":
+                return await self.mend_all()
+        return await self._simulation.execute(order)
 
 
-async def _start_recorded(stack: AsyncExitStack, recorded: _Recorded) -> DemoDevice:
-    records = read_snmprec(RECORDINGS / f"{recorded.recording}.snmprec")
-    device = SnmpDevice(records, uptime=True)
-    # The seed comes from the id, so that two devices with the same recording vary differently.
-    vary_load(device, records, seed=len(recorded.id) + ord(recorded.id[-1]))
-    port = await device.start()
-    stack.push_async_callback(device.stop)
-    config = {
-        "id": recorded.id,
-        "host": "127.0.0.1",
-        "port": port,
-        "credential": "lab",
-        "labels": recorded.labels,
-        "outlets": recorded.recording == "apc-rpdu2",
-    }
-    return DemoDevice(recorded.id, f"{recorded.title:<37} SNMP 127.0.0.1:{port}", config)
+def find_mishap(word: str) -> Mishap:
+    """The mishap with this key or name. Raises ConfigError that lists them."""
+    for mishap in MISHAPS:
+        if word.strip().lower() in {mishap.key, mishap.name}:
+            return mishap
+    raise ConfigError(
+        f"{word.strip()!r} is nothing that can break; known are {', '.join(each.name for each in MISHAPS)}"
+    )
 
 
-def agent_config(broker_port: int, devices: Sequence[DemoDevice], folder: Path) -> dict[str, Any]:
+async def start_site(stack: AsyncExitStack, folder: Path) -> Simulation:
+    """Start every device of the demo's site; its site file is written into the folder. `stack` stops them."""
+    site, text = shipped_or_file("demo")
+    (folder / SITE_FILE).write_text(text, encoding="utf-8")
+    simulation = Simulation(site, seed=7, day_s=DAY_S)
+    await simulation.start(stack)
+    return simulation
+
+
+def agent_config(broker_port: int, simulation: Simulation, folder: Path) -> dict[str, Any]:
     """The agent's configuration file as plain data."""
     return {
+        **simulation.fleet.agent_config(SITE_FILE, broker_port),
         "agent": "demo-agent",
-        "labels": {"site": "demo", "room": "hall-1"},
-        "broker": {"host": "127.0.0.1", "port": broker_port},
         "outbox": {"mode": "disk", "path": str(folder / "agent-outbox.db")},
         # The agent reports on itself once in an interval of the class normal (10 s by default). A short demo shows it sooner.
         "intervals": {"normal": 5},
-        "credentials": {"lab": {"version": "2c", "community": "public"}},
-        "devices": [device.config for device in devices],
     }
 
 
@@ -100,9 +112,9 @@ def collector_config(broker_port: int, port: int, folder: Path) -> dict[str, Any
     return {
         "broker": {"host": "127.0.0.1", "port": broker_port},
         "client_id": "demo-collector",
+        "site_file": SITE_FILE,
         "store": {"kind": "file", "path": str(folder / "points")},
         "outbox": {"path": str(folder / "collector-outbox.db")},
         "dead_letter": str(folder / "dead-letters.jsonl"),
-        "budgets": {"devices": 2000, "series": 50_000},  # one agent polls the whole hall
         "listen": f"127.0.0.1:{port}",
     }

@@ -27,7 +27,7 @@ from simulator.site.simulation import Simulation
 from simulator.snmp import parse_user
 
 log = logging.getLogger(__name__)
-SHIPPED: Final = ("edge", "ai-hall")
+SHIPPED: Final = ("edge", "ai-hall", "demo")
 # In the current folder, so that simulations in different folders do not share a socket.
 SOCKET: Final = Path("rackflow-sim.sock")
 # Racks of a campus: the size for which docs/reference/simulator.md gives times and memory.
@@ -67,7 +67,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("site", help="path of a site file, or the name of a shipped one: edge, ai-hall, campus")
+    add("site", help="path of a site file, or the name of a shipped one: edge, ai-hall, demo, campus")
     add("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
     add("--scenario", type=Path, help="file of faults and the times at which they begin")
     add("--seed", type=int, default=0, help="seed of loads and noise; the same one gives the same values (default 0)")

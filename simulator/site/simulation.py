@@ -20,6 +20,7 @@ from simulator.wire.fleet import Fleet
 from simulator.world import World
 from simulator.world.faults import WIRE_FAULTS, Fault, Faults
 from simulator.world.instruments import Instruments
+from simulator.world.load import DAY_S
 from simulator.world.truth import truth
 from simulator.world.what_if import what_if_truth
 
@@ -41,9 +42,11 @@ class Simulation:
         speed: float = 1.0,
         host: str = "127.0.0.1",
         users: tuple[SnmpUser, ...] = (),
+        day_s: float = DAY_S,
     ) -> None:
+        """`day_s` is how long a day of the racks' load takes, in simulated seconds."""
         self.speed = speed
-        self.world = World(site, seed)
+        self.world = World(site, seed, day_s)
         self.instruments = Instruments(self.world)
         self.fleet = Fleet(self.world, self.instruments, host, users)
         self.timeline = Timeline()

@@ -46,11 +46,13 @@ class SteadyLoad:
 
     design_w: float
     seed: str
+    day_s: float = DAY_S
+    """How long a day takes; shorter ones show a day's curve in minutes."""
 
     def watts(self, time_s: float) -> float:
         """See `Load.watts`."""
         start = _chance(self.seed).random()
-        day = 0.16 * math.sin(2 * math.pi * (time_s / DAY_S - 0.375))  # highest at 15 h
+        day = 0.16 * math.sin(2 * math.pi * (time_s / self.day_s - 0.375))  # highest at 15 h
         # Two waves whose periods have no common multiple stand for all other load changes; a sum of sines costs little and has a
         # value at any time, so that any step length gives the same load.
         own = 0.05 * math.sin(2 * math.pi * (time_s / 1400 + start)) + 0.02 * math.sin(

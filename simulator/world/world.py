@@ -10,7 +10,7 @@ from typing import Final
 from rackflow.site import Rack, Site
 from simulator.world.air import RISE_K, Air
 from simulator.world.cdu import Cdu
-from simulator.world.load import Load, SteadyLoad, TrainingLoad
+from simulator.world.load import DAY_S, Load, SteadyLoad, TrainingLoad
 from simulator.world.loop import Plates, SecondaryLoop
 from simulator.world.metering import meter_w
 from simulator.world.network import Network, build_network
@@ -52,13 +52,14 @@ class Ledger:
 class World:
     """One site. The same site file, seed, steps and faults give the same values."""
 
-    def __init__(self, site: Site, seed: int = 0) -> None:
+    def __init__(self, site: Site, seed: int = 0, day_s: float = DAY_S) -> None:
+        """`day_s` is how long a day of the racks' load takes, s; nothing else runs faster in a shorter one."""
         self.site = site
         self.seed = seed
         self.time_s = 0.0
         self.steps = 0
         self.network: Network = build_network(site, seed)
-        self.loads: dict[str, Load] = {rack: _load(site, rack, seed) for rack in site.racks}
+        self.loads: dict[str, Load] = {rack: _load(site, rack, seed, day_s) for rack in site.racks}
         self.load_factor: dict[str, float] = dict.fromkeys(site.racks, 1.0)
         self.loops = _secondary_loops(site)
         self.loop_of = {rack: loop for loop in self.loops.values() for rack in loop.plates}
@@ -207,11 +208,11 @@ class World:
         return liquid + water + air + sum(ups.battery.stored_j for ups in self.network.ups.values())
 
 
-def _load(site: Site, rack: str, seed: int) -> Load:
+def _load(site: Site, rack: str, seed: int, day_s: float) -> Load:
     section = site.racks[rack]
     if section.liquid_share > 0:
         return TrainingLoad(section.design_power_w, f"{seed}/{section.row}", f"{seed}/{rack}")
-    return SteadyLoad(section.design_power_w, f"{seed}/{rack}")
+    return SteadyLoad(section.design_power_w, f"{seed}/{rack}", day_s)
 
 
 def _secondary_loops(site: Site) -> dict[str, SecondaryLoop]:

@@ -43,6 +43,7 @@ GOLDEN = {
         "apc-rpdu2",
         {
             "dcim_pdu_input_power_watts{inlet=1}": 270.0,
+            "dcim_pdu_input_peak_power_watts{inlet=1}": 620.0,
             "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 300.0,
             "dcim_pdu_input_power_factor_ratio{inlet=1}": 0.82,
             "dcim_pdu_input_energy_joules_total{inlet=1}": 1967.7 * 3.6e6,

@@ -1,13 +1,16 @@
 """The demo as a stranger runs it: it fills every device with telemetry, ends by itself or on Ctrl-C, and leaves nothing behind."""
 
 import gzip
+import json
 import os
+import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -51,7 +54,7 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
     assert f"http://127.0.0.1:{port}/" in done.stdout
     summary = done.stdout.strip().splitlines()[-1]
     match = re.fullmatch(
-        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 6 of 6 devices",
+        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 24 of 24 devices",
         summary,
     )
     assert match, summary
@@ -112,6 +115,70 @@ def test_a_demo_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
         child.kill()
         child.communicate()
     assert not accepts(port)
+
+
+def order(*words: str) -> subprocess.CompletedProcess[str]:
+    """The demo's command in another terminal."""
+    return subprocess.run([*COMMAND, *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_visitor_breaks_a_pump_at_the_terminal_and_a_feed_from_another_and_sees_the_problems() -> None:
+    port = free_port()
+    terminal, ours = pty.openpty()
+    child = subprocess.Popen(
+        [*COMMAND, "--port", str(port)], cwd=REPOSITORY, stdin=ours, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    os.close(ours)
+
+    def problems() -> set[str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/problems", timeout=10) as answer:
+                return {f"{each['name']} {each['labels'].get('device', '')}" for each in json.load(answer)["problems"]}
+        except OSError:
+            return set()
+
+    def ready() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/site", timeout=10) as answer:
+                return bool(json.load(answer)["devices"]["answering"] == 24)
+        except (OSError, KeyError):
+            return False
+
+    try:
+        wait_until(ready, "every device answers", 60)
+        # A word that means nothing costs a line and not the demo.
+        os.write(terminal, b"nothing\n3\n")
+        wait_until(lambda: "DcimCduPumpFailed cdu-1" in problems(), "the failed pump is a problem", 30)
+        assert order("fault", "feed", "--port", str(port)).stdout == "broken: feed A is lost, generator and all\n"
+        wait_until(
+            lambda: any(each.startswith(("DcimFeed", "DcimUps")) for each in problems()),
+            "the lost feed is a problem",
+            60,
+        )
+        assert order("mend", "--port", str(port)).stdout == "mended: pump; mended: feed\n"
+        wait_until(lambda: "DcimCduPumpFailed cdu-1" not in problems(), "the pump is mended", 60)
+    finally:
+        child.send_signal(signal.SIGINT)
+        output = child.communicate(timeout=30)[0].decode()
+        os.close(terminal)
+    assert child.returncode == 0, output
+    assert "broken: a pump of cdu-1 fails" in output
+    assert "'nothing' is nothing that can break; known are mains, feed, pump" in output
+
+
+def test_what_can_be_broken_is_listed_and_what_cannot_is_named() -> None:
+    listed = order("fault").stdout
+    assert "3  pump     a pump of cdu-1 fails" in listed
+    wrong = order("fault", "roof")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("rackflow-demo: 'roof' is nothing that can break; known are mains, feed, pump")
+
+
+def test_breaking_something_without_a_demo_says_how_to_start_one() -> None:
+    port = free_port()
+    done = order("fault", "pump", "--port", str(port))
+    assert done.returncode == 1
+    assert done.stderr == f"rackflow-demo: no demo runs with its page on port {port}; start one with rackflow-demo\n"
 
 
 def test_a_port_in_use_costs_one_line() -> None:

@@ -107,7 +107,7 @@ async def test_recordings_reach_influxdb_victoriametrics_and_prometheus(
             assert await all_samples(victoria_metrics.query) == pytest.approx(expected_samples())
             for recording, golden in GOLDEN.items():
                 await check_influxdb(influxdb, name_of(recording), golden.values | golden.states)
-            page = (await collector.get("/")).text
+            page = (await collector.get("/plain")).text
             assert all(name in page for name in recorded)
     assert not (tmp_path / "1.jsonl").exists() or not (tmp_path / "1.jsonl").read_text(encoding="utf-8")
 

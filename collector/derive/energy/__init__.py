@@ -1,12 +1,13 @@
 """Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
 
-from collector.derive.energy.accounting import Accounts, plan_accounts
+from collector.derive.energy.accounting import PASSING, Accounts, plan_accounts, without_overlap
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, Hour
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 
 __all__ = [
     "HOUR_S",
+    "PASSING",
     "Accounts",
     "EnergyRecords",
     "Factor",
@@ -17,4 +18,5 @@ __all__ = [
     "plan_accounts",
     "read_answer",
     "read_csv",
+    "without_overlap",
 ]

@@ -1,5 +1,6 @@
 """Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
 
+from collector.derive.engine.explain import Input, Inputs, explaining
 from collector.derive.engine.graph import (
     INTERNAL,
     NO_SLOT,
@@ -37,6 +38,8 @@ __all__ = [
     "STATED",
     "Compute",
     "Figure",
+    "Input",
+    "Inputs",
     "Label",
     "Leaf",
     "Memories",
@@ -52,6 +55,7 @@ __all__ = [
     "Values",
     "compute_values",
     "computing",
+    "explaining",
     "figures",
     "inputs_of",
     "labels_text",

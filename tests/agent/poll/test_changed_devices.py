@@ -199,7 +199,7 @@ def test_scales_are_read_with_their_readings_only_where_they_are_few_and_fit(
 ) -> None:
     """Four objects beside one scale, or three beside each of four."""
     alone = "points:\n" + "".join(
-        f"  - {{metric: dcim_env_{metric}, oid: {ROOT}.8.{number}.0, unit: {unit}, poll: fast}}\n"
+        f"  - {{metric: dcim_env_{metric}, labels: {{sensor: x{number}}}, oid: {ROOT}.8.{number}.0, unit: {unit}, poll: fast}}\n"
         for number, (metric, unit) in enumerate([("voltage_volts", "volt"), ("dew_point_celsius", "celsius")])
     )
     profile = parse_profile(

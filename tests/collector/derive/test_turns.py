@@ -1,4 +1,4 @@
-"""A site of 5,000 devices is derived, rendered and swept without holding the event loop, while devices come, go and flap."""
+"""A site of 5,000 devices is derived, rendered, swept and shown without holding the event loop, while devices come, go and flap."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from benchmarks.deriving import WALL_S, batches, site_text
+from benchmarks.page import SHOWN, api_over
+from collector.api import Live, PartName
+from collector.api.api import SCENE_S
 from collector.derive import Deriver, LatestFigures, Settings
 from collector.latest import Latest
 from collector.readings import SeriesKeys, resolve
@@ -56,8 +59,16 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_a
         await eventually(lambda: len(points) > 10_000, "further figures", 60)
         text, series = await in_slices(render_steps(latest, now(), figures, failures))
         await in_slices(latest.expiring(now()))
+        api, live = api_over(site, latest, figures), Live()
+        parts = live.join([PartName(site.id, kind) for kind in SHOWN]) or []
+        for _ in range(2):
+            for part in parts:
+                await in_slices(part.updating(await in_slices(api.part_steps(part.name, now(), WALL_S))))
+                assert part.since(0)
+            await asyncio.sleep(SCENE_S)
         deriving.cancel()
         await asyncio.wait([deriving])
     assert not failures.counts
+    assert len(parts[1].document["racks"]) == RACKS
     assert text.count("\n") > series > 50_000
     assert max(turns.cpu_s) < MOST_S, sorted(turns.cpu_s)[-5:]

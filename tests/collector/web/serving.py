@@ -3,14 +3,43 @@
 import asyncio
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from collector.api import Api, Sources, Surroundings
 from collector.config import HttpConfig
+from collector.derive import Explanation, Inputs
+from collector.latest import Latest
+from collector.problems import load_table
 from collector.web import View, WebServer
 from rackflow.process.bulkhead import Failures
+
+
+def api_of(latest: Latest) -> Api:
+    """The API over readings alone: no site file, no figures, no problems."""
+    around = Surroundings([], None, 0, None)
+    return Api(
+        Sources(
+            latest,
+            site=lambda: None,
+            figures=lambda _, __: (),
+            problems=list,
+            are_problems_complete=lambda: True,
+            around=lambda: around,
+            table=load_table(),
+            ended=lambda _, __: (),
+            explain=lambda _, __, ___: nothing(),
+            distrusted=lambda _: {},
+        )
+    )
+
+
+def nothing() -> Generator[None, None, Explanation]:
+    """What no figure rests on."""
+    yield
+    return Explanation("readings", Inputs())
 
 
 @dataclass
@@ -21,6 +50,7 @@ class Content:
     failing: frozenset[str] = frozenset()
     ledger_page: bytes = b"{}"
     renders: list[str] = field(default_factory=list)
+    api: Api = field(default_factory=lambda: api_of(Latest(1000)))
 
     async def page(self, name: str) -> str:
         """A page whose rendering raises if it is to fail."""
@@ -34,11 +64,11 @@ class Content:
         """What the server shows."""
         return View(
             metrics=lambda: self.page("metrics"),
-            page=lambda outlets_of: self.page(f"page {outlets_of}"),
+            page=lambda shell: self.page(f"page {shell.outlets_of}" if shell.with_readings else "home"),
             knows=lambda name: name.startswith("cas1/"),
             faults=dict,
             ledger=lambda: self.ledger_page,
-            problems=lambda: b"{}",
+            api=self.api,
         )
 
 

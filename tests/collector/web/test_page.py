@@ -8,7 +8,7 @@ import pytest
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from collector.web.humanise import quantity
-from collector.web.page import Moment, render_page
+from collector.web.page import Moment, Shell, render_page
 from rackflow import Batch, catalogue
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch, document, now_ms, status
 from tests.collector.running import config_for, publish, publisher, running, until
@@ -164,7 +164,7 @@ async def test_the_page_is_served(mosquitto: Mosquitto, tmp_path: Path) -> None:
         await running_one.ready()
         await publish(client, document(), batch())
         await until(lambda: running_one.collector.stats().messages_received == 2, "both")
-        answer = await running_one.get("/")
+        answer = await running_one.get("/plain")
         assert answer.status == 200
         assert "cdu-07" in answer.text
         assert (await running_one.get("/nothing")).status == 404
@@ -181,7 +181,7 @@ def test_flags_that_are_not_raised_share_a_row_and_outlets_are_shown_on_demand()
     assert "leak detected none (4)" in text
     assert "show 2 outlets" in text
     assert "120 W" not in text
-    page = render_page(latest, Moment(0.0, now_ms() / 1000), {}, "cas1/cdu-07")
+    page = render_page(latest, Moment(0.0, now_ms() / 1000), {}, Shell(outlets_of="cas1/cdu-07"))
     assert page.index("120 W") < page.index("80 W")
     apply(latest, batch(values=values | {"dcim_cdu_leak_detected{detector=d2}": 1.0}, seq=2))
     text = text_of(latest)

@@ -27,7 +27,7 @@ async def test_invented_names_render_no_page_of_their_own() -> None:
     content = Content()
     async with serving(content, share_s=15) as served:
         for name in ("", "x", "y%2Fz", "cas1%2Fpdu-1", "cas1%2Fpdu-1"):
-            assert (await ask(served.port, f"/?outlets={name}"))[0] == 200
+            assert (await ask(served.port, f"/plain?outlets={name}"))[0] == 200
         assert content.renders == ["page ", "page cas1/pdu-1"]
 
 

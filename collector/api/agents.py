@@ -1,0 +1,74 @@
+"""Agents: whether they are there, how far behind they are, and what the ledger says of their messages. Pure."""
+
+from collections import Counter
+
+from collector.api.documents import AgentLedger, AgentsDocument, AgentState
+from collector.api.numbers import iso, iso_ms, rounded
+from collector.api.overview import Surroundings
+from collector.api.scene import Scene
+from collector.latest import AgentState as Known
+from collector.ledger import AgentAccount
+
+
+def agents_document(scene: Scene, around: Surroundings) -> AgentsDocument:
+    """All agents of a site."""
+    devices: dict[str, int] = {}
+    for device in scene.latest.devices_of(scene.site):
+        devices[device.agent] = devices.get(device.agent, 0) + 1
+    found = [agent for agent in scene.latest.agents() if agent.site == scene.site]
+    return AgentsDocument(
+        site=scene.site,
+        items={agent.agent: _agent(scene, around, agent, devices.get(agent.agent, 0)) for agent in found},
+    )
+
+
+def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int) -> AgentState:
+    key = agent.site, agent.agent
+    is_up = scene.observations.agents_up.get(key)
+    status = agent.status
+    oldest_s = _own(scene, agent, "dcim_agent_spool_oldest_timestamp_seconds")
+    durable = _own(scene, agent, "dcim_agent_spool_durable")
+    counts = scene.observations.counts.get(key, Counter())
+    account = around.accounts.get(key) if around.accounts is not None else None
+    offset_s = agent.clock_offset_s
+    return AgentState(
+        id=agent.agent,
+        state="unknown" if is_up is None else "up" if is_up else "down",
+        version=status.version if status is not None else "",
+        hostname=status.hostname if status is not None else "",
+        python=status.python if status is not None else "",
+        started=iso_ms(status.started) if status is not None and status.started else None,
+        last_message=iso(int(agent.last_message_s)) if agent.last_message_s else None,
+        devices=devices,
+        unobserved={str(cause): count for cause, count in counts.items()},
+        lag_seconds=rounded(max(0.0, -offset_s), 2) if offset_s is not None else None,
+        backlog_messages=_own(scene, agent, "dcim_agent_spool_messages"),
+        backlog_seconds=None if oldest_s is None else round(max(0.0, scene.wall_s - oldest_s)) if oldest_s else 0.0,
+        outbox_durable=durable >= 1 if durable is not None else None,
+        clock_offset_seconds=rounded(offset_s, 2),
+        is_cloned=key in around.clones,
+        refused_topics=len(status.refused) if status is not None else 0,
+        ledger=ledger_of(account) if account is not None else None,
+    )
+
+
+def _own(scene: Scene, agent: Known, metric: str) -> float | None:
+    """What an agent reports of itself: the sum of the series of a metric; None if none is current."""
+    found = [
+        held.value
+        for held in agent.series.values()
+        if held.series.metric.name == metric and scene.now < held.expires_at and isinstance(held.value, float)
+    ]
+    return sum(found) if found else None
+
+
+def ledger_of(account: AgentAccount) -> AgentLedger:
+    """An account as it is shown."""
+    return AgentLedger(
+        produced=account.produced,
+        stored=account.stored,
+        duplicates=account.duplicates,
+        in_flight=account.in_flight,
+        missing=account.missing,
+        dropped=dict(account.dropped),
+    )

@@ -1,0 +1,215 @@
+"""Makes every document of the API from what the collector knows, in slices, and keeps what several documents need.
+
+Nothing here does I/O or knows HTTP: `collector/web/api.py` does. One scene (`scene.py`) serves all documents of half a second, so that
+a page with five parts costs one look at the devices.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from collector.api.agents import agents_document
+from collector.api.detail import DeviceDocument
+from collector.api.device import device_document
+from collector.api.documents import Document, FloorDocument, Known, SiteDocument, plain_steps
+from collector.api.floor import RackStates, floor_steps
+from collector.api.layout import Layout, make_layout
+from collector.api.live import PartName
+from collector.api.overview import PowerMeans, Surroundings, powers, site_steps
+from collector.api.problem_list import causes_steps
+from collector.api.requests import NotThere
+from collector.api.scene import FigureIndex, Scene, setting
+from collector.api.sparks import Sparks
+from collector.derive import Explanation, Figure
+from collector.latest import Latest
+from collector.problems import Ended, Table, Tracked
+from rackflow.site import Site
+
+# All documents of this time are made of one scene; readings come every second at most.
+SCENE_S = 0.5
+# While a site starts, new series come every moment, and a layout of 5,000 devices takes 50 ms: one for each of so many devices a second.
+_LAYOUT_DEVICES_PER_S = 2000
+# Sites of which layouts and indexes are kept; budgets of agents bound sites to 20 by default.
+_MAX_SITES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What documents are made of. The functions are called in the event loop and return at once."""
+
+    latest: Latest
+    site: Callable[[], Site | None]
+    figures: Callable[[str, float], Sequence[Figure]]
+    """Of a site, at a moment (monotonic)."""
+    problems: Callable[[], Sequence[Tracked]]
+    are_problems_complete: Callable[[], bool]
+    around: Callable[[], Surroundings]
+    table: Table
+    ended: Callable[[float, float], Sequence[Ended]]
+    """Problems that ended after a time; then the present time, both seconds since 1970."""
+    explain: Callable[[str, str, Mapping[str, str]], Generator[None, None, Explanation]]
+    """What a figure rests on: site, metric, labels."""
+    distrusted: Callable[[str], Mapping[tuple[str, str], str]]
+    """Series of a site that no figure uses, by device and key, with the reason."""
+    runbook_base: str = ""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one site between two scenes."""
+
+    layout: Layout | None = None
+    next_layout: float = 0.0
+    figures: FigureIndex | None = None
+    scene: Scene | None = None
+    means: PowerMeans | None = None
+    racks: RackStates = field(default_factory=RackStates)
+    known: Known = field(default_factory=dict)
+    """The floor as it was converted last."""
+
+
+class Api:
+    """The documents of all sites of a collector. Times are arguments: `now` is monotonic, `wall_s` seconds since 1970."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.sparks = Sparks()
+        self._kept: dict[str, _Kept] = {}
+
+    def sites(self) -> list[str]:
+        """The sites that are known, that of the site file first."""
+        file = self.sources.site()
+        own = [file.id] if file is not None else []
+        return list(dict.fromkeys([*own, *self.sources.latest.sites()]))
+
+    def site_named(self, name: str) -> str:
+        """The site that is asked for, the first if none is named. Raises NotThere."""
+        known = self.sites()
+        if not name:
+            return known[0] if known else ""
+        if name not in known:
+            raise NotThere(f"no such site; there are {', '.join(known[:20]) or 'none yet'}")
+        return name
+
+    def scene_steps(self, site: str, now: float, wall_s: float) -> Generator[None, None, Scene]:
+        """The present scene of a site. Yields after each slice."""
+        kept = self._kept_of(site)
+        if kept.scene is not None and 0 <= now - kept.scene.now < SCENE_S:
+            return kept.scene
+        self._forget(site)
+        sources = self.sources
+        before = kept.layout
+        layout = yield from self._layout_steps(kept, site, now)
+        if layout is not before:
+            kept.known = {}  # of racks that are gone, too
+        source = sources.figures(site, now)
+        if kept.figures is None or kept.figures.source is not source:
+            kept.figures = yield from FigureIndex.making(source)
+        observations = sources.latest.observe(now, site)
+        yield
+        scene = Scene(
+            layout,
+            sources.latest,
+            kept.figures,
+            observations,
+            sources.problems(),
+            sources.are_problems_complete(),
+            now,
+            wall_s,
+        )
+        kept.scene = yield from setting(scene)
+        return kept.scene
+
+    def _kept_of(self, site: str) -> _Kept:
+        return self._kept.setdefault(site, _Kept())
+
+    def _layout_steps(self, kept: _Kept, site: str, now: float) -> Generator[None, None, Layout]:
+        file = self.sources.site()
+        file = file if file is not None and file.id == site else None
+        layout, latest = kept.layout, self.sources.latest
+        if layout is not None and (layout.version == latest.changes or now < kept.next_layout):
+            return layout
+        for made in make_layout(site, file, latest):
+            if made is None:
+                yield
+            else:
+                layout = kept.layout = made
+        if layout is None:
+            raise NotThere("no such site")
+        kept.next_layout = now + len(layout.places) / _LAYOUT_DEVICES_PER_S
+        return layout
+
+    def _forget(self, present: str) -> None:
+        if len(self._kept) > _MAX_SITES:
+            for gone in self._kept.keys() - {*self.sites(), present}:
+                del self._kept[gone]
+
+    def part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
+        """A part of a stream, as plain data. What is not there is a document that says so, until it is. Yields after each slice."""
+        try:
+            return (yield from self._part_steps(name, now, wall_s))
+        except NotThere as error:
+            return {"error": str(error)}
+
+    def _part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
+        scene = yield from self.scene_steps(name.site, now, wall_s)
+        document = yield from self._document_steps(name, scene)
+        known = self._kept_of(name.site).known if name.kind == "floor" else None
+        return (yield from plain_steps(document, known))
+
+    def _document_steps(self, name: PartName, scene: Scene) -> Generator[None, None, Document]:
+        match name.kind:
+            case "site":
+                return (yield from self.site_steps(scene))
+            case "floor":
+                return (yield from self.floor_steps(scene, name.of))
+            case "problems":
+                return (yield from causes_steps(scene, self.sources.table, self.sources.runbook_base))
+            case "agents":
+                return agents_document(scene, self.sources.around())
+            case _:
+                return self.device(scene, name.of, with_sparks=False)
+
+    def floor_steps(self, scene: Scene, room: str) -> Generator[None, None, FloorDocument]:
+        """The floor of a room, or of all of them. Raises NotThere."""
+        return floor_steps(scene, check_room(scene, room), self._kept_of(scene.site).racks)
+
+    def device(self, scene: Scene, name: str, *, with_sparks: bool) -> DeviceDocument:
+        """The page of a device. Sparklines change every two minutes, so that streams go without. Raises NotThere."""
+        spark_of = partial(self._spark, scene, name) if with_sparks else None
+        return device_document(scene, name, self.sources.distrusted(scene.site), spark_of)
+
+    def _spark(self, scene: Scene, device: str, key: str) -> list[tuple[float, float | None]]:
+        return self.sparks.of((scene.site, device), key, scene.now)
+
+    def sample_steps(self, now: float, wall_s: float) -> Generator[None, None, None]:
+        """Take what is due of sparklines, and the power of the site of the site file, for its PUE. Call it every few seconds.
+
+        It also keeps the layout ready for whoever looks first.
+        """
+        if self.sparks.is_due(now):
+            yield from self.sparks.sampling(self.sources.latest, now)
+        file = self.sources.site()
+        if file is not None:
+            scene = yield from self.scene_steps(file.id, now, wall_s)
+            self._means(file.id).add(*powers(scene), now)
+
+    def _means(self, site: str) -> PowerMeans:
+        kept = self._kept_of(site)
+        if kept.means is None:
+            kept.means = PowerMeans()
+        return kept.means
+
+    def site_steps(self, scene: Scene) -> Generator[None, None, SiteDocument]:
+        """The document of the site."""
+        return (yield from site_steps(scene, self.sources.around(), self._means(scene.site)))
+
+
+def check_room(scene: Scene, room: str) -> str | None:
+    """The room that is asked for, None for all. Raises NotThere."""
+    if not room:
+        return None
+    if room not in scene.layout.rooms:
+        raise NotThere(f"no such room; there are {', '.join(scene.layout.rooms[:20])}")
+    return room

@@ -1,0 +1,348 @@
+"""The site in numbers, and the three questions of an operator: does it survive, how long have we got, can I trust it. Pure."""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from collector.api.documents import (
+    AgentCounts,
+    Answers,
+    Carbon,
+    DeviceCounts,
+    FigureName,
+    LedgerTotals,
+    ProblemCounts,
+    Pue,
+    RoomSummary,
+    SiteDocument,
+    Survival,
+    TimeLeft,
+    Totals,
+    Trust,
+    UnobservedCount,
+)
+from collector.api.floor import pdu_power, seconds_left
+from collector.api.numbers import coarse_age, iso, rounded
+from collector.api.scene import Scene, total, worst
+from collector.derive import Figure, group_name, without_overlap
+from collector.ledger import AgentAccount
+from rackflow.site import Meter
+
+# Lines of one question at most: a campus has hundreds of loops, and the worst are what is asked for.
+MAX_LINES = 24
+# The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
+PUE_WINDOW_S = 900.0
+PUE_STEP_S = 5.0
+# Less than this is no mean: the figure would be that of a moment.
+PUE_LEAST_S = 60.0
+_STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rejection": "heat_rejection_stops"}
+
+
+StateWord = Literal["yes", "no", "unknown"]
+TrustWord = Literal["good", "bad", "unknown"]
+
+
+@dataclass(slots=True)
+class PowerMeans:
+    """Facility and IT power of the last quarter of an hour, for the estimate of PUE."""
+
+    samples: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def add(self, facility_w: float | None, it_w: float | None, now: float) -> None:
+        """Take a sample, at most every few seconds."""
+        self.samples = [each for each in self.samples if now - each[0] <= PUE_WINDOW_S]
+        if facility_w is None or it_w is None or (self.samples and now - self.samples[-1][0] < PUE_STEP_S):
+            return
+        self.samples.append((now, facility_w, it_w))
+
+    def pue(self) -> Pue | None:
+        """The estimate; None before it is a mean, or without IT power."""
+        if len(self.samples) < 2:  # noqa: PLR2004 - a span has two ends
+            return None
+        span_s = self.samples[-1][0] - self.samples[0][0]
+        it_w = sum(each[2] for each in self.samples)
+        if span_s < PUE_LEAST_S or it_w <= 0:
+            return None
+        value = rounded(sum(each[1] for each in self.samples) / it_w)
+        return Pue(value=value, window_seconds=round(span_s, -1)) if value is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the collector knows besides readings and figures."""
+
+    sites: Sequence[str]
+    timezone: str | None
+    utc_offset_s: int
+    accounts: Mapping[tuple[str, str], AgentAccount] | None
+    """By site and agent; None where the account is not known, or where several collectors share the messages."""
+    clones: frozenset[tuple[str, str]] = frozenset()
+
+
+def powers(scene: Scene) -> tuple[float | None, float | None]:
+    """Power that the site takes in, and that of its IT equipment, W: from meters, IT otherwise from the racks."""
+    file = scene.layout.file
+    racks = total([scene.figures.value("dcim_rack_power_watts", rack) for rack in scene.layout.racks])
+    if file is None:
+        pdus = [pdu for rack in scene.layout.racks.values() for each in rack.pdus.values() for pdu in each]
+        return None, total([pdu_power(scene, pdu) for pdu in pdus])
+    facility = file.meters_of("facility")
+    facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(file, facility)
+    measured = _metered(scene, without_overlap(file, file.meters_of("it")))
+    return _metered(scene, facility), measured if measured is not None else racks
+
+
+def _metered(scene: Scene, meters: Sequence[Meter]) -> float | None:
+    return total([scene.sum_of(each.id, "dcim_meter_power_watts", "dcim_meter_phase_power_watts") for each in meters])
+
+
+def site_steps(scene: Scene, around: Surroundings, means: PowerMeans) -> Generator[None, None, SiteDocument]:
+    """The site. Yields between its parts."""
+    layout, observations = scene.layout, scene.observations
+    facility_w, it_w = powers(scene)
+    means.add(facility_w, it_w, scene.now)
+    yield
+    counts, unobserved, current, wanted = yield from _counting(scene)
+    agents = [key for key in observations.counts if key[0] == scene.site]
+    agents_up = [up for key, up in observations.agents_up.items() if key[0] == scene.site]
+    accounts = None if around.accounts is None else [a for key, a in around.accounts.items() if key[0] == scene.site]
+    missing = sum(account.missing for account in accounts) if accounts is not None else None
+    told: Counter[str] = Counter(
+        each.problem.severity for each in scene.problems if _is_cause(scene, each.labels, each.cause)
+    )
+    yield
+    carbon = _carbon(scene, facility_w)
+    rooms = []
+    for room in layout.rooms:
+        if room or layout.racks_of_room.get(""):
+            rooms.append(_room(scene, room))
+            yield
+    survives: list[Survival] = []
+    for answered in (_feed_losses, _loop_losses, _pump_losses, _ups_losses):
+        survives += answered(scene)
+        yield
+    time_left = _time_left(scene)
+    yield
+    return SiteDocument(
+        site=scene.site,
+        sites=[*around.sites],
+        rooms=rooms,
+        time=iso(int(scene.wall_s)),
+        timezone=around.timezone,
+        utc_offset_seconds=around.utc_offset_s,
+        source="site_file" if layout.file is not None else "labels",
+        totals=Totals(
+            facility_power_watts=rounded(facility_w),
+            it_power_watts=rounded(it_w),
+            pue=means.pue(),
+            carbon_grams_per_hour=Carbon(location=carbon) if carbon is not None else None,
+        ),
+        devices=counts,
+        unobserved=unobserved,
+        agents=AgentCounts(known=len(agents), up=sum(agents_up) if agents_up else None),
+        ledger=LedgerTotals(missing=missing, complete=missing == 0 if missing is not None else None),
+        problems=ProblemCounts(
+            critical=told["critical"], warning=told["warning"], info=told["info"], complete=scene.is_complete
+        ),
+        answers=Answers(
+            survives=survives[:MAX_LINES],
+            time_left=time_left[:MAX_LINES],
+            trust=[*_trust(scene, counts, current, wanted, missing)],
+        ),
+    )
+
+
+def _is_cause(scene: Scene, labels: Sequence[tuple[str, str]], cause: object) -> bool:
+    return cause is None and dict(labels).get("site", scene.site) == scene.site
+
+
+def _counting(scene: Scene) -> Generator[None, None, tuple[DeviceCounts, list[UnobservedCount], int, int]]:
+    """Devices, why some are not observed, and how many readings are current of how many there are. Yields after each device."""
+    causes: Counter[tuple[str, str]] = Counter()
+    known = answering = down = current = wanted = 0
+    ages: list[float] = []
+    for device in list(scene.latest.devices_of(scene.site)):
+        known += 1
+        cause = scene.observations.causes.get((scene.site, device.device))
+        if cause is not None:
+            causes[cause, device.agent] += 1
+        else:
+            answering += device.up is True
+            down += device.up is False
+            ages.append(scene.now - device.received_at)
+        wanted += len(device.series)
+        if cause is None:
+            current += sum(scene.now < held.expires_at for held in device.series.values())
+        yield
+    file = scene.layout.file
+    counts = DeviceCounts(
+        known=known,
+        answering=answering,
+        down=down,
+        unobserved=sum(causes.values()),
+        planned=len(file.devices) if file is not None else None,
+        oldest_age_seconds=coarse_age(max(ages)) if ages else None,
+    )
+    found = [
+        UnobservedCount(cause=cause, agent=agent, devices=count) for (cause, agent), count in causes.most_common(12)
+    ]
+    return counts, found, current, wanted
+
+
+def _room(scene: Scene, room: str) -> RoomSummary:
+    racks = scene.layout.racks_of_room.get(room, ())
+    devices = [name for name in scene.layout.devices_of_room.get(room, ()) if scene.device(name) is not None]
+    marks = [scene.rack_marks.get(rack) for rack in racks]
+    return RoomSummary(
+        id=room,
+        racks=len(racks),
+        problem=worst(iter([*marks, *(scene.device_marks.get(name) for name in devices)])),
+        observed=bool(devices) and all(scene.unobserved(name) is None for name in devices),
+    )
+
+
+def _carbon(scene: Scene, facility_w: float | None) -> float | None:
+    """Grams of CO2e per hour at present power. The basis of the site's factors is used, live ones first."""
+    found = scene.figures.all("dcim_grid_carbon_intensity_grams_per_kilowatt_hour")
+    known = [each.value for each in found if each.value is not None]
+    return rounded(facility_w / 1000 * known[0]) if known and facility_w is not None else None
+
+
+def _name(figure: Figure) -> FigureName:
+    return FigureName(metric=figure.output.metric.name, labels=dict(figure.output.labels))
+
+
+def _by_label(figures: Sequence[Figure], label: str) -> Iterator[tuple[str, Figure]]:
+    for figure in figures:
+        if label in (labels := dict(figure.output.labels)):
+            yield labels[label], figure
+
+
+def _feed_losses(scene: Scene) -> Iterator[Survival]:
+    for feed, figure in _by_label(scene.figures.all("dcim_site_survives_feed_loss"), "feed"):
+        lost = scene.figures.value("dcim_site_racks_lost_on_feed_loss", feed)
+        yield Survival(
+            id=f"feed_loss:{feed}",
+            what={"key": "feed_loss", "feed": feed},
+            state="lost" if feed in scene.lost_feeds else _yes(figure.value, 1.0),
+            detail={"racks_lost": lost},
+            figure=_name(figure),
+        )
+
+
+def _loop_losses(scene: Scene) -> list[Survival]:
+    return _worst_first(
+        Survival(
+            id=f"cdu_loss:{loop}",
+            what={"key": "cdu_loss", "loop": loop},
+            state=_yes(figure.value, 1.0),
+            detail={"cdus_spare": figure.value},
+            figure=_name(figure),
+        )
+        for loop, figure in _by_label(scene.figures.all("dcim_loop_cdus_spare"), "loop")
+    )
+
+
+def _pump_losses(scene: Scene) -> list[Survival]:
+    """By loop, the CDU with the fewest spare pumps: a question for each of hundreds of CDUs would be no answer."""
+    least: dict[str, tuple[float, str, Figure]] = {}
+    for cdu, figure in _by_label(scene.figures.all("dcim_cdu_pumps_spare"), "device"):
+        place = scene.layout.cdus.get(cdu)
+        loop = (place.loop if place is not None else "") or cdu
+        spare = figure.value if figure.value is not None else 0.5  # between none and one: unknown comes before yes
+        if loop not in least or spare < least[loop][0]:
+            least[loop] = spare, cdu, figure
+    return _worst_first(
+        Survival(
+            id=f"pump_loss:{loop}",
+            what={"key": "pump_loss", "loop": loop, "device": cdu},
+            state=_yes(figure.value, 1.0),
+            detail={"pumps_spare": figure.value},
+            figure=_name(figure),
+        )
+        for loop, (_, cdu, figure) in least.items()
+    )
+
+
+def _ups_losses(scene: Scene) -> list[Survival]:
+    """Of UPSs in parallel. The loss of a single one is the loss of its feed, which is another question."""
+    alone = {group_name(group) for group in scene.layout.ups_groups if len(group) == 1}
+    return _worst_first(
+        Survival(
+            id=f"ups_loss:{group}",
+            what={"key": "ups_loss", "group": group, "feed": dict(figure.output.labels).get("feed", "")},
+            state=_yes(figure.value, 0.0),
+            detail={"margin_watts": rounded(figure.value)},
+            figure=_name(figure),
+        )
+        for group, figure in _by_label(scene.figures.all("dcim_ups_redundancy_margin_watts"), "group")
+        if group not in alone
+    )
+
+
+_STATE_RANK = {"no": 0, "lost": 1, "unknown": 2, "yes": 3}
+
+
+def _worst_first(found: Iterator[Survival]) -> list[Survival]:
+    return sorted(found, key=lambda each: (_STATE_RANK[each.state], each.id))[: MAX_LINES // 4]
+
+
+def _yes(value: float | None, least: float) -> StateWord:
+    return "unknown" if value is None else "yes" if value >= least else "no"
+
+
+def _time_left(scene: Scene) -> list[TimeLeft]:
+    file = scene.layout.file
+    found: list[TimeLeft] = []
+    for feed in file.feeds.values() if file is not None else ():
+        upss = tuple(ups for ups in file.ups if file.feed_of(ups) == feed.id) if file is not None else ()
+        if upss:
+            left_s = rounded(seconds_left(scene, upss), 3)
+            weakest = [f for ups in upss for f in scene.figures.of("dcim_ups_modelled_runtime_seconds", ups)]
+            shown = min(weakest, key=lambda each: each.value if each.value is not None else 0.0, default=None)
+            name = _name(shown) if shown is not None else None
+            found.append(
+                TimeLeft(id=f"battery:{feed.id}", what={"key": "battery", "feed": feed.id}, seconds=left_s, figure=name)
+            )
+        if feed.backup_start_s is not None:
+            what = {"key": "generator_start", "feed": feed.id}
+            found.append(TimeLeft(id=f"generator_start:{feed.id}", what=what, seconds=feed.backup_start_s, figure=None))
+    return [*found, *_ride_through(scene)]
+
+
+def _ride_through(scene: Scene) -> Iterator[TimeLeft]:
+    """The loop that lasts shortest, by failure and room."""
+    shortest: dict[tuple[str, str], tuple[float, str, Figure]] = {}
+    for loop, figure in _by_label(scene.figures.all("dcim_loop_ride_through_seconds"), "loop"):
+        failure = dict(figure.output.labels)["failure"]
+        racks = scene.layout.racks_of_loop.get(loop, ())
+        room = scene.layout.racks[racks[0]].room if racks and racks[0] in scene.layout.racks else ""
+        seconds = figure.value if figure.value is not None else float("inf")
+        if (failure, room) not in shortest or seconds < shortest[failure, room][0]:
+            shortest[failure, room] = seconds, loop, figure
+    for (failure, room), (_, loop, figure) in sorted(shortest.items(), key=lambda item: item[1][0]):
+        what = {"key": _STILL.get(failure, failure), "loop": loop, "room": room}
+        yield TimeLeft(id=f"{failure}:{room}", what=what, seconds=rounded(figure.value, 3), figure=_name(figure))
+
+
+def _trust(scene: Scene, counts: DeviceCounts, current: int, wanted: int, missing: int | None) -> Iterator[Trust]:
+    whole: TrustWord = (
+        "good" if counts.known and counts.answering == counts.known else "bad" if counts.known else "unknown"
+    )
+    yield Trust(id="devices_answering", value=counts.answering, of=counts.known, state=whole)
+    fresh: TrustWord = "unknown" if not wanted else "good" if current == wanted else "bad"
+    yield Trust(id="readings_current", value=current, of=wanted, state=fresh)
+    figures = len(scene.figures.source)
+    known = scene.figures.known
+    yield Trust(
+        id="figures_known",
+        value=known if figures else None,
+        of=figures or None,
+        state="unknown" if not figures else "good" if known == figures else "bad",
+    )
+    lost: TrustWord = "unknown" if missing is None else "good" if missing == 0 else "bad"
+    yield Trust(id="messages_missing", value=missing, of=None, state=lost)
+    suspects = len(scene.figures.all("dcim_device_reading_suspect"))
+    judged: TrustWord = "unknown" if not figures else "good" if suspects == 0 else "bad"
+    yield Trust(id="sensors_suspect", value=suspects if figures else None, of=None, state=judged)

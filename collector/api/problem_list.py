@@ -1,0 +1,221 @@
+"""Problems with what a page needs to show them: their limit, how much time is left, and which racks are concerned. Pure."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from collector.api.documents import Document, What
+from collector.api.floor import seconds_left
+from collector.api.numbers import rounded
+from collector.api.scene import Scene
+from collector.latest import DeviceState
+from collector.problems import Condition, Limit, Problem, ProblemReport, Table, Tracked, describe, in_order
+from rackflow.catalogue import catalogue
+
+# Causes that a stream carries. Somebody at a screen reads the first dozen; GET has all of them.
+MAX_CAUSES = 200
+# Racks that are named; more are counted. A row has some twenty.
+MAX_RACKS = 100
+_SLICE = 50
+
+
+class Concerns(Document, frozen=True):
+    """Racks that depend on what has the problem; `more` are not named."""
+
+    racks: list[str]
+    more: int
+
+
+class ProblemTime(Document, frozen=True):
+    """How long it can go on: `what` says until what."""
+
+    what: What
+    seconds: float
+
+
+class ApiProblem(ProblemReport, frozen=True, kw_only=True, omit_defaults=True):
+    """One problem with its limit, the time that is left, the racks concerned, and its device.
+
+    `value`, `peak` and `limit` are in the unit that people read: `times` the base unit `unit`, as 60,000 L/min for a cubic metre a second.
+    """
+
+    unit: str = ""
+    times: float = 1.0
+    limit: float | None = None
+    time_left: ProblemTime | None = None
+    concerns: Concerns | None = None
+    device: str | None = None
+
+
+class ApiProblems(Document, frozen=True):
+    """The answer of /api/v1/problems: what is wrong now, the most severe and latest first. `time` is ms UTC.
+
+    `is_complete` is false until the collector has looked at every device once after its start.
+    """
+
+    schema: int
+    time: int
+    is_complete: bool
+    problems: list[ApiProblem]
+
+
+class CausesDocument(Document, frozen=True):
+    """The part `problems` of /api/v1/events: causes only, worst first; `more` are left out."""
+
+    complete: bool
+    causes: list[str]
+    more: int
+    problems: dict[str, ApiProblem]
+
+
+def problems_steps(
+    scene: Scene, table: Table, runbook_base: str, *, everywhere: bool
+) -> Generator[None, None, list[ApiProblem]]:
+    """Every problem of the site, or of all sites, consequences included. Yields after each slice."""
+    found = [each for each in in_order(scene.problems) if everywhere or _is_here(scene, each)]
+    counts = _consequences(scene)
+    reports: list[ApiProblem] = []
+    for count, tracked in enumerate(found, 1):
+        if count % _SLICE == 0:
+            yield
+        reports.append(_problem(scene, table, tracked, counts[tracked.key], runbook_base))
+    return reports
+
+
+def causes_steps(scene: Scene, table: Table, runbook_base: str) -> Generator[None, None, CausesDocument]:
+    """The causes that a page shows. Yields after each slice."""
+    causes = [each for each in in_order(scene.problems) if each.cause is None and _is_here(scene, each)]
+    yield
+    counts = _consequences(scene)
+    shown: dict[str, ApiProblem] = {}
+    for count, tracked in enumerate(causes[:MAX_CAUSES], 1):
+        if count % _SLICE == 0:
+            yield
+        problem = _problem(scene, table, tracked, counts[tracked.key], runbook_base)
+        shown[problem.id] = problem
+    return CausesDocument(
+        complete=scene.is_complete, causes=[*shown], more=max(0, len(causes) - MAX_CAUSES), problems=shown
+    )
+
+
+def _is_here(scene: Scene, tracked: Tracked) -> bool:
+    """Whether it is one of this site, or of the collector itself."""
+    return dict(tracked.labels).get("site", scene.site) == scene.site
+
+
+def _consequences(scene: Scene) -> Counter[tuple[str, tuple[tuple[str, str], ...]]]:
+    return Counter(each.cause for each in scene.problems if each.cause is not None)
+
+
+def _problem(scene: Scene, table: Table, tracked: Tracked, consequences: int, runbook_base: str) -> ApiProblem:
+    report = describe(tracked, consequences, runbook_base)
+    labels = dict(tracked.labels)
+    given = {name: getattr(report, name) for name in ProblemReport.__struct_fields__}
+    if not _is_here(scene, tracked):  # another site may have devices of the same names
+        return ApiProblem(**given, device=labels.get("device"))
+    device = scene.device(labels["device"]) if "device" in labels else None
+    racks = _racks(scene, tracked, labels)
+    measure = _measure(tracked, table, labels, device)
+    return ApiProblem(
+        **given,
+        unit=measure.unit,
+        times=measure.times,
+        limit=measure.limit,
+        time_left=_time_left(scene, tracked.problem, labels),
+        concerns=Concerns(racks=racks[:MAX_RACKS], more=max(0, len(racks) - MAX_RACKS)),
+        device=labels.get("device"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """In which unit a problem's value is, and what it is compared with."""
+
+    unit: str = ""
+    times: float = 1.0
+    limit: float | None = None
+
+
+def _measure(tracked: Tracked, table: Table, labels: dict[str, str], device: DeviceState | None) -> _Measure:
+    """Of the condition that holds: a row may have several, for many metrics, or for a high and a low limit."""
+    problem = tracked.problem
+    if problem.share is not None:
+        return _Measure("ratio", 1.0, problem.share.above)
+    found: list[_Measure] = []
+    for condition in problem.when:
+        if condition.states or (problem.has_reading and _read(condition, table) != f"dcim_{labels.get('reading', '')}"):
+            continue
+        for bound, sign in ((condition.above, 1), (condition.below, -1)):
+            limit = _stated(bound, table, labels, device) if isinstance(bound, Limit) else bound
+            measure = _Measure(_unit(condition, table), condition.times, limit)
+            if limit is not None and (tracked.value - limit) * sign > 0:
+                return measure
+            found.append(measure)
+    # While it is told, its value may be back within the limit, or the limit may have expired.
+    return max(found, key=lambda each: each.limit is not None, default=_Measure())
+
+
+def _read(condition: Condition, table: Table) -> str:
+    return table.records[condition.record].metric if condition.record else condition.metric
+
+
+def _unit(condition: Condition, table: Table) -> str:
+    record = table.records.get(condition.record)
+    if condition.per or (record is not None and record.per):
+        return "ratio"
+    if record is not None and record.count:
+        return ""
+    return catalogue()[_read(condition, table)].unit
+
+
+def _stated(bound: Limit, table: Table, labels: dict[str, str], device: DeviceState | None) -> float | None:
+    metric = table.records[bound.record].metric if bound.record else bound.metric
+    for held in device.series.values() if device is not None else ():
+        if held.series.metric.name != metric or isinstance(held.value, str):
+            continue
+        own = dict(held.series.labels)
+        is_its = all(own.get(name) in texts for name, texts in bound.where.items())
+        if is_its and all(labels.get(name, text) == text for name, text in own.items() if name not in bound.where):
+            return held.value * bound.times + bound.plus
+    return None
+
+
+def _racks(scene: Scene, tracked: Tracked, labels: dict[str, str]) -> list[str]:
+    layout, file = scene.layout, scene.layout.file
+    if tracked.affected:
+        return [*tracked.affected]
+    if "rack" in labels:
+        return [labels["rack"]]
+    device = labels.get("device", "")
+    loop = layout.cdus[device].loop if device in layout.cdus else labels.get("loop", "")
+    if loop in layout.racks_of_loop:
+        return [*layout.racks_of_loop[loop]]
+    if file is not None and (device in file.ups or device in file.panels or device in file.transfer_switches):
+        return [*dict.fromkeys(file.pdus[each].rack for each in sorted(file.downstream(device)) if each in file.pdus)]
+    if device == "" and "feed" in labels:
+        return [rack.id for rack in layout.racks.values() if labels["feed"] in rack.pdus]
+    return []
+
+
+def _time_left(scene: Scene, problem: Problem, labels: dict[str, str]) -> ProblemTime | None:
+    layout, device, feed = scene.layout, labels.get("device", ""), labels.get("feed", "")
+    if problem.name == "DcimFeedLost":
+        others = [ups for ups in layout.upss if layout.places[ups].get("feed") not in {feed, None}]
+        return _battery(scene, others, {"key": "battery_of_others", "feed": feed})
+    if problem.name == "DcimMainsLost":
+        on_feed = [ups for ups in layout.upss if layout.places[ups].get("feed") == feed]
+        return _battery(scene, on_feed, {"key": "battery", "feed": feed})
+    if problem.name.startswith("DcimUps") and device in layout.upss:
+        return _battery(scene, [device], {"key": "battery", "device": device})
+    loop = layout.cdus[device].loop if device in layout.cdus else labels.get("loop", "")
+    if loop not in layout.racks_of_loop:
+        return None
+    failure = "primary_flow" if problem.name == "DcimFacilityWaterWarm" else "pumps"
+    seconds = rounded(scene.figures.value("dcim_loop_ride_through_seconds", loop, "failure", failure), 3)
+    what = {"key": f"{failure}_stop" if failure == "pumps" else f"{failure}_stops", "loop": loop}
+    return ProblemTime(what=what, seconds=seconds) if seconds is not None else None
+
+
+def _battery(scene: Scene, upss: Sequence[str], what: What) -> ProblemTime | None:
+    seconds = rounded(seconds_left(scene, tuple(upss)), 3) if upss else None
+    return ProblemTime(what=what, seconds=seconds) if seconds is not None else None

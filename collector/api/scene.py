@@ -1,0 +1,245 @@
+"""What is known of one site at one moment, looked up once for all documents that are made of it.
+
+The documents of a moment must agree with each other, and with 5,000 devices each of them alone would cost as much again. `now` is
+monotonic seconds, `wall_s` is the same moment in seconds since 1970. Pure.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from collector.api.documents import ProblemMark, Severity, Unobserved
+from collector.api.layout import Layout
+from collector.derive import Figure
+from collector.latest import DeviceState, Latest, Observations
+from collector.problems import Tracked, problem_id
+
+# Figures that floor and site are made of. A large site has 50,000, and only these are looked at every second.
+USED = frozenset(
+    {
+        "dcim_rack_power_watts",
+        "dcim_rack_power_utilisation_ratio",
+        "dcim_rack_feed_loss_load_ratio",
+        "dcim_pdu_phase_headroom_amperes",
+        "dcim_cdu_dew_point_margin_celsius",
+        "dcim_cdu_pumps_spare",
+        "dcim_loop_heat_watts",
+        "dcim_loop_cdus_spare",
+        "dcim_loop_ride_through_seconds",
+        "dcim_ups_modelled_runtime_seconds",
+        "dcim_ups_redundancy_margin_watts",
+        "dcim_site_survives_feed_loss",
+        "dcim_site_racks_lost_on_feed_loss",
+        "dcim_grid_carbon_intensity_grams_per_kilowatt_hour",
+        "dcim_device_reading_suspect",
+    }
+)
+_KEYED_BY = ("device", "rack", "loop", "group", "feed")
+_SLICE = 2000
+_RANK: Mapping[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
+
+
+class FigureIndex:
+    """The figures of one cycle by metric and place: the device, rack, loop, group or feed that a figure is about."""
+
+    def __init__(self) -> None:
+        self.source: Sequence[Figure] = ()
+        self.known = 0
+        self._by_place: dict[tuple[str, str], list[Figure]] = {}
+        self._by_metric: dict[str, list[Figure]] = {}
+        # Figures change every five seconds, and are asked for every second.
+        self._found: dict[tuple[str, str, str, str, bool | None], float | None] = {}
+
+    @staticmethod
+    def making(source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
+        """Index the figures of a cycle. Yields after each slice."""
+        index = FigureIndex()
+        index.source = source
+        for count, figure in enumerate(source, 1):
+            if count % _SLICE == 0:
+                yield
+            index.known += figure.value is not None
+            name = figure.output.metric.name
+            if name not in USED:
+                continue
+            index._by_metric.setdefault(name, []).append(figure)
+            labels = dict(figure.output.labels)
+            place = next((labels[label] for label in _KEYED_BY if label in labels), "")
+            index._by_place.setdefault((name, place), []).append(figure)
+        return index
+
+    def of(self, metric: str, place: str) -> Sequence[Figure]:
+        """The figures of a metric at a place."""
+        return self._by_place.get((metric, place), ())
+
+    def all(self, metric: str) -> Sequence[Figure]:
+        """All figures of a metric."""
+        return self._by_metric.get(metric, ())
+
+    def value(self, metric: str, place: str, label: str = "", wanted: str = "") -> float | None:
+        """The value of the one figure of a place, with this value of a label; None if it is unknown or not there."""
+        key = metric, place, label, wanted, None
+        if key not in self._found:
+            found = self._with(metric, place, label, wanted)
+            self._found[key] = found[0].value if len(found) == 1 else None
+        return self._found[key]
+
+    def extreme(self, metric: str, place: str, *, highest: bool, label: str = "", wanted: str = "") -> float | None:
+        """The highest or lowest of a place's figures, such as of its phases; None if one of them is unknown, or if there is none."""
+        key = metric, place, label, wanted, highest
+        if key not in self._found:
+            values = [each.value for each in self._with(metric, place, label, wanted)]
+            self._found[key] = max_known(values) if highest else min_known(values)
+        return self._found[key]
+
+    def _with(self, metric: str, place: str, label: str, wanted: str) -> Sequence[Figure]:
+        found = self.of(metric, place)
+        return [each for each in found if (label, wanted) in each.output.labels] if label else found
+
+
+@dataclass(slots=True)
+class Scene:
+    """One site at one moment."""
+
+    layout: Layout
+    latest: Latest
+    figures: FigureIndex
+    observations: Observations
+    problems: Sequence[Tracked]
+    """What is told now, consequences included."""
+    is_complete: bool
+    """Whether the problems of all devices were looked at since the start."""
+    now: float
+    wall_s: float
+    rack_marks: dict[str, ProblemMark] = field(default_factory=dict)
+    device_marks: dict[str, ProblemMark] = field(default_factory=dict)
+    lost_feeds: frozenset[str] = frozenset()
+
+    @property
+    def site(self) -> str:
+        """Its name."""
+        return self.layout.site
+
+    def device(self, name: str) -> DeviceState | None:
+        """A device of the site; None if nothing was heard of it."""
+        return self.latest.device(self.site, name)
+
+    def unobserved(self, name: str) -> Unobserved | None:
+        """Why a device is not observed; None if it is."""
+        device = self.device(name)
+        if device is None:
+            return Unobserved(cause="never_heard", agent="")
+        cause = self.observations.causes.get((self.site, name))
+        return Unobserved(cause=cause, agent=device.agent) if cause is not None else None
+
+    def is_up(self, name: str) -> bool:
+        """Whether a device is observed and answers."""
+        device = self.device(name)
+        return device is not None and (self.site, name) not in self.observations.causes and device.up is True
+
+    def readings(
+        self, device: str, metric: str, **labels: str
+    ) -> Iterator[tuple[Mapping[str, str], float | str | None]]:
+        """Labels and value of each series of a metric in `layout.READ`; None for one that has expired or is not observed."""
+        is_seen = (self.site, device) not in self.observations.causes
+        held = self.latest.held(self.site, device)
+        for key, own in self.layout.series.get(device, {}).get(metric, ()):
+            if labels and not labels.items() <= own.items():
+                continue
+            each = held.get(key)
+            yield own, each.value if each is not None and is_seen and self.now < each.expires_at else None
+
+    def numbers(self, device: str, metric: str, **labels: str) -> list[float | None]:
+        """The values of a numeric metric's series; None for each that is not current."""
+        return [value if isinstance(value, float) else None for _, value in self.readings(device, metric, **labels)]
+
+    def known_numbers(self, device: str, metric: str) -> list[float]:
+        """The current values of a numeric metric's series. As `numbers`, in half of the time: it is asked of every PDU every second."""
+        if (self.site, device) in self.observations.causes:
+            return []
+        held, now = self.latest.held(self.site, device), self.now
+        found = []
+        for key, _ in self.layout.series.get(device, {}).get(metric, ()):
+            each = held.get(key)
+            if each is not None and now < each.expires_at and each.value.__class__ is float:
+                found.append(each.value)
+        return found
+
+    def number(self, device: str, metric: str, **labels: str) -> float | None:
+        """The value of a metric of which the device has one series."""
+        found = self.numbers(device, metric, **labels)
+        return found[0] if len(found) == 1 else None
+
+    def sum_of(self, device: str, *metrics: str) -> float | None:
+        """The sum of all series of the first metric that the device has and whose series are all current."""
+        for metric in metrics:
+            found = self.numbers(device, metric)
+            known = [value for value in found if value is not None]
+            if known and len(known) == len(found):
+                return sum(known)
+        return None
+
+    def age_s(self, name: str) -> float | None:
+        """Seconds since the last batch of a device; None if there was none."""
+        device = self.device(name)
+        return self.now - device.received_at if device is not None and device.up is not None else None
+
+
+def setting(scene: Scene) -> Generator[None, None, Scene]:
+    """Work out which racks and devices have problems. Yields after each slice."""
+    lost: set[str] = set()
+    for count, tracked in enumerate(scene.problems, 1):
+        if count % _SLICE == 0:
+            yield
+        labels = dict(tracked.labels)
+        if labels.get("site", scene.site) != scene.site:
+            continue
+        problem = tracked.problem
+        if problem.name == "DcimFeedLost" and not tracked.is_uncertain:
+            lost.add(labels.get("feed", ""))
+        # A consequence marks its rack with its cause: that is the problem to read about.
+        of = tracked.cause if tracked.cause is not None else tracked.key
+        mark = ProblemMark(severity=problem.severity, id=problem_id(*of))
+        racks = tracked.affected or ((labels["rack"],) if "rack" in labels else ())
+        for rack in racks:
+            _worse(scene.rack_marks, rack, mark)
+        for name in ("device", "group"):
+            if name in labels:
+                _worse(scene.device_marks, labels[name], mark)
+    scene.lost_feeds = frozenset(lost)
+    return scene
+
+
+def _worse(marks: dict[str, ProblemMark], place: str, mark: ProblemMark) -> None:
+    before = marks.get(place)
+    if before is None or (_RANK[mark.severity], mark.id) < (_RANK[before.severity], before.id):
+        marks[place] = mark
+
+
+def worst(marks: Iterator[ProblemMark | None]) -> Severity | None:
+    """The most severe of some marks."""
+    found = {mark.severity for mark in marks if mark is not None}
+    return next((severity for severity in _RANK if severity in found), None)
+
+
+def total(values: Sequence[float | None]) -> float | None:
+    """A sum; None if one of the values is not known, or if there are none."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def min_known(values: Sequence[float | None]) -> float | None:
+    """The least of some values; None if one of them is not known: it might be the least."""
+    known = [value for value in values if value is not None]
+    return min(known) if known and len(known) == len(values) else None
+
+
+def max_known(values: Sequence[float | None]) -> float | None:
+    """As `min_known`, for the most."""
+    known = [value for value in values if value is not None]
+    return max(known) if known and len(known) == len(values) else None
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """The mean of those that are known; None if none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

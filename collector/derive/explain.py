@@ -1,0 +1,57 @@
+"""Finds the slots that a published figure rests on, whether the graph computes it, or learned state, or hourly records."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from collector.derive.cycle_state import Watched
+from collector.derive.energy import PASSING, Accounts
+from collector.derive.engine import Inputs, Label, Plan
+
+Basis = Literal["readings", "learned", "records"]
+"""`learned`: from what was seen over hours, as clogging of a filter. `records`: from energy by the hour."""
+_SUSPECT = "dcim_device_reading_suspect"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a figure rests on."""
+
+    basis: Basis
+    inputs: Inputs
+
+
+def slots_of(
+    metric: str, labels: Mapping[str, str], plan: Plan, watched: Watched | None, accounts: Accounts | None
+) -> tuple[Basis, list[int]]:
+    """The slots from which a figure with exactly these labels is made."""
+    wanted = labels.items()
+    for output in plan.outputs:
+        if output.metric.name == metric and len(output.labels) == len(labels) and wanted == dict(output.labels).items():
+            return "readings", [output.slot]
+    if watched is not None:
+        for own, slots in _learned(metric, watched):
+            if dict(own) == dict(labels):
+                return "learned", slots
+    if metric == _SUSPECT:
+        return "learned", []
+    streams = accounts.streams if accounts is not None else ()
+    if "loop" in labels:
+        return "records", [each.slot for each in streams if each.quantity.endswith(f":{labels['loop']}")]
+    return "records", [each.slot for each in streams if not each.quantity.startswith(PASSING)]
+
+
+def _learned(metric: str, watched: Watched) -> Iterator[tuple[tuple[Label, ...], list[int]]]:
+    for each in watched.filters:
+        for output in (each.clogging, each.time_to_limit):
+            if output.metric.name == metric:
+                yield (
+                    output.labels,
+                    [each.pressure_drop, each.flow, *([each.running] if each.running is not None else [])],
+                )
+    for taken, given, output in watched.losses.values():
+        if output.metric.name == metric:
+            yield output.labels, [taken, given]
+    for slot, _, output in watched.racks.values():
+        if output.metric.name == metric:
+            yield output.labels, [slot]

@@ -1,0 +1,176 @@
+"""Server-sent events: each document that somebody shows is made once a second, and only what changed is sent.
+
+There is no queue for any client: each asks for what is new since its version (`collector/api/live.py`). A client that does not read is
+dropped, and its browser asks again after the `retry` time. Streams end when the web configuration changes, so that a password that was
+taken away ends them, too.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from collector.api import Api, BadRequest, Live, NotThere, Part, check_query, parts_of
+from collector.web.api import refusal
+from collector.web.sending import send_parts
+from rackflow.process.bulkhead import Failures
+from rackflow.process.slices import in_slices
+
+EVENTS_PART = "events"
+"""Name of the bulkhead of what is streamed."""
+EVERY_S = 1.0
+# Making one document may take a fifth of the time: the whole floor of 5,000 devices on a slow machine is sent less often.
+_PAUSE_FACTOR = 4.0
+# All documents of a second together may take so long. What is left waits for the next second, devices behind what everybody looks at:
+# somebody who shows the largest devices of a site must not make the problems late.
+_ROUND_S = 0.4
+# A comment keeps proxies (60 s and more) and the server's own limit (30 s) from ending a stream in which nothing changes.
+HEARTBEAT_S = 10.0
+# How long a client may take to make room for an event. Browsers read at once; a laptop that was closed never does.
+SLOW_S = 10.0
+# Each has a connection of the server's 256; a control room has a dozen screens.
+MAX_STREAMS = 64
+# What browsers wait before they connect again; collectors are back within seconds of a restart.
+RETRY_MS = 2000
+# How often the power of a site is noted for its PUE, whether somebody looks or not.
+SAMPLE_S = 5.0
+_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # nginx would hold events back in its buffer.
+    "X-Accel-Buffering": "no",
+}
+
+
+class Events:
+    """The streams of one server."""
+
+    def __init__(self, api: Api, failures: Failures) -> None:
+        self._api = api
+        self._failures = failures
+        self._live = Live()
+        self._tick = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._generation = 0
+        self.streams = 0
+        """Streams that are open."""
+        self.dropped = 0
+        """Streams that were ended because their client did not read."""
+
+    async def run(self) -> None:
+        """Make what is shown, again and again, until cancelled."""
+        sampled_at = 0.0
+        while True:
+            self._failures.progress(EVENTS_PART, SAMPLE_S + 30.0)
+            began = time.monotonic()
+            self._wanted.clear()
+            await self._make(self._live.due(began))
+            if began - sampled_at >= SAMPLE_S:
+                sampled_at = began
+                sampling = self._api.sample_steps(began, time.time())
+                await in_slices(self._failures.attempt_steps(EVENTS_PART, sampling, None))
+            until = began + (EVERY_S if self._live.is_watched else SAMPLE_S)
+            await self._wait(max(until, time.monotonic() + EVERY_S / 4))
+
+    async def _wait(self, until: float) -> None:
+        """Wait; what somebody has just begun to show is made meanwhile, so that nobody waits a second for a first look."""
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                    await self._wanted.wait()
+            except TimeoutError:
+                return
+            self._wanted.clear()
+            now = time.monotonic()
+            await self._make([part for part in self._live.due(now) if not part.version])
+            until = min(until, now + EVERY_S)
+
+    async def _make(self, parts: list[Part]) -> None:
+        began = time.monotonic()
+        for part in parts:
+            now = time.monotonic()
+            if now - began > _ROUND_S:
+                break
+            steps = self._api.part_steps(part.name, now, time.time())
+            document = await in_slices(self._failures.attempt_steps(EVENTS_PART, steps, None))
+            if document is not None:
+                await in_slices(self._failures.attempt_steps(EVENTS_PART, part.updating(document), otherwise=False))
+            done = time.monotonic()
+            # A little early, because rounds are never exactly a second apart.
+            part.due_at = max(now + EVERY_S / 2, done + _PAUSE_FACTOR * (done - now))
+        self._next_tick()
+
+    def _next_tick(self) -> None:
+        tick, self._tick = self._tick, asyncio.Event()
+        tick.set()
+
+    def end_all(self) -> None:
+        """End every stream."""
+        self._generation += 1
+        self._next_tick()
+
+    async def stream(self, request: web.Request, extend: Callable[[], None]) -> web.StreamResponse:
+        """One stream, until its client goes. `extend` puts off the time at which the server ends the connection."""
+        try:
+            check_query(request.query, "site", "show")
+            names = parts_of(request.query, self._api.site_named(request.query.get("site", "")))
+        except BadRequest as error:
+            return refusal(400, str(error))
+        except NotThere as error:
+            return refusal(404, str(error))
+        parts = self._live.join(names) if self.streams < MAX_STREAMS else None
+        if parts is None:
+            return refusal(503, "too many streams are open; try again later", {"Retry-After": "10"})
+        response = web.StreamResponse(headers=_HEADERS)
+        # A stream that the server ends has ended; its connection is of no more use to anybody.
+        response.force_close()
+        self.streams += 1
+        try:
+            self._wanted.set()
+            await response.prepare(request)
+            if request.method != "HEAD":
+                await self._send(request, response, parts, extend)
+        except TimeoutError:
+            self.dropped += 1
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self.streams -= 1
+            self._live.leave(parts, time.monotonic())
+        return response
+
+    async def _send(
+        self, request: web.Request, response: web.StreamResponse, parts: list[Part], extend: Callable[[], None]
+    ) -> None:
+        generation = self._generation
+        sent = {part.name: 0 for part in parts}
+        await response.write(f"retry: {RETRY_MS}\n\n".encode())
+        written_at = time.monotonic()
+        while generation == self._generation and not _is_gone(request.transport):
+            tick = self._tick
+            for part in parts:
+                version = part.version
+                if data := part.since(sent[part.name]):
+                    await _write(response, data)
+                    sent[part.name], written_at = version, time.monotonic()
+            if time.monotonic() - written_at >= HEARTBEAT_S:
+                await _write(response, b": \n\n")
+                written_at = time.monotonic()
+            extend()
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await tick.wait()
+            except TimeoutError:
+                continue
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    async with asyncio.timeout(SLOW_S):
+        await send_parts(response, data)
+
+
+def _is_gone(transport: Any) -> bool:  # noqa: ANN401 - asyncio's transports have no common type in aiohttp's annotations
+    return transport is None or transport.is_closing()

@@ -1,0 +1,46 @@
+// Agents: whether they are there, how far behind, what the ledger says of their messages.
+
+import { h } from "./dom.js";
+import { absent, columns, heading } from "./details.js";
+import { linkTo } from "./links.js";
+import { SIGNS, why } from "./marks.js";
+
+const SIGN_OF = { up: SIGNS.ended, down: SIGNS.critical, unknown: SIGNS.uncertain };
+const COLUMNS = ["agent", "state", "lag", "backlog", "ledger", "clock", "devices", "version"];
+
+export function agentsView(page) {
+  const { asked, agents, words } = page;
+  const items = Object.values((agents ?? asked?.document)?.items ?? {});
+  return [
+    heading(words, words.say("agents.title")),
+    agents || asked?.document ? (items.length ? h("div", { class: "scroll" }, h("table", { class: "list agents" },
+      h("thead", null, h("tr", null, columns(COLUMNS, words))),
+      h("tbody", null, items.sort((a, b) => a.id.localeCompare(b.id)).map((each) => row(each, page))))) : h("p", { class: "dim" }, words.say("agents.none"))) : absent(page, "agents.none"),
+  ];
+}
+
+/** A number, or the sum of numbers by reason. */
+function count(number) {
+  return typeof number === "object" ? Object.values(number ?? {}).reduce((sum, each) => sum + each, 0) : (number ?? 0);
+}
+
+function row(agent, { words, format }) {
+  const { ledger } = agent;
+  const observed = agent.devices - Object.values(agent.unobserved ?? {}).reduce((sum, n) => sum + n, 0);
+  const account = ledger && [
+    words.say("agents.stored", { stored: format.number(ledger.stored), produced: format.number(ledger.produced) }),
+    ...[["missing", count(ledger.missing)], ["dropped", count(ledger.dropped)], ["waiting", count(ledger.in_flight)]]
+      .filter(([, n]) => n).map(([name, n]) => words.say(`agents.${name}`, { n: format.number(n) })),
+  ].join(", ");
+  return h("tr", { key: agent.id, class: agent.state, "data-agent": agent.id },
+    h("td", null, agent.id, agent.hostname ? h("span", { class: "dim" }, ` ${agent.hostname}`) : null),
+    h("td", null, h("span", { class: `state ${agent.state}` }, h("span", { "aria-hidden": "true" }, SIGN_OF[agent.state]), " ", words.say(`state.${agent.state}`)),
+      agent.cause ? h("span", { class: "dim" }, ` ${why({ cause: agent.cause, agent: agent.id }, words)}`) : null,
+      agent.is_cloned ? h("strong", null, ` ${words.say("problem.DcimAgentCloned", { agent: agent.id })}`) : null),
+    h("td", { class: "number" }, agent.lag_seconds == null ? "?" : format.duration(agent.lag_seconds)),
+    h("td", { class: "number" }, agent.backlog_messages == null ? "?" : format.number(agent.backlog_messages)),
+    h("td", null, account || words.say("head.ledger.unknown")),
+    h("td", { class: "number" }, agent.clock_offset_seconds == null ? "?" : words.say("agents.behind", { seconds: format.duration(agent.clock_offset_seconds) })),
+    h("td", { class: "number" }, h("a", { href: linkTo({ devices: "", agent: agent.id }) }, words.say("agents.observed", { observed: format.number(observed), devices: format.number(agent.devices) }))),
+    h("td", null, agent.version ?? "?"));
+}

@@ -1,0 +1,71 @@
+// Does it survive? How long have we got? Can I trust it?
+
+import { h } from "./dom.js";
+import { figureLink, linkTo } from "./links.js";
+
+// Questions asked of each loop or group: where all have the same answer it is one line, else the good ones are.
+const OF_EACH = new Set(["cdu_loss", "pump_loss", "ups_loss"]);
+
+/** The column of answers. */
+export function answersColumn({ site, words, format, short }) {
+  const answers = site?.answers && shortened(site.answers, short);
+  return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
+    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), each.state === "yes" ? "yes" : each.state === "unknown" ? "unknown" : each.state === "no" ? "no" : "lost")), words),
+    table("time_left", answers?.time_left.map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
+    table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
+}
+
+/** With names as people say them here. */
+function shortened(answers, short) {
+  const each = (list) => list.map((answer) => ({ ...answer, what: placed(short(answer.what)) }));
+  return { ...answers, survives: each(answers.survives), time_left: each(answers.time_left) };
+}
+
+/** The one name that says best where: a device in its loop. */
+function placed(what) {
+  const place = what.device ?? what.loop ?? what.group;
+  return place ? { ...what, place } : what;
+}
+
+/** The answers that differ from the others, and one line for those that are good. */
+function gathered(survives, words) {
+  const lines = [];
+  for (const answer of survives) {
+    const { key } = answer.what;
+    const alike = survives.filter((other) => other.what.key === key);
+    if (!OF_EACH.has(key) || alike.length === 1) lines.push(answer);
+    else if (alike.every((other) => other.state === answer.state)) {
+      if (alike[0] === answer) lines.push({ ...answer, id: key, what: { key }, figure: null, detail: {} });
+    } else if (answer.state !== "yes") lines.push(answer);
+    else if (alike.find((other) => other.state === "yes") === answer) {
+      lines.push({ ...answer, id: `${key} elsewhere`, what: { key, place: words.say("what.elsewhere") }, figure: null, detail: {} });
+    }
+  }
+  return lines;
+}
+
+function table(name, rows, words) {
+  return h("section", { "aria-labelledby": `answers-${name}`, class: name },
+    h("h2", { id: `answers-${name}` }, words.say(`answers.${name}`)),
+    rows?.length ? h("table", null, h("tbody", null, rows)) : h("p", { class: "dim" }, rows ? words.say("answers.none") : "…"));
+}
+
+function row(answer, words, text, kind) {
+  const { key, ...parameters } = answer.what;
+  const name = words.say(`what.${key}`, parameters);
+  const link = answer.figure ? figureLink(answer.figure) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
+  return h("tr", { key: answer.id, "data-answer": answer.id },
+    h("th", { scope: "row" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null }, text));
+}
+
+function survival({ state, detail }, words, format) {
+  const answer = words.say(`answer.${state}`);
+  if (state === "no" && detail?.racks_lost) return words.say("answer.racks", { answer, n: detail.racks_lost });
+  if (detail?.load_ratio != null && (state === "yes" || state === "no")) return words.say("answer.ratio", { answer, ratio: format.percent(detail.load_ratio, 0) });
+  return answer;
+}
+
+function trust({ value, of, state }, words, format) {
+  if (state === "unknown" || value == null) return words.say("answer.unknown");
+  return of == null ? format.number(value) : words.say("total.of", { some: format.number(value), all: format.number(of) });
+}

@@ -1,0 +1,374 @@
+// The page: what is asked for, what is known, and one view made of both, at most once per frame.
+
+import { agentsView } from "./agents.js";
+import { answersColumn } from "./answers.js";
+import { ApiError, get } from "./api.js";
+import { daySection } from "./day.js";
+import { figureView, problemView, rackView } from "./details.js";
+import { devicesView, deviceView } from "./device.js";
+import { h, show } from "./dom.js";
+import { floorSection, roomToShow } from "./floor.js";
+import { Format, instant } from "./format.js";
+import { allSeen, head, lostLine } from "./head.js";
+import { linkTo, readLink } from "./links.js";
+import { shortName, SIGNS } from "./marks.js";
+import { fitCards, problemColumn } from "./problems.js";
+import { Stream } from "./stream.js";
+import { LANGUAGES, Words } from "./words.js";
+
+// From the origin, because fetch refuses addresses with a name and a password in them, which kiosks are often started with.
+const BASE = new URL(new URL("api/v1/", document.baseURI).pathname, location.origin).href;
+// What is asked for anew, not streamed.
+const ASK_MS = 5_000;
+const HISTORY_MS = 60_000;
+const SPARKS_MS = 60_000;
+const SEARCH_PAUSE_MS = 250;
+const PAGE_OF_DEVICES = 200;
+const FIGURES = 500;
+const SHORT = new Set(["device", "rack", "loop", "group", "ups", "row"]);
+const VIEWS = { problem: problemView, rack: rackView, figure: figureView, devices: devicesView, device: deviceView, agents: agentsView };
+
+class Page {
+  constructor(root, live) {
+    this._root = root;
+    this._live = live;
+    this._frame = 0;
+    this._failed = new Set();
+    this._known = null;
+    this._clockOffset = 0;
+    this._askedAt = 0;
+    this._historyAt = 0;
+    this._query = "";
+    this._limit = PAGE_OF_DEVICES;
+    this.room = "";
+    this.quantity = recall("quantity") ?? "power";
+    this.history = null;
+    this.asked = null;
+    this.sparks = null;
+    this.toldAt = new Map();
+    this.stream = new Stream(BASE, (part) => this._heard(part));
+    this.choose = (quantity) => {
+      this.quantity = quantity;
+      keep("quantity", quantity);
+      this.draw();
+    };
+    // Names without that of the only room, which is in the head of the page.
+    this.short = (labels) => {
+      const rooms = this.site?.rooms.filter((room) => room.racks) ?? [];
+      return rooms.length === 1 ? Object.fromEntries(Object.entries(labels ?? {}).map(([name, text]) => [name, SHORT.has(name) ? shortName(text, rooms[0].id) : text])) : labels;
+    };
+    this.settings = {
+      theme: "auto",
+      chooseLanguage: (language) => this._set("lang", language),
+      chooseTheme: (theme) => this._set("theme", theme),
+      chooseSite: (site) => this.go(linkTo({ site })),
+      search: (text) => this._search(text),
+      more: () => this._more(),
+    };
+  }
+
+  start() {
+    addEventListener("popstate", () => this._read());
+    addEventListener("resize", () => this.draw());
+    document.addEventListener("click", (event) => this._click(event));
+    document.addEventListener("visibilitychange", () => this.draw());
+    setInterval(() => this._tick(), 1000);
+    this._read();
+  }
+
+  /** Follow an address of this page. */
+  go(address) {
+    window.history.pushState(null, "", address);
+    this._read();
+    document.getElementById("main")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+
+  _set(name, value) {
+    keep(name, value);
+    window.history.replaceState(null, "", linkTo({ [name]: new URLSearchParams(location.search).has(name) ? value : null }));
+    this._read();
+  }
+
+  _click(event) {
+    const link = event.target.closest?.("a[href]");
+    if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    if (link.origin !== location.origin || link.pathname !== location.pathname || link.hash) return;
+    event.preventDefault();
+    this.go(link.href);
+  }
+
+  _read() {
+    const route = readLink(location.search);
+    const isOther = !this.route || route.view !== this.route.view || route.id !== this.route.id || String(route.parameters) !== String(this.route.parameters);
+    this.route = route;
+    const { parameters } = route;
+    this.settings.theme = pick(parameters.get("theme") ?? recall("theme"), ["light", "dark"], "auto");
+    this._setLanguage(pick(parameters.get("lang") ?? recall("lang"), Object.keys(LANGUAGES), preferred()));
+    const root = document.documentElement;
+    root.dataset.theme = this.settings.theme;
+    root.toggleAttribute("data-wall", parameters.has("wall"));
+    root.dataset.view = route.view;
+    if (isOther) {
+      this.asked = null;
+      this.sparks = null;
+      this._limit = PAGE_OF_DEVICES;
+      this._ask();
+    }
+    this._follow();
+    this.draw();
+  }
+
+  _setLanguage(language) {
+    if (this.words?.language === language) return;
+    this.words = new Words(language);
+    this.format = new Format(language, this._zone());
+    document.documentElement.lang = language;
+  }
+
+  _zone() {
+    return this.site?.timezone ?? "";
+  }
+
+  _follow() {
+    const { view, id, parameters } = this.route;
+    const parts = ["site", "problems"];
+    this.room = view === "floor" ? roomToShow(this.site, this.route, this.room) : this.room;
+    // With several rooms the floor waits for the list of rooms, so that no large site is sent whole for nothing.
+    if (view === "floor" && (this.site || parameters.has("room"))) parts.push(this.room ? `floor:${this.room}` : "floor");
+    if (view === "rack") parts.push("floor");
+    if (view === "device") parts.push(`device:${id}`);
+    if (view === "agents") parts.push("agents");
+    this.stream.follow(parts, parameters.get("site") ?? "");
+  }
+
+  _heard(part) {
+    const { documents } = this.stream;
+    if (part === "site" && documents.site?.totals) {
+      const before = this.format.zone;
+      this.site = documents.site;
+      this._clockOffset = (instant(this.site.time) ?? Date.now()) - Date.now();
+      if (this._zone() !== before) this.format = new Format(this.words.language, this._zone());
+      this._follow();
+    }
+    if (part === "problems") {
+      this._noteTimes();
+      this._announce();
+    }
+    if (this.stream.link.state === "live" && !this._wasLive) this._reconnected();
+    this._wasLive = this.stream.link.state === "live";
+    this.draw();
+  }
+
+  /** After a break: another collector may serve another page, and everything asked for is old. */
+  async _reconnected() {
+    this._ask();
+    if (this.route.view === "floor") this._askHistory();
+    const own = document.querySelector("script[type=module]")?.src;
+    try {
+      const answer = own ? await fetch(own, { method: "HEAD", cache: "no-store" }) : null;
+      if (answer?.status === 404) location.reload();
+    } catch {
+      // The stream will tell.
+    }
+  }
+
+  get now() {
+    return this.stream.link.state === "lost" ? this.stream.link.since + this._clockOffset : Date.now() + this._clockOffset;
+  }
+
+  get problems() {
+    const document = this.stream.documents.problems;
+    return document?.causes ? document : null;
+  }
+
+  get floor() {
+    const document = this.stream.documents[this.room && this.route.view === "floor" ? `floor:${this.room}` : "floor"];
+    return document && !document.error ? document : null;
+  }
+
+  get device() {
+    return this.stream.documents[`device:${this.route.id}`] ?? null;
+  }
+
+  get agents() {
+    return this.stream.documents.agents ?? null;
+  }
+
+  _noteTimes() {
+    const told = new Map();
+    for (const [id, { time_left: left }] of Object.entries(this.problems?.problems ?? {})) {
+      if (!left) continue;
+      const before = this.toldAt.get(id);
+      told.set(id, before?.seconds === left.seconds ? before : { seconds: left.seconds, at: this.now });
+    }
+    this.toldAt = told;
+  }
+
+  /** Say what is new to who does not see it. At first everything is new and nothing is said. */
+  _announce() {
+    const problems = this.problems;
+    if (!problems?.causes) return;
+    const known = new Map(problems.causes.map((id) => [id, this.words.problemTitle(problems.problems[id] ?? { labels: {} }, this.short)]));
+    if (this._known) {
+      const said = [
+        ...[...known].filter(([id]) => !this._known.has(id)).map(([, what]) => this.words.say("problems.new", { what })),
+        ...[...this._known].filter(([id]) => !known.has(id)).map(([, what]) => this.words.say("problems.gone", { what })),
+      ];
+      if (said.length) {
+        this._live.textContent = said.join(". ");
+        this._historyAt = 0; // asked for with the next tick
+      }
+    }
+    this._known = known;
+  }
+
+  _tick() {
+    if (document.hidden) return;
+    const now = Date.now();
+    if (now - this._askedAt > ASK_MS && this.stream.link.state === "live") this._ask();
+    if (now - this._historyAt > HISTORY_MS && this.stream.link.state === "live" && this.route.view === "floor") this._askHistory();
+    this.draw();
+  }
+
+  async _ask() {
+    this._askedAt = Date.now();
+    const { view, id, parameters } = this.route;
+    const site = parameters.get("site");
+    const route = this.route;
+    const labels = Object.fromEntries([...parameters].filter(([name]) => name.startsWith("label.")).map(([name, value]) => [name.slice(6), value]));
+    const wanted = {
+      devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), limit: this._limit }],
+      device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
+      figure: ["figures", { site, metric: id, limit: FIGURES }],
+      problem: ["problems", { site }],
+      agents: null,
+    }[view];
+    if (!wanted) return;
+    let asked;
+    try {
+      asked = { document: await get(BASE, ...wanted) };
+      if (view === "figure") asked.document = await this._figure(asked.document.items, labels, site);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      asked = { error, document: error.status === 404 ? undefined : this.asked?.document };
+    }
+    if (route !== this.route) return;
+    this.asked = asked;
+    if (view === "device" && asked.document) {
+      this.sparks = asked.document.series;
+      this._sparksAt = Date.now();
+    }
+    this.draw();
+  }
+
+  /** The one figure with these labels and what it rests on, or those to choose from. */
+  async _figure(items, labels, site) {
+    const found = items.filter((each) => Object.entries(labels).every(([name, value]) => each.labels[name] === value));
+    return found.length === 1 ? get(BASE, `figures/${encodeURIComponent(found[0].metric)}`, { ...found[0].labels, site: site ?? found[0].labels.site }) : { items: found };
+  }
+
+  async _askHistory() {
+    this._historyAt = Date.now();
+    const site = this.route.parameters.get("site");
+    try {
+      const items = [];
+      let cursor = null;
+      // Bounded: a day of flapping must not keep the page asking.
+      for (let pages = 0; pages < 5 && (pages === 0 || cursor); pages += 1) {
+        const found = await get(BASE, "problems/history", { site, cursor, limit: 500 });
+        items.push(...found.items);
+        cursor = found.next ?? null;
+      }
+      this.history = { items };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+    this.draw();
+  }
+
+  _search(text) {
+    this._query = text;
+    clearTimeout(this._searching);
+    this._searching = setTimeout(() => this._ask(), SEARCH_PAUSE_MS);
+  }
+
+  _more() {
+    this._limit += PAGE_OF_DEVICES;
+    this._ask();
+  }
+
+  /** Show what is known, in the next frame. */
+  draw() {
+    if (!this._frame) this._frame = requestAnimationFrame(() => this._draw());
+  }
+
+  _draw() {
+    this._frame = 0;
+    const { route, words, stream } = this;
+    const root = document.documentElement;
+    root.dataset.link = stream.link.state;
+    const state = this._state();
+    root.dataset.state = state;
+    document.title = `${{ critical: `${SIGNS.critical} `, warning: `${SIGNS.warning} `, unknown: `${SIGNS.uncertain} `, ok: "" }[state]}${this.site?.site ?? words.say("app.title")} · Rackflow`;
+    const view = VIEWS[route.view];
+    show(this._root, [
+      h("a", { class: "skip", href: "#problems" }, words.say("app.skip")),
+      this._part(head),
+      this._part(lostLine),
+      view
+        ? h("main", { id: "main", tabindex: "-1", key: "view", class: "view" }, this._part(view))
+        : h("main", { id: "main", tabindex: "-1", key: "home", class: "home" }, this._part(problemColumn), this._part(floorSection), this._part(answersColumn)),
+      view ? null : this._part(daySection),
+    ]);
+    fitCards(words);
+  }
+
+  /** One part of the page. If it fails the others are shown all the same: a mistake about one rack must not hide a lost feed. */
+  _part(make) {
+    try {
+      return make(this);
+    } catch (error) {
+      if (!this._failed.has(make)) console.error(error);
+      this._failed.add(make);
+      return h("p", { class: "verdict unknown", role: "status" }, SIGNS.uncertain, " ", this.words.say("app.failed"));
+    }
+  }
+
+  _state() {
+    const { site, problems } = this;
+    if (this.stream.link.state !== "live" || !site || !problems) return "unknown";
+    const worst = problems.causes.map((id) => problems.problems[id]?.severity);
+    if (worst.includes("critical")) return "critical";
+    if (worst.includes("warning")) return "warning";
+    return problems.complete && !site.devices.down && allSeen(site, this.floor) ? "ok" : "unknown";
+  }
+}
+
+function pick(value, allowed, otherwise) {
+  return allowed.includes(value) ? value : otherwise;
+}
+
+function preferred() {
+  const languages = navigator.languages ?? [];
+  return languages.map((language) => language.slice(0, 2)).find((language) => language in LANGUAGES) ?? "en";
+}
+
+// The browser may refuse to keep anything.
+function recall(name) {
+  try {
+    return localStorage.getItem(`rackflow.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+function keep(name, value) {
+  try {
+    localStorage.setItem(`rackflow.${name}`, value);
+  } catch {
+    // then it lasts until the page is closed
+  }
+}
+
+new Page(document.getElementById("app"), document.getElementById("live")).start();

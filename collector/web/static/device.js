@@ -1,0 +1,137 @@
+// The list of devices, and everything about one of them.
+
+import { h, memo } from "./dom.js";
+import { absent, byName, columns, deviceLinks, facts, heading } from "./details.js";
+import { instant } from "./format.js";
+import { linkTo } from "./links.js";
+import { look, SIGNS, why } from "./marks.js";
+
+const STATE_SIGNS = { up: "✓", down: "▲", unknown: "?" };
+const WIDTH = 120;
+const HEIGHT = 24;
+
+function state(name, words) {
+  return h("span", { class: `state ${name}` }, h("span", { "aria-hidden": "true" }, STATE_SIGNS[name]), " ", words.say(`state.${name}`));
+}
+
+export function devicesView(page) {
+  const { asked, words, format, settings } = page;
+  const items = asked?.document?.items;
+  return [
+    heading(words, words.say("devices.title")),
+    h("form", { class: "search", role: "search", on: { submit: (event) => event.preventDefault() } },
+      h("label", { for: "search" }, words.say("devices.search"), " "),
+      h("input", { id: "search", type: "search", autocomplete: "off", on: { input: (event) => settings.search(event.target.value) } })),
+    items ? [
+      h("p", { class: "dim", role: "status" }, words.say("devices.count", { n: asked.document.total })),
+      items.length ? h("div", { class: "scroll" }, h("table", { class: "list devices" },
+        h("thead", null, h("tr", null, columns(["device", "state", "class", "place", "identity", "agent", "age"], words))),
+        h("tbody", null, items.map((each) => memo(each.id, [JSON.stringify(each), words], () => h("tr", { class: each.state },
+          h("td", null, h("a", { href: linkTo({ device: each.id }) }, each.id), each.problem ? [" ", h("span", { class: `sign ${each.problem.severity}` }, SIGNS[each.problem.severity])] : null),
+          h("td", null, state(each.state, words), each.state === "unknown" && each.cause ? h("span", { class: "dim" }, ` ${cause(each, words)}`) : null, each.error ? h("span", { class: "dim" }, ` ${each.error}`) : null),
+          h("td", null, each.class), h("td", null, [each.room, each.row, each.rack, each.feed && words.say("floor.feed", { feed: each.feed })].filter(Boolean).join(" / ")),
+          h("td", null, [each.vendor, each.model].filter(Boolean).join(" ")), h("td", null, each.agent),
+          h("td", { class: "number" }, each.age_seconds == null ? "–" : format.duration(Math.round(each.age_seconds))))))))) : h("p", null, words.say("devices.none")),
+      asked.document.next ? h("button", { type: "button", on: { click: settings.more } }, words.say("devices.more")) : null,
+    ] : absent(page, "device.gone"),
+  ];
+}
+
+function cause(each, words) {
+  return why(typeof each.cause === "string" ? { cause: each.cause, agent: each.agent } : each.cause, words);
+}
+
+export function deviceView(page) {
+  const { device, asked, route, words, format, now } = page;
+  const known = device && !device.error ? device : asked?.document;
+  if (!known) return [heading(words, route.id), device?.error ? h("p", { class: "dim" }, words.say("device.gone")) : absent(page, "device.gone")];
+  const { identity, place, planned } = known;
+  return [
+    heading(words, known.id, " ", h("small", null, known.class)),
+    h("div", { class: "panels" },
+      h("section", { class: `panel ${known.state}` },
+        h("p", { class: "now" }, state(known.state, words), known.since && known.state !== "unknown" ? h("span", { class: "dim" }, " ", words.say("problems.since", { time: format.when(instant(known.since), now) })) : null),
+        known.unobserved ? h("p", null, SIGNS.uncertain, " ", why(known.unobserved, words)) : null,
+        known.error ? h("p", { class: "error" }, known.error) : null,
+        problemsOf(known, page),
+        h("h3", null, words.say("device.identity")),
+        facts([
+          [words.say("device.vendor"), identity?.vendor], [words.say("device.model"), identity?.model],
+          [words.say("device.serial"), identity?.serial], [words.say("device.firmware"), identity?.firmware],
+          [words.say("device.profile"), known.profile?.name], [words.say("device.evidence"), evidence(known.profile)],
+          [words.say("device.protocol"), known.profile?.protocol], [words.say("device.agent"), known.agent],
+        ])),
+      h("section", { class: "panel" },
+        h("h3", null, words.say("device.topology")),
+        facts([
+          [words.say("table.place"), [place?.room, place?.row].filter(Boolean).join(" / ")],
+          [words.say("device.rack"), place?.rack && h("a", { href: linkTo({ rack: place.rack }) }, place.rack)],
+          [words.say("device.fed_by"), deviceLinks(known.topology?.sources, place?.feed) ?? (place?.feed && words.say("floor.feed", { feed: place.feed }))],
+          [words.say("device.feeds"), deviceLinks(known.topology?.feeds)],
+          [words.say("device.loop"), known.topology?.loop],
+          [words.say("device.neighbours"), deviceLinks(known.topology?.neighbours)],
+        ]),
+        h("h3", null, words.say("device.planned")),
+        planned ? [
+          h("p", null, words.say("device.present", { present: planned.present == null ? "?" : format.number(planned.present), planned: planned.planned == null ? "?" : format.number(planned.planned) })),
+          facts(Object.entries(planned.left_out ?? {}).map(([reason, n]) => [reason.replaceAll("_", " "), format.number(n)])),
+        ] : h("p", { class: "dim" }, words.say("explain.unknown")),
+        h("h3", null, words.say("device.errors")),
+        known.errors?.length ? h("ul", { class: "plain" }, known.errors.map((each) => h("li", { key: `${each.time} ${each.what}` }, h("time", { datetime: each.time }, format.when(instant(each.time), now)), " ", each.what))) : h("p", { class: "dim" }, words.say("device.no_errors")))),
+    h("section", { class: "panel" }, h("h3", null, words.say("device.readings")), readings(known, page)),
+  ];
+}
+
+function problemsOf(device, { problems, words }) {
+  const mine = (device.problems ?? []).map((id) => problems?.problems[id]).filter(Boolean);
+  return mine.length ? h("ul", { class: "plain" }, mine.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each))))) : null;
+}
+
+function evidence(profile) {
+  const found = profile?.evidence;
+  return Array.isArray(found) ? found.join(", ") : typeof found === "string" ? found : null;
+}
+
+function readings(device, page) {
+  const { words, format, sparks } = page;
+  const all = byName(device.series);
+  if (!all.length) return h("p", { class: "dim" }, words.say("device.no_readings"));
+  return h("div", { class: "scroll" }, h("table", { class: "list readings" },
+    h("thead", null, h("tr", null, columns(["reading", "value", "quality", "age", "course"], words))),
+    h("tbody", null, all.map(([key, series]) => {
+      const spark = series.spark ?? sparks?.[key]?.spark;
+      return memo(key, [series, spark, words, page.site], () => h("tr", { class: series.quality, "data-series": key },
+        h("td", { title: series.metric }, reading(series), " ", h("span", { class: "dim" }, Object.values(series.labels ?? {}).join(" "))),
+        h("td", { class: "number" }, series.value != null ? format.quantity(series.value, series.unit) : series.last != null ? `(${format.quantity(series.last, series.unit)})` : "?"),
+        h("td", null, series.quality === "good" ? words.say("quality.good") : `${SIGNS.uncertain} ${words.say(`quality.${series.quality}`)}`, series.reason ? h("span", { class: "dim" }, ` ${series.reason}`) : null),
+        h("td", { class: "number" }, series.age_seconds == null ? "–" : format.duration(Math.round(series.age_seconds))),
+        h("td", null, sparkline(spark, series, words, format))));
+    }))),
+  device.more ? h("p", { class: "dim" }, `+ ${format.number(device.more)}`) : null);
+}
+
+function reading(series) {
+  const plain = series.metric.replace(/^dcim_[a-z]+_/, "").replace(/_total$/, "");
+  return (series.unit && plain.endsWith(`_${series.unit}`) ? plain.slice(0, -series.unit.length - 1) : plain).replaceAll("_", " ");
+}
+
+/** The course of a value as a line; where it was not known, there is none. Points are [age in seconds, value], in any order. */
+function sparkline(points, series, words, format) {
+  const known = (points ?? []).filter(([, value]) => typeof value === "number");
+  if (known.length < 2) return null;
+  const oldest = Math.max(...known.map(([age]) => age));
+  const newest = Math.min(...known.map(([age]) => age));
+  if (oldest === newest) return null;
+  const low = Math.min(...known.map(([, value]) => value));
+  const high = Math.max(...known.map(([, value]) => value));
+  const x = (age) => (WIDTH * (oldest - age)) / (oldest - newest);
+  const y = (value) => (high === low ? HEIGHT / 2 : 1 + ((HEIGHT - 2) * (high - value)) / (high - low));
+  const lines = [[]];
+  for (const [age, value] of [...points].sort(([a], [b]) => b - a)) {
+    if (typeof value === "number") lines.at(-1).push(`${x(age).toFixed(1)},${y(value).toFixed(1)}`);
+    else if (lines.at(-1).length) lines.push([]);
+  }
+  const said = words.say("device.spark", { low: format.quantity(low, series.unit), high: format.quantity(high, series.unit), time: format.duration(oldest - newest) });
+  return h("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, role: "img", "aria-label": said, preserveAspectRatio: "none" },
+    h("title", null, said), lines.filter((line) => line.length).map((line) => h("polyline", { points: line.join(" ") })));
+}

@@ -1,0 +1,209 @@
+// The floor: feeds and UPSs, rows of racks coloured by the chosen quantity, and the CDUs that cool them.
+
+import { byName } from "./details.js";
+import { h, memo } from "./dom.js";
+import { linkTo } from "./links.js";
+import { RANK, shortName, SIGNS, why } from "./marks.js";
+import { legend, quantities, shade } from "./quantities.js";
+
+// Above so many racks the tiles show less: without their feeds, then only their state.
+const DENSITIES = [[64, "large"], [240, "medium"], [Infinity, "small"]];
+const FEED_SIGNS = { on: "●", off: "✕", unknown: "?" };
+// A floor of more racks is shown room by room.
+const RACKS_TOGETHER = 240;
+// Width over height of a tile that has room for a name, a value and two feeds.
+const WALL_TILE = 1.3;
+const PUMP_SIGNS = { on: "●", standby: "○", off: "○", fault: "✕", unknown: "?" };
+
+/** The room to show: the one asked for, or none if all fit on one floor; else the worst, and on the wall always the worst at present. */
+export function roomToShow(site, route, chosen) {
+  const asked = route.parameters.get("room");
+  if (asked !== null) return asked;
+  if (!site || withRacks(site).length < 2 || site.rooms.reduce((sum, room) => sum + room.racks, 0) <= RACKS_TOGETHER) return "";
+  const rank = (room) => (room?.problem ? RANK[room.problem] : 9);
+  const worst = withRacks(site).reduce((best, room) => (rank(room) < rank(best) ? room : best));
+  const before = site.rooms.find((room) => room.id === chosen);
+  return before && (!route.parameters.has("wall") || rank(before) <= rank(worst)) ? chosen : worst.id;
+}
+
+function withRacks(site) {
+  return site.rooms.filter((room) => room.racks);
+}
+
+/** The section with the floor. */
+export function floorSection(page) {
+  const { floor, words } = page;
+  const feeds = Object.keys(floor?.feeds ?? {}).sort();
+  const all = quantities(feeds);
+  const quantity = all.find((each) => each.id === page.quantity) ?? all[0];
+  const rows = floor ? shownRows(floor, page.route) : [];
+  const count = rows.reduce((sum, row) => sum + row.racks.length, 0);
+  const density = DENSITIES.find(([most]) => count <= most)[1];
+  const columns = page.route.parameters.has("wall") ? wallColumns(rows) : Math.min(widest(rows), density === "large" ? 16 : 40);
+  return h("section", { class: "floor", "aria-labelledby": "floor-title", "data-density": density },
+    h("h2", { id: "floor-title" }, words.say("floor.title")),
+    rooms(page),
+    h("div", { class: "chips", role: "group", "aria-label": words.say("floor.colour") },
+      all.map((each) => h("button", { type: "button", key: each.id, "aria-pressed": String(each === quantity), on: { click: () => page.choose(each.id) } },
+        words.say(each.key, each.parameters)))),
+    floor ? power(page) : null,
+    floor && !rows.length ? h("p", { class: "dim" }, words.say("floor.empty")) : null,
+    h("div", { class: "rows", style: { "--columns": String(columns) }, on: { keydown: arrows } },
+      rows.map((row) => rowOf(row, quantity, page))),
+    legendOf(quantity, page));
+}
+
+function widest(rows) {
+  return rows.reduce((most, row) => Math.max(most, row.racks.length), 1);
+}
+
+/** Racks side by side on the wall: rows are folded into lines until tiles are about as high as wide, however many there are. */
+function wallColumns(rows) {
+  const racks = widest(rows);
+  // The share of the screen that the tiles have, beside the other columns and below the head.
+  const width = innerWidth * 0.46;
+  const height = (innerHeight * 0.6) / Math.max(1, rows.length);
+  let best = [Infinity, racks];
+  for (let lines = 1; lines <= racks; lines += 1) {
+    const columns = Math.ceil(racks / lines);
+    const strain = Math.abs(Math.log(width / columns / (height / lines) / WALL_TILE));
+    if (strain < best[0]) best = [strain, columns];
+  }
+  return best[1];
+}
+
+function shownRows(floor, route) {
+  const row = route.parameters.get("row");
+  return row === null ? floor.rows : floor.rows.filter((each) => each.id === row);
+}
+
+function rooms({ site, room, route, words }) {
+  if (!site || (withRacks(site).length < 2 && !route.parameters.has("row"))) return null;
+  const few = site.rooms.reduce((sum, each) => sum + each.racks, 0) <= RACKS_TOGETHER;
+  return h("nav", { class: "chips rooms", "aria-label": words.say("floor.rooms") },
+    few || withRacks(site).length < 2 ? h("a", { href: linkTo({}), "aria-current": room === "" && !route.parameters.has("row") ? "true" : null }, words.say("floor.all_rooms")) : null,
+    withRacks(site).map((each) => h("a", { key: each.id, href: linkTo({ room: each.id }), class: each.problem ?? (each.observed ? null : "unknown"), "aria-current": each.id === room ? "true" : null },
+      sign(each.problem ?? (each.observed ? null : "uncertain"), words), words.say("floor.room", { name: each.id, n: each.racks }))));
+}
+
+function sign(kind, words) {
+  return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " "] : null;
+}
+
+/** Feeds and UPS groups, each with its minutes of battery. */
+function power(page) {
+  const { floor, words } = page;
+  const feeds = Object.values(floor.feeds).sort((a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }));
+  const groups = Object.values(floor.ups_groups).sort((a, b) => `${a.feed} ${a.id}`.localeCompare(`${b.feed} ${b.id}`, undefined, { numeric: true }));
+  if (!feeds.length && !groups.length) return null;
+  return h("ul", { class: "power", "aria-label": words.say("floor.feeds") },
+    feeds.map((feed) => {
+      const own = groups.filter((group) => group.feed === feed.id);
+      const onBattery = feed.state === "on" && own.some((group) => group.on_battery);
+      const said = onBattery ? words.say("floor.on_battery") : words.say(`floor.feed.${feed.state}`);
+      return h("li", { key: `feed ${feed.id}`, class: `feed ${onBattery ? "battery" : feed.state}`, "data-feed": feed.id },
+        h("b", null, words.say("floor.feed", { feed: feed.id })), " ", h("span", null, onBattery ? SIGNS.warning : FEED_SIGNS[feed.state], " ", said),
+        own.map((group) => upsGroup(group, page, onBattery && own.length === 1)));
+    }),
+    groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, page))));
+}
+
+function upsGroup(group, { words, format, short }, isSaid = false) {
+  const seen = group.observed && group.seconds_left != null;
+  const count = group.members?.length ?? 0;
+  const name = count > 1 ? words.say("floor.upss", { n: count }) : words.say("floor.ups", { name: short({ device: group.id }).device });
+  const minutes = seen ? format.left(group.seconds_left) : "?";
+  return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", ") },
+    group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
+    group.load_ratio == null ? null : ` · ${format.percent(group.load_ratio)}`,
+    group.on_battery && !isSaid ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
+    group.observed ? null : ` · ${words.say("floor.unseen")}`);
+}
+
+function rowOf(row, quantity, page) {
+  const { floor, words } = page;
+  const racks = row.racks.map((id) => floor.racks[id]);
+  const cdus = row.cdus.map((id) => floor.cdus[id]);
+  const title = words.say("floor.row", { name: shortName(row.id, row.room) });
+  return memo(`row ${row.room} ${row.id}`, [row, quantity.id, words, page.format, page.route, ...racks, ...cdus], () =>
+    h("section", { class: "row", "aria-label": title, style: { "--racks": String(row.racks.length) } },
+      h("h3", null, h("a", { href: linkTo({ room: page.room || null, row: row.id }) }, title)),
+      h("div", { class: "in-row" },
+        h("ul", { class: "racks" }, racks.map((rack, index) => rack && h("li", { key: row.racks[index] }, rackTile(rack, quantity, page)))),
+        cdus.length ? h("ul", { class: "cdus" }, cdus.map((cdu, index) => cdu && h("li", { key: row.cdus[index] }, cduTile(cdu, page)))) : null)));
+}
+
+function rackTile(rack, quantity, { words, format }) {
+  const level = rack.observed ? shade(quantity, rack.values) : null;
+  const value = quantity.value(rack.values);
+  const text = valueText(rack, quantity, value, words, format);
+  const problem = rack.problem?.severity ?? null;
+  const feeds = byName(rack.feeds);
+  const said = [
+    rack.id, rack.observed ? text : `${words.say("floor.unseen")}: ${why(rack.unobserved, words)}`,
+    ...feeds.map(([feed, state]) => (state.state === "on" && state.load_ratio != null
+      ? words.say("floor.feed_load", { feed, load: format.percent(state.load_ratio) }) : `${words.say("floor.feed", { feed })} ${words.say(`floor.feed.${state.state}`)}`)),
+    ...(problem ? [words.say(`severity.${problem}`)] : []),
+  ].join(", ");
+  return h("a", {
+    class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem,
+    "data-observed": String(rack.observed), "aria-label": said, title: said,
+  },
+  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), problem ? h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]) : null,
+  h("b", { class: "value" }, text),
+  h("span", { class: "feeds" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
+    state.state === "off" ? h("s", null, feed) : state.state === "unknown" ? `${feed} ?` : state.load_ratio == null ? feed : `${feed} ${format.percent(state.load_ratio, 0)}`))));
+}
+
+function valueText(rack, quantity, value, words, format) {
+  if (!rack.observed) return words.say("floor.unseen");
+  if (quantity.id === "problem") return rack.problem ? words.say(`severity.${rack.problem.severity}`) : SIGNS.ended;
+  if (value === null || value === undefined) return "?";
+  if (quantity.unit === "watts") return format.power(value);
+  return quantity.unit === "ratio" ? format.percent(value, 0) : format.quantity(value, quantity.unit);
+}
+
+function cduTile(cdu, { words, format }) {
+  const pumps = byName(cdu.pumps);
+  const flow = cdu.flow_cubic_meters_per_second;
+  const isResting = cdu.observed && flow === 0;
+  const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
+    : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
+  const problem = cdu.problem?.severity ?? null;
+  return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
+    sign(problem, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
+    cdu.observed
+      ? [h("span", null, isResting ? words.say("floor.spare") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : temperatures)]
+      : h("span", null, words.say("floor.unseen")),
+    pumps.length && cdu.observed ? h("span", { class: "pumps" }, pumps.map(([pump, state]) => h("span", {
+      key: pump, class: `pump ${state}`, role: "img", "aria-label": words.say(`floor.pump.${state === "standby" ? "off" : state}`, { pump }) }, PUMP_SIGNS[state] ?? "?"))) : null);
+}
+
+function legendOf(quantity, { words, format }) {
+  const unit = quantity.stepUnit ?? quantity.unit;
+  const text = (value) => (unit === "ratio" ? format.percent(value, 0) : format.quantity(value, unit));
+  const entries = legend(quantity).map(([level, from, to]) => [level,
+    from === null ? words.say("level.below", { to: text(to) })
+    : to === null || level === 5 ? words.say("level.above", { from: text(from) })
+    : words.say("level.between", { from: unit === "ratio" ? format.number(from * 100) : text(from), to: text(to) })]);
+  const shades = quantity.steps.length ? entries : [];
+  return h("ul", { class: "legend" },
+    shades.map(([level, said]) => h("li", { key: level, "data-level": String(level) }, said)),
+    ["critical", "warning"].map((kind) => h("li", { key: kind, class: "text" }, h("span", { class: `sign ${kind}` }, SIGNS[kind]), " ", words.say(`severity.${kind}`))),
+    h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")));
+}
+
+/** Arrow keys go from rack to rack, so that a large floor is not a thousand presses of Tab. */
+function arrows(event) {
+  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  const here = event.target.closest?.("a.rack");
+  if (!steps || !here) return;
+  const rows = [...event.currentTarget.querySelectorAll(".racks")].map((row) => [...row.querySelectorAll("a.rack")]);
+  const y = rows.findIndex((row) => row.includes(here));
+  const x = rows[y].indexOf(here);
+  const row = rows[y + steps[1]];
+  const next = row?.[Math.min(x + steps[0], steps[1] ? row.length - 1 : Infinity)];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}

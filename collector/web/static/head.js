@@ -1,0 +1,102 @@
+// The head of every view: where, the totals, whether anything is wrong, the time, and where else to go.
+
+import { h } from "./dom.js";
+import { figureLink, linkTo } from "./links.js";
+import { SIGNS, why } from "./marks.js";
+import { LANGUAGES } from "./words.js";
+
+/** The banner. */
+export function head(page) {
+  const { site, words, format } = page;
+  const rooms = site?.rooms.filter((room) => room.racks) ?? [];
+  return h("header", { class: "head" },
+    h("h1", null, h("a", { href: linkTo({}) }, site ? [site.site, ...(rooms.length === 1 ? [" · ", rooms[0].id] : [])] : words.say("app.title"))),
+    site ? totals(site, words, format) : null,
+    nav(page),
+    h("div", { class: "right" }, site ? status(page) : null));
+}
+
+function totals(site, words, format) {
+  const { totals: all, devices } = site;
+  const pue = { metric: "dcim_site_interim_pue_ratio", labels: { site: site.site } };
+  const carbon = all.carbon_grams_per_hour?.location;
+  const entries = [
+    [format.power(all.facility_power_watts), words.say("total.facility"), all.facility_power_watts, pue],
+    [format.power(all.it_power_watts), words.say("total.it"), all.it_power_watts, pue],
+    [all.pue ? format.number(all.pue.value, 2) : "?",
+      words.say("total.pue", { window: all.pue && format.duration(all.pue.window_seconds), estimate: all.pue?.estimate && words.say("total.estimate") }), all.pue, pue],
+    [format.quantity(carbon, "grams_per_hour"), words.say("total.carbon", { basis: carbon != null && words.say("basis.location") }), carbon, null],
+    [words.say("total.of", { some: format.number(devices.answering), all: format.number(devices.known) }),
+      words.say("total.devices", { age: devices.oldest_age_seconds != null && format.duration(devices.oldest_age_seconds) }), devices.answering, null],
+  ];
+  return h("ul", { class: "totals", "aria-label": words.say("total.label") }, entries.map(([value, name, known, figure]) => {
+    const text = [h("b", null, value), " ", h("span", null, name)];
+    const missing = known === null || known === undefined;
+    return h("li", { class: missing ? "unknown" : null }, figure ? h("a", { href: figureLink(figure) }, text) : text);
+  }));
+}
+
+function status({ site, now, words, format }) {
+  const { agents, ledger } = site;
+  const ledgerWords = ledger.complete === true ? "head.ledger.complete" : ledger.missing ? "head.ledger.missing" : "head.ledger.unknown";
+  return [
+    h("time", { datetime: new Date(now).toISOString(), class: "clock" }, format.clock(now)), " · ",
+    h("a", { href: linkTo({ agents: "" }) }, words.say("head.agents", { up: agents.up ?? "?", known: agents.known })), " · ",
+    h("a", { href: linkTo({ agents: "" }) }, words.say(ledgerWords, { n: ledger.missing ?? 0 })),
+  ];
+}
+
+function nav({ route, words, settings, site }) {
+  const pages = [["floor", {}], ["devices", { devices: "" }], ["agents", { agents: "" }]];
+  return h("nav", { class: "nav", "aria-label": words.say("nav.label") },
+    pages.map(([view, parameters]) => h("a", { href: linkTo(parameters), "aria-current": route.view === view ? "page" : null }, words.say(`nav.${view}`))),
+    site && site.sites.length > 1
+      ? choice("site", words.say("nav.site"), site.sites.map((name) => [name, name]), site.site, settings.chooseSite) : null,
+    choice("language", words.say("nav.language"), Object.entries(LANGUAGES), words.language, settings.chooseLanguage),
+    choice("theme", words.say("nav.theme"), ["auto", "light", "dark"].map((name) => [name, words.say(`theme.${name}`)]), settings.theme, settings.chooseTheme),
+    h("a", { href: linkTo({ wall: "" }), class: "to-wall", "data-load": "" }, words.say("nav.wall")));
+}
+
+function choice(id, label, options, chosen, choose) {
+  return h("select", { id: `choose-${id}`, "aria-label": label, on: { change: (event) => choose(event.target.value) } },
+    options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
+}
+
+/** That the connection is gone, and why: nothing else on the page is current then. */
+export function lostLine({ stream, words, format }) {
+  return stream.link.state === "lost" ? lost(stream.link, words, format) : null;
+}
+
+/** Where no problem is listed: that there is none, or that nobody can tell. It is green only if everything is observed. */
+export function verdict(page) {
+  const { site, problems, floor, words, format } = page;
+  if (problems?.causes.length || page.stream.link.state === "lost") return null;
+  const grey = (text, ...more) => h("div", { class: "verdict unknown", key: "verdict" }, h("p", null, SIGNS.uncertain, " ", text), more);
+  if (!site || !problems) return grey(words.say("link.connecting"));
+  const { devices } = site;
+  const causes = site.unobserved.map((each) => h("li", { key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices })));
+  const reasons = causes.length ? h("ul", null, causes) : null;
+  if (!devices.known) return grey(words.say("verdict.empty"), reasons);
+  if (!site.problems.complete || !problems.complete) return grey(words.say("verdict.starting"), reasons);
+  const isSeen = allSeen(site, floor);
+  if (!isSeen || devices.down) return grey(words.say("verdict.unknown", { unseen: format.number(devices.unobserved + devices.down), known: format.number(devices.known) }), reasons, never(devices, words));
+  return h("div", { class: "verdict ok", key: "verdict" }, h("p", null, SIGNS.ended, " ", words.say("verdict.ok", { n: devices.known })), never(devices, words));
+}
+
+/** Whether everything that is polled is observed, and every rack on the floor by some device. */
+export function allSeen(site, floor) {
+  return site.devices.known > 0 && site.devices.unobserved === 0 && Object.values(floor?.racks ?? {}).every((rack) => rack.observed);
+}
+
+function never(devices, words) {
+  const n = (devices.planned ?? devices.known) - devices.known;
+  return n > 0 ? h("p", { class: "small" }, words.say("verdict.never", { n })) : null;
+}
+
+function lost(link, words, format) {
+  const left = Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000));
+  return h("div", { class: "verdict unknown lost", role: "alert" },
+    h("p", null, SIGNS.uncertain, " ", words.say("link.lost", { time: format.time(link.since) })),
+    h("p", null, link.cause ? words.say(`link.${link.cause.key}`, { status: link.cause.status ?? "" }) : "", " ",
+      h("span", { "aria-hidden": "true" }, words.say("link.retry", { seconds: format.duration(left) }))));
+}

@@ -1,0 +1,22 @@
+// Signs that say without colour what colour says.
+
+export const SIGNS = { critical: "▲", warning: "◆", info: "●", uncertain: "?", ended: "✓" };
+export const RANK = { critical: 0, warning: 1, info: 2 };
+
+/** How a problem is shown: its severity, or `uncertain` where nobody can tell whether it goes on, or where it only says what is not known. */
+export function look(problem) {
+  if (problem.status === "ended" || problem.ended) return "ended";
+  return problem.status === "uncertain" || problem.name === "DcimReadingSuspect" ? "uncertain" : problem.severity;
+}
+
+/** A name without the names of the places around it, which are written there: `hall-1-a-cdu-1` in row `hall-1-a` is `cdu-1`. */
+export function shortName(name, ...places) {
+  const around = places.filter((place) => place && name.length > place.length && name.startsWith(place) && /^[-_./ ]/.test(name.slice(place.length)));
+  const longest = around.reduce((best, place) => (place.length > best.length ? place : best), "");
+  return longest ? name.slice(longest.length + 1) : name;
+}
+
+/** Why something is not observed, in words. */
+export function why(cause, words) {
+  return cause ? words.say(`cause.${cause.cause}`, { agent: cause.agent }) : words.say("state.unknown");
+}

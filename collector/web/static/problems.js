@@ -1,0 +1,234 @@
+// What is wrong, worst first: the cause, how long there is, where, since when, what to do.
+
+import { h, memo } from "./dom.js";
+import { instant } from "./format.js";
+import { verdict } from "./head.js";
+import { linkTo, outerLink } from "./links.js";
+import { look, RANK, shortName, SIGNS, why } from "./marks.js";
+
+const HOUR_MS = 3_600_000;
+const RACKS_SHOWN = 8;
+const OTHERS_SHOWN = 12;
+const CLEARED_SHOWN = 5;
+
+/** The column of problems, with those of the last hour that are over. */
+export function problemColumn(page) {
+  const { problems, words } = page;
+  const causes = inOrder(problems);
+  const total = causes.length + (problems?.more ?? 0);
+  return h("section", { class: "problems", "aria-labelledby": "problems-title", id: "problems" },
+    h("h2", { id: "problems-title" }, words.say("problems.title"), problems ? ` · ${total}` : ""),
+    verdict(page),
+    h("div", { class: "cards" }, alike(causes).map(([problem, others]) => card(problem, others, page))),
+    unseen(page),
+    problems?.more ? h("p", { class: "dim" }, words.say("problems.more", { n: problems.more })) : null,
+    h("p", { class: "cut", key: "cut", hidden: true }),
+    cleared(page));
+}
+
+// What a device calls an alarm, without more words than its own: named causes go first.
+const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
+
+/** Causes, the most severe first; among these those that concern most racks, and the latest. */
+function inOrder(problems) {
+  const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
+  return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
+    RANK[a.severity] - RANK[b.severity] || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
+}
+
+// From so many on, problems of one name and severity are one card: five UPSs on battery are one event to read about.
+const ALIKE = 3;
+
+/** Each problem with the others that its card stands for. */
+function alike(causes) {
+  const groups = new Map();
+  for (const problem of causes) {
+    const key = `${problem.name} ${problem.severity} ${problem.status}`;
+    groups.set(key, [...(groups.get(key) ?? []), problem]);
+  }
+  return [...groups.values()].flatMap((group) => (group.length < ALIKE ? group.map((problem) => [problem, []]) : [[group[0], group.slice(1)]]));
+}
+
+function card(problem, others, page) {
+  // The time left runs down; everything else is made anew only when the problem changes.
+  const seconds = secondsLeft(problem, page);
+  const left = seconds === null ? null : Math.floor(seconds);
+  const day = page.format.when(0, page.now);
+  return memo(`problem ${problem.id}`, [problem, others.map((each) => each.id).join(), left, day, page.words, page.format, page.floor?.rows], () => {
+    const { words, format, now } = page;
+    const kind = look(problem);
+    const since = instant(problem.since);
+    return h("article", { class: `card ${kind}`, "data-problem": problem.name, "data-id": problem.id },
+      h("h3", null,
+        h("a", { href: linkTo({ problem: problem.id }) },
+          h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem, page.short)),
+        " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
+      left === null ? null : h("p", { class: "left" }, h("b", null, format.left(left)), " ", h("span", null, leftWords(problem, words))),
+      sentences(words.problemText(problem, format)),
+      others.length ? h("p", { class: "others" }, words.say("problems.alike", { n: others.length }), " ",
+        others.slice(0, OTHERS_SHOWN).flatMap((each, index) => [index ? ", " : "", h("a", { key: each.id, href: linkTo({ problem: each.id }) }, subject(each, page))]),
+        others.length > OTHERS_SHOWN ? " …" : "") : null,
+      problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
+      h("p", { class: "small" }, join(notes(problem, page))));
+  });
+}
+
+/** What is known, and behind an arrow what to do: by the table of problems the last sentence. The racks it may name are shown as links. */
+export function sentences(text) {
+  const all = text.replace(/ Racks: [^.]*\.$/, "").split(/(?<=[.!?]) (?=\p{Lu})/u);
+  const next = all.length > 1 ? all.pop() : null;
+  return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
+}
+
+/** What a problem is about, where the words are known already. */
+function subject({ labels }, { short }) {
+  const { device, rack, loop, group, agent, feed } = short(labels);
+  return device ?? rack ?? loop ?? group ?? agent ?? feed ?? "…";
+}
+
+function notes(problem, page) {
+  const { words, format } = page;
+  const limit = problem.limit ?? null;
+  return [
+    limit === null || !problem.unit ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
+    racks(problem, page),
+    problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
+    problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,
+    problem.consequences ? h("a", { href: linkTo({ problem: problem.id }) }, words.say("problems.folded", { n: problem.consequences })) : null,
+    problem.runbook && outerLink(problem.runbook) ? runbook(problem, words) : null,
+  ];
+}
+
+/** A value of a problem. The API gives it as its sentence does, in L/min and the like: `times` the base unit. */
+export function measured({ unit, times }, value, format) {
+  return unit && value != null ? format.quantity(value / (times ?? 1), unit) : null;
+}
+
+/** A link to the runbook, or where it is among the files of the installation. */
+export function runbook(problem, words) {
+  const address = problem.runbook && outerLink(problem.runbook);
+  return address ? h("a", { href: address, rel: "noopener" }, words.say("problems.todo")) : problem.runbook ? h("span", null, `${words.say("problems.todo")}: ${problem.runbook}`) : null;
+}
+
+function clock(time, format) {
+  const ms = instant(time);
+  return ms === null ? null : format.time(ms, { withSeconds: false });
+}
+
+/** Parts with a dot between those that are there. */
+export function join(parts) {
+  return parts.filter((part) => part !== null && part !== undefined).flatMap((part, index) => (index ? [" · ", part] : [part]));
+}
+
+function racks(problem, page) {
+  const { words } = page;
+  const ids = problem.concerns?.racks ?? problem.racks ?? [];
+  if (!ids.length) return null;
+  const parts = runs(ids, page);
+  const rest = (problem.concerns?.more ?? 0) + parts.slice(RACKS_SHOWN).reduce((sum, part) => sum + part.size, 0);
+  const links = parts.slice(0, RACKS_SHOWN).flatMap((part, index) => [index ? ", " : "", h("a", { href: part.href }, part.text)]);
+  const [before, after] = words.say("problems.racks", { list: "\0", n: ids.length }).split("\0");
+  const [, more] = words.say("problems.more_racks", { list: "\0", n: rest }).split("\0");
+  const isRows = parts.every((part) => part.isRow);
+  return h("span", null, isRows ? "" : before, links, rest ? more : "", isRows ? "" : after);
+}
+
+/** Racks as one says them: a whole row, a run of neighbours, or one. */
+function runs(ids, { floor, short, words }) {
+  const wanted = new Set(ids);
+  const parts = [];
+  for (const row of floor?.rows ?? []) {
+    const inside = row.racks.filter((id) => wanted.has(id));
+    for (const id of inside) wanted.delete(id);
+    if (inside.length > 1 && inside.length === row.racks.length) {
+      parts.push({ isRow: true, size: inside.length, text: words.say("floor.row", { name: shortName(row.id, row.room) }), href: linkTo({ room: row.room, row: row.id }) });
+      continue;
+    }
+    let run = [];
+    const end = () => {
+      const name = (id) => short({ rack: id }).rack;
+      const link = (id) => ({ size: 1, text: name(id), href: linkTo({ rack: id }) });
+      if (run.length > 2) parts.push({ size: run.length, text: `${name(run[0])}–${name(run.at(-1))}`, href: linkTo({ room: row.room, row: row.id }) });
+      else parts.push(...run.map(link));
+      run = [];
+    };
+    row.racks.forEach((id) => (inside.includes(id) ? run.push(id) : end()));
+    end();
+  }
+  return [...parts, ...[...wanted].map((id) => ({ size: 1, text: short({ rack: id }).rack, href: linkTo({ rack: id }) }))];
+}
+
+/** Beside problems that are known, those that nobody could see. Without any, the verdict says it. */
+function unseen({ site, problems, words, format }) {
+  if (!site || !problems?.causes.length) return null;
+  const { devices } = site;
+  if (devices.unobserved <= 0) return null;
+  return h("article", { class: "card uncertain", key: "unseen" },
+    h("h3", null, h("a", { href: linkTo({ devices: "" }) }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS.uncertain), " ", words.say("problems.unseen", { n: format.number(devices.unobserved), all: format.number(devices.known) }))),
+    site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices }))));
+}
+
+// Problems whose time is running. A battery's time is told anew by its UPS, and runs down between two messages of it. How long chips
+// bear stopped pumps is a figure of the moment before, so it runs from the stop.
+const RUNNING = {
+  DcimMainsLost: "told", DcimUpsOnBattery: "told", DcimUpsOnBatteryProlonged: "told", DcimCduAllPumpsStopped: "since",
+};
+
+/** Seconds that are left, or null. `toldAt` has when each problem's time was told, by its id. */
+export function secondsLeft(problem, { now, toldAt }) {
+  const seconds = problem.time_left?.seconds ?? null;
+  const running = RUNNING[problem.name];
+  if (seconds === null || !running) return seconds;
+  const from = running === "since" ? instant(problem.since) : (toldAt.get(problem.id)?.at ?? now);
+  return Math.max(0, seconds - Math.max(0, now - from) / 1000);
+}
+
+function leftWords(problem, words) {
+  const { key, ...parameters } = problem.time_left.what;
+  const running = `left.${key}_running`;
+  return words.say(problem.name in RUNNING && words.has(running) ? running : `left.${key}`, parameters);
+}
+
+/** Whether a problem ended because nobody observes any more what had it: that is no good news. */
+function isOutOfSight({ labels }, { floor, site }) {
+  const rack = floor?.racks?.[labels.rack];
+  return rack ? !rack.observed : Boolean(labels.device && site?.devices.unobserved);
+}
+
+function cleared(page) {
+  const { history, problems, words, format, now, short } = page;
+  const active = new Set(problems?.causes ?? []);
+  const over = (history?.items ?? []).filter((item) => item.is_cause !== false && item.ended && !active.has(item.id) && now - instant(item.ended) < HOUR_MS);
+  if (!over.length) return null;
+  return h("section", { class: "cleared", "aria-labelledby": "cleared-title" },
+    h("h2", { id: "cleared-title" }, words.say("problems.cleared"), ` · ${over.length}`),
+    over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
+      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", words.problemTitle(item, short)), " ",
+        h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
+      isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
+}
+
+/** In the wall view, shorten the cards that have no room, then hide and count them. Called after the document has changed. */
+export function fitCards(words) {
+  const section = document.querySelector("[data-wall] .problems");
+  if (!section) return;
+  const cards = [...section.querySelectorAll(".card")].reverse();
+  const cut = section.querySelector(".cut");
+  for (const each of section.querySelectorAll(".beyond, .compact")) each.classList.remove("beyond", "compact");
+  cut.hidden = true;
+  let hidden = 0;
+  const fits = () => section.scrollHeight <= section.clientHeight + 1;
+  const hide = (card) => {
+    card.classList.add("beyond");
+    if (!card.classList.contains("ended")) hidden += 1;
+    const heading = card.parentElement;
+    if (heading.classList.contains("cleared") && !heading.querySelector(".card:not(.beyond)")) heading.classList.add("beyond");
+    cut.hidden = hidden === 0;
+    if (hidden) cut.textContent = words.say("problems.more", { n: hidden });
+  };
+  // From the end: what is over goes first; of the least of the problems only what and how long there is stays; the worst stays whole.
+  for (const card of cards.filter((each) => each.classList.contains("ended"))) if (!fits()) hide(card);
+  const others = cards.filter((each) => !each.classList.contains("ended")).slice(0, -1);
+  for (const card of others) if (!fits()) card.classList.add("compact");
+  for (const card of others) if (!fits()) hide(card);
+}

@@ -1,0 +1,61 @@
+// What the page says, in the reader's language.
+//
+// `{rack}` is a parameter. A part in brackets is there only if its first parameter is: `[, rack {rack}]`. A text that depends on a number
+// is an object of plural forms, chosen by the parameter `n`.
+
+import en from "./en.js";
+import fr from "./fr.js";
+import { descriptions } from "./problems_fr.js";
+
+export const LANGUAGES = { en: "English", fr: "Français" };
+const TABLES = { en, fr };
+
+export class Words {
+  constructor(language) {
+    this.language = language;
+    this._table = TABLES[language];
+    this._plural = new Intl.PluralRules(language);
+  }
+
+  has(key) {
+    return Object.hasOwn(this._table, key);
+  }
+
+  /** A text; a key that no table has reads as its last part. */
+  say(key, parameters = {}) {
+    const found = this.has(key) ? this._table[key] : key.slice(key.indexOf(".") + 1).replaceAll("_", " ");
+    const text = typeof found === "string" ? found : (found[this._plural.select(parameters.n ?? 0)] ?? found.other);
+    return fill(text, parameters);
+  }
+
+  /** The problem in a few words: what and where, with names as `short` says them. */
+  problemTitle(problem, short = (labels) => labels) {
+    const key = `problem.${problem.name}`;
+    return this.has(key) ? this.say(key, short(problem.labels)) : problem.summary;
+  }
+
+  /** The problem in one or two sentences. The collector's own are English. */
+  problemText(problem, format) {
+    const text = this.language === "fr" && Object.hasOwn(descriptions, problem.name) ? descriptions[problem.name] : null;
+    return text === null ? problem.description : fill(text, problem.labels ?? {}, (form) => number(problem.value, form, format));
+  }
+}
+
+/** Put parameters into a text; `value` formats `{value:…}`. */
+export function fill(text, parameters, value = () => "") {
+  const plain = (part) =>
+    part.replace(/\{([a-z_]+)(?::([^}]+))?\}/g, (_, name, form) => (name === "value" && !("value" in parameters) ? value(form) : (parameters[name] ?? "")));
+  return plain(
+    text.replace(/\[([^\[\]]*)\]/g, (_, part) => {
+      const [inner, other] = part.split("|");
+      const first = /\{([a-z_]+)/.exec(inner)?.[1];
+      return first && (parameters[first] || parameters[first] === 0) ? inner : (other ?? "");
+    }),
+  );
+}
+
+function number(value, form, format) {
+  if (value === null || value === undefined) return "?";
+  if (form === "%") return format.percent(value);
+  return form?.startsWith(".") ? format.number(value, Number(form.slice(1))) : format.digits(value);
+}

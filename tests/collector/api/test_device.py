@@ -1,0 +1,208 @@
+"""The page of a device, lists of devices and of readings."""
+
+import msgspec
+import pytest
+
+from collector.api.requests import BadRequest, NotThere
+from collector.readings import Readings as Usable
+from collector.readings import SeriesKeys, resolve
+from rackflow import Batch
+from tests.collector.api.shown import Shown, powered
+from tests.collector.derive.hall import WALL_S
+from tests.collector.documents import document
+
+SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
+FLOW = "dcim_cdu_flow_cubic_meters_per_second{loop=secondary}"
+
+
+def taken(shown: Shown, now: float, seq: int, **fields: object) -> None:
+    """One poll of cdu-1, with whatever a message can say."""
+    batch = Batch(
+        **{  # type: ignore[arg-type]
+            "agent": "gw",
+            "epoch": "e",
+            "seq": seq,
+            "time": int((WALL_S + now) * 1000),
+            "device": "cdu-1",
+            "device_class": "cdu",
+            "poll": "fast",
+            "interval_s": 10.0,
+            "duration_s": 0.25,
+            "up": True,
+            "labels": {"site": "t1"},
+            **fields,
+        }
+    )
+    readings: Usable = resolve(batch, SeriesKeys())
+    shown.readings.latest.apply_batch("t1", batch, readings, now, WALL_S + now)
+
+
+def test_a_reading_has_its_unit_its_age_and_its_quality() -> None:
+    """Seven seconds after it was received it is still current."""
+    shown = Shown()
+    powered(shown)
+    device = shown.get("devices/{id}", 107.0, id="cdu-1")
+    assert device["series"][SUPPLY] == {
+        "metric": "dcim_cdu_supply_temperature_celsius",
+        "labels": {"loop": "secondary"},
+        "unit": "celsius",
+        "value": 31.8,
+        "last": 31.8,
+        "age_seconds": 7,
+        "quality": "good",
+    }
+    assert (device["state"], device["class"], device["place"]["row"]) == ("up", "cdu", "a")
+
+
+def test_identity_and_profile_are_what_the_agent_found() -> None:
+    """Vendor, model and serial number are free text of the device; it stays text."""
+    shown = Shown()
+    powered(shown)
+    described = msgspec.structs.replace(document("cdu-1", vendor="<b>Acme</b>"), agent="gw", labels={"site": "t1"})
+    shown.readings.latest.apply_document("t1", described)
+    device = shown.get("devices/{id}", id="cdu-1")
+    assert device["identity"] == {"vendor": "<b>Acme</b>", "model": "L2L 100", "serial": "42", "firmware": ""}
+    assert device["profile"]["name"] == "aalc-rpu"
+    assert Shown().get("devices/{id}", id="cdu-1")["identity"] is None
+
+
+def test_a_reading_that_was_rejected_says_why() -> None:
+    """With the last value that was good beside it, which is no value of now."""
+    shown = Shown()
+    taken(shown, 100.0, 1, values={SUPPLY: 31.0})
+    taken(shown, 140.0, 2, values={}, bad={SUPPLY: "range", "dcim_cdu_approach_celsius": "sentinel"})
+    series = shown.get("devices/{id}", 141.0, id="cdu-1")["series"]
+    assert (series[SUPPLY]["quality"], series[SUPPLY]["reason"]) == ("bad", "range")
+    assert (series[SUPPLY]["value"], series[SUPPLY]["last"]) == (None, 31.0)
+    assert (series["dcim_cdu_approach_celsius"]["value"], series["dcim_cdu_approach_celsius"]["reason"]) == (
+        None,
+        "sentinel",
+    )
+    taken(shown, 150.0, 3, values={SUPPLY: 31.5})
+    series = shown.get("devices/{id}", 151.0, id="cdu-1")["series"]
+    assert series[SUPPLY]["quality"] == "good"
+    assert "dcim_cdu_approach_celsius" not in series
+
+
+def test_of_thousands_of_rejected_readings_some_are_kept() -> None:
+    """A device that sends garbage must not fill memory; they are counted."""
+    shown = Shown()
+    bad = {f"dcim_cdu_pump_speed_ratio{{pump={at}}}": "range" for at in range(5000)}
+    taken(shown, 100.0, 1, values={SUPPLY: 31.0}, bad=bad)
+    device = shown.get("devices/{id}", 101.0, id="cdu-1")
+    assert device["rejected"] == 5000
+    assert sum(each["quality"] == "bad" for each in device["series"].values()) == 20
+
+
+def test_a_reading_that_comes_no_more_is_stale_and_one_of_an_unseen_device_unobserved() -> None:
+    """The agent goes on with the device, but not with the reading; then the agent falls silent."""
+    shown = Shown()
+    taken(shown, 100.0, 1, values={SUPPLY: 31.0, FLOW: 0.005})
+    taken(shown, 140.0, 2, values={FLOW: 0.005})
+    series = shown.get("devices/{id}", 141.0, id="cdu-1")["series"]
+    assert (series[SUPPLY]["quality"], series[SUPPLY]["value"], series[SUPPLY]["age_seconds"]) == ("stale", None, 41)
+    device = shown.get("devices/{id}", 500.0, id="cdu-1")
+    assert (device["state"], device["unobserved"]["cause"]) == ("unknown", "agent_silent")
+    assert device["series"][FLOW]["quality"] == "unobserved"
+    assert device["series"][FLOW]["value"] is None
+
+
+def test_a_suspect_reading_keeps_its_value_and_says_so() -> None:
+    """No figure uses it, and a person must see what it claims."""
+    shown = Shown()
+    powered(shown)
+    shown.readings.engine.distrusted = {("cdu-1", FLOW): "drifting"}
+    reading = shown.get("devices/{id}", id="cdu-1")["series"][FLOW]
+    assert (reading["quality"], reading["reason"], reading["value"]) == ("suspect", "drifting", 0.0053)
+
+
+def test_its_last_failures_are_told() -> None:
+    """Each once, not at every poll that fails for the same reason."""
+    shown = Shown()
+    powered(shown)
+    for seq, (error, up) in enumerate([("timeout", False), ("timeout", False), ("auth", False), (None, True)], 200):
+        taken(shown, 100.0 + seq, seq, up=up, error=error)
+    errors = shown.get("devices/{id}", 305.0, id="cdu-1")["errors"]
+    assert [each["what"] for each in errors] == ["auth", "timeout"]
+    for seq in range(300, 340):
+        taken(shown, 100.0 + seq, seq, up=seq % 2 == 0, error=None if seq % 2 == 0 else "timeout")
+    assert len(shown.get("devices/{id}", 440.0, id="cdu-1")["errors"]) == 8
+
+
+def test_planned_stands_against_present() -> None:
+    """As the agent counts them."""
+    shown = Shown()
+    counts = {"planned": 65.0, "present": 60.0}
+    values = {f"dcim_device_series{{state={state}}}": count for state, count in counts.items()}
+    taken(shown, 100.0, 1, values=values | {"dcim_device_series{reason=absent,state=left_out}": 4.0})
+    assert shown.get("devices/{id}", id="cdu-1")["planned"] == {
+        "planned": 65.0,
+        "present": 60.0,
+        "left_out": {"absent": 4.0},
+    }
+
+
+def test_topology_leads_to_its_neighbours() -> None:
+    """What supplies it, what it supplies, its loop and the rest of its rack."""
+    shown = Shown()
+    powered(shown)
+    cdu = shown.get("devices/{id}", id="cdu-1")["topology"]
+    assert cdu == {"sources": ["row-a", "row-b"], "feeds": [], "loop": "tcs", "neighbours": ["cdu-2"]}
+    assert shown.get("devices/{id}", id="ups-b")["topology"]["feeds"] == ["row-b"]
+    assert shown.get("devices/{id}", id="pdu-a1-a")["topology"]["neighbours"] == ["pdu-a1-b"]
+
+
+def test_a_device_of_the_site_file_that_was_never_heard_of_has_a_page_and_any_other_name_has_none() -> None:
+    """What is planned and does not come must be seen to be missing."""
+    shown = Shown()
+    assert shown.get("devices/{id}", id="crah-1")["unobserved"] == {"cause": "never_heard", "agent": ""}
+    with pytest.raises(NotThere):
+        shown.get("devices/{id}", id="nobody")
+    assert shown.part("device:nobody") == {"error": "no such device"}
+
+
+def test_a_list_comes_in_pages_that_together_have_each_device_once() -> None:
+    """Whatever came or went between two pages, a device is not shown twice."""
+    shown = Shown()
+    powered(shown)
+    whole = [each["id"] for each in shown.get("devices", limit="1000")["items"]]
+    assert whole == sorted(whole)
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = shown.get("devices", limit="4", cursor=cursor)
+        assert page["total"] == len(whole)
+        found += [each["id"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = page["next"]
+    assert found == whole
+
+
+def test_a_list_is_filtered() -> None:
+    """By part of a name or class, by rack, by room, by agent."""
+    shown = Shown()
+    powered(shown)
+    assert [each["id"] for each in shown.get("devices", q="CDU-")["items"]] == ["cdu-1", "cdu-2"]
+    assert [each["id"] for each in shown.get("devices", rack="a1")["items"]] == ["pdu-a1-a", "pdu-a1-b"]
+    assert shown.get("devices", agent="nobody")["total"] == 0
+    assert {each["id"] for each in shown.get("devices", room="plant", q="ups")["items"]} == {
+        "ups-a1",
+        "ups-a2",
+        "ups-b",
+    }
+
+
+def test_readings_come_in_pages_too() -> None:
+    """By device and series."""
+    shown = Shown()
+    powered(shown)
+    whole = [(each["device"], each["series"]) for each in shown.get("series", limit="1000")["items"]]
+    first = shown.get("series", limit="10")
+    second = shown.get("series", limit="1000", cursor=first["next"])
+    assert [(each["device"], each["series"]) for each in (*first["items"], *second["items"])] == whole
+    flows = shown.get("series", metric="dcim_cdu_flow_cubic_meters_per_second")["items"]
+    assert [(each["device"], each["value"]) for each in flows] == [("cdu-1", 0.0053), ("cdu-2", 0.0053)]
+    assert {each["device"] for each in shown.get("series", device="ups-b")["items"]} == {"ups-b"}
+    with pytest.raises(BadRequest):
+        shown.get("series", cursor="nonsense")

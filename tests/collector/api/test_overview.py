@@ -1,0 +1,130 @@
+"""The site in numbers, and its answers."""
+
+from collector.api.overview import PUE_STEP_S, PowerMeans, Surroundings
+from collector.ledger.watch import AgentAccount
+from tests.collector.api.shown import Shown, powered
+from tests.collector.derive.hall import hall
+
+
+def test_totals_come_from_the_meters() -> None:
+    """52 kW facility, 46.6 kW IT, and the grid's yearly average, in four digits."""
+    shown = Shown()
+    powered(shown)
+    totals = shown.get("site")["totals"]
+    assert (totals["facility_power_watts"], totals["it_power_watts"]) == (52_000.0, 46_600.0)
+    assert totals["carbon_grams_per_hour"] == {"location": 32_220.0}  # 619.71 g/kWh
+    assert totals["pue"] is None  # one moment is no mean
+
+
+def test_without_an_it_meter_the_racks_are_summed_and_one_that_is_missing_makes_the_sum_unknown() -> None:
+    """A sum without some of its racks would be too low."""
+    shown = Shown(hall(("  - {id: meter-it, role: it, category: 1, measures: [ups-a1, ups-a2, ups-b]}\n", "")))
+    powered(shown)
+    assert shown.get("site")["totals"]["it_power_watts"] == 46_600.0
+    shown.readings.take("pdu-a1-a", {}, 102.0, up=False)
+    shown.readings.take("pdu-a1-a", {}, 112.0, up=False)
+    shown.derive(113.0)
+    assert shown.get("site", 113.0)["totals"]["it_power_watts"] is None
+
+
+def test_pue_is_a_mean_of_a_quarter_of_an_hour_and_says_so() -> None:
+    """A load step between two polls would be a spike in a ratio of two moments."""
+    means = PowerMeans()
+    for at in range(400):
+        means.add(50_000.0 if at != 390 else 90_000.0, 40_000.0, at * PUE_STEP_S)
+    pue = means.pue()
+    assert pue is not None
+    assert (pue.value, pue.window_seconds, pue.estimate) == (1.256, 900.0, True)
+    assert PowerMeans([(0.0, 5.0, 4.0), (5.0, 5.0, 4.0)]).pue() is None
+    assert PowerMeans([(0.0, 5.0, 0.0), (100.0, 5.0, 0.0)]).pue() is None
+
+
+def test_devices_are_counted_by_what_is_known_of_them() -> None:
+    """Up, down, and not observed are three things."""
+    shown = Shown()
+    powered(shown)
+    shown.readings.take("pdu-a1-a", {}, 101.0, up=False)
+    devices = shown.get("site", 102.0)["devices"]
+    assert (devices["known"], devices["answering"], devices["down"], devices["unobserved"]) == (13, 12, 1, 0)
+    assert devices["planned"] == len(hall().devices)
+    later = shown.get("site", 500.0)
+    assert (later["devices"]["answering"], later["devices"]["unobserved"]) == (0, 13)
+    assert later["unobserved"] == [{"cause": "agent_silent", "agent": "gw", "devices": 13}]
+    assert later["devices"]["oldest_age_seconds"] is None
+
+
+def test_what_survives_is_answered_by_the_figures_and_names_them() -> None:
+    """So that a click can ask what an answer rests on."""
+    shown = Shown()
+    powered(shown)
+    survives = {each["id"]: each for each in shown.get("site")["answers"]["survives"]}
+    assert survives["feed_loss:A"]["state"] == "yes"
+    assert survives["feed_loss:A"]["detail"] == {"racks_lost": 0.0}
+    assert survives["feed_loss:A"]["figure"] == {
+        "metric": "dcim_site_survives_feed_loss",
+        "labels": {"site": "t1", "feed": "A"},
+    }
+    assert survives["cdu_loss:tcs"]["state"] == "yes"
+    assert survives["ups_loss:ups-a1+ups-a2"]["state"] == "yes"
+    assert "ups_loss:ups-b" not in survives  # alone on its feed: that is the loss of the feed
+    shown.problem("DcimFeedLost", now=102.0, feed="A")
+    lost = {each["id"]: each["state"] for each in shown.get("site", 103.0)["answers"]["survives"]}
+    assert lost["feed_loss:A"] == "lost"
+
+
+def test_an_answer_is_unknown_while_its_inputs_are() -> None:
+    """Never a yes by default."""
+    shown = Shown()
+    powered(shown)
+    shown.derive(500.0)
+    states = {each["state"] for each in shown.get("site", 501.0)["answers"]["survives"]}
+    assert states == {"unknown"}
+    assert {each["seconds"] for each in shown.get("site", 501.0)["answers"]["time_left"]} <= {None, 30.0}
+
+
+def test_time_left_is_the_weakest_battery_and_the_start_of_the_generator() -> None:
+    """1,234.5 s that the UPSs claim, in three digits; feed A has a generator, B has none."""
+    shown = Shown()
+    powered(shown)
+    left = {each["id"]: each["seconds"] for each in shown.get("site")["answers"]["time_left"]}
+    assert (left["battery:A"], left["battery:B"], left["generator_start:A"]) == (1230.0, 1230.0, 30.0)
+    assert "generator_start:B" not in left
+    assert {"pumps:hall", "primary_flow:hall", "heat_rejection:hall"} <= left.keys()
+
+
+def test_trust_counts_what_is_missing() -> None:
+    """Readings, figures, messages and suspects, each with what it is of."""
+    shown = Shown()
+    powered(shown)
+    shown.around = Surroundings(
+        ["t1"], None, 0, {("t1", "gw"): AgentAccount(missing=3), ("other", "x"): AgentAccount(missing=5)}
+    )
+    site = shown.get("site")
+    trust = {each["id"]: each for each in site["answers"]["trust"]}
+    assert trust["devices_answering"] == {"id": "devices_answering", "value": 13, "of": 13, "state": "good"}
+    assert trust["readings_current"]["state"] == "good"
+    assert trust["messages_missing"] == {"id": "messages_missing", "value": 3, "of": None, "state": "bad"}
+    assert site["ledger"] == {"missing": 3, "complete": False}
+    assert trust["figures_known"]["value"] < trust["figures_known"]["of"]
+
+
+def test_what_nobody_counts_is_unknown_and_not_complete() -> None:
+    """Several collectors that share the messages do not know of each other's."""
+    shown = Shown()
+    shown.around = Surroundings(["t1"], None, 0, None)
+    site = shown.get("site")
+    assert site["ledger"] == {"missing": None, "complete": None}
+    assert site["agents"] == {"known": 0, "up": None}
+    states = {each["id"]: each["state"] for each in site["answers"]["trust"]}
+    assert set(states.values()) == {"unknown"}
+
+
+def test_rooms_say_their_worst_problem_and_whether_all_of_them_is_seen() -> None:
+    """The plant has no racks, and is a room all the same."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimUpsOnBypass", room="plant", device="ups-b", feed="B")
+    rooms = {each["id"]: each for each in shown.get("site", 102.0)["rooms"]}
+    assert rooms["hall"] == {"id": "hall", "racks": 2, "problem": None, "observed": True}
+    assert rooms["plant"] == {"id": "plant", "racks": 0, "problem": "critical", "observed": True}
+    assert shown.get("site", 103.0)["problems"] == {"critical": 1, "warning": 0, "info": 0, "complete": True}

@@ -1,0 +1,150 @@
+"""Problems as a page shows them, and those of the last 24 hours."""
+
+from collector.api.problem_list import MAX_CAUSES
+from tests.collector.api.shown import Shown, powered
+from tests.collector.derive.hall import WALL_S
+
+
+def test_a_problem_has_its_value_its_limit_and_the_time_that_is_left() -> None:
+    """A CDU lost its spare pump: how long the loop lasts if the next one stops, and whom it concerns."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimCduPumpRedundancyLost", 0.0, device="cdu-1", room="hall", row="a")
+    (problem,) = shown.get("problems", 102.0)["problems"]
+    assert problem["limit"] == 1.0
+    assert problem["time_left"]["what"] == {"key": "pumps_stop", "loop": "tcs"}
+    assert problem["time_left"]["seconds"] > 0
+    assert problem["concerns"] == {"racks": ["a2"], "more": 0}
+    assert problem["device"] == "cdu-1"
+    assert problem["runbook"].startswith("https://runbooks.example/deploy/RUNBOOK.md#")
+
+
+def test_a_lost_feed_shows_what_its_neighbour_has_left_and_which_racks_run_on_it() -> None:
+    """Racks of both feeds."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimFeedLost", 0.9, feed="A")
+    (problem,) = shown.get("problems", 102.0)["problems"]
+    assert problem["time_left"] == {"what": {"key": "battery_of_others", "feed": "A"}, "seconds": 1230.0}
+    assert problem["concerns"]["racks"] == ["a1", "a2"]
+    assert (problem["unit"], problem["limit"], problem["value"]) == ("ratio", 0.5, 0.9)
+
+
+def test_a_limit_that_the_device_states_is_that_device_s() -> None:
+    """In the unit of the words, 80 % of the set point; of a row for many metrics, that of the metric which has the problem."""
+    shown = Shown()
+    powered(shown)
+    flow = {"cdu_flow_setpoint_cubic_meters_per_second{loop=secondary}": 0.01}
+    shown.readings.take("cdu-1", flow, 101.0, device_class="cdu")
+    shown.problem("DcimCduFlowLow", 318.0, device="cdu-1", loop="secondary")
+    (problem,) = shown.get("problems", 102.0)["problems"]
+    assert (problem["limit"], problem["unit"], problem["times"]) == (480.0, "cubic_meters_per_second", 60_000.0)
+    limits = {
+        f"env_temperature_{side}_threshold_celsius{{sensor=1}}": at for side, at in (("low", 10.0), ("high", 27.0))
+    }
+    shown.readings.take("pdu-a1-a", limits, 103.0)
+    shown.problem("DcimReadingBeyondLimit", 29.0, device="pdu-a1-a", sensor="1", reading="env_temperature_celsius")
+    warm = next(each for each in shown.get("problems", 104.0)["problems"] if each["device"] == "pdu-a1-a")
+    assert (warm["limit"], warm["unit"]) == (27.0, "celsius")
+
+
+def test_consequences_are_folded_into_their_cause() -> None:
+    """The stream has causes only, and each says how many it explains; GET has all of them, and they name their cause."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimFeedLost", 0.9, feed="A")
+    shown.problem("DcimUpsOnBattery", device="ups-a1", feed="A", room="plant")
+    shown.problem("DcimUpsOnBattery", device="ups-a2", feed="A", room="plant")
+    part = shown.part("problems", 102.0)
+    (cause,) = part["causes"]
+    assert part["problems"][cause]["consequences"] == 2
+    every = shown.get("problems", 103.0)["problems"]
+    assert [each["name"] for each in every] == ["DcimFeedLost", "DcimUpsOnBattery", "DcimUpsOnBattery"]
+    assert {each["cause"]["id"] for each in every[1:]} == {cause}
+    assert shown.get("site", 104.0)["problems"]["critical"] == 1
+
+
+def test_of_many_causes_a_stream_has_the_worst_and_counts_the_others() -> None:
+    """A page shows a dozen."""
+    shown = Shown()
+    for at in range(MAX_CAUSES + 5):
+        shown.problem("DcimReadingSuspect", device=f"d{at}", reading="x", reason="frozen")
+    shown.problem("DcimSmoke", device="x")
+    part = shown.part("problems", 102.0)
+    assert (len(part["causes"]), part["more"]) == (MAX_CAUSES, 6)
+    assert part["causes"][0].startswith("DcimSmoke-")
+
+
+def test_problems_of_another_site_are_listed_without_a_site_and_get_nothing_of_this_one() -> None:
+    """Another site may have a device of the same name."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimCduPumpRedundancyLost", 0.0, site="other", device="cdu-1")
+    assert shown.get("problems", 102.0, site="t1")["problems"] == []
+    (problem,) = shown.get("problems", 102.0)["problems"]
+    assert "time_left" not in problem
+    assert "concerns" not in problem
+    assert shown.part("problems", 103.0)["causes"] == []
+
+
+def test_the_same_problem_at_the_same_place_has_the_same_id() -> None:
+    """Over a restart too, so that a link to it stays good; another place has another."""
+    ids = []
+    for _ in range(2):
+        shown = Shown()
+        shown.problem("DcimSmoke", device="x")
+        shown.problem("DcimSmoke", device="y")
+        ids.append(sorted(each["id"] for each in shown.get("problems", 102.0)["problems"]))
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2
+
+
+def test_what_ended_is_history_with_its_times() -> None:
+    """What still goes on comes first, and has no end."""
+    shown = Shown()
+    shown.problem("DcimLeakDetected", 1.0, now=100.0, device="rope-1", detector="1")
+    shown.ended("DcimLeakDetected", 1240.0, device="rope-1", detector="1")
+    shown.problem("DcimSmoke", now=2000.0, device="x")
+    items = shown.get("problems/history", 3000.0)["items"]
+    assert [(each["name"], each["ended"] is None) for each in items] == [
+        ("DcimSmoke", True),
+        ("DcimLeakDetected", False),
+    ]
+    assert items[1]["since"] == "2026-11-18T11:08:20.000Z"
+    assert items[1]["seconds"] >= 1140
+    assert items[1]["is_cause"] is True
+    assert items[0]["seconds"] == 1000
+
+
+def test_since_leaves_out_what_ended_before_and_nothing_is_older_than_a_day() -> None:
+    """Whatever is asked for."""
+    shown = Shown()
+    shown.problem("DcimSmoke", now=100.0, device="x")
+    shown.ended("DcimSmoke", 200.0, device="x")
+    assert len(shown.get("problems/history", 3000.0, since="2026-11-18T09:00:00Z")["items"]) == 1
+    assert shown.get("problems/history", 3000.0, since="2026-11-18T12:00:00Z")["items"] == []
+    assert shown.get("problems/history", 200.0 + 86_500.0, since="2020-01-01T00:00:00Z")["items"] == []
+    assert shown.get("problems/history", 3000.0)["since"] < "2026-11-18"
+    assert WALL_S < 1_795_046_400.0  # the day of these times
+
+
+def test_a_consequence_stays_one_in_history_although_its_cause_ended_before_it() -> None:
+    """UPSs go back to mains after the feed is back."""
+    shown = Shown()
+    shown.problem("DcimFeedLost", 0.9, now=100.0, feed="A")
+    shown.problem("DcimUpsOnBattery", now=100.0, device="ups-a1", feed="A")
+    shown.ended("DcimFeedLost", 200.0, feed="A")
+    shown.ended("DcimUpsOnBattery", 300.0, device="ups-a1", feed="A")
+    items = shown.get("problems/history", 1000.0)["items"]
+    assert {each["name"]: each["is_cause"] for each in items} == {"DcimFeedLost": True, "DcimUpsOnBattery": False}
+
+
+def test_history_comes_in_pages() -> None:
+    """A bad day has hundreds."""
+    shown = Shown()
+    for at in range(7):
+        shown.problem("DcimSmoke", now=100.0 + at, device=f"d{at}")
+        shown.ended("DcimSmoke", 200.0 + at, device=f"d{at}")
+    first = shown.get("problems/history", 1000.0, limit="5")
+    rest = shown.get("problems/history", 1000.0, limit="5", cursor=first["next"])
+    assert (len(first["items"]), len(rest["items"]), rest["next"]) == (5, 2, None)

@@ -1,0 +1,104 @@
+"""Sparklines: hours of every number in a fixed number of bytes."""
+
+import tracemalloc
+from math import pi
+
+from collector.api.sparks import LONGEST_STEP_S, POINTS, RING_BYTES, STEP_S, Sparks
+from collector.latest.latest import Latest
+from rackflow.process.slices import run_through
+from tests.collector.derive.hall import Readings
+
+CDU = ("t1", "cdu-1")
+SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
+
+
+def sampled(sparks: Sparks, readings: Readings, now: float, **values: float) -> None:
+    """One poll and one sample."""
+    named: dict[str, float | str] = {
+        f"cdu_{name}_temperature_celsius{{loop=secondary}}": v for name, v in values.items()
+    }
+    readings.take("cdu-1", named, now, device_class="cdu", interval_s=60.0)
+    run_through(sparks.sampling(readings.latest, now))
+
+
+def test_a_line_has_the_value_of_every_two_minutes_with_its_age() -> None:
+    """The oldest first."""
+    sparks, readings = Sparks(), Readings()
+    for at, value in enumerate((30.0, 31.0, 32.0)):
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=value)
+    assert sparks.of(CDU, SUPPLY, 1000.0 + 2 * STEP_S + 10.0) == [(250, 30.0), (130, 31.0), (10, 32.0)]
+    assert not sparks.is_due(1000.0 + 2 * STEP_S + 10.0)
+    assert sparks.is_due(1000.0 + 3 * STEP_S)
+
+
+def test_while_a_reading_was_not_current_the_line_has_a_gap() -> None:
+    """It must not look as if the last value had stayed."""
+    sparks, readings = Sparks(), Readings()
+    sampled(sparks, readings, 1000.0, supply=30.0)
+    run_through(sparks.sampling(readings.latest, 1000.0 + 5 * STEP_S))
+    sampled(sparks, readings, 1000.0 + 6 * STEP_S, supply=33.0)
+    assert [value for _, value in sparks.of(CDU, SUPPLY, 1000.0 + 6 * STEP_S)] == [30.0, None, 33.0]
+
+
+def test_hours_are_kept_and_no_more() -> None:
+    """And nothing of a series that has been silent for all of them, or of a device that is gone."""
+    sparks, readings = Sparks(), Readings()
+    for at in range(POINTS + 20):
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=float(at % 50))
+    assert len(sparks.of(CDU, SUPPLY, 0.0)) == POINTS
+    for at in range(POINTS):
+        run_through(sparks.sampling(readings.latest, 1e6 + at * STEP_S))
+    assert sparks.of(CDU, SUPPLY, 0.0) == []
+    sampled(sparks, readings, 3e6, supply=30.0)
+    readings.latest.remove_device("t1", "gw", "cdu-1")
+    run_through(sparks.sampling(readings.latest, 3e6 + STEP_S))
+    assert sparks.of(CDU, SUPPLY, 0.0) == []
+    assert sparks.size_bytes == 0
+
+
+def test_too_many_series_have_fewer_points_each_and_the_latest_stays() -> None:
+    """The step doubles for all alike."""
+    sparks, readings = Sparks(limit_bytes=RING_BYTES + 4 * 40), Readings()
+    for at in range(50):
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=float(at))
+    assert sparks.step_s == 2 * STEP_S
+    assert sparks.size_bytes <= RING_BYTES + 4 * 40
+    values = [value for _, value in sparks.of(CDU, SUPPLY, 0.0)]
+    assert values[-10:] == [float(at) for at in range(40, 50)]
+    assert values[:3] == [0.0, 2.0, 4.0]
+
+
+def test_beyond_that_new_series_have_no_line_and_are_counted() -> None:
+    """What has one keeps it."""
+    sparks, readings = Sparks(limit_bytes=RING_BYTES + 4 * 3), Readings()
+    sampled(sparks, readings, 1000.0, supply=30.0)
+    at = 1
+    while sparks.step_s < LONGEST_STEP_S:
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=30.0)
+        at += 1
+        assert at < 100
+    sampled(sparks, readings, 1e6, supply=30.0)
+    readings.take("cdu-1", {"cdu_return_temperature_celsius{loop=secondary}": 40.0}, 1e6 + 10, device_class="cdu")
+    run_through(sparks.sampling(readings.latest, 1e6 + STEP_S))
+    assert sparks.refused == 1
+    assert sparks.of(CDU, "dcim_cdu_return_temperature_celsius{loop=secondary}", 0.0) == []
+
+
+def test_the_bytes_are_true() -> None:
+    """What is counted is what a thousand rings take, within a third."""
+    latest = Latest(1_000_000)
+    readings = Readings(latest=latest)
+    for device in range(100):
+        values: dict[str, float | str] = {
+            f"pdu_outlet_power_watts{{outlet={at}}}": pi * at + device for at in range(10)
+        }
+        readings.take(f"pdu-{device}", values, 1000.0)
+    sparks = Sparks()
+    tracemalloc.start()
+    try:
+        for at in range(30):
+            run_through(sparks.sampling(latest, 1000.0 + at))
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0.67 < taken / sparks.size_bytes < 1.33

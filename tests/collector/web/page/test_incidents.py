@@ -1,0 +1,112 @@
+"""Incidents, and a large site behind a password, in Debian's Chromium.
+
+The lost feed is last: it counts as lost for 30 s after it has come back, and who comes next waits for that.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+
+import bcrypt
+import pytest
+
+from tests.collector.web.page.hall import RACKS, CollectorProcess, Hall, site_file
+from tests.collector.web.page.scripts import SHOWN_KIND
+from tests.collector.web.page.test_in_chromium import COMPLETE, card
+from tests.servers.chromium import Browser
+from tests.servers.web import answers
+
+
+def test_stopped_pumps_say_how_long_there_is_and_the_problem_has_a_view_of_its_own(
+    hall: Hall, browser: Browser
+) -> None:
+    with browser.page(hall.url) as page:
+        page.wait(COMPLETE, "the floor")
+        hall.agent.change("cdu-1", dcim_cdu_pump_state="stopped")
+        hall.agent.say()
+        assert "CDU cdu-1: no pump runs" in card(page, "DcimCduAllPumpsStopped")
+        page.click(".card[data-problem=DcimCduAllPumpsStopped] h3 a")
+        page.wait("document.querySelector('.panel .next')?.innerText.includes('restart a pump')", "what to do")
+        assert "cas1 / dh1 / a" in page.text(".facts")
+        assert page.ask("[...document.querySelectorAll('.facts a')].map(e => e.innerText)") == ["cdu-1", *RACKS]
+
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture(scope="module")
+def campus(tmp_path_factory: pytest.TempPathFactory, played: Hall) -> Iterator[CollectorProcess]:
+    """A site of a thousand racks of which nothing has been heard, behind a password."""
+    folder = tmp_path_factory.mktemp("campus")
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    (folder / "web.yaml").write_text(json.dumps({"basic_auth_users": {"operator": hashed}}), encoding="utf-8")
+    rooms = {f"dh{number}": [f"r{number}{row}" for row in range(10)] for number in range(5)}
+    racks = {row: [f"{row}-{number:02}" for number in range(20)] for rows in rooms.values() for row in rows}
+    site = site_file([rack for row in racks.values() for rack in row])
+    site["rooms"] = [{"id": room} for room in rooms]
+    site["rows"] = [{"id": row, "room": room} for room, rows in rooms.items() for row in rows]
+    for rack in site["racks"]:
+        rack["row"] = rack["id"].partition("-")[0]
+    for device in (*site["ups"], *site["cdus"]):
+        device.pop("row", None)
+        device["room"] = "dh0"
+    site["site"] = "campus"
+    collector = CollectorProcess(
+        folder, played.broker_port, site, client_id="campus", http={"web_config": str(folder / "web.yaml")}
+    )
+    collector.start(lambda: answers(f"{collector.url}/healthz"))
+    yield collector
+    collector.stop()
+
+
+def test_a_thousand_racks_are_shown_room_by_room_and_on_one_wall(campus: CollectorProcess, browser: Browser) -> None:
+    with browser.page("about:blank", (3840, 2160)) as page:
+        token = base64.b64encode(f"operator:{PASSWORD}".encode()).decode()
+        page.command("Network.setExtraHTTPHeaders", headers={"Authorization": f"Basic {token}"})
+        page.open(f"{campus.url}/?wall")
+        page.wait("document.querySelectorAll('.rack').length === 200", "a room")
+        assert page.ask("document.querySelectorAll('.rooms a').length") == 5
+        assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
+        assert (
+            page.ask("Math.min(...[...document.querySelectorAll('.rack')].map(e => e.getBoundingClientRect().height))")
+            >= 24
+        )
+        # Nothing has been heard of any of them: hatched, and nothing is green.
+        assert page.ask("document.querySelectorAll('.rack[data-observed=false]').length") == 200
+        assert page.ask(SHOWN_KIND) == "unknown"
+        page.open(f"{campus.url}/?room=dh3&row=r37")
+        page.wait("document.querySelectorAll('.rack').length === 20", "a row")
+        assert page.ask("document.querySelector('.floor').dataset.density") == "large"
+        assert page.seen.errors == []
+
+
+def test_a_wrong_password_shows_nothing(campus: CollectorProcess, browser: Browser) -> None:
+    for path in ("/", "/?device=ups-a", "/plain", "/static/x/app.js", "/api/v1/site", "/api/v1/events?show=site"):
+        assert answers(f"{campus.url}{path}", 401)
+    with browser.page(f"http://operator:wrong@127.0.0.1:{campus.port}/") as page:
+        assert "campus" not in page.text()
+        assert page.ask("document.querySelector('#app')") is None
+    with browser.page(f"http://operator:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{campus.port}/") as page:
+        page.wait("document.querySelector('h1')?.innerText.startsWith('campus')", "the page, opened as a kiosk does")
+        assert page.seen.errors == []
+
+
+def test_a_lost_feed_is_one_problem_with_the_time_that_is_left(hall: Hall, browser: Browser) -> None:
+    with browser.page(f"{hall.url}?wall", (3840, 2160)) as page:
+        page.wait(COMPLETE, "the floor")
+        hall.agent.change("ups-a", dcim_ups_input_voltage_volts=0.0, dcim_ups_output_source="none")
+        for rack in RACKS:
+            hall.agent.change(f"pdu-{rack}-a", error="timeout")
+        hall.agent.say()
+        text = card(page, "DcimFeedLost")
+        assert "▲ Feed A lost" in text
+        assert "40\u00a0min of battery if the other feed goes too" in text
+        assert "→ Check the mains" in text
+        page.wait("document.querySelectorAll('.feeds .off').length === 8", "feed A struck out at each rack")
+        assert "✕ lost" in page.text("[data-feed=A]")
+        # Its consequences are folded into it, the wall fits on the screen, and the first words are read from five metres.
+        assert page.ask("document.querySelectorAll('.card.critical').length") == 1
+        assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
+        assert page.ask("parseFloat(getComputedStyle(document.querySelector('.card h3')).fontSize)") >= 60
+        assert page.ask("parseFloat(getComputedStyle(document.querySelector('.left b')).fontSize)") >= 90
+        page.wait("document.querySelector('[data-answer=\"feed_loss:A\"] td').innerText === 'lost now'", "the answer")

@@ -1,0 +1,154 @@
+"""The JSON API over HTTP: entity tags, refusals, and what it costs to be asked."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from collector.api import ROUTES, openapi_document
+from collector.api.requests import MAX_TEXT
+from collector.web.api import API_PART
+from tests.collector.api.shown import Shown, powered
+from tests.collector.web.serving import Content, ask, serving
+
+
+def hall_content() -> Content:
+    """A site whose devices all answer. Its clock is the test's, so that every reading is old by now, and none is observed."""
+    shown = Shown()
+    powered(shown)
+    return Content(api=shown.api)
+
+
+PATHS = {
+    "devices/{id}": "devices/cdu-1",
+    "figures/{metric}": "figures/dcim_rack_power_watts?rack=a1",
+}
+
+
+def path_of(route: str) -> str:
+    """An address of a route that has a document."""
+    return f"/api/v1/{PATHS.get(route, route)}"
+
+
+async def test_every_document_is_as_the_openapi_document_says() -> None:
+    """Checked with JSON Schema, for every address that there is."""
+    description = openapi_document()
+    async with serving(hall_content()) as served:
+        for route in ROUTES:
+            status, headers, body = await ask(served.port, path_of(route.path))
+            if route.path == "figures/{metric}":
+                assert status == 404  # its figures have expired long ago
+                continue
+            assert (status, headers["Content-Type"]) == (200, "application/json"), route.path
+            operation = description["paths"][f"/api/v1/{route.path}"]["get"]
+            schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            Draft202012Validator({**schema, "components": description["components"]}).validate(json.loads(body))
+        for path in ("/sd", "/api/v1/sd"):
+            assert json.loads((await ask(served.port, path))[2])[0]["targets"] == ["127.0.0.1"]
+        assert not served.failures.counts
+
+
+async def test_who_has_the_document_is_told_that_nothing_changed() -> None:
+    """A weak tag: the moment at which the document was made does not count."""
+    async with serving(hall_content()) as served:
+        for path in ("/api/v1/problems", "/api/v1/devices", "/api/v1/openapi.json", "/api/v1/sd"):
+            _, headers, body = await ask(served.port, path)
+            assert headers["ETag"].startswith('W/"')
+            for named in (headers["ETag"], f'"x", {headers["ETag"]}', headers["ETag"].removeprefix("W/"), "*"):
+                status, again, empty = await ask(served.port, path, {"If-None-Match": named})
+                assert (status, again["ETag"], empty) == (304, headers["ETag"], b""), path
+            assert (await ask(served.port, path, {"If-None-Match": 'W/"other"'}))[2][:10] == body[:10]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/api/v1/devices?limit=0", 400, "from 1 to 1000"),
+        ("/api/v1/devices?limit=1e3", 400, "whole number"),
+        ("/api/v1/devices?lmit=10", 400, "no parameter here"),
+        ("/api/v1/devices/cdu-1?id=cdu-2", 400, "no parameter here"),
+        ("/api/v1/series?cursor=x", 400, "what `next`"),
+        ("/api/v1/problems/history?since=yesterday", 400, "2026-11-26T14:05:00Z"),
+        (f"/api/v1/devices?q={'x' * (MAX_TEXT + 1)}", 400, "at most 512"),
+        ("/api/v1/devices?q=%00", 400, "control characters"),
+        ("/api/v1/devices/a%0Ab", 400, "control characters"),
+        ("/api/v1/site?site=nowhere", 404, "no such site; there are t1"),
+        ("/api/v1/floor?room=nowhere", 404, "no such room; there are hall, plant"),
+        ("/api/v1/devices/nobody", 404, "no such device"),
+        ("/api/v1/series?device=nobody", 404, "no such device"),
+        ("/api/v1/figures/nothing", 404, "no such figure"),
+        ("/api/v1/events", 400, "name what to show"),
+        ("/api/v1/events?show=everything", 400, "no part"),
+        ("/api/v1/events?show=site&site=nowhere", 404, "no such site"),
+        ("/api/v1/events?show=" + ",".join(f"device:d{at}" for at in range(13)), 400, "at most 12"),
+    ],
+)
+async def test_a_request_that_makes_no_sense_is_told_what_would(path: str, status: int, words: str) -> None:
+    """As JSON, and never as an empty result that looks like good news."""
+    async with serving(hall_content()) as served:
+        found, headers, body = await ask(served.port, path)
+        assert (found, headers["Content-Type"]) == (status, "application/json")
+        assert words in json.loads(body)["error"]
+        assert not served.failures.counts
+
+
+async def test_markup_in_a_name_stays_text() -> None:
+    """JSON only, with a type that no browser sniffs, and a policy under which nothing runs."""
+    async with serving(hall_content()) as served:
+        _, headers, body = await ask(served.port, "/api/v1/devices?q=%3Cscript%3E")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Content-Security-Policy"] == "default-src 'none'"
+        assert json.loads(body)["items"] == []
+
+
+async def test_a_large_document_is_compressed_for_who_takes_it() -> None:
+    """The description of the API is 40 kB."""
+    async with serving() as served:
+        _, headers, body = await ask(served.port, "/api/v1/openapi.json", {"Accept-Encoding": "gzip"})
+        assert headers["Content-Encoding"] == "gzip"
+        assert len(body) < 12_000
+        assert json.loads(gzip.decompress(body))["openapi"] == "3.1.0"
+
+
+async def test_all_who_ask_within_a_second_share_one_document() -> None:
+    """A hundred browsers cost no more than one."""
+    content = hall_content()
+    made = []
+    around = content.api.sources.around
+
+    def counted() -> object:
+        made.append(1)
+        return around()
+
+    object.__setattr__(content.api.sources, "around", counted)
+    async with serving(content, share_s=15) as served:
+        answers = await asyncio.gather(*(ask(served.port, "/api/v1/ledger") for _ in range(20)))
+        assert {status for status, _, _ in answers} == {200}
+    assert len(made) == 1
+
+
+async def test_a_document_that_fails_is_that_document_alone() -> None:
+    """It is counted, says nothing of what failed, and the others are served."""
+    content = hall_content()
+
+    def fails() -> object:
+        raise ZeroDivisionError
+
+    object.__setattr__(content.api.sources, "around", fails)
+    async with serving(content) as served:
+        status, _, body = await ask(served.port, "/api/v1/agents")
+        assert (status, b"Zero" in body) == (500, False)
+        assert served.failures.counts[API_PART, "ZeroDivisionError"] == 1
+        assert (await ask(served.port, "/api/v1/devices"))[0] == 200
+
+
+async def test_before_anything_is_heard_every_document_is_there_and_empty() -> None:
+    """A collector without a site file that has just started."""
+    async with serving() as served:
+        for route in ROUTES:
+            status, _, body = await ask(served.port, path_of(route.path))
+            assert status == (404 if "{" in route.path else 200), (route.path, body)
+        site = json.loads((await ask(served.port, "/api/v1/site"))[2])
+        assert (site["sites"], site["devices"]["known"], site["totals"]["it_power_watts"]) == ([], 0, None)

@@ -1,0 +1,163 @@
+"""Streams over HTTP: who shows something is told what changes, and who does not read is dropped."""
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+
+from collector.web import events, server
+from tests.collector.api.shown import Shown, powered
+from tests.collector.running import until
+from tests.collector.web.serving import Content, ask, serving
+
+
+@asynccontextmanager
+async def stream(
+    port: int, show: str, context: ssl.SSLContext | None = None, authorization: str = ""
+) -> AsyncIterator[asyncio.StreamReader]:
+    """One stream, after its head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        head = f"GET /api/v1/events?show={show} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}\r\n"
+        writer.write(head.encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in answer.splitlines()[0], answer
+        assert b"text/event-stream" in answer
+        yield reader
+    finally:
+        writer.close()
+
+
+async def next_event(reader: asyncio.StreamReader) -> tuple[str, Any]:
+    """Type and data of the next event; what is no event is passed over."""
+    async with asyncio.timeout(10):
+        fields: dict[str, str] = {}
+        while True:
+            line = (await reader.readuntil(b"\n")).decode().rstrip("\r\n")
+            # aiohttp sends in chunks, whose sizes stand between.
+            name, colon, text = line.partition(": ")
+            if colon and name in {"event", "id", "data"}:
+                fields[name] = text
+            if "data" in fields and "event" in fields:
+                return fields["event"], json.loads(fields["data"])
+
+
+def serving_hall() -> tuple[Shown, Content]:
+    """A site whose readings the test changes."""
+    shown = Shown()
+    powered(shown)
+    return shown, Content(api=shown.api)
+
+
+async def test_a_stream_brings_the_document_and_then_its_changes() -> None:
+    """Within the second, and for the parts that are shown only."""
+    shown, content = serving_hall()
+    async with serving(content) as served, stream(served.port, "problems,device:cdu-1") as reader:
+        found = dict([await next_event(reader), await next_event(reader)])
+        assert found["problems"] == {"whole": {"complete": True, "causes": [], "more": 0, "problems": {}}}
+        assert found["device:cdu-1"]["whole"]["id"] == "cdu-1"
+        shown.problem("DcimSmoke", device="x")
+        part, data = await next_event(reader)
+        assert part == "problems"
+        (cause,) = data["patch"]["causes"]
+        assert data["patch"]["problems"][cause]["name"] == "DcimSmoke"
+
+
+async def test_a_part_that_is_not_there_says_so() -> None:
+    """And is told when it comes."""
+    shown, content = serving_hall()
+    async with serving(content) as served, stream(served.port, "device:new-1") as reader:
+        assert await next_event(reader) == ("device:new-1", {"whole": {"error": "no such device"}})
+        shown.readings.take("new-1", {"cdu_approach_celsius": 3.0}, 200.0, device_class="cdu")
+        part, data = await next_event(reader)
+        assert (part, data["patch"]["id"], data["patch"]["error"]) == ("device:new-1", "new-1", None)
+
+
+async def test_streams_are_bounded_and_one_that_ends_makes_room() -> None:
+    """Beyond the limit a client is told to come back."""
+    _, content = serving_hall()
+    async with serving(content) as served:
+        opened = [stream(served.port, "problems") for _ in range(events.MAX_STREAMS)]
+        for each in opened:
+            await each.__aenter__()
+        status, headers, body = await ask(served.port, "/api/v1/events?show=problems")
+        assert (status, headers["Retry-After"]) == (503, "10")
+        assert "too many streams" in json.loads(body)["error"]
+        assert (await ask(served.port, "/healthz"))[0] == 200
+        await asyncio.gather(*(each.__aexit__(None, None, None) for each in opened))
+        await until(lambda: served.server.streams < events.MAX_STREAMS, "a stream less", timeout_s=10)
+        async with stream(served.port, "problems") as reader:
+            assert (await next_event(reader))[0] == "problems"
+
+
+async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds no more than the buffers of its connection, and nobody waits for it."""
+    monkeypatch.setattr(events, "SLOW_S", 0.2)
+    shown, content = serving_hall()
+    for at in range(12):  # 4 MB, more than the kernel takes for a connection
+        values = {f"pdu_outlet_power_watts{{outlet={outlet}}}": 1.0 + at for outlet in range(2000)}
+        shown.readings.take(f"pdu-{at}", dict(values), 100.0)
+    show = ",".join(f"device:pdu-{at}" for at in range(12))
+    async with serving(content) as served, stream(served.port, "problems") as quick:
+        await next_event(quick)
+        # Before it connects, so that the kernel's buffers stay small on both sides.
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", served.port))
+        slow.sendall(f"GET /api/v1/events?show={show} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        await until(lambda: served.server.refused["slow"] == 1, "dropped", timeout_s=20)
+        shown.problem("DcimSmoke", device="x")
+        assert (await next_event(quick))[0] == "problems"
+        slow.close()
+
+
+async def test_a_stream_ends_when_its_password_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was let in by what held before; its browser asks again, and is asked for a password."""
+    monkeypatch.setattr(server, "RELOAD_S", 0.05)
+    _, content = serving_hall()
+    hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
+    config = tmp_path / "web.yml"
+    config.write_text(f"basic_auth_users: {{ops: '{hashed}'}}\n", encoding="utf-8")
+    right = "Authorization: Basic b3BzOnJpZ2h0\r\n"
+    async with serving(content, web_config=str(config)) as served:
+        assert (await ask(served.port, "/api/v1/events?show=problems"))[0] == 401
+        assert (await ask(served.port, "/api/v1/site"))[0] == 401
+        async with stream(served.port, "problems", authorization=right) as reader:
+            await next_event(reader)
+            config.write_text(f"basic_auth_users: {{other: '{hashed}'}}\n", encoding="utf-8")
+            async with asyncio.timeout(15):
+                await reader.read()
+
+
+async def test_a_server_stops_although_streams_are_open() -> None:
+    """Within the time that a stop has; browsers connect again by themselves."""
+    _, content = serving_hall()
+    async with serving(content) as served:
+        context = stream(served.port, "problems")
+        reader = await context.__aenter__()
+        await next_event(reader)
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 5.0
+    await reader.read()
+    await context.__aexit__(None, None, None)
+
+
+async def test_a_head_request_does_not_stream() -> None:
+    """Link checkers ask with HEAD."""
+    _, content = serving_hall()
+    async with serving(content) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        request = "HEAD /api/v1/events?show=site HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert served.server.streams == 0

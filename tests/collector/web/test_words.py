@@ -1,0 +1,57 @@
+"""The words of the page: English and French say the same things, about every problem there is, with the same places to fill."""
+
+import re
+from importlib.resources import files
+
+from collector.problems import load_table
+
+STATIC = files("collector.web").joinpath("static")
+ENTRY = re.compile(r'^  "?([\w.]+)"?: (.+),$', re.MULTILINE)
+PLACE = re.compile(r"\{(\w+)")
+
+
+def table(name: str) -> dict[str, str]:
+    """Keys and texts of a table, plural forms as they stand."""
+    return dict(ENTRY.findall(STATIC.joinpath(name).read_text(encoding="utf-8")))
+
+
+def test_both_languages_have_the_same_keys_with_the_same_places() -> None:
+    english, french = table("en.js"), table("fr.js")
+    assert len(english) > 250
+    assert english.keys() == french.keys()
+    different = {key for key in english if set(PLACE.findall(english[key])) != set(PLACE.findall(french[key]))}
+    # "PUE, last 15 min" is "PUE, 15 min" in French, and each has its place.
+    assert different == set()
+
+
+def test_every_problem_has_a_title_in_both_languages_and_a_french_description_with_its_own_places() -> None:
+    english, french, descriptions = table("en.js"), table("fr.js"), table("problems_fr.js")
+    problems = load_table().problems
+    titled = {key.removeprefix("problem.") for key in english if key.startswith("problem.Dcim")}
+    assert titled == problems.keys() == descriptions.keys()
+    for name, problem in problems.items():
+        labels = set(problem.words.labels) | {"value"}
+        for text in (english[f"problem.{name}"], french[f"problem.{name}"], descriptions[name]):
+            assert set(PLACE.findall(text)) <= labels | {"site"}, (name, text)
+
+
+def test_every_text_that_the_page_asks_for_is_there() -> None:
+    """Keys that are put together are covered by the tests in Chromium."""
+    english = table("en.js")
+    asked: set[str] = set()
+    for file in STATIC.iterdir():
+        if file.name.endswith(".js"):
+            asked |= set(re.findall(r'words\.say\("([\w.]+)"', file.read_text(encoding="utf-8")))
+    assert len(asked) > 80
+    assert asked - english.keys() == set()
+
+
+def test_no_text_is_left_that_nobody_asks_for() -> None:
+    code = "".join(
+        file.read_text(encoding="utf-8")
+        for file in STATIC.iterdir()
+        if file.name.endswith(".js") and file.name not in {"en.js", "fr.js"}
+    )
+    made = {found.removesuffix(".") for found in re.findall(r"`([\w.]+\.)\$\{", code)}
+    unused = {key for key in table("en.js") if f'"{key}"' not in code and key.rpartition(".")[0] not in made}
+    assert unused == set()
