@@ -11,6 +11,7 @@ from collector.problems.promql import inhibit_rules, rules_yaml
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport, describe, in_order, problem_id
 from collector.problems.settings import ProblemsConfig, WebhookConfig
+from collector.problems.site_limits import LimitsFile, load_limits
 from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
 from collector.problems.tracker import Tracked
 
@@ -26,6 +27,7 @@ __all__ = [
     "Ended",
     "History",
     "Limit",
+    "LimitsFile",
     "Monitor",
     "Problem",
     "ProblemList",
@@ -38,6 +40,7 @@ __all__ = [
     "describe",
     "in_order",
     "inhibit_rules",
+    "load_limits",
     "load_table",
     "parse_table",
     "problem_id",

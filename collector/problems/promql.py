@@ -105,9 +105,10 @@ def _condition(each: Condition, records: Mapping[str, Record], last: str = "") -
         aside = ", ".join(["instance", "job", *each.without])
         text = f"{text}\n< {each.fell.below_share:.12g} * {each.worst or 'min'} without ({aside}) ({highest})"
     if each.after is not None:
-        selector = _selector(each.metric, each.where, each.states)
+        selector = _selector(each.metric, each.where, each.after.states)
         before = f"max without (instance, job) (max_over_time({selector}[{duration(each.after.within_s)}]))"
-        text = f"{text}\nand\n  {before} >= {each.after.at_least:.12g}"
+        joined = " ignoring (state)" if each.states else ""
+        text = f"{text}\nand{joined}\n  {before} >= {each.after.at_least:.12g}"
     for inner in each.unless:
         text = f"{text}\nunless on (site, device)\n{_indent(_inner(inner, records))}"
     for inner in each.also:
