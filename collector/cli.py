@@ -16,6 +16,7 @@ from collector.config import CollectorConfig, load_collector_config
 from collector.doctor import examine
 from collector.forget import Target, account_of, forget
 from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
+from collector.problems import load_limits, load_table, rules_yaml
 from collector.report import add_report, report
 from collector.run import run
 from collector.web import load_access
@@ -80,6 +81,9 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     add_env_file(command)
     add_report(command)
     show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
+    command = commands.add_parser("rules", help="print the rules of Prometheus with this site's limits")
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file; its problems.limits are used")
+    show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
     _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
     for name, text in (
         ("backup", "copy ledger, records, owners and problems, beside a running collector"),
@@ -136,6 +140,9 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
             return _ledger(config, arguments)
         case "report":
             sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
+        case "rules":
+            own, table = config.problems.limits, load_table()
+            sys.stdout.write(rules_yaml(table if own is None else load_limits(own, table)))
         case "forget":
             return _forget(config, arguments)
         case "backup":

@@ -26,7 +26,7 @@ from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
 from collector.problems import FILE_PART as PROBLEMS_FILE_PART
 from collector.problems import PART as PROBLEMS_PART
-from collector.problems import PROBLEM_PARTS, PUSH_PART, Monitor, Pusher, load_table, targets
+from collector.problems import PROBLEM_PARTS, PUSH_PART, Monitor, Pusher, load_limits, load_table, targets
 from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
@@ -101,8 +101,9 @@ class Collector:
         self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
         self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
+        own_limits = config.problems.limits
         self._problems = Monitor(
-            load_table(),
+            load_table() if own_limits is None else load_limits(own_limits, load_table()),
             self.latest,
             self._figures.current,
             self._own_facts,
@@ -164,6 +165,7 @@ class Collector:
         # Parts that can fail because of a wrong configuration are checked first, before anything is opened or created.
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
+        self._problems.take_limits(self._site, config.derive.settings(None).thermal)
         budgets = config.agent_budgets(len(self._site.devices) if self._site is not None else 0)
         self._owners = Owners(budgets, assigned_owners(config, self._site))
         self._uses = Uses(budgets)

@@ -76,7 +76,7 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
         # Below this heat the quotient of two numbers near their resolution says nothing.
         if heat_w >= LEAST_HEAT_W:
             _put(readings, "dcim_cdu_flow_per_heat_cubic_meters_per_joule", label, flow / heat_w)
-    _derive_exchanger(readings)
+    _derive_exchanger(readings, coolant)
     ambient, humidity = (
         readings.values.get(f"dcim_cdu_ambient_{what}") for what in ("temperature_celsius", "relative_humidity_ratio")
     )
@@ -85,13 +85,17 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
         _put(readings, "dcim_cdu_dew_point_celsius", {}, dew_point_celsius(ambient, humidity))
 
 
-def _derive_exchanger(readings: Readings) -> None:
-    """Add the figures of the heat exchanger between the two loops, or between a loop and the air."""
+def _derive_exchanger(readings: Readings, coolant: Mapping[str, str]) -> None:
+    """Add the figures of the heat exchanger between the two loops, or between a loop and the air.
+
+    A unit that has a primary loop, by its profile or by the site file, is not judged against the air around it: if the facility water's
+    probe is missing, so are its figures.
+    """
     values = readings.values
     supply = values.get("dcim_cdu_supply_temperature_celsius{loop=secondary}")
     back = values.get("dcim_cdu_return_temperature_celsius{loop=secondary}")
     cold = values.get("dcim_cdu_supply_temperature_celsius{loop=primary}")
-    if cold is None:  # no facility water: a unit that gives its heat to the air
+    if cold is None and "primary" not in coolant:  # no facility water: a unit that gives its heat to the air
         cold = values.get("dcim_cdu_air_temperature_celsius{position=inlet}")
     if supply is not None and cold is not None:
         _put(readings, "dcim_cdu_approach_celsius", {}, round(supply - cold, 6))

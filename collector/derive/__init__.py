@@ -11,6 +11,8 @@ from collector.derive.deriver import Deriver
 from collector.derive.energy import HOUR_S, Head, Hour, SiteRecords
 from collector.derive.engine import PART, Figure
 from collector.derive.latest_figures import LatestFigures
+from collector.derive.limits import SiteLimit, site_limits
+from collector.derive.liquid import Thermal
 from collector.derive.site_figures import Settings, SiteFigures
 
 __all__ = [
@@ -27,5 +29,8 @@ __all__ = [
     "LatestFigures",
     "Settings",
     "SiteFigures",
+    "SiteLimit",
     "SiteRecords",
+    "Thermal",
+    "site_limits",
 ]

@@ -10,6 +10,7 @@ from collector.problems.promql import inhibit_rules, rules_yaml
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport
 from collector.problems.settings import ProblemsConfig, WebhookConfig
+from collector.problems.site_limits import LimitsFile, load_limits
 from collector.problems.table import Problem, Table, load_table, parse_table
 
 PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART)
@@ -19,6 +20,7 @@ __all__ = [
     "PART",
     "PROBLEM_PARTS",
     "PUSH_PART",
+    "LimitsFile",
     "Monitor",
     "Problem",
     "ProblemList",
@@ -28,6 +30,7 @@ __all__ = [
     "Table",
     "WebhookConfig",
     "inhibit_rules",
+    "load_limits",
     "load_table",
     "parse_table",
     "problems_page",

@@ -14,15 +14,17 @@ from pathlib import Path
 
 import msgspec
 
-from collector.derive import Figure
+from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
-from collector.problems.conditions import Evaluator, Labels, Unit
+from collector.problems.conditions import Evaluator, Finding, Unit
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
 from collector.problems.table import Table
 from collector.problems.tracker import Key, Tracked, Tracker, UnitKey
 from collector.problems.units import agent_units, device_unit, figure_unit
+from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
 from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.site import Site
 
 log = logging.getLogger(__name__)
 PART = "problems"
@@ -84,7 +86,10 @@ class Monitor:
         self._path = path
         self._table = table
         self._runbook_base = runbook_base
+        self._sensors: dict[tuple[str, str, str], str] = {}
+        self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
+        self._metrics = self._evaluator.metrics | {LEAK_POSITION}
         self._shares = Shares(table, self._evaluator)
         self.tracker = Tracker(table)
         self.listeners: list[Listener] = []
@@ -93,6 +98,13 @@ class Monitor:
         self._is_complete = False
         self._saved = b""
         self._told: dict[str, set[Key]] = {}
+
+    def take_limits(self, site: Site | None, thermal: Thermal) -> None:
+        """Take what a site file states for devices that state no limit themselves, and where their sensors are."""
+        if site is None:
+            return
+        self._sensors |= sensor_places(site)
+        self._limits |= {(site.id, device): limits for device, limits in site_limits(site, thermal).items()}
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
@@ -178,7 +190,8 @@ class Monitor:
     def look_at(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""
         now = self._clock()
-        unit = device_unit(device, self._latest, self._evaluator.metrics, now)
+        limits = self._limits.get((device.site, device.device), ())
+        unit = device_unit(device, self._latest, self._metrics, now, limits)
         key = "device", device.site, device.device
         self._looked_at[device.site, device.device] = now
         if observations is not None:
@@ -212,15 +225,20 @@ class Monitor:
 
     def _update(self, key: UnitKey, unit: Unit, now: float) -> None:
         wall_s = self._wall()
-        found: dict[Key, float] = {}
+        found: dict[Key, Finding] = {}
         problems = self._evaluator.problems_of(unit)
         for problem in problems:
-            values: dict[Labels, float] = self._evaluator.evaluate(problem, unit, wall_s)
-            found |= {(problem.name, labels): value for labels, value in values.items()}
+            findings = self._evaluator.findings(problem, unit, wall_s)
+            found |= {(problem.name, labels): finding for labels, finding in findings.items()}
         decided: set[str] = set()
         if self.tracker.awaits(key):
             decided = {problem.name for problem in problems if self._evaluator.decides(problem, unit)}
-        self.tracker.update(key, found, now, is_silent=unit.is_silent, decided=decided)
+        values = {each: finding.value for each, finding in found.items()}
+        self.tracker.update(key, values, now, is_silent=unit.is_silent, decided=decided)
+        for each, finding in found.items():
+            if (tracked := self.tracker.get(each)) is not None:
+                tracked.limit, tracked.limit_source = finding.limit, finding.source
+                tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), unit)
 
     def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""

@@ -100,9 +100,10 @@ def _held(problem: Problem, each: Condition, records: Mapping[str, Record]) -> s
 def _condition(each: Condition, records: Mapping[str, Record], last: str = "") -> str:
     text = _value(each, last) + _comparison(each, records)
     if each.after is not None:
-        selector = _selector(each.metric, each.where, each.states)
+        selector = _selector(each.metric, each.where, each.after.states)
         before = f"max without (instance, job) (max_over_time({selector}[{duration(each.after.within_s)}]))"
-        text = f"{text}\nand\n  {before} >= {each.after.at_least:.12g}"
+        joined = " ignoring (state)" if each.states else ""
+        text = f"{text}\nand{joined}\n  {before} >= {each.after.at_least:.12g}"
     for inner in each.unless:
         text = f"{text}\nunless on (site, device)\n{_indent(_inner(inner, records))}"
     for inner in each.also:

@@ -36,6 +36,10 @@ class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: Cause | None = None
     consequences: int = 0
     racks: list[str] = []
+    limit: float | None = None
+    """The limit that `value` is beyond, if it was compared with one."""
+    limit_source: str = ""
+    """Who states it: `device`, `site file`, `limits file`, `configuration` or `constant`."""
 
 
 class ProblemList(msgspec.Struct, frozen=True):
@@ -65,7 +69,7 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         severity=problem.severity,
         subsystem=problem.subsystem,
         summary=problem.summary,
-        description=problem.words.render(labels, tracked.value) + racks,
+        description=problem.words.render(labels, tracked.value) + tracked.whereabouts + _limit(tracked) + racks,
         labels=labels,
         since=round(tracked.since_s * 1000),
         value=tracked.value,
@@ -75,7 +79,15 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         cause=cause,
         consequences=consequences,
         racks=list(tracked.affected),
+        limit=tracked.limit,
+        limit_source=tracked.limit_source,
     )
+
+
+def _limit(tracked: Tracked) -> str:
+    """The limit and who states it, for words that tell the value."""
+    text = tracked.problem.words.value_text(tracked.limit) if tracked.limit is not None else ""
+    return f" Limit: {text} ({tracked.limit_source})." if text else ""
 
 
 def present(tracker: Tracker, runbook_base: str) -> list[ProblemReport]:

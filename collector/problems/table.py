@@ -21,6 +21,14 @@ Severity = Literal["critical", "warning", "info"]
 Subsystem = Literal["power", "cooling", "environment", "telemetry"]
 # Ratings and set points are polled once an hour at most. Three hours bridge a collector that has just started, and one missed poll.
 LIMIT_LIFE_S = 3 * 3600.0
+DEVICE, SITE_FILE, LIMITS_FILE, CONFIGURATION, CONSTANT = (
+    "device",
+    "site file",
+    "limits file",
+    "configuration",
+    "constant",
+)
+"""Who states a limit."""
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,10 +43,14 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The value must have been `at_least` this much within the last seconds: what was never there cannot be lost."""
+    """The value must have been `at_least` this much within the last seconds: what was never there cannot be lost.
 
-    at_least: float
+    Of a state: it must have been one of `states`.
+    """
+
     within_s: float
+    at_least: float = 1.0
+    states: list[str] = []
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +73,8 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Labels that do not tell one problem from another."""
     worst: Literal["max", "min", ""] = ""
     """Which of two collectors' values counts; the default is the one nearer to a problem."""
+    limit_source: str = ""
+    """Who states the limit, where it is not a device or a constant: `limits file`, or that of a series that has its limit in it."""
     cause: list[str] = []
     """Of `dcim_device_observed`, for the collector alone: why a device is not observed (`collector.latest`)."""
     unless: list["Condition"] = []
@@ -290,6 +304,11 @@ def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set
         )
     if metric.states and not (condition.states or record):
         raise ValueError(f"{metric.name}: is a state; name the `states` in which the condition holds")
+    if condition.after is not None:
+        if bool(condition.states) != bool(condition.after.states):
+            raise ValueError(f"{metric.name}: after: a state has `states`, a number `at_least`")
+        if unknown := set(condition.after.states) - set(metric.states):
+            raise ValueError(f"{metric.name}: after: {sorted(unknown)}: no such state")
     if unknown := set(condition.where) - {*metric.labels, *BASE_LABELS}:
         raise ValueError(f"{metric.name}: where: {sorted(unknown)}: no such label")
     for label, values in condition.where.items():

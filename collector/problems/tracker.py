@@ -41,6 +41,11 @@ class Tracked:
     since_s: float = 0.0
     ended_s: float = 0.0
     cause: Key | None = None
+    limit: float | None = None
+    limit_source: str = ""
+    """The limit that the value is beyond, if it was compared with one, and who states it."""
+    whereabouts: str = ""
+    """Where its sensor is, in words of the site file and of the device: which rope is wet, and where."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
 

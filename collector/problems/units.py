@@ -2,19 +2,24 @@
 
 from collections.abc import Collection, Iterable
 
-from collector.derive import Figure
+from collector.derive import Figure, SiteLimit
 from collector.latest import DeviceState, Latest, LatestValue, Observations
 from collector.problems.conditions import Unit
 from rackflow.catalogue import BASE_LABELS
 
 
-def device_unit(device: DeviceState, latest: Latest, metrics: Collection[str], now: float) -> Unit:
-    """What is known of one device, of those metrics that some problem asks about."""
+def device_unit(
+    device: DeviceState, latest: Latest, metrics: Collection[str], now: float, limits: Iterable[SiteLimit] = ()
+) -> Unit:
+    """What is known of one device, of those metrics that some problem asks about, and the limits that the site file states for it."""
     base = {**{label: device.labels[label] for label in BASE_LABELS if device.labels.get(label)}}
     base |= {"site": device.site, "device": device.device}
     up = latest.up(device, now)
     unit = Unit(base, is_silent=up is not True)
     _add(unit, device.series.values(), metrics, now)
+    for limit in limits:
+        unit.add(limit.metric, dict(limit.labels), limit.value)
+        unit.sources[limit.metric] = limit.source
     agent = {"agent": device.agent}
     unit.add("dcim_device_observed", agent, 0.0 if up is None else 1.0)
     if up is not None:

@@ -83,6 +83,7 @@ def test_no_state_is_both_normal_and_a_problem_of_its_own() -> None:
         f"{problem.name}: {condition.metric} {state}"
         for problem in table.problems.values()
         for condition in problem.when
+        if not condition.also  # beside another state it may well be one
         for state in condition.states
         if state in table.normal_states.get(condition.metric, ())
     ]
