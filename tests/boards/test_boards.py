@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +46,7 @@ def expressions(name: str) -> Iterator[tuple[str, str]]:
             yield variable["name"], variable["query"]["query"].removeprefix("label_values(").rpartition(", ")[0]
 
 
+@cache
 def recorded() -> dict[str, str]:
     """Recording rules, name to expression."""
     rules = [rule for group in load_yaml_file(RULES)["groups"] for rule in group["rules"]]
