@@ -83,6 +83,7 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
     command = commands.add_parser("rules", help="print the rules of Prometheus with this site's limits")
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file; its problems.limits are used")
+    add_env_file(command)
     show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
     _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
     for name, text in (

@@ -1,8 +1,9 @@
 """What becomes of a CDU's heat exchanger and control valve: fouling, and a valve that does not follow. Pure; memories of one unit each."""
 
 import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collector.derive.engine import Result, Unknown, Value
 
@@ -62,6 +63,35 @@ class Fouling:
             math.pow(now / then, -_FILM_EXPONENT) for now, then in zip((flow, primary), self._reference, strict=True)
         ]
         return mean_k / heat_w / (sum(films) / 2)
+
+
+# Below 30 % of its rating an exchanger's approach is small, fouled or not.
+LOADED_RATIO = 0.3
+_LOADED_S = 1800.0
+_LEAST_LOADED_S = 300.0
+
+
+@dataclass(slots=True)
+class LoadedApproach:
+    """Mean approach of the last half hour, while the exchanger carried at least 30 % of its rated heat. A load that dips changes little."""
+
+    _samples: deque[tuple[float, float, float]] = field(default_factory=deque)
+    _at: float = -math.inf
+
+    def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
+        """`values`: approach (K) and heat over rating."""
+        approach_k, load = (float(each or 0.0) for each in values)
+        # A sample stands for the time since the one before it, at most a minute.
+        span_s = min(now - self._at, 60.0) if self._at > -math.inf else 0.0
+        self._at = now
+        if load >= LOADED_RATIO and span_s:
+            self._samples.append((now, approach_k, span_s))
+        while self._samples and now - self._samples[0][0] >= _LOADED_S:
+            self._samples.popleft()
+        seen_s = sum(span for _, _, span in self._samples)
+        if seen_s < _LEAST_LOADED_S:
+            return (Unknown(f"less than 5 minutes at {LOADED_RATIO:.0%} of the rated heat within half an hour"),)
+        return (sum(approach * span for _, approach, span in self._samples) / seen_s,)
 
 
 # A control loop that works brings its supply back to within 1 to 2 K within some minutes.

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from collector.derive.engine import Planner, Result, Unknown
+from collector.derive.engine import Planner
 from collector.derive.liquid.coolant import PressureChange, ReservoirFall
-from collector.derive.liquid.exchanger import Fouling, ValveStuck
+from collector.derive.liquid.exchanger import Fouling, LoadedApproach, ValveStuck
 from rackflow.site import Site
 
 _SUPPLY = "dcim_cdu_supply_temperature_celsius"
@@ -12,15 +12,13 @@ _RETURN = "dcim_cdu_return_temperature_celsius"
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
 _HEAT = "dcim_cdu_heat_removed_watts"
 _SETPOINT = "dcim_cdu_supply_temperature_setpoint_celsius"
-# Below 30 % of its rating an exchanger's approach is small, fouled or not.
-_LOADED = 0.3
 
 
 def plan_wear(planner: Planner, site: Site | None, cdu: str, load: int) -> None:
     """Plan the figures of one CDU, as far as it measures what they rest on. `load` is the slot of its heat over its rating."""
     if planner.has(cdu, "dcim_cdu_approach_celsius"):
-        approach = planner.step((planner.reading(cdu, "dcim_cdu_approach_celsius"), load), _at_load)
-        planner.publish_of("dcim_cdu_loaded_approach_celsius", cdu, approach)
+        outputs = [("dcim_cdu_loaded_approach_celsius", planner.place_of(cdu))]
+        planner.remember("approach", (planner.reading(cdu, "dcim_cdu_approach_celsius"), load), LoadedApproach, outputs)
     if site is not None and cdu in site.cdus and planner.has(cdu, _FLOW, loop="primary"):
         needs = [planner.reading(cdu, _HEAT, loop="secondary")]
         needs += [
@@ -58,7 +56,3 @@ def _reservoirs(planner: Planner, site: Site | None, cdu: str) -> None:
             (f"dcim_cdu_{each}", labels) for each in ("reservoir_empty_seconds", "coolant_loss_cubic_meters_per_second")
         ]
         planner.remember("reservoir", (level,), memory, outputs, optional=(mean,))
-
-
-def _at_load(approach_k: float, load: float) -> Result:
-    return approach_k if load >= _LOADED else Unknown(f"less than {_LOADED:.0%} of the rated heat")

@@ -25,6 +25,8 @@ _CARRIED = (
     "dcim_ups_output_power_watts",
     "dcim_ups_output_total_power_watts",
 )
+# What is kept back together with it: losses are the difference of both sides, which must be of one moment.
+_HELD = (*_CARRIED, "dcim_ups_input_power_watts", "dcim_ups_input_total_power_watts")
 _OF_DEAD = (*_CARRIED, "dcim_pdu_phase_voltage_volts")
 # A feed counts as lost if more than half of its PDUs, and at least two, do not answer: as the problem DcimFeedLost does. One that does
 # not answer may have a broken network card.
@@ -211,7 +213,7 @@ def _slots_of(leaves: Sequence[Leaf]) -> _Slots:
     by_metric = (tuple(leaf.key for leaf in leaves if leaf.key.startswith(metric)) for metric in _CARRIED)
     return _Slots(
         tuple(keys for keys in by_metric if keys),
-        tuple(leaf.slot for leaf in leaves if leaf.key.startswith(_CARRIED)),
+        tuple(leaf.slot for leaf in leaves if leaf.key.startswith(_HELD)),
         tuple(leaf.slot for leaf in leaves if leaf.key.startswith(_OF_DEAD)),
     )
 

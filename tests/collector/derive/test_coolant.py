@@ -4,7 +4,7 @@ import pytest
 
 from collector.derive.engine import Unknown
 from collector.derive.liquid.coolant import LONGEST_S, PressureChange, ReservoirFall
-from collector.derive.liquid.exchanger import Fouling, ValveStuck
+from collector.derive.liquid.exchanger import Fouling, LoadedApproach, ValveStuck
 from rackflow.fluids import density
 
 
@@ -83,6 +83,17 @@ def test_a_low_load_or_probes_that_agree_say_nothing_of_fouling() -> None:
     memory = Fouling(1e6)  # 100 kW are a tenth of it
     assert fouled(memory, 3, 1.0) == Unknown("less than an hour at a load of 20 % or more has been seen")
     assert isinstance(fouled(Fouling(150e3), 3, 0.1), Unknown)
+
+
+def test_the_approach_of_a_loaded_exchanger_does_not_follow_the_dips_of_its_load() -> None:
+    memory = LoadedApproach()
+    found = [
+        memory.update([2.0 if at % 40 < 10 else 9.0, 0.2 if at % 40 < 10 else 0.8], float(at))[0]
+        for at in range(0, 900, 5)
+    ]
+    assert isinstance(found[20], Unknown)
+    assert found[-1] == pytest.approx(9.0)
+    assert isinstance(memory.update([9.0, 0.1], 5000.0)[0], Unknown)  # what it was an hour ago counts no more
 
 
 @pytest.mark.parametrize(
