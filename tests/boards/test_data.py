@@ -184,7 +184,7 @@ def rule_complaints(hall: Hall) -> Iterator[str]:
             seen.update(*map(labels_of, metrics_of(selector)))  # parts of the words in brackets are optional
             read += bool(samples) or selector.name == "up"
         words = " ".join(rule.get("annotations", {}).values())
-        if read:
+        if read or result:
             lacking = set(re.findall(r"\$labels\.(\w+)", words)) - seen
             yield from (f"{name}: nothing that it reads has the label {label}" for label in lacking)
         else:
