@@ -21,7 +21,9 @@ class Prometheus(Server):
     program = "prometheus"
     package = "prometheus"
 
-    def __init__(self, folder: Path, targets: Sequence[str], *, rule_files: Sequence[Path] = (), job: str = "rackflow") -> None:
+    def __init__(
+        self, folder: Path, targets: Sequence[str], *, rule_files: Sequence[Path] = (), job: str = "rackflow"
+    ) -> None:
         super().__init__(folder)
         self._job = job
         self._targets = list(targets)
