@@ -45,7 +45,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow import RackflowError
+from rackflow import RackflowError, catalogue
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.garbage import bound_collections
 from rackflow.process.loop_lag import LoopMeter
@@ -184,7 +184,13 @@ class Collector:
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
             view = View(
-                self._metrics, self._page, self._knows, self._faults, self._ledger_page, self._problems.document
+                self._metrics,
+                self._safety_metrics,
+                self._page,
+                self._knows,
+                self._faults,
+                self._ledger_page,
+                self._problems.document,
             )
             web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
@@ -381,6 +387,13 @@ class Collector:
         text, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
         own = partial(self._self_metrics.render, series, self._delivery_figures())
         return text + self._failures.attempt(METRICS_PART, own, "")
+
+    async def _safety_metrics(self) -> str:
+        names = self._problems.safety_metrics
+        figures = self._figures if any(catalogue()[name].derived == "collector" for name in names) else None
+        steps = render_steps(self.latest, time.monotonic(), figures, self._failures, names)
+        text, _ = await in_slices(steps)
+        return text + self._self_metrics.render_connection()
 
     def _delivery_figures(self) -> DeliveryFigures:
         # The web server starts before the outbox and may be scraped before the outbox exists.

@@ -18,6 +18,7 @@ from agent.config import AgentConfig, load_agent_config
 from agent.poll.factory import check_profile
 from agent.profile.load import load_profiles
 from collector.config import load_collector_config
+from collector.problems import load_table
 from rackflow.process.yaml import load_yaml_file
 from tests.collector.problems.examples import INCIDENTS
 from tests.expressions import faults
@@ -65,6 +66,26 @@ def test_rules_and_configurations_pass_their_own_tools() -> None:
     assert found.returncode == 0, found.stderr
 
 
+def test_the_safety_class_is_scraped_and_evaluated_every_second_and_no_series_comes_from_two_scrapes() -> None:
+    prometheus = load_yaml_file(DEPLOY / "prometheus/prometheus.yml")
+    jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
+    safety, whole = jobs["dcim-collector-safety"], jobs["dcim-collector"]
+    assert (safety["scrape_interval"], safety["params"]) == ("1s", {"class": ["safety"]})
+    (dropped,) = whole["metric_relabel_configs"]
+    assert dropped["action"] == "drop"
+    assert set(dropped["regex"].split("|")) == load_table().safety_metrics()
+    groups = {group["name"]: group for group in load_yaml_file(DEPLOY / "prometheus/rules/dcim.rules.yml")["groups"]}
+    rules = groups["dcim-safety"]["rules"]
+    assert groups["dcim-safety"]["interval"] == "1s"
+    assert {rule["alert"] for rule in rules if "alert" in rule} == {
+        name for name, each in load_table().problems.items() if each.is_safety
+    }
+    # A value that another group records would be an evaluation old.
+    here = [rule["record"] for rule in rules if "record" in rule]
+    assert {name for name in RECORDED if any(name in rule["expr"] for rule in rules if "alert" in rule)} == set(here)
+    assert rules[: len(here)] == [rule for rule in rules if "record" in rule]
+
+
 def test_a_missing_tool_is_named_with_its_package(tmp_path: Path) -> None:
     (tmp_path / "dirname").symlink_to(find_program("dirname", "coreutils"))
     command = [find_program("bash", "bash"), str(ROOT / "scripts" / "check-rules")]
@@ -82,7 +103,8 @@ def test_rules_name_only_what_the_catalogue_has(rule: dict[str, str]) -> None:
 def test_each_alert_says_what_it_is_and_has_a_section_in_the_runbook() -> None:
     runbook = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
     sections = re.findall(r"^## (Dcim\w+)$", runbook, re.MULTILINE)
-    assert sections == list(ALERTS)
+    assert sections == list(load_table().problems)
+    assert set(sections) == set(ALERTS)
     for name, rule in ALERTS.items():
         assert set(rule["labels"]) == {"severity", "subsystem"}
         assert rule["labels"]["severity"] in ("critical", "warning")

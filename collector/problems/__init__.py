@@ -6,7 +6,7 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
-from collector.problems.promql import inhibit_rules, rules_yaml
+from collector.problems.promql import inhibit_rules, rules_yaml, scrape_drop
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport
 from collector.problems.settings import ProblemsConfig, WebhookConfig
@@ -32,5 +32,6 @@ __all__ = [
     "parse_table",
     "problems_page",
     "rules_yaml",
+    "scrape_drop",
     "targets",
 ]

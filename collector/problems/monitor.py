@@ -87,6 +87,8 @@ class Monitor:
         self._evaluator = Evaluator(table)
         self._shares = Shares(table, self._evaluator)
         self.tracker = Tracker(table)
+        self.safety_metrics = table.safety_metrics()
+        """What `/metrics?class=safety` shows."""
         self.listeners: list[Listener] = []
         self._known: set[UnitKey] = set()
         self._looked_at: dict[tuple[str, str], float] = {}

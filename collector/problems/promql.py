@@ -5,7 +5,7 @@ job)`, or `min` where that is nearer to a problem, counts it once.
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from collector.problems.table import LIMIT_LIFE_S, Condition, Limit, Problem, Record, Table
 from rackflow import catalogue
@@ -19,6 +19,9 @@ groups:
 # Longer windows are looked at about thirty times, because each look costs as much as an evaluation of the rule.
 STEP_S = 5
 LOOKS = 36
+SAFETY_GROUP = "dcim-safety"
+# Of the 2 s in which the safety class is to be told, a scrape and an evaluation take one each at most.
+SAFETY_INTERVAL_S = 1
 _WIDTH = 130
 _SILENT = "(max by (site, device) (dcim_device_up) == 0 or max by (site, device) (dcim_device_observed) == 0)"
 
@@ -26,18 +29,50 @@ _SILENT = "(max by (site, device) (dcim_device_up) == 0 or max by (site, device)
 def rules_yaml(table: Table) -> str:
     """The rule file."""
     lines = [_HEADER]
-    lines.append("  - name: dcim-recorded\n    rules:\n")
-    for name, record in table.records.items():
-        lines += _comment(record.why)
-        lines.append(f"      - record: {name}\n")
-        lines.append(_block("expr", _record(record, table.records)))
+    records = table.safety_records()
+    safety = [each for each in table.problems.values() if each.is_safety]
+    # Recorded values and the alerts that use them are in one group, which evaluates them in this order: from two groups an alert
+    # would see its values an evaluation late.
+    lines.append(f"  - name: {SAFETY_GROUP}\n    interval: {SAFETY_INTERVAL_S}s\n    rules:\n")
+    lines += _records(table, records)
+    lines += (line for problem in safety for line in _rule(problem, table))
+    lines.append("\n  - name: dcim-recorded\n    rules:\n")
+    lines += _records(table, table.records.keys() - records)
     group = ""
     for problem in table.problems.values():
+        if problem.is_safety:
+            continue
         if problem.group != group:
             group = problem.group
             lines.append(f"\n  - name: {group}\n    rules:\n")
         lines += _rule(problem, table)
     return "".join(lines)
+
+
+def _records(table: Table, names: Collection[str]) -> Iterator[str]:
+    for name, record in table.records.items():
+        if name in names:
+            yield from _comment(record.why)
+            yield f"      - record: {name}\n"
+            yield _block("expr", _record(record, table.records))
+
+
+def scrape_drop(table: Table) -> str:
+    """What the scrape of all metrics leaves to that of the safety class, for prometheus.yml.
+
+    Were a series in both, the end of a problem would wait for the slower one.
+    """
+    words = " ".join(f"{name}|" for name in sorted(table.safety_metrics())).removesuffix("|")
+    # A backslash before the end of a line joins it with the next one in YAML's double quotes.
+    lines = "\\\n".join(f"          {line}".replace("| ", "|") for line in textwrap.wrap(words, _WIDTH - 14))
+    return f"""\
+    # Written by scripts/generate: the job above has these, every second.
+    metric_relabel_configs:
+      - source_labels: [__name__]
+        action: drop
+        regex: "\\
+{lines}"
+"""
 
 
 def expression(problem: Problem, table: Table) -> str:

@@ -5,7 +5,7 @@ Two readers depend on it and must agree: the collector's own evaluation (`condit
 collectors that disagree) is written as `promql` beside it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -21,6 +21,8 @@ Severity = Literal["critical", "warning", "info"]
 Subsystem = Literal["power", "cooling", "environment", "telemetry"]
 # Ratings and set points are polled once an hour at most. Three hours bridge a collector that has just started, and one missed poll.
 LIMIT_LIFE_S = 3 * 3600.0
+# Rules whose problem may outlive its device's last word (`silent_s`) ask about these.
+OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,11 +177,21 @@ class Table(msgspec.Struct, frozen=True):
 
     def metrics(self) -> frozenset[str]:
         """Every metric that some row asks about."""
-        found: set[str] = set()
-        for problem in self.problems.values():
-            for condition in problem.conditions():
-                found |= metrics_of(condition, self.records)
-        return frozenset(found)
+        return self._metrics_of(self.problems.values())
+
+    def safety_metrics(self) -> frozenset[str]:
+        """Every metric that the safety class asks about, with those that tell whether anybody can answer."""
+        return self._metrics_of(each for each in self.problems.values() if each.is_safety) | OBSERVED
+
+    def safety_records(self) -> frozenset[str]:
+        """The named values that the safety class uses."""
+        conditions = (one for each in self.problems.values() if each.is_safety for one in each.conditions())
+        sources = (source for each in conditions for source in (each, each.above, each.below))
+        return frozenset(source.record for source in sources if isinstance(source, Condition | Limit)) - {""}
+
+    def _metrics_of(self, problems: Iterable[Problem]) -> frozenset[str]:
+        conditions = (each for problem in problems for each in problem.conditions())
+        return frozenset(name for each in conditions for name in metrics_of(each, self.records))
 
 
 def walk(condition: Condition) -> Iterator[Condition]:

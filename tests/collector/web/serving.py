@@ -34,6 +34,7 @@ class Content:
         """What the server shows."""
         return View(
             metrics=lambda: self.page("metrics"),
+            safety=lambda: self.page("safety"),
             page=lambda outlets_of: self.page(f"page {outlets_of}"),
             knows=lambda name: name.startswith("cas1/"),
             faults=dict,
