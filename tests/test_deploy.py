@@ -107,7 +107,7 @@ def test_each_alert_says_what_it_is_and_has_a_section_in_the_runbook() -> None:
     assert set(sections) == set(ALERTS)
     for name, rule in ALERTS.items():
         assert set(rule["labels"]) == {"severity", "subsystem"}
-        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
         assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
         assert rule["annotations"]["runbook_url"] == f"deploy/RUNBOOK.md#{name.lower()}"
     assert set(re.findall(r"\bDcim\w+", runbook)) <= set(ALERTS)
@@ -119,6 +119,45 @@ def test_each_alert_is_seen_firing_by_a_unit_test() -> None:
     by_hand = {check["alertname"] for check in checks if check["exp_alerts"]}
     # Every incident is played through promtool as well: tests/collector/problems/test_both_ways.py.
     assert by_hand | set(INCIDENTS) == set(ALERTS)
+
+
+@pytest.fixture(scope="module")
+def amtool() -> str:
+    return find_program("amtool", "prometheus-alertmanager")
+
+
+def route_of(amtool: str, labels: dict[str, str]) -> str:
+    """Who is notified of an alert with these labels."""
+    config = f"--config.file={DEPLOY / 'alertmanager/alertmanager.yml'}"
+    pairs = [f"{name}={value}" for name, value in labels.items()]
+    found = subprocess.run([amtool, "config", "routes", "test", config, *pairs], capture_output=True, text=True, check=True)
+    return found.stdout.strip()
+
+
+@pytest.mark.parametrize("name", [*dict.fromkeys(rule["labels"]["severity"] for rule in ALERTS.values()), "DcimWatchdog"])
+def test_each_severity_reaches_its_people(name: str, amtool: str) -> None:
+    """Severity decides, and nothing else but the heartbeat: one alert of each subsystem stands for all of it."""
+    wanted = {"critical": "on-call", "warning": "operators", "info": "journal", "DcimWatchdog": "heartbeat"}
+    some = {each["labels"]["subsystem"]: each for each in ALERTS.values() if each["labels"]["severity"] == name}
+    alerts = [ALERTS[name]] if name in ALERTS else [each for each in some.values() if each["alert"] != "DcimWatchdog"]
+    for each in alerts or [{"alert": "Anything", "labels": {"severity": name}}]:
+        assert route_of(amtool, {"alertname": each["alert"], **each["labels"], "site": "s", "row": "a"}) == wanted[name]
+
+
+def test_a_new_place_is_a_group_of_its_own_and_no_group_is_looked_at_more_often_than_prometheus_repeats_an_end() -> None:
+    """In a shorter interval some of the repeated ends are news, and the rest of the group is notified of for a quarter of an hour."""
+    root = load_yaml_file(DEPLOY / "alertmanager/alertmanager.yml")["route"]
+    seconds = {"0s": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300, "1h": 3600, "12h": 43200}
+    for route in [root, *root["routes"]]:
+        if route["receiver"] == "heartbeat":
+            assert seconds[route["repeat_interval"]] <= 60
+            continue
+        assert {"site", "alertname", "row"} <= set(route.get("group_by", root["group_by"]))
+        assert seconds[route.get("group_interval", root["group_interval"])] > 60 + 5
+    (critical,) = (each for each in root["routes"] if each["receiver"] == "on-call")
+    assert critical["group_wait"] == "0s"
+    for place in ("device", "feed", "agent", "rack"):
+        assert place in critical["group_by"]
 
 
 def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> None:

@@ -106,8 +106,9 @@ def _rule(problem: Problem, table: Table) -> Iterator[str]:
     # A hold within a window is part of the expression, because `for` would start anew with each dip.
     if problem.hold_s and not problem.within_s:
         yield f"        for: {duration(problem.hold_s)}\n"
-    if problem.keep_s:
-        yield f"        keep_firing_for: {duration(problem.keep_s)}\n"
+    # Beyond its end a cause goes on to inhibit its consequences, which end later.
+    if lasts_s := problem.keep_s + problem.linger_s:
+        yield f"        keep_firing_for: {duration(lasts_s)}\n"
     yield f"        labels: {{severity: {problem.severity}, subsystem: {problem.subsystem}}}\n"
     yield "        annotations:\n"
     yield f"          summary: {_quoted(problem.summary)}\n"

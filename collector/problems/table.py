@@ -23,6 +23,11 @@ Subsystem = Literal["power", "cooling", "environment", "telemetry"]
 LIMIT_LIFE_S = 3 * 3600.0
 # Rules whose problem may outlive its device's last word (`silent_s`) ask about these.
 OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
+# How long a consequence may last beyond its cause, in seconds: what rests on readings ends with the next one or two of them, which are
+# polled every 10 s at most. A device that was dark is asked again within a minute. Without these, the end of a cause would page for
+# each of its consequences that has not quite ended; longer ones would hide a pump that runs again and moves no coolant.
+CLEARS_S = 15.0
+ANSWERS_S = 75.0
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,6 +154,8 @@ class Problem(msgspec.Struct, frozen=True):
     has_reading: bool
     """Its problems have a label `reading`, the name of the metric: the row stands for many metrics."""
     why: str
+    linger_s: float = 0.0
+    """How long after its end it still explains its consequences, which end later than their cause."""
 
     @property
     def runbook(self) -> str:
@@ -228,6 +235,7 @@ def parse_table(text: str, where: str = "problems.yaml") -> Table:
         problems = {name: _problem(name, row) for name, row in data.problems.items()}
         for problem in problems.values():
             _check_problem(problem, problems, data.records)
+        problems = _lingering(problems)
         for name in normal:
             _metric(name)
     except ValueError as error:
@@ -265,6 +273,31 @@ def _problem(name: str, row: _Row) -> Problem:
         has_reading=row.reading,
         why=row.why,
     )
+
+
+def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
+    """The problems with their `linger_s`: a cause outlasts each of its consequences. Raises ValueError if causes form a circle."""
+    explained: dict[str, list[Problem]] = {}
+    for problem in problems.values():
+        for cause in problem.causes:
+            explained.setdefault(cause, []).append(problem)
+    found: dict[str, float] = {}
+
+    def linger_s(problem: Problem, path: tuple[str, ...]) -> float:
+        if problem.name in path:
+            raise ValueError(f"{problem.name}: causes: it is in the end its own cause, by {', '.join(path)}")
+        if problem.name not in found:
+            own = explained.get(problem.name, ())
+            lasts = [_clears_s(each) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own]
+            found[problem.name] = max(0.0, max(lasts, default=0.0) - problem.keep_s)
+        return found[problem.name]
+
+    return {name: msgspec.structs.replace(each, linger_s=linger_s(each, ())) for name, each in problems.items()}
+
+
+def _clears_s(problem: Problem) -> float:
+    asked = {condition.metric for condition in problem.conditions()}
+    return ANSWERS_S if asked & OBSERVED or "device_observed" in problem.promql else CLEARS_S
 
 
 def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: Mapping[str, Record]) -> None:

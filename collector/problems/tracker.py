@@ -69,6 +69,8 @@ class Tracker:
         self._table = table
         self._all: dict[Key, Tracked] = {}
         self._by_unit: dict[UnitKey, set[Key]] = defaultdict(set)
+        self._lingering: dict[Key, tuple[Tracked, float]] = {}
+        """Causes that have ended and until when they still explain their consequences."""
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -122,12 +124,17 @@ class Tracker:
             self._extend(tracked, now)
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
                 tracked.is_active, tracked.since_s, tracked.ended_s = True, wall_s, 0.0
+                self._lingering.pop(tracked.key, None)
                 changed[tracked.key] = tracked
             elif tracked.is_active and self._is_over(tracked, now):
                 tracked.is_active, tracked.ended_s, tracked.cause = False, wall_s, None
                 changed[tracked.key] = tracked
+                if tracked.problem.linger_s:
+                    self._lingering[tracked.key] = tracked, now + tracked.problem.linger_s
             if not tracked.is_active and not tracked.holds and tracked.held_s(now) <= 0:
                 self._forget(tracked)
+        for key in [key for key, (_, until) in self._lingering.items() if now >= until]:
+            del self._lingering[key]
         for tracked in self._fold():
             changed[tracked.key] = tracked
         return list(changed.values())
@@ -196,10 +203,10 @@ class Tracker:
         for each in self._table.problems.values():
             for name, labels in each.causes.items():
                 names[name].add(labels)
-        for tracked in self.active():
+        for tracked in (*self.active(), *(each for each, _ in self._lingering.values())):
             for labels in names.get(tracked.problem.name, ()):
                 if (place := _place(tracked, labels)) is not None:
-                    by_labels[tracked.problem.name, place] = tracked
+                    by_labels.setdefault((tracked.problem.name, place), tracked)
         for tracked in self.active():
             cause = next(_causes(tracked, by_labels), None)
             key = cause.key if cause is not None else None
