@@ -130,11 +130,15 @@ def route_of(amtool: str, labels: dict[str, str]) -> str:
     """Who is notified of an alert with these labels."""
     config = f"--config.file={DEPLOY / 'alertmanager/alertmanager.yml'}"
     pairs = [f"{name}={value}" for name, value in labels.items()]
-    found = subprocess.run([amtool, "config", "routes", "test", config, *pairs], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [amtool, "config", "routes", "test", config, *pairs], capture_output=True, text=True, check=True
+    )
     return found.stdout.strip()
 
 
-@pytest.mark.parametrize("name", [*dict.fromkeys(rule["labels"]["severity"] for rule in ALERTS.values()), "DcimWatchdog"])
+@pytest.mark.parametrize(
+    "name", [*dict.fromkeys(rule["labels"]["severity"] for rule in ALERTS.values()), "DcimWatchdog"]
+)
 def test_each_severity_reaches_its_people(name: str, amtool: str) -> None:
     """Severity decides, and nothing else but the heartbeat: one alert of each subsystem stands for all of it."""
     wanted = {"critical": "on-call", "warning": "operators", "info": "journal", "DcimWatchdog": "heartbeat"}
@@ -144,7 +148,9 @@ def test_each_severity_reaches_its_people(name: str, amtool: str) -> None:
         assert route_of(amtool, {"alertname": each["alert"], **each["labels"], "site": "s", "row": "a"}) == wanted[name]
 
 
-def test_a_new_place_is_a_group_of_its_own_and_no_group_is_looked_at_more_often_than_prometheus_repeats_an_end() -> None:
+def test_a_new_place_is_a_group_of_its_own_and_no_group_is_looked_at_more_often_than_prometheus_repeats_an_end() -> (
+    None
+):
     """In a shorter interval some of the repeated ends are news, and the rest of the group is notified of for a quarter of an hour."""
     root = load_yaml_file(DEPLOY / "alertmanager/alertmanager.yml")["route"]
     seconds = {"0s": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300, "1h": 3600, "12h": 43200}

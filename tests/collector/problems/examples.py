@@ -199,6 +199,9 @@ INCIDENTS: dict[str, Example] = {
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
     "DcimAgentReloadFailed": Example([agent("agent_config_last_reload_successful", 0.0)], ("DcimAgentReloadFailed",)),
     "DcimAgentSpoolNotDurable": Example([agent("agent_spool_durable", 0.0)], ("DcimAgentSpoolNotDurable",)),
+    "DcimAgentTopicsRefused": Example(
+        [agent("agent_topics_refused{reason=not_authorized}", 1.0)], ("DcimAgentTopicsRefused",)
+    ),
 }
 
 DIPS: dict[str, Example] = {
@@ -215,6 +218,7 @@ NEAR_MISSES: dict[str, Example] = {
     "a feed of which half is dark may have lost a network switch": Example(
         feeds(2, 2), ("DcimDeviceUnreachable", "DcimDeviceUnreachable")
     ),
+    "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
     "three devices are too few to speak of a feed": Example(feeds(3, 0), ("DcimDeviceUnreachable",) * 3),
     "a UPS at its limits": Example(
         [
