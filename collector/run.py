@@ -25,8 +25,18 @@ from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
 from collector.problems import FILE_PART as PROBLEMS_FILE_PART
+from collector.problems import (
+    MAINTENANCE_PART,
+    PROBLEM_PARTS,
+    PUSH_PART,
+    Maintenance,
+    Monitor,
+    Pusher,
+    Silencer,
+    load_table,
+    targets,
+)
 from collector.problems import PART as PROBLEMS_PART
-from collector.problems import PROBLEM_PARTS, PUSH_PART, Monitor, Pusher, load_table, targets
 from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
@@ -101,6 +111,7 @@ class Collector:
         self._still = StillTimer()
         self._accounts: LedgerWatch | None = None
         self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
+        self._maintenance = Maintenance(config.problems.maintenance, self._failures)
         self._problems = Monitor(
             load_table(),
             self.latest,
@@ -109,6 +120,7 @@ class Collector:
             self._failures,
             path=config.problems_path,
             runbook_base=config.problems.runbook_base,
+            maintenance=self._maintenance,
         )
         self._self_metrics = SelfMetrics(
             self._tally,
@@ -343,6 +355,11 @@ class Collector:
         config, monitor = self._config.problems, self._problems
         optional.start(PROBLEMS_PART, monitor.run)
         optional.start(PROBLEMS_FILE_PART, monitor.keep)
+        if config.maintenance is not None:
+            optional.start(MAINTENANCE_PART, self._maintenance.run)
+            for url in config.alertmanagers:
+                silencer = Silencer(url, self._config.client_id, self._maintenance, self._failures)
+                optional.start(MAINTENANCE_PART, silencer.run)
         for target in targets(config, monitor.told):
             pusher = Pusher(target, monitor.tracker, self._failures, config.runbook_base)
             monitor.listeners.append(pusher.offer)

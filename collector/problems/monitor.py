@@ -17,6 +17,7 @@ import msgspec
 from collector.derive import Figure
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.conditions import Evaluator, Labels, Unit
+from collector.problems.maintenance import Maintenance
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
 from collector.problems.table import Table
@@ -73,6 +74,7 @@ class Monitor:
         *,
         path: Path | None = None,
         runbook_base: str = "",
+        maintenance: Maintenance | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -87,6 +89,8 @@ class Monitor:
         self._evaluator = Evaluator(table)
         self._shares = Shares(table, self._evaluator)
         self.tracker = Tracker(table)
+        if maintenance is not None:
+            self.tracker.window_of = maintenance.window_of
         self.safety_metrics = table.safety_metrics()
         """What `/metrics?class=safety` shows."""
         self.listeners: list[Listener] = []

@@ -56,7 +56,7 @@ class Target(Protocol):
         """Whether what is active must be told again and again."""
         ...
 
-    def end_after_s(self, problem: Problem) -> float:
+    def end_after_s(self, problem: Problem, /) -> float:
         """How long after the end of a problem the target is told of it."""
         ...
 
@@ -72,7 +72,7 @@ class Alertmanager:
     url: str
     repeats: bool = True
 
-    def end_after_s(self, problem: Problem) -> float:
+    def end_after_s(self, problem: Problem, /) -> float:
         """Until its consequences have ended, which it inhibits, and Prometheus has ended it."""
         return problem.linger_s + PULL_LAG_S
 
@@ -104,7 +104,7 @@ class Webhook:
         self._severity = config.severity
         self._told = told
 
-    def end_after_s(self, problem: Problem) -> float:
+    def end_after_s(self, _: Problem, /) -> float:
         """At once: `Tracker` knows what an ended problem still explains."""
         return 0.0
 
@@ -113,7 +113,7 @@ class Webhook:
         chosen = []
         for each, report in reports:
             if each.is_active:
-                is_new = each.key not in self._told and each.cause is None
+                is_new = each.key not in self._told and each.cause is None and each.window is None
                 if is_new and _RANK[report.severity] <= _RANK[self._severity]:
                     chosen.append(report)
             elif each.key in self._told:
@@ -125,7 +125,7 @@ class Webhook:
         for each in sent:
             if not each.is_active:
                 self._told.discard(each.key)
-            elif each.cause is None:
+            elif each.cause is None and each.window is None:
                 self._told.add(each.key)
 
 

@@ -4,10 +4,11 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 """
 
 from collections import defaultdict, deque
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from collector.problems.conditions import Labels
+from collector.problems.maintenance import Window
 from collector.problems.table import Problem, Table
 
 # Problems that are followed at a time. A hall of 1,000 devices with every device in trouble has some thousand.
@@ -19,6 +20,7 @@ MAX_SPANS = 200
 RESTORED_S = 180.0
 Key = tuple[str, Labels]
 UnitKey = tuple[str, ...]
+WindowOf = Callable[[str, Labels, float], Window | None]
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class Tracked:
     since_s: float = 0.0
     ended_s: float = 0.0
     cause: Key | None = None
+    window: Window | None = None
+    """The maintenance window that it is in."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
 
@@ -71,6 +75,8 @@ class Tracker:
         self._by_unit: dict[UnitKey, set[Key]] = defaultdict(set)
         self._lingering: dict[Key, tuple[Tracked, float]] = {}
         """Causes that have ended and until when they still explain their consequences."""
+        self.window_of: WindowOf = lambda *_: None
+        """Finds the maintenance window of a problem."""
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -135,7 +141,7 @@ class Tracker:
                 self._forget(tracked)
         for key in [key for key, (_, until) in self._lingering.items() if now >= until]:
             del self._lingering[key]
-        for tracked in self._fold():
+        for tracked in (*self._fold(), *self._silence(wall_s)):
             changed[tracked.key] = tracked
         return list(changed.values())
 
@@ -195,6 +201,15 @@ class Tracker:
         keys.discard(tracked.key)
         if not keys:
             del self._by_unit[tracked.unit]
+
+    def _silence(self, wall_s: float) -> Iterator[Tracked]:
+        """Find the maintenance window of each active problem; yield those that come into one or out of it."""
+        for tracked in self.active():
+            window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
+            is_changed = (window is None) != (tracked.window is None)
+            tracked.window = window
+            if is_changed:
+                yield tracked
 
     def _fold(self) -> Iterator[Tracked]:
         """Find the cause of each active problem; yield those whose cause is another one than before."""

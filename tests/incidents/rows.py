@@ -1,0 +1,424 @@
+"""Every fault of the simulator at the sites that are shipped, and what must be told of it: this, and nothing else.
+
+Faults of one wave happen together, at places that do not touch each other. Fault kinds and targets are those of `rackflow-sim fault`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Order = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expected:
+    """A problem by name and some of its labels. `within_s` counts from the fault."""
+
+    problem: str
+    labels: Mapping[str, str]
+    within_s: float = 60.0
+    by: Literal["both", "prometheus"] = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault. What is told must be `expects`; `may` is told, or not yet, depending on how long the wave lasts."""
+
+    title: str
+    orders: tuple[Order, ...]
+    expects: tuple[Expected, ...] = ()
+    may: tuple[Expected, ...] = ()
+    shows: str = ""
+    """When the device itself shows it: `DEVICE SERIES = VALUE` (or `<`, `>`), or `DEVICE silent`. Empty: at once."""
+    note: str = ""
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds of faults that it has."""
+        return {str(order["fault"]) for order in self.orders}
+
+
+def at(problem: str, within_s: float = 60.0, **labels: str) -> Expected:
+    """Something that is expected."""
+    return Expected(problem, labels, within_s)
+
+
+def fault(kind: str, target: str, **more: Any) -> Order:  # noqa: ANN401 - as the order has it
+    """One fault."""
+    return {"fault": kind, "target": target, **more}
+
+
+def dark(device: str) -> str:
+    """What shows that a device does not answer any more."""
+    return f"{device} silent"
+
+
+TEMPERATURE: Final = "dcim_env_temperature_celsius{sensor=1}"
+UNREACHABLE_S: Final = 160.0
+SUSPECT_S: Final = 480.0
+
+
+def _of_edge() -> list[list[Row]]:
+    survives = at("DcimFeedLossNotSurvived", site="edge")
+    first = [
+        Row(
+            "phase L2 of pdu-a01-a lost",
+            (fault("phase_loss", "pdu-a01-a", phase="L2"),),
+            (at("DcimPhaseDead", device="pdu-a01-a", phase="L2"),),
+            (survives,),
+            "pdu-a01-a dcim_pdu_phase_voltage_volts{phase=L2} < 50",
+        ),
+        Row(
+            "breaker of pdu-a02-b trips",
+            (fault("breaker_trip", "pdu-a02-b"),),
+            (at("DcimDeviceUnreachable", UNREACHABLE_S, device="pdu-a02-b"),),
+            (survives,),
+            dark("pdu-a02-b"),
+            "the PDU behind the breaker is dark, and the panel above has no meter: nobody can tell that from a dead network card",
+        ),
+        Row(
+            "rack a03 takes five times its load",
+            (fault("overload", "a03", value=5.0),),
+            (at("DcimReadingBeyondLimit", 400.0, device="pdu-a03-a"),),
+            (
+                survives,
+                at("DcimPduPhaseOverload", rack="a03"),
+                at("DcimPduPhaseLoadHigh", rack="a03"),
+                at("DcimRackOverDesign", rack="a03"),
+            ),
+        ),
+        Row(
+            "ups-net-a on bypass",
+            (fault("ups_bypass", "ups-net-a"),),
+            (at("DcimUpsOnBypass", 100.0, device="ups-net-a"),),
+            (survives,),
+            "ups-net-a dcim_ups_output_source = bypass",
+        ),
+        Row(
+            "pdu-a05-b does not answer",
+            (fault("timeout", "pdu-a05-b"),),
+            (at("DcimDeviceUnreachable", UNREACHABLE_S, device="pdu-a05-b"),),
+            (survives,),
+        ),
+        Row(
+            "pdu-a06-a answers after 1.5 s",
+            (fault("slow", "pdu-a06-a"),),
+            note="within its timeout: nothing may be told",
+        ),
+        Row(
+            "pdu-a07-a lies about the ends of its tables",
+            (fault("lying_table", "pdu-a07-a"),),
+            note="its tables are read all the same",
+        ),
+        Row(
+            "pdu-a08-b reboots, silent for 20 s",
+            (fault("reboot", "pdu-a08-b", for_s=20.0),),
+            note="shorter than what is told",
+        ),
+        Row(
+            "firmware of pdu-a09-a tells its probe in degF",
+            (fault("sensor_unit_changed", "pdu-a09-a", point=TEMPERATURE),),
+            (at("DcimReadingSuspect", SUSPECT_S, device="pdu-a09-a"),),
+            (at("DcimReadingBeyondLimit", device="pdu-a09-a"),),
+        ),
+        Row(
+            "humidity of env-1 saturated",
+            (fault("sensor_saturated", "env-1", point="dcim_env_relative_humidity_ratio{sensor=1.air}"),),
+            note="the reading is missing, and what needs it is unknown",
+        ),
+        Row(
+            "probe of pdu-a04-a stuck",
+            (fault("sensor_stuck", "pdu-a04-a", point=TEMPERATURE),),
+            note="named after an hour",
+        ),
+        Row(
+            "probe of pdu-a10-a drifts by 0.05 K/s",
+            (fault("sensor_drift", "pdu-a10-a", point=TEMPERATURE, value=0.05),),
+            may=(at("DcimReadingSuspect", device="pdu-a10-a"), at("DcimReadingBeyondLimit", device="pdu-a10-a")),
+            note="a drift of minutes looks like warm air, until a limit of the device is passed",
+        ),
+        Row(
+            "power of meter-main noisy, 5 %",
+            (fault("sensor_noise", "meter-main", point="dcim_meter_power_watts"),),
+            note="figures carry the noise",
+        ),
+        Row(
+            "two phases of pdu-a04-b swapped",
+            (
+                fault(
+                    "sensor_swapped",
+                    "pdu-a04-b",
+                    point="dcim_pdu_phase_current_amperes{phase=L1}",
+                    other="dcim_pdu_phase_current_amperes{phase=L3}",
+                ),
+            ),
+            note="both are within everything that is known of them",
+        ),
+        Row("crac-1 fails", (fault("air_unit_failure", "crac-1"),), note="the other unit holds the room"),
+    ]
+    mains = [
+        Row(
+            "mains of feed A lost; its generator starts after 25 s",
+            (fault("mains_loss", "A"),),
+            (at("DcimMainsLost", 30.0, feed="A"),),
+            shows="ups-a dcim_ups_output_source = battery",
+        ),
+    ]
+    switch = [
+        Row(
+            "ats-a10 is stuck, then loses the source it is on",
+            (fault("switch_stuck", "ats-a10"), fault("breaker_trip", "ats-a10.a")),
+            (at("DcimAtsRedundancyLost", 120.0, device="ats-a10"),),
+            (at("DcimDeviceUnreachable", device="pdu-a10-s"), survives),
+            "ats-a10 dcim_ats_source_usable{source=a} = 0",
+        ),
+    ]
+    battery = [
+        Row(
+            "battery of ups-b at 15 %, then feed B lost, generator and all",
+            (fault("battery_failing", "ups-b"), fault("feed_loss", "B")),
+            (
+                at("DcimMainsLost", 30.0, feed="B"),
+                at("DcimUpsBatteryLow", 400.0, device="ups-b"),
+            ),
+            (
+                at("DcimUpsOnBatteryProlonged", feed="B"),
+                at("DcimMainsLostProlonged", feed="B"),
+                at("DcimFeedLost", feed="B"),
+                at("DcimUpsRuntimeMarginShort", feed="B"),
+                survives,
+            ),
+            "ups-b dcim_ups_output_source = battery",
+        ),
+        Row(
+            "env-1 changes its address",
+            (fault("address_change", "env-1"),),
+            (at("DcimDeviceUnreachable", UNREACHABLE_S, device="env-1"),),
+        ),
+    ]
+    return [first, mains, switch, battery]
+
+
+def _of_hall() -> list[list[Row]]:
+    hall = "hall-1"
+    survives = at("DcimFeedLossNotSurvived", site="ai-hall")
+
+    def spare(row: str) -> Expected:
+        return at("DcimLoopRedundancyLost", loop=f"{hall}-{row}-tcs")
+
+    first = [
+        Row(
+            "all pumps of a-cdu-1 fail",
+            (fault("all_pumps_failure", f"{hall}-a-cdu-1"),),
+            (at("DcimCduAllPumpsStopped", device=f"{hall}-a-cdu-1"),),
+            (spare("a"),),
+            f"{hall}-a-cdu-1 dcim_cdu_pump_state{{pump=1}} = failed",
+        ),
+        Row(
+            "b-tcs leaks 0.5 L/min",
+            (fault("leak", f"{hall}-b-tcs"),),
+            (at("DcimLeakDetected", device=f"{hall}-b-leak"),),
+            (at("DcimLeakDetected", row=f"{hall}-b"), at("DcimCduReservoirLow", row=f"{hall}-b")),
+            f"{hall}-b-leak dcim_leak_detected{{sensor=1.floor}} = 1",
+        ),
+        Row(
+            "pump 1 of c-cdu-1 fails",
+            (fault("pump_failure", f"{hall}-c-cdu-1", pump=1),),
+            (at("DcimCduPumpFailed", device=f"{hall}-c-cdu-1", pump="1"),),
+            (at("DcimCduPumpRedundancyLost", device=f"{hall}-c-cdu-1"), spare("c")),
+            f"{hall}-c-cdu-1 dcim_cdu_pump_state{{pump=1}} = failed",
+        ),
+        Row(
+            "valve of d-cdu-1 stuck at a tenth",
+            (fault("valve_stuck", f"{hall}-d-cdu-1", value=0.1),),
+            (at("DcimCduSupplyTemperatureHigh", 240.0, device=f"{hall}-d-cdu-1"),),
+            (spare("d"),),
+            f"{hall}-d-cdu-1 dcim_cdu_supply_temperature_celsius{{loop=secondary}} > 35",
+        ),
+        Row(
+            "breaker of pdu c1-a1 trips",
+            (fault("breaker_trip", f"pdu-{hall}-c1-a1"),),
+            (at("DcimDeviceUnreachable", UNREACHABLE_S, device=f"pdu-{hall}-c1-a1"),),
+            (survives,),
+            dark(f"pdu-{hall}-c1-a1"),
+        ),
+        Row(
+            "phase L2 of pdu c2-a1 lost",
+            (fault("phase_loss", f"pdu-{hall}-c2-a1", phase="L2"),),
+            (at("DcimPhaseDead", device=f"pdu-{hall}-c2-a1", phase="L2"),),
+            (survives,),
+            f"pdu-{hall}-c2-a1 dcim_pdu_phase_voltage_volts{{phase=L2}} < 50",
+        ),
+        Row(
+            "pdu c3-b1 does not answer",
+            (fault("timeout", f"pdu-{hall}-c3-b1"),),
+            (at("DcimDeviceUnreachable", UNREACHABLE_S, device=f"pdu-{hall}-c3-b1"),),
+            (survives,),
+        ),
+        Row(
+            "a-cdu-2 does not answer",
+            (fault("timeout", f"{hall}-a-cdu-2"),),
+            (at("DcimCoolingBlind", device=f"{hall}-a-cdu-2"),),
+            (spare("a"),),
+        ),
+        Row(
+            "c-cdu-2 answers after 1.5 s",
+            (fault("slow", f"{hall}-c-cdu-2"),),
+            (at("DcimCoolingBlind", device=f"{hall}-c-cdu-2"),),
+            (spare("c"),),
+            note="later than its timeout of 1 s",
+        ),
+        Row("pdu c4-a1 answers after 1.5 s", (fault("slow", f"pdu-{hall}-c4-a1"),), note="within its timeout"),
+        Row("pdu c5-a1 lies about the ends of its tables", (fault("lying_table", f"pdu-{hall}-c5-a1"),)),
+        Row("pdu c6-b1 reboots, silent for 20 s", (fault("reboot", f"pdu-{hall}-c6-b1", for_s=20.0),)),
+        Row(
+            "ups-a1 on bypass",
+            (fault("ups_bypass", f"{hall}-ups-a1"),),
+            (at("DcimUpsOnBypass", 100.0, device=f"{hall}-ups-a1"),),
+            (survives, at("DcimUpsRedundancyLost", feed="A")),
+            f"{hall}-ups-a1 dcim_ups_output_source = bypass",
+        ),
+        Row(
+            "firmware of pdu a3-a1 tells its probe in degF",
+            (fault("sensor_unit_changed", f"pdu-{hall}-a3-a1", point=TEMPERATURE),),
+            (at("DcimReadingSuspect", SUSPECT_S, device=f"pdu-{hall}-a3-a1"),),
+            (at("DcimReadingBeyondLimit", device=f"pdu-{hall}-a3-a1"),),
+        ),
+        Row(
+            "flow meter of d-cdu-2 saturated: no reading",
+            (
+                fault(
+                    "sensor_saturated", f"{hall}-d-cdu-2", point="dcim_cdu_flow_cubic_meters_per_second{loop=secondary}"
+                ),
+            ),
+            note="what needs it is unknown",
+        ),
+        Row(
+            "return probe of a-cdu-3 stuck",
+            (fault("sensor_stuck", f"{hall}-a-cdu-3", point="dcim_cdu_return_temperature_celsius{loop=secondary}"),),
+            note="named after an hour",
+        ),
+        Row(
+            "supply probe of c-cdu-3 drifts by 0.05 K/s",
+            (
+                fault(
+                    "sensor_drift",
+                    f"{hall}-c-cdu-3",
+                    point="dcim_cdu_supply_temperature_celsius{loop=secondary}",
+                    value=0.05,
+                ),
+            ),
+            (at("DcimCduSupplyTemperatureHigh", 200.0, device=f"{hall}-c-cdu-3"),),
+            (
+                at("DcimReadingSuspect", device=f"{hall}-c-cdu-3"),
+                at("DcimCduSupplyTemperatureCritical", device=f"{hall}-c-cdu-3"),
+                spare("c"),
+            ),
+            f"{hall}-c-cdu-3 dcim_cdu_supply_temperature_celsius{{loop=secondary}} > 35",
+            "so fast, it looks like a loop that warms up",
+        ),
+        Row(
+            "flow meter of c-cdu-4 noisy, 2 %",
+            (
+                fault(
+                    "sensor_noise",
+                    f"{hall}-a-cdu-4",
+                    point="dcim_cdu_flow_cubic_meters_per_second{loop=secondary}",
+                    value=0.00015,
+                ),
+            ),
+        ),
+        Row(
+            "probes of d-cdu-3 swapped",
+            (
+                fault(
+                    "sensor_swapped",
+                    f"{hall}-d-cdu-3",
+                    point="dcim_cdu_supply_temperature_celsius{loop=secondary}",
+                    other="dcim_cdu_return_temperature_celsius{loop=secondary}",
+                ),
+            ),
+            (at("DcimReadingSuspect", SUSPECT_S, device=f"{hall}-d-cdu-3"),),
+            (at("DcimCduSupplyTemperatureHigh", device=f"{hall}-d-cdu-3"), spare("d")),
+        ),
+    ]
+    second = [
+        Row(
+            "mains of feed A lost; its generator starts after 20 s",
+            (fault("mains_loss", "A"),),
+            (at("DcimMainsLost", 30.0, feed="A"),),
+            shows=f"{hall}-ups-a1 dcim_ups_output_source = battery",
+        ),
+        Row(
+            "filter of a-cdu-1 eight times as tight",
+            (fault("filter_blocked", f"{hall}-a-cdu-1"),),
+            note="its pumps make up for it, and the unit shows no pressure over the filter",
+        ),
+        Row(
+            "exchanger of b-cdu-1 fouled",
+            (fault("exchanger_fouled", f"{hall}-b-cdu-1"),),
+            note="its valve makes up for it, and the unit does not show its primary side",
+        ),
+        Row("8 % of air in c-tcs", (fault("air_in_loop", f"{hall}-c-tcs"),), note="the pumps make up for it"),
+        Row("an air unit of the hall fails", (fault("air_unit_failure", f"{hall}-crah-1"),), note="one is spare"),
+        Row(
+            "rack d1 takes three times its load",
+            (fault("overload", f"{hall}-d1", value=3.0),),
+            (at("DcimPduPhaseOverload", 300.0, rack=f"{hall}-d1"),),
+            (
+                at("DcimPduPhaseLoadHigh", rack=f"{hall}-d1"),
+                at("DcimRackOverDesign", rack=f"{hall}-d1"),
+                at("DcimDeviceUnreachable", rack=f"{hall}-d1"),
+                at("DcimReadingBeyondLimit", rack=f"{hall}-d1"),
+                survives,
+            ),
+        ),
+    ]
+    warm = [
+        Row(
+            "facility water 10 K too warm",
+            (fault("primary_warm", f"{hall}-fws"),),
+            (at("DcimCduSupplyTemperatureHigh", 400.0, device=f"{hall}-a-cdu-1"),),
+            (at("DcimCduSupplyTemperatureHigh", site="ai-hall"), at("DcimFacilityCoolingShort", site="ai-hall")),
+            f"{hall}-a-cdu-1 dcim_cdu_supply_temperature_celsius{{loop=secondary}} > 35",
+        ),
+    ]
+    last = [
+        Row(
+            "battery of ups-a1 at 15 %, then feed A lost, generator and all",
+            (fault("battery_failing", f"{hall}-ups-a1"), fault("feed_loss", "A")),
+            (at("DcimMainsLost", 30.0, feed="A"), at("DcimUpsBatteryLow", 400.0, device=f"{hall}-ups-a1")),
+            (
+                at("DcimUpsOnBatteryProlonged", feed="A"),
+                at("DcimMainsLostProlonged", feed="A"),
+                at("DcimUpsRuntimeMarginShort", feed="A"),
+                at("DcimUpsRedundancyLost", feed="A"),
+                survives,
+            ),
+            f"{hall}-ups-a1 dcim_ups_output_source = battery",
+        ),
+        Row(
+            "b-tcs bursts, 200 L/min",
+            (fault("burst", f"{hall}-b-tcs"),),
+            (at("DcimLeakDetected", device=f"{hall}-b-leak"), at("DcimCduFlowLow", 90.0, row=f"{hall}-b")),
+            (
+                at("DcimLeakDetected", row=f"{hall}-b"),
+                at("DcimCduReservoirLow", row=f"{hall}-b"),
+                at("DcimCduFlowLow", row=f"{hall}-b"),
+                at("DcimCduAllPumpsStopped", row=f"{hall}-b"),
+                at("DcimCduSupplyTemperatureHigh", row=f"{hall}-b"),
+                spare("b"),
+            ),
+            f"{hall}-b-leak dcim_leak_detected{{sensor=1.floor}} = 1",
+        ),
+        Row(
+            "pdu d2-a1 changes its address",
+            (fault("address_change", f"pdu-{hall}-d2-b1"),),
+            (at("DcimDeviceUnreachable", UNREACHABLE_S, device=f"pdu-{hall}-d2-b1"),),
+            (survives,),
+        ),
+    ]
+    return [first, second, warm, last]
+
+
+WAVES: Final[Mapping[str, list[list[Row]]]] = {"edge": _of_edge(), "ai-hall": _of_hall()}
