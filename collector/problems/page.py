@@ -57,6 +57,7 @@ def _conditions(problem: Problem) -> str:
 
 def _words(each: Condition) -> str:
     where = "".join(f" ({', '.join(values)})" for values in each.where.values())
+    where += "".join(f" (not {', '.join(values)})" for values in each.where_not.values())
     text = f"`{each.metric or each.record}`{where}"
     if each.states:
         text += f" is {' or '.join(each.states)}"

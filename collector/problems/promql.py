@@ -7,7 +7,7 @@ job)`, or `min` where that is nearer to a problem, counts it once.
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from collector.problems.table import LIMIT_LIFE_S, Condition, Limit, Problem, Record, Table
+from collector.problems.table import LIMIT_LIFE_S, Condition, History, Limit, Problem, Record, Table
 from rackflow import catalogue
 
 _HEADER = """\
@@ -22,6 +22,9 @@ LOOKS = 36
 SAFETY_GROUP = "dcim-safety"
 # Of the 2 s in which the safety class is to be told, a scrape and an evaluation take one each at most.
 SAFETY_INTERVAL_S = 1
+# A week of readings of every second would be 600,000 samples a series in each evaluation, and Prometheus refuses more than 50 million. A
+# week of these has 2,016.
+HISTORY_INTERVAL_S = 300
 _WIDTH = 130
 _SILENT = "(max by (site, device) (dcim_device_up) == 0 or max by (site, device) (dcim_device_observed) == 0)"
 
@@ -38,6 +41,8 @@ def rules_yaml(table: Table) -> str:
     lines += (line for problem in safety for line in _rule(problem, table))
     lines.append("\n  - name: dcim-recorded\n    rules:\n")
     lines += _records(table, table.records.keys() - records)
+    lines.append(f"\n  - name: dcim-history\n    interval: {HISTORY_INTERVAL_S}s\n    rules:\n")
+    lines += _histories(table)
     group = ""
     for problem in table.problems.values():
         if problem.is_safety:
@@ -55,6 +60,25 @@ def _records(table: Table, names: Collection[str]) -> Iterator[str]:
             yield from _comment(record.why)
             yield f"      - record: {name}\n"
             yield _block("expr", _record(record, table.records))
+
+
+def _histories(table: Table) -> Iterator[str]:
+    """What was at least so much, for conditions that look back for days."""
+    found: dict[str, str] = {}
+    for problem in table.problems.values():
+        for each in problem.conditions():
+            if each.after is not None:
+                selector = _selector(each.metric, each.where, each.states)
+                text = f"max without (instance, job) ({selector}) >= {each.after.at_least:.12g}"
+                if found.setdefault(_history_name(each, each.after), text) != text:
+                    raise ValueError(f"{problem.name}: two conditions on {each.metric} look back in different ways")
+    for name, text in found.items():
+        yield f"      - record: {name}\n"
+        yield _block("expr", text)
+
+
+def _history_name(each: Condition, after: History) -> str:
+    return f"history:{each.metric}:at_least_{after.at_least:g}".replace("-", "minus_").replace(".", "_")
 
 
 def scrape_drop(table: Table) -> str:
@@ -137,8 +161,13 @@ def _condition(each: Condition, records: Mapping[str, Record], last: str = "") -
     text = _value(each, last) + _comparison(each, records)
     if each.after is not None:
         selector = _selector(each.metric, each.where, each.states)
-        before = f"max without (instance, job) (max_over_time({selector}[{duration(each.after.within_s)}]))"
-        text = f"{text}\nand\n  {before} >= {each.after.at_least:.12g}"
+        # What was recorded, or was seen before the first recording.
+        lately = f"max without (instance, job) (max_over_time({selector}[{duration(1.2 * HISTORY_INTERVAL_S)}]))"
+        before = (
+            f"max_over_time({_history_name(each, each.after)}[{duration(each.after.within_s)}])\n    or\n    {lately}"
+        )
+        whose = f"max without ({', '.join(each.without)}) " if each.without else ""
+        text = f"{text}\nand\n  {whose}(\n    {before}\n  ) >= {each.after.at_least:.12g}"
     for inner in each.unless:
         text = f"{text}\nunless on (site, device)\n{_indent(_inner(inner, records))}"
     for inner in each.also:
@@ -167,7 +196,7 @@ def _value(each: Condition, last: str = "") -> str:
     if each.record:
         return f"{times}{_selector(each.record, each.where, ())}"
     worst = each.worst or ("min" if each.below is not None else "max")
-    selector = _selector(each.metric, each.where, each.states)
+    selector = _selector(each.metric, each.where, each.states, _excluded(each))
     inner = f"last_over_time({selector}[{last}])" if last else selector
     text = f"{times}{worst} without ({', '.join(['instance', 'job', *each.without])}) ({inner})"
     if each.per:
@@ -250,6 +279,10 @@ def _selector(name: str, where: Mapping[str, Sequence[str]], states: Sequence[st
         matchers.append(_matcher("state", states))
     text = ",".join(matchers) + more
     return f"{name}{{{text.removeprefix(', ')}}}" if text else name
+
+
+def _excluded(each: Condition) -> str:
+    return "".join(f', {label}!~"{"|".join(values)}"' for label, values in each.where_not.items())
 
 
 def _matcher(label: str, values: Sequence[str]) -> str:

@@ -25,8 +25,10 @@ LIMIT_LIFE_S = 3 * 3600.0
 OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
 # How long a consequence may last beyond its cause, in seconds: what rests on readings ends with the next one or two of them, which are
 # polled every 10 s at most. A device that was dark is asked again within a minute. Without these, the end of a cause would page for
-# each of its consequences that has not quite ended; longer ones would hide a pump that runs again and moves no coolant.
-CLEARS_S = 15.0
+# each of its consequences that has not quite ended. Shorter for the safety class, whose readings are polled every second: a pump that
+# runs again and moves no coolant must not be hidden.
+CLEARS_S = 30.0
+SAFETY_CLEARS_S = 15.0
 ANSWERS_S = 75.0
 
 
@@ -54,6 +56,8 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metric: str = ""
     record: str = ""
     where: dict[str, list[str]] = {}
+    where_not: dict[str, list[str]] = {}
+    """Labels that the series must not have these values of."""
     states: list[str] = []
     """Of a state: those in which the condition holds."""
     per: str = ""
@@ -297,7 +301,9 @@ def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
 
 def _clears_s(problem: Problem) -> float:
     asked = {condition.metric for condition in problem.conditions()}
-    return ANSWERS_S if asked & OBSERVED or "device_observed" in problem.promql else CLEARS_S
+    if asked & OBSERVED or "device_observed" in problem.promql:
+        return ANSWERS_S
+    return SAFETY_CLEARS_S if problem.is_safety else CLEARS_S
 
 
 def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: Mapping[str, Record]) -> None:
@@ -335,7 +341,7 @@ def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set
         )
     if metric.states and not (condition.states or record):
         raise ValueError(f"{metric.name}: is a state; name the `states` in which the condition holds")
-    if unknown := set(condition.where) - {*metric.labels, *BASE_LABELS}:
+    if unknown := {*condition.where, *condition.where_not} - {*metric.labels, *BASE_LABELS}:
         raise ValueError(f"{metric.name}: where: {sorted(unknown)}: no such label")
     for label, values in condition.where.items():
         allowed = metric.label_values.get(label)

@@ -68,7 +68,7 @@ def render_steps(
 ) -> Generator[None, None, tuple[str, int]]:
     """Return the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any.
 
-    With `names`, the text has these metrics only: those of the safety class are a twentieth of a hall's page and are scraped every second.
+    With `names`, the text has these metrics only: those of the safety class are a seventh of a hall's page and are scraped every second.
     A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
     after each device, so that the caller can do other work in between.
     """

@@ -2,11 +2,14 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.incidents import storms
 from tests.incidents.chain import chain
 from tests.incidents.play import Player, Result
 from tests.incidents.report import last_line, table
@@ -15,11 +18,37 @@ from tests.incidents.rows import WAVES
 HEALTHY_S = 60.0
 
 
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Where the programs keep what they write. It is kept if something fails, for its logs."""
+    folder = Path(tempfile.mkdtemp(prefix="rackflow-incidents-"))
+    try:
+        yield folder
+    except BaseException:
+        print(f"logs are in {folder}", file=sys.stderr)
+        raise
+    shutil.rmtree(folder)
+
+
+async def play_storms() -> bool:
+    """All storms, one after the other; whether people got no message too many."""
+    print(storms.HEADER, flush=True)
+    is_right = True
+    with _folder() as folder:
+        async with chain("ai-hall", folder, merged=True) as one:
+            await asyncio.sleep(HEALTHY_S)
+            for storm in storms.STORMS:
+                counted = await storms.play(one, storm)
+                print(counted.line(), flush=True)
+                is_right = is_right and counted.is_right
+    return is_right
+
+
 async def play_site(site: str, waves: Sequence[int] = ()) -> tuple[list[Result], list[str]]:
     """All waves of a site; the results, and what was told and should not have been."""
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="rackflow-incidents-") as folder:
-        async with chain(site, Path(folder)) as one, Player(one) as player:
+    with _folder() as folder:
+        async with chain(site, folder) as one, Player(one) as player:
             print(f"{site}: {len(one.simulation.fleet.devices)} devices are up", file=sys.stderr, flush=True)
             await player.healthy(HEALTHY_S)
             for number, rows in enumerate(WAVES[site]):
@@ -36,19 +65,21 @@ async def play_site(site: str, waves: Sequence[int] = ()) -> tuple[list[Result],
 def main() -> int:
     """Play what is asked for."""
     parser = argparse.ArgumentParser(prog="make incidents ARGS=", description=__doc__)
-    parser.add_argument("site", nargs="*", help=f"sites, of {', '.join(WAVES)}; all when left out")
+    parser.add_argument("what", nargs="*", help=f"{', '.join(WAVES)}, storms; all when left out")
     parser.add_argument("--wave", type=int, action="append", default=[], help="only this wave of faults")
     arguments = parser.parse_args()
     results: list[Result] = []
     false: list[str] = []
-    for site in arguments.site or WAVES:
+    wanted = arguments.what or [*WAVES, "storms"]
+    is_calm = asyncio.run(play_storms()) if "storms" in wanted else True
+    for site in (each for each in WAVES if each in wanted):
         played, strayed = asyncio.run(play_site(site, arguments.wave))
         results += played
         false += strayed
     for each in false:
         print(each)
     print(last_line(results, len(false)))
-    return int(bool(false) or not all(each.is_right for each in results))
+    return int(bool(false) or not is_calm or not all(each.is_right for each in results))
 
 
 if __name__ == "__main__":

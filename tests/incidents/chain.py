@@ -1,8 +1,8 @@
 """The whole chain as it is deployed: simulated devices, an agent, mosquitto, a collector, Prometheus and two Alertmanagers.
 
 One Alertmanager hears of problems from the collector alone, the other one from Prometheus alone, so that the latency of each way is
-measured by itself. Both have the shipped inhibition rules, Prometheus the shipped configuration. Devices are simulated in this
-process, in real time; everything else is a process of its own.
+measured by itself; with `merged` there is one that hears of both, as is usual. They and Prometheus have the shipped configurations, with
+a webhook of ours in each receiver. Devices are simulated in this process, in real time; everything else is a process of its own.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from simulator.site.cli import shipped_or_file
 from simulator.site.scenario import ActiveFault
 from simulator.site.simulation import Simulation
 from simulator.world.faults import Fault
-from tests.servers.alertmanager import Alertmanager
+from tests.servers.alertmanager import SHIPPED, Alertmanager
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -35,7 +35,8 @@ from tests.servers.waiting import eventually
 from tests.servers.web import answers, request
 
 DEPLOYED = REPOSITORY / "deploy" / "prometheus"
-HOOK = "/problems"
+Posted = list[tuple[float, str, dict[str, Any]]]
+"""Wall time, path and document of what came to a webhook."""
 PATIENCE_S = 90.0
 """For the start of everything, on a machine that may be busy."""
 
@@ -117,8 +118,16 @@ class Chain:
     pushed: Alertmanager
     pulled: Alertmanager
     prometheus: ShippedPrometheus
-    hooked: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
-    """What the collector's webhook was sent, with the wall time of receipt."""
+    posted: Posted = field(default_factory=list)
+    """What came to webhooks: that of the collector at `collector`, those of Alertmanager at the names of their receivers."""
+
+    def hooked(self, since_s: float = 0.0) -> list[dict[str, Any]]:
+        """What the collector's own webhook was sent."""
+        return [document for at_s, path, document in self.posted if path == "collector" and at_s >= since_s]
+
+    def notified(self, since_s: float = 0.0) -> list[dict[str, Any]]:
+        """What the receivers of Alertmanager were notified of, but for the heartbeat."""
+        return [each for at_s, path, each in self.posted if path not in ("collector", "heartbeat") and at_s >= since_s]
 
     async def begin(self, order: Mapping[str, Any]) -> ActiveFault:
         """Let a fault happen now."""
@@ -134,21 +143,10 @@ class Chain:
         answer = await asyncio.to_thread(request, f"{self.collector_url}/api/v1/problems")
         return cast("dict[str, list[dict[str, Any]]]", answer.json())["problems"]
 
-    def hook_messages(self, since_s: float = 0.0) -> list[list[tuple[str, str]]]:
-        """Each message to the webhook: names and statuses."""
-        return [
-            [(each["name"], each["status"]) for each in document["problems"]]
-            for at_s, document in self.hooked
-            if at_s >= since_s
-        ]
-
 
 @asynccontextmanager
-async def chain(site: str, folder: Path, *, routes: Path | None = None, warm_s: float = 1000.0) -> AsyncIterator[Chain]:
-    """Start everything for a site by name or file, and wait until every device is up and Prometheus scrapes.
-
-    `routes` is the configuration of both Alertmanagers, the shipped one if it is left out.
-    """
+async def chain(site: str, folder: Path, *, merged: bool = False, warm_s: float = 1000.0) -> AsyncIterator[Chain]:
+    """Start everything for a site by name or file, and wait until every device is up and Prometheus scrapes."""
     text = shipped_or_file(site)[1]
     simulation = Simulation(parse_site(text, site), 1)
     simulation.world.advance(warm_s)
@@ -156,15 +154,20 @@ async def chain(site: str, folder: Path, *, routes: Path | None = None, warm_s: 
         await simulation.start(stack)
         running = asyncio.create_task(simulation.run(), name="simulation")
         stack.callback(running.cancel)
-        hooked: list[tuple[float, dict[str, Any]]] = []
-        hook_url = await stack.enter_async_context(_hook(hooked))
-        config = (routes,) if routes is not None else ()
+        posted: Posted = []
+        hook_url = await stack.enter_async_context(_hook(posted))
+        routes = _routes(folder, hook_url)
         broker = Mosquitto(folder / "broker", persistence=True)
-        pushed, pulled = Alertmanager(folder / "pushed", *config), Alertmanager(folder / "pulled", *config)
-        for server in (broker, pushed, pulled):
+        pushed = pulled = Alertmanager(folder / "pushed", routes)
+        for server in (broker, pushed):
             await _start(server, stack)
+        if not merged:
+            pulled = Alertmanager(folder / "pulled", routes)
+            await _start(pulled, stack)
         collector_port = free_port()
-        collector = Program("collector", _collector(folder, broker.port, collector_port, pushed.url, hook_url))
+        collector = Program(
+            "collector", _collector(folder, broker.port, collector_port, pushed.url, f"{hook_url}/collector")
+        )
         agent = Program("agent", _agent(folder, simulation, text, broker.port))
         for program in (collector, agent):
             program.start()
@@ -172,7 +175,7 @@ async def chain(site: str, folder: Path, *, routes: Path | None = None, warm_s: 
         where = f"127.0.0.1:{collector_port}"
         prometheus = ShippedPrometheus(folder / "prometheus", where, [f"127.0.0.1:{pulled.port}"])
         await _start(prometheus, stack)
-        found = Chain(site, simulation, broker, agent, collector, f"http://{where}", pushed, pulled, prometheus, hooked)
+        found = Chain(site, simulation, broker, agent, collector, f"http://{where}", pushed, pulled, prometheus, posted)
         await all_observed(found)
         await eventually(prometheus.is_scraping, "Prometheus scrapes", PATIENCE_S)
         yield found
@@ -198,20 +201,28 @@ async def _start(server: Server, stack: AsyncExitStack) -> None:
 
 
 @asynccontextmanager
-async def _hook(got: list[tuple[float, dict[str, Any]]]) -> AsyncIterator[str]:
+async def _hook(got: Posted) -> AsyncIterator[str]:
     async def take(request: web.Request) -> web.Response:
-        got.append((time.time(), await request.json()))
+        got.append((time.time(), request.match_info["path"], await request.json()))
         return web.Response()
 
     app = web.Application()
-    app.router.add_post(HOOK, take)
+    app.router.add_post("/{path}", take)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}{HOOK}"
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def _routes(folder: Path, hook_url: str) -> Path:
+    """The shipped configuration of Alertmanager, with a webhook in each receiver."""
+    data = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    for receiver in data["receivers"]:
+        receiver["webhook_configs"] = [{"url": f"{hook_url}/{receiver['name']}", "send_resolved": True}]
+    return _written(folder / "alertmanager.yml", data)
 
 
 def _collector(folder: Path, broker_port: int, port: int, alertmanager: str, hook: str) -> Path:
@@ -231,7 +242,9 @@ def _collector(folder: Path, broker_port: int, port: int, alertmanager: str, hoo
 
 def _agent(folder: Path, simulation: Simulation, text: str, broker_port: int) -> Path:
     (folder / "site.yaml").write_text(text, encoding="utf-8")
-    return _written(folder / "agent.yaml", simulation.fleet.agent_config("site.yaml", broker_port))
+    data = simulation.fleet.agent_config("site.yaml", broker_port)
+    data["outbox"] = {"mode": "disk", "path": str(folder / "outbox.db")}
+    return _written(folder / "agent.yaml", data)
 
 
 def _written(path: Path, data: Mapping[str, Any]) -> Path:

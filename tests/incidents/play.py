@@ -22,6 +22,7 @@ LOOK_S = 0.1
 QUIET_S = 240.0
 AFTER_S = 35.0
 """How long is looked on after the last expected problem: longer than the shipped routes wait before they notify of a warning."""
+QUICK_AFTER_S = 3.0
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class Player:
         await asyncio.sleep(seconds)
         self._judge([], began)
 
-    async def play(self, rows: Sequence[Row], *, quiet_s: float = QUIET_S) -> list[Result]:
+    async def play(self, rows: Sequence[Row], *, quiet_s: float = QUIET_S, after_s: float = AFTER_S) -> list[Result]:
         """Let all faults happen at once, wait for what is expected of them, mend them, and wait until nothing is told any more."""
         self.pushed.forget()
         self.pulled.forget()
@@ -105,7 +106,7 @@ class Player:
             return all(self._seen(each, began) for row in rows for each in row.expects)
 
         await eventually_true(all_told, patience)
-        await asyncio.sleep(AFTER_S)
+        await asyncio.sleep(after_s)
         await stop_tasks(watching, within_s=1.0)
         for number, result in enumerate(results):
             result.stages = [
@@ -173,10 +174,9 @@ class Player:
             for seen in alerts.told():
                 if not is_allowed(seen.name, dict(seen.labels)):
                     self._note_false(way, seen.name, dict(seen.labels))
-        for at_s, document in self.chain.hooked:
+        for document in self.chain.hooked(began):
             for problem in document["problems"]:
-                is_new = at_s >= began and problem["status"] == "active"
-                if is_new and not is_allowed(problem["name"], problem["labels"]):
+                if problem["status"] == "active" and not is_allowed(problem["name"], problem["labels"]):
                     self._note_false("webhook", problem["name"], problem["labels"])
 
     def _note_false(self, way: str, name: str, labels: dict[str, str]) -> None:

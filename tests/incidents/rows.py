@@ -77,10 +77,12 @@ def _of_edge() -> list[list[Row]]:
             "the PDU behind the breaker is dark, and the panel above has no meter: nobody can tell that from a dead network card",
         ),
         Row(
-            "rack a03 takes five times its load",
-            (fault("overload", "a03", value=5.0),),
-            (at("DcimReadingBeyondLimit", 400.0, device="pdu-a03-a"),),
+            "rack a03 takes eight times its load",
+            (fault("overload", "a03", value=8.0),),
+            (at("DcimPduPhaseOverload", 300.0, device="pdu-a03-a"),),
             (
+                at("DcimReadingBeyondLimit", rack="a03"),
+                at("DcimDeviceUnreachable", rack="a03"),
                 survives,
                 at("DcimPduPhaseOverload", rack="a03"),
                 at("DcimPduPhaseLoadHigh", rack="a03"),
@@ -318,7 +320,7 @@ def _of_hall() -> list[list[Row]]:
             "so fast, it looks like a loop that warms up",
         ),
         Row(
-            "flow meter of c-cdu-4 noisy, 2 %",
+            "flow meter of a-cdu-4 noisy, 2 %",
             (
                 fault(
                     "sensor_noise",
@@ -421,4 +423,40 @@ def _of_hall() -> list[list[Row]]:
     return [first, second, warm, last]
 
 
+def _of_small_hall() -> list[list[Row]]:
+    """What is told within 20 s, at the small hall of the truth tests."""
+    return [
+        [
+            Row(
+                "mains of feed A lost",
+                (fault("feed_loss", "A"),),
+                (at("DcimUpsOnBattery", 45.0, device="ups-a"),),
+                (),
+                "ups-a dcim_ups_output_source = battery",
+            ),
+            Row(
+                "all pumps of cdu-1 fail",
+                (fault("all_pumps_failure", "cdu-1"),),
+                (at("DcimCduAllPumpsStopped", 45.0, device="cdu-1"),),
+                shows="cdu-1 dcim_cdu_pump_state{pump=1} = failed",
+            ),
+            Row(
+                "tcs-2 bursts, 200 L/min",
+                (fault("burst", "tcs-2"),),
+                (at("DcimLeakDetected", 45.0, device="leak-1"),),
+                (
+                    at("DcimLeakDetected"),
+                    at("DcimCduReservoirLow"),
+                    at("DcimCduFlowLow"),
+                    at("DcimCduAllPumpsStopped"),
+                ),
+                "leak-1 dcim_leak_detected{sensor=1.floor} = 1",
+            ),
+            Row("pdu-a1-b answers after 1.5 s", (fault("slow", "pdu-a1-b"),)),
+        ]
+    ]
+
+
+SMALL_HALL: Final = _of_small_hall()
+"""The quick form."""
 WAVES: Final[Mapping[str, list[list[Row]]]] = {"edge": _of_edge(), "ai-hall": _of_hall()}

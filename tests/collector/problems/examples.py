@@ -114,6 +114,10 @@ INCIDENTS: dict[str, Example] = {
     "DcimPhaseDead": Example(
         [one("pdu_phase_voltage_volts{inlet=1,phase=L2}", Then(230.0, 3.0), "pdu")], ("DcimPhaseDead",)
     ),
+    "DcimMeterDark": Example(
+        [of("meter", {f"meter_voltage_volts{{phase=L{each}}}": Then(230.0, 0.0) for each in (1, 2, 3)})],
+        ("DcimMeterDark",),
+    ),
     "DcimAtsRedundancyLost": Example([device("ats", ats_redundant=0.0)], ("DcimAtsRedundancyLost",)),
     "DcimLeakDetected": Example([one("leak_detected{sensor=2,zone=north}", 1.0, "leak")], ("DcimLeakDetected",)),
     "DcimLeakSensorFault": Example([one("rack_leak_sensor_fault{detector=d}", 1.0, "rack")], ("DcimLeakSensorFault",)),
@@ -139,6 +143,9 @@ INCIDENTS: dict[str, Example] = {
     "DcimCduHeatMismatch": Example([device("cdu", cdu_heat_imbalance_ratio=-0.3)], ("DcimCduHeatMismatch",)),
     "DcimCrahFault": Example([one("crah_unit_state{unit=1}", "fault", "crah")], ("DcimCrahFault",)),
     "DcimSmoke": Example([one("env_contact_active{kind=smoke,sensor=1}", 1.0, "env")], ("DcimSmoke",)),
+    "DcimCduAlarmCritical": Example(
+        [one("device_alarm_active{alarm=pump,severity=critical}", 1.0, "cdu")], ("DcimCduAlarmCritical",)
+    ),
     "DcimDeviceAlarmCritical": Example(
         [one("device_alarm_active{alarm=fan,severity=critical}", 1.0)], ("DcimDeviceAlarmCritical",)
     ),
@@ -217,6 +224,9 @@ DIPS: dict[str, Example] = {
 NEAR_MISSES: dict[str, Example] = {
     "a feed of which half is dark may have lost a network switch": Example(
         feeds(2, 2), ("DcimDeviceUnreachable", "DcimDeviceUnreachable")
+    ),
+    "a meter whose third tap was never connected": Example(
+        [of("meter", {"meter_voltage_volts{phase=L1}": 230.0, "meter_voltage_volts{phase=L3}": 0.0})]
     ),
     "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
     "three devices are too few to speak of a feed": Example(feeds(3, 0), ("DcimDeviceUnreachable",) * 3),
