@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench chaos truth fuzz mutants fmt
+.PHONY: help demo test test-latest test-newest soak-tests check docs bench chaos incidents truth fuzz mutants fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -16,6 +16,7 @@ help:
 	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
 	@echo "make bench  the figures in docs/explanation/cost.md"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
+	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall, storms or healthy"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make fuzz   wrong answers of devices, wrong MQTT documents and damaged files, a minute of each; ARGS='mqtt_documents --seconds=600'"
 	@echo "make mutants  small breaks of the code, each of which must fail a test; ARGS=named for those named by people, ARGS=sample for 40"
@@ -49,6 +50,9 @@ bench:
 
 chaos:
 	@scripts/chaos $(ARGS)
+
+incidents:
+	@scripts/incidents $(ARGS)
 
 truth:
 	@scripts/truth $(ARGS)

@@ -29,6 +29,21 @@ def _line(site: str, title: str, each: Stages) -> str:
     return f"| {site} | {title} | `{each.expected.problem}`{mark} {labels} | {cells} | {'yes' if each.is_right else '**no**'} |"
 
 
+def measured(results: Iterable[Result]) -> dict[str, tuple[float | None, float | None]]:
+    """By problem, the worst seconds by push and by Prometheus, beyond the time for which it has to hold."""
+    found: dict[str, tuple[float | None, float | None]] = {}
+    for each in (each for result in results for each in result.stages):
+        now = each.own_s(each.pushed), each.own_s(each.pulled)
+        before = found.get(each.expected.problem, (None, None))
+        found[each.expected.problem] = _worse(before[0], now[0]), _worse(before[1], now[1])
+    return found
+
+
+def _worse(one: float | None, other: float | None) -> float | None:
+    known = [round(each, 1) for each in (one, other) if each is not None]
+    return max(known, default=None)
+
+
 def last_line(results: Sequence[Result], false: int) -> str:
     """The sum of it. The latency is what Rackflow itself took, without the time for which a problem has to hold."""
     safety = [

@@ -94,6 +94,14 @@ INCIDENTS: dict[str, Example] = {
         [device(ups_output_source="battery"), device(ups_output_source="battery"), device(ups_output_source="normal")],
         ("DcimMainsLost", "DcimUpsOnBattery", "DcimUpsOnBattery"),
     ),
+    "DcimMainsLostProlonged": Example(
+        [
+            device(ups_on_battery_seconds=130.0),
+            device(ups_on_battery_seconds=121.0),
+            device(ups_on_battery_seconds=0.0),
+        ],
+        ("DcimMainsLostProlonged", "DcimUpsOnBatteryProlonged", "DcimUpsOnBatteryProlonged"),
+    ),
     "DcimUpsOnBattery": Example([device(ups_output_source="battery")], ("DcimUpsOnBattery",)),
     "DcimUpsOnBatteryProlonged": Example([device(ups_on_battery_seconds=121.0)], ("DcimUpsOnBatteryProlonged",)),
     "DcimUpsBatteryLow": Example([device(ups_battery_state="depleted")], ("DcimUpsBatteryLow",)),
