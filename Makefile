@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench chaos incidents truth fuzz mutants fmt
+.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos incidents truth fuzz mutants deb bundle try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -15,11 +15,16 @@ help:
 	@echo "make check  format, lint, imports, types, generated files, rules, documentation, wheel"
 	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
 	@echo "make bench  the figures in docs/explanation/cost.md"
+	@echo "make campus  2,996 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall, storms or healthy"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make fuzz   wrong answers of devices, wrong MQTT documents and damaged files, a minute of each; ARGS='mqtt_documents --seconds=600'"
 	@echo "make mutants  small breaks of the code, each of which must fail a test; ARGS=named for those named by people, ARGS=sample for 40"
+	@echo "make deb    a Debian package for this release of Debian: dist/rackflow_VERSION_ARCHITECTURE.deb"
+	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
+	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 192 unknown devices to purge"
+	@echo "make try-image  as root: the container image, built without a registry and run read-only"
 	@echo "make fmt    format and fix what can be fixed"
 
 demo:
@@ -48,6 +53,9 @@ docs:
 bench:
 	@scripts/bench $(ARGS)
 
+campus:
+	@scripts/campus $(ARGS)
+
 chaos:
 	@scripts/chaos $(ARGS)
 
@@ -59,6 +67,18 @@ truth:
 
 fuzz:
 	@scripts/fuzz $(ARGS)
+
+deb:
+	@scripts/deb $(ARGS)
+
+bundle:
+	@scripts/bundle $(ARGS)
+
+try-package:
+	@scripts/try-package
+
+try-image:
+	@scripts/try-image
 
 mutants:
 	@scripts/mutants $(ARGS)

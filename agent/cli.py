@@ -25,6 +25,7 @@ from rackflow.process.commands import print_error, print_lines, print_skipped_li
 from rackflow.process.config import check_config
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
+from rackflow.process.secret import add_env_file, load_env_file
 from rackflow.process.stopping import StopDeadline
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 from rackflow.version import installed_version
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-agent") -> int
     arguments = parser(prog).parse_args(argv)
     configure_logging(arguments.log_level or "warning")
     try:
+        load_env_file(getattr(arguments, "env_file", None))
         status: int = arguments.command(arguments)
     except (ConfigError, ProfileError) as error:
         print_error(error)
@@ -77,6 +79,7 @@ def parser(prog: str = "rackflow-agent") -> argparse.ArgumentParser:
 
     command = commands.add_parser("check", help="validate a configuration and its profiles, offline")
     command.add_argument("config", type=Path)
+    add_env_file(command)
     show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_check)
 
@@ -160,7 +163,8 @@ def _run(arguments: argparse.Namespace) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
         deadline = StopDeadline()
-        runner.run(run(config, factory, reload=reload, refused=factory.snmp_clients.refused, deadline=deadline))
+        refused = factory.snmp_clients.refused
+        runner.run(run(config, factory, reload=reload, refused=refused, deadline=deadline, plans=factory.plans))
     return 0
 
 

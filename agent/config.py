@@ -77,7 +77,7 @@ class Credential(StrictModel):
     version: Annotated[Literal["1", "2c", "3"], BeforeValidator(_version)] = "2c"
     """SNMP version: `1`, `2c` or `3`."""
     community: Secret | None = None
-    """Community of v1 and v2c. `env:NAME` takes it from the environment."""
+    """Community of v1 and v2c. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
     user: str | None = None
     """User name (v3)."""
     auth: Literal["", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = ""

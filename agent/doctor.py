@@ -28,6 +28,7 @@ from rackflow.process.doctor import (
 )
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
+from rackflow.process.secret import add_env_file
 from rackflow.topics import Topic, build_topic
 
 # Devices that are opened at a time. Opening one takes dozens of requests, and a switch or gateway may stand before many of them.
@@ -44,9 +45,15 @@ def add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "doctor", help="check configuration, files, names, clock, disk, broker and every device; says what to do"
     )
     command.add_argument("config", type=Path)
+    add_env_file(command)
     command.add_argument("--no-devices", action="store_true", help="do not poll the devices")
     command.add_argument("--output", choices=OUTPUTS, default="table")
-    show_examples(command, "%(prog)s agent.yaml", "%(prog)s agent.yaml --no-devices --output json")
+    show_examples(
+        command,
+        "%(prog)s agent.yaml",
+        "%(prog)s agent.yaml --no-devices --output json",
+        "%(prog)s /etc/rackflow/agent.yaml --env-file /etc/rackflow/agent.env",
+    )
     command.set_defaults(command=_doctor)
 
 

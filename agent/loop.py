@@ -11,13 +11,14 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 import msgspec
 
 from agent.config import Device
-from agent.poll import DeviceBarrier, DevicePoller, printable
+from agent.deadline import Deadline
+from agent.poll import DeviceBarrier, DevicePoller, OpeningPace, printable
 from agent.readings import Identified, Readings
 from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, Breaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
@@ -57,7 +58,7 @@ class AgentContext:
     """What the device tasks of one agent share: its names, its outbox and its counters.
 
     `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is
-    the largest payload that the broker takes.
+    the largest payload that the broker takes, `pace` lets only so many devices be opened at a time.
     """
 
     site: str
@@ -69,6 +70,7 @@ class AgentContext:
     wall: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random
     largest_bytes: Callable[[], int] = lambda: MAX_PAYLOAD_BYTES
+    pace: OpeningPace = field(default_factory=OpeningPace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +225,11 @@ class DeviceLoop:
         started = time.perf_counter()
         self._reopen = False
         try:
+            # Waiting for a place is the agent's time and not the device's, so it is outside of the deadline.
             with self._barrier.contain("open"):
-                identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
+                async with self._context.pace.place():
+                    started = time.perf_counter()
+                    identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
                 if not identified.poll_classes:
                     raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
                 self._update_identity(identified)
@@ -260,7 +265,7 @@ class DeviceLoop:
 
     async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
         try:
-            async with asyncio.timeout(deadline_s):
+            with Deadline(deadline_s):
                 # Inside the timeout: a deadline that a library swallowed counts as well.
                 return await obey_cancellation(work)
         except DeviceError:

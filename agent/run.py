@@ -19,16 +19,18 @@ from dataclasses import dataclass
 
 from agent.config import AgentConfig, Credential, Device
 from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
-from agent.poll import DevicePoller
+from agent.poll import DevicePoller, OpeningPace, SharedPlans
 from agent.publish import Publisher
 from agent.readings import Readings
 from agent.schedule import phase
-from agent.self_metrics import Counters, own_values
+from agent.self_metrics import Counters, loop_values, own_values
 from agent.snmp import RefusedDatagrams
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.outbox import DiskOutbox, make_outbox
+from rackflow.process.garbage import bound_collections
+from rackflow.process.loop_lag import LoopMeter
 from rackflow.process.notify import ServiceManager, started_by
 from rackflow.process.stopping import STOP_WITHIN_S, StopDeadline, stop_tasks
 from rackflow.process.threads import DetachedThreads
@@ -52,6 +54,8 @@ REPORT_HUNG_S = 60.0
 # 5 s. Otherwise a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
 START_SPREAD_S_PER_DEVICE = 0.005
 MAX_START_SPREAD_S = 5.0
+# Devices that are prepared and started between two turns of the loop: a few milliseconds.
+DEVICES_PER_SLICE = 50
 AGENT_CLASS = "agent"
 # Base 32 without I, L, O and U, the alphabet of the ULID specification: encoded numbers sort like the numbers.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -118,7 +122,11 @@ class Agent:
         wall: Callable[[], float] = time.time,
         refused: RefusedDatagrams | None = None,
         manager: ServiceManager | None = None,
+        plans: SharedPlans | None = None,
     ) -> None:
+        self._plans = plans or SharedPlans()
+        self.meter = LoopMeter()
+        self._pace = OpeningPace(lambda: self.meter.lag_s)
         self._manager = manager or ServiceManager()
         self._config = config
         self._refused = refused or RefusedDatagrams()
@@ -139,6 +147,7 @@ class Agent:
             wall=wall,
             draw=random.random,
             largest_bytes=self.publisher.largest_bytes,
+            pace=self._pace,
         )
         self.running: dict[str, Running] = {}
         self._hung: dict[str, asyncio.Task[None]] = {}
@@ -189,6 +198,13 @@ class Agent:
         await self.outbox.close()
 
     async def _run(self) -> None:
+        self.meter.start()
+        try:
+            await self._poll_and_publish()
+        finally:
+            self.meter.stop()
+
+    async def _poll_and_publish(self) -> None:
         self._context.counters.start_at_zero(device.protocol for device in self._config.devices)
         pollers = await self._make_pollers(self._config, enabled_devices(self._config))
         async with asyncio.TaskGroup() as group:
@@ -198,7 +214,7 @@ class Agent:
             for device in self._config.devices:
                 if not device.enabled:
                     self.publisher.remove_device(device.id)
-            self._start(group, enabled_devices(self._config), pollers)
+            await self._start(group, enabled_devices(self._config), pollers)
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
             self._manager.ready()
             while not self._stopping:
@@ -244,7 +260,7 @@ class Agent:
         self.counters.reload_ok = True
         self.counters.start_at_zero(device.protocol for device in config.devices)
         self.publisher.set_status(self._status())
-        self._start(group, changed, pollers)
+        await self._start(group, changed, pollers)
         log.info(
             "agent=%s reloaded removed=%d started=%d devices=%d", config.agent, len(gone), len(changed), len(wanted)
         )
@@ -268,22 +284,26 @@ class Agent:
     async def _make_pollers(self, config: AgentConfig, wanted: dict[str, DeviceSettings]) -> dict[str, DevicePoller]:
         made: dict[str, DevicePoller] = {}
         try:
-            for name, each in wanted.items():
+            for number, (name, each) in enumerate(wanted.items(), 1):
                 made[name] = self._make_poller(config, each.device)
+                if number % DEVICES_PER_SLICE == 0:
+                    await asyncio.sleep(0)
         except (ConfigError, ProfileError):
             for poller in made.values():
                 await poller.close()
             raise
         return made
 
-    def _start(
+    async def _start(
         self, group: asyncio.TaskGroup, wanted: dict[str, DeviceSettings], pollers: dict[str, DevicePoller]
     ) -> None:
         spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, MAX_START_SPREAD_S)
-        for name, each in wanted.items():
+        for number, (name, each) in enumerate(wanted.items(), 1):
             loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._context)
             polling = _run_after(self._hung.get(name), loop, phase(name, "start") * spread_s)
             self.running[name] = Running(each, loop, group.create_task(polling, name=f"poll-{name}"))
+            if number % DEVICES_PER_SLICE == 0:
+                await asyncio.sleep(0)
 
     async def _stop_devices(self, names: Sequence[str], *others: asyncio.Task[None]) -> None:
         """End the tasks of these devices, and close their pollers. A task that does not end is kept in `_hung`."""
@@ -319,7 +339,9 @@ class Agent:
             started = time.perf_counter()
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
-            readings = Readings(values=own_values(self.counters, stats, self._device_states(), self._refused.counts))
+            values = own_values(self.counters, stats, self._device_states(), self._refused.counts)
+            values |= loop_values(self.meter.recent(), self._pace.waiting, self._plans.made)
+            readings = Readings(values=values)
             reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), readings)
 
     def _device_states(self) -> dict[str, int]:
@@ -346,14 +368,15 @@ async def run(
     now: Callable[[], float] = time.time,
     refused: RefusedDatagrams | None = None,
     deadline: StopDeadline | None = None,
+    plans: SharedPlans | None = None,
 ) -> None:
-    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `refused` is what `make_poller`'s clients count with.
+    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `refused` and `plans` are those of `make_poller`'s clients and pollers.
 
     `deadline` is started by the signal that stops the agent: it is for a process that ends with this call. Raises ConfigError if
     the configuration cannot be used.
     """
     manager = started_by()
-    agent = Agent(config, make_poller, reload, now, refused, manager)
+    agent = Agent(config, make_poller, reload, now, refused, manager, plans)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
     watchdog = Watchdog(lambda: agent.standstill(time.monotonic()), manager, config.health_file)
@@ -368,9 +391,11 @@ async def run(
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
     watchdog.start()
+    end_bound = bound_collections()
     try:
         await agent.run()
     finally:
         watchdog.stop()
+        end_bound()
         for number in handlers:
             loop.remove_signal_handler(number)

@@ -11,6 +11,7 @@ from typing import get_args
 
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
+from rackflow.process.loop_lag import LoopLag
 from rackflow.series import clean_label, series_key
 
 # Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
@@ -106,3 +107,16 @@ def own_values(
     found |= {f"dcim_agent_topics_refused{{reason={why}}}": count for why, count in counters.topics_refused.items()}
     found |= {f"dcim_agent_spool_dropped_messages_total{{reason={why}}}": count for why, count in dropped.items()}
     return found
+
+
+def loop_values(recent: LoopLag, waiting: int, plans: int) -> dict[str, float]:
+    """How late the agent itself is: `recent` is the worst of the last minute.
+
+    `waiting` devices wait to be opened, `plans` were made since the start.
+    """
+    return {
+        "dcim_agent_loop_lag_seconds": recent.lag_s,
+        "dcim_agent_loop_hold_seconds": recent.hold_s,
+        "dcim_agent_devices_waiting": waiting,
+        "dcim_agent_plans_total": plans,
+    }

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from collector.backup import REPLACED, make_backup, restore_backup
 from collector.config import CollectorConfig, load_collector_config
 from collector.doctor import examine
 from collector.forget import Target, account_of, forget
@@ -23,6 +24,7 @@ from rackflow.process.commands import print_error, print_lines, show_examples
 from rackflow.process.doctor import OUTPUTS, exit_status, render_findings
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
+from rackflow.process.secret import add_env_file, load_env_file, names_source
 from rackflow.process.stopping import StopDeadline
 from rackflow.site import load_site
 from rackflow.version import installed_version
@@ -43,15 +45,18 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     for name, text in (("run", "collect until SIGTERM"), ("check", "check the configuration, without a connection")):
         command = commands.add_parser(name, help=text)
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+        add_env_file(command)
         show_examples(command, "%(prog)s collector.yaml")
     doctor = commands.add_parser(
         "doctor", help="check configuration, files, names, clock, disks, broker and store; says what to do"
     )
     doctor.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    add_env_file(doctor)
     doctor.add_argument("--output", choices=OUTPUTS, default="table")
     show_examples(doctor, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
     ledger = commands.add_parser("ledger", help="account for every message; exit status 1 if any is missing")
     ledger.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    add_env_file(ledger)
     ledger.add_argument(
         "--since", metavar="TIME", help="only from this time on: 2h, or a date and time (ISO 8601, UTC)"
     )
@@ -72,9 +77,21 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     )
     command = commands.add_parser("report", help="report energy, carbon and availability of a month, as CSV and HTML")
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    add_env_file(command)
     add_report(command)
     show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
     _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
+    for name, text in (
+        ("backup", "copy ledger, records, owners and problems, beside a running collector"),
+        ("restore", "put a backup in the place of a stopped collector's state"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+        command.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the backup")
+        add_env_file(command)
+        show_examples(
+            command, "%(prog)s /etc/rackflow/collector.yaml /backup/2026-11-26 --env-file /etc/rackflow/collector.env"
+        )
     return root
 
 
@@ -86,6 +103,7 @@ def _add_forget(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "config", type=Path, metavar="CONFIG", help="YAML file of a collector; its section `broker` is used"
     )
+    add_env_file(command)
     command.add_argument("target", type=_target, metavar="SITE/AGENT[/DEVICE]", help="what to forget")
     command.add_argument("--dry-run", action="store_true", help="list what would be forgotten, and change nothing")
     command.add_argument(
@@ -120,6 +138,14 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
             sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
         case "forget":
             return _forget(config, arguments)
+        case "backup":
+            made = make_backup(config, arguments.folder)
+            sys.stdout.write(f"{arguments.folder}: {', '.join(made.files)}\n")
+        case "restore":
+            put_back = restore_backup(config, arguments.folder)
+            sys.stdout.write(
+                f"restored {', '.join(put_back.files)} of {put_back.time}; what was there is beside it as *{REPLACED}\n"
+            )
         case _:
             sys.stdout.write(f"{arguments.config}: ok\n")
     return 0
@@ -127,8 +153,10 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
 
 def _forget(config: CollectorConfig, arguments: argparse.Namespace) -> int:
     given = {"password": arguments.password, "cert_file": arguments.cert_file, "key_file": arguments.key_file}
-    if arguments.password is not None and not arguments.password.startswith("env:"):
-        raise ConfigError("--password: a password on a command line can be read by everybody; write env:NAME")
+    if arguments.password is not None and not names_source(arguments.password):
+        raise ConfigError(
+            "--password: a password on a command line can be read by everybody; write env:NAME or file:PATH"
+        )
     broker = account_of(config.broker, arguments.username, {name: each for name, each in given.items() if each})
     # Without accounts a broker cannot tell clients apart by their account either.
     is_collectors = broker.username is not None and broker.username == config.broker.username
@@ -162,6 +190,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-collector") ->
     # Until the configuration says otherwise: without it, Python writes warnings to stderr as they are.
     configure_logging("warning")
     try:
+        load_env_file(arguments.env_file)
         if arguments.command == "doctor":
             findings = examine(arguments.config)
             print_lines(render_findings(findings, arguments.output))

@@ -34,7 +34,7 @@ class Store(StrictModel):
     bucket: str | None = None
     """Bucket or database to write to."""
     token: Secret | None = None
-    """API token; `env:NAME` takes it from the environment."""
+    """API token. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
     dialect: Dialect = "influxdb"
     """`victoriametrics` writes states as numbers, because VictoriaMetrics drops strings."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0

@@ -55,7 +55,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow import RackflowError, catalogue
+from rackflow import ConfigError, RackflowError, catalogue
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.garbage import bound_collections
 from rackflow.process.loop_lag import LoopMeter
@@ -308,8 +308,8 @@ class Collector:
             async with asyncio.timeout(OPEN_RECORDS_S):
                 return await in_own_thread(lambda: RecordsFile(path), "records-open")
         except Exception as error:  # noqa: BLE001 - a barrier
-            is_disk = isinstance(error, OSError | TimeoutError)
-            (self._failures.count if is_disk else self._failures.note)(RECORDS_PART, error)
+            is_foreseen = isinstance(error, OSError | TimeoutError | ConfigError)
+            (self._failures.count if is_foreseen else self._failures.note)(RECORDS_PART, error)
             # It stays so until the next start: records opened later would overwrite counters that this run began at zero.
             self._failures.progress(RECORDS_PART, 0.0)
             log.error(  # noqa: TRY400 - one line for a disk's fault, and the traceback of any other was logged

@@ -60,12 +60,6 @@ def checked_agent_config(file: Path) -> AgentConfig:
 # --- Prometheus and Alertmanager
 
 
-@pytest.mark.timeout(200)  # 10 s of CPU, on a machine that may be busy
-def test_rules_and_configurations_pass_their_own_tools() -> None:
-    found = subprocess.run([ROOT / "scripts" / "check-rules"], capture_output=True, text=True, timeout=180, check=False)
-    assert found.returncode == 0, found.stderr
-
-
 def test_the_safety_class_is_scraped_and_evaluated_every_second_and_no_series_comes_from_two_scrapes() -> None:
     prometheus = load_yaml_file(DEPLOY / "prometheus/prometheus.yml")
     jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
@@ -225,7 +219,7 @@ def test_units_are_what_systemd_accepts(unit: Path, tmp_path: Path) -> None:
         return  # a container without systemd: the structure was checked
     copy = tmp_path / unit.name
     copy.write_text(text.replace(program, "/bin/true"), encoding="utf-8")
-    for arguments in (["verify", "--man=no"], ["security", "--offline=yes", "--threshold=20", "--no-pager"]):
+    for arguments in (["verify", "--man=no"], ["security", "--offline=yes", "--threshold=15", "--no-pager"]):
         found = subprocess.run([analyze, *arguments, copy], capture_output=True, text=True, timeout=30, check=False)
         assert found.returncode == 0, found.stdout + found.stderr
 

@@ -23,6 +23,7 @@ from rackflow.process.commands import print_error, print_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
+from rackflow.process.secret import names_source
 from rackflow.process.yaml import load_yaml_text, read_text_file
 from rackflow.process.yaml_edit import append_to_list, replace_file
 
@@ -195,7 +196,7 @@ def _new_head(arguments: argparse.Namespace) -> list[str]:
     if arguments.protocol == "modbus":
         return config_head(arguments.agent, arguments.site, "", "")
     community = arguments.community
-    if community != PUBLIC and not community.startswith("env:"):
+    if community != PUBLIC and not names_source(community):
         # A file that is begun here is often passed around; a community that is no secret stays in it.
         community = "env:RACKFLOW_COMMUNITY"
         if os.environ.get("RACKFLOW_COMMUNITY") is None:

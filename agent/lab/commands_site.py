@@ -8,7 +8,6 @@ import csv
 import difflib
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,6 +29,7 @@ from rackflow.drafting import (
 )
 from rackflow.errors import ConfigError
 from rackflow.process.commands import print_error, show_examples
+from rackflow.process.secret import names_source, read_secret
 from rackflow.process.yaml import read_text_file
 from rackflow.site import load_site, parse_site
 
@@ -158,12 +158,12 @@ def _import(arguments: argparse.Namespace) -> int:
 def _token(text: str | None) -> str:
     if text is None:
         return ""
-    if not text.startswith("env:"):
-        raise ConfigError("--token: a token on a command line can be read by everybody; write env:NAME")
-    name = text.removeprefix("env:")
-    if name not in os.environ:
-        raise ConfigError(f"--token: environment variable {name} is not set")
-    return os.environ[name]
+    if not names_source(text):
+        raise ConfigError("--token: a token on a command line can be read by everybody; write env:NAME or file:PATH")
+    try:
+        return read_secret(text)
+    except ConfigError as error:
+        raise ConfigError(f"--token: {error}") from error
 
 
 def _devices(path: Path, left_out: list[str]) -> Iterator[Given]:

@@ -17,6 +17,7 @@ from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import ModbusPDU
 
+from agent.deadline import MAX_STRETCH, Deadline
 from agent.modbus.seam import ModbusTarget
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable, ResolveError
 from rackflow.process.resolve import Resolver
@@ -131,7 +132,7 @@ class PymodbusClient:
         address = await self._resolve(operation)
         self._came = ""
         try:
-            async with asyncio.timeout(self._target.timeout_s):
+            with Deadline(self._target.timeout_s):
                 client = await self._connected(operation, address)
                 self._waiting = True
                 answer = await obey_cancellation(call(client))
@@ -247,7 +248,7 @@ def _make_client(
             fail(ConnectionResetError("closed the connection before it answered"))
 
     # pymodbus' own timeout ends after the deadline of `_ask`, so that only `_ask` decides what a missing answer means.
-    backstop_s = target.timeout_s + 1.0
+    backstop_s = target.timeout_s * MAX_STRETCH + 1.0
     if target.transport == "serial":
         client: ModbusBaseClient = AsyncModbusSerialClient(
             target.serial,

@@ -9,6 +9,8 @@ from agent.poll.device import BOOT_METRIC, DevicePoller, SnmpPoller
 from agent.poll.factory import PollerFactory, check_profile, snmp_target, unknown_profile
 from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.modbus import ModbusPoller
+from agent.poll.pace import OpeningPace
+from agent.poll.plans import SharedPlans
 from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
 from agent.poll.probe_snmp import recognise_device
 
@@ -18,7 +20,9 @@ __all__ = [
     "DeviceBarrier",
     "DevicePoller",
     "ModbusPoller",
+    "OpeningPace",
     "PollerFactory",
+    "SharedPlans",
     "SnmpPoller",
     "check_profile",
     "identify_modbus",

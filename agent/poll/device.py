@@ -13,17 +13,18 @@ from typing import Protocol
 
 from agent.config import Device
 from agent.poll.derive import deriving
-from agent.poll.identity import coolant_of, first_text, identified, identity_from, identity_oids
+from agent.poll.greeting import Greeting, comparable, greeting_from, greeting_oids
+from agent.poll.identity import coolant_of, identified
+from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
 from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
     SYS_DESCR,
-    SYS_OBJECT_ID,
     SYS_UPTIME,
     ClassPlan,
-    IdentitySource,
+    Family,
     Plan,
     Profile,
     RawValue,
@@ -31,15 +32,12 @@ from agent.profile import (
     families_named_by_identity,
     normalising,
     plain_number,
-    planning,
     planning_columns,
-    planning_instances,
-    trimming,
 )
-from agent.readings import Identified, Identity, Readings
+from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient
 from rackflow.catalogue import PollClass
-from rackflow.errors import DeviceDecodeError, DeviceProtocolError
+from rackflow.errors import DeviceDecodeError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from rackflow.process.slices import EACH_STEP, in_slices
 
 log = logging.getLogger(__name__)
@@ -67,6 +65,10 @@ WRAP_S = TIMETICKS / 100
 # of the time since the uptime was last read. A reboot so close to the wrap is missed until the tables are walked again. Chosen.
 WRAP_SLACK_S = 60.0
 WRAP_SLACK_SHARE = 0.05
+# How far an uptime may be from what it should be by our clock for the device to count as not restarted while it was silent. Clocks of
+# such cards drift by less than 1 %, and an answer may take seconds. Chosen.
+UPTIME_SLACK_S = 5.0
+UPTIME_SLACK_SHARE = 0.01
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -84,7 +86,10 @@ class DevicePoller(Protocol):
 
 
 class SnmpPoller:
-    """A `DevicePoller` over an `SnmpClient`. `clock` gives monotonic seconds, so that changing the system time does not age the plan."""
+    """A `DevicePoller` over an `SnmpClient`. `clock` gives monotonic seconds, so that changing the system time does not age the plan.
+
+    `plans` are those of all devices of the agent.
+    """
 
     def __init__(
         self,
@@ -92,12 +97,17 @@ class SnmpPoller:
         profiles: Mapping[str, Profile],
         client: SnmpClient,
         clock: Callable[[], float] = time.monotonic,
+        plans: SharedPlans | None = None,
     ) -> None:
         self._clock = clock
         self._device = device
         self._profiles = profiles
         self._client = client
-        self._profile: Profile | None = None
+        self._plans = plans or SharedPlans()
+        self._family: Family | None = None
+        self._greeting: Greeting | None = None
+        # Whether the next opening must plan: the last one did not come to its end, or nothing of its plan is there any more.
+        self._must_plan = True
         self._plan = Plan({})
         self._opened_classes: frozenset[PollClass] = frozenset()
         # Seconds since the device's start, with the wraps of sysUpTime that were seen, and when it was read.
@@ -105,8 +115,6 @@ class SnmpPoller:
         self._uptime_at = 0.0
         self._wraps = 0
         self._rebooted = False
-        # What said who the device is: where it stands and what it said.
-        self._words: list[tuple[IdentitySource, str]] = []
         self._another = ""
         self._planned_at = 0.0
         self._marker: RawValue = None
@@ -117,35 +125,47 @@ class SnmpPoller:
         self._count = SeriesCount()
 
     async def open(self) -> Identified:
-        """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again."""
-        profile, identity = await self._find_plan()
+        """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again.
+
+        A device that was only silent since keeps its plan: planning is dear, and timeouts come to many devices at once.
+        """
+        family, greeting = self._family, self._greeting
+        if family is None or greeting is None or not await self._is_unchanged(family.profile, greeting):
+            self._must_plan = True
+            family, greeting = await self._find_plan()
+            self._must_plan = False
         self._rebooted, self._another = False, ""
         self._opened_classes = frozenset(self._plan.classes)
-        return identified(self._device, profile, identity, self._plan)
+        return identified(self._device, family.profile, greeting.identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
         """See `DevicePoller.poll`. Tables are walked again after an hour, or when the marker changes.
 
         Readings whose unit, scale or name has changed at the device are rejected as `replanning` until it is planned again.
         """
-        part, profile = self._plan.classes.get(poll_class), self._profile
-        if part is None or profile is None:
+        part, family, greeting = self._plan.classes.get(poll_class), self._family, self._greeting
+        if part is None or family is None or greeting is None:
             return Readings()
+        profile = family.profile
         raw = await self._client.get(part.oids)
         if not raw:
+            self._must_plan = True
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
         readings = await in_slices(normalising(part.slots, raw), EACH_STEP)
         _mark_cut(part, readings)
         self._watch_cells(raw)
-        self._watch_identity(raw)
+        self._another = greeting.contradiction(raw) or self._another
         self._reject_changed(readings)
         self._count.add(poll_class, readings)
-        if SYS_UPTIME in raw:
-            await self._watch_uptime(raw[SYS_UPTIME], profile, readings, now)
-        if profile.marker in raw:
-            await self._watch_marker(raw[profile.marker], profile, now)
+        if SYS_UPTIME in raw and (uptime_s := self._note_uptime(raw[SYS_UPTIME])) is not None:
+            readings.values[BOOT_METRIC] = float(round(now - uptime_s))
+            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._rebooted:
+                await self._make_plan(family, greeting)
+        if profile.marker in raw and self._is_marked(raw[profile.marker], now):
+            await self._make_plan(family, greeting)
+            self._marked_at = now
         await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
         return readings
@@ -154,7 +174,39 @@ class SnmpPoller:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _find_plan(self) -> tuple[Profile, Identity]:
+    async def _is_unchanged(self, profile: Profile, before: Greeting) -> bool:
+        """Whether a device that was open before may keep its plan. Raises DeviceError if it is silent.
+
+        Rows that came or went without a restart and without a marker are noticed within the hour, as while the device is polled; cells that
+        the plan rests on are read again with the polls.
+        """
+        changed = self._must_plan or self._rebooted or self._another or self._changed_cells
+        if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
+            return False
+        marker = [profile.marker] if profile.marker and self._marker is not None else []
+        try:
+            answers = await self._client.get([*greeting_oids(profile), SYS_UPTIME, *marker])
+        except (DeviceTimeout, DeviceUnreachable):
+            raise
+        except DeviceError:
+            # Something answers, but not as the device did.
+            return False
+        if not self._runs_on(answers.get(SYS_UPTIME)) or any(
+            comparable(answers.get(each)) != self._marker for each in marker
+        ):
+            return False
+        return greeting_from(profile, answers) == before
+
+    def _runs_on(self, raw: RawValue) -> bool:
+        """Whether the device has been running since its uptime was last read. Without an uptime nobody knows."""
+        known_s, known_at = self._uptime_s, self._uptime_at
+        uptime_s = self._note_uptime(raw)
+        if known_s is None or uptime_s is None or self._rebooted:
+            return False
+        elapsed_s = self._uptime_at - known_at
+        return abs(uptime_s - known_s - elapsed_s) <= UPTIME_SLACK_S + elapsed_s * UPTIME_SLACK_SHARE
+
+    async def _find_plan(self) -> tuple[Family, Greeting]:
         """Identify the device and plan it with the best profile that gives any reading: its own, another that fits, a generic one."""
         wanted = self._device.profile
         if wanted != "auto":
@@ -173,12 +225,15 @@ class SnmpPoller:
                     log.info("device=%s looks like %s but %s", self._device.id, match.profile.profile, error)
                     fault = fault or error
 
-    async def _plan_with(self, whole: Profile) -> tuple[Profile, Identity]:
-        self._profile = profile = whole if self._device.outlets else whole.without_outlets()
+    async def _plan_with(self, profile: Profile) -> tuple[Family, Greeting]:
+        family = self._plans.family(profile, outlets=self._device.outlets)
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
-        identity = await self._identify(profile)
-        await self._make_plan(profile)
-        return profile, identity
+        answers = await self._client.get([*greeting_oids(family.profile), SYS_UPTIME])
+        self._note_uptime(answers.get(SYS_UPTIME))
+        greeting = greeting_from(family.profile, answers)
+        self._family, self._greeting = family, greeting
+        await self._make_plan(family, greeting)
+        return family, greeting
 
     def _unknown(self, answers: Mapping[str, RawValue]) -> DeviceDecodeError:
         text = answers.get(SYS_DESCR)
@@ -194,18 +249,12 @@ class SnmpPoller:
             f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
         )
 
-    async def _identify(self, profile: Profile) -> Identity:
-        answers = await self._client.get([*identity_oids(profile), SYS_OBJECT_ID])
-        watched = [IdentitySource(oid=SYS_OBJECT_ID), *profile.identity.model, *profile.identity.serial]
-        self._words = [(each, text) for each in watched if each.oid and (text := first_text([each], answers))]
-        return identity_from(profile, answers)
-
-    async def _make_plan(self, profile: Profile) -> None:
+    async def _make_plan(self, family: Family, greeting: Greeting) -> None:
         # Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the
         # first answers show which of these objects the device has.
+        profile = family.profile
         rows: dict[str, list[str]] = {}
-        instances = planning_instances(profile)
-        cells: dict[str, RawValue] = await self._client.get(instances) if instances else {}
+        cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
         walked: dict[str, dict[str, RawValue]] = {}
         cut: set[str] = set()
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
@@ -214,7 +263,7 @@ class SnmpPoller:
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
-        plan = await in_slices(planning(profile, rows, cells, self._device.role, cut), EACH_STEP)
+        key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
             log.warning(
@@ -231,13 +280,13 @@ class SnmpPoller:
             raise DeviceDecodeError(
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
-        plan = await in_slices(trimming(plan, lambda ref: ref not in known), EACH_STEP)
-        identity = [source.oid for source, _ in self._words if source.oid]
+        plan = await self._plans.trim(key, plan, frozenset(oid for oid in wanted if oid not in known))
+        identity = [source.oid for source, _ in greeting.words if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
         self._changed_cells.clear()
         self._count.begin(self._plan)
         self._planned_at = self._clock()
-        self._marker = _comparable(known.get(profile.marker)) if profile.marker else None
+        self._marker = comparable(known.get(profile.marker)) if profile.marker else None
 
     async def _walk_table(
         self, table: Table, cells: dict[str, RawValue], walked: dict[str, dict[str, RawValue]]
@@ -290,13 +339,6 @@ class SnmpPoller:
                     readings.states.pop(key, None)
                     readings.bad[key] = "replanning"
 
-    def _watch_identity(self, raw: Mapping[str, RawValue]) -> None:
-        """Note whether this is another device. An object that is missing or empty says nothing."""
-        for source, known in self._words:
-            text = first_text([source], raw)
-            if text and text != known:
-                self._another = f"{source.oid} was {known!r} and is {text!r}"
-
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
         reason = self._another
@@ -311,11 +353,11 @@ class SnmpPoller:
         self._reopened_at = self._clock()
         return reason
 
-    async def _watch_uptime(self, raw: RawValue, profile: Profile, readings: Readings, now: float) -> None:
-        """Add the time of the last boot, note a reboot, and plan again when the plan has become old."""
+    def _note_uptime(self, raw: RawValue) -> float | None:
+        """Seconds since the device's start, if it is told; notes a reboot and a wrap."""
         ticks = plain_number(raw)
         if ticks is None or not 0 <= ticks < TIMETICKS:
-            return
+            return None
         clock = self._clock()
         uptime_s = ticks / 100 + self._wraps * WRAP_S
         if self._uptime_s is not None and uptime_s < self._uptime_s:
@@ -327,22 +369,18 @@ class SnmpPoller:
             else:
                 self._rebooted = True
                 uptime_s, self._wraps = ticks / 100, 0
-        readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         self._uptime_s, self._uptime_at = uptime_s, clock
-        if clock - self._planned_at > REPLAN_AFTER_S and not self._rebooted:
-            await self._make_plan(profile)
+        return uptime_s
 
     def _replan_pause_s(self) -> float:
         """Least time between two plans that the device causes, by its marker or by reboots, true or alleged."""
         series = sum(len(part.slots) for part in self._plan.classes.values())
         return max(REPLAN_MIN_S, series / REPLAN_SERIES_PER_S)
 
-    async def _watch_marker(self, value: RawValue, profile: Profile, now: float) -> None:
-        """Plan again when the profile's marker has changed: rows of its tables have come or gone."""
+    def _is_marked(self, value: RawValue, now: float) -> bool:
+        """Whether to plan again because the profile's marker has changed: rows of its tables have come or gone."""
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
-        if _comparable(value) != self._marker and not 0 <= now - self._marked_at < self._replan_pause_s():
-            await self._make_plan(profile)
-            self._marked_at = now
+        return comparable(value) != self._marker and not 0 <= now - self._marked_at < self._replan_pause_s()
 
 
 def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:
@@ -360,11 +398,6 @@ def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:
         more = dict.fromkeys([*part.checks, *(checked if poll == "slow" else ())])
         classes[poll] = replace(part, oids=(*(oid for oid in part.oids if oid not in more), *more))
     return replace(plan, classes=classes)
-
-
-def _comparable(value: RawValue) -> RawValue:
-    # NaN differs from itself, so it would count as a change at every poll.
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _mark_cut(part: ClassPlan, readings: Readings) -> None:

@@ -11,6 +11,7 @@ from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
 from agent.poll.device import DevicePoller, SnmpPoller
 from agent.poll.modbus import ModbusPoller
+from agent.poll.plans import SharedPlans
 from agent.profile import Profile
 from agent.snmp import SnmpClient, SnmpClients, SnmpCommunity, SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError
@@ -36,6 +37,7 @@ class PollerFactory:
         resolver = resolver or Resolver()
         self._links = ModbusLinks(resolver)
         self.snmp_clients = SnmpClients(resolver=resolver)
+        self.plans = SharedPlans()
 
     def __call__(
         self,
@@ -51,10 +53,10 @@ class PollerFactory:
         check_profile(self.profiles, device)
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
-            return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link))
+            return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link), plans=self.plans)
         target = snmp_target(config, device)
         client = self.snmp_clients(target, device.engine or config.engine)
-        return SnmpPoller(device, self.profiles, wrap_snmp(client))
+        return SnmpPoller(device, self.profiles, wrap_snmp(client), plans=self.plans)
 
 
 def unknown_profile(name: str, profiles: Iterable[str]) -> str:

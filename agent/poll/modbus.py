@@ -27,8 +27,9 @@ from agent.modbus import (
 )
 from agent.poll.derive import deriving
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
+from agent.poll.plans import SharedPlans
 from agent.poll.series_count import SeriesCount
-from agent.profile import Plan, Profile, RawValue, Slot, normalising, plan_device, without
+from agent.profile import Plan, Profile, RawValue, Slot, normalising
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
@@ -59,13 +60,23 @@ class _Round:
 
 
 class ModbusPoller:
-    """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units. `clock` gives monotonic seconds."""
+    """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units. `clock` gives monotonic seconds.
+
+    `plans` are those of all devices of the agent.
+    """
 
     def __init__(
-        self, device: Device, profile: Profile, client: ModbusClient, clock: Callable[[], float] = time.monotonic
+        self,
+        device: Device,
+        profile: Profile,
+        client: ModbusClient,
+        clock: Callable[[], float] = time.monotonic,
+        plans: SharedPlans | None = None,
     ) -> None:
         self._device = device
-        self._profile = profile if device.outlets else profile.without_outlets()
+        self._plans = plans or SharedPlans()
+        self._family = self._plans.family(profile, outlets=device.outlets)
+        self._profile = self._family.profile
         self._client = client
         self._unit = device.unit if "unit" in device.model_fields_set else profile.modbus.unit
         self._clock = clock
@@ -87,7 +98,7 @@ class ModbusPoller:
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. Registers that the device does not have are found here and asked for again only now and then."""
-        plan = plan_device(self._profile, {}, {}, self._device.role)
+        key, plan = await self._plans.plan(self._family, {}, {}, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         if not self._unfinished:
             self._refusals = Refusals(self._clock)
@@ -107,8 +118,7 @@ class ModbusPoller:
             raise DeviceProtocolError(
                 f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
             )
-        absent = self._refusals.absent
-        self._plan = without(plan, lambda ref: ref in absent, self._gapless)
+        self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
         self._identity = await identify_modbus(self._ask, self._profile)
         self._count.begin(self._plan)
         self._unfinished = self._lost = False

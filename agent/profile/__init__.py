@@ -8,9 +8,11 @@ from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.load import load_profiles, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
+from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.recognise import (
     PROBE_SCORE,
     SYS_DESCR,
+    SYS_NAME,
     SYS_OBJECT_ID,
     SYS_UPTIME,
     Match,
@@ -30,12 +32,15 @@ __all__ = [
     "MAX_TEXT",
     "PROBE_SCORE",
     "SYS_DESCR",
+    "SYS_NAME",
     "SYS_OBJECT_ID",
     "SYS_UPTIME",
     "ClassPlan",
+    "Family",
     "IdentitySource",
     "Match",
     "Plan",
+    "PlanCache",
     "Profile",
     "RawValue",
     "RegisterProbe",

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final, TypeVar
+from typing import Final
 
 from agent.modbus import Block, NumberType, RegisterValue, coalesce, split_block, words_of
 from agent.profile.cells import RawValue
@@ -23,7 +23,6 @@ from rackflow.process.slices import run_through
 from rackflow.series import series_key
 from rackflow.units import WIRE_UNITS
 
-T = TypeVar("T")
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 

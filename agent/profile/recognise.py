@@ -13,6 +13,7 @@ from agent.profile.schema import Profile
 SYS_DESCR = "1.3.6.1.2.1.1.1.0"
 SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
+SYS_NAME = "1.3.6.1.2.1.1.5.0"
 
 # What net-snmp reports for itself unless somebody configures it: it says that the agent runs on Linux, and nothing of the device.
 NET_SNMP = "1.3.6.1.4.1.8072.3.2"

@@ -224,7 +224,12 @@ def _mapped(code: int, names: Mapping[int, str]) -> str | None:
 
 
 def planning_columns(table: Table) -> list[str]:
-    """Columns that planning reads in addition to `row_columns`: they hold labels, conditions, units and scales."""
+    """Columns that planning reads in addition to `row_columns`."""
+    return sorted(set(deciding_columns(table)) - set(table.row_columns()))
+
+
+def deciding_columns(table: Table) -> list[str]:
+    """Columns whose values decide how the table is planned: they hold labels, conditions, units and scales."""
     labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
     flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
     wanted = {source.column for source in flat if isinstance(source, FromColumn)}
@@ -232,7 +237,7 @@ def planning_columns(table: Table) -> list[str]:
     for point in table.points:
         for source in point.sources():
             wanted |= {source.decimals, source.varscale, source.unit_by.column if source.unit_by else None} - {None}  # type: ignore[arg-type]  # None goes
-    return sorted(wanted - set(table.row_columns()))
+    return sorted(wanted)
 
 
 def planning_instances(profile: Profile) -> list[str]:

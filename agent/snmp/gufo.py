@@ -8,7 +8,6 @@ smaller requests before they count as absent; an object wrongly counted as absen
 # gufo_snmp is used although it hides so much, because one core makes 25,000 GETs of 20 objects a second with it and 194 with
 # pysnmp's high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
@@ -16,6 +15,7 @@ from typing import Final, TypeVar
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion
 from gufo.snmp.aio import SnmpSession
 
+from agent.deadline import Deadline
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.lenient import LenientRelay
 from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, answered_by, octets_or_float
@@ -204,7 +204,7 @@ class GufoClient(PortionedClient):
             if self._session is None:
                 self._address = await self._resolve()
             try:
-                async with asyncio.timeout(self._target.timeout_s):
+                with Deadline(self._target.timeout_s):
                     return await self._try(call, argument)
             except TimeoutError as error:
                 unreachable, complaint = self._heard(complaint)

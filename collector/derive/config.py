@@ -69,7 +69,7 @@ class CarbonConfig(StrictModel):
     url: Url | None = None
     """HTTP source that answers like Electricity Maps."""
     token: Secret | None = None
-    """Token for the source; `env:NAME` takes it from the environment."""
+    """Token for the source. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
     token_header: str = "auth-token"  # noqa: S105 - the name of a header
     """HTTP header that carries the token."""
     # Factors change by the hour; a quarter of an hour finds a new one early in its hour without straining the service.

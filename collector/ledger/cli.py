@@ -1,7 +1,6 @@
 """The command `ledger`: the account of every message, from ledger files or from running collectors."""
 
 import base64
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
 from collector.ledger.tables import LATEST_MS, Page, decode_page, read_page
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, escape_unprintable_json, redact_urls
+from rackflow.process.secret import read_secret
 
 # A ledger of 50,000 epochs is some tens of megabytes; a slow line needs a while for it, and nobody waits longer than this.
 FETCH_S = 30.0
@@ -29,7 +29,7 @@ HEADS = ("agent", "epoch", "produced", "stored", "duplicate", "dropped", "in fli
 def read_any(where: str) -> Page:
     """The ledger in a file, or at the URL of a running collector, with NAME:PASSWORD@ if it needs them. Raises RackflowError.
 
-    `env:NAME` as the password takes it from the environment: whoever may list processes can read a command line.
+    `env:NAME` or `file:PATH` in place of the password says where it is: whoever may list processes can read a command line.
     """
     if not where.startswith(("http://", "https://")):
         return read_page(Path(where))
@@ -39,9 +39,7 @@ def read_any(where: str) -> Page:
     )  # named in errors, so without the password
     asked = urllib.request.Request(url)  # noqa: S310 - http or https, as just checked
     if parts.username is not None:
-        password = unquote(parts.password or "")
-        if password.startswith("env:"):
-            password = os.environ.get(password.removeprefix("env:"), "")
+        password = read_secret(unquote(parts.password or ""))
         pair = f"{unquote(parts.username)}:{password}".encode()
         asked.add_header("Authorization", f"Basic {base64.b64encode(pair).decode()}")
     try:

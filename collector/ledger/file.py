@@ -253,7 +253,7 @@ class LedgerFile:
                     ledger.restore(record)
                 for retirement in load_retirements(db):
                     ledger.restore_retirement(retirement)
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, ConfigError):
             db.close()
             raise
         self.ledger = ledger

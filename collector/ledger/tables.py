@@ -16,7 +16,7 @@ import msgspec
 
 from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
-from rackflow.process.sqlite import CORRUPT, check_tables, code, connect, corruption
+from rackflow.process.sqlite import CORRUPT, check_tables, code, connect, corruption, stamp_format
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
@@ -56,6 +56,7 @@ def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
     Neither ever changes: the ledger's age decides from which time on numbers can be missing (see `Ledger`).
     """
     db.executescript(SCHEMA)
+    stamp_format(db)
     db.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), now_ms))
     return _identity(db)
 

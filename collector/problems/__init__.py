@@ -7,7 +7,7 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, load_windows
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
-from collector.problems.promql import inhibit_rules, rules_yaml, scrape_drop
+from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport
 from collector.problems.settings import ProblemsConfig, WebhookConfig
@@ -35,6 +35,7 @@ __all__ = [
     "inhibit_rules",
     "load_table",
     "load_windows",
+    "operator_drop",
     "parse_table",
     "problems_page",
     "rules_yaml",

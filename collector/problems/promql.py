@@ -99,6 +99,17 @@ def scrape_drop(table: Table) -> str:
 """
 
 
+def operator_drop(table: Table) -> str:
+    """The same for the ServiceMonitor of the Prometheus operator."""
+    return f"""\
+      # Written by scripts/generate: the endpoint above has these, every second.
+      metricRelabelings:
+        - sourceLabels: [__name__]
+          action: drop
+          regex: "{"|".join(sorted(table.safety_metrics()))}"
+"""
+
+
 def expression(problem: Problem, table: Table) -> str:
     """The alert's expression in PromQL."""
     if problem.promql:

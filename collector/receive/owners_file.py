@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collector.receive.owners import Owners, Row
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, connect, set_aside
+from rackflow.errors import ConfigError
+from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, set_aside, stamp_format
 
 log = logging.getLogger(__name__)
 # A new device is rare, and hundreds of them come together when an agent starts: one write for all of them.
@@ -56,14 +57,16 @@ class OwnersFile:
     def _open(self) -> sqlite3.Connection:
         db = connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
         try:
+            check_tables(db, SCHEMA)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(SCHEMA)
+            stamp_format(db)
             rows = [
                 Row(*row) for row in db.execute("SELECT site, device, agent, heard_ms, former, until_ms FROM owner")
             ]
             agents = list(db.execute("SELECT site, agent, heard_ms FROM agent"))
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, ConfigError):
             db.close()
             raise
         self._owners.restore(rows, agents, round(self._wall_s() * 1000))

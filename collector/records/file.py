@@ -19,7 +19,17 @@ import msgspec
 
 from collector.derive import HOUR_S, Head, Hour, SiteRecords
 from collector.receive import Counts, ExpectedDevice, PolledDevice, add
-from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, corruption, set_aside
+from rackflow.errors import ConfigError
+from rackflow.process.sqlite import (
+    CORRUPT,
+    as_os_error,
+    check_tables,
+    code,
+    connect,
+    corruption,
+    set_aside,
+    stamp_format,
+)
 
 log = logging.getLogger(__name__)
 # A whole year, and a month in which to report it. A chosen value.
@@ -98,11 +108,12 @@ class RecordsFile:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(SCHEMA)
+            stamp_format(db)
             self.sites, self.enrolled = load_sites(db), load_enrolled(db)
             self._began = self._wall_s()
             # `ended` stays 0 until `close` sets it: a killed collector leaves 0, and the report sees it.
             db.execute("INSERT OR REPLACE INTO life VALUES (?, ?, 0)", (self._began, self._began))
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, ConfigError):
             db.close()
             raise
         return db

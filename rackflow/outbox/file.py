@@ -32,6 +32,7 @@ from rackflow.process.sqlite import (
     connect,
     corruption,
     set_aside,
+    stamp_format,
 )
 
 log = logging.getLogger(__name__)
@@ -232,6 +233,7 @@ class OutboxFile:
             ):
                 db.execute(f"PRAGMA {pragma}")
             db.executescript(SCHEMA)
+            stamp_format(db)
             # Reads every page once; the full check would also compare indexes, and this file has none.
             problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
@@ -239,6 +241,9 @@ class OutboxFile:
             if db.execute(IMPOSSIBLE).fetchone()[0]:
                 raise corruption("it has rows that Rackflow never writes")
             self._load(db)
+        except ConfigError:
+            db.close()
+            raise
         except sqlite3.DatabaseError as error:
             db.close()
             if code(error) == sqlite3.SQLITE_BUSY:

@@ -22,7 +22,7 @@ class Broker(StrictModel):
     username: str | None = None
     """Account at the broker."""
     password: Secret | None = None
-    """Its password; `env:NAME` takes it from the environment."""
+    """Its password. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
     tls: bool = False
     """Connect with TLS and verify the broker's certificate."""
     ca_file: Path | None = None

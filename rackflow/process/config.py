@@ -4,7 +4,6 @@ All faults of a file are reported at once, so that nobody has to start a program
 """
 
 import difflib
-import os
 import re
 import types
 import typing
@@ -17,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, StringCo
 
 from rackflow.errors import ConfigError
 from rackflow.escape import escape_unprintable
+from rackflow.process.secret import read_secret
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 M = TypeVar("M", bound=BaseModel)
@@ -48,13 +48,16 @@ class StrictModel(BaseModel):
     )
 
 
-def _from_environment(value: object) -> object:
-    if isinstance(value, str) and value.startswith("env:"):
-        name = value.removeprefix("env:")
-        if name not in os.environ:
-            raise ValueError(f"environment variable {name} is not set")
-        return os.environ[name]
-    return value
+def _from_source(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    fault = None
+    try:
+        return read_secret(value)
+    except ConfigError as error:
+        fault = str(error)
+    # pydantic collects only ValueError. Raised outside the block above, so that it has no error attached.
+    raise ValueError(fault)
 
 
 class _NeverShown:
@@ -112,8 +115,8 @@ Host = Annotated[str, BeforeValidator(_checked_host)]
 """An address or a host name, without a port."""
 Url = Annotated[str, BeforeValidator(_checked_url), _NeverShown()]
 """An HTTP address without credentials. It is never shown, because somebody may have put a password or token into it."""
-Secret = Annotated[SecretStr, BeforeValidator(_from_environment)]
-"""A secret: never shown by repr or dumps. `env:NAME` takes it from the environment."""
+Secret = Annotated[SecretStr, BeforeValidator(_from_source)]
+"""A secret: never shown by repr or dumps. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
 
 
 def load_config(path: Path, model: type[M]) -> M:

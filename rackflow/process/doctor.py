@@ -38,8 +38,10 @@ LOW_DISK_BYTES = 1024**3
 TIME_ERROR = 5
 TIMEX_BYTES = 1024
 NOT_AUTHORIZED = 0x87
-# A secret that is written in the file itself and not as env:NAME.
-LITERAL_SECRET = re.compile(r"\b(password|community|auth_key|priv_key|token):\s*(?!env:|['\"]?env:|null|~|public\b)\S")
+# A secret that is written in the file itself and not as env:NAME, file:PATH or credential:NAME.
+LITERAL_SECRET = re.compile(
+    r"\b(password|community|auth_key|priv_key|token):\s*(?!['\"]?(?:env|file|credential):|null|~|public\b)\S"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ from rackflow.errors import ConfigError
 # Primary result codes for a file that is damaged or not a database (https://sqlite.org/rescode.html). All other codes are about
 # the disk, not the file.
 CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# The number of the tables' format, in the header of every database: raised when an older Rackflow could not go on with a file. Files
+# from before the number was written have 0, and the tables of 1.
+FORMAT: Final = 1
+APPLICATION: Final = 0x52460000  # "RF", then the format again
 _ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
 
 
@@ -74,12 +78,40 @@ def check_regular(path: Path, what: str) -> None:
         raise ConfigError(f"{what}: {path} is not a regular file; choose another path")
 
 
+def _path_of(db: sqlite3.Connection) -> str:
+    return str(db.execute("PRAGMA database_list").fetchone()[2])
+
+
+def check_format(db: sqlite3.Connection) -> None:
+    """Raise ConfigError if a newer Rackflow wrote the file: neither rewriting it nor setting it aside as damaged would be right.
+
+    Both numbers of the file's header must say so; a single flipped bit does not make a file newer.
+    """
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (written,) = db.execute("PRAGMA user_version").fetchone()
+    if written > FORMAT and application == APPLICATION + written:
+        raise ConfigError(
+            f"{_path_of(db)}: was written by a newer Rackflow (format {written}, this one knows up to {FORMAT});"
+            " install that version again, or restore a copy from before the upgrade"
+        )
+
+
+def stamp_format(db: sqlite3.Connection) -> None:
+    """Write the format's number into the header of a file that lacks it. Raises sqlite3.Error."""
+    for pragma, number in (("application_id", APPLICATION + FORMAT), ("user_version", FORMAT)):
+        if db.execute(f"PRAGMA {pragma}").fetchone()[0] != number:
+            db.execute(f"PRAGMA {pragma} = {number}")
+
+
 def check_tables(db: sqlite3.Connection, schema: str) -> None:
     """Raise the error of a damaged file unless all tables in it are what `schema` makes. An empty file is right.
+
+    Raises ConfigError, as `check_format` does, if a newer Rackflow wrote it.
 
     Call it before any other statement. A view in place of a table can run for ever, and a trigger does what its author wants; neither
     is ever ours. Further columns and tables are allowed, as a newer version may have added them.
     """
+    check_format(db)
     # Functions and virtual tables in the file's own schema are not run (https://sqlite.org/pragma.html#pragma_trusted_schema).
     db.execute("PRAGMA trusted_schema = OFF")
     found = {name: (kind, sql or "") for name, kind, sql in db.execute("SELECT name, type, sql FROM sqlite_schema")}

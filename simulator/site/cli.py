@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib.resources import files
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +75,12 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     add("--port", type=int, default=0, help="port of the first device, the others follow (default: free ports)")
     add(
+        "--first-address",
+        type=IPv4Address,
+        metavar="ADDRESS",
+        help="give each device an address of its own from this one on, and port 161 or 502 (or --port), so that discover finds it",
+    )
+    add(
         "--user",
         action="append",
         default=[],
@@ -82,7 +89,10 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     )
     add("--socket", type=Path, default=SOCKET, help=f"control socket to create (default {SOCKET})")
     show_examples(
-        command, "%(prog)s edge --agent-config edge.yaml", "%(prog)s campus --racks 64 --port 20000 --speed 60"
+        command,
+        "%(prog)s edge --agent-config edge.yaml",
+        "%(prog)s campus --racks 64 --port 20000 --speed 60",
+        "%(prog)s ai-hall --first-address 127.20.0.1",
     )
     add("--agent-config", type=Path, metavar="FILE", help="write an agent's configuration that polls every device")
     command.set_defaults(command=_run)
@@ -141,11 +151,10 @@ async def _simulate(arguments: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         try:
-            await simulation.start(stack, arguments.port)
+            await simulation.start(stack, arguments.port, arguments.first_address)
         except OSError as error:
-            raise ConfigError(
-                f"--port: {arguments.host}: {os.strerror(error.errno or 0)}; name another port"
-            ) from error
+            where = arguments.first_address or arguments.host
+            raise ConfigError(f"--port: {where}: {os.strerror(error.errno or 0)}; name another port") from error
         # Opened after the devices: whoever can connect to the socket finds all devices answering.
         await listen(arguments.socket, simulation.execute, stack)
         if arguments.agent_config:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack
+from ipaddress import IPv4Address
 from typing import Any, Final
 
 from rackflow.errors import ConfigError
@@ -51,9 +52,9 @@ class Simulation:
         self.late_ticks = 0
         """Ticks that took longer than TICK_S to compute: the machine cannot keep the speed."""
 
-    async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
-        """Serve every device, on ports from `first_port` on or on free ones. `stack` stops them. Raises OSError."""
-        await self.fleet.start(stack, first_port)
+    async def start(self, stack: AsyncExitStack, first_port: int = 0, first_address: IPv4Address | None = None) -> None:
+        """Serve every device, as `Fleet.start` says. Raises OSError."""
+        await self.fleet.start(stack, first_port, first_address)
 
     def plan(self, faults: list[Fault]) -> None:
         """Plan faults for their times. Raises ConfigError if one cannot happen at this site."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Address
 from typing import Any, Final, Literal
 
 from rackflow.errors import ConfigError
@@ -35,6 +36,8 @@ Family = Literal[
 # speak the standard UPS-MIB.
 SMART_UPS_W: Final = 20_000.0
 COMMUNITY: Final = "public"
+SNMP_PORT: Final = 161
+MODBUS_PORT: Final = 502
 
 
 @dataclass(slots=True)
@@ -74,10 +77,18 @@ class Fleet:
             device: self._build(device, family) for device, family in families(world.site) if not only or device in only
         }
 
-    async def start(self, stack: AsyncExitStack, first_port: int = 0) -> None:
-        """Serve every device from `first_port` on, or on free ports; `stack` stops them. Raises OSError."""
+    async def start(self, stack: AsyncExitStack, first_port: int = 0, first_address: IPv4Address | None = None) -> None:
+        """Serve every device; `stack` stops them. Raises OSError.
+
+        Devices share an address and have ports from `first_port` on, or free ones. With `first_address` each has an address of its own
+        from there on, and the protocol's usual port or `first_port`.
+        """
         for number, device in enumerate(self.devices.values()):
-            device.server.port = first_port + number if first_port else 0
+            if first_address is None:
+                device.server.port = first_port + number if first_port else 0
+            else:
+                device.server.host = str(first_address + number)
+                device.server.port = first_port or (SNMP_PORT if device.layout else MODBUS_PORT)
             await device.server.start()
             stack.push_async_callback(device.server.stop)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent.profile.recognise import oid_parts
 from agent.snmp.seam import SnmpValue
-from rackflow.errors import DeviceProtocolError, DeviceTimeout
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from rackflow.recording.mbrec import RegisterTable
 
 
@@ -15,9 +15,12 @@ class MemorySnmp:
         self.values = values
         self.asked: list[list[str]] = []
         self.walks = 0
+        self.failure: DeviceError | None = None
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         self.asked.append(list(oids))
+        if self.failure is not None:
+            raise self.failure
         return {oid: self.values[oid] for oid in oids if oid in self.values}
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:

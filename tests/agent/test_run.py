@@ -16,10 +16,11 @@ import pytest
 
 from agent.readings import Readings
 from agent.run import Agent, new_epoch, run
-from agent.self_metrics import Counters, own_values
+from agent.self_metrics import Counters, loop_values, own_values
 from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.loop_lag import LoopLag
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -160,6 +161,7 @@ async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
     # Only an outbox on disk has a limit of age.
     stats = replace(MemoryOutbox("E", 65536).stats(), limit_s=60.0)
     values = own_values(counters, stats, {"up": 1, "down": 0, "disabled": 0}, refused)
+    values |= loop_values(LoopLag(0.3, 0.01), waiting=3, plans=7)
     names = set()
     for key, value in values.items():
         name, labels = parse_series_key(key)

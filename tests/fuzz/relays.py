@@ -106,17 +106,18 @@ async def tcp_relay(port: int, spoils: Sequence[Spoil]) -> AsyncIterator[Relay]:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         serving.add(task)
         # Streams log the cancellation of a handler as an error, so it ends quietly instead.
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with (
+            contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError),
+            # Closed even if the end comes while the device is being connected to.
+            contextlib.closing(writer),
+        ):
             from_device, to_device = await asyncio.open_connection("127.0.0.1", port)
-            try:
+            with contextlib.closing(to_device):
                 while True:
                     to_device.write(await _frame(reader))
                     for answer in relay.spoilt(await _frame(from_device)):
                         writer.write(answer)
                     await writer.drain()
-            finally:
-                to_device.close()
-                writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     relay.port = server.sockets[0].getsockname()[1]

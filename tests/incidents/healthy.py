@@ -128,5 +128,5 @@ def line(hour: Hour, replayed: str) -> str:
     told = ", ".join(f"{count} {name}" for name, count in by_name.items()) or "nothing"
     return (
         f"| {hour.site} | {hour.devices} devices, {hour.scrapes} scrapes of {len(hour.series)} series | {told} | "
-        f"{'nothing' if not replayed else replayed} |"
+        f"{replayed or 'nothing'} |"
     )

@@ -59,6 +59,10 @@ class Account:
         """Wait for a message."""
         await _until(lambda: (topic, payload) in self.received)
 
+    async def gets_from(self, topic: str) -> None:
+        """Wait for any message of a topic."""
+        await _until(lambda: any(each == topic for each, _ in self.received))
+
     async def lost(self) -> str:
         """Wait until the broker ends the connection."""
         async with asyncio.timeout(10):

@@ -1,11 +1,13 @@
 """When a device's tables are walked again, what its uptime says, and who it says it is: at the exact moments."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from agent.config import CoolantConfig, Device
-from agent.poll import BOOT_METRIC, ModbusPoller, SnmpPoller
+from agent.poll import BOOT_METRIC, ModbusPoller, SharedPlans, SnmpPoller
 from agent.poll.identity import first_text, printable
 from agent.profile import parse_profile
 from agent.profile.cells import RawValue
@@ -16,6 +18,7 @@ from tests.agent.memory_peers import MemoryModbus, MemorySnmp
 
 ROOT = "1.3.6.1.4.1.99999"
 UPTIME = "1.3.6.1.2.1.1.3.0"
+NAME = "1.3.6.1.2.1.1.5.0"
 SNMP = parse_profile(
     f"""
 version: 1
@@ -320,3 +323,112 @@ async def test_a_device_that_is_silent_while_it_is_opened_lacks_nothing() -> Non
     client.silent = False
     await poller.open()
     assert (await poller.poll("safety", 0.0)).bad == {}
+
+
+async def test_a_device_that_comes_back_unchanged_keeps_its_plan() -> None:
+    bench = Bench()
+    bench.client.values |= {NAME: b"pdu-7", f"{ROOT}.8.3": b"S/N: 4711"}
+    before = await bench.opened()
+    first, asked = bench.identified, len(bench.client.asked)
+    bench.clock_s += 600.0
+    bench.client.values[UPTIME] = 160_000
+    bench.client.values[f"{ROOT}.2.0"] = 950
+    assert await before.open() == first
+    assert (bench.client.walks, len(bench.client.asked) - asked) == (0, 1)
+    assert (await bench.fast())["dcim_pdu_input_power_watts"] == 950.0
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "changed"),
+    [
+        (600.0, {UPTIME: 500}),  # restarted meanwhile
+        (600.0, {UPTIME: 161_200}),  # another device that started earlier
+        (600.0, {UPTIME: b"odd"}),
+        (600.0, {UPTIME: 160_000, "1.3.6.1.2.1.1.5.0": b"pdu-8"}),
+        (600.0, {UPTIME: 160_000, f"{ROOT}.8.3": b"S/N: 4712"}),
+        (600.0, {UPTIME: 160_000, f"{ROOT}.7.0": 1}),  # the marker of its tables
+        (3601.0, {UPTIME: 460_100}),  # the plan is an hour old
+    ],
+)
+async def test_a_device_that_may_have_changed_is_planned_when_it_comes_back(
+    passed_s: float, changed: dict[str, SnmpValue]
+) -> None:
+    bench = Bench()
+    bench.client.values |= {NAME: b"pdu-7", f"{ROOT}.8.3": b"S/N: 4711"}
+    poller = await bench.opened()
+    bench.clock_s += passed_s
+    bench.client.values |= changed
+    await poller.open()
+    assert bench.client.walks == 2
+
+
+async def test_a_device_without_an_uptime_is_planned_when_it_comes_back() -> None:
+    bench = Bench()
+    del bench.client.values[UPTIME]
+    poller = await bench.opened()
+    await poller.open()
+    assert bench.client.walks == 2
+
+
+async def test_a_device_that_answers_none_of_its_objects_any_more_is_planned_when_it_comes_back() -> None:
+    bench = Bench()
+    poller = await bench.opened()
+    present = dict(bench.client.values)
+    bench.client.values = {UPTIME: 100_000}
+    with pytest.raises(DeviceProtocolError):
+        await bench.fast()
+    bench.client.values = present
+    await poller.open()
+    assert bench.client.walks == 2
+
+
+async def test_an_opening_that_fails_half_way_is_begun_anew() -> None:
+    bench = Bench()
+    poller = await bench.opened()
+    present = dict(bench.client.values)
+    bench.client.values = {UPTIME: 100_000, NAME: b"pdu-8"}
+    with pytest.raises(DeviceDecodeError):
+        await poller.open()
+    bench.client.values = present | {NAME: b"pdu-8"}
+    bench.client.walks = 0
+    await poller.open()
+    assert bench.client.walks == 2
+
+
+async def test_a_device_that_is_still_silent_keeps_its_plan_and_one_that_answers_oddly_is_planned() -> None:
+    bench = Bench()
+    poller = await bench.opened()
+    bench.client.failure = DeviceTimeout("no answer", device="d", operation="get")
+    with pytest.raises(DeviceTimeout):
+        await poller.open()
+    bench.client.failure = None
+    await poller.open()
+    assert bench.client.walks == 0
+
+    class Odd(MemorySnmp):
+        async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+            # A new card that cannot be asked for so much at once, until it has been recognised.
+            if self.asked:
+                return await super().get(oids)
+            self.asked.append(list(oids))
+            raise DeviceProtocolError("tooBig", device="d", operation="get")
+
+    bench.client.__class__ = Odd
+    bench.client.asked.clear()
+    await poller.open()
+    assert bench.client.walks == 2
+
+
+async def test_devices_of_one_family_with_the_same_rows_are_planned_once() -> None:
+    plans = SharedPlans()
+
+    async def opened(number: int) -> SnmpPoller:
+        device = Device.model_validate({"id": f"d{number}", "host": "h", "credential": "c", "profile": "small"})
+        poller = SnmpPoller(device, {"small": SNMP}, MemorySnmp(VALUES | {f"{ROOT}.1.5.1": number}), plans=plans)
+        await poller.open()
+        return poller
+
+    pollers = await asyncio.gather(*(opened(number) for number in range(50)))
+    assert plans.made == 2  # the plan, and the same without what these devices lack
+    readings = [(await poller.poll("fast", 0.0)).values for poller in pollers]
+    assert [each["dcim_pdu_phase_current_amperes{inlet=1,phase=L1}"] for each in readings] == list(range(50))

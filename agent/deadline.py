@@ -1,0 +1,71 @@
+"""A timeout that tells the lateness of the agent from that of a device.
+
+`asyncio.timeout()` counts wall time. While other work holds the loop, no answer can be read, and once the loop is free again the timer
+fires first, although the answer has long been in the socket. Such a timeout says nothing about the device; it costs a session, a failed
+poll and, after three of them, a new opening, which makes the loop later still.
+"""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Final, Self
+
+# How often a deadline looks whether the loop is late. A device that answers in time never gets so far; 300 silent ones cost 1,200
+# timers a second.
+CHECK_S: Final = 0.25
+# Timers are rounded to milliseconds, and any turn of a busy loop takes some. More than this counts as lateness of the agent.
+TOLERATED_S: Final = 0.01
+# Turns of the loop between the end of the time and giving up. In the first the loop may run timers before it looks at sockets (libuv
+# does), in the second it reads the answer, in the third the task that waits for it goes on.
+LAST_TURNS: Final = 3
+# A deadline takes at most so many times its seconds, however late the loop is: whoever waits behind it must be able to rely on an end.
+MAX_STRETCH: Final = 3.0
+
+
+class Deadline:
+    """`with Deadline(2.0): …` raises TimeoutError after 2 s in which an answer could have been read. For use in a task, once."""
+
+    __slots__ = ("_cancelling", "_checked_s", "_end_s", "_expired", "_left_s", "_loop", "_planned_s", "_task", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        self._left_s = seconds
+
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline needs a task to end")
+        self._task, self._loop = task, asyncio.get_running_loop()
+        self._cancelling = task.cancelling()
+        self._expired = False
+        # Not the loop's time, which uvloop updates only once in a turn.
+        self._checked_s = time.monotonic()
+        self._end_s = self._checked_s + self._left_s * MAX_STRETCH
+        self._arm()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._timer.cancel()
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _arm(self) -> None:
+        self._planned_s = min(self._left_s, CHECK_S)
+        self._timer: asyncio.Handle = self._loop.call_later(self._planned_s, self._check)
+
+    def _check(self) -> None:
+        now = time.monotonic()
+        passed_s = now - self._checked_s
+        self._checked_s = now
+        self._left_s -= passed_s if passed_s < self._planned_s + TOLERATED_S else self._planned_s
+        # A timer may fire slightly early, and another one of less than a millisecond would fire at once.
+        if self._left_s < TOLERATED_S / 10 or now >= self._end_s:
+            self._last_turn(LAST_TURNS)
+        else:
+            self._arm()
+
+    def _last_turn(self, turns: int) -> None:
+        if turns:
+            self._timer = self._loop.call_soon(self._last_turn, turns - 1)
+        else:
+            self._expired = True
+            self._task.cancel()

@@ -1,0 +1,136 @@
+"""Keeps plans for all devices of an agent: devices of one family with the same rows have the same plan, and a device keeps its own.
+
+Planning a rack PDU takes milliseconds of CPU, and a campus has thousands of them. A plan depends on nothing but the profile, the
+device's role, its rows, and the cells that labels, conditions, units and scales are read from. So these are what a plan is kept under,
+and a plan that is found here is the one that planning would make.
+"""
+
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import Final
+
+from agent.modbus import Block
+from agent.profile.cells import MAX_WIRE_INT, RawValue
+from agent.profile.plan import Plan, Rows, planning, trimming
+from agent.profile.rows import deciding_columns, planning_instances
+from agent.profile.schema import Profile
+
+# Plans of 200,000 series take some 150 MB if no device has the same as another; 3,000 devices of a campus have 60 plans.
+MAX_SERIES_KEPT: Final = 200_000
+MAX_PLANS_KEPT: Final = 5000
+# Cells that are hashed in one slice: about a millisecond.
+CELLS_PER_SLICE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A profile as it is polled, with or without its outlets, and what planning a device of it reads."""
+
+    profile: Profile
+    outlets: bool
+    instances: tuple[str, ...]
+    """See `planning_instances`."""
+    deciding: Mapping[str, tuple[str, ...]]
+    """By table: see `deciding_columns`."""
+
+
+class PlanCache:
+    """Plans by what they rest on. Bounded; what was not used for longest is dropped. Not for use by several threads."""
+
+    def __init__(self, max_series: int = MAX_SERIES_KEPT) -> None:
+        self._max_series = max_series
+        self._families: dict[tuple[str, bool], Family] = {}
+        self._plans: dict[bytes, Plan] = {}
+        self._series = 0
+        self.made = 0
+        """Plans that had to be made."""
+
+    def family(self, profile: Profile, *, outlets: bool) -> Family:
+        """The profile as it is polled. Profiles are told apart by name: an agent reads them once."""
+        found = self._families.get((profile.profile, outlets))
+        if found is None:
+            polled = profile if outlets else profile.without_outlets()
+            deciding: dict[str, tuple[str, ...]] = {table.name: () for table in polled.tables}
+            for table in polled.tables:
+                deciding[table.name] = (*deciding[table.name], *deciding_columns(table))
+            found = Family(polled, outlets, tuple(planning_instances(polled)), deciding)
+            self._families[profile.profile, outlets] = found
+        return found
+
+    def planning(
+        self,
+        family: Family,
+        rows: Rows,
+        cells: Mapping[str, RawValue],
+        role: str | None,
+        cut: Collection[str] = (),
+    ) -> Generator[None, None, tuple[bytes, Plan]]:
+        """See `plan.planning`. Returns the plan, and the key under which it is kept."""
+        head = ("plan", family.profile.profile, family.outlets, role, sorted(cut))
+        key = yield from _digest(head, rows, _deciding(family, rows, cells))
+        if (plan := self._taken(key)) is None:
+            plan = yield from planning(family.profile, rows, cells, role, cut)
+            self._keep(key, plan)
+        return key, plan
+
+    def trimming(
+        self, plan_key: bytes, plan: Plan, absent: Collection[str], refused: Collection[Block] = ()
+    ) -> Generator[None, None, Plan]:
+        """See `plan.trimming`. `plan_key` is the key of the whole plan."""
+        blocks = sorted((block.table, block.address, block.count) for block in refused)
+        key = yield from _digest(("trimmed", plan_key, blocks), {"": sorted(absent)}, ())
+        if (trimmed := self._taken(key)) is None:
+            trimmed = yield from trimming(plan, lambda ref: ref in absent, refused)
+            self._keep(key, trimmed)
+        return trimmed
+
+    def _taken(self, key: bytes) -> Plan | None:
+        plan = self._plans.pop(key, None)
+        if plan is not None:
+            self._plans[key] = plan  # the last one is the one used last
+        return plan
+
+    def _keep(self, key: bytes, plan: Plan) -> None:
+        self.made += 1
+        self._series += _series(plan) - (_series(self._plans[key]) if key in self._plans else 0)
+        self._plans[key] = plan
+        while self._series > self._max_series or len(self._plans) > MAX_PLANS_KEPT:
+            self._series -= _series(self._plans.pop(next(iter(self._plans))))
+
+
+def _series(plan: Plan) -> int:
+    return sum(len(part.slots) for part in plan.classes.values())
+
+
+def _deciding(family: Family, rows: Rows, cells: Mapping[str, RawValue]) -> Iterable[tuple[str, RawValue]]:
+    # A column of rows often holds a reading, which differs with every walk. Only cells that the plan looks at may decide.
+    for oid in family.instances:
+        yield oid, _short(cells.get(oid))
+    for table, columns in family.deciding.items():
+        for column in columns:
+            for index in rows.get(table, ()):
+                yield index, _short(cells.get(f"{column}.{index}"))
+
+
+def _short(value: RawValue) -> RawValue:
+    # No integer type is that long, and Python refuses to write very long ones as text (sys.set_int_max_str_digits).
+    return value if not isinstance(value, int) or -MAX_WIRE_INT < value < MAX_WIRE_INT else MAX_WIRE_INT
+
+
+def _digest(
+    head: object, rows: Mapping[str, Sequence[str]], cells: Iterable[tuple[str, RawValue]]
+) -> Generator[None, None, bytes]:
+    """A number for these values; yields after each slice.
+
+    From their representation, because it tells 1 from 1.0 and from b"1", which give different labels, and is the same for a NaN.
+    """
+    hashed = blake2b(repr(head).encode(errors="surrogatepass"), digest_size=16)
+    each: Iterable[object]
+    for each in ((name, rows[name]) for name in rows), cells:
+        parts = iter(each)
+        while part := list(islice(parts, CELLS_PER_SLICE)):
+            hashed.update(repr(part).encode(errors="surrogatepass"))
+            yield
+    return hashed.digest()

@@ -1,0 +1,214 @@
+"""Copies a collector's state while it runs, and puts a copy back: the ledger, the hourly records, owners and present problems.
+
+Not in it: history, which is in the store; dead letters, which only grow; and the outbox, which changes several times a second and
+empties itself.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from collector.config import CollectorConfig
+from rackflow import ConfigError, RackflowError
+from rackflow.process.sqlite import check_format, connect
+from rackflow.version import installed_version
+
+LIST: Final = "backup.json"
+# A save of a running collector takes some 45 ms; a machine whose disk is slow gets a while longer.
+BUSY_S: Final = 30.0
+# Where the files are that a restore replaced, beside the new ones.
+REPLACED: Final = ".before-restore"
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """One file of a backup."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class Backup(msgspec.Struct, frozen=True):
+    """What `backup.json` says about the files beside it."""
+
+    schema: int
+    client_id: str
+    version: str
+    """Version of Rackflow that made it."""
+    time: str
+    """When, UTC, ISO 8601."""
+    files: dict[str, Copied]
+    """By what they are: ledger, records, owners, problems."""
+
+
+def state_files(config: CollectorConfig) -> dict[str, Path]:
+    """The files of a collector's state, by what they are. Those that nothing has been written to yet do not exist."""
+    return {
+        "ledger": config.ledger_path,
+        "records": config.records_path,
+        "owners": config.owners_path,
+        "problems": config.problems_path,
+    }
+
+
+def make_backup(config: CollectorConfig, folder: Path) -> Backup:
+    """Copy the state into a new folder, beside a running collector or without one.
+
+    Every copy is of one moment, and the ledger is copied first: what it lacks is delivered again by the agents, so that it may be older
+    than the others, never newer. Raises RackflowError, and then leaves no folder.
+    """
+    files = state_files(config)
+    if not files["ledger"].exists():
+        raise RackflowError(f"{files['ledger']}: there is no ledger; a collector creates it when it starts")
+    partial = folder.with_name(folder.name + ".partial")
+    for each in (folder, partial):
+        if each.exists():
+            raise RackflowError(f"{each}: exists already; choose another folder, or delete it")
+    try:
+        # Nobody but its owner may read it: it has the names of all devices.
+        partial.mkdir(parents=True, mode=0o700)
+        copied = {what: _copy(path, partial) for what, path in files.items() if path.exists()}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        backup = Backup(1, config.client_id, installed_version(), now, copied)
+        _write(partial / LIST, msgspec.json.format(msgspec.json.encode(backup), indent=2) + b"\n")
+        partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise RackflowError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return backup
+
+
+def restore_backup(config: CollectorConfig, folder: Path) -> Backup:
+    """Put a backup in the place of a stopped collector's state; what was there is kept beside it as `NAME.before-restore`.
+
+    Everything is checked before anything is replaced. Raises ConfigError if the collector runs or the backup is another collector's,
+    RackflowError if it is damaged or of a newer version, or the disk refuses.
+    """
+    backup = read_backup(folder)
+    if backup.client_id != config.client_id:
+        raise ConfigError(
+            f"{folder}: is the state of collector {backup.client_id!r}, and this one is {config.client_id!r}; two collectors"
+            " must not have one ledger"
+        )
+    files = state_files(config)
+    try:
+        files["ledger"].parent.mkdir(parents=True, exist_ok=True)
+        with _stopped(files["ledger"]):
+            for what, path in files.items():
+                _replace(folder, backup.files.get(what), path)
+    except OSError as error:
+        raise RackflowError(f"{error.filename or folder}: cannot be restored: {error.strerror or error}") from error
+    return backup
+
+
+def read_backup(folder: Path) -> Backup:
+    """The list of a backup, after every file in it was checked. Raises RackflowError naming the file."""
+    where = folder / LIST
+    try:
+        backup = msgspec.json.decode(where.read_bytes(), type=Backup)
+        for copied in backup.files.values():
+            path = folder / Path(copied.name).name
+            if path.stat().st_size != copied.size_bytes or _sha256(path) != copied.sha256:
+                raise RackflowError(f"{path}: is damaged: it is not what {LIST} says; use another backup")
+            if path.suffix == ".db":
+                with closing(connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as db:
+                    check_format(db)
+    except FileNotFoundError as error:
+        raise RackflowError(f"{error.filename}: no such file; name a folder that `backup` has made") from error
+    except OSError as error:
+        raise RackflowError(f"{where}: cannot be read: {error.strerror or error}") from error
+    except (msgspec.DecodeError, sqlite3.Error) as error:
+        raise RackflowError(f"{where}: is not a backup's list, or a file of it is damaged: {error}") from error
+    if backup.schema != 1:
+        raise RackflowError(f"{where}: was made by a newer Rackflow ({backup.version}); restore it with that version")
+    if "ledger" not in backup.files:
+        raise RackflowError(f"{where}: names no ledger; use another backup")
+    return backup
+
+
+def _copy(path: Path, folder: Path) -> Copied:
+    target = folder / path.name
+    if path.suffix == ".json":
+        _write(target, path.read_bytes())
+    else:
+        # SQLite's own backup: one moment, with what is still in the write-ahead log, beside a process that writes.
+        try:
+            with (
+                closing(connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S)) as source,
+                closing(sqlite3.connect(target)) as copy,
+            ):
+                check_format(source)
+                source.backup(copy)
+                problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                if problem != "ok":
+                    raise RackflowError(f"{path}: is damaged: {problem}")
+                # A single file, which needs no log beside it.
+                copy.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            raise RackflowError(f"{path}: cannot be copied: {error}") from error
+        _sync(target)
+    target.chmod(0o600)
+    return Copied(target.name, _sha256(target), target.stat().st_size)
+
+
+def _replace(folder: Path, copied: Copied | None, path: Path) -> None:
+    """Replace one file by its copy, or take it away if the backup has none. A kill leaves the old or the new file, never half of one."""
+    owner = (path if path.exists() else path.parent).stat()
+    fresh = None
+    if copied is not None:
+        fresh = path.with_name(path.name + ".restoring")
+        shutil.copyfile(folder / Path(copied.name).name, fresh)
+        # The service's own user must be able to write it, whoever runs the command.
+        os.chown(fresh, owner.st_uid, owner.st_gid)
+        fresh.chmod(0o600)
+        _sync(fresh)
+    # With its logs: SQLite would apply an old log to the new file.
+    for suffix in ("-wal", "-shm", ""):
+        old = path.with_name(path.name + suffix)
+        if old.exists():
+            old.replace(path.with_name(path.name + REPLACED + suffix))
+    if fresh is not None:
+        fresh.replace(path)
+    _sync(path.parent)
+
+
+@contextmanager
+def _stopped(ledger: Path) -> Iterator[None]:
+    """Keep a collector from starting meanwhile. Raises ConfigError if one runs."""
+    with ledger.with_name(ledger.name + ".lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"ledger {ledger} is in use: stop the collector before a restore") from error
+        yield
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,121 @@
+"""Takes secrets from where a service manager puts them: the environment, a file, or systemd's credentials directory."""
+
+import argparse
+import os
+import shlex
+import stat
+from pathlib import Path
+
+from rackflow.errors import ConfigError
+from rackflow.process.yaml import read_text_file
+
+SOURCES = ("env:", "file:", "credential:")
+"""Prefixes of a text that says where a secret is. Any other text is the secret itself."""
+# Tokens of other programs have at most some kilobytes; a wrong path often leads to something large.
+MAX_SECRET_BYTES = 64 * 1024
+# Where systemd's LoadCredential= puts files for a service, which only that service can read.
+CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
+
+
+def names_source(text: str) -> bool:
+    """Whether a text says where a secret is, so that it can be shown and stand on a command line."""
+    return text.startswith(SOURCES)
+
+
+def read_secret(text: str) -> str:
+    """The secret that a text names: `env:NAME`, `file:PATH`, `credential:NAME`, or the text itself.
+
+    A file's last line break does not belong to the secret. Raises ConfigError, which never contains the secret: the variable is not
+    set, or the file is missing, empty, larger than 64 kB, no UTF-8, no regular file, or readable by everybody.
+    """
+    for source, read in (("env:", _variable), ("file:", _file), ("credential:", _credential)):
+        if text.startswith(source):
+            return read(text.removeprefix(source))
+    return text
+
+
+def _variable(name: str) -> str:
+    if name not in os.environ:
+        raise ConfigError(f"environment variable {name} is not set")
+    return os.environ[name]
+
+
+def _credential(name: str) -> str:
+    folder = os.environ.get(CREDENTIALS_DIRECTORY)
+    if folder is None:
+        raise ConfigError(f"credential {name}: systemd passed none; add LoadCredential={name}:PATH to the unit")
+    if not name or "/" in name or name in {".", ".."}:
+        raise ConfigError(f"credential {name!r} is not the name of a credential")
+    path = Path(folder) / name
+    if not path.exists():
+        raise ConfigError(
+            f"credential {name}: systemd passed none of this name; add LoadCredential={name}:PATH to the unit"
+        )
+    return _text(path)
+
+
+def _file(name: str) -> str:
+    path = Path(name)
+    if not path.is_absolute():
+        # A service and a person at a terminal start in different folders.
+        raise ConfigError(f"{name}: is not an absolute path; begin it with /")
+    return _text(path, private=True)
+
+
+def _text(path: Path, *, private: bool = False) -> str:
+    try:
+        # Opening a pipe would otherwise wait for a writer, and a device file may never end.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigError(f"{path}: is not a regular file; correct the path")
+            mode = stat.S_IMODE(status.st_mode)
+            if private and mode & stat.S_IROTH:
+                raise ConfigError(f"{path}: can be read by everybody ({mode:o}); chmod o-rwx {path}")
+            content = file.read(MAX_SECRET_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError:
+        raise ConfigError(f"{str(path)!r}: is not a path") from None
+    if len(content) > MAX_SECRET_BYTES:
+        raise ConfigError(f"{path}: is larger than {MAX_SECRET_BYTES} bytes, too large for a secret; correct the path")
+    try:
+        secret = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        # Without the original error, which has the content attached.
+        raise ConfigError(f"{path}: is not UTF-8") from None
+    if not secret:
+        raise ConfigError(f"{path}: is empty")
+    return secret
+
+
+def load_env_file(path: Path | None) -> None:
+    """Put the variables of a file as systemd's `EnvironmentFile=` reads it into this process's environment.
+
+    For commands that a person runs with a service's configuration. What is already set stays. Raises ConfigError naming file and line.
+    """
+    if path is None:
+        return
+    for number, line in enumerate(read_text_file(path).splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith(("#", ";")):
+            continue
+        name, equals, value = line.strip().partition("=")
+        try:
+            words = shlex.split(value)
+        except ValueError:
+            words = []
+        # A value in two quoted parts is one word; without quotes systemd keeps blanks.
+        whole = words[0] if len(words) == 1 else value.strip()
+        if not equals or not name.isidentifier() or (value.strip() and not words):
+            raise ConfigError(f"{path}:{number}: is not NAME=VALUE")  # without the line, which may be a secret
+        os.environ.setdefault(name, whole)
+
+
+def add_env_file(command: argparse.ArgumentParser) -> None:
+    """Add `--env-file`, which the program passes to `load_env_file` before it reads a configuration."""
+    command.add_argument(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        help="take the variables of `env:NAME` from this file, too, as the service's unit does",
+    )

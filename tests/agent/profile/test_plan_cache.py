@@ -1,0 +1,138 @@
+"""Plans that devices share: the same as planning would make, and another one for whatever decides."""
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.profile import Plan, PlanCache, RawValue, parse_profile, plan_device
+from agent.profile.plan_cache import MAX_SERIES_KEPT
+from rackflow.process.slices import run_through
+
+ROOT = "1.3.6.1.4.1.99999"
+PROFILE = parse_profile(
+    f"""
+version: 1
+profile: small
+class: pdu
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{ROOT}]}}
+points:
+  - {{metric: dcim_pdu_input_power_watts, oid: {ROOT}.2.0, unit: watt, when: {{oid: {ROOT}.4.0, in: [1]}}}}
+tables:
+  - name: outlets
+    rows: {ROOT}.1.9
+    labels: {{outlet: {{column: {ROOT}.1.2}}}}
+    points: [{{metric: dcim_pdu_outlet_power_watts, oid: {ROOT}.1.9, unit: watt, decimals: {ROOT}.1.3}}]
+  - name: phases
+    rows: {ROOT}.3.5
+    labels: {{inlet: "1", phase: {{column: {ROOT}.3.5, map: {{1: L1, 2: L2}}}}}}
+    points: [{{metric: dcim_pdu_phase_current_amperes, oid: {ROOT}.3.6, unit: ampere}}]
+""",
+    "small.yaml",
+)
+ROWS = {"outlets": ["1", "2"], "phases": ["1"]}
+CELLS: dict[str, RawValue] = {
+    f"{ROOT}.4.0": 1,
+    f"{ROOT}.1.2.1": b"one",
+    f"{ROOT}.1.2.2": b"two",
+    f"{ROOT}.1.3.1": 1,
+    f"{ROOT}.1.3.2": 1,
+    f"{ROOT}.1.9.1": 400,
+    f"{ROOT}.1.9.2": 500,
+    f"{ROOT}.3.5.1": 1,
+}
+
+
+def planned(
+    cache: PlanCache,
+    cells: Mapping[str, RawValue] = CELLS,
+    rows: Mapping[str, list[str]] = ROWS,
+    role: str | None = None,
+) -> Plan:
+    return run_through(cache.planning(cache.family(PROFILE, outlets=True), rows, cells, role))[1]
+
+
+def test_devices_with_the_same_rows_share_a_plan_and_readings_in_columns_of_rows_do_not_matter() -> None:
+    cache = PlanCache()
+    first = planned(cache)
+    assert first == plan_device(PROFILE, ROWS, CELLS, None)
+    assert planned(cache, CELLS | {f"{ROOT}.1.9.1": 401}) is first
+    assert planned(cache, CELLS | {f"{ROOT}.9.9": b"read by nobody"}) is first
+    assert cache.made == 1
+
+
+def test_whatever_decides_makes_another_plan() -> None:
+    cache = PlanCache()
+    plans = [
+        planned(cache),
+        planned(cache, CELLS | {f"{ROOT}.1.2.1": b"uno"}),
+        planned(cache, CELLS | {f"{ROOT}.1.3.1": 2}),
+        planned(cache, CELLS | {f"{ROOT}.1.3.1": None}),
+        planned(cache, CELLS | {f"{ROOT}.4.0": 2}),
+        # A column of rows that is a label, too.
+        planned(cache, CELLS | {f"{ROOT}.3.5.1": 2}),
+        planned(cache, rows={"outlets": ["1"], "phases": ["1"]}),
+        planned(cache, rows={"outlets": ["2", "1"], "phases": ["1"]}),
+    ]
+    assert len({id(plan) for plan in plans}) == len(plans)
+    before = cache.made
+    planned(cache, role="it")
+    run_through(cache.planning(cache.family(PROFILE, outlets=False), {"phases": ["1"]}, CELLS, None))
+    run_through(cache.planning(cache.family(PROFILE, outlets=True), ROWS, CELLS, None, ["outlets"]))
+    assert cache.made == before + 3
+
+
+def test_what_a_device_lacks_makes_another_plan() -> None:
+    cache = PlanCache()
+    family = cache.family(PROFILE, outlets=True)
+    key, plan = run_through(cache.planning(family, ROWS, CELLS, None))
+    whole = run_through(cache.trimming(key, plan, frozenset()))
+    less = run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"})))
+    assert run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"}))) is less
+    assert [sum(len(part.slots) for part in each.classes.values()) for each in (whole, less)] == [4, 3]
+
+
+raw = st.one_of(
+    st.none(),
+    st.integers(-3, 3),
+    st.integers(),
+    st.sampled_from([10**5000, -(10**5000), float("nan"), float("inf"), 1.0, b"1", "1", b"", "\ud800"]),
+    st.floats(),
+    st.binary(max_size=8),
+    st.text(max_size=8),
+)
+
+
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys(CELLS, raw)), min_size=2, max_size=4))
+def test_a_plan_from_the_cache_is_the_one_that_planning_makes_whatever_devices_send(
+    devices: list[dict[str, RawValue]],
+) -> None:
+    cache = PlanCache()
+    for cells in devices:
+        assert planned(cache, cells) == plan_device(PROFILE, ROWS, cells, None)
+
+
+def test_the_cache_is_bounded_and_drops_what_was_not_used_for_longest() -> None:
+    cache = PlanCache(max_series=50)
+    wide = {"outlets": [str(at) for at in range(10)], "phases": []}
+
+    def device(number: int) -> Plan:
+        labels: dict[str, RawValue] = {f"{ROOT}.1.2.{at}": b"%d" % at for at in range(1, 10)}
+        scales: dict[str, RawValue] = {f"{ROOT}.1.3.{at}": 1 for at in range(10)}
+        return planned(cache, {**labels, **scales, f"{ROOT}.1.2.0": b"device %d" % number}, wide)
+
+    first = device(0)
+    for number in range(1, 7):
+        device(number)
+        assert device(0) is first
+    assert cache.made == 7
+    device(6)
+    device(5)
+    assert cache.made == 7
+    device(1)
+    assert cache.made == 8
+    assert MAX_SERIES_KEPT == 200_000

@@ -1,0 +1,175 @@
+"""A collector's state is copied beside it, and only a whole copy of its own, of a version that is known, is put back."""
+
+import asyncio
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from collector.backup import REPLACED, Backup, make_backup, restore_backup, state_files
+from collector.config import CollectorConfig
+from collector.ledger import Entry, EpochKey, LedgerFile, accounts, read_page
+from collector.records import RecordsFile
+from rackflow import ConfigError, RackflowError
+from rackflow.process.config import check_config
+from rackflow.process.sqlite import APPLICATION, FORMAT
+
+NOW_S = 1_790_000_000.0
+
+
+def configured(folder: Path, client_id: str = "collector-1") -> CollectorConfig:
+    given = {
+        "broker": {"host": "127.0.0.1"},
+        "client_id": client_id,
+        "store": {"kind": "file", "path": str(folder / "points")},
+        "dead_letter": str(folder / "state" / "dead-letter.jsonl"),
+    }
+    return check_config(given, CollectorConfig, "collector.yaml")
+
+
+def entry(seq: int) -> Entry:
+    return Entry(EpochKey("cas1", "gw-1", "01"), seq, int(NOW_S * 1000), int(NOW_S * 1000))
+
+
+def stored(path: Path) -> int:
+    """How many messages a ledger's file accounts for."""
+    return sum(account.stored for account in accounts([read_page(path)]))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> CollectorConfig:
+    """A collector's state: three stored messages, records without an hour yet, and the problems of now."""
+    config = configured(tmp_path)
+    ledger = LedgerFile(config.ledger_path, 30, lambda: NOW_S)
+    assert asyncio.run(ledger.record([entry(1), entry(2), entry(3)]))
+    ledger.close()
+    RecordsFile(config.records_path, lambda: NOW_S).close(ended=True)
+    config.problems_path.write_text('{"problems": []}')
+    return config
+
+
+def test_a_backup_beside_a_running_collector_has_what_is_only_in_its_log(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    running = LedgerFile(config.ledger_path, 30, lambda: NOW_S)
+    assert asyncio.run(running.record([entry(4)]))
+    assert config.ledger_path.with_name(config.ledger_path.name + "-wal").stat().st_size > 0
+    made = make_backup(config, tmp_path / "backup")
+    running.close()
+    assert set(made.files) == {"ledger", "records", "problems"}
+    assert stored(tmp_path / "backup" / config.ledger_path.name) == 4
+
+
+def test_only_its_owner_can_read_a_backup(config: CollectorConfig, tmp_path: Path) -> None:
+    make_backup(config, tmp_path / "backup")
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "backup").iterdir()}
+    assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
+    assert {name for name, mode in modes.items() if mode} <= {"backup.json"}
+
+
+def test_what_was_backed_up_is_back_after_a_restore_and_what_was_there_is_kept(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    make_backup(config, tmp_path / "backup")
+    after = LedgerFile(config.ledger_path, 30, lambda: NOW_S)
+    assert asyncio.run(after.record([entry(4), entry(5)]))
+    after.close()
+    config.problems_path.unlink()
+    restore_backup(config, tmp_path / "backup")
+    assert stored(config.ledger_path) == 3
+    assert config.problems_path.read_text() == '{"problems": []}'
+    assert stored(config.ledger_path.with_name(config.ledger_path.name + REPLACED)) == 5
+
+
+def test_a_restored_file_belongs_to_the_services_user(config: CollectorConfig, tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give files to another user")
+    make_backup(config, tmp_path / "backup")
+    for path in (config.ledger_path, config.ledger_path.parent):
+        os.chown(path, 12345, 12346)
+    restore_backup(config, tmp_path / "backup")
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in (config.ledger_path, config.problems_path)}
+    assert (12345, 12346) in owners
+
+
+def test_nothing_is_restored_under_a_running_collector(config: CollectorConfig, tmp_path: Path) -> None:
+    make_backup(config, tmp_path / "backup")
+    running = LedgerFile(config.ledger_path, 30, lambda: NOW_S)
+    with pytest.raises(ConfigError, match="is in use: stop the collector before a restore"):
+        restore_backup(config, tmp_path / "backup")
+    assert asyncio.run(running.record([entry(4)]))
+    running.close()
+    assert stored(config.ledger_path) == 4
+
+
+def test_a_damaged_backup_replaces_nothing(config: CollectorConfig, tmp_path: Path) -> None:
+    made = make_backup(config, tmp_path / "backup")
+    before = {what: path.read_bytes() for what, path in state_files(config).items() if path.exists()}
+    for copied in made.files.values():
+        path = tmp_path / "backup" / copied.name
+        whole = path.read_bytes()
+        for damaged in (whole[:-1], whole[:5] + bytes([whole[5] ^ 1]) + whole[6:], b""):
+            path.write_bytes(damaged)
+            with pytest.raises(RackflowError, match="is damaged"):
+                restore_backup(config, tmp_path / "backup")
+        path.write_bytes(whole)
+    assert {what: path.read_bytes() for what, path in state_files(config).items() if path.exists()} == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is not a backup's list"),
+        ("{}", "is not a backup's list"),
+        ('{"schema": 1, "client_id": "collector-1", "version": "1", "time": "", "files": {}}', "names no ledger"),
+        ('{"schema": 2, "client_id": "collector-1", "version": "9", "time": "", "files": {}}', "by a newer Rackflow"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(text: str, says: str, config: CollectorConfig, tmp_path: Path) -> None:
+    make_backup(config, tmp_path / "backup")
+    (tmp_path / "backup" / "backup.json").write_text(text)
+    with pytest.raises(RackflowError, match=says):
+        restore_backup(config, tmp_path / "backup")
+
+
+def test_a_list_cannot_name_files_elsewhere(config: CollectorConfig, tmp_path: Path) -> None:
+    """A backup may come from a stranger, and its list must not lead out of its folder."""
+    make_backup(config, tmp_path / "backup")
+    (tmp_path / "secret.db").write_bytes(b"elsewhere")
+    where = tmp_path / "backup" / "backup.json"
+    listed = json.loads(where.read_text())
+    listed["files"]["ledger"]["name"] = "../secret.db"
+    where.write_text(json.dumps(listed))
+    with pytest.raises(RackflowError, match=r"secret\.db: no such file"):
+        restore_backup(config, tmp_path / "backup")
+
+
+def test_a_backup_of_a_newer_version_is_refused(config: CollectorConfig, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(config.ledger_path)) as db:
+        db.execute(f"PRAGMA user_version = {FORMAT + 1}")
+        db.execute(f"PRAGMA application_id = {APPLICATION + FORMAT + 1}")
+    with pytest.raises(ConfigError, match="was written by a newer Rackflow"):
+        make_backup(config, tmp_path / "backup")
+    assert not list(tmp_path.glob("backup*"))
+
+
+def test_another_collectors_backup_is_refused(config: CollectorConfig, tmp_path: Path) -> None:
+    make_backup(config, tmp_path / "backup")
+    with pytest.raises(ConfigError, match="is the state of collector 'collector-1', and this one is 'collector-2'"):
+        restore_backup(configured(tmp_path, "collector-2"), tmp_path / "backup")
+
+
+def test_a_folder_that_is_there_is_never_written_into(config: CollectorConfig, tmp_path: Path) -> None:
+    first: Backup = make_backup(config, tmp_path / "backup")
+    with pytest.raises(RackflowError, match="exists already; choose another folder, or delete it"):
+        make_backup(config, tmp_path / "backup")
+    assert restore_backup(config, tmp_path / "backup") == first
+
+
+def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path) -> None:
+    with pytest.raises(RackflowError, match="there is no ledger"):
+        make_backup(configured(tmp_path), tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
