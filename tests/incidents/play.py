@@ -172,7 +172,8 @@ class Player:
 
         for way, alerts in (("collector", self.pushed), ("Prometheus", self.pulled)):
             for seen in alerts.told():
-                if not is_allowed(seen.name, dict(seen.labels)):
+                # What lasts from the wave before was judged then.
+                if seen.had_s >= began and not is_allowed(seen.name, dict(seen.labels)):
                     self._note_false(way, seen.name, dict(seen.labels))
         for document in self.chain.hooked(began):
             for problem in document["problems"]:

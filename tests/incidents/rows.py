@@ -320,11 +320,11 @@ def _of_hall() -> list[list[Row]]:
             "so fast, it looks like a loop that warms up",
         ),
         Row(
-            "flow meter of a-cdu-4 noisy, 2 %",
+            "flow meter of d-cdu-4 noisy, 2 %",
             (
                 fault(
                     "sensor_noise",
-                    f"{hall}-a-cdu-4",
+                    f"{hall}-d-cdu-4",
                     point="dcim_cdu_flow_cubic_meters_per_second{loop=secondary}",
                     value=0.00015,
                 ),

@@ -60,6 +60,11 @@ def of(device_class: str, series: Series) -> Thing:
     return Thing(series, device_class=device_class, labels={"feed": "A"})
 
 
+def in_room(series: Series) -> Thing:
+    """A CDU of a room."""
+    return Thing(series, device_class="cdu", labels={"room": "r"})
+
+
 def figure(key: str, value: Value) -> Thing:
     """A derived figure."""
     return Thing({key: value}, kind="figures")
@@ -136,6 +141,14 @@ INCIDENTS: dict[str, Example] = {
     "DcimCduFlowLow": Example([of("cdu", {FLOW: 0.0075, SETPOINT: 0.01})], ("DcimCduFlowLow",)),
     "DcimCduFlowPerHeatLow": Example(
         [one("cdu_flow_per_heat_cubic_meters_per_joule{loop=secondary}", 0.9 / 6e7, "cdu")], ("DcimCduFlowPerHeatLow",)
+    ),
+    "DcimFacilityCoolingShort": Example(
+        [
+            in_room({SUPPLY: 36.0, SUPPLY_SETPOINT: 32.0}),
+            in_room({WATER: 33.0, SUPPLY_SETPOINT: 32.0}),
+            in_room({SUPPLY: 32.0}),
+        ],
+        ("DcimFacilityCoolingShort", "DcimCduSupplyTemperatureHigh", "DcimFacilityWaterWarm"),
     ),
     "DcimFacilityWaterWarm": Example([of("cdu", {WATER: 38.0, SUPPLY_SETPOINT: 32.0})], ("DcimFacilityWaterWarm",)),
     "DcimCduSupplyTemperatureHigh": Example(
