@@ -177,8 +177,8 @@ def _of_edge() -> list[list[Row]]:
     ]
     battery = [
         Row(
-            "battery of ups-b at 15 %, then feed B lost, generator and all",
-            (fault("battery_failing", "ups-b"), fault("feed_loss", "B")),
+            "battery of ups-b at 2 %, then feed B lost, generator and all",
+            (fault("battery_failing", "ups-b", value=0.02), fault("feed_loss", "B")),
             (
                 at("DcimMainsLost", 30.0, feed="B"),
                 at("DcimUpsBatteryLow", 400.0, device="ups-b"),
@@ -227,14 +227,18 @@ def _of_hall() -> list[list[Row]]:
             "pump 1 of c-cdu-1 fails",
             (fault("pump_failure", f"{hall}-c-cdu-1", pump=1),),
             (at("DcimCduPumpFailed", device=f"{hall}-c-cdu-1", pump="1"),),
-            (at("DcimCduPumpRedundancyLost", device=f"{hall}-c-cdu-1"), spare("c")),
+            (
+                at("DcimCduPumpRedundancyLost", device=f"{hall}-c-cdu-1"),
+                at("DcimCduAlarmCritical", device=f"{hall}-c-cdu-1", alarm="pump"),
+                spare("c"),
+            ),
             f"{hall}-c-cdu-1 dcim_cdu_pump_state{{pump=1}} = failed",
         ),
         Row(
             "valve of d-cdu-1 stuck at a tenth",
             (fault("valve_stuck", f"{hall}-d-cdu-1", value=0.1),),
             (at("DcimCduSupplyTemperatureHigh", 240.0, device=f"{hall}-d-cdu-1"),),
-            (spare("d"),),
+            (spare("d"), at("DcimDeviceAlarmCritical", device=f"{hall}-d-cdu-1", alarm="supply_temperature")),
             f"{hall}-d-cdu-1 dcim_cdu_supply_temperature_celsius{{loop=secondary}} > 35",
         ),
         Row(
@@ -293,7 +297,8 @@ def _of_hall() -> list[list[Row]]:
                     "sensor_saturated", f"{hall}-d-cdu-2", point="dcim_cdu_flow_cubic_meters_per_second{loop=secondary}"
                 ),
             ),
-            note="what needs it is unknown",
+            (at("DcimDeviceAlarm", 90.0, device=f"{hall}-d-cdu-2", alarm="flow_meter"),),
+            note="the unit says itself that its meter is broken",
         ),
         Row(
             "return probe of a-cdu-3 stuck",
@@ -313,6 +318,7 @@ def _of_hall() -> list[list[Row]]:
             (at("DcimCduSupplyTemperatureHigh", 200.0, device=f"{hall}-c-cdu-3"),),
             (
                 at("DcimReadingSuspect", device=f"{hall}-c-cdu-3"),
+                at("DcimDeviceAlarmCritical", device=f"{hall}-c-cdu-3", alarm="supply_temperature"),
                 at("DcimCduSupplyTemperatureCritical", device=f"{hall}-c-cdu-3"),
                 spare("c"),
             ),
@@ -341,7 +347,11 @@ def _of_hall() -> list[list[Row]]:
                 ),
             ),
             (at("DcimReadingSuspect", SUSPECT_S, device=f"{hall}-d-cdu-3"),),
-            (at("DcimCduSupplyTemperatureHigh", device=f"{hall}-d-cdu-3"), spare("d")),
+            (
+                at("DcimCduSupplyTemperatureHigh", device=f"{hall}-d-cdu-3"),
+                at("DcimDeviceAlarmCritical", device=f"{hall}-d-cdu-3", alarm="supply_temperature"),
+                spare("d"),
+            ),
         ),
     ]
     second = [
@@ -364,8 +374,8 @@ def _of_hall() -> list[list[Row]]:
         Row("8 % of air in c-tcs", (fault("air_in_loop", f"{hall}-c-tcs"),), note="the pumps make up for it"),
         Row("an air unit of the hall fails", (fault("air_unit_failure", f"{hall}-crah-1"),), note="one is spare"),
         Row(
-            "rack d1 takes three times its load",
-            (fault("overload", f"{hall}-d1", value=3.0),),
+            "rack d1 takes six times its load",
+            (fault("overload", f"{hall}-d1", value=6.0),),
             (at("DcimPduPhaseOverload", 300.0, rack=f"{hall}-d1"),),
             (
                 at("DcimPduPhaseLoadHigh", rack=f"{hall}-d1"),
@@ -387,8 +397,8 @@ def _of_hall() -> list[list[Row]]:
     ]
     last = [
         Row(
-            "battery of ups-a1 at 15 %, then feed A lost, generator and all",
-            (fault("battery_failing", f"{hall}-ups-a1"), fault("feed_loss", "A")),
+            "battery of ups-a1 at 5 %, then feed A lost, generator and all",
+            (fault("battery_failing", f"{hall}-ups-a1", value=0.05), fault("feed_loss", "A")),
             (at("DcimMainsLost", 30.0, feed="A"), at("DcimUpsBatteryLow", 400.0, device=f"{hall}-ups-a1")),
             (
                 at("DcimUpsOnBatteryProlonged", feed="A"),
