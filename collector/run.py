@@ -24,19 +24,7 @@ from collector.flow import Flush, Ingest, IngestSettings, Senders, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
-from collector.problems import FILE_PART as PROBLEMS_FILE_PART
-from collector.problems import (
-    MAINTENANCE_PART,
-    PROBLEM_PARTS,
-    PUSH_PART,
-    Maintenance,
-    Monitor,
-    Pusher,
-    Silencer,
-    load_table,
-    targets,
-)
-from collector.problems import PART as PROBLEMS_PART
+from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_table, start_problems
 from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
@@ -195,15 +183,7 @@ class Collector:
             store = open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
-            view = View(
-                self._metrics,
-                self._safety_metrics,
-                self._page,
-                self._knows,
-                self._faults,
-                self._ledger_page,
-                self._problems.document,
-            )
+            view = self._view()
             web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
@@ -342,7 +322,7 @@ class Collector:
         config, failures = self._config, self._failures
         keep = writer.offer if config.derive.store else discard
         optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
-        self._start_problems(optional)
+        start_problems(optional, config.problems, config.client_id, self._problems, self._maintenance, failures)
         if self._accounts is not None:
             optional.start(ACCOUNT_PART, self._accounts.run)
         if keeper is not None:
@@ -350,20 +330,6 @@ class Collector:
         if config.carbon is not None:
             source = CarbonSource(config.carbon)
             optional.start(CARBON_PART, lambda: source.watch(deriver.add_factors, failures))
-
-    def _start_problems(self, optional: Supervisor) -> None:
-        config, monitor = self._config.problems, self._problems
-        optional.start(PROBLEMS_PART, monitor.run)
-        optional.start(PROBLEMS_FILE_PART, monitor.keep)
-        if config.maintenance is not None:
-            optional.start(MAINTENANCE_PART, self._maintenance.run)
-            for url in config.alertmanagers:
-                silencer = Silencer(url, self._config.client_id, self._maintenance, self._failures)
-                optional.start(MAINTENANCE_PART, silencer.run)
-        for target in targets(config, monitor.told):
-            pusher = Pusher(target, monitor.tracker, self._failures, config.runbook_base)
-            monitor.listeners.append(pusher.offer)
-            optional.start(PUSH_PART, pusher.run)
 
     def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """What problems ask about the collector itself, under the names of /metrics."""
@@ -404,6 +370,17 @@ class Collector:
         text, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
         own = partial(self._self_metrics.render, series, self._delivery_figures())
         return text + self._failures.attempt(METRICS_PART, own, "")
+
+    def _view(self) -> View:
+        return View(
+            self._metrics,
+            self._safety_metrics,
+            self._page,
+            self._knows,
+            self._faults,
+            self._ledger_page,
+            self._problems.document,
+        )
 
     async def _safety_metrics(self) -> str:
         names = self._problems.safety_metrics

@@ -12,6 +12,7 @@ from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.silences import Silencer
+from collector.problems.starting import start_problems
 from collector.problems.table import Problem, Table, load_table, parse_table
 
 PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART)
@@ -40,5 +41,6 @@ __all__ = [
     "problems_page",
     "rules_yaml",
     "scrape_drop",
+    "start_problems",
     "targets",
 ]
