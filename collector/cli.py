@@ -148,7 +148,7 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
             sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
         case "rules":
             own, table = config.problems.limits, load_table()
-            sys.stdout.write(rules_yaml(table if own is None else load_limits(own, table)))
+            sys.stdout.write(rules_yaml(load_limits(own, table)))
         case "forget":
             return _forget(config, arguments)
         case "backup":

@@ -175,6 +175,8 @@ class Evaluator:
         for labels, raw in self._source(condition, unit):
             if not all(labels.get(name, unit.base.get(name, "")) in texts for name, texts in condition.where.items()):
                 continue
+            if any(labels.get(name, unit.base.get(name, "")) in texts for name, texts in condition.where_not.items()):
+                continue
             if condition.states:
                 was = True
                 if condition.after is not None:

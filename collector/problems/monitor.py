@@ -18,6 +18,7 @@ from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.conditions import Evaluator, Finding, Unit
 from collector.problems.history import History, append_history, read_history
+from collector.problems.maintenance import Maintenance
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
 from collector.problems.table import Table
@@ -78,6 +79,7 @@ class Monitor:
         *,
         path: Path | None = None,
         runbook_base: str = "",
+        maintenance: Maintenance | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -95,6 +97,10 @@ class Monitor:
         self._metrics = self._evaluator.metrics | {LEAK_POSITION}
         self._shares = Shares(table, self._evaluator)
         self.tracker = Tracker(table)
+        if maintenance is not None:
+            self.tracker.window_of = maintenance.window_of
+        self.safety_metrics = table.safety_metrics()
+        """What `/metrics?class=safety` shows."""
         self.history = History()
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()

@@ -47,8 +47,10 @@ class LimitsFile(StrictModel):
     """By the problem's name."""
 
 
-def load_limits(path: Path, table: Table) -> Table:
-    """The table with a site's limits. Raises ConfigError with one line `file:line: key: what is wrong; remedy` for each problem."""
+def load_limits(path: Path | None, table: Table) -> Table:
+    """The table with a site's limits, or as it is without a file of them. Raises ConfigError with one line `file:line: key: what is wrong; remedy` for each problem."""
+    if path is None:
+        return table
     text = read_text_file(path)
     return parse_limits(text, str(path), table)
 

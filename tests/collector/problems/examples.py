@@ -60,6 +60,11 @@ def of(device_class: str, series: Series) -> Thing:
     return Thing(series, device_class=device_class, labels={"feed": "A"})
 
 
+def in_room(series: Series) -> Thing:
+    """A CDU of a room."""
+    return Thing(series, device_class="cdu", labels={"room": "r"})
+
+
 def figure(key: str, value: Value) -> Thing:
     """A derived figure."""
     return Thing({key: value}, kind="figures")
@@ -109,6 +114,14 @@ INCIDENTS: dict[str, Example] = {
         [device(ups_output_source="battery"), device(ups_output_source="battery"), device(ups_output_source="normal")],
         ("DcimMainsLost", "DcimUpsOnBattery", "DcimUpsOnBattery"),
     ),
+    "DcimMainsLostProlonged": Example(
+        [
+            device(ups_on_battery_seconds=130.0),
+            device(ups_on_battery_seconds=121.0),
+            device(ups_on_battery_seconds=0.0),
+        ],
+        ("DcimMainsLostProlonged", "DcimUpsOnBatteryProlonged", "DcimUpsOnBatteryProlonged"),
+    ),
     "DcimUpsOnBattery": Example([device(ups_output_source="battery")], ("DcimUpsOnBattery",)),
     "DcimUpsOnBatteryProlonged": Example([device(ups_on_battery_seconds=121.0)], ("DcimUpsOnBatteryProlonged",)),
     "DcimUpsBatteryLow": Example([device(ups_battery_state="depleted")], ("DcimUpsBatteryLow",)),
@@ -155,6 +168,10 @@ INCIDENTS: dict[str, Example] = {
     "DcimPhaseDead": Example(
         [one("pdu_phase_voltage_volts{inlet=1,phase=L2}", Then(230.0, 3.0), "pdu")], ("DcimPhaseDead",)
     ),
+    "DcimMeterDark": Example(
+        [of("meter", {f"meter_voltage_volts{{phase=L{each}}}": Then(230.0, 0.0) for each in (1, 2, 3)})],
+        ("DcimMeterDark",),
+    ),
     "DcimAtsRedundancyLost": Example([device("ats", ats_redundant=0.0)], ("DcimAtsRedundancyLost",)),
     "DcimLeakDetected": Example([one("leak_detected{sensor=2,zone=north}", 1.0, "leak")], ("DcimLeakDetected",)),
     "DcimLeakSensorFault": Example([one("rack_leak_sensor_fault{detector=d}", 1.0, "rack")], ("DcimLeakSensorFault",)),
@@ -165,6 +182,14 @@ INCIDENTS: dict[str, Example] = {
     "DcimCduFlowLow": Example([of("cdu", {FLOW: 0.0075, SETPOINT: 0.01})], ("DcimCduFlowLow",)),
     "DcimCduFlowPerHeatLow": Example(
         [one("cdu_flow_per_heat_cubic_meters_per_joule{loop=secondary}", 0.9 / 6e7, "cdu")], ("DcimCduFlowPerHeatLow",)
+    ),
+    "DcimFacilityCoolingShort": Example(
+        [
+            in_room({SUPPLY: 36.0, SUPPLY_SETPOINT: 32.0}),
+            in_room({WATER: 33.0, SUPPLY_SETPOINT: 32.0}),
+            in_room({SUPPLY: 32.0}),
+        ],
+        ("DcimFacilityCoolingShort", "DcimCduSupplyTemperatureHigh", "DcimFacilityWaterWarm"),
     ),
     "DcimFacilityWaterWarm": Example([of("cdu", {WATER: 38.0, SUPPLY_SETPOINT: 32.0})], ("DcimFacilityWaterWarm",)),
     "DcimCduSupplyTemperatureHigh": Example(
@@ -206,6 +231,9 @@ INCIDENTS: dict[str, Example] = {
     "DcimCduHeatMismatch": Example([device("cdu", cdu_heat_imbalance_ratio=-0.3)], ("DcimCduHeatMismatch",)),
     "DcimCrahFault": Example([one("crah_unit_state{unit=1}", "fault", "crah")], ("DcimCrahFault",)),
     "DcimSmoke": Example([one("env_contact_active{kind=smoke,sensor=1}", 1.0, "env")], ("DcimSmoke",)),
+    "DcimCduAlarmCritical": Example(
+        [one("device_alarm_active{alarm=pump,severity=critical}", 1.0, "cdu")], ("DcimCduAlarmCritical",)
+    ),
     "DcimDeviceAlarmCritical": Example(
         [one("device_alarm_active{alarm=fan,severity=critical}", 1.0)], ("DcimDeviceAlarmCritical",)
     ),
@@ -267,6 +295,9 @@ INCIDENTS: dict[str, Example] = {
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
     "DcimAgentReloadFailed": Example([agent("agent_config_last_reload_successful", 0.0)], ("DcimAgentReloadFailed",)),
     "DcimAgentSpoolNotDurable": Example([agent("agent_spool_durable", 0.0)], ("DcimAgentSpoolNotDurable",)),
+    "DcimAgentTopicsRefused": Example(
+        [agent("agent_topics_refused{reason=not_authorized}", 1.0)], ("DcimAgentTopicsRefused",)
+    ),
 }
 
 DIPS: dict[str, Example] = {
@@ -283,6 +314,10 @@ NEAR_MISSES: dict[str, Example] = {
     "a feed of which half is dark may have lost a network switch": Example(
         feeds(2, 2), ("DcimDeviceUnreachable", "DcimDeviceUnreachable")
     ),
+    "a meter whose third tap was never connected": Example(
+        [of("meter", {"meter_voltage_volts{phase=L1}": 230.0, "meter_voltage_volts{phase=L3}": 0.0})]
+    ),
+    "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
     "three devices are too few to speak of a feed": Example(feeds(3, 0), ("DcimDeviceUnreachable",) * 3),
     "a UPS at its limits": Example(
         [
