@@ -147,8 +147,7 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
         case "report":
             sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
         case "rules":
-            own, table = config.problems.limits, load_table()
-            sys.stdout.write(rules_yaml(load_limits(own, table)))
+            sys.stdout.write(rules_yaml(load_limits(config.problems.limits, load_table())))
         case "forget":
             return _forget(config, arguments)
         case "backup":

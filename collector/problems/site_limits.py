@@ -48,7 +48,10 @@ class LimitsFile(StrictModel):
 
 
 def load_limits(path: Path | None, table: Table) -> Table:
-    """The table with a site's limits, or as it is without a file of them. Raises ConfigError with one line `file:line: key: what is wrong; remedy` for each problem."""
+    """The table with a site's limits, or as it is without a file of them.
+
+    Raises ConfigError with one line `file:line: key: what is wrong; remedy` for each problem.
+    """
     if path is None:
         return table
     text = read_text_file(path)
