@@ -35,6 +35,8 @@ class Unit:
     is_silent: bool = False
     cause: str = ""
     """Why it is not observed, empty if it is."""
+    agent: str = ""
+    """The agent that polls it, if it is a device."""
     sources: dict[str, str] = field(default_factory=dict)
     """Who states a limit, by its metric, where the device does not."""
 

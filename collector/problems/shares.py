@@ -33,7 +33,8 @@ class Shares:
     def note(self, key: UnitKey, unit: Unit) -> None:
         """Take what a device says now."""
         for name, share in self._shares.items():
-            group = labels_of({label: unit.base.get(label, "") for label in share.by})
+            whose = {"agent": unit.agent, **unit.base}
+            group = labels_of({label: whose.get(label, "") for label in share.by})
             if len(group) < len(share.by):
                 continue
             belongs = self._evaluator.holds(share.among, unit)

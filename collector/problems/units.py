@@ -19,7 +19,7 @@ def device_unit(
     base = {**{label: device.labels[label] for label in BASE_LABELS if device.labels.get(label)}}
     base |= {"site": device.site, "device": device.device}
     up = latest.up(device, now)
-    unit = Unit(base, is_silent=up is not True)
+    unit = Unit(base, is_silent=up is not True, agent=device.agent)
     _add(unit, device.series.values(), metrics, now)
     for limit in limits:
         unit.add(limit.metric, dict(limit.labels), limit.value)

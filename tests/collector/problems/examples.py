@@ -109,6 +109,11 @@ def inlet(celsius: float) -> Thing:
 
 
 INCIDENTS: dict[str, Example] = {
+    # Both feeds look lost; what the devices have in common is the network to their agent.
+    "DcimAgentSeesNothing": Example(
+        [device("pdu", up=False, feed=feed) for feed in "AAAAABBBBB"],
+        ("DcimAgentSeesNothing", "DcimFeedLost", "DcimFeedLost", *("DcimDeviceUnreachable",) * 10),
+    ),
     "DcimFeedLost": Example(feeds(3, 2), ("DcimFeedLost", *("DcimDeviceUnreachable",) * 3)),
     "DcimMainsLost": Example(
         [device(ups_output_source="battery"), device(ups_output_source="battery"), device(ups_output_source="normal")],
@@ -318,6 +323,9 @@ NEAR_MISSES: dict[str, Example] = {
         [of("meter", {"meter_voltage_volts{phase=L1}": 230.0, "meter_voltage_volts{phase=L3}": 0.0})]
     ),
     "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
+    "of ten devices one answers, so the network to them works": Example(
+        [*(device("pdu", up=False, feed=feed) for feed in "CDEFGHIJK"), device("pdu")], ("DcimDeviceUnreachable",) * 9
+    ),
     "three devices are too few to speak of a feed": Example(feeds(3, 0), ("DcimDeviceUnreachable",) * 3),
     "a UPS at its limits": Example(
         [

@@ -53,7 +53,9 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[Tracked]
     for step in range(steps + 1):
         now = float(step * STEP_S)
         for number, thing in enumerate(example.things):
-            unit = Unit(base_of(thing, site, number), is_silent=thing.kind == "device" and thing.is_up is not True)
+            is_device = thing.kind == "device"
+            is_silent = is_device and thing.is_up is not True
+            unit = Unit(base_of(thing, site, number), is_silent=is_silent, agent="g" if is_device else "")
             for name, labels, value in series_of(thing):
                 unit.add(name, labels, value_at(value, step))
             if thing.kind == "device":
