@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.conformance.published_mibs import ALARM, Published
+from tests.conformance.published_mibs import ALARM, DRY, Published
 
 _ENLOGIC = Published(
     "1.3.6.1.4.1.38446.1",
@@ -144,4 +144,24 @@ PDUS = {
     ),
     "enlogic-pdu": _ENLOGIC,
     "enlogic-pdu2": replace(_ENLOGIC, answers={**_ENLOGIC.answers, "1.2.1.16.1": 3}),
+    "dataprobe-iboot-pdu": Published(
+        "1.3.6.1.4.1.1418.6",
+        {
+            "1.4.0": b"iBoot-PDU8",
+            "1.7.0": 1,
+            **{
+                f"6.{place}.0": value
+                for place, value in ((1, 23_041), (2, 812), (3, 22_987), (4, 0), (5, 999), (6, 73))
+            },
+            **{f"5.1.7.{outlet}": state for outlet, state in ((1, 1), (2, 0))},
+        },
+        {
+            "dcim_pdu_input_voltage_volts{inlet=1}": 230.41,
+            "dcim_pdu_input_current_amperes{inlet=1}": 8.12,
+            "dcim_pdu_input_voltage_volts{inlet=2}": 229.87,
+            "dcim_pdu_input_current_amperes{inlet=2}": 0.0,
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=2}": 0.0,
+        },
+    ),
 }
