@@ -449,4 +449,24 @@ MIBS = {
         {"dcim_ups_battery_charge_state": "discharging"},
         {"dcim_ups_battery_health_ratio": "sentinel"},
     ),
+    "hwgroup-poseidon": Published(
+        "1.3.6.1.4.1.21796.3.3",
+        {
+            **{
+                f"3.1.2.{sensor}": name
+                for sensor, name in ((1, b"Rack"), (2, b"Hall"), (3, b"UPS"), (4, b"Lost"), (5, b"Loop"))
+            },
+            **{f"3.1.4.{sensor}": state for sensor, state in ((1, 1), (2, 3), (3, 1), (4, 0), (5, 1))},
+            **{f"3.1.6.{sensor}": tenths for sensor, tenths in ((1, 770), (2, 415), (3, -545), (4, 0), (5, 123))},
+            **{f"3.1.9.{sensor}": unit for sensor, unit in ((1, 1), (2, 3), (3, 4), (4, 0), (5, 5))},
+            "1.1.2.1": 1,
+            "1.1.3.1": b"Door",
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1.Rack}": 25.0,
+            "dcim_env_relative_humidity_ratio{sensor=2.Hall}": 0.415,
+            "dcim_env_voltage_volts{sensor=3.UPS}": -54.5,
+            f"{DRY},sensor=1.Door}}": 1.0,
+        },
+    ),
 }
