@@ -41,3 +41,16 @@ async def test_lines_of_a_delta_unit_are_no_phases(delta: str) -> None:
     _, readings = await replay_snmp(records, load_profiles(), "enlogic-pdu2", 1_790_000_000.0)
     phases = {key.split("{")[0] for key in readings.values if key.startswith("dcim_pdu_phase")}
     assert phases == {"dcim_pdu_phase_current_amperes"}
+
+
+async def test_the_unbalance_that_a_raritan_inlet_reports_is_a_share_of_its_mean_current() -> None:
+    inlet = "1.3.6.1.4.1.13742.6.5.2.3.1.4.1.1"
+    records = [
+        Record(f"{inlet}.5", "", 4321),
+        Record(f"{inlet}.3", "", 125),
+        Record("1.3.6.1.4.1.13742.6.3.3.4.1.7.1.1.5", "", 0),
+        Record("1.3.6.1.4.1.13742.6.3.3.4.1.7.1.1.3", "", 1),
+    ]
+    identified, readings = await replay_snmp(records, load_profiles(), "auto", 1_790_000_000.0)
+    assert identified.profile == "raritan-pdu2"
+    assert readings.values["dcim_pdu_input_unbalance_ratio{inlet=1.1}"] == pytest.approx(0.125)
