@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos truth page fuzz mutants deb bundle try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos incidents truth page fuzz mutants deb bundle try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench  the figures in docs/explanation/cost.md"
 	@echo "make campus  2,996 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
+	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall, storms or healthy"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make page   ten faults of a simulated site, read from the page in Chromium; ARGS=pictures takes those of docs/images"
 	@echo "make fuzz   wrong answers of devices, wrong MQTT documents and damaged files, a minute of each; ARGS='mqtt_documents --seconds=600'"
@@ -59,6 +60,9 @@ campus:
 
 chaos:
 	@scripts/chaos $(ARGS)
+
+incidents:
+	@scripts/incidents $(ARGS)
 
 truth:
 	@scripts/truth $(ARGS)

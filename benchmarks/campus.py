@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,10 +93,18 @@ class Settled:
 class Campus:
     """The processes of a campus. `racks` says how large it is: 512 have 2,996 devices, 68 have 398."""
 
-    def __init__(self, folder: Path, racks: int, stack: ExitStack, report_s: float | None = None) -> None:
-        """`report_s` is how often the agent reports and polls class `normal`; None is its default of 10 s."""
+    def __init__(
+        self,
+        folder: Path,
+        racks: int,
+        stack: ExitStack,
+        report_s: float | None = None,
+        intervals_of: Callable[[int], Mapping[str, float]] = lambda _: {},
+    ) -> None:
+        """`report_s` is how often the agent reports, and `intervals_of` gives those of the n-th device, if not the defaults."""
         self.folder = folder
         self._intervals = {"normal": report_s} if report_s is not None else {}
+        self._intervals_of = intervals_of
         self._stack = stack
         self._racks = racks
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -107,7 +115,7 @@ class Campus:
         self.longest_hold_s = {"agent": 0.0, "collector": 0.0}
         self._over = threading.Event()
 
-    def start(self) -> None:
+    def start(self, *, with_collector: bool = True) -> None:
         """Start everything at once, as after a power cut."""
         socket = self.folder / "sim.sock"
         self._spawn(
@@ -118,6 +126,8 @@ class Campus:
         self._stack.enter_context(self.broker.serving())
         agent = yaml.safe_load((self.folder / "agent.yaml").read_text(encoding="utf-8"))
         self.devices = [each["id"] for each in agent["devices"]]
+        for number, each in enumerate(agent["devices"]):
+            each["intervals"] = dict(self._intervals_of(number))
         agent["broker"] = {"host": "127.0.0.1", "port": self.broker.port}
         agent["intervals"] = self._intervals
         agent["outbox"] = {"mode": "disk", "path": str(self.folder / "outbox.db")}
@@ -132,7 +142,8 @@ class Campus:
         (self.folder / "collector.yaml").write_text(yaml.safe_dump(collector), encoding="utf-8")
         self.reports = Reports(self.broker.port)
         self._stack.callback(self.reports.close)
-        self._spawn("collector", "-m", "collector", "run", str(self.folder / "collector.yaml"))
+        if with_collector:
+            self._spawn("collector", "-m", "collector", "run", str(self.folder / "collector.yaml"))
         self.start_agent()
         scraping = threading.Thread(target=self._scrape, name="scrape", daemon=True)
         scraping.start()
@@ -144,11 +155,17 @@ class Campus:
         self._spawn("agent", "-m", "agent", "run", str(self.folder / "agent.yaml"))
 
     def stop_agent(self) -> None:
-        """Stop the agent, as for an upgrade."""
+        """Stop the agent, as for an upgrade. What it reported and what failed so far is forgotten."""
         process = self.processes["agent"]
         self._ended_cpu_s["agent"] += int(cpu_seconds(process.pid) * 1000)
         process.terminate()
         process.wait(timeout=20)
+        self.reports.last = {}
+        self.reports.failed.clear()
+
+    def wait_until_up(self, patience_s: float = PATIENCE_S) -> None:
+        """Wait until all devices answer. Unlike `settle` it says nothing about how late polls are, which is up to the machine, too."""
+        wait_until(lambda: self.reports.up == len(self.devices), "all devices answer", patience_s)
 
     def settle(self, patience_s: float = PATIENCE_S, exempt: Collection[str] = ()) -> Settled:
         """Wait until all devices but the exempt ones have been polled, and no poll was late or failed from one report to the next."""
@@ -274,8 +291,6 @@ def run(folder: Path, racks: int, watch_s: float) -> Iterator[str]:
         yield f"  broker restarted: settled after {campus.settle().after_s:.0f} s"
         parts.append(campus.watch(watch_s / 4))
         campus.stop_agent()
-        campus.reports.last = {}
-        campus.reports.failed.clear()
         campus.start_agent()
         again = campus.settle()
         yield f"  agent restarted: settled after {again.after_s:.0f} s"

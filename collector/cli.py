@@ -16,6 +16,7 @@ from collector.config import CollectorConfig, load_collector_config
 from collector.doctor import examine
 from collector.forget import Target, account_of, forget
 from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
+from collector.problems import load_limits, load_table, rules_yaml
 from collector.report import add_report, report
 from collector.run import run
 from collector.web import load_access
@@ -47,13 +48,8 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
         command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
         add_env_file(command)
         show_examples(command, "%(prog)s collector.yaml")
-    doctor = commands.add_parser(
-        "doctor", help="check configuration, files, names, clock, disks, broker and store; says what to do"
-    )
-    doctor.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
-    add_env_file(doctor)
-    doctor.add_argument("--output", choices=OUTPUTS, default="table")
-    show_examples(doctor, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
+    help_text = "check configuration, files, names, clock, disks, broker and store; says what to do"
+    _add_doctor(commands.add_parser("doctor", help=help_text))
     ledger = commands.add_parser("ledger", help="account for every message; exit status 1 if any is missing")
     ledger.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     add_env_file(ledger)
@@ -80,6 +76,7 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
     add_env_file(command)
     add_report(command)
     show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
+    _add_rules(commands.add_parser("rules", help="print the rules of Prometheus with this site's limits"))
     _add_forget(commands.add_parser("forget", help="forget an agent or a device that was retired or renamed"))
     for name, text in (
         ("backup", "copy ledger, records, owners and problems, beside a running collector"),
@@ -93,6 +90,19 @@ def parser(prog: str = "rackflow-collector") -> argparse.ArgumentParser:
             command, "%(prog)s /etc/rackflow/collector.yaml /backup/2026-11-26 --env-file /etc/rackflow/collector.env"
         )
     return root
+
+
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    add_env_file(command)
+    command.add_argument("--output", choices=OUTPUTS, default="table")
+    show_examples(command, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
+
+
+def _add_rules(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file; its problems.limits are used")
+    add_env_file(command)
+    show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
 
 
 def _add_forget(command: argparse.ArgumentParser) -> None:
@@ -136,6 +146,8 @@ def _run_beside(config: CollectorConfig, arguments: argparse.Namespace) -> int:
             return _ledger(config, arguments)
         case "report":
             sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
+        case "rules":
+            sys.stdout.write(rules_yaml(load_limits(config.problems.limits, load_table())))
         case "forget":
             return _forget(config, arguments)
         case "backup":

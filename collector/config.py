@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Budgets
 from collector.derive import CarbonConfig, DeriveConfig
-from collector.problems import ProblemsConfig
+from collector.problems import ProblemsConfig, load_limits, load_table, load_windows
 from collector.store import Dialect
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
@@ -257,6 +257,14 @@ def load_collector_config(path: Path) -> CollectorConfig:
     if config.http.web_config is not None:
         web_config = path.parent / config.http.web_config
         config = config.model_copy(update={"http": config.http.model_copy(update={"web_config": web_config})})
+    if config.problems.limits is not None:
+        limits = path.parent / config.problems.limits
+        load_limits(limits, load_table())
+        config = config.model_copy(update={"problems": config.problems.model_copy(update={"limits": limits})})
+    if (maintenance := config.problems.maintenance) is not None:
+        maintenance = path.parent / maintenance
+        load_windows(maintenance)  # a mistake in it must fail `check` as well
+        config = config.model_copy(update={"problems": config.problems.model_copy(update={"maintenance": maintenance})})
     if config.site_file is None:
         return config
     site_file = path.parent / config.site_file

@@ -34,9 +34,7 @@ from collector.flow import Flush, Ingest, IngestSettings, Senders, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
-from collector.problems import FILE_PART as PROBLEMS_FILE_PART
-from collector.problems import PART as PROBLEMS_PART
-from collector.problems import PROBLEM_PARTS, PUSH_PART, Monitor, Pusher, load_table, targets
+from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits, load_table, start_problems
 from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
@@ -56,7 +54,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow import ConfigError, RackflowError
+from rackflow import ConfigError, RackflowError, catalogue
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.garbage import bound_collections
 from rackflow.process.loop_lag import LoopMeter
@@ -113,14 +111,16 @@ class Collector:
         self._accounts: LedgerWatch | None = None
         self._deriver: Deriver | None = None
         self._failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
+        self._maintenance = Maintenance(config.problems.maintenance, self._failures)
         self._problems = Monitor(
-            load_table(),
+            load_limits(config.problems.limits, load_table()),
             self.latest,
-            self._figures.current,
+            self._figures.by_site,
             self._own_facts,
             self._failures,
             path=config.problems_path,
             runbook_base=config.problems.runbook_base,
+            maintenance=self._maintenance,
         )
         self._zone = zone_name()
         around, runbooks = self._surroundings, config.problems.runbook_base
@@ -181,6 +181,7 @@ class Collector:
         # Parts that can fail because of a wrong configuration are checked first, before anything is opened or created.
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
+        self._problems.take_limits(self._site, config.derive.settings(None).thermal)
         budgets = config.agent_budgets(len(self._site.devices) if self._site is not None else 0)
         self._owners = Owners(budgets, assigned_owners(config, self._site))
         self._uses = Uses(budgets)
@@ -200,7 +201,7 @@ class Collector:
             store = open_store(config, self._tally)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
-            view = View(self._metrics, self._page, self._knows, self._faults, self._ledger_page, self._api)
+            view = self._view()
             web = self._web = WebServer(view, host, port, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
@@ -339,7 +340,7 @@ class Collector:
         config, failures = self._config, self._failures
         keep = writer.offer if config.derive.store else discard
         optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
-        self._start_problems(optional)
+        start_problems(optional, config.problems, config.client_id, self._problems, self._maintenance, failures)
         if self._accounts is not None:
             optional.start(ACCOUNT_PART, self._accounts.run)
         if keeper is not None:
@@ -347,15 +348,6 @@ class Collector:
         if config.carbon is not None:
             source = CarbonSource(config.carbon)
             optional.start(CARBON_PART, lambda: source.watch(deriver.add_factors, failures))
-
-    def _start_problems(self, optional: Supervisor) -> None:
-        config, monitor = self._config.problems, self._problems
-        optional.start(PROBLEMS_PART, monitor.run)
-        optional.start(PROBLEMS_FILE_PART, monitor.keep)
-        for target in targets(config, monitor.told):
-            pusher = Pusher(target, monitor.tracker, self._failures, config.runbook_base)
-            monitor.listeners.append(pusher.offer)
-            optional.start(PUSH_PART, pusher.run)
 
     def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """What problems ask about the collector itself, under the names of /metrics."""
@@ -396,6 +388,17 @@ class Collector:
         text, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
         own = partial(self._self_metrics.render, series, self._delivery_figures())
         return text + self._failures.attempt(METRICS_PART, own, "")
+
+    def _view(self) -> View:
+        metrics, pages = (self._metrics, self._safety_metrics), (self._page, self._knows)
+        return View(*metrics, *pages, self._faults, self._ledger_page, self._api)
+
+    async def _safety_metrics(self) -> str:
+        names = self._problems.safety_metrics
+        figures = self._figures if any(catalogue()[name].derived == "collector" for name in names) else None
+        steps = render_steps(self.latest, time.monotonic(), figures, self._failures, names)
+        text, _ = await in_slices(steps)
+        return text + self._self_metrics.render_connection()
 
     def _delivery_figures(self) -> DeliveryFigures:
         # The web server starts before the outbox and may be scraped before the outbox exists.

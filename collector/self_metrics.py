@@ -14,6 +14,7 @@ from collector.counters import Counters
 from collector.latest import Latest
 from collector.ledger import AgentAccount
 from rackflow import catalogue
+from rackflow.escape import escape_label
 from rackflow.outbox import OutboxStats
 from rackflow.process.loop_lag import LoopLag
 
@@ -50,15 +51,20 @@ class _OwnMetrics(Collector):
     def __init__(self, tally: Counters, latest: Latest, broker: str, store: str) -> None:
         self._tally = tally
         self._latest = latest
-        self._broker = broker
+        self.broker = broker
         self._store = store
         self.series_exposed = 0
         self.delivery = DeliveryFigures()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the collector is connected to its broker."""
+        return self._tally.mqtt_connected
+
     def collect(self) -> Iterator[Metric]:
         """Called by prometheus-client at each scrape."""
         tally, latest = self._tally, self._latest
-        yield _gauge("mqtt_connected", {(self._broker,): float(tally.mqtt_connected)}, "broker")
+        yield _gauge("mqtt_connected", {(self.broker,): float(tally.mqtt_connected)}, "broker")
         yield _counter("mqtt_takeovers_total", {(): tally.mqtt_takeovers})
         yield _counter("messages_received_total", {(): tally.messages_received})
         yield _counter(
@@ -149,6 +155,12 @@ class SelfMetrics:
         for register in (self._own, ProcessCollector(registry=None), PlatformCollector(registry=None)):
             self._registry.register(register)
         GCCollector(registry=self._registry)
+
+    def render_connection(self) -> str:
+        """Whether the broker is connected, alone: the one metric of the collector itself that the safety class asks about."""
+        name = "dcim_collector_mqtt_connected"
+        line = f'{name}{{broker="{escape_label(self._own.broker)}"}} {float(self._own.is_connected)}'
+        return f"# HELP {name} {_help('mqtt_connected')}\n# TYPE {name} gauge\n{line}\n"
 
     def render(self, series: int, delivery: DeliveryFigures) -> str:
         """The metrics as text. `series` is the number of device series on the same page."""

@@ -32,6 +32,14 @@ def volumetric_heat_capacity(fluid_name: str, celsius: float) -> float | None:
     return fluid.volumetric_heat_capacity(celsius)
 
 
+def density(fluid_name: str, celsius: float) -> float | None:
+    """Density in kg/m3; None for an unknown fluid or a temperature outside VALID_CELSIUS."""
+    fluid = FLUIDS.get(fluid_name)
+    if fluid is None or not VALID_CELSIUS[0] <= celsius <= VALID_CELSIUS[1]:
+        return None
+    return _polynomial(fluid.density, celsius)
+
+
 def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
     total = 0.0
     for coefficient in reversed(coefficients):

@@ -18,6 +18,7 @@ from agent.config import AgentConfig, load_agent_config
 from agent.poll.factory import check_profile
 from agent.profile.load import load_profiles
 from collector.config import load_collector_config
+from collector.problems import load_table
 from rackflow.process.yaml import load_yaml_file
 from tests.collector.problems.examples import INCIDENTS
 from tests.expressions import faults
@@ -59,6 +60,26 @@ def checked_agent_config(file: Path) -> AgentConfig:
 # --- Prometheus and Alertmanager
 
 
+def test_the_safety_class_is_scraped_and_evaluated_every_second_and_no_series_comes_from_two_scrapes() -> None:
+    prometheus = load_yaml_file(DEPLOY / "prometheus/prometheus.yml")
+    jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
+    safety, whole = jobs["dcim-collector-safety"], jobs["dcim-collector"]
+    assert (safety["scrape_interval"], safety["params"]) == ("1s", {"class": ["safety"]})
+    (dropped,) = whole["metric_relabel_configs"]
+    assert dropped["action"] == "drop"
+    assert set(dropped["regex"].split("|")) == load_table().safety_metrics()
+    groups = {group["name"]: group for group in load_yaml_file(DEPLOY / "prometheus/rules/dcim.rules.yml")["groups"]}
+    rules = groups["dcim-safety"]["rules"]
+    assert groups["dcim-safety"]["interval"] == "1s"
+    assert {rule["alert"] for rule in rules if "alert" in rule} == {
+        name for name, each in load_table().problems.items() if each.is_safety
+    }
+    # A value that another group records would be an evaluation old.
+    here = [rule["record"] for rule in rules if "record" in rule]
+    assert {name for name in RECORDED if any(name in rule["expr"] for rule in rules if "alert" in rule)} == set(here)
+    assert rules[: len(here)] == [rule for rule in rules if "record" in rule]
+
+
 def test_a_missing_tool_is_named_with_its_package(tmp_path: Path) -> None:
     (tmp_path / "dirname").symlink_to(find_program("dirname", "coreutils"))
     command = [find_program("bash", "bash"), str(ROOT / "scripts" / "check-rules")]
@@ -76,10 +97,11 @@ def test_rules_name_only_what_the_catalogue_has(rule: dict[str, str]) -> None:
 def test_each_alert_says_what_it_is_and_has_a_section_in_the_runbook() -> None:
     runbook = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
     sections = re.findall(r"^## (Dcim\w+)$", runbook, re.MULTILINE)
-    assert sections == list(ALERTS)
+    assert sections == list(load_table().problems)
+    assert set(sections) == set(ALERTS)
     for name, rule in ALERTS.items():
         assert set(rule["labels"]) == {"severity", "subsystem"}
-        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
         assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
         assert rule["annotations"]["runbook_url"] == f"deploy/RUNBOOK.md#{name.lower()}"
     assert set(re.findall(r"\bDcim\w+", runbook)) <= set(ALERTS)
@@ -91,6 +113,51 @@ def test_each_alert_is_seen_firing_by_a_unit_test() -> None:
     by_hand = {check["alertname"] for check in checks if check["exp_alerts"]}
     # Every incident is played through promtool as well: tests/collector/problems/test_both_ways.py.
     assert by_hand | set(INCIDENTS) == set(ALERTS)
+
+
+@pytest.fixture(scope="module")
+def amtool() -> str:
+    return find_program("amtool", "prometheus-alertmanager")
+
+
+def route_of(amtool: str, labels: dict[str, str]) -> str:
+    """Who is notified of an alert with these labels."""
+    config = f"--config.file={DEPLOY / 'alertmanager/alertmanager.yml'}"
+    pairs = [f"{name}={value}" for name, value in labels.items()]
+    found = subprocess.run(
+        [amtool, "config", "routes", "test", config, *pairs], capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "name", [*dict.fromkeys(rule["labels"]["severity"] for rule in ALERTS.values()), "DcimWatchdog"]
+)
+def test_each_severity_reaches_its_people(name: str, amtool: str) -> None:
+    """Severity decides, and nothing else but the heartbeat: one alert of each subsystem stands for all of it."""
+    wanted = {"critical": "on-call", "warning": "operators", "info": "journal", "DcimWatchdog": "heartbeat"}
+    some = {each["labels"]["subsystem"]: each for each in ALERTS.values() if each["labels"]["severity"] == name}
+    alerts = [ALERTS[name]] if name in ALERTS else [each for each in some.values() if each["alert"] != "DcimWatchdog"]
+    for each in alerts or [{"alert": "Anything", "labels": {"severity": name}}]:
+        assert route_of(amtool, {"alertname": each["alert"], **each["labels"], "site": "s", "row": "a"}) == wanted[name]
+
+
+def test_a_new_place_is_a_group_of_its_own_and_no_group_is_looked_at_more_often_than_prometheus_repeats_an_end() -> (
+    None
+):
+    """In a shorter interval some of the repeated ends are news, and the rest of the group is notified of for a quarter of an hour."""
+    root = load_yaml_file(DEPLOY / "alertmanager/alertmanager.yml")["route"]
+    seconds = {"0s": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300, "1h": 3600, "12h": 43200}
+    for route in [root, *root["routes"]]:
+        if route["receiver"] == "heartbeat":
+            assert seconds[route["repeat_interval"]] <= 60
+            continue
+        assert {"site", "alertname", "row"} <= set(route.get("group_by", root["group_by"]))
+        assert seconds[route.get("group_interval", root["group_interval"])] > 60 + 5
+    (critical,) = (each for each in root["routes"] if each["receiver"] == "on-call")
+    assert critical["group_wait"] == "0s"
+    for place in ("device", "feed", "agent", "rack"):
+        assert place in critical["group_by"]
 
 
 def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> None:

@@ -107,6 +107,7 @@ class SnmpPoller:
         self._plans = plans or SharedPlans()
         self._family: Family | None = None
         self._greeting: Greeting | None = None
+        self._coolant: dict[str, str] = {}
         # Whether the next opening must plan: the last one did not come to its end, or nothing of its plan is there any more.
         self._must_plan = True
         self._plan = Plan({})
@@ -166,7 +167,7 @@ class SnmpPoller:
         if profile.marker in raw and self._is_marked(raw[profile.marker], now):
             await self._make_plan(family, greeting)
             self._marked_at = now
-        await in_slices(deriving(readings, profile.class_, coolant_of(self._device, profile)), EACH_STEP)
+        await in_slices(deriving(readings, profile.class_, self._coolant), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
         return readings
 
@@ -232,6 +233,7 @@ class SnmpPoller:
         self._note_uptime(answers.get(SYS_UPTIME))
         greeting = greeting_from(family.profile, answers)
         self._family, self._greeting = family, greeting
+        self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, greeting)
         return family, greeting
 

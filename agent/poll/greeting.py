@@ -25,7 +25,8 @@ class Greeting:
     def contradiction(self, raw: Mapping[str, RawValue]) -> str:
         """What in these answers says that this is another device, or nothing. An object that is missing or empty says nothing."""
         for source, known in self.words:
-            text = first_text([source], raw)
+            # Most polls ask for none of them.
+            text = first_text([source], raw) if source.oid in raw else ""
             if text and text != known:
                 return f"{source.oid} was {known!r} and is {text!r}"
         return ""

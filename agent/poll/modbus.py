@@ -79,6 +79,7 @@ class ModbusPoller:
         self._plans = plans or SharedPlans()
         self._family = self._plans.family(profile, outlets=device.outlets)
         self._profile = self._family.profile
+        self._coolant = coolant_of(device, self._profile)
         self._client = client
         self._unit = device.unit if "unit" in device.model_fields_set else profile.modbus.unit
         self._clock = clock
@@ -167,7 +168,7 @@ class ModbusPoller:
         self._cells.look(found.raw)
         self._cells.reject(readings)
         self._count.add(poll_class, readings)
-        await in_slices(deriving(readings, self._profile.class_, coolant_of(self._device, self._profile)), EACH_STEP)
+        await in_slices(deriving(readings, self._profile.class_, self._coolant), EACH_STEP)
         if was_lost:
             self._refusals.ask_all_again()
             self._look_at = self._clock()

@@ -27,9 +27,12 @@ class PlannedCells:
         """Compare what a poll has read. A cell that is missing or NULL says nothing."""
         basis = self._plan.basis
         for ref in raw.keys() & basis.keys():
-            if raw[ref] is None:
+            value, rests = raw[ref], basis[ref]
+            if value is None:
                 continue
-            other = [each for each in basis[ref] if not each.holds(raw[ref])]
+            # All that rests on a cell was planned from the same value.
+            as_read = rests[0].is_as_read(value)
+            other = [] if as_read else [each for each in rests if not each.holds(value)]
             if other:
                 self._changed[ref] = {key for each in other for key in each.keys}
             else:

@@ -52,8 +52,14 @@ class Basis:
     ref: str
     reader: CellReader
     row: Row
+    value: RawValue
+    """What the cell held."""
     planned: object
     keys: tuple[str, ...]
+
+    def is_as_read(self, value: RawValue) -> bool:
+        """Whether the cell still holds what it did. Next to nothing ever changes, and this is ten times as fast as `holds`."""
+        return type(value) is type(self.value) and value == self.value
 
     def holds(self, value: RawValue) -> bool:
         """Whether planning would make the same of this value."""
@@ -185,8 +191,9 @@ class _Draft:
         for (ref, _), (reader, row, keys) in sorted(self._basis.items(), key=lambda each: not each[1][2]):
             if ref in found or len(found) < MAX_BASIS:
                 small = Row(row.index, {}, row.role)
-                planned = row.meaning(ref, reader, row.cells.get(ref))
-                found.setdefault(ref, []).append(Basis(ref, reader, small, planned, tuple(keys)))
+                value = row.cells.get(ref)
+                planned = row.meaning(ref, reader, value)
+                found.setdefault(ref, []).append(Basis(ref, reader, small, value, planned, tuple(keys)))
         return {ref: tuple(each) for ref, each in found.items()}
 
     def plan(self) -> Plan:

@@ -41,7 +41,6 @@ class ApiProblem(ProblemReport, frozen=True, kw_only=True, omit_defaults=True):
 
     unit: str = ""
     times: float = 1.0
-    limit: float | None = None
     time_left: ProblemTime | None = None
     concerns: Concerns | None = None
     device: str | None = None
@@ -117,10 +116,10 @@ def _problem(scene: Scene, table: Table, tracked: Tracked, consequences: int, ru
     racks = _racks(scene, tracked, labels)
     measure = _measure(tracked, table, labels, device)
     return ApiProblem(
-        **given,
+        # The limit that the evaluation used; one that was restored after a restart has none yet.
+        **(given if given.get("limit") is not None else {**given, "limit": measure.limit}),
         unit=measure.unit,
         times=measure.times,
-        limit=measure.limit,
         time_left=_time_left(scene, tracked.problem, labels),
         concerns=Concerns(racks=racks[:MAX_RACKS], more=max(0, len(racks) - MAX_RACKS)),
         device=labels.get("device"),

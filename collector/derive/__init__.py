@@ -12,6 +12,8 @@ from collector.derive.energy import HOUR_S, Head, Hour, SiteRecords, without_ove
 from collector.derive.engine import PART, Figure, Input, Inputs
 from collector.derive.explain import Explanation
 from collector.derive.latest_figures import LatestFigures
+from collector.derive.limits import SiteLimit, site_limits
+from collector.derive.liquid import Thermal
 from collector.derive.power import group_name, ups_groups
 from collector.derive.site_figures import Settings, SiteFigures
 
@@ -32,8 +34,11 @@ __all__ = [
     "LatestFigures",
     "Settings",
     "SiteFigures",
+    "SiteLimit",
     "SiteRecords",
+    "Thermal",
     "group_name",
+    "site_limits",
     "ups_groups",
     "without_overlap",
 ]

@@ -61,7 +61,11 @@ class LatestFigures:
 
     def current(self, now: float) -> list[Figure]:
         """Every figure that has not expired at `now`."""
-        return [figure for until, figures in self._sites.values() if now < until for figure in figures]
+        return [figure for figures in self.by_site(now).values() for figure in figures]
+
+    def by_site(self, now: float) -> dict[str, Sequence[Figure]]:
+        """The figures that have not expired at `now`, by the id of their site."""
+        return {site: figures for site, (until, figures) in self._sites.items() if now < until}
 
     def of(self, site: str, now: float) -> Sequence[Figure]:
         """The figures of one site's last cycle, the same object until the next one; empty once they have expired."""

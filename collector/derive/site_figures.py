@@ -17,17 +17,30 @@ from collector.derive.engine import (
     Figure,
     Inputs,
     Leaf,
+    Memories,
     Plan,
     Planner,
+    Remembered,
     Values,
     computing,
     explaining,
     inputs_of,
     stating,
 )
+from collector.derive.environment import plan_rack_air
 from collector.derive.explain import Explanation, slots_of
+from collector.derive.limits import plan_limits
 from collector.derive.liquid import Thermal, plan_cdus, plan_loops
-from collector.derive.power import RackPower, plan_feeds, plan_racks
+from collector.derive.power import (
+    RackPower,
+    Supplies,
+    SupplyPlan,
+    plan_breakers,
+    plan_counts,
+    plan_feeds,
+    plan_racks,
+    plan_supplies,
+)
 from collector.latest import Latest, LatestValue
 from collector.readings import Series
 from rackflow.process.bulkhead import Failures
@@ -76,6 +89,7 @@ class SitePlan:
     accounts: Accounts | None
     watched: Watched | None
     counters: _Counters
+    remembered: tuple[Remembered, ...]
     complete: bool
 
 
@@ -98,6 +112,9 @@ class SiteFigures:
         self._counters: _Counters = {}
         self._watched: Watched | None = None
         self._state = CycleState(failures=self._failures)
+        self._memories = Memories(self._failures)
+        self._remembered: tuple[Remembered, ...] = ()
+        self._supplies = Supplies(plan_supplies(site) if site is not None else SupplyPlan())
         self._before: Values | None = None
         self.distrusted: Mapping[tuple[str, str], str] = {}
         """Series that the figures of the last cycle did not use, by device and key, with the reason."""
@@ -141,13 +158,20 @@ class SiteFigures:
             if (self.name, each.device) in observations.causes
             or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
         }
-        values = yield from computing(plan, held, distrusted, now, silent, self._failures)
+        down = {device for device in silent if (self.name, device) not in observations.causes}
+        yield from self._supplies.updating(held, down, now)
+        instead = self._supplies.values(self._before)
+        values = yield from computing(plan, held, distrusted, now, silent, self._failures, instead)
         found = yield from stating(plan, values, self._failures)
         if self._watched is not None:
             for count, figure in enumerate(self._state.figures(self._watched, values, wall_s)):
                 if count % _FIGURES_PER_SLICE == 0:
                     yield
                 found.append(figure)
+        for count, figure in enumerate(self._memories.figures(self._remembered, values, now)):
+            if count % _FIGURES_PER_SLICE == 0:
+                yield
+            found.append(figure)
         yield
         self._before = values
         if self._accounts is not None:
@@ -206,6 +230,10 @@ class SiteFigures:
         """Use a new plan from now on."""
         self._plan, self._metrics_used = made.plan, made.metrics_used
         self._accounts, self._watched, self._counters = made.accounts, made.watched, made.counters
+        self._remembered = made.remembered
+        self._supplies.adopt(made.plan)
+        if made.complete:
+            self._memories.keep(made.remembered)
         self._before = None  # its slots belong to the former plan
         self._stale = not made.complete
         self._next_plan = now + max(len(made.plan.outputs) / _OUTPUTS_PER_S, 0.0 if made.complete else _PLAN_AGAIN_S)
@@ -247,21 +275,26 @@ class SiteFigures:
         failed: list[str] = []
 
         def tried(name: str, plan: Callable[[], T]) -> T | None:
-            begun = len(planner.outputs)
+            mark = planner.mark()
             outcome = self._failures.attempt(PART, lambda: (plan(),), None)
             if outcome is None:
                 failed.append(name)
-                planner.withdraw(begun)
+                planner.withdraw(mark)
                 return None
             return outcome[0]
 
         tried("cdus", lambda: plan_cdus(planner, site, self._of_class("cdu"), settings.pumps_required))
+        tried("air", partial(plan_rack_air, planner, site, sorted(self._classes)))
+        tried("counts", partial(plan_counts, planner, sorted(self._classes)))
         racks: dict[str, RackPower] | None = {}
         accounts: Accounts | None = None
         if site is not None:
             racks = tried("racks", partial(plan_racks, planner, site))
+        if racks is not None:
+            tried("breakers", partial(plan_breakers, planner, site, self._of_class("pdu"), racks))
         if site is not None and racks is not None:
             batteries = {ups.id: ups.battery for ups in site.ups.values() if ups.battery} | dict(settings.batteries)
+            tried("limits", partial(plan_limits, planner, site, settings.thermal))
             tried("feeds", partial(plan_feeds, planner, site, racks, batteries))
             tried("loops", partial(plan_loops, planner, site, racks, settings.thermal))
             accounts = tried("accounts", partial(plan_accounts, planner, site, racks, self._of_class("meter")))
@@ -270,11 +303,12 @@ class SiteFigures:
         )
         if watched is None:
             # Without it no sensor is judged, and no figure may rest on a sensor that nobody judges.
-            planner.withdraw(0)
+            planner.withdraw((0, 0))
             accounts = None
         plan = planner.plan()
         counters = _counters(plan, accounts) if accounts is not None else {}
-        return SitePlan(plan, planner.metrics_used, accounts, watched, counters, complete=not failed)
+        remembered = tuple(planner.remembered)
+        return SitePlan(plan, planner.metrics_used, accounts, watched, counters, remembered, complete=not failed)
 
     def _described(self) -> dict[str, dict[str, str]]:
         """Labels by device from the site file, which take precedence over those that agents send."""

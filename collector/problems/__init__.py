@@ -5,20 +5,25 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 """
 
 from collector.problems.history import KEEP_S, Ended, History
+from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, load_windows
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
-from collector.problems.promql import inhibit_rules, rules_yaml
+from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport, describe, in_order, problem_id
 from collector.problems.settings import ProblemsConfig, WebhookConfig
+from collector.problems.silences import Silencer
+from collector.problems.site_limits import LimitsFile, load_limits
+from collector.problems.starting import start_problems
 from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
 from collector.problems.tracker import Tracked
 
-PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART)
+PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART)
 
 __all__ = [
     "FILE_PART",
     "KEEP_S",
+    "MAINTENANCE_PART",
     "PART",
     "PROBLEM_PARTS",
     "PUSH_PART",
@@ -26,22 +31,30 @@ __all__ = [
     "Ended",
     "History",
     "Limit",
+    "LimitsFile",
+    "Maintenance",
     "Monitor",
     "Problem",
     "ProblemList",
     "ProblemReport",
     "ProblemsConfig",
     "Pusher",
+    "Silencer",
     "Table",
     "Tracked",
     "WebhookConfig",
     "describe",
     "in_order",
     "inhibit_rules",
+    "load_limits",
     "load_table",
+    "load_windows",
+    "operator_drop",
     "parse_table",
     "problem_id",
     "problems_page",
     "rules_yaml",
+    "scrape_drop",
+    "start_problems",
     "targets",
 ]

@@ -6,12 +6,21 @@ that a message costs only what concerns its device.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from collector.problems.table import Condition, Limit, Problem, Record, Table, metrics_of
+from collector.problems.table import CONSTANT, DEVICE, Condition, Limit, Problem, Record, Table, metrics_of
 
 Labels = tuple[tuple[str, str], ...]
 """Labels by name, sorted; without empty ones."""
 Value = float | str
+
+
+class Finding(NamedTuple):
+    """A value for which a problem holds, the limit that it is beyond, if there is one, and who states that."""
+
+    value: float
+    limit: float | None = None
+    source: str = ""
 
 
 @dataclass(slots=True)
@@ -26,6 +35,8 @@ class Unit:
     is_silent: bool = False
     cause: str = ""
     """Why it is not observed, empty if it is."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Who states a limit, by its metric, where the device does not."""
 
     def add(self, name: str, labels: Mapping[str, str], value: Value) -> None:
         """One more series."""
@@ -116,14 +127,30 @@ class Evaluator:
 
     def evaluate(self, problem: Problem, unit: Unit, wall_s: float) -> dict[Labels, float]:
         """The series for which the problem holds, by the labels that the problem gets, with their values."""
-        found: dict[Labels, float] = {}
+        return {labels: found.value for labels, found in self.findings(problem, unit, wall_s).items()}
+
+    def findings(self, problem: Problem, unit: Unit, wall_s: float) -> dict[Labels, Finding]:
+        """As `evaluate`, with the limits."""
+        found: dict[Labels, Finding] = {}
         for condition in problem.when:
             reading = condition.metric or self._records[condition.record].metric
             more = {"reading": reading.removeprefix("dcim_")} if problem.has_reading else {}
             for labels, value in self._holding(condition, unit, problem.name, wall_s):
                 kept = {name: text for name, text in labels.items() if name not in condition.without}
-                found.setdefault(labels_of({**unit.base, **kept, **more}), value)
+                key = labels_of({**unit.base, **kept, **more})
+                if key not in found:
+                    found[key] = Finding(value, *self._stated(condition, labels, unit))
         return found
+
+    def _stated(self, condition: Condition, labels: Mapping[str, str], unit: Unit) -> tuple[float | None, str]:
+        """The limit of a condition for a series, and who states it."""
+        for bound in (condition.above, condition.below):
+            if isinstance(bound, Limit):
+                metric = bound.metric or self._records[bound.record].metric
+                return self._limit(bound, labels, unit), unit.sources.get(metric, condition.limit_source or DEVICE)
+            if bound is not None:
+                return bound, condition.limit_source or CONSTANT
+        return None, ""
 
     def holds(self, condition: Condition, unit: Unit) -> bool:
         """Whether the condition holds for any series of the unit."""
@@ -148,8 +175,14 @@ class Evaluator:
         for labels, raw in self._source(condition, unit):
             if not all(labels.get(name, unit.base.get(name, "")) in texts for name, texts in condition.where.items()):
                 continue
+            if any(labels.get(name, unit.base.get(name, "")) in texts for name, texts in condition.where_not.items()):
+                continue
             if condition.states:
-                if raw in condition.states:
+                was = True
+                if condition.after is not None:
+                    normal = float(raw in condition.after.states)
+                    was = self.history.was(problem, labels_of({**unit.base, **labels}), normal, condition, wall_s)
+                if was and raw in condition.states:
                     yield {**labels, "state": str(raw)}, 1.0
                 continue
             value = None if isinstance(raw, str) else self._per(condition.per, labels, raw, unit)

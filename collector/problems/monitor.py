@@ -7,23 +7,27 @@ evaluation fails costs only its own problems.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
-from collector.derive import Figure
+from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
-from collector.problems.conditions import Evaluator, Labels, Unit
+from collector.problems.conditions import Evaluator, Finding, Unit
 from collector.problems.history import History, append_history, read_history
+from collector.problems.maintenance import Maintenance
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
 from collector.problems.table import Table
 from collector.problems.tracker import Key, Tracked, Tracker, UnitKey
-from collector.problems.units import agent_units, device_unit, figure_unit
+from collector.problems.units import agent_units, collect_figures, device_unit
+from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
 from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.slices import in_slices, run_through
+from rackflow.site import Site
 
 log = logging.getLogger(__name__)
 PART = "problems"
@@ -63,18 +67,19 @@ class _State(msgspec.Struct):
 
 
 class Monitor:
-    """All problems of a collector. `own` gives metrics of the collector itself: name, labels, value."""
+    """All problems of a collector. `figures` gives those of each site, `own` metrics of the collector itself: name, labels, value."""
 
     def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
         self,
         table: Table,
         latest: Latest,
-        figures: Callable[[float], Sequence[Figure]],
+        figures: Callable[[float], Mapping[str, Sequence[Figure]]],
         own: Own,
         failures: Failures,
         *,
         path: Path | None = None,
         runbook_base: str = "",
+        maintenance: Maintenance | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -86,9 +91,16 @@ class Monitor:
         self._path = path
         self._table = table
         self._runbook_base = runbook_base
+        self._sensors: dict[tuple[str, str, str], str] = {}
+        self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
+        self._metrics = self._evaluator.metrics | {LEAK_POSITION}
         self._shares = Shares(table, self._evaluator)
         self.tracker = Tracker(table)
+        if maintenance is not None:
+            self.tracker.window_of = maintenance.window_of
+        self.safety_metrics = table.safety_metrics()
+        """What `/metrics?class=safety` shows."""
         self.history = History()
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()
@@ -96,6 +108,13 @@ class Monitor:
         self._is_complete = False
         self._saved = b""
         self._told: dict[str, set[Key]] = {}
+
+    def take_limits(self, site: Site | None, thermal: Thermal) -> None:
+        """Take what a site file states for devices that state no limit themselves, and where their sensors are."""
+        if site is None:
+            return
+        self._sensors |= sensor_places(site)
+        self._limits |= {(site.id, device): limits for device, limits in site_limits(site, thermal).items()}
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
@@ -121,7 +140,7 @@ class Monitor:
                 await asyncio.sleep(0)
             if observations is not None:
                 slow_at = now + SLOW_S
-                self._others(observations, now)
+                await in_slices(self._other_steps(observations, now))
             if is_sweep:
                 self._gone(everybody, now)
             self.tick()
@@ -132,7 +151,7 @@ class Monitor:
         now = self._clock()
         observations = self._latest.observe(now)
         self._devices(self._all(), observations)
-        self._others(observations, now)
+        run_through(self._other_steps(observations, now))
         self._gone(self._all(), now)
         self.tick()
 
@@ -197,7 +216,8 @@ class Monitor:
     def look_at(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""
         now = self._clock()
-        unit = device_unit(device, self._latest, self._evaluator.metrics, now)
+        limits = self._limits.get((device.site, device.device), ())
+        unit = device_unit(device, self._latest, self._metrics, now, limits)
         key = "device", device.site, device.device
         self._looked_at[device.site, device.device] = now
         if observations is not None:
@@ -205,15 +225,14 @@ class Monitor:
         self._shares.note(key, unit)
         self._update(key, unit, now)
 
-    def _others(self, observations: Observations, now: float) -> None:
+    def _other_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
+        """Evaluate all but devices. Yields after each slice."""
         for unit in agent_units(self._latest, observations, self._evaluator.metrics, now):
             self._attempt(("agent", unit.base["site"], unit.base["agent"]), unit, now)
-        by_site: dict[str, list[Figure]] = {}
-        for figure in self._figures(now):
-            site = dict(figure.output.labels).get("site", "")
-            by_site.setdefault(site, []).append(figure)
-        for site, figures in by_site.items():
-            self._attempt(("figures", site), figure_unit(site, figures, self._evaluator.metrics), now)
+            yield
+        for site, figures in self._figures(now).items():
+            unit = yield from collect_figures(site, figures, self._evaluator.metrics)
+            self._attempt(("figures", site), unit, now)
         own = Unit({})
         for name, labels, value in self._own():
             own.add(name, labels, value)
@@ -231,15 +250,20 @@ class Monitor:
 
     def _update(self, key: UnitKey, unit: Unit, now: float) -> None:
         wall_s = self._wall()
-        found: dict[Key, float] = {}
+        found: dict[Key, Finding] = {}
         problems = self._evaluator.problems_of(unit)
         for problem in problems:
-            values: dict[Labels, float] = self._evaluator.evaluate(problem, unit, wall_s)
-            found |= {(problem.name, labels): value for labels, value in values.items()}
+            findings = self._evaluator.findings(problem, unit, wall_s)
+            found |= {(problem.name, labels): finding for labels, finding in findings.items()}
         decided: set[str] = set()
         if self.tracker.awaits(key):
             decided = {problem.name for problem in problems if self._evaluator.decides(problem, unit)}
-        self.tracker.update(key, found, now, is_silent=unit.is_silent, decided=decided)
+        values = {each: finding.value for each, finding in found.items()}
+        self.tracker.update(key, values, now, is_silent=unit.is_silent, decided=decided)
+        for each, finding in found.items():
+            if (tracked := self.tracker.get(each)) is not None:
+                tracked.limit, tracked.limit_source = finding.limit, finding.source
+                tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), unit)
 
     def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""

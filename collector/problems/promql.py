@@ -5,9 +5,9 @@ job)`, or `min` where that is nearer to a problem, counts it once.
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from collector.problems.table import LIMIT_LIFE_S, Condition, Limit, Problem, Record, Table
+from collector.problems.table import LIMIT_LIFE_S, Condition, History, Limit, Problem, Record, Table
 from rackflow import catalogue
 
 _HEADER = """\
@@ -19,6 +19,12 @@ groups:
 # Longer windows are looked at about thirty times, because each look costs as much as an evaluation of the rule.
 STEP_S = 5
 LOOKS = 36
+SAFETY_GROUP = "dcim-safety"
+# Of the 2 s in which the safety class is to be told, a scrape and an evaluation take one each at most.
+SAFETY_INTERVAL_S = 1
+# A week of readings of every second would be 600,000 samples a series in each evaluation, and Prometheus refuses more than 50 million. A
+# week of these has 2,016.
+HISTORY_INTERVAL_S = 300
 _WIDTH = 130
 _SILENT = "(max by (site, device) (dcim_device_up) == 0 or max by (site, device) (dcim_device_observed) == 0)"
 
@@ -26,18 +32,83 @@ _SILENT = "(max by (site, device) (dcim_device_up) == 0 or max by (site, device)
 def rules_yaml(table: Table) -> str:
     """The rule file."""
     lines = [_HEADER]
-    lines.append("  - name: dcim-recorded\n    rules:\n")
-    for name, record in table.records.items():
-        lines += _comment(record.why)
-        lines.append(f"      - record: {name}\n")
-        lines.append(_block("expr", _record(record, table.records)))
+    records = table.safety_records()
+    safety = [each for each in table.problems.values() if each.is_safety]
+    # Recorded values and the alerts that use them are in one group, which evaluates them in this order: from two groups an alert
+    # would see its values an evaluation late.
+    lines.append(f"  - name: {SAFETY_GROUP}\n    interval: {SAFETY_INTERVAL_S}s\n    rules:\n")
+    lines += _records(table, records)
+    lines += (line for problem in safety for line in _rule(problem, table))
+    lines.append("\n  - name: dcim-recorded\n    rules:\n")
+    lines += _records(table, table.records.keys() - records)
+    lines.append(f"\n  - name: dcim-history\n    interval: {HISTORY_INTERVAL_S}s\n    rules:\n")
+    lines += _histories(table)
     group = ""
     for problem in table.problems.values():
+        if problem.is_safety:
+            continue
         if problem.group != group:
             group = problem.group
             lines.append(f"\n  - name: {group}\n    rules:\n")
         lines += _rule(problem, table)
     return "".join(lines)
+
+
+def _records(table: Table, names: Collection[str]) -> Iterator[str]:
+    for name, record in table.records.items():
+        if name in names:
+            yield from _comment(record.why)
+            yield f"      - record: {name}\n"
+            yield _block("expr", _record(record, table.records))
+
+
+def _histories(table: Table) -> Iterator[str]:
+    """What was at least so much, for conditions that look back for days."""
+    found: dict[str, str] = {}
+    for problem in table.problems.values():
+        for each in problem.conditions():
+            if each.after is not None:
+                selector = _selector(each.metric, each.where, each.after.states)
+                text = f"max without (instance, job) ({selector}) >= {each.after.at_least:.12g}"
+                if found.setdefault(_history_name(each, each.after), text) != text:
+                    raise ValueError(f"{problem.name}: two conditions on {each.metric} look back in different ways")
+    for name, text in found.items():
+        yield f"      - record: {name}\n"
+        yield _block("expr", text)
+
+
+def _history_name(each: Condition, after: History) -> str:
+    what = "_or_".join(after.states) or f"at_least_{after.at_least:g}"
+    return f"history:{each.metric}:{what}".replace("-", "minus_").replace(".", "_")
+
+
+def scrape_drop(table: Table) -> str:
+    """What the scrape of all metrics leaves to that of the safety class, for prometheus.yml.
+
+    Were a series in both, the end of a problem would wait for the slower one.
+    """
+    words = " ".join(f"{name}|" for name in sorted(table.safety_metrics())).removesuffix("|")
+    # A backslash before the end of a line joins it with the next one in YAML's double quotes.
+    lines = "\\\n".join(f"          {line}".replace("| ", "|") for line in textwrap.wrap(words, _WIDTH - 14))
+    return f"""\
+    # Written by scripts/generate: the job above has these, every second.
+    metric_relabel_configs:
+      - source_labels: [__name__]
+        action: drop
+        regex: "\\
+{lines}"
+"""
+
+
+def operator_drop(table: Table) -> str:
+    """The same for the ServiceMonitor of the Prometheus operator."""
+    return f"""\
+      # Written by scripts/generate: the endpoint above has these, every second.
+      metricRelabelings:
+        - sourceLabels: [__name__]
+          action: drop
+          regex: "{"|".join(sorted(table.safety_metrics()))}"
+"""
 
 
 def expression(problem: Problem, table: Table) -> str:
@@ -71,8 +142,9 @@ def _rule(problem: Problem, table: Table) -> Iterator[str]:
     # A hold within a window is part of the expression, because `for` would start anew with each dip.
     if problem.hold_s and not problem.within_s:
         yield f"        for: {duration(problem.hold_s)}\n"
-    if problem.keep_s:
-        yield f"        keep_firing_for: {duration(problem.keep_s)}\n"
+    # Beyond its end a cause goes on to inhibit its consequences, which end later.
+    if lasts_s := problem.keep_s + problem.linger_s:
+        yield f"        keep_firing_for: {duration(lasts_s)}\n"
     yield f"        labels: {{severity: {problem.severity}, subsystem: {problem.subsystem}}}\n"
     yield "        annotations:\n"
     yield f"          summary: {_quoted(problem.summary)}\n"
@@ -105,9 +177,15 @@ def _condition(each: Condition, records: Mapping[str, Record], last: str = "") -
         aside = ", ".join(["instance", "job", *each.without])
         text = f"{text}\n< {each.fell.below_share:.12g} * {each.worst or 'min'} without ({aside}) ({highest})"
     if each.after is not None:
-        selector = _selector(each.metric, each.where, each.states)
-        before = f"max without (instance, job) (max_over_time({selector}[{duration(each.after.within_s)}]))"
-        text = f"{text}\nand\n  {before} >= {each.after.at_least:.12g}"
+        selector = _selector(each.metric, each.where, each.after.states)
+        # What was recorded, or was seen before the first recording.
+        lately = f"max without (instance, job) (max_over_time({selector}[{duration(1.2 * HISTORY_INTERVAL_S)}]))"
+        before = (
+            f"max_over_time({_history_name(each, each.after)}[{duration(each.after.within_s)}])\n    or\n    {lately}"
+        )
+        joined = " ignoring (state)" if each.states else ""
+        whose = f"max without ({', '.join(each.without)}) " if each.without else ""
+        text = f"{text}\nand{joined}\n  {whose}(\n    {before}\n  ) >= {each.after.at_least:.12g}"
     for inner in each.unless:
         text = f"{text}\nunless on (site, device)\n{_indent(_inner(inner, records))}"
     for inner in each.also:
@@ -136,7 +214,7 @@ def _value(each: Condition, last: str = "") -> str:
     if each.record:
         return f"{times}{_selector(each.record, each.where, ())}"
     worst = each.worst or ("min" if each.below is not None or each.fell is not None else "max")
-    selector = _selector(each.metric, each.where, each.states)
+    selector = _selector(each.metric, each.where, each.states, _excluded(each))
     inner = f"last_over_time({selector}[{last}])" if last else selector
     text = f"{times}{worst} without ({', '.join(['instance', 'job', *each.without])}) ({inner})"
     if each.per:
@@ -219,6 +297,10 @@ def _selector(name: str, where: Mapping[str, Sequence[str]], states: Sequence[st
         matchers.append(_matcher("state", states))
     text = ",".join(matchers) + more
     return f"{name}{{{text.removeprefix(', ')}}}" if text else name
+
+
+def _excluded(each: Condition) -> str:
+    return "".join(f', {label}!~"{"|".join(values)}"' for label, values in each.where_not.items())
 
 
 def _matcher(label: str, values: Sequence[str]) -> str:

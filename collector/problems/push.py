@@ -18,6 +18,7 @@ import msgspec
 from collector.http import connector
 from collector.problems.report import ProblemReport, describe
 from collector.problems.settings import ProblemsConfig, WebhookConfig
+from collector.problems.table import Problem
 from collector.problems.tracker import MAX_TRACKED, Key, Tracked, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
@@ -29,6 +30,9 @@ PUSH_PART = "problems_push"
 # a collector that dies leaves its alerts to Prometheus.
 REPEAT_S = 60.0
 LIFE_S = 240.0
+# How long Prometheus may see the end of a problem later than we do. Until then it says that the problem goes on, which would begin it
+# anew, and page for it, if we had ended it. Its evaluation of 5 s and scrape of 5 s, and a margin.
+PULL_LAG_S = 15.0
 TIMEOUT_S = 5.0
 # Between two attempts: short at first, because the safety class has 2 s in all.
 PAUSES_S = (0.2, 1.0, 5.0, 30.0)
@@ -52,6 +56,10 @@ class Target(Protocol):
         """Whether what is active must be told again and again."""
         ...
 
+    def end_after_s(self, problem: Problem, /) -> float:
+        """How long after the end of a problem the target is told of it."""
+        ...
+
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """The request's JSON."""
         ...
@@ -63,6 +71,10 @@ class Alertmanager:
 
     url: str
     repeats: bool = True
+
+    def end_after_s(self, problem: Problem, /) -> float:
+        """Until its consequences have ended, which it inhibits, and Prometheus has ended it."""
+        return problem.linger_s + PULL_LAG_S
 
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """Alerts. One that is active ends by itself unless it is repeated."""
@@ -92,12 +104,16 @@ class Webhook:
         self._severity = config.severity
         self._told = told
 
+    def end_after_s(self, _: Problem, /) -> float:
+        """At once: `Tracker` knows what an ended problem still explains."""
+        return 0.0
+
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """The problems that it has not been told of, and those it was told of that have ended."""
         chosen = []
         for each, report in reports:
             if each.is_active:
-                is_new = each.key not in self._told and each.cause is None
+                is_new = each.key not in self._told and each.cause is None and each.window is None
                 if is_new and _RANK[report.severity] <= _RANK[self._severity]:
                     chosen.append(report)
             elif each.key in self._told:
@@ -109,7 +125,7 @@ class Webhook:
         for each in sent:
             if not each.is_active:
                 self._told.discard(each.key)
-            elif each.cause is None:
+            elif each.cause is None and each.window is None:
                 self._told.add(each.key)
 
 
@@ -122,12 +138,19 @@ class Pusher:
         self._failures = failures
         self._runbook_base = runbook_base
         self._waiting: dict[Key, Tracked] = {}
+        self._ending: dict[Key, tuple[Tracked, float]] = {}
+        """Problems that have ended, and when this target is to be told."""
         self._wake = asyncio.Event()
         self._is_failing = False
 
     def offer(self, changed: Tracked) -> None:
         """A problem began, ended, or has another cause."""
-        if len(self._waiting) < MAX_TRACKED or changed.key in self._waiting:
+        after_s = self._target.end_after_s(changed.problem)
+        self._ending.pop(changed.key, None)
+        if not changed.is_active and after_s and len(self._ending) < MAX_TRACKED:
+            self._waiting.pop(changed.key, None)
+            self._ending[changed.key] = changed, time.monotonic() + after_s
+        elif len(self._waiting) < MAX_TRACKED or changed.key in self._waiting:
             self._waiting[changed.key] = changed
         self._wake.set()
 
@@ -140,6 +163,8 @@ class Pusher:
                 await self._pause(repeat_at)
                 self._wake.clear()
                 now = time.monotonic()
+                for key in [key for key, (_, at) in self._ending.items() if now >= at]:
+                    self._waiting[key] = self._ending.pop(key)[0]
                 if self._target.repeats and now >= repeat_at:
                     for each in self._tracker.active():
                         self._waiting.setdefault(each.key, each)
@@ -152,8 +177,11 @@ class Pusher:
                     self._wake.set()
 
     async def _pause(self, repeat_at: float) -> None:
+        now = time.monotonic()
+        due = min((at for _, at in self._ending.values()), default=now + REPEAT_S)
+        due = min(due, repeat_at) if self._target.repeats else due
         try:
-            async with asyncio.timeout(max(0.0, repeat_at - time.monotonic()) if self._target.repeats else REPEAT_S):
+            async with asyncio.timeout(max(0.0, due - now)):
                 await self._wake.wait()
             await asyncio.sleep(GATHER_S)
         except TimeoutError:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from collector.problems.maintenance import Window
 from collector.problems.tracker import Key, Tracked, Tracker
 
 
@@ -17,12 +18,21 @@ class Cause(msgspec.Struct, frozen=True):
     id: str
 
 
+class InWindow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The maintenance window that a problem is in: nobody is told of it. `until` is ms UTC."""
+
+    id: str
+    until: int
+    why: str
+    by: str = ""
+
+
 class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """One problem. Times are ms UTC; `value` and `peak` are in the unit that `description` uses.
 
     `status` is `uncertain` while nobody can tell whether it goes on: its device, agent or broker is silent. `cause` is there if another
-    problem explains this one; then only that one is worth a message. `racks` names those concerned by a problem of many devices.
-    `id` stands for name and labels: the same problem at the same place always has the same.
+    problem explains this one; then only that one is worth a message. `maintenance` is there while somebody works on it. `racks` names
+    those concerned by a problem of many devices. `id` stands for name and labels: the same problem at the same place always has the same.
     """
 
     id: str
@@ -39,8 +49,13 @@ class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     runbook: str
     ended: int | None = None
     cause: Cause | None = None
+    maintenance: InWindow | None = None
     consequences: int = 0
     racks: list[str] = []
+    limit: float | None = None
+    """The limit that `value` is beyond, if it was compared with one."""
+    limit_source: str = ""
+    """Who states it: `device`, `site file`, `limits file`, `configuration` or `constant`."""
 
 
 class ProblemList(msgspec.Struct, frozen=True):
@@ -83,7 +98,7 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         severity=problem.severity,
         subsystem=problem.subsystem,
         summary=problem.summary,
-        description=problem.words.render(labels, tracked.value) + racks,
+        description=problem.words.render(labels, tracked.value) + tracked.whereabouts + _limit(tracked) + racks,
         labels=labels,
         since=round(tracked.since_s * 1000),
         value=tracked.value,
@@ -91,9 +106,18 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         runbook=f"{runbook_base}{problem.runbook}",
         ended=round(tracked.ended_s * 1000) if tracked.ended_s else None,
         cause=cause,
+        maintenance=_in_window(tracked.window),
         consequences=consequences,
         racks=list(tracked.affected),
+        limit=tracked.limit,
+        limit_source=tracked.limit_source,
     )
+
+
+def _limit(tracked: Tracked) -> str:
+    """The limit and who states it, for words that tell the value."""
+    text = tracked.problem.words.value_text(tracked.limit) if tracked.limit is not None else ""
+    return f" Limit: {text} ({tracked.limit_source})." if text else ""
 
 
 def in_order(tracked: Iterable[Tracked]) -> list[Tracked]:
@@ -101,6 +125,12 @@ def in_order(tracked: Iterable[Tracked]) -> list[Tracked]:
     return sorted(
         tracked, key=lambda one: (one.cause is not None, _RANK[one.problem.severity], -one.since_s, one.problem.name)
     )
+
+
+def _in_window(window: Window | None) -> InWindow | None:
+    if window is None:
+        return None
+    return InWindow(window.id, round(window.until.timestamp() * 1000), window.why, window.by)
 
 
 def present(tracker: Tracker, runbook_base: str) -> list[ProblemReport]:

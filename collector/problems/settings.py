@@ -27,6 +27,10 @@ class ProblemsConfig(StrictModel):
     """Base addresses of Alertmanagers, as `http://127.0.0.1:9093`. Each gets every problem, and merges it with that of Prometheus."""
     webhooks: Annotated[list[WebhookConfig], Field(max_length=8)] = []
     """Where problems are posted as JSON."""
+    limits: Path | None = None
+    """File of this site's own limits, instead of the constants of the table of problems; see the how-to on alerts."""
+    maintenance: Path | None = None
+    """File of maintenance windows, read anew whenever it changes; how-to/maintenance.md has its form."""
     runbook_base: str = ""
     """What is put before the path of a runbook section: the address where you publish the pages, with its slash at the end."""
     state: Path | None = None

@@ -5,7 +5,7 @@ Two readers depend on it and must agree: the collector's own evaluation (`condit
 collectors that disagree) is written as `promql` beside it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -21,6 +21,23 @@ Severity = Literal["critical", "warning", "info"]
 Subsystem = Literal["power", "cooling", "environment", "telemetry"]
 # Ratings and set points are polled once an hour at most. Three hours bridge a collector that has just started, and one missed poll.
 LIMIT_LIFE_S = 3 * 3600.0
+DEVICE, SITE_FILE, LIMITS_FILE, CONFIGURATION, CONSTANT = (
+    "device",
+    "site file",
+    "limits file",
+    "configuration",
+    "constant",
+)
+"""Who states a limit."""
+# Rules whose problem may outlive its device's last word (`silent_s`) ask about these.
+OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
+# How long a consequence may last beyond its cause, in seconds: what rests on readings ends with the next one or two of them, which are
+# polled every 10 s at most. A device that was dark is asked again within a minute. Without these, the end of a cause would page for
+# each of its consequences that has not quite ended. Shorter for the safety class, whose readings are polled every second: a pump that
+# runs again and moves no coolant must not be hidden.
+CLEARS_S = 30.0
+SAFETY_CLEARS_S = 15.0
+ANSWERS_S = 75.0
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,10 +52,14 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The value must have been `at_least` this much within the last seconds: what was never there cannot be lost."""
+    """The value must have been `at_least` this much within the last seconds: what was never there cannot be lost.
 
-    at_least: float
+    Of a state: it must have been one of `states`.
+    """
+
     within_s: float
+    at_least: float = 1.0
+    states: list[str] = []
 
 
 class Fall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +75,8 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metric: str = ""
     record: str = ""
     where: dict[str, list[str]] = {}
+    where_not: dict[str, list[str]] = {}
+    """Labels that the series must not have these values of."""
     states: list[str] = []
     """Of a state: those in which the condition holds."""
     per: str = ""
@@ -69,6 +92,8 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Labels that do not tell one problem from another."""
     worst: Literal["max", "min", ""] = ""
     """Which of two collectors' values counts; the default is the one nearer to a problem."""
+    limit_source: str = ""
+    """Who states the limit, where it is not a device or a constant: `limits file`, or that of a series that has its limit in it."""
     cause: list[str] = []
     """Of `dcim_device_observed`, for the collector alone: why a device is not observed (`collector.latest`)."""
     unless: list["Condition"] = []
@@ -155,6 +180,8 @@ class Problem(msgspec.Struct, frozen=True):
     has_reading: bool
     """Its problems have a label `reading`, the name of the metric: the row stands for many metrics."""
     why: str
+    linger_s: float = 0.0
+    """How long after its end it still explains its consequences, which end later than their cause."""
 
     @property
     def runbook(self) -> str:
@@ -184,11 +211,21 @@ class Table(msgspec.Struct, frozen=True):
 
     def metrics(self) -> frozenset[str]:
         """Every metric that some row asks about."""
-        found: set[str] = set()
-        for problem in self.problems.values():
-            for condition in problem.conditions():
-                found |= metrics_of(condition, self.records)
-        return frozenset(found)
+        return self._metrics_of(self.problems.values())
+
+    def safety_metrics(self) -> frozenset[str]:
+        """Every metric that the safety class asks about, with those that tell whether anybody can answer."""
+        return self._metrics_of(each for each in self.problems.values() if each.is_safety) | OBSERVED
+
+    def safety_records(self) -> frozenset[str]:
+        """The named values that the safety class uses."""
+        conditions = (one for each in self.problems.values() if each.is_safety for one in each.conditions())
+        sources = (source for each in conditions for source in (each, each.above, each.below))
+        return frozenset(source.record for source in sources if isinstance(source, Condition | Limit)) - {""}
+
+    def _metrics_of(self, problems: Iterable[Problem]) -> frozenset[str]:
+        conditions = (each for problem in problems for each in problem.conditions())
+        return frozenset(name for each in conditions for name in metrics_of(each, self.records))
 
 
 def walk(condition: Condition) -> Iterator[Condition]:
@@ -225,6 +262,7 @@ def parse_table(text: str, where: str = "problems.yaml") -> Table:
         problems = {name: _problem(name, row) for name, row in data.problems.items()}
         for problem in problems.values():
             _check_problem(problem, problems, data.records)
+        problems = _lingering(problems)
         for name in normal:
             _metric(name)
     except ValueError as error:
@@ -264,6 +302,33 @@ def _problem(name: str, row: _Row) -> Problem:
     )
 
 
+def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
+    """The problems with their `linger_s`: a cause outlasts each of its consequences. Raises ValueError if causes form a circle."""
+    explained: dict[str, list[Problem]] = {}
+    for problem in problems.values():
+        for cause in problem.causes:
+            explained.setdefault(cause, []).append(problem)
+    found: dict[str, float] = {}
+
+    def linger_s(problem: Problem, path: tuple[str, ...]) -> float:
+        if problem.name in path:
+            raise ValueError(f"{problem.name}: causes: it is in the end its own cause, by {', '.join(path)}")
+        if problem.name not in found:
+            own = explained.get(problem.name, ())
+            lasts = [_clears_s(each) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own]
+            found[problem.name] = max(0.0, max(lasts, default=0.0) - problem.keep_s)
+        return found[problem.name]
+
+    return {name: msgspec.structs.replace(each, linger_s=linger_s(each, ())) for name, each in problems.items()}
+
+
+def _clears_s(problem: Problem) -> float:
+    asked = {condition.metric for condition in problem.conditions()}
+    if asked & OBSERVED or "device_observed" in problem.promql:
+        return ANSWERS_S
+    return SAFETY_CLEARS_S if problem.is_safety else CLEARS_S
+
+
 def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: Mapping[str, Record]) -> None:
     name = problem.name
     if not name.startswith("Dcim"):
@@ -299,7 +364,12 @@ def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set
         )
     if metric.states and not (condition.states or record):
         raise ValueError(f"{metric.name}: is a state; name the `states` in which the condition holds")
-    if unknown := set(condition.where) - {*metric.labels, *BASE_LABELS}:
+    if condition.after is not None:
+        if bool(condition.states) != bool(condition.after.states):
+            raise ValueError(f"{metric.name}: after: a state has `states`, a number `at_least`")
+        if unknown := set(condition.after.states) - set(metric.states):
+            raise ValueError(f"{metric.name}: after: {sorted(unknown)}: no such state")
+    if unknown := {*condition.where, *condition.where_not} - {*metric.labels, *BASE_LABELS}:
         raise ValueError(f"{metric.name}: where: {sorted(unknown)}: no such label")
     for label, values in condition.where.items():
         allowed = metric.label_values.get(label)

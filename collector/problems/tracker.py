@@ -4,10 +4,11 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 """
 
 from collections import defaultdict, deque
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from collector.problems.conditions import Labels
+from collector.problems.maintenance import Window
 from collector.problems.table import Problem, Table
 
 # Problems that are followed at a time. A hall of 1,000 devices with every device in trouble has some thousand.
@@ -19,6 +20,7 @@ MAX_SPANS = 200
 RESTORED_S = 180.0
 Key = tuple[str, Labels]
 UnitKey = tuple[str, ...]
+WindowOf = Callable[[str, Labels, float], Window | None]
 
 
 @dataclass(slots=True)
@@ -41,6 +43,13 @@ class Tracked:
     since_s: float = 0.0
     ended_s: float = 0.0
     cause: Key | None = None
+    limit: float | None = None
+    limit_source: str = ""
+    """The limit that the value is beyond, if it was compared with one, and who states it."""
+    whereabouts: str = ""
+    """Where its sensor is, in words of the site file and of the device: which rope is wet, and where."""
+    window: Window | None = None
+    """The maintenance window that it is in."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
 
@@ -69,6 +78,10 @@ class Tracker:
         self._table = table
         self._all: dict[Key, Tracked] = {}
         self._by_unit: dict[UnitKey, set[Key]] = defaultdict(set)
+        self._lingering: dict[Key, tuple[Tracked, float]] = {}
+        """Causes that have ended and until when they still explain their consequences."""
+        self.window_of: WindowOf = lambda *_: None
+        """Finds the maintenance window of a problem."""
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -122,13 +135,18 @@ class Tracker:
             self._extend(tracked, now)
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
                 tracked.is_active, tracked.since_s, tracked.ended_s = True, wall_s, 0.0
+                self._lingering.pop(tracked.key, None)
                 changed[tracked.key] = tracked
             elif tracked.is_active and self._is_over(tracked, now):
                 tracked.is_active, tracked.ended_s, tracked.cause = False, wall_s, None
                 changed[tracked.key] = tracked
+                if tracked.problem.linger_s:
+                    self._lingering[tracked.key] = tracked, now + tracked.problem.linger_s
             if not tracked.is_active and not tracked.holds and tracked.held_s(now) <= 0:
                 self._forget(tracked)
-        for tracked in self._fold():
+        for key in [key for key, (_, until) in self._lingering.items() if now >= until]:
+            del self._lingering[key]
+        for tracked in (*self._fold(), *self._silence(wall_s)):
             changed[tracked.key] = tracked
         return list(changed.values())
 
@@ -189,6 +207,15 @@ class Tracker:
         if not keys:
             del self._by_unit[tracked.unit]
 
+    def _silence(self, wall_s: float) -> Iterator[Tracked]:
+        """Find the maintenance window of each active problem; yield those that come into one or out of it."""
+        for tracked in self.active():
+            window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
+            is_changed = (window is None) != (tracked.window is None)
+            tracked.window = window
+            if is_changed:
+                yield tracked
+
     def _fold(self) -> Iterator[Tracked]:
         """Find the cause of each active problem; yield those whose cause is another one than before."""
         by_labels: dict[tuple[str, Labels], Tracked] = {}
@@ -196,10 +223,10 @@ class Tracker:
         for each in self._table.problems.values():
             for name, labels in each.causes.items():
                 names[name].add(labels)
-        for tracked in self.active():
+        for tracked in (*self.active(), *(each for each, _ in self._lingering.values())):
             for labels in names.get(tracked.problem.name, ()):
                 if (place := _place(tracked, labels)) is not None:
-                    by_labels[tracked.problem.name, place] = tracked
+                    by_labels.setdefault((tracked.problem.name, place), tracked)
         for tracked in self.active():
             cause = next(_causes(tracked, by_labels), None)
             key = cause.key if cause is not None else None

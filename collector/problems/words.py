@@ -38,6 +38,11 @@ class Words(msgspec.Struct, frozen=True):
         """The sentence for one problem."""
         return "".join(_render(piece, labels, value) for piece in self.pieces)
 
+    def value_text(self, value: float) -> str:
+        """A number as the value is written; empty if the words do not tell it."""
+        flat = (inner for piece in self.pieces for inner in (piece, *piece.inner))
+        return next((_render(piece, {}, value) for piece in flat if piece.format), "")
+
     def template(self) -> str:
         """The same as a template of Prometheus."""
         return "".join(_template(piece) for piece in self.pieces)

@@ -5,8 +5,7 @@ carry no timestamps: Prometheus does not mark series with explicit timestamps as
 silent device for five minutes. Expired readings are left out instead.
 """
 
-from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from functools import partial
 
 from collector.derive import LatestFigures
@@ -22,7 +21,24 @@ LABEL_LIMIT = 256
 """Characters kept of free text in a label."""
 METRICS_PART = "metrics"
 """Name of the bulkhead of /metrics."""
-Families = dict[str, list[str]]
+
+
+class Families(dict[str, list[str]]):
+    """Lines of the page by metric. With `names`, lines of other metrics are dropped."""
+
+    def __init__(self, names: Collection[str] | None = None) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, name: str) -> list[str]:
+        lines: list[str] = []
+        if self.wants(name):
+            self[name] = lines
+        return lines
+
+    def wants(self, name: str) -> bool:
+        """Whether the page has this metric."""
+        return self._names is None or name in self._names
 
 
 def labels_text(*pairs: tuple[str, str]) -> str:
@@ -44,16 +60,21 @@ def render(
 
 
 def render_steps(
-    latest: Latest, now: float, figures: LatestFigures | None = None, failures: Failures | None = None
+    latest: Latest,
+    now: float,
+    figures: LatestFigures | None = None,
+    failures: Failures | None = None,
+    names: Collection[str] | None = None,
 ) -> Generator[None, None, tuple[str, int]]:
     """Return the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any.
 
+    With `names`, the text has these metrics only: those of the safety class are a seventh of a hall's page and are scraped every second.
     A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
     after each device, so that the caller can do other work in between.
     """
     yield from latest.expiring(now)
     noted = failures if failures is not None else Failures()
-    families: Families = defaultdict(list)
+    families = Families(names)
     observations = latest.observe(now)
     # A list, because devices may come and go between two steps.
     for device in list(latest.devices()):
@@ -112,6 +133,8 @@ def _series(families: Families, series: dict[str, LatestValue], base: str) -> No
     for held in series.values():
         metric = held.series.metric
         name = metric.name
+        if not families.wants(name):
+            continue
         text = held.series.text
         if metric.states:
             families[name].extend(

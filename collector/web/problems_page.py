@@ -1,6 +1,7 @@
 """The problems on the status page: each cause with its words, consequences only counted."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from collector.problems import ProblemReport
 from collector.web.humanise import duration
@@ -25,6 +26,9 @@ def _row(problem: ProblemReport, wall_s: float) -> str:
     notes = [f"for {duration(max(0, round(wall_s - problem.since / 1000)))}"]
     if problem.status == "uncertain":
         notes.append("nobody can tell whether it goes on")
+    if problem.maintenance is not None:
+        until = datetime.fromtimestamp(problem.maintenance.until / 1000, UTC)
+        notes.append(f"in maintenance until {until:%Y-%m-%d %H:%M} UTC, nobody is told: {problem.maintenance.why}")
     if problem.consequences:
         notes.append(f"explains {problem.consequences} more")
     return (

@@ -41,6 +41,8 @@ PAGE_HEADERS = {
 STOP_TIMEOUT_S = 1.0
 # Certificates are replaced by tools that expect a reload within seconds; looking takes four calls of the file system.
 RELOAD_S = 5.0
+# The safety class is scraped every second, and a page of `share_s` would be a second old by then.
+SAFETY_SHARE_S = 0.2
 # Devices whose outlets are shown to somebody now.
 _MAX_PAGES = 8
 WEB_PARTS = (METRICS_PART, "page", "ledger", "health", "http", API_PART, EVENTS_PART)
@@ -56,13 +58,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The content of each page. `faults` maps a part to what is wrong with it; empty means ready.
+    """The content of each page. `safety` is the part of `metrics` that is scraped every second.
+
+    `faults` maps a part to what is wrong with it; empty means ready.
 
     `page` makes what a shell is around; `knows` tells whether there is a device of which the plain page can show the outlets. `ledger`
     reads a file and blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
     metrics: Callable[[], Awaitable[str]]
+    safety: Callable[[], Awaitable[str]]
     page: Callable[[Shell], Awaitable[str]]
     knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
@@ -77,6 +82,7 @@ class Pages:
         self._view = view
         self._share_s = share_s
         self._metrics = Shared(partial(_rendered, view.metrics), share_s)
+        self._safety = Shared(partial(_rendered, view.safety), min(share_s, SAFETY_SHARE_S))
         self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
         self.assets = Assets()
         self._static = f"static/{self.assets.version}/"
@@ -95,7 +101,12 @@ class Pages:
         app.router.add_get("/ledger", self.ledger)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """/metrics."""
+        """/metrics, or with `?class=safety` the part of it that problems of the safety class ask about."""
+        wanted = request.query.get("class")
+        if wanted == "safety":
+            return await send(request, await self._safety.get(), {"Content-Type": METRICS_TYPE})
+        if wanted is not None:
+            return web.Response(status=400, text="class: the only one is `safety`; leave it out for all metrics\n")
         return await send(request, await self._metrics.get(), {"Content-Type": METRICS_TYPE})
 
     # Reports only that the process answers. /readyz reports a broker or store that is down: a restart would not help there.

@@ -54,7 +54,7 @@ UNITS: Final = {
     "watts": Unit("watt"),
 }
 # Numbers that are no shares, although their names end in `ratio`: Grafana would show a PUE of 1.2 as 120 %.
-PLAIN_RATIOS: Final = re.compile(r"pue_ratio$|coefficient_of_performance_ratio$|clogging_ratio$")
+PLAIN_RATIOS: Final = re.compile(r"pue_ratio$|coefficient_of_performance_ratio$|clogging_ratio$|fouling_ratio$")
 
 
 @dataclass(frozen=True, slots=True)

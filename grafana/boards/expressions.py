@@ -11,13 +11,11 @@ LEAKS: Final = '{__name__=~"dcim_(cdu_|rack_)?leak_detected", site=~"$site"}'
 ESTIMATE: Final = (
     "Facility over IT power of the last hour, or of the minutes since data came."
     " An estimate, because it counts power and not energy."
-)  # Air that goes into equipment. Sensors whose place nobody stated count as inlets, so that none is overlooked.
-NOT_BEHIND: Final = 'position!~"rear_top|rear_middle|rear_bottom"'
+)
+INLET: Final = 'position="inlet"'
 
 # Ten minutes are what an orderly shutdown of a hall takes, and five are half of it.
 AUTONOMY: Final = Limits(600, 300, falling=True)
-# The upper ends of what ASHRAE recommends (27 °C) and allows for class A1 (32 °C).
-INLET: Final = Limits(27, 32)
 
 # From a series, from a row of a table, and from a tile.
 TO_RACK: Final = board_link("dcim-pdu", site=label("site"), rack=label("rack"))

@@ -8,6 +8,7 @@ from grafana.boards.expressions import LEAKS, ROW_TO_CDU, TO_CDU
 from grafana.boards.panels import (
     BLUE,
     DEVICE_IN_ROW,
+    ORANGE,
     SITE,
     Panel,
     Query,
@@ -85,12 +86,11 @@ LOOPS: Final = Row(
                     limits=Limits(warning=0, falling=True),
                 ),
                 stat(
-                    "Time without cooling",
-                    over("min by (site, loop)", SITE("dcim_loop_ride_through_seconds")),
+                    "Time without cooling, beyond what is needed",
+                    over("min by (site, loop)", SITE("dcim_loop_ride_through_margin_seconds")),
                     6,
-                    "dcim_loop_ride_through_seconds",
+                    "dcim_loop_ride_through_margin_seconds",
                     legend="{{loop}}",
-                    base=BLUE,
                     why="Of the failure that leaves least. Telemetry is no protection: only interlocks act within such a time.",
                 ),
             ],
@@ -148,6 +148,8 @@ UNITS: Final = Row(
                         over("min by (site, row, device)", CDU("dcim_cdu_dew_point_margin_celsius")),
                         over("min by (site, row, device)", CDU("dcim_cdu_pumps_spare")),
                         over("max by (site, row, device)", CDU("dcim_cdu_power_watts")),
+                        over("max by (site, row, device)", CDU("dcim_cdu_flow_share_ratio")),
+                        over("max by (site, row, device)", CDU("dcim_cdu_exchanger_fouling_ratio")),
                     ],
                     24,
                     {
@@ -162,6 +164,8 @@ UNITS: Final = Row(
                         "Value #F": "Above dew point",
                         "Value #G": "Pumps to spare",
                         "Value #H": "Own power",
+                        "Value #I": "Share of the flow",
+                        "Value #J": "Fouling",
                     },
                     cells={
                         "Load": "dcim_cdu_cooling_load_ratio",
@@ -172,6 +176,8 @@ UNITS: Final = Row(
                         "Above dew point": "dcim_cdu_dew_point_margin_celsius",
                         "Pumps to spare": "dcim_cdu_pumps_spare",
                         "Own power": "dcim_cdu_power_watts",
+                        "Share of the flow": "dcim_cdu_flow_share_ratio",
+                        "Fouling": "dcim_cdu_exchanger_fouling_ratio",
                     },
                     sort="-Load",
                     link=ROW_TO_CDU,
@@ -224,6 +230,9 @@ LOOP: Final = Row(
                     [
                         *both_ends("dcim_cdu_supply_temperature_celsius", SECONDARY, "supply"),
                         *both_ends("dcim_cdu_return_temperature_celsius", SECONDARY, "return"),
+                        Query(
+                            over("min by (site)", CDU("dcim_cdu_supply_temperature_limit_celsius", SECONDARY)), "limit"
+                        ),
                         Query(
                             over("max by (site)", CDU("dcim_cdu_supply_temperature_setpoint_celsius", SECONDARY)),
                             "set point",
@@ -288,6 +297,36 @@ LOOP: Final = Row(
                     "dcim_cdu_pump_speed_ratio",
                     limits=Limits(0.9, 0.98),
                     why="A pump at its end has nothing left to give when another one stops.",
+                    link=TO_CDU,
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                ranked(
+                    "Reservoirs that are empty first",
+                    bottom(15, over("min by (site, device, reservoir)", CDU("dcim_cdu_reservoir_empty_seconds"))),
+                    "{{device}} {{reservoir}}",
+                    8,
+                    "dcim_cdu_reservoir_empty_seconds",
+                    why="At the present fall of the level: a slow leak shows here, long before a rope is wet.",
+                    link=TO_CDU,
+                ),
+                worst(
+                    "Fall of the pressure at the pumps, in ten minutes",
+                    "dcim_cdu_return_pressure_change_pascals",
+                    8,
+                    lowest=True,
+                ),
+                timeline(
+                    "Control valves",
+                    over("max by (site, device)", CDU("dcim_cdu_valve_stuck")),
+                    "{{device}}",
+                    8,
+                    "dcim_cdu_valve_stuck",
+                    words=yes_no("moves", "STUCK", ORANGE),
+                    why="Where the CDU reports its valve.",
                     link=TO_CDU,
                 ),
             ],

@@ -107,6 +107,11 @@ class Scope:
         last = f"{least} by ({by}) ({self.select(metric, *where, at=' @ end()')})"
         return f"{every} and {pick}({LINES}, {last})"
 
+    def leading(self, count: int, by: str, metric: str, *others: str) -> list[str]:
+        """For a table: the highest values of a metric now, and of the same series whatever else is asked."""
+        first = f"topk({count}, max by ({by}) ({self(metric)}))"
+        return [first, *(f"({other}) and {first}" for other in others)]
+
     def state(self, metric: str, *where: str) -> str:
         """A state as the number that `state_words` explains: its place among the catalogue's states, from 1."""
         cases = []

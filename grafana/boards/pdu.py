@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.boards.board import Board
 from grafana.boards.catalogued import Limits
-from grafana.boards.expressions import NOT_BEHIND, ROW_TO_PDU, TO_PDU
+from grafana.boards.expressions import ROW_TO_PDU, TO_PDU
 from grafana.boards.panels import (
     BLUE,
     DEVICE,
@@ -22,17 +22,12 @@ from grafana.boards.panels import (
     yes_no,
 )
 
-PHASE_LOAD: Final = "device_inlet_phase:dcim_pdu_phase_load:ratio"
+THERMAL: Final = "dcim_pdu_phase_thermal_load_ratio"
+DEMAND: Final = "dcim_pdu_phase_demand_load_ratio"
 PHASE: Final = "site, rack, device, inlet, phase"
 BANK: Final = "site, rack, device, bank"
 OUTLET: Final = "site, rack, device, outlet"
 ENERGY: Final = "dcim_pdu_input_energy_joules_total"
-
-
-def leading(count: int, by: str, metric: str, *others: str) -> list[str]:
-    """The highest values of a metric, and of the same series what else is asked: no row has a value of its own alone."""
-    first = top(count, over(f"max by ({by})", DEVICE(metric)))
-    return [first, *(f"({other}) and {first}" for other in others)]
 
 
 def of_a_day(metric: str, by: str) -> str:
@@ -76,11 +71,12 @@ NOW: Final = Row(
             [
                 table(
                     "Phases, the most loaded",
-                    leading(
+                    DEVICE.leading(
                         40,
                         PHASE,
                         "dcim_pdu_phase_current_amperes",
-                        over(f"max by ({PHASE})", DEVICE.select(PHASE_LOAD)),
+                        over(f"max by ({PHASE})", DEVICE(THERMAL)),
+                        over(f"max by ({PHASE})", DEVICE(DEMAND)),
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_voltage_volts")),
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_watts")),
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_factor_ratio")),
@@ -93,20 +89,22 @@ NOW: Final = Row(
                         "phase": "Phase",
                         "site": "Site",
                         "Value #A": "Current",
-                        "Value #B": "Of its rating",
-                        "Value #C": "Voltage",
-                        "Value #D": "Power",
-                        "Value #E": "Power factor",
+                        "Value #B": "Warmth of its breaker",
+                        "Value #C": "Mean of 15 min",
+                        "Value #D": "Voltage",
+                        "Value #E": "Power",
+                        "Value #F": "Power factor",
                     },
                     cells={
                         "Current": "dcim_pdu_phase_current_amperes",
-                        "Of its rating": PHASE_LOAD,
+                        "Warmth of its breaker": THERMAL,
+                        "Mean of 15 min": DEMAND,
                         "Voltage": "dcim_pdu_phase_voltage_volts",
                         "Power": "dcim_pdu_phase_power_watts",
                         "Power factor": "dcim_pdu_phase_power_factor_ratio",
                     },
                     sort="-Current",
-                    why="A phase has no share where its PDU states no rating.",
+                    why="A breaker's warmth and mean are shares of its rating; there are none where neither PDU nor site file states one.",
                     link=ROW_TO_PDU,
                 ),
                 ranked(
@@ -184,7 +182,7 @@ TIME: Final = Row(
                     "Air at its sensors",
                     [
                         Query(
-                            DEVICE.worst("dcim_env_temperature_celsius", "site, device, sensor", NOT_BEHIND),
+                            DEVICE.worst("dcim_env_temperature_celsius", "site, device, sensor"),
                             "{{device}} {{sensor}}",
                         )
                     ],
@@ -204,7 +202,7 @@ PARTS: Final = Row(
             [
                 table(
                     "Banks, the most loaded",
-                    leading(
+                    DEVICE.leading(
                         40,
                         BANK,
                         "dcim_pdu_bank_current_amperes",
@@ -228,7 +226,7 @@ PARTS: Final = Row(
                 ),
                 table(
                     "Outlets that take most",
-                    leading(
+                    DEVICE.leading(
                         40,
                         OUTLET,
                         "dcim_pdu_outlet_power_watts",

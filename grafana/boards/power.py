@@ -15,7 +15,6 @@ from grafana.boards.panels import (
     Query,
     Row,
     Words,
-    bottom,
     chart,
     heatmap,
     over,
@@ -27,7 +26,8 @@ from grafana.boards.panels import (
     top,
 )
 
-PHASE_LOAD: Final = "device_inlet_phase:dcim_pdu_phase_load:ratio"
+THERMAL: Final = "dcim_pdu_phase_thermal_load_ratio"
+PHASE: Final = "site, row, rack, feed, device, phase"
 # What remains must carry all of it: beyond its continuous limit a breaker trips, and a UPS goes to bypass.
 FULL: Final = Limits(0.8, 1)
 HOLDS: Final[Words] = {0.0: ("falls", RED), 1.0: ("holds", GREEN)}
@@ -166,11 +166,20 @@ SURVIVAL: Final = Row(
                     legend="{{feed}}",
                     words=HOLDS,
                 ),
-                stat(
+                Panel(
+                    "stat",
                     "Racks that fall with this feed",
-                    over("max by (site, feed)", SITE("dcim_site_racks_lost_on_feed_loss")),
+                    [
+                        Query(
+                            over("max by (site, feed)", SITE("dcim_site_racks_lost_on_feed_loss_at_least")),
+                            "{{feed}} certainly",
+                        ),
+                        Query(
+                            over("max by (site, feed)", SITE("dcim_site_racks_unknown_on_feed_loss")),
+                            "{{feed}} unknown",
+                        ),
+                    ],
                     6,
-                    legend="{{feed}}",
                     limits=Limits(warning=1),
                 ),
                 stat(
@@ -238,12 +247,15 @@ BREAKERS: Final = Row(
             9,
             [
                 table(
-                    "Breakers of rack PDUs with the least headroom",
-                    bottom(
+                    "Phases of rack PDUs whose breaker is warmest",
+                    ROOM.leading(
                         20,
-                        over("min by (site, row, rack, feed, device, phase)", ROOM("dcim_pdu_phase_headroom_amperes")),
+                        PHASE,
+                        THERMAL,
+                        over(f"max by ({PHASE})", ROOM("dcim_pdu_phase_level_load_ratio")),
+                        over(f"max by ({PHASE})", ROOM("dcim_pdu_phase_demand_load_ratio")),
                     ),
-                    12,
+                    14,
                     {
                         "device": "PDU",
                         "rack": "Rack",
@@ -251,18 +263,24 @@ BREAKERS: Final = Row(
                         "feed": "Feed",
                         "phase": "Phase",
                         "site": "Site",
-                        "Value": "Headroom",
+                        "Value #A": "Warmth",
+                        "Value #B": "Between dips",
+                        "Value #C": "Mean of 15 min",
                     },
-                    "dcim_pdu_phase_headroom_amperes",
-                    limits=Limits(critical=0, falling=True),
-                    sort="Headroom",
+                    cells={
+                        "Warmth": THERMAL,
+                        "Between dips": "dcim_pdu_phase_level_load_ratio",
+                        "Mean of 15 min": "dcim_pdu_phase_demand_load_ratio",
+                    },
+                    sort="-Warmth",
+                    why="Shares of the breaker's rating. Its warmth follows the breaker's own, so that a dip resets nothing.",
                     link=ROW_TO_PDU,
                 ),
                 heatmap(
-                    "Load of all PDU phases against their ratings",
-                    ROOM.select(PHASE_LOAD),
-                    12,
-                    PHASE_LOAD,
+                    "Warmth of all breakers",
+                    ROOM(THERMAL),
+                    10,
+                    THERMAL,
                     why="How many phases are at which load: a band that rises is the hall, a few cells above it are single racks.",
                 ),
             ],
@@ -270,13 +288,25 @@ BREAKERS: Final = Row(
         (
             8,
             [
+                chart(
+                    "Panels whose breaker is warmest",
+                    [
+                        Query(
+                            ROOM.worst("dcim_panel_phase_thermal_load_ratio", "site, panel, phase"),
+                            "{{panel}} {{phase}}",
+                        )
+                    ],
+                    8,
+                    "dcim_panel_phase_thermal_load_ratio",
+                    why="By what the rack PDUs below them take.",
+                ),
                 ranked(
                     "Branch circuits nearest to their rating",
                     f"topk(15, max by (site, panel, circuit, phase) ({ROOM('dcim_circuit_current_amperes')})"
                     f" / on (site, panel, circuit) group_left () max by (site, panel, circuit)"
                     f" ({ROOM('dcim_circuit_rated_current_amperes')}))",
                     "{{panel}} {{circuit}} {{phase}}",
-                    12,
+                    8,
                     "dcim_pdu_phase_load_ratio",
                     limits=Limits(0.8, 0.95),
                     why="Where panels meter their circuits.",
@@ -285,7 +315,7 @@ BREAKERS: Final = Row(
                     "Distortion of current at the meters",
                     top(15, over("max by (site, device, phase)", ROOM("dcim_meter_current_thd_ratio"))),
                     "{{device}} {{phase}}",
-                    12,
+                    8,
                     "dcim_meter_current_thd_ratio",
                     # IEEE 519: 8 % of total demand distortion for most connections.
                     limits=Limits(warning=0.08),

@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.boards.board import Board
 from grafana.boards.catalogued import Limits
-from grafana.boards.expressions import INLET, NOT_BEHIND, ROW_TO_RACK, TILE_TO_RACK, TO_RACK
+from grafana.boards.expressions import INLET, ROW_TO_RACK, TILE_TO_RACK, TO_RACK
 from grafana.boards.panels import (
     BLUE,
     RACK,
@@ -53,11 +53,10 @@ MAP: Final = Row(
                 ),
                 tiles(
                     "Warmest air into the rack",
-                    over(BY_RACK, RACK("dcim_env_temperature_celsius", NOT_BEHIND, 'rack!=""')),
+                    over(BY_RACK, RACK("dcim_rack_air_temperature_celsius", INLET)),
                     "rack",
                     8,
-                    "dcim_env_temperature_celsius",
-                    limits=INLET,
+                    "dcim_rack_air_temperature_celsius",
                     link=TILE_TO_RACK,
                 ),
             ],

@@ -36,7 +36,7 @@ def panel_json(panel: Panel, number: int, grid: Mapping[str, int]) -> Json:
         "gridPos": dict(grid),
         "datasource": source,
         "targets": [
-            _target(panel, query, letter, source) for query, letter in zip(panel.queries, "ABCDEFGH", strict=False)
+            _target(panel, query, letter, source) for query, letter in zip(panel.queries, "ABCDEFGHIJKL", strict=False)
         ],
         "fieldConfig": {"defaults": _defaults(panel, limits), "overrides": list(_overrides(panel))},
         "options": _OPTIONS[panel.kind](panel),

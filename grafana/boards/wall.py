@@ -9,8 +9,6 @@ from grafana.boards.expressions import (
     ESTIMATE,
     INLET,
     LEAKS,
-    NOT_BEHIND,
-    TO_PDU,
     TO_RACK,
     TO_RUNBOOK,
     TO_UPS,
@@ -157,8 +155,8 @@ NOW: Final = Row(
             4,
             [
                 stat(
-                    "Racks that fall with a feed",
-                    over("max by (site, feed)", SITE("dcim_site_racks_lost_on_feed_loss")),
+                    "Racks that certainly fall with a feed",
+                    over("max by (site, feed)", SITE("dcim_site_racks_lost_on_feed_loss_at_least")),
                     4,
                     legend="{{feed}}",
                     limits=ONE_IS_A_WARNING,
@@ -272,17 +270,12 @@ DETAILS: Final = Row(
             9,
             [
                 ranked(
-                    "Warmest air into equipment",
-                    top(
-                        10,
-                        over("max by (site, rack, device, sensor)", SITE("dcim_env_temperature_celsius", NOT_BEHIND)),
-                    ),
-                    "{{rack}} {{device}} {{sensor}}",
+                    "Warmest air into racks",
+                    top(10, over("max by (site, rack)", SITE("dcim_rack_air_temperature_celsius", INLET))),
+                    "{{rack}}",
                     8,
-                    "dcim_env_temperature_celsius",
-                    limits=INLET,
-                    why="Sensors behind racks are left out where their place is known.",
-                    link=TO_PDU,
+                    "dcim_rack_air_temperature_celsius",
+                    link=TO_RACK,
                 ),
                 ranked(
                     "Racks nearest to their design power",

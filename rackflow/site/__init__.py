@@ -7,13 +7,14 @@ on the place, feed and loop of every device.
 from rackflow.site.cooling import AirUnit, Cdu, Loop
 from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile
 from rackflow.site.load import load_site, parse_site
-from rackflow.site.power import Battery, Feed, Panel, Pdu, SwitchInput, TransferSwitch, Ups
+from rackflow.site.power import Battery, BreakerCurve, Feed, Panel, Pdu, SwitchInput, TransferSwitch, Ups
 from rackflow.site.section import Placed, Section
 from rackflow.site.topology import FeedPath, Site
 
 __all__ = [
     "AirUnit",
     "Battery",
+    "BreakerCurve",
     "Cdu",
     "Contract",
     "Electrical",

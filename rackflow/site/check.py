@@ -250,6 +250,9 @@ def _loops(file: SiteFile) -> Iterator[Problem]:
         if each.kind == "primary" and each.max_supply_celsius is not None:
             what = "only a secondary loop has this limit; remove it, or correct the kind"
             yield ("loops", index, "max_supply_celsius"), what
+        for key in ("reservoir_m3", "min_ride_through_s"):
+            if each.kind == "primary" and getattr(each, key):
+                yield ("loops", index, key), "only a secondary loop has this; remove it, or correct the kind"
         has = supplied[each.id]
         if each.kind == "secondary" and has < each.cdus_required:
             what = f"loop {each.id!r} has {has} of {each.cdus_required} required CDUs"

@@ -11,6 +11,7 @@ from rackflow.process.config import Name
 from rackflow.site.section import Celsius, Placed, Section, Watts
 
 Coolant = Literal["water", "pg25"]
+Failure = Literal["pumps", "primary_flow", "heat_rejection"]
 
 
 class Loop(Section):
@@ -30,6 +31,10 @@ class Loop(Section):
     """CDUs that must run to carry a secondary loop's design heat; more than that are redundancy."""
     max_supply_celsius: Celsius | None = None
     """Highest temperature at which a secondary loop may supply its racks, degC; ride-through counts to it."""
+    reservoir_m3: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Coolant that each of its reservoirs holds when full, m3: turns a falling level into coolant lost."""
+    min_ride_through_s: dict[Failure, Annotated[float, Field(gt=0, le=86_400)]] = {}
+    """Seconds that a secondary loop must last after a failure. Left out: without heat rejection, the longest `backup_start_s`."""
 
 
 class Cdu(Placed):

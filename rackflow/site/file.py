@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from rackflow.process.config import Name
 from rackflow.site.cooling import AirUnit, Cdu, Loop
-from rackflow.site.power import Feed, Panel, Pdu, TransferSwitch, Ups
+from rackflow.site.power import Curve, Feed, Panel, Pdu, TransferSwitch, Ups
 from rackflow.site.section import Celsius, Placed, Ratio, Section, Watts
 
 MeterRole = Literal["facility", "it", "cooling", "ups_in", "ups_out", "generator", "pv", "other"]
@@ -25,6 +25,8 @@ class Electrical(Section):
     """Line to neutral, V."""
     frequency_hertz: Literal[50, 60] = 50
     """Nominal frequency, Hz."""
+    breaker_curve: Curve = "C"
+    """How breakers trip that say nothing else: class B, C or D of IEC 60898-1, or given."""
 
 
 class Room(Section):

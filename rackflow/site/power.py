@@ -19,6 +19,34 @@ Positive = Annotated[float, Field(gt=0)]
 PEUKERT = 1.2
 
 
+class BreakerCurve(Section):
+    """How a breaker trips, where its class B, C or D does not say it: a moulded-case breaker, or one of UL 489."""
+
+    holds: Annotated[float, Field(ge=1, le=1.3)] = 1.13
+    """Current that it holds for hours, over its rating. 1.13 for IEC 60898-1, 1.05 for IEC 60947-2, 1.0 for UL 489."""
+    # IEC 60898-1, table 7: at 2.55 times its rating a cold breaker of up to 32 A trips after 1 to 60 s. With one body that trips at
+    # 1.13 times, that is a time constant of 5 to 274 s; 120 s makes it 26 s. A shorter one follows peaks more closely, and errs on the
+    # safe side for loads that rise, so this holds for larger breakers, too, which may take twice as long.
+    time_constant_s: Annotated[float, Field(ge=5, le=3600)] = 120.0
+    """Thermal time constant, s: it has warmed up by 63 % of the way after this time."""
+    magnetic: Annotated[float, Field(ge=2, le=50)] = 5.0
+    """Current from which it may trip at once, over its rating: 3 for class B, 5 for C, 10 for D."""
+
+    @classmethod
+    def usual(cls) -> "BreakerCurve":
+        """That of class C, the usual one for equipment with power supplies."""
+        return CURVES["C"]
+
+
+# The lower limit of the magnetic release (IEC 60898-1, table 2). The thermal release is the same for all three.
+CURVES = {
+    "B": BreakerCurve(magnetic=3.0),
+    "C": BreakerCurve(magnetic=5.0),
+    "D": BreakerCurve(magnetic=10.0),
+}
+Curve = Literal["B", "C", "D"] | BreakerCurve
+
+
 class Feed(Section):
     """A supply that may fail by itself: a transformer, a utility line."""
 
@@ -68,6 +96,8 @@ class Panel(Placed):
     """The feed, UPSs or panels that supply it. UPSs in parallel are listed together."""
     breaker_a: Amperes | None = None
     """Rating of its main breaker per phase, A."""
+    breaker_curve: Curve | None = None
+    """How that breaker trips; left out: as `electrical` says."""
 
 
 class SwitchInput(Section):
@@ -77,6 +107,8 @@ class SwitchInput(Section):
     """The panel, UPS or feed that supplies it."""
     breaker_a: Amperes
     """Rating of the breaker in front of it per phase, A."""
+    breaker_curve: Curve | None = None
+    """How that breaker trips; left out: as `electrical` says."""
     phases: Phases = [*PHASES]
     """Phases of the supply it is connected to; the first of them is L1 of the switch's output, and so on."""
 
@@ -121,5 +153,7 @@ class Pdu(Section):
     """The agent that polls it. Collectors refuse what any other agent says about it."""
     breaker_a: Amperes
     """Rating of the breaker in front of it per phase, A."""
+    breaker_curve: Curve | None = None
+    """How that breaker trips; left out: as `electrical` says."""
     phases: Phases = [*PHASES]
     """Phases of the supply it is connected to, in the supply's own order; those of a transfer switch are counted from L1."""

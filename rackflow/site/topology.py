@@ -10,7 +10,7 @@ from types import MappingProxyType
 from rackflow.site.check import feeds_upstream
 from rackflow.site.cooling import AirUnit, Cdu, Loop
 from rackflow.site.file import Contract, Meter, MeterRole, Monitor, Position, Rack, Room, Row, Sensor, SiteFile
-from rackflow.site.power import Feed, Panel, Pdu, TransferSwitch, Ups
+from rackflow.site.power import CURVES, BreakerCurve, Curve, Feed, Panel, Pdu, TransferSwitch, Ups
 from rackflow.site.section import Phase, Placed
 
 # Stands for the feed of PDUs behind a transfer switch, which have two. Parentheses cannot occur in a feed's id.
@@ -169,6 +169,11 @@ class Site:
             pdus=tuple(pdu.id for pdu in pdus),
             breaker_a=MappingProxyType(dict(sorted(breakers.items()))),
         )
+
+    def curve_of(self, own: Curve | None) -> BreakerCurve:
+        """How a breaker trips: as it says itself, or as the site's breakers do."""
+        found = self.electrical.breaker_curve if own is None else own
+        return CURVES[found] if isinstance(found, str) else found
 
     # Cooling
 

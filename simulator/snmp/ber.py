@@ -7,10 +7,11 @@ import ipaddress
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rackflow.recording import IP_ADDRESS, NULL, OBJECT_IDENTIFIER, OCTET_STRING, OPAQUE, OPAQUE_FLOAT, Record
-from simulator.snmp.objects import Absent, Binding, Key
+from simulator.snmp.objects import OIDS_KEPT, Absent, Binding, Key
 
 GET, NEXT, RESPONSE, SET, BULK = 0xA0, 0xA1, 0xA2, 0xA3, 0xA5
 _REQUESTS: Final = (GET, NEXT, SET, BULK)
@@ -112,6 +113,7 @@ def _wrapped(tag: int, content: bytes) -> bytes:
     return bytes((tag, _MORE | len(length))) + length + content
 
 
+@lru_cache(OIDS_KEPT)
 def _encode_oid(key: Key) -> bytes:
     # X.690, 8.19.2: base 128, most significant group first.
     octets = bytearray()
@@ -123,6 +125,7 @@ def _encode_oid(key: Key) -> bytes:
     return bytes(octets)
 
 
+@lru_cache(OIDS_KEPT)
 def _decode_oid(content: bytes) -> Key:
     arcs, arc = [], 0
     for octet in content:

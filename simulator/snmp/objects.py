@@ -3,8 +3,13 @@
 import enum
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Final
 
 from rackflow.recording import COUNTER64, Record, RecordValue
+
+# OIDs whose coding is remembered, because pollers ask for the same ones again and again, and the devices of a family have the same.
+OIDS_KEPT: Final = 16_384
 
 Key = tuple[int, ...]
 LiveValue = RecordValue | Callable[[], RecordValue]
@@ -160,6 +165,7 @@ def _value_size(value: RecordValue) -> int:
     return 0 if value is None else 7  # an Opaque float: tag, length and four octets within three of its own
 
 
+@lru_cache(OIDS_KEPT)
 def _oid_size(key: Key) -> int:
     return sum(max(1, -(-arc.bit_length() // 7)) for arc in key)
 

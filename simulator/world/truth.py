@@ -135,7 +135,10 @@ def _put_loop(found: dict[str, float], world: World, loop: SecondaryLoop) -> Non
     heat = sum(secondary_heat_w(loop, cdu) for cdu in loop.cdus)
     power = sum(sum(sum(pdu.power_w) for pdu, _ in world.network.racks[rack].pdus) for rack in loop.plates)
     add_figure(found, "loop_heat_watts", heat, loop=name)
-    add_figure(found, "loop_air_heat_watts", power - heat, loop=name)
+    # What the racks give now. The CDUs' heat is that of some minutes ago, and coolant and plates hold the difference.
+    racks = world.network.racks
+    liquid = sum(racks[rack].supplied_w * world.site.racks[rack].liquid_share for rack in loop.plates)
+    add_figure(found, "loop_air_heat_watts", power - liquid, loop=name)
     rated = [cdu.section.rated_cooling_w for cdu in loop.cdus]
     add_figure(found, "loop_redundancy_margin_watts", sum(rated) - max(rated) - heat, loop=name)
     healthy = sum(len(cdu.failed_pumps) < len(PUMPS) for cdu in loop.cdus)
@@ -144,4 +147,4 @@ def _put_loop(found: dict[str, float], world: World, loop: SecondaryLoop) -> Non
         given = sum(cdu.heat_w for cdu in loop.cdus)
         add_figure(found, "loop_heat_imbalance_ratio", heat_imbalance_ratio(given, heat), loop=name)
     if power > 0:
-        add_figure(found, "loop_heat_capture_ratio", heat / power, loop=name)
+        add_figure(found, "loop_heat_capture_ratio", liquid / power, loop=name)

@@ -24,7 +24,22 @@ DERIVE: Final = {
     "pumps_required": {"cdu-1": 2, "cdu-2": 2, "cdu-3": 2},
 }
 CYCLE_S: Final = 5.0
-ALSO: Final = ("* device_boot_timestamp_seconds", "* *_total", "* *_total{*")
+FOLLOW: Final = (
+    *(
+        "pdu_phase_*_load_ratio*",
+        "panel_phase_*_load_ratio*",
+        "ats_source_*_load_ratio*",
+        "rack_air_temperature_celsius*",
+    ),
+    *(
+        "site_racks_lost_on_feed_loss_at_least*",
+        "site_racks_unknown_on_feed_loss*",
+        "loop_ride_through_margin_seconds*",
+    ),
+    *("cdu_loaded_approach*", "cdu_exchanger_fouling*", "cdu_return_pressure_change*", "cdu_coolant_loss*"),
+)
+"""Each follows one reading or figure that the rows do name, some over minutes; tests of their own say how."""
+ALSO: Final = ("* device_boot_timestamp_seconds", "* *_total", "* *_total{*", *FOLLOW)
 """Not compared: boot times come from this machine's clock, which does not leap, and counters keep what they have counted."""
 TOLERANCES: Final = (
     ("runtime_seconds", 0.03, 61.0),

@@ -55,14 +55,13 @@ POWER: Final = (
             Move("ups-b ups_output_source", "= battery", POLLED_S),
             Move("device_up{device=ups-b}", "= 0", 330.0),
             Move("pdu-b1-a pdu_input_power_watts{inlet=1}", "> 1.8x", 330.0),
-            Move("rack_power_watts{rack=b1}", "unknown pdu-b1-b", 360.0),
-            Move("site_survives_feed_loss{feed=A}", "unknown pdu-b1-b", 360.0),
+            Move("site_survives_feed_loss{feed=A}", "= 0", 360.0),
         ),
         (*ABOVE, "pdu-*", "*device=pdu-*", "rack_*", "site_*", "loop_heat_capture*", "loop_air_heat*", "loop_ride*"),
         (*COOLING_STAYS, "cdu-1 *", "env-1 *"),
         lasts_s=420.0,
         note="before the load is on it, no reading tells: the UPS takes its cells for healthy, and so does the model; "
-        "until its PDUs have failed two polls, what others took over counts twice",
+        "its PDUs are silent together with it, so they are dead, and nothing is left if feed A is lost as well",
     ),
     Row(
         "ups-a to bypass",

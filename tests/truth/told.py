@@ -19,7 +19,7 @@ class Told:
         self.monitor = Monitor(
             load_table(),
             site.latest,
-            lambda _: site.figures,
+            lambda _: {site.engine.name: site.figures},
             lambda: iter(()),
             self.failures,
             clock=loop.time,

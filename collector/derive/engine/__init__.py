@@ -5,6 +5,7 @@ from collector.derive.engine.graph import (
     INTERNAL,
     NO_SLOT,
     PART,
+    STATED,
     Compute,
     Figure,
     Label,
@@ -28,21 +29,26 @@ from collector.derive.engine.graph import (
     withdrawn,
 )
 from collector.derive.engine.planner import Planner, inputs_of
+from collector.derive.engine.remembered import Memories, Memory, Remembered
 
 __all__ = [
     "INTERNAL",
     "NO_SLOT",
     "PART",
+    "STATED",
     "Compute",
     "Figure",
     "Input",
     "Inputs",
     "Label",
     "Leaf",
+    "Memories",
+    "Memory",
     "Output",
     "Plan",
     "Planner",
     "Reading",
+    "Remembered",
     "Result",
     "Unknown",
     "Value",

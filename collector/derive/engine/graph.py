@@ -32,6 +32,8 @@ SLICE_DEVICES = 100
 SLICE_STEPS = 1000
 PART = "figures"
 """Name of the bulkhead of all derived figures."""
+STATED = "stated:"
+"""Begins the key of a leaf that the engine states itself, such as whether a feed is dead: no device sends it, and it is never missing."""
 INTERNAL = "internal: the calculation failed, see the collector's log"
 """Why a figure is unknown if its own code failed."""
 
@@ -66,6 +68,11 @@ class Leaf:
     slot: int
     device: str
     key: str
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether the engine states it; see `STATED`."""
+        return self.key.startswith(STATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,8 @@ class Values:
         for at in waiting:
             node = nodes[at]
             if isinstance(node, Leaf):
+                if node.is_stated:
+                    continue
                 wanted += 1
                 if current[at] is None:
                     missing.append(at)
@@ -223,12 +232,13 @@ def computing(
     now: float,
     silent: Mapping[str, str] | None = None,
     failures: Failures | None = None,
+    instead: Mapping[int, Value] | None = None,
 ) -> Generator[None, None, Values]:
     """Compute every slot at `now`, monotonic seconds.
 
     A reading counts only if it is current, if its device and key are not in `distrusted` (which gives the reason), and if its
-    device is not in `silent` (which gives the reason, too). A step that raises is noted in `failures`, and its slot is unknown, with those
-    that depend on it.
+    device is not in `silent` (which gives the reason, too). `instead` has values of leaves that count whatever was read. A step that
+    raises is noted in `failures`, and its slot is unknown, with those that depend on it.
     """
     noted = failures if failures is not None else Failures()
     values = Values(plan)
@@ -240,6 +250,9 @@ def computing(
             values.reasons.update((leaf.slot, silent[device]) for leaf in leaves)
         else:
             _read(device, leaves, readings(device), distrusted, now, values)
+    for slot, value in (instead or {}).items():
+        values.current[slot] = value
+        values.reasons.pop(slot, None)
     for at in range(0, len(plan.steps), SLICE_STEPS):
         yield
         _compute_steps(plan.steps[at : at + SLICE_STEPS], values, noted)

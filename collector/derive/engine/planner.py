@@ -4,10 +4,23 @@ Planning happens once per change of a site and computing in every cycle, so as m
 by device, metric and labels. A series that a device has not sent yet gets a slot, too, and is missing until it arrives.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from collector.derive.engine.graph import INTERNAL, Compute, Label, Leaf, Output, Plan, Step, Value, output_of
+from collector.derive.engine.graph import (
+    INTERNAL,
+    NO_SLOT,
+    STATED,
+    Compute,
+    Label,
+    Leaf,
+    Output,
+    Plan,
+    Step,
+    Value,
+    output_of,
+)
+from collector.derive.engine.remembered import Memory, Remembered
 from collector.readings import Series
 from rackflow import series_key
 
@@ -27,6 +40,8 @@ def inputs_of(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
     waiting, seen = [slot], {slot}
     for at in waiting:
         node = nodes[at]
+        if isinstance(node, Leaf) and node.is_stated:
+            continue
         if isinstance(node, Leaf) or node.is_choice or node.missing_config:
             yield at
         else:
@@ -48,6 +63,8 @@ class Planner:
         self._steps: list[Step] = []
         self.outputs: list[Output] = []
         """What is published so far."""
+        self.remembered: list[Remembered] = []
+        """What is made of the past, and published besides."""
         self._index: dict[tuple[str, str], list[tuple[str, dict[str, str]]]] = {}
         for device, series in known.items():
             for key, each in series.items():
@@ -139,14 +156,44 @@ class Planner:
         """Publish a slot as a figure of the site, or of a place in it; `labels` come on top of the site's."""
         self.outputs.append(output_of(metric, (("site", self.site), *labels), slot))
 
-    def withdraw(self, begun: int) -> None:
-        """Make unknown what was published from output number `begun` on, because planning it failed half way."""
+    def remember(
+        self,
+        name: str,
+        required: Iterable[int],
+        make: Callable[[], Memory],
+        outputs: Iterable[tuple[str, tuple[Label, ...]]],
+        *,
+        optional: Iterable[int] = (),
+    ) -> None:
+        """Publish metrics, each with labels on top of the site's, that a memory makes of slots; `name` is that of the memory's kind."""
+        made = tuple(output_of(metric, (("site", self.site), *labels), NO_SLOT) for metric, labels in outputs)
+        key = (name, made[0].text)
+        self.remembered.append(Remembered(key, tuple(required), tuple(optional), made, make))
+
+    def mark(self) -> tuple[int, int]:
+        """How much is published so far, for `withdraw`."""
+        return len(self.outputs), len(self.remembered)
+
+    def withdraw(self, mark: tuple[int, int]) -> None:
+        """Make unknown what was published since `mark`, because planning it failed half way."""
         unknown = self.step((), _sum, missing_config=INTERNAL)
+        begun, remembered = mark
         self.outputs[begun:] = [replace(output, slot=unknown) for output in self.outputs[begun:]]
+        for each in self.remembered[remembered:]:
+            self.outputs += [replace(output, slot=unknown) for output in each.outputs]
+        del self.remembered[remembered:]
+
+    def stated(self, device: str, what: str) -> int:
+        """Slot of what the engine states about a device in every cycle; see `STATED`."""
+        return self._leaf(device, f"{STATED}{what}")
 
     def publish_of(self, metric: str, device: str, slot: int, *labels: Label) -> None:
         """Publish a slot as a figure of a device, with the labels of its place."""
-        self.publish(metric, slot, *self.labels_of(device)[1:], *labels)
+        self.publish(metric, slot, *self.place_of(device), *labels)
+
+    def place_of(self, device: str) -> tuple[Label, ...]:
+        """Labels of a device without that of the site."""
+        return self.labels_of(device)[1:]
 
     def labels_of(self, device: str) -> tuple[Label, ...]:
         """Labels of a device: site, place and device."""

@@ -7,11 +7,14 @@ take precedence over the unit's own values.
 from collections.abc import Iterable, Mapping, Sequence
 
 from collector.derive.engine import Planner, Result, Unknown, Value, ratio
+from collector.derive.liquid.wear import plan_wear
 from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.site import Site
 
 SUPPLY = "dcim_cdu_supply_temperature_celsius"
+RETURN = "dcim_cdu_return_temperature_celsius"
 HEAT = "dcim_cdu_heat_removed_watts"
+FLOW = "dcim_cdu_flow_cubic_meters_per_second"
 _HEALTHY = ("running", "standby")
 _AIR = ("dcim_env_dew_point_celsius", "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio")
 # Half of a room's sensors are enough for the worst dew point: air of a room is mixed, so one dead probe must not suppress the warning of
@@ -34,6 +37,7 @@ def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_re
         else:
             load = planner.step((heat, planner.reading(cdu, "dcim_cdu_rated_cooling_watts")), ratio)
         planner.publish_of("dcim_cdu_cooling_load_ratio", cdu, load)
+        plan_wear(planner, site, cdu, load)
         if planner.has(cdu, "dcim_cdu_power_watts"):
             power = planner.reading(cdu, "dcim_cdu_power_watts")
             planner.publish_of("dcim_cdu_coefficient_of_performance_ratio", cdu, planner.step((heat, power), _cop))

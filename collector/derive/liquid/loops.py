@@ -3,14 +3,16 @@
 A loop's heat is the sum over its CDUs. It is unknown if one CDU's heat is: a partial sum would look like more margin.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from collector.derive.engine import Planner, Result, Unknown
-from collector.derive.liquid.cooling import HEAT, healthy_pumps
+from collector.derive.engine import Planner, Result, Unknown, Value
+from collector.derive.liquid.capture import HeatCapture
+from collector.derive.liquid.cooling import FLOW, HEAT, RETURN, SUPPLY, healthy_pumps
 from collector.derive.liquid.ride_through import RideThrough, Thermal
 from collector.derive.power import RackPower
 from rackflow.physics import LEAST_HEAT_W, heat_imbalance_ratio
-from rackflow.site import Site
+from rackflow.site import Cdu, Site
 
 
 def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], thermal: Thermal) -> dict[str, int]:
@@ -38,10 +40,12 @@ def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], the
         planner.publish("dcim_loop_cdus_spare", spare, label)
         if loop.racks:
             power = planner.total(racks[rack].total for rack in loop.racks)
-            planner.publish("dcim_loop_heat_capture_ratio", planner.step((heat, power), _capture), label)
-            planner.publish(
-                "dcim_loop_air_heat_watts", planner.step((heat, power), lambda heat, all_: all_ - heat), label
-            )
+            outputs = [(f"dcim_loop_{each}", (label,)) for each in ("heat_capture_ratio", "air_heat_watts")]
+            memory = partial(HeatCapture, loop.coolant, loop.volume_m3, thermal.supply_volume_ratio)
+            temperatures = [_mean(planner, cdus, metric) for metric in (SUPPLY, RETURN)]
+            planner.remember("capture", (heat, power), memory, outputs, optional=temperatures)
+        if len(cdus) > 1:
+            _flow_shares(planner, cdus)
     ride_through = RideThrough(planner, site, racks, found, thermal)
     for name in found:
         ride_through.plan(site.loops[name])
@@ -53,6 +57,42 @@ def _imbalance(primary_w: float, secondary_w: float) -> Result:
     return Unknown(f"less than {LEAST_HEAT_W:g} W of heat") if ratio is None else ratio
 
 
-def _capture(heat_w: float, power_w: float) -> Result:
-    # The same limit as for heat: below it, both numbers are near their resolution, and the ratio means little.
-    return heat_w / power_w if power_w >= LEAST_HEAT_W else Unknown(f"less than {LEAST_HEAT_W:g} W of power")
+def _mean(planner: Planner, cdus: Sequence[Cdu], metric: str) -> int:
+    """Slot of the mean temperature that the CDUs of a loop measure on its side."""
+    slots = [planner.reading(cdu.id, metric, loop="secondary") for cdu in cdus]
+    return slots[0] if len(slots) == 1 else planner.step(slots, lambda *celsius: sum(celsius) / len(celsius))
+
+
+def _flow_shares(planner: Planner, cdus: Sequence[Cdu]) -> None:
+    """Publish each CDU's part of the loop's flow over its part of the rating, among those whose pumps run.
+
+    CDUs on one loop share its flow by what their pumps and pipes can do. One that carries much less than its part has a valve that is
+    closed, a filter that is clogged, or air in it, and the others hide it.
+    """
+    flows = [planner.reading(cdu.id, FLOW, loop="secondary") for cdu in cdus]
+    running = [planner.step(_pumps(planner, cdu.id), _any_runs) for cdu in cdus]
+    rated = [cdu.rated_cooling_w for cdu in cdus]
+    for at, cdu in enumerate(cdus):
+        share = planner.step((*flows, *running), partial(_flow_share, rated=rated, at=at))
+        planner.publish_of("dcim_cdu_flow_share_ratio", cdu.id, share)
+
+
+def _pumps(planner: Planner, cdu: str) -> list[int]:
+    return planner.each(cdu, "dcim_cdu_pump_state") or [planner.reading(cdu, "dcim_cdu_pump_state")]
+
+
+def _any_runs(*states: Value) -> Result:
+    if "running" in states:
+        return 1.0
+    return Unknown("a pump's state is unknown") if "unknown" in states else 0.0
+
+
+def _flow_share(*values: float, rated: Sequence[float], at: int) -> Result:
+    flows, running = values[: len(rated)], values[len(rated) :]
+    if not running[at]:
+        return Unknown("its pumps do not run")
+    together = [each for each, runs in enumerate(running) if runs]
+    whole = sum(flows[each] for each in together)
+    if len(together) < 2 or whole <= 0:  # noqa: PLR2004 - one alone shares with nobody
+        return Unknown("no other CDU of the loop runs")
+    return flows[at] / whole * sum(rated[each] for each in together) / rated[at]

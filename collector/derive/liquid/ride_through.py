@@ -11,18 +11,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector.derive.engine import Compute, Planner, Result, Unknown, ratio
-from collector.derive.liquid.cooling import SUPPLY
+from collector.derive.liquid.cooling import RETURN, SUPPLY
 from collector.derive.power import RackPower
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.physics import LEAST_HEAT_W
 from rackflow.site import Loop, Rack, Site
+from rackflow.site.cooling import Failure
 
 # "A day or more": after a day the load and the weather will have changed, and a low load would give years.
 LONGEST_S = 86_400.0
 # Used if neither the configuration nor the site file gives a limit: the warmest water of ASHRAE's class W45, for liquid cooling
 # without chillers.
 SUPPLY_LIMIT_C = 45.0
-_RETURN = "dcim_cdu_return_temperature_celsius"
 _POWER = "dcim_cdu_power_watts"
 _AIR_HEAT = "dcim_crah_cooling_output_watts"
 
@@ -108,7 +108,7 @@ class RideThrough:
     def plan(self, loop: Loop) -> None:
         """Publish how long a loop lasts in each of the three failures that apply to it."""
         limit_c = self._thermal.supply_limit_of(loop)
-        supply, back = self._warmest(SUPPLY, loop), self._warmest(_RETURN, loop)
+        supply, back = self._warmest(SUPPLY, loop), self._warmest(RETURN, loop)
         heat, expected = self._heats[loop.id], self._expected_heat[loop.id]
         alone = self._mass_of([loop])
         self._publish(loop, "primary_flow", (supply, back, expected), _until_limit(alone, limit_c, self._thermal))
@@ -138,9 +138,25 @@ class RideThrough:
             found = self._shared[primary] = total, self._mass_of(loops)
         return found
 
-    def _publish(self, loop: Loop, failure: str, needs: Sequence[int], seconds: Compute) -> None:
+    def _publish(self, loop: Loop, failure: Failure, needs: Sequence[int], seconds: Compute) -> None:
         slot = self._planner.step(needs, seconds)
-        self._planner.publish("dcim_loop_ride_through_seconds", slot, ("loop", loop.id), ("failure", failure))
+        labels = (("loop", loop.id), ("failure", failure))
+        self._planner.publish("dcim_loop_ride_through_seconds", slot, *labels)
+        needed_s = self._needed_s(loop, failure)
+        if needed_s is not None:
+            margin = self._planner.step((slot,), lambda left_s, of=needed_s: left_s - of)
+            self._planner.publish("dcim_loop_ride_through_margin_seconds", margin, *labels)
+
+    def _needed_s(self, loop: Loop, failure: Failure) -> float | None:
+        """How long the loop must last: as the site file says. Without that, until a generator carries the heat rejection again.
+
+        Pumps of loops and of facility water are usually on UPSs, and those that fail one by one wait for no generator: for them there is
+        no usual value.
+        """
+        stated = loop.min_ride_through_s.get(failure)
+        if stated is not None or failure != "heat_rejection":
+            return stated
+        return max((feed.backup_start_s for feed in self._site.feeds.values() if feed.backup_start_s), default=None)
 
     def _warmest(self, metric: str, loop: Loop) -> int:
         slots = [self._planner.reading(cdu, metric, loop="secondary") for cdu in self._cdus[loop.id]]

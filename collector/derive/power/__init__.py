@@ -1,13 +1,21 @@
 """The power path: racks, feeds, panels, UPSs and transfer switches, now and after the loss of a feed."""
 
+from collector.derive.power.breakers import plan_breakers
+from collector.derive.power.counts import plan_counts
 from collector.derive.power.feeds import group_name, plan_feeds, ups_groups
 from collector.derive.power.racks import RackPower, plan_racks, rack_labels
+from collector.derive.power.supplies import Supplies, SupplyPlan, plan_supplies
 
 __all__ = [
     "RackPower",
+    "Supplies",
+    "SupplyPlan",
     "group_name",
+    "plan_breakers",
+    "plan_counts",
     "plan_feeds",
     "plan_racks",
+    "plan_supplies",
     "rack_labels",
     "ups_groups",
 ]

@@ -122,7 +122,12 @@ def _optimism(claim: float, model: float) -> Result:
 
 
 def _margin(planner: Planner, site: Site, group: tuple[str, ...], power: Mapping[str, int]) -> None:
-    """Publish the margin of parallel UPSs without the largest of them (N+1): any may fail, so the worst case counts."""
+    """Publish the margin of parallel UPSs without the largest of them (N+1): any may fail, so the worst case counts.
+
+    A group of one has no N+1: its other feed is its redundancy, and without its only unit nothing would be left to have a margin.
+    """
+    if len(group) == 1:
+        return
     rated = [site.ups[ups].rated_power_w for ups in group]
     firm_w = sum(rated) - max(rated)
     margin = planner.step([power[ups] for ups in group], lambda *now, firm=firm_w: firm - sum(now))
@@ -229,7 +234,8 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
     """Publish whether everything stays up when a feed is lost, and how many racks do not. `checks` are slots of load shares.
 
     One rack, UPS or panel that certainly goes down makes the result 0, even if others are unknown: an operator must see it before the last
-    PDU answers. The number of racks is unknown unless all racks are known, because a lower count would read as good news.
+    PDU answers. The number of racks is unknown unless all racks are known, because a lower count would read as good news; two other figures
+    bound it: at least so many racks go down, and of so many nobody can tell.
     """
     verdicts = [
         planner.step((), _all_of(len(slots.survives[lost])), optional=slots.survives[lost], min_share=0.0)
@@ -244,6 +250,13 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
     if verdicts:
         racks_lost = planner.step((), lambda there: float(there.count(0.0)), optional=verdicts, min_share=1.0)
         planner.publish("dcim_site_racks_lost_on_feed_loss", racks_lost, ("feed", lost))
+        # One input is always known, so that the bounds are, too, when not a single rack is.
+        known = [*verdicts, planner.step((), lambda: 1.0)]
+        at_least = planner.step((), lambda there: float(there.count(0.0)), optional=known, min_share=0.0)
+        planner.publish("dcim_site_racks_lost_on_feed_loss_at_least", at_least, ("feed", lost))
+        every = len(known)
+        unknown = planner.step((), lambda there, of=every: float(of - len(there)), optional=known, min_share=0.0)
+        planner.publish("dcim_site_racks_unknown_on_feed_loss", unknown, ("feed", lost))
 
 
 def _all_of(count: int) -> Compute:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from collector.derive.engine import Label, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.pdus import device_power, phase_current, supply_phases
+from collector.derive.power.supplies import DEAD
 from collector.derive.power.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, Rack, Site
 
@@ -134,7 +135,12 @@ def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
     for phase, pairs in carriers(slots, lost, others).items():
         load = _most(planner, [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs])
         supplies = [slot for _, feed, to in pairs for slot in slots.voltage[feed].get(to, ())]
-        loss.add(planner, phase, load, _survival(site.electrical.volts), supplies)
+        dead = [
+            planner.stated(pdu.id, DEAD)
+            for feed in dict.fromkeys(feed for _, feed, _ in pairs)
+            for pdu in site.pdus_of(rack.id, feed)
+        ]
+        loss.add(planner, phase, load, _survival(site.electrical.volts, len(supplies)), [*supplies, *dead])
 
 
 def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, lost: str, loss: _Loss) -> None:
@@ -152,9 +158,12 @@ def _switched_survival(load: float, ready: float) -> float:
     return float(load <= 1.0 and ready >= 1.0)
 
 
-def _survival(volts: float) -> Callable[..., float]:
-    def survives(load: float, *voltages: float) -> float:
-        return float(load <= 1.0 and all(each >= _MIN_VOLTAGE_SHARE * volts for each in voltages))
+def _survival(volts: float, measured: int) -> Callable[..., float]:
+    """A function of the load, of as many voltages as are measured, and of whether each PDU is dead."""
+
+    def survives(load: float, *supplies: float) -> float:
+        alive = all(each >= _MIN_VOLTAGE_SHARE * volts for each in supplies[:measured])
+        return float(load <= 1.0 and alive and not any(supplies[measured:]))
 
     return survives
 

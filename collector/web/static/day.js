@@ -38,7 +38,7 @@ function laneOf(lane, items, words, format, now, short) {
         const to = item.ended ? Math.max(0, 1 - (now - instant(item.ended)) / DAY_MS) : 1;
         return h("i", {
           key: `${item.id} ${item.since}`, class: item.name === "DcimReadingSuspect" || item.subsystem === "telemetry" ? "uncertain" : item.severity,
-          title: `${words.problemTitle(item, short)}, ${range(item, words, format, now)}`, style: { left: `${from * 100}%`, width: `${Math.max(0, to - from) * 100}%` },
+          title: `${words.problemTitle(item, short)}, ${range(item, words, format, now)}`, style: { left: `min(${from * 100}%, calc(100% - .3rem))`, width: `${Math.max(0, to - from) * 100}%` },
         });
       })));
 }

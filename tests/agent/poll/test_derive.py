@@ -79,6 +79,18 @@ def test_a_heat_exchanger_is_judged_by_both_loops() -> None:
     assert readings.values["dcim_cdu_heat_imbalance_ratio"] == pytest.approx(0.0, abs=3e-3)
 
 
+def test_a_unit_whose_facility_water_is_not_measured_is_not_judged_against_the_air() -> None:
+    readings = Readings()
+    readings.values |= {
+        "dcim_cdu_supply_temperature_celsius{loop=secondary}": 30.0,
+        "dcim_cdu_return_temperature_celsius{loop=secondary}": 38.0,
+        "dcim_cdu_air_temperature_celsius{position=inlet}": 24.0,
+    }
+    derive(readings, "cdu", {"primary": "water", "secondary": "pg25"})
+    assert "dcim_cdu_approach_celsius" not in readings.values
+    assert "dcim_cdu_effectiveness_ratio" not in readings.values
+
+
 def test_a_unit_without_facility_water_approaches_the_air() -> None:
     readings = Readings(values={SUPPLY: 38.0, "dcim_cdu_air_temperature_celsius{position=inlet}": 25.0})
     derive(readings, "cdu", {"secondary": "pg25"})

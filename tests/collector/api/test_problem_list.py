@@ -46,6 +46,10 @@ def test_a_limit_that_the_device_states_is_that_device_s() -> None:
     shown.problem("DcimReadingBeyondLimit", 29.0, device="pdu-a1-a", sensor="1", reading="env_temperature_celsius")
     warm = next(each for each in shown.get("problems", 104.0)["problems"] if each["device"] == "pdu-a1-a")
     assert (warm["limit"], warm["unit"]) == (27.0, "celsius")
+    shown.readings.take("pdu-a1-b", limits, 103.0)
+    shown.problem("DcimReadingBeyondLimit", 8.0, device="pdu-a1-b", sensor="1", reading="env_temperature_celsius")
+    cold = next(each for each in shown.get("problems", 105.0)["problems"] if each["device"] == "pdu-a1-b")
+    assert cold["limit"] == 10.0
 
 
 def test_consequences_are_folded_into_their_cause() -> None:

@@ -145,14 +145,16 @@ def test_optimism_needs_a_modelled_runtime_of_a_second() -> None:
 
 def test_a_ups_that_tells_phases_only_delivers_their_sum() -> None:
     readings = Readings(campus())
-    figure = readings.figures()["ups_redundancy_margin_watts{feed=C,group=ups-c}"]
-    assert (figure.value, figure.missing) == (None, ("ups-c ups_output_total_power_watts: not received",))
+    readings.take("ups-a1", {"ups_output_total_power_watts": 30_000.0}, device_class="ups")
+    name = "ups_redundancy_margin_watts{feed=A,group=ups-a1+ups-a2}"
+    figure = readings.figures()[name]
+    assert (figure.value, figure.missing) == (None, ("ups-a2 ups_output_total_power_watts: not received",))
     phases = {f"ups_output_power_watts{{phase=L{at}}}": watts for at, watts in enumerate((6_000, 7_000, 8_000), 1)}
-    readings.take("ups-c", {**phases}, device_class="ups")
-    assert readings.values("ups_redundancy_margin_watts", now=102.0)["feed=C,group=ups-c"] == -21_000
+    readings.take("ups-a2", {**phases}, device_class="ups")
+    assert readings.figures(now=102.0)[name].value == 60_000 - 51_000
     # its own total goes before
-    readings.take("ups-c", {"ups_output_total_power_watts": 20_500.0}, 100.5, device_class="ups")
-    assert readings.values("ups_redundancy_margin_watts", now=103.0)["feed=C,group=ups-c"] == -20_500
+    readings.take("ups-a2", {"ups_output_total_power_watts": 20_500.0}, 100.5, device_class="ups")
+    assert readings.figures(now=103.0)[name].value == 60_000 - 50_500
 
 
 def test_when_a_battery_was_installed_is_said_once() -> None:

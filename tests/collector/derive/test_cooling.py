@@ -30,15 +30,24 @@ def cdu(heat_w: float, supply_c: float = 30.0, *pumps: str) -> dict[str, float |
 def cooled(site: Site | None = None, settings: Settings | None = None) -> Readings:
     """Loop tcs takes 60 + 36 kW of the 120 kW of rack a2; the second CDU supplies at 32 degC, one of its pumps has failed."""
     readings = Readings(site, settings)
-    readings.take("cdu-1", cdu(60_000, 30.0, "running", "standby"), device_class="cdu")
-    readings.take("cdu-2", cdu(36_000, 32.0, "running", "failed"), device_class="cdu")
-    for pdu in ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2"):
-        readings.currents(pdu, 40.0, 40.0, 40.0, watts=30_000)
+    keep_cooled(readings, 100.0)
     return readings
 
 
+def keep_cooled(readings: Readings, now: float) -> None:
+    """The same at another time."""
+    readings.take("cdu-1", cdu(60_000, 30.0, "running", "standby"), now, device_class="cdu")
+    readings.take("cdu-2", cdu(36_000, 32.0, "running", "failed"), now, device_class="cdu")
+    for pdu in ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2"):
+        readings.currents(pdu, 40.0, 40.0, 40.0, watts=30_000, now=now)
+
+
 def test_a_loop_balances_its_cdus_and_its_racks() -> None:
-    figures = cooled().figures()
+    readings = cooled()
+    figures = readings.figures()
+    for now in range(120, 560, 20):  # three times the loop's lag of 130 s
+        keep_cooled(readings, float(now))
+        figures = readings.figures(now + 1.0)
     assert figures["loop_heat_watts{loop=tcs}"].value == 96_000
     assert figures["loop_heat_imbalance_ratio{loop=tcs}"].value == pytest.approx(0.02)
     assert figures["loop_heat_capture_ratio{loop=tcs}"].value == pytest.approx(0.8)

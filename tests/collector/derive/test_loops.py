@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.collector.derive.campus import HEAT_W, campus, campus_readings, cdu_values
+from tests.collector.derive.campus import HEAT_W, campus, campus_readings, cdu_values, poll_campus
 from tests.collector.derive.hall import Readings
 
 
@@ -10,11 +10,14 @@ def test_each_loop_has_the_heat_of_its_own_cdus_and_racks() -> None:
     readings = campus_readings()
     heat = {"loop=tcs-1": 21_280.0, "loop=tcs-2": 9_315.0, "loop=tcs-3": 16_560.0}
     assert readings.values("loop_heat_watts") == heat
-    capture = readings.values("loop_heat_capture_ratio")
+    for now in range(120, 1040, 20):
+        poll_campus(readings, float(now))
+        readings.figures(float(now))
+    capture = readings.values("loop_heat_capture_ratio", now=1021.0)
     assert capture == pytest.approx({"loop=tcs-1": 21_280 / 27_600, "loop=tcs-2": 0.5, "loop=tcs-3": 0.75})
-    air = readings.values("loop_air_heat_watts")
+    air = readings.values("loop_air_heat_watts", now=1021.0)
     assert air == pytest.approx({"loop=tcs-1": 27_600 - 21_280, "loop=tcs-2": 9_315, "loop=tcs-3": 5_520})
-    assert readings.values("loop_heat_imbalance_ratio") == pytest.approx(dict.fromkeys(heat, 0.02))
+    assert readings.values("loop_heat_imbalance_ratio", now=1021.0) == pytest.approx(dict.fromkeys(heat, 0.02))
 
 
 def test_firm_cooling_of_unequal_cdus_is_what_is_left_without_the_larger() -> None:
@@ -68,14 +71,16 @@ def test_a_quotient_of_small_numbers_is_no_coefficient_of_performance(
 
 
 def test_capture_needs_racks_that_take_enough_to_be_divided_by() -> None:
-    readings = campus_readings()
-
     def capture(watts: float) -> float | None:
-        readings.currents("pdu-s1-a", 1, 1, 1, watts=watts - 200, now=100.5)
-        readings.currents("pdu-s1-c", 1, 1, 1, watts=200, now=100.5)
-        heat = {"cdu_heat_removed_watts{loop=secondary}": 400.0}
-        readings.take("cdu-3", cdu_values("cdu-3") | heat, 100.5, device_class="cdu")
-        return readings.values("loop_heat_capture_ratio")["loop=tcs-2"]
+        readings = campus_readings()
+        found = None
+        for now in range(110, 240, 10):
+            readings.currents("pdu-s1-a", 1, 1, 1, watts=watts - 200, now=now)
+            readings.currents("pdu-s1-c", 1, 1, 1, watts=200, now=now)
+            heat = {"cdu_heat_removed_watts{loop=secondary}": 400.0}
+            readings.take("cdu-3", cdu_values("cdu-3") | heat, now, device_class="cdu")
+            found = readings.values("loop_heat_capture_ratio", now=now + 1.0)["loop=tcs-2"]
+        return found
 
     assert capture(500) == pytest.approx(0.8)
     assert capture(499) is None

@@ -8,7 +8,7 @@ from collector.derive.liquid.ride_through import Thermal
 from collector.derive.site_figures import Settings
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.site import Site
-from tests.collector.derive.campus import campus, campus_readings, cdu_values, poll_campus
+from tests.collector.derive.campus import CURRENTS, campus, campus_readings, cdu_values, poll_campus
 from tests.collector.derive.hall import Readings
 
 EXACT = 1e-9
@@ -72,6 +72,7 @@ def test_heat_that_rises_in_one_loop_shortens_every_loop_on_its_primary_and_no_o
     readings = campus_readings()
     before = times(readings, "heat_rejection")
     readings.currents("pdu-s1-c", 30, 30, 30, now=100.5)  # rack s1 takes 45 A more; half of it goes to tcs-2
+    readings.currents("pdu-s1-a", *CURRENTS["pdu-s1-a"], now=100.6)
     after = times(readings, "heat_rejection")
     ratio = 1 + 45 * 230 * 0.5 / (HEAT_W["tcs-1"] + HEAT_W["tcs-2"])
     assert after["tcs-1"] == pytest.approx(before["tcs-1"] / ratio)  # type: ignore[operator]

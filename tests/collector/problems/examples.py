@@ -60,6 +60,11 @@ def of(device_class: str, series: Series) -> Thing:
     return Thing(series, device_class=device_class, labels={"feed": "A"})
 
 
+def in_room(series: Series) -> Thing:
+    """A CDU of a room."""
+    return Thing(series, device_class="cdu", labels={"room": "r"})
+
+
 def figure(key: str, value: Value) -> Thing:
     """A derived figure."""
     return Thing({key: value}, kind="figures")
@@ -89,11 +94,33 @@ def feeds(dark: int, lit: int) -> list[Thing]:
     return [device("pdu", up=False) for _ in range(dark)] + [device("pdu") for _ in range(lit)]
 
 
+NOMINAL = "device_nominal_voltage_volts"
+
+
+def loads(kind: str, labels: str, **ratios: float) -> list[Thing]:
+    """What a phase's breaker feels, as figures."""
+    own = ",".join(sorted([labels, "phase=L1"]))
+    return [Thing({f"{kind}_{name}_load_ratio{{{own}}}": each for name, each in ratios.items()}, kind="figures")]
+
+
+def inlet(celsius: float) -> Thing:
+    """The air before a rack."""
+    return figure("rack_air_temperature_celsius{device=p,position=inlet,rack=k1,sensor=1}", celsius)
+
+
 INCIDENTS: dict[str, Example] = {
     "DcimFeedLost": Example(feeds(3, 2), ("DcimFeedLost", *("DcimDeviceUnreachable",) * 3)),
     "DcimMainsLost": Example(
         [device(ups_output_source="battery"), device(ups_output_source="battery"), device(ups_output_source="normal")],
         ("DcimMainsLost", "DcimUpsOnBattery", "DcimUpsOnBattery"),
+    ),
+    "DcimMainsLostProlonged": Example(
+        [
+            device(ups_on_battery_seconds=130.0),
+            device(ups_on_battery_seconds=121.0),
+            device(ups_on_battery_seconds=0.0),
+        ],
+        ("DcimMainsLostProlonged", "DcimUpsOnBatteryProlonged", "DcimUpsOnBatteryProlonged"),
     ),
     "DcimUpsOnBattery": Example([device(ups_output_source="battery")], ("DcimUpsOnBattery",)),
     "DcimUpsOnBatteryProlonged": Example([device(ups_on_battery_seconds=121.0)], ("DcimUpsOnBatteryProlonged",)),
@@ -107,13 +134,43 @@ INCIDENTS: dict[str, Example] = {
         [one("ups_battery_temperature_celsius{string=1}", 31.0)], ("DcimUpsBatteryTemperatureHigh",)
     ),
     "DcimUpsTestFailed": Example([device(ups_test_result="failed")], ("DcimUpsTestFailed",)),
-    "DcimPduPhaseOverload": Example([phase(31.0)], ("DcimPduPhaseOverload", "DcimPduPhaseLoadHigh")),
-    "DcimPduPhaseLoadHigh": Example([phase(27.0)], ("DcimPduPhaseLoadHigh",)),
+    "DcimPduPhaseOverload": Example(
+        loads("pdu_phase", "device=p", thermal=0.96, demand=0.85), ("DcimPduPhaseOverload", "DcimPduPhaseLoadHigh")
+    ),
+    "DcimPduPhaseLoadHigh": Example(loads("pdu_phase", "device=p", level=0.81), ("DcimPduPhaseLoadHigh",)),
+    "DcimPanelOverload": Example(
+        loads("panel_phase", "panel=m", level=0.96), ("DcimPanelOverload", "DcimPanelLoadHigh")
+    ),
+    "DcimPanelLoadHigh": Example(loads("ats_source", "source=a", demand=0.81), ("DcimPanelLoadHigh",)),
+    "DcimPduPhaseUnbalance": Example(
+        [of("pdu", {"pdu_current_unbalance_ratio{inlet=1}": 0.26, f"pdu_phase_current_amperes{PHASE}": 9.0})],
+        ("DcimPduPhaseUnbalance",),
+    ),
+    "DcimVoltageOutOfRange": Example(
+        [
+            of("pdu", {"pdu_phase_voltage_volts{phase=L1}": Then(230.0, 206.0), NOMINAL: 230.0}),
+            of("ups", {"ups_output_voltage_volts{phase=L1}": 133.0, "ups_rated_output_voltage_volts": 120.0}),
+            of("ups", {"ups_output_voltage_volts{phase=L1}": 254.0, NOMINAL: 230.0}),
+        ],
+        ("DcimVoltageOutOfRange",) * 3,
+    ),
+    "DcimUpsInputUnstable": Example([figure("ups_input_faults_in_hour{device=u}", 4.0)], ("DcimUpsInputUnstable",)),
+    "DcimBreakerOpen": Example(
+        [one("circuit_breaker_state{circuit=7,panel=p1}", Then("closed", "open"), "panel")], ("DcimBreakerOpen",)
+    ),
+    "DcimAtsNotOnPreferred": Example(
+        [device("ats", ats_selected_source="b", ats_preferred_source="a", ats_redundant=1.0)],
+        ("DcimAtsNotOnPreferred",),
+    ),
     "DcimBreakerTripped": Example(
         [one("circuit_breaker_state{circuit=7,panel=p1}", "tripped", "panel")], ("DcimBreakerTripped",)
     ),
     "DcimPhaseDead": Example(
         [one("pdu_phase_voltage_volts{inlet=1,phase=L2}", Then(230.0, 3.0), "pdu")], ("DcimPhaseDead",)
+    ),
+    "DcimMeterDark": Example(
+        [of("meter", {f"meter_voltage_volts{{phase=L{each}}}": Then(230.0, 0.0) for each in (1, 2, 3)})],
+        ("DcimMeterDark",),
     ),
     "DcimAtsRedundancyLost": Example([device("ats", ats_redundant=0.0)], ("DcimAtsRedundancyLost",)),
     "DcimLeakDetected": Example([one("leak_detected{sensor=2,zone=north}", 1.0, "leak")], ("DcimLeakDetected",)),
@@ -126,20 +183,57 @@ INCIDENTS: dict[str, Example] = {
     "DcimCduFlowPerHeatLow": Example(
         [one("cdu_flow_per_heat_cubic_meters_per_joule{loop=secondary}", 0.9 / 6e7, "cdu")], ("DcimCduFlowPerHeatLow",)
     ),
+    "DcimFacilityCoolingShort": Example(
+        [
+            in_room({SUPPLY: 36.0, SUPPLY_SETPOINT: 32.0}),
+            in_room({WATER: 33.0, SUPPLY_SETPOINT: 32.0}),
+            in_room({SUPPLY: 32.0}),
+        ],
+        ("DcimFacilityCoolingShort", "DcimCduSupplyTemperatureHigh", "DcimFacilityWaterWarm"),
+    ),
     "DcimFacilityWaterWarm": Example([of("cdu", {WATER: 38.0, SUPPLY_SETPOINT: 32.0})], ("DcimFacilityWaterWarm",)),
     "DcimCduSupplyTemperatureHigh": Example(
         [of("cdu", {SUPPLY: 35.5, SUPPLY_SETPOINT: 32.0})], ("DcimCduSupplyTemperatureHigh",)
     ),
     "DcimCduSupplyTemperatureCritical": Example([of("cdu", {SUPPLY: 45.5})], ("DcimCduSupplyTemperatureCritical",)),
-    "DcimCduReservoirLow": Example(
-        [one("cdu_reservoir_level_state{reservoir=1}", "low", "cdu")], ("DcimCduReservoirLow",)
+    "DcimCduSupplyAboveLimit": Example(
+        [of("cdu", {SUPPLY: 38.5, "cdu_supply_temperature_limit_celsius{loop=secondary}": 38.0})],
+        ("DcimCduSupplyAboveLimit",),
     ),
+    "DcimCduReservoirLow": Example(
+        [
+            one("cdu_reservoir_level_state{reservoir=1}", "low", "cdu"),
+            one("cdu_reservoir_level_ratio{reservoir=1}", 0.29, "cdu"),
+        ],
+        ("DcimCduReservoirLow",) * 2,
+    ),
+    "DcimRoomDewPointHigh": Example([one("env_dew_point_celsius{sensor=1}", 15.1, "env")], ("DcimRoomDewPointHigh",)),
+    "DcimCduFlowShareLow": Example([figure("cdu_flow_share_ratio{device=c}", 0.4)], ("DcimCduFlowShareLow",)),
+    "DcimCduApproachHigh": Example([figure("cdu_loaded_approach_celsius{device=c}", 8.1)], ("DcimCduApproachHigh",)),
+    "DcimCduExchangerFouled": Example(
+        [figure("cdu_exchanger_fouling_ratio{device=c}", 1.6)], ("DcimCduExchangerFouled",)
+    ),
+    "DcimCduValveStuck": Example([figure("cdu_valve_stuck{device=c,valve=v}", 1.0)], ("DcimCduValveStuck",)),
+    "DcimCduPressureFalling": Example(
+        [figure("cdu_return_pressure_change_pascals{device=c,loop=secondary}", -20_001.0)], ("DcimCduPressureFalling",)
+    ),
+    "DcimCduReservoirFalling": Example(
+        [figure("cdu_reservoir_empty_seconds{device=c,reservoir=1}", 200_000.0)], ("DcimCduReservoirFalling",)
+    ),
+    "DcimLoopRideThroughShort": Example(
+        [figure("loop_ride_through_margin_seconds{failure=pumps,loop=l}", -1.0)], ("DcimLoopRideThroughShort",)
+    ),
+    "DcimRackInletHot": Example([inlet(32.5)], ("DcimRackInletHot", "DcimRackInletWarm")),
+    "DcimRackInletWarm": Example([inlet(27.5)], ("DcimRackInletWarm",)),
     "DcimCduPumpFailed": Example(
         [of("cdu", {"cdu_pump_state{pump=1}": "failed", "cdu_pump_state{pump=2}": "running"})], ("DcimCduPumpFailed",)
     ),
     "DcimCduHeatMismatch": Example([device("cdu", cdu_heat_imbalance_ratio=-0.3)], ("DcimCduHeatMismatch",)),
     "DcimCrahFault": Example([one("crah_unit_state{unit=1}", "fault", "crah")], ("DcimCrahFault",)),
     "DcimSmoke": Example([one("env_contact_active{kind=smoke,sensor=1}", 1.0, "env")], ("DcimSmoke",)),
+    "DcimCduAlarmCritical": Example(
+        [one("device_alarm_active{alarm=pump,severity=critical}", 1.0, "cdu")], ("DcimCduAlarmCritical",)
+    ),
     "DcimDeviceAlarmCritical": Example(
         [one("device_alarm_active{alarm=fan,severity=critical}", 1.0)], ("DcimDeviceAlarmCritical",)
     ),
@@ -201,11 +295,14 @@ INCIDENTS: dict[str, Example] = {
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
     "DcimAgentReloadFailed": Example([agent("agent_config_last_reload_successful", 0.0)], ("DcimAgentReloadFailed",)),
     "DcimAgentSpoolNotDurable": Example([agent("agent_spool_durable", 0.0)], ("DcimAgentSpoolNotDurable",)),
+    "DcimAgentTopicsRefused": Example(
+        [agent("agent_topics_refused{reason=not_authorized}", 1.0)], ("DcimAgentTopicsRefused",)
+    ),
 }
 
 DIPS: dict[str, Example] = {
-    "a training job lets the load dip every minute, and the breaker stays hot": Example(
-        [phase(Cycle((31.0, 31.0, 31.0, 5.0)))], ("DcimPduPhaseOverload", "DcimPduPhaseLoadHigh")
+    "a UPS that is overloaded between the dips of a training job": Example(
+        [one("ups_output_load_ratio{phase=L1}", Cycle((1.05, 1.05, 1.05, 0.5)))], ("DcimUpsOverload", "DcimUpsLoadHigh")
     ),
     "two dips in a row": Example(
         [one("ups_output_load_ratio{phase=L1}", Cycle((0.95, 0.95, 0.2, 0.2, 0.95, 0.95)))], ("DcimUpsLoadHigh",)
@@ -217,6 +314,10 @@ NEAR_MISSES: dict[str, Example] = {
     "a feed of which half is dark may have lost a network switch": Example(
         feeds(2, 2), ("DcimDeviceUnreachable", "DcimDeviceUnreachable")
     ),
+    "a meter whose third tap was never connected": Example(
+        [of("meter", {"meter_voltage_volts{phase=L1}": 230.0, "meter_voltage_volts{phase=L3}": 0.0})]
+    ),
+    "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
     "three devices are too few to speak of a feed": Example(feeds(3, 0), ("DcimDeviceUnreachable",) * 3),
     "a UPS at its limits": Example(
         [
@@ -243,9 +344,54 @@ NEAR_MISSES: dict[str, Example] = {
     "a phase that was never connected has no voltage": Example(
         [one("pdu_phase_voltage_volts{inlet=1,phase=L2}", 0.0, "pdu")]
     ),
-    "a phase at 80 percent of its rating": Example([phase(25.6)]),
-    "a phase without a rating, and one rated at 0": Example(
-        [phase(31.0, 0.0), one(f"pdu_phase_current_amperes{PHASE}", 31.0, "pdu")]
+    "a phase at 80 percent of its breaker, one with a breaker as warm as 95 percent make it, and a panel of both": Example(
+        [
+            *loads("pdu_phase", "device=p", thermal=0.95, demand=0.8, level=0.8),
+            *loads("panel_phase", "panel=m", thermal=0.95, demand=0.8, level=0.8),
+        ]
+    ),
+    "a current at its rating is judged by the breaker's figures alone": Example([phase(31.0)]),
+    "phases that differ while they carry little": Example(
+        [of("pdu", {"pdu_current_unbalance_ratio{inlet=1}": 0.9, f"pdu_phase_current_amperes{PHASE}": 8.0})]
+    ),
+    "voltages at 10 percent, and one that was never there": Example(
+        [
+            of("pdu", {"pdu_phase_voltage_volts{phase=L1}": 207.0, NOMINAL: 230.0}),
+            of("pdu", {"pdu_phase_voltage_volts{phase=L1}": 253.0, NOMINAL: 230.0}),
+            of("pdu", {"pdu_phase_voltage_volts{phase=L1}": 0.0, NOMINAL: 230.0}),
+            of(
+                "ups",
+                {"ups_output_voltage_volts{phase=L1}": 120.0, "ups_rated_output_voltage_volts": 120.0, NOMINAL: 230.0},
+            ),
+        ]
+    ),
+    "three input faults within an hour": Example([figure("ups_input_faults_in_hour{device=u}", 3.0)]),
+    "a switch on the source that it prefers, and one that prefers none": Example(
+        [
+            device("ats", ats_selected_source="b", ats_preferred_source="b"),
+            device("ats", ats_selected_source="b", ats_preferred_source="none"),
+        ]
+    ),
+    "a supply at its limit, a level at 30 percent, and a float that says ok": Example(
+        [
+            of("cdu", {SUPPLY: 38.0, "cdu_supply_temperature_limit_celsius{loop=secondary}": 38.0}),
+            one("cdu_reservoir_level_ratio{reservoir=1}", 0.3, "cdu"),
+            of("cdu", {"cdu_reservoir_level_ratio{reservoir=1}": 0.1, "cdu_reservoir_level_state{reservoir=1}": "ok"}),
+        ]
+    ),
+    "air and coolant at their limits": Example(
+        [
+            one("env_dew_point_celsius{sensor=1}", 15.0, "env"),
+            inlet(27.0),
+            figure("rack_air_temperature_celsius{device=q,position=outlet,rack=k1,sensor=1}", 45.0),
+            figure("cdu_flow_share_ratio{device=c}", 0.5),
+            figure("cdu_loaded_approach_celsius{device=c}", 8.0),
+            figure("cdu_exchanger_fouling_ratio{device=c}", 1.5),
+            figure("cdu_valve_stuck{device=c,valve=v}", 0.0),
+            figure("cdu_return_pressure_change_pascals{device=c,loop=secondary}", -20_000.0),
+            figure("cdu_reservoir_empty_seconds{device=c,reservoir=1}", 259_200.0),
+            figure("loop_ride_through_margin_seconds{failure=pumps,loop=l}", 0.0),
+        ]
     ),
     "a breaker that was opened by hand": Example([one("circuit_breaker_state{circuit=7,panel=p1}", "open", "panel")]),
     "a transfer switch with both sources": Example(
@@ -338,5 +484,7 @@ NEAR_MISSES: dict[str, Example] = {
             )
         ]
     ),
-    "a phase whose load is above 80 percent for a sixth of the time": Example([phase(Cycle((28.0, *(10.0,) * 5)))]),
+    "a UPS whose load is above 80 percent for a sixth of the time": Example(
+        [one("ups_output_load_ratio{phase=L1}", Cycle((0.9, *(0.3,) * 5)))]
+    ),
 }

@@ -4,7 +4,7 @@ from collector.problems.conditions import MAX_SEEN, Evaluator, Unit
 from collector.problems.table import load_table
 
 PHASE = {"inlet": "1", "phase": "L1"}
-OVERLOAD = load_table().problems["DcimPduPhaseOverload"]
+BEYOND = load_table().problems["DcimReadingBeyondLimit"]
 LEAK = load_table().problems["DcimLeakDetected"]
 
 
@@ -15,20 +15,38 @@ def pdu(**more: float) -> Unit:
     return unit
 
 
-def test_a_current_without_its_rating_decides_nothing() -> None:
+def test_a_current_without_its_limit_decides_nothing() -> None:
     evaluator = Evaluator(load_table())
-    assert not evaluator.decides(OVERLOAD, pdu(current=31.0))
-    assert evaluator.decides(OVERLOAD, pdu(current=31.0, rated_current=32.0))
+    assert not evaluator.decides(BEYOND, pdu(current=31.0))
+    assert evaluator.decides(BEYOND, pdu(current=31.0, warning_current=30.0))
     assert not evaluator.decides(LEAK, pdu(current=31.0))
 
 
-def test_a_rating_limits_its_own_phase_only() -> None:
-    unit = pdu(current=31.0, rated_current=32.0)
+def test_a_limit_limits_its_own_phase_only() -> None:
+    unit = pdu(current=31.0, warning_current=30.0)
     unit.add("dcim_pdu_phase_current_amperes", {"inlet": "1", "phase": "L2"}, 31.0)
-    unit.add("dcim_pdu_phase_rated_current_amperes", {"inlet": "1", "phase": "L2"}, 63.0)
-    found = Evaluator(load_table()).evaluate(OVERLOAD, unit, 0.0)
+    unit.add("dcim_pdu_phase_warning_current_amperes", {"inlet": "1", "phase": "L2"}, 63.0)
+    found = Evaluator(load_table()).evaluate(BEYOND, unit, 0.0)
     assert [dict(labels)["phase"] for labels in found] == ["L1"]
-    assert list(found.values()) == [31.0 / 32.0]
+    assert list(found.values()) == [31.0]
+
+
+def test_a_state_that_follows_another_one_is_told_and_one_that_was_always_there_is_not() -> None:
+    evaluator = Evaluator(load_table())
+    opened = load_table().problems["DcimBreakerOpen"]
+
+    def at(wall_s: float, state: str) -> bool:
+        unit = Unit({"site": "s", "device": "panel"})
+        unit.add("dcim_circuit_breaker_state", {"circuit": "7", "panel": "p"}, state)
+        return bool(evaluator.evaluate(opened, unit, wall_s))
+
+    week_s = 7 * 86_400.0
+    assert [at(0.0, "open"), at(10.0, "closed"), at(20.0, "open"), at(11.0 + week_s, "open")] == [
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_what_was_there_within_a_week_is_missed_and_no_longer() -> None:

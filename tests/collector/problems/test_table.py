@@ -83,6 +83,7 @@ def test_no_state_is_both_normal_and_a_problem_of_its_own() -> None:
         f"{problem.name}: {condition.metric} {state}"
         for problem in table.problems.values()
         for condition in problem.when
+        if not condition.also  # beside another state it may well be one
         for state in condition.states
         if state in table.normal_states.get(condition.metric, ())
     ]
@@ -99,3 +100,20 @@ def test_words_name_what_is_there_and_leave_out_what_is_not() -> None:
         "PDU {{ $labels.device }}{{ if $labels.rack }} in rack {{ $labels.rack }}{{ end }}: "
         "{{ if $labels.phase }}phase {{ $labels.phase }}{{ else }}all phases{{ end }} at {{ $value | humanizePercentage }}"
     )
+
+
+def test_a_cause_outlasts_every_consequence_of_it() -> None:
+    """So that neither its end nor theirs pages for what it explained. Prometheus keeps it firing for as long."""
+    problems = load_table().problems
+    explained = [(problems[cause], each) for each in problems.values() for cause in each.causes]
+    assert explained
+    for cause, each in explained:
+        assert cause.keep_s + cause.linger_s >= each.keep_s + each.linger_s + 15.0, (cause.name, each.name)
+
+
+def test_problems_that_cause_each_other_are_refused() -> None:
+    row = "    description: a\n    when: [{metric: dcim_ups_test_result, states: [failed]}]\n    causes: {DcimY: [site]}\n"
+    other = HEAD.partition("  DcimX:")[2].replace("problems:", "")
+    text = f"{HEAD}{row}  DcimY:{other}{row.replace('DcimY', 'DcimX')}"
+    with pytest.raises(ContractError, match="its own cause"):
+        parse_table(text)

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from aiohttp import ClientSession, web
 
+from collector.problems import push
 from rackflow import Batch
 from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, publish, publisher, running, until
@@ -76,8 +77,9 @@ async def shows(one: Running, *names: str) -> None:
 
 
 async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_there(
-    mosquitto: Mosquitto, tmp_path: Path
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(push, "PULL_LAG_S", 0.5)
     with Alertmanager(tmp_path / "alertmanager").serving() as manager:
         config = config_for(mosquitto.port, tmp_path, problems={"alertmanagers": [manager.url]})
         async with running(config) as one, publisher(mosquitto.port) as client:

@@ -80,14 +80,30 @@ def test_pumps_of_a_silent_device_are_unknown_and_not_stopped() -> None:
     assert course.at(10.0, silent=True) == set()
 
 
-def test_missing_flow_is_a_consequence_of_stopped_pumps_and_is_told_alone_once_they_run() -> None:
+def test_missing_flow_is_a_consequence_of_stopped_pumps_and_is_told_alone_if_it_lasts_when_they_run() -> None:
+    """Flow takes some seconds to come back: told at once, each end of a cause would tell of everything it explained."""
     course = Course()
     for step in range(12):
         course.at(step, PUMPS, FLOW)
     assert course.told() == {"DcimCduAllPumpsStopped", "DcimCduFlowLow"}
     assert (course.one(FLOW).cause, course.one(PUMPS).cause) == (PUMPS, None)
-    course.at(12.0, FLOW)
+    lingers_s = load_table().problems["DcimCduAllPumpsStopped"].linger_s
+    assert 10.0 <= lingers_s <= 60.0
+    assert course.at(12.0, FLOW) == {"DcimCduFlowLow"}
+    course.at(11.9 + lingers_s, FLOW)
+    assert course.one(FLOW).cause == PUMPS
+    course.at(12.1 + lingers_s, FLOW)
     assert course.one(FLOW).cause is None
+
+
+def test_a_cause_that_begins_anew_explains_its_consequence_beyond_the_time_of_its_first_end() -> None:
+    course = Course()
+    for step in range(12):
+        course.at(step, PUMPS, FLOW)
+    course.at(12.0, FLOW)
+    for step in range(13, 120):
+        course.at(step, PUMPS, FLOW)
+    assert course.one(FLOW).cause == PUMPS
 
 
 def test_a_cause_explains_only_what_has_its_labels() -> None:

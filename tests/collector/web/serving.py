@@ -64,6 +64,7 @@ class Content:
         """What the server shows."""
         return View(
             metrics=lambda: self.page("metrics"),
+            safety=lambda: self.page("safety"),
             page=lambda shell: self.page(f"page {shell.outlets_of}" if shell.with_readings else "home"),
             knows=lambda name: name.startswith("cas1/"),
             faults=dict,

@@ -15,12 +15,14 @@ from collector.counters import POLL_BUCKETS_S, Counters
 from collector.latest import CAUSES
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
+from collector.problems import load_table
 from collector.readings import RESERVED, SeriesKeys, resolve
 from collector.self_metrics import DeliveryFigures, SelfMetrics
-from collector.web.exposition import LABEL_LIMIT, labels_text, render
+from collector.web.exposition import LABEL_LIMIT, labels_text, render, render_steps
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
 from rackflow.outbox.seam import OutboxStats
+from rackflow.process.slices import run_through
 from tests.collector.documents import FLOW, LABELS, SUPPLY, agent_batch, document, now_ms, status
 from tests.servers.process import find_program
 
@@ -117,6 +119,22 @@ def test_names_and_types_are_the_catalogue_s() -> None:
     missing = catalogue().keys() - seen
     of_collector = {metric.name for metric in catalogue().values() if metric.derived == "collector"}
     assert missing == {"dcim_topology_edge_info", "dcim_collector_store_probe"} | of_collector
+
+
+def test_the_page_of_the_safety_class_has_its_metrics_as_the_whole_page_has_them() -> None:
+    latest = full()
+    names = load_table().safety_metrics()
+    text, series = run_through(render_steps(latest, 1.0, names=names))
+
+    def of_class(text: str) -> list[str]:
+        lines = (line for line in text.splitlines() if not line.startswith("#"))
+        return [line for line in lines if line.partition("{")[0] in names]
+
+    own = SelfMetrics(Counters(), latest, "127.0.0.1:1883", "file").render_connection()
+    assert of_class(text + own) == [line for line in (text + own).splitlines() if not line.startswith("#")]
+    assert sorted(of_class(text + own)) == sorted(of_class(page(latest)))
+    assert series == len(of_class(text))
+    assert {line.partition("{")[0] for line in of_class(text + own)} == names
 
 
 def test_text_is_read_back() -> None:

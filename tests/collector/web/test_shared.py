@@ -23,6 +23,16 @@ async def test_a_hundred_readers_share_one_render() -> None:
         assert content.renders == ["metrics"]
 
 
+async def test_the_safety_class_is_a_page_of_its_own_and_there_is_no_other_class() -> None:
+    content = Content()
+    async with serving(content, share_s=15) as served:
+        assert (await ask(served.port, "/metrics?class=safety"))[0] == 200
+        assert content.renders == ["safety"]
+        status, _, body = await ask(served.port, "/metrics?class=fast")
+        assert (status, body) == (400, b"class: the only one is `safety`; leave it out for all metrics\n")
+        assert content.renders == ["safety"]
+
+
 async def test_invented_names_render_no_page_of_their_own() -> None:
     content = Content()
     async with serving(content, share_s=15) as served:

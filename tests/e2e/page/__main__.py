@@ -62,7 +62,7 @@ FAULTS = (
     ),
     Fault(("timeout", "dh1-a-cdu-1"), "DcimCoolingBlind", ("a-cdu-1 does not answer",), "[data-cdu=dh1-a-cdu-1]"),
     Fault(("ups_bypass", "dh1-ups-a1"), "DcimUpsOnBypass", ("ups-a1 on bypass",), ".card"),
-    Fault(("feed_loss", "A"), "DcimMainsLost", ("Feed A: mains lost", "of battery left"), "[data-feed=A].battery"),
+    Fault(("timeout", "pdu-dh1-b2-b1"), "DcimDeviceUnreachable", ("Rack b2", "does not answer"), "[data-rack=dh1-b2]"),
     Fault(("mains_loss", "A"), "DcimMainsLost", ("Feed A: mains lost", "of battery left"), "[data-feed=A].battery"),
     Fault(("feed_loss", "B"), "DcimMainsLost", ("Feed B: mains lost", "of battery left"), "[data-feed=B].battery"),
 )

@@ -270,3 +270,22 @@ def test_a_rebuilt_file_still_knows_who_has_spoken(tmp_path: Path) -> None:
     file = opened(tmp_path, "E2")
     assert (file.present, file.heard) == ([(-2, 0)], [("c", "ledger-1")])
     file.close()
+
+
+def test_deleting_a_backlog_writes_next_to_nothing_though_the_library_may_overwrite_what_it_deletes(
+    tmp_path: Path,
+) -> None:
+    """Debian's SQLite does so by default, which wrote 413 MB for 100,000 messages, and now writes 1 MB."""
+    file = opened(tmp_path)
+    file.commit(messages(1, 2000, size=2000), [], NOBODY)
+    before = written_bytes()
+    file.commit([], list(range(1, 2001)), NOBODY)
+    assert written_bytes() - before < 400_000
+    assert file.totals.messages == 0
+    file.close()
+
+
+def written_bytes() -> int:
+    """Bytes that this process has given to the kernel to write, from /proc/self/io."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("wchar:")).split()[1])

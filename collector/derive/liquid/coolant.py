@@ -1,0 +1,131 @@
+"""What tells of a leak before a rope is wet: pressure that falls, and a reservoir that empties. Pure; memories of one unit each."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from collector.derive.engine import Result, Unknown, Value
+from rackflow.fluids import density
+
+MINUTE_S = 60.0
+PRESSURE_MINUTES = 10
+# Longest time without a reading. Beyond it, what was before is not compared with what is now.
+LONGEST_GAP_S = 300.0
+# Six hours of five-minute means: a leak of a litre an hour takes 5 % of a reservoir of 120 litres.
+_PERIOD_S = 300.0
+_PERIODS = 72
+# Fewer periods than half an hour show waves in the reservoir instead of a trend.
+_LEAST_PERIODS = 6
+# A fall that counts: more than the resolution of float and ultrasonic gauges (1 %), and well beyond what the line does not explain.
+_LEAST_FALL = 0.02
+_SCATTERS = 3.0
+# A reservoir that rose by so much between two periods was filled.
+_REFILL = 0.02
+# "A year or more": a slower fall is evaporation, or the gauge.
+LONGEST_S = 365 * 86_400.0
+
+
+@dataclass(slots=True)
+class PressureChange:
+    """The change of a pressure over ten minutes, Pa: mean of the last minute minus that of ten minutes before."""
+
+    _minute: int = -1
+    _sum: float = 0.0
+    _count: int = 0
+    _at: float = -math.inf
+    _means: deque[float] = field(default_factory=lambda: deque(maxlen=PRESSURE_MINUTES + 1))
+
+    def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
+        """See the class."""
+        if now - self._at > LONGEST_GAP_S:
+            self._means.clear()
+            self._sum, self._count = 0.0, 0
+        self._at = now
+        minute = int(now // MINUTE_S)
+        if minute != self._minute and self._count:
+            self._means.append(self._sum / self._count)
+            self._sum, self._count = 0.0, 0
+        self._minute = minute
+        self._sum += float(values[0] or 0.0)
+        self._count += 1
+        if len(self._means) <= PRESSURE_MINUTES:
+            return (Unknown("less than ten minutes have been seen"),)
+        return (self._means[-1] - self._means[0],)
+
+
+@dataclass(slots=True)
+class ReservoirFall:
+    """How long a reservoir lasts, and how much coolant is lost, from the trend of its level.
+
+    Coolant contracts when it cools, which lowers the level without a leak: of a loop's 1000 L of water, 8 K between night and day are
+    2.5 L. Where the site file states the volumes of loop and reservoir, the level is brought back to the temperature of the beginning.
+    """
+
+    coolant: str
+    loop_m3: float | None = None
+    reservoir_m3: float | None = None
+    _at: float = -math.inf
+    _first_c: float | None = None
+    _sum: float = 0.0
+    _count: int = 0
+    _period: int = -1
+    _means: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_PERIODS))
+
+    def update(self, values: Sequence[Value | None], now: float) -> tuple[Result, Result]:
+        """Seconds until it is empty, and m3/s lost. `values`: level, and the loop's mean temperature if known."""
+        level = float(values[0] or 0.0)
+        celsius = None if values[1] is None else float(values[1])
+        if now - self._at > LONGEST_GAP_S:
+            self._begin()
+        self._at = now
+        self._add(level - self._expanded(celsius), now)
+        if len(self._means) < _LEAST_PERIODS:
+            few = Unknown("less than half an hour has been seen")
+            return few, few
+        rate = self._rate()
+        left_s = min(level / rate, LONGEST_S) if rate > 0 else LONGEST_S
+        if self.reservoir_m3 is None:
+            return left_s, Unknown("site file: its loop has no reservoir_m3")
+        return left_s, rate * self.reservoir_m3
+
+    def _begin(self) -> None:
+        self._means.clear()
+        self._first_c = None
+        self._sum, self._count = 0.0, 0
+
+    def _expanded(self, celsius: float | None) -> float:
+        """The share of the reservoir that the coolant has gained by warming up since the beginning."""
+        if celsius is None or self.loop_m3 is None or self.reservoir_m3 is None:
+            return 0.0
+        if self._first_c is None:
+            self._first_c = celsius
+        first, now = density(self.coolant, self._first_c), density(self.coolant, celsius)
+        if first is None or now is None or now <= 0:
+            return 0.0
+        return self.loop_m3 * (first / now - 1) / self.reservoir_m3
+
+    def _add(self, level: float, now: float) -> None:
+        period = int(now // _PERIOD_S)
+        if period != self._period and self._count:
+            mean = self._sum / self._count
+            if self._means and mean > self._means[-1][1] + _REFILL:
+                self._means.clear()
+            self._means.append((self._period * _PERIOD_S, mean))
+            self._sum, self._count = 0.0, 0
+        self._period = period
+        self._sum += level
+        self._count += 1
+
+    def _rate(self) -> float:
+        """Fall of the level, 1/s, by the least-squares line; 0 if it is not certain."""
+        count = len(self._means)
+        mean_t = sum(at for at, _ in self._means) / count
+        mean_l = sum(level for _, level in self._means) / count
+        spread = sum((at - mean_t) ** 2 for at, _ in self._means)
+        slope = sum((at - mean_t) * (level - mean_l) for at, level in self._means) / spread
+        scatter = math.sqrt(
+            sum((level - mean_l - slope * (at - mean_t)) ** 2 for at, level in self._means) / (count - 2)
+        )
+        fall = -slope * (self._means[-1][0] - self._means[0][0])
+        return -slope if fall >= max(_LEAST_FALL, _SCATTERS * scatter) else 0.0

@@ -1,0 +1,129 @@
+"""What becomes of a CDU's heat exchanger and control valve: fouling, and a valve that does not follow. Pure; memories of one unit each."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from collector.derive.engine import Result, Unknown, Value
+
+# A film's conductance follows the flow to the power of 0.8 (Dittus-Boelter, turbulent flow in channels).
+_FILM_EXPONENT = 0.8
+# Below these, the resistance is mostly the error of the probes (0.3 K each, IEC 60751 class A with its cable).
+_LEAST_SPAN_K = 1.0
+_LEAST_HEAT_RATIO = 0.2
+_HOUR_S = 3600.0
+
+
+@dataclass(slots=True)
+class Fouling:
+    """Thermal resistance of an exchanger over that of the clean one, brought to equal flows.
+
+    Resistance is the logarithmic mean temperature difference over the heat. Flows change it without any fouling, so it is divided by what
+    films of the present flows add up to. The lowest hourly mean ever seen counts as clean, as for filters: an exchanger that is fouled when
+    the collector starts is taken for clean.
+    """
+
+    rated_w: float
+    _reference: tuple[float, float] | None = None
+    _clean: float | None = None
+    _hour: int = -1
+    _sum: float = 0.0
+    _count: int = 0
+    _last: float | None = None
+
+    def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
+        """`values`: heat (W), secondary supply, return, primary supply, return (degC), secondary and primary flow (m3/s)."""
+        heat_w, *rest = (float(each or 0.0) for each in values)
+        resistance = self._resistance(heat_w, *rest)
+        hour = int(now // _HOUR_S)
+        if hour != self._hour and self._count:
+            mean = self._sum / self._count
+            self._last = mean
+            self._clean = mean if self._clean is None else min(self._clean, mean)
+            self._sum, self._count = 0.0, 0
+        self._hour = hour
+        if resistance is not None:
+            self._sum += resistance
+            self._count += 1
+        if self._last is None or not self._clean:
+            return (Unknown("less than an hour at a load of 20 % or more has been seen"),)
+        return (self._last / self._clean,)
+
+    def _resistance(
+        self, heat_w: float, supply_c: float, return_c: float, cold_c: float, warm_c: float, flow: float, primary: float
+    ) -> float | None:
+        hot_k, cold_k = return_c - warm_c, supply_c - cold_c
+        if heat_w < _LEAST_HEAT_RATIO * self.rated_w or min(hot_k, cold_k) < _LEAST_SPAN_K or min(flow, primary) <= 0:
+            return None
+        if self._reference is None:
+            self._reference = flow, primary
+        mean_k = (hot_k - cold_k) / math.log(hot_k / cold_k) if abs(hot_k - cold_k) > 1e-6 else hot_k  # noqa: PLR2004
+        films = [
+            math.pow(now / then, -_FILM_EXPONENT) for now, then in zip((flow, primary), self._reference, strict=True)
+        ]
+        return mean_k / heat_w / (sum(films) / 2)
+
+
+# Below 30 % of its rating an exchanger's approach is small, fouled or not.
+LOADED_RATIO = 0.3
+_LOADED_S = 1800.0
+_LEAST_LOADED_S = 300.0
+
+
+@dataclass(slots=True)
+class LoadedApproach:
+    """Mean approach of the last half hour, while the exchanger carried at least 30 % of its rated heat. A load that dips changes little."""
+
+    _samples: deque[tuple[float, float, float]] = field(default_factory=deque)
+    _at: float = -math.inf
+
+    def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
+        """`values`: approach (K) and heat over rating."""
+        approach_k, load = (float(each or 0.0) for each in values)
+        # A sample stands for the time since the one before it, at most a minute.
+        span_s = min(now - self._at, 60.0) if self._at > -math.inf else 0.0
+        self._at = now
+        if load >= LOADED_RATIO and span_s:
+            self._samples.append((now, approach_k, span_s))
+        while self._samples and now - self._samples[0][0] >= _LOADED_S:
+            self._samples.popleft()
+        seen_s = sum(span for _, _, span in self._samples)
+        if seen_s < _LEAST_LOADED_S:
+            return (Unknown(f"less than 5 minutes at {LOADED_RATIO:.0%} of the rated heat within half an hour"),)
+        return (sum(approach * span for _, approach, span in self._samples) / seen_s,)
+
+
+# A control loop that works brings its supply back to within 1 to 2 K within some minutes.
+_ERROR_K = 2.0
+STUCK_S = 600.0
+# A valve that is asked to move and has moved less than this in ten minutes does not follow; actuators resolve 1 %.
+_STILL = 0.01
+# At the end of its way a valve cannot do more: then water or load is at fault, and not the valve.
+_END = 0.05
+
+
+@dataclass(slots=True)
+class ValveStuck:
+    """1 if a valve stood still for ten minutes although the supply was off its set point all the time and it had way left, else 0."""
+
+    _since: float | None = None
+    _sign: int = 0
+    _low: float = 0.0
+    _high: float = 0.0
+    _at: float = -math.inf
+
+    def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
+        """`values`: position (0 to 1, open cools), supply and its set point (degC)."""
+        position, supply_c, setpoint_c = (float(each or 0.0) for each in values)
+        error_k = supply_c - setpoint_c
+        sign = (error_k > _ERROR_K) - (error_k < -_ERROR_K)
+        has_way = position < 1 - _END if sign > 0 else position > _END
+        if not sign or not has_way or sign != self._sign or now - self._at > STUCK_S / 2 or self._since is None:
+            self._since = now if sign and has_way else None
+            self._low = self._high = position
+        self._sign, self._at = sign, now
+        self._low, self._high = min(self._low, position), max(self._high, position)
+        if self._high - self._low > _STILL:
+            self._since, self._low, self._high = now, position, position
+        return (float(self._since is not None and now - self._since >= STUCK_S),)

@@ -1,0 +1,190 @@
+"""Maintenance windows: which problems nobody is told of for a time, because somebody is working there. Read from an operator's file.
+
+A problem in a window is evaluated, shown and stored as ever; only webhooks and receivers of Alertmanager do not hear of it. One that
+outlasts its window is told then, as if it had begun then.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+
+from collector.problems.table import load_table
+from rackflow.errors import ConfigError
+from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.config import Name, StrictModel, check_config
+from rackflow.process.yaml import load_yaml_text, read_text_file
+
+log = logging.getLogger(__name__)
+MAINTENANCE_PART = "maintenance"
+"""Name of the bulkhead of the file and of the silences that are made of it."""
+# How often the file is looked at. An operator who has just written a window looks for it on the page within seconds.
+LOOK_S = 2.0
+# A window that somebody forgot must not hide a fault for ever.
+LONGEST = timedelta(days=31)
+MAX_WINDOWS = 1_000
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _known(pattern: str) -> str:
+    """A problem's name, or the beginning of some with `*` behind it."""
+    names = load_table().problems
+    prefix = pattern.removesuffix("*")
+    if not any(name.startswith(prefix) if pattern.endswith("*") else name == pattern for name in names):
+        raise ValueError(f"{pattern}: no such problem; docs/reference/problems.md lists them")
+    return pattern
+
+
+class Window(StrictModel):
+    """One piece of work: where, which problems, from when until when, and why."""
+
+    id: Name
+    """Name of the window, as a ticket's number."""
+    begins: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    """When it begins, with its offset from UTC; at once when left out."""
+    until: AwareDatetime
+    """When it ends, with its offset from UTC; at most 31 days from its beginning."""
+    match: Mapping[LabelName, Text | list[Text]] = {}
+    """Labels that a problem must have, each with one value or several: `{feed: A}`, `{device: [ups-1, ups-2]}`."""
+    problems: list[Annotated[str, AfterValidator(_known)]] = []
+    """Names of problems, or beginnings of names as `DcimUps*`; all when left out."""
+    why: Text
+    """What is being done; shown with each problem."""
+    by: Annotated[str, StringConstraints(max_length=100)] = ""
+    """Who does it."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Window":
+        begins = self.begins or datetime.now(UTC)
+        if self.begins is not None and self.until <= self.begins:
+            raise ValueError("ends before it begins; correct `from` or `until`")
+        if self.until - begins > LONGEST:
+            raise ValueError(f"is longer than {LONGEST.days} days; write a window for each piece of work")
+        if not self.problems and set(self.match) <= {"site"}:
+            raise ValueError("hides everything; write `match` with a narrower label than `site`, or `problems`")
+        return self
+
+    def covers(self, problem: str, labels: Mapping[str, str], wall_s: float) -> bool:
+        """Whether the problem is in the window now."""
+        if wall_s >= self.until.timestamp() or (self.begins is not None and wall_s < self.begins.timestamp()):
+            return False
+        if self.problems and not any(_names(pattern, problem) for pattern in self.problems):
+            return False
+        return all(labels.get(name, "") in values_of(value) for name, value in self.match.items())
+
+    def matchers(self) -> list[dict[str, str | bool]]:
+        """The same as matchers of a silence (API v2 of Alertmanager)."""
+        pairs = {name: values_of(value) for name, value in self.match.items()}
+        found: list[dict[str, str | bool]] = [
+            _matcher(name, "|".join(map(re.escape, values))) for name, values in sorted(pairs.items())
+        ]
+        if self.problems:
+            names = (re.escape(each.removesuffix("*")) + (".*" if each.endswith("*") else "") for each in self.problems)
+            found.append(_matcher("alertname", "|".join(names)))
+        return found
+
+
+class _File(StrictModel):
+    """The file of maintenance windows."""
+
+    version: Literal[1]
+    windows: Annotated[list[Window], Field(max_length=MAX_WINDOWS)] = []
+
+    @model_validator(mode="after")
+    def _unique(self) -> "_File":
+        ids = [window.id for window in self.windows]
+        if twice := {each for each in ids if ids.count(each) > 1}:
+            raise ValueError(f"two windows have the id {min(twice)!r}; rename one")
+        return self
+
+
+def values_of(value: str | Sequence[str]) -> Sequence[str]:
+    """The values that a label may have."""
+    return [value] if isinstance(value, str) else value
+
+
+def _names(pattern: str, problem: str) -> bool:
+    return problem.startswith(pattern[:-1]) if pattern.endswith("*") else problem == pattern
+
+
+def _matcher(name: str, pattern: str) -> dict[str, str | bool]:
+    return {"name": name, "value": pattern, "isRegex": True, "isEqual": True}
+
+
+def parse_windows(text: str, where: str) -> list[Window]:
+    """The windows of a file. Raises ConfigError, which names key and remedy."""
+    return check_config(load_yaml_text(text, where), _File, where, text).windows
+
+
+def load_windows(path: Path) -> list[Window]:
+    """Read the file; without one there is no window. Raises ConfigError."""
+    if not path.exists():
+        return []
+    return parse_windows(read_text_file(path), str(path))
+
+
+class Maintenance:
+    """The windows of now. A file that is wrong changes nothing, is logged and counts as a failing part, which has an alert."""
+
+    def __init__(self, path: Path | None, failures: Failures) -> None:
+        self.windows: Sequence[Window] = ()
+        self._path = path
+        self._failures = failures
+        self._signature: tuple[int, int] | None = None
+        self._fault: ConfigError | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call this whenever the file has been read anew."""
+        self._listeners.append(listener)
+
+    def window_of(self, problem: str, labels: Iterable[tuple[str, str]], wall_s: float) -> Window | None:
+        """The window that the problem is in now, if any: of several, the one that ends last."""
+        if not self.windows:
+            return None
+        own = dict(labels)
+        found = (window for window in self.windows if window.covers(problem, own, wall_s))
+        return max(found, key=lambda window: window.until, default=None)
+
+    async def run(self) -> None:
+        """Read the file whenever it changes, until cancelled."""
+        while self._path is not None:
+            self._failures.progress(MAINTENANCE_PART, 3 * LOOK_S)
+            await self._look(self._path)
+            await asyncio.sleep(LOOK_S)
+        await asyncio.Event().wait()  # without a file there is nothing to do
+
+    async def _look(self, path: Path) -> None:
+        try:
+            signature = await in_own_thread(partial(_signature, path), "maintenance")
+            if signature != self._signature:
+                windows = await in_own_thread(partial(load_windows, path), "maintenance")
+                self._signature, self._fault = signature, None
+                self.windows = windows
+                log.info("maintenance windows read path=%s windows=%d", path, len(windows))
+                for listener in self._listeners:
+                    listener()
+        except (OSError, ConfigError) as error:
+            fault = (
+                error if isinstance(error, ConfigError) else ConfigError(f"{path}: cannot be read: {error.strerror}")
+            )
+            if str(fault) != str(self._fault):
+                log.error("maintenance windows not read, those before stay in force: %s", fault)  # noqa: TRY400 - one line
+            self._fault = fault
+        if self._fault is not None:
+            self._failures.count(MAINTENANCE_PART, self._fault)
+
+
+def _signature(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size

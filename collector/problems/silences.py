@@ -1,0 +1,110 @@
+"""Keeps a silence at an Alertmanager for each maintenance window, so that what Prometheus tells is silenced as well, and shown as such."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import aiohttp
+import msgspec
+
+from collector.http import connector
+from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, Window
+from rackflow.escape import redact_urls
+from rackflow.process.bulkhead import Failures
+
+log = logging.getLogger(__name__)
+# An Alertmanager that lost its silences has them again within this time.
+AGAIN_S = 60.0
+RETRY_S = 5.0
+TIMEOUT_S = 5.0
+MAX_ANSWER_BYTES = 16_000_000
+_FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, KeyError, TypeError, ValueError)
+Silence = Mapping[str, Any]
+
+
+class Silencer:
+    """Works for one Alertmanager. Silences carry the collector's name, and those of others are left alone."""
+
+    def __init__(self, url: str, client_id: str, maintenance: Maintenance, failures: Failures) -> None:
+        self._url = f"{url.rstrip('/')}/api/v2"
+        self._author = f"rackflow {client_id}"
+        self._maintenance = maintenance
+        self._failures = failures
+        self._wake = asyncio.Event()
+        self._is_failing = False
+        maintenance.on_change(self._wake.set)
+
+    async def run(self) -> None:
+        """Keep them until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector(1)) as session:
+            while True:
+                self._wake.clear()
+                pause_s = AGAIN_S
+                try:
+                    await self._keep(session)
+                    self._is_failing = False
+                except _FAULTS as error:
+                    pause_s = RETRY_S
+                    self._failures.count(MAINTENANCE_PART, error)
+                    if not self._is_failing:
+                        why = redact_urls(str(error)) or f"no answer within {TIMEOUT_S:g} s"
+                        log.warning(
+                            "maintenance windows are not silenced target=%s error=%s", redact_urls(self._url), why
+                        )
+                    self._is_failing = True
+                try:
+                    async with asyncio.timeout(pause_s):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def _keep(self, session: aiohttp.ClientSession) -> None:
+        now = datetime.now(UTC)
+        wanted = {window.id: window for window in self._maintenance.windows if window.until > now}
+        for silence in await self._own(session):
+            window = wanted.get(_id_of(silence))
+            if window is not None and _is_same(silence, window, now):
+                del wanted[window.id]
+                continue
+            async with session.delete(f"{self._url}/silence/{silence['id']}") as answer:
+                answer.raise_for_status()
+        for window in wanted.values():
+            async with session.post(f"{self._url}/silences", json=self._silence(window)) as answer:
+                answer.raise_for_status()
+
+    async def _own(self, session: aiohttp.ClientSession) -> Sequence[Silence]:
+        async with session.get(f"{self._url}/silences") as answer:
+            answer.raise_for_status()
+            body = await answer.content.read(MAX_ANSWER_BYTES)
+        silences = cast("list[Silence]", msgspec.json.decode(body))
+        return [each for each in silences if each["createdBy"] == self._author and each["status"]["state"] != "expired"]
+
+    def _silence(self, window: Window) -> Silence:
+        by = f" ({window.by})" if window.by else ""
+        return {
+            "matchers": window.matchers(),
+            "startsAt": (window.begins or datetime.fromtimestamp(time.time(), UTC)).isoformat(),
+            "endsAt": window.until.isoformat(),
+            "createdBy": self._author,
+            # Begins with the id, by which the silence is found again.
+            "comment": f"{window.id}: {window.why}{by}",
+        }
+
+
+def _id_of(silence: Silence) -> str:
+    return str(silence["comment"]).partition(": ")[0]
+
+
+def _is_same(silence: Silence, window: Window, now: datetime) -> bool:
+    """Whether a silence says what the window says. The beginning of one that has begun is Alertmanager's own."""
+    begins = datetime.fromisoformat(silence["startsAt"])
+    has_begun = window.begins is None or window.begins <= now
+    return (
+        sorted(silence["matchers"], key=str) == sorted(window.matchers(), key=str)
+        and abs((datetime.fromisoformat(silence["endsAt"]) - window.until).total_seconds()) < 1.0
+        and (begins <= now if has_begun else abs((begins - (window.begins or now)).total_seconds()) < 1.0)
+    )

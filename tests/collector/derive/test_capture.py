@@ -1,0 +1,73 @@
+"""Heat capture and heat of the air: averaged over the loop's lag and the job's period, so that they are right while a load steps."""
+
+from typing import Any
+
+import pytest
+
+from collector.derive.engine import Unknown
+from collector.derive.liquid.capture import HeatCapture
+from rackflow.fluids import volumetric_heat_capacity
+
+SHARE = 0.8
+FLOW = 0.004
+VOLUME_M3 = 0.4
+
+
+def play(seconds: int, *, low: float = 0.5, period_s: int = 40, every_s: int = 5) -> list[tuple[Any, Any, float]]:
+    """A loop of 0.4 m3 that takes 80 % of a load of 100 kW, which falls to `low` of it for half of each period. Supply at 30 degC.
+
+    What the racks give warms the coolant as one body, so the CDU's heat lags by about 100 s.
+    """
+    memory = HeatCapture("water", VOLUME_M3)
+    capacity = volumetric_heat_capacity("water", 38.0) or 0.0
+    back, found = 35.0, list[tuple[Any, Any, float]]()
+    for at in range(seconds + 1):
+        power = 100e3 * (low if at % period_s < period_s / 2 and at > 60 else 1.0)
+        heat = FLOW * capacity * (back - 30.0)
+        if at % every_s == 0:
+            found.append((*memory.update([heat, power, 30.0, back], float(at)), power))
+        back += (SHARE * power - heat) / (capacity * VOLUME_M3)
+    return found
+
+
+@pytest.mark.parametrize(("low", "period_s"), [(0.5, 40), (0.2, 300), (1.0, 60)])
+def test_the_share_is_that_of_the_racks_whatever_the_load_does(low: float, period_s: int) -> None:
+    for share, air_w, power in play(2000, low=low, period_s=period_s)[100:]:
+        assert share == pytest.approx(SHARE, abs=0.02)
+        assert air_w == pytest.approx(power * (1 - SHARE), rel=0.12)
+
+
+def test_at_one_moment_the_same_loop_seems_to_take_between_half_and_one_and_a_half_of_it() -> None:
+    """Why it is averaged: the quotient at one moment, of the same loop."""
+    capacity = volumetric_heat_capacity("water", 38.0) or 0.0
+    back, seen = 35.0, []
+    for at in range(2000):
+        power = 100e3 * (0.2 if at % 300 < 150 and at > 60 else 1.0)
+        heat = FLOW * capacity * (back - 30.0)
+        seen.append(heat / power)
+        back += (SHARE * power - heat) / (capacity * VOLUME_M3)
+    assert min(seen[500:]) < 0.5
+    assert max(seen[500:]) > 1.3
+
+
+def test_it_is_unknown_until_the_lag_is_averaged_out_and_after_a_gap() -> None:
+    memory = HeatCapture("water", VOLUME_M3)
+    waits = Unknown("the loop's lag is not averaged out yet")
+    found = [memory.update([80e3, 100e3, 30.0, 35.0], at * 5.0)[0] for at in range(100)]
+    known_from_s = 5.0 * next(at for at, each in enumerate(found) if each != waits)
+    # 0.4 m3 * 4.15 MJ * 5 K / 80 kW = 104 s, three times
+    assert 300 < known_from_s < 320
+    assert memory.update([80e3, 100e3, 30.0, 35.0], 1000.0)[0] == waits
+
+
+def test_more_heat_than_power_leaves_none_for_the_air_and_not_less_than_none() -> None:
+    memory = HeatCapture("water", 0.01)
+    share, air_w = [memory.update([103e3, 100e3, None, None], at * 5.0) for at in range(60)][-1]
+    assert share == pytest.approx(1.03)
+    assert air_w == 0.0
+
+
+def test_without_power_there_is_no_share() -> None:
+    memory = HeatCapture("water", 0.01)
+    found = [memory.update([100.0, 400.0, None, None], at * 5.0) for at in range(60)][-1]
+    assert found[0] == Unknown("less than 500 W of power")

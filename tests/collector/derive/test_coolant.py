@@ -1,0 +1,124 @@
+"""What tells of a leak before a rope is wet, of an exchanger that fouls, and of a valve that sticks."""
+
+import pytest
+
+from collector.derive.engine import Unknown
+from collector.derive.liquid.coolant import LONGEST_S, PressureChange, ReservoirFall
+from collector.derive.liquid.exchanger import Fouling, LoadedApproach, ValveStuck
+from rackflow.fluids import density
+
+
+def last(memory: ReservoirFall, hours: float, level_at: object, celsius_at: object = None) -> tuple[object, object]:
+    """The figures after so many hours of one reading a minute."""
+    found: tuple[object, object] = (None, None)
+    for minute in range(int(hours * 60) + 1):
+        at = minute * 60.0
+        celsius = celsius_at(at) if callable(celsius_at) else None
+        found = memory.update([level_at(at), celsius], at)  # type: ignore[operator]
+    return found
+
+
+def test_a_litre_an_hour_is_seen_in_the_reservoir_with_the_time_that_is_left() -> None:
+    memory = ReservoirFall("pg25", loop_m3=1.0, reservoir_m3=0.1)
+    empty_s, loss = last(memory, 6.0, lambda at: 0.8 - 0.01 * at / 3600)
+    assert loss == pytest.approx(0.001 / 3600, rel=0.02)
+    assert empty_s == pytest.approx(74 * 3600, rel=0.02)
+
+
+def test_a_level_that_falls_because_the_coolant_cools_is_no_leak() -> None:
+    """Eight kelvin over six hours: what 1000 L contract is 2.5 % of a reservoir of 100 L."""
+    first = density("pg25", 38.0)
+    assert first is not None
+
+    def celsius(at: float) -> float:
+        return 38.0 - 8.0 * at / 21_600
+
+    def level(at: float) -> float:
+        return 0.8 + 1.0 * (first / (density("pg25", celsius(at)) or 1.0) - 1) / 0.1
+
+    assert level(21_600.0) < 0.775
+    memory = ReservoirFall("pg25", loop_m3=1.0, reservoir_m3=0.1)
+    assert last(memory, 6.0, level, celsius) == (LONGEST_S, 0.0)
+    # without the volumes of the site file nobody can tell the two apart
+    empty_s, loss = last(ReservoirFall("pg25"), 6.0, level, celsius)
+    assert empty_s < LONGEST_S  # type: ignore[operator]
+    assert loss == Unknown("site file: its loop has no reservoir_m3")
+
+
+def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> None:
+    waves = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.001 * at / 3600 + 0.005 * ((at // 60) % 2))
+    assert waves[0] == LONGEST_S
+    refilled = last(ReservoirFall("water"), 6.0, lambda at: (0.8 if at < 18_000 else 0.95) - 0.06 * at / 3600)
+    assert refilled[0] == pytest.approx(0.59 / (0.06 / 3600), rel=0.05)
+    assert last(ReservoirFall("water"), 0.4, lambda _: 0.8)[0] == Unknown("less than half an hour has been seen")
+
+
+def test_pressure_is_compared_with_that_of_ten_minutes_before() -> None:
+    memory = PressureChange()
+    found = [memory.update([120e3 - 50.0 * at], float(at))[0] for at in range(0, 800, 5)]
+    assert found[0] == Unknown("less than ten minutes have been seen")
+    assert found[-1] == pytest.approx(-50.0 * 600)
+    assert isinstance(memory.update([90e3], 1200.0)[0], Unknown)  # after a gap
+
+
+def fouled(memory: Fouling, hours: int, factor: float, flow: float = 1.0, start: int = 0) -> object:
+    """The figure after hours at 100 kW: 8 K on the secondary side, and an approach that grows with the resistance."""
+    found: object = None
+    for minute in range(start * 60, (start + hours) * 60 + 2):
+        spread = 4.0 * factor
+        values = [100e3, 30.0, 38.0, 30.0 - spread, 38.0 - spread, 0.003 * flow, 0.003 * flow]
+        found = memory.update(values, minute * 60.0)[0]
+    return found
+
+
+def test_fouling_is_the_resistance_over_the_clean_one_whatever_the_flow() -> None:
+    memory = Fouling(150e3)
+    assert fouled(memory, 1, 1.0) == pytest.approx(1.0)
+    # half the flow on both sides has 1.74 times the resistance of the films, with nothing fouled
+    assert fouled(memory, 2, 0.5**-0.8, flow=0.5, start=2) == pytest.approx(1.0)
+    assert fouled(memory, 2, 1.6, start=5) == pytest.approx(1.6)
+
+
+def test_a_low_load_or_probes_that_agree_say_nothing_of_fouling() -> None:
+    memory = Fouling(1e6)  # 100 kW are a tenth of it
+    assert fouled(memory, 3, 1.0) == Unknown("less than an hour at a load of 20 % or more has been seen")
+    assert isinstance(fouled(Fouling(150e3), 3, 0.1), Unknown)
+
+
+def test_the_approach_of_a_loaded_exchanger_does_not_follow_the_dips_of_its_load() -> None:
+    memory = LoadedApproach()
+    found = [
+        memory.update([2.0 if at % 40 < 10 else 9.0, 0.2 if at % 40 < 10 else 0.8], float(at))[0]
+        for at in range(0, 900, 5)
+    ]
+    assert isinstance(found[20], Unknown)
+    assert found[-1] == pytest.approx(9.0)
+    assert isinstance(memory.update([9.0, 0.1], 5000.0)[0], Unknown)  # what it was an hour ago counts no more
+
+
+@pytest.mark.parametrize(
+    ("position", "moves", "supply_c", "stuck"),
+    [
+        (0.4, 0.0, 33.0, 1.0),  # too warm, half closed, and it stands
+        (0.4, 0.0, 27.5, 1.0),  # too cold
+        (0.4, 0.0, 31.5, 0.0),  # within 2 K
+        (0.98, 0.0, 33.0, 0.0),  # it cannot open further: too little water
+        (0.02, 0.0, 27.5, 0.0),
+        (0.3, 0.005, 33.0, 0.0),  # it follows, if slowly
+    ],
+)
+def test_a_valve_is_stuck_if_it_stands_although_it_should_move(
+    position: float, moves: float, supply_c: float, stuck: float
+) -> None:
+    memory = ValveStuck()
+    found = [memory.update([position + moves * step, supply_c, 30.0], step * 10.0)[0] for step in range(100)]
+    assert found[0] == 0.0
+    assert found[-1] == stuck
+
+
+def test_a_valve_whose_supply_comes_back_is_free_again() -> None:
+    memory = ValveStuck()
+    for step in range(100):
+        memory.update([0.4, 33.0, 30.0], step * 10.0)
+    assert memory.update([0.4, 30.5, 30.0], 1000.0) == (0.0,)
+    assert memory.update([0.4, 33.0, 30.0], 1010.0) == (0.0,)

@@ -1,0 +1,189 @@
+"""Maintenance windows: what they cover, which files are refused, and that nobody is told of what is in one, by any way."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.problems.conditions import labels_of
+from collector.problems.maintenance import LOOK_S, Maintenance, Window, parse_windows
+from collector.problems.push import Webhook
+from collector.problems.report import describe
+from collector.problems.settings import WebhookConfig
+from collector.problems.table import load_table
+from collector.problems.tracker import Key, Tracked, Tracker
+from rackflow import ConfigError
+from rackflow.process.bulkhead import Failures
+from tests.collector.documents import document, status
+from tests.collector.problems.test_told import hook, post, problems, said, shows, smoke
+from tests.collector.running import config_for, publish, publisher, running, until
+from tests.servers.alertmanager import Alertmanager
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
+UPS = {"site": "s", "feed": "A", "device": "ups-1", "state": "battery"}
+
+
+def window(**more: object) -> Window:
+    """A window of feed A from 8 to 10 o'clock."""
+    data = {"id": "W-1", "from": NOW, "until": NOW + timedelta(hours=2), "match": {"feed": "A"}, "why": "breaker test"}
+    return Window.model_validate(data | more)
+
+
+def at(hours: float) -> float:
+    return (NOW + timedelta(hours=hours)).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("one", "problem", "labels", "hours", "covered"),
+    [
+        (window(), "DcimUpsOnBattery", UPS, 0.0, True),
+        (window(), "DcimUpsOnBattery", UPS, 1.99, True),
+        (window(), "DcimUpsOnBattery", UPS, -0.01, False),
+        (window(), "DcimUpsOnBattery", UPS, 2.0, False),
+        (window(), "DcimUpsOnBattery", UPS | {"feed": "B"}, 1.0, False),
+        (window(), "DcimLeakDetected", {"site": "s", "device": "leak-1"}, 1.0, False),
+        (window(match={"feed": ["B", "A"], "device": "ups-1"}), "DcimUpsOnBattery", UPS, 1.0, True),
+        (window(match={"feed": ["B", "A"], "device": "ups-2"}), "DcimUpsOnBattery", UPS, 1.0, False),
+        (window(problems=["DcimUps*"]), "DcimUpsOnBattery", UPS, 1.0, True),
+        (window(problems=["DcimUps*"]), "DcimPhaseDead", UPS, 1.0, False),
+        (window(match={}, problems=["DcimUpsOnBattery"]), "DcimUpsOnBattery", UPS, 1.0, True),
+        (window(match={}, problems=["DcimUpsOnBattery"]), "DcimUpsOnBatteryProlonged", UPS, 1.0, False),
+    ],
+)
+def test_a_window_covers_its_problems_at_its_place_in_its_time(
+    one: Window, problem: str, labels: dict[str, str], hours: float, *, covered: bool
+) -> None:
+    assert one.covers(problem, labels, at(hours)) is covered
+
+
+HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        ("    until: 2026-11-26T10:00:00\n    match: {feed: A}\n", "timezone"),
+        ("    from: 2026-11-26T10:00:00Z\n    until: 2026-11-26T09:00:00Z\n    match: {feed: A}\n", "ends before"),
+        ("    from: 2026-11-26T10:00:00Z\n    until: 2027-11-26T10:00:00Z\n    match: {feed: A}\n", "31 days"),
+        ("    until: 2999-11-26T10:00:00Z\n    match: {feed: A}\n", "31 days"),
+        ("    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {site: s}\n", "hides everything"),
+        ("    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n", "hides everything"),
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    problems: [DcimUpsOnBatery]\n",
+            "no such problem",
+        ),
+        ("    until: 2026-11-26T10:00:00Z\n    mach: {feed: A}\n", "mach"),
+    ],
+)
+def test_a_window_that_hides_too_much_or_that_nobody_can_mean_is_refused(rest: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        parse_windows(HEAD + rest, "maintenance.yaml")
+
+
+def test_two_windows_of_one_name_are_refused() -> None:
+    rest = "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {feed: A}\n"
+    assert len(parse_windows(HEAD + rest, "x")) == 1
+    with pytest.raises(ConfigError, match="W-1"):
+        parse_windows(HEAD + rest + (HEAD + rest).partition("windows:\n")[2], "x")
+
+
+def test_a_problem_that_outlasts_its_window_is_told_when_the_window_ends() -> None:
+    tracker, webhook = Tracker(load_table()), Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
+    tracker.window_of = lambda problem, labels, wall_s: (
+        window() if window().covers(problem, dict(labels), wall_s) else None
+    )
+    key: Key = "DcimUpsBatteryLow", labels_of(UPS | {"state": "low"})
+
+    def told(wall_s: float, holding: Sequence[Key]) -> list[str]:
+        """What the webhook is sent at a time."""
+        tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s)
+        changed: list[Tracked] = tracker.tick(wall_s, wall_s)
+        body = webhook.body([(each, describe(each, 0, "")) for each in changed], wall_s)
+        webhook.note(changed)
+        return [] if body is None else [describe(each, 0, "").status for each in changed]
+
+    assert told(at(1.0), [key]) == []
+    (tracked,) = tracker.active()
+    report = describe(tracked, 0, "")
+    assert report.maintenance is not None
+    assert (report.status, report.maintenance.id, report.maintenance.why) == ("active", "W-1", "breaker test")
+    assert told(at(1.9), [key]) == []
+    assert told(at(2.1), [key]) == ["active"]
+    assert told(at(2.2), [key]) == []
+    assert told(at(2.3), []) == ["ended"]
+
+
+def test_the_end_of_a_problem_that_was_told_before_its_window_is_told() -> None:
+    tracked = Tracked(load_table().problems["DcimPhaseDead"], labels_of(UPS), ("u",), 1.0, 1.0, is_active=True)
+    webhook = Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
+    assert webhook.body([(tracked, describe(tracked, 0, ""))], 1.0) is not None
+    webhook.note([tracked])
+    tracked.is_active, tracked.ended_s, tracked.window = False, 1.0, window()
+    assert webhook.body([(tracked, describe(tracked, 0, ""))], 2.0) is not None
+
+
+def lines(until_s: float, match: str = "{device: cdu-07}") -> str:
+    """A file with one window from now on."""
+    until = (datetime.now(UTC) + timedelta(seconds=until_s)).isoformat()
+    return f"version: 1\nwindows:\n  - {{id: W-7, until: {until}, match: {match}, why: pump exchange, by: ann}}\n"
+
+
+async def test_nobody_is_told_of_what_is_in_a_window_by_the_collector_or_by_prometheus_until_the_window_is_withdrawn(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    file = tmp_path / "maintenance.yaml"
+    file.write_text(lines(3600), encoding="utf-8")
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        async with hook() as (url, got):
+            config = config_for(
+                mosquitto.port,
+                tmp_path,
+                problems={
+                    "alertmanagers": [manager.url],
+                    "webhooks": [{"url": url}],
+                    "maintenance": str(file),
+                },
+            )
+            async with running(config) as one, publisher(mosquitto.port) as client:
+                await one.ready()
+                await publish(client, status("cdu-07", "cdu-08"), document(), smoke(1, 1.0), smoke(2, 1.0, "cdu-08"))
+                await shows(one, "DcimSmoke", "DcimSmoke")
+                # As Prometheus would tell of another problem of that device.
+                alert = {"alertname": "DcimCoolingBlind", "severity": "critical", "site": "cas1", "device": "cdu-07"}
+                await post(f"{manager.url}/api/v2/alerts", [{"labels": alert}])
+                await eventually(
+                    lambda: manager.alerts()["DcimCoolingBlind"]["status"]["state"] == "suppressed", "silenced"
+                )
+                await until(lambda: bool(said(got)), "told of the other one")
+                assert [each["labels"]["device"] for each in got[0]["problems"]] == ["cdu-08"]
+                windows = {each["labels"]["device"]: each.get("maintenance") for each in await problems(one)}
+                assert windows["cdu-08"] is None
+                assert windows["cdu-07"] is not None
+                assert (windows["cdu-07"]["id"], windows["cdu-07"]["by"]) == ("W-7", "ann")
+                page = (await one.get("/")).text
+                assert "nobody is told: pump exchange" in page
+                file.write_text("version: 1\n", encoding="utf-8")
+                await until(lambda: len(said(got)) == 2, "told of what is still there", timeout_s=4 * LOOK_S)
+                await eventually(
+                    lambda: manager.alerts()["DcimCoolingBlind"]["status"]["state"] == "active", "not silenced"
+                )
+
+
+async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part(tmp_path: Path) -> None:
+    file, failures = tmp_path / "maintenance.yaml", Failures()
+    file.write_text(lines(3600), encoding="utf-8")
+    maintenance = Maintenance(file, failures)
+    reading = asyncio.create_task(maintenance.run(), name="maintenance")
+    try:
+        await until(lambda: len(maintenance.windows) == 1, "read")
+        assert not any(failures.failing().values())
+        file.write_text("version: 1\nwindows: [{id: W-8}]\n", encoding="utf-8")
+        await until(lambda: failures.failing()["maintenance"], "counted")
+        assert [each.id for each in maintenance.windows] == ["W-7"]
+        assert maintenance.window_of("DcimSmoke", labels_of({"device": "cdu-07"}), datetime.now(UTC).timestamp())
+    finally:
+        reading.cancel()

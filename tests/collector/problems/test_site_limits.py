@@ -1,0 +1,124 @@
+"""The limits file of a site: what it changes, for the collector and for Prometheus, and what it is refused for."""
+
+from pathlib import Path
+
+import pytest
+
+from collector.cli import main
+from collector.problems.conditions import Evaluator, Finding, Unit
+from collector.problems.promql import rules_yaml
+from collector.problems.site_limits import load_limits, parse_limits
+from collector.problems.table import Table, load_table
+from rackflow import ConfigError
+
+UPS = {"site": "s", "device": "u"}
+
+
+def limited(text: str) -> Table:
+    return parse_limits(f"version: 1\nproblems:\n{text}", "limits.yaml", load_table())
+
+
+def finding(table: Table, problem: str, metric: str, value: float, **more: float) -> Finding | None:
+    unit = Unit(UPS)
+    unit.add(metric, {}, value)
+    for name, each in more.items():
+        unit.add(name, {}, each)
+    return next(iter(Evaluator(table).findings(table.problems[problem], unit, 0.0).values()), None)
+
+
+def test_a_limit_of_the_site_replaces_the_constant_and_is_told_as_such() -> None:
+    load, metric = "DcimUpsLoadHigh", "dcim_ups_output_total_load_ratio"
+    assert finding(load_table(), load, metric, 0.85) == Finding(0.85, 0.8, "constant")
+    own = limited("  DcimUpsLoadHigh: {limit: 0.9}\n")
+    assert finding(own, load, metric, 0.85) is None
+    assert finding(own, load, metric, 0.95) == Finding(0.95, 0.9, "limits file")
+    assert "dcim_ups_output_total_load_ratio) > 0.9" in rules_yaml(own)
+
+
+def test_one_of_several_limits_is_named_by_its_metric() -> None:
+    own = limited("  DcimUpsBatteryReplace: {limits: {dcim_ups_battery_health_ratio: 0.6}}\n")
+    assert finding(own, "DcimUpsBatteryReplace", "dcim_ups_battery_health_ratio", 0.7) is None
+    assert finding(own, "DcimUpsBatteryReplace", "dcim_ups_battery_bad_packs", 1.0) == Finding(1.0, 0.0, "constant")
+
+
+def test_a_limit_on_both_sides_of_zero_is_changed_on_both() -> None:
+    own = limited("  DcimClockSkew: {limit: 5}\n")
+    offset = "dcim_agent_clock_offset_seconds"
+    assert [finding(own, "DcimClockSkew", offset, each) is not None for each in (4.0, 6.0, -4.0, -6.0)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_how_much_above_a_set_point_is_changed_while_the_set_point_stays_the_devices() -> None:
+    own = limited("  DcimCduSupplyTemperatureHigh: {limit: 5}\n")
+    unit = Unit(UPS)
+    unit.add("dcim_cdu_supply_temperature_celsius", {"loop": "secondary"}, 36.0)
+    unit.add("dcim_cdu_supply_temperature_setpoint_celsius", {"loop": "secondary"}, 30.0)
+    found = Evaluator(own).findings(own.problems["DcimCduSupplyTemperatureHigh"], unit, 0.0)
+    assert list(found.values()) == [Finding(36.0, 35.0, "limits file")]
+
+
+def test_a_limit_that_the_device_or_the_site_file_states_is_told_as_theirs() -> None:
+    table = load_table()
+    unit = Unit(UPS, sources={"dcim_device_nominal_voltage_volts": "site file"})
+    unit.add("dcim_pdu_phase_voltage_volts", {"phase": "L1"}, 260.0)
+    unit.add("dcim_device_nominal_voltage_volts", {}, 230.0)
+    (found,) = Evaluator(table).findings(table.problems["DcimVoltageOutOfRange"], unit, 0.0).values()
+    assert found.limit == pytest.approx(253.0)
+    assert (found.value, found.source) == (260.0, "site file")
+    unit = Unit(UPS)
+    unit.add("dcim_env_temperature_celsius", {"sensor": "1"}, 28.0)
+    unit.add("dcim_env_temperature_high_threshold_celsius", {"sensor": "1"}, 27.0)
+    (found,) = Evaluator(table).findings(table.problems["DcimReadingBeyondLimit"], unit, 0.0).values()
+    assert found == Finding(28.0, 27.0, "device")
+
+
+def test_times_and_severity_are_changed_and_a_problem_that_is_off_explains_nothing() -> None:
+    own = limited("  DcimUpsOverload: {off: true}\n  DcimUpsLoadHigh: {hold_s: 60, keep_s: 30, severity: info}\n")
+    assert "DcimUpsOverload" not in own.problems
+    high = own.problems["DcimUpsLoadHigh"]
+    assert (high.hold_s, high.keep_s, high.severity, high.causes) == (60.0, 30.0, "info", {})
+    assert "DcimUpsOverload" not in rules_yaml(own)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("  DcimNothing: {limit: 1}\n", 3, "no such problem"),
+        ("  DcimUpsLoadHigh: {limt: 1}\n", 3, "limt"),
+        ("  DcimUpsLoadHigh:\n    hold_s: 3600\n", 4, "within which it counts"),
+        ("  DcimUpsBatteryReplace: {limit: 1}\n", 3, "dcim_ups_battery_health_ratio (0.8)"),
+        ("  DcimReadingBeyondLimit: {limit: 1}\n", 3, "stated by the device or the site file"),
+        ("  DcimLeakDetected:\n    off: true\n", 4, "safety class"),
+        ("  DcimUpsLoadHigh:\n    limits:\n      dcim_device_up: 1\n", 5, "dcim_ups_output_load_ratio"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_line_and_what_to_do(text: str, line: int, why: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        limited(text)
+    assert str(refused.value).startswith(f"limits.yaml:{line}: ")
+    assert why in str(refused.value)
+
+
+def test_the_command_prints_the_rules_of_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "limits.yaml").write_text("problems: {DcimRackInletWarm: {limit: 25}}\n", encoding="utf-8")
+    config = tmp_path / "collector.yaml"
+    config.write_text(
+        "client_id: c\nbroker: {host: 127.0.0.1}\nstore: {kind: file, path: points}\ndead_letter: dead.jsonl\n"
+        "problems: {limits: limits.yaml}\n",
+        encoding="utf-8",
+    )
+    assert main(["rules", str(config)]) == 0
+    assert '(dcim_rack_air_temperature_celsius{position="inlet"}) > 25' in capsys.readouterr().out
+    (tmp_path / "limits.yaml").write_text("problems: {DcimRackInletWarm: {limit: warm}}\n", encoding="utf-8")
+    assert main(["check", str(config)]) == 78
+    assert "limits.yaml:1: problems.DcimRackInletWarm.limit" in capsys.readouterr().err
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "limits.yaml").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match="empty"):
+        load_limits(tmp_path / "limits.yaml", load_table())

@@ -1,0 +1,35 @@
+"""The figures of a large site are watched for problems without holding the event loop."""
+
+import asyncio
+
+from collector.derive.engine import Figure, Output
+from collector.latest import Latest
+from collector.problems import Monitor, load_table
+from rackflow.catalogue import catalogue
+from rackflow.process.bulkhead import Failures
+from tests.servers.waiting import eventually
+from tests.turns import Turns
+
+METRIC = catalogue()["dcim_rack_power_watts"]
+# CPU of one turn. Slices are 10 ms.
+MOST_S = 0.05
+
+
+async def test_no_turn_of_the_loop_takes_50_ms_with_a_million_figures() -> None:
+    labels = (("rack", "a1"), ("site", "hall"))
+    figure = Figure(Output(METRIC, labels, 0, "", "", labels, 0.0, 1e6), 5000.0, 0.0, 1.0)
+    latest, failures, looked = Latest(1000), Failures(), [0]
+    figures = [figure] * 1_000_000
+
+    def by_site(_: float) -> dict[str, list[Figure]]:
+        looked[0] += 1
+        return {"hall": figures}
+
+    monitor = Monitor(load_table(), latest, by_site, lambda: (), failures)
+    async with Turns().counted() as turns:
+        running = asyncio.ensure_future(monitor.run())
+        await eventually(lambda: looked[0] > 1, "the figures were looked at twice", 30)
+        running.cancel()
+        await asyncio.wait([running])
+    assert not failures.counts
+    assert max(turns.cpu_s) < MOST_S, sorted(turns.cpu_s)[-5:]

@@ -1,0 +1,208 @@
+"""Plays waves of faults on the running chain and says of each fault what was told, when at each stage, and what should not have been."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from collector.problems.conditions import labels_of
+from collector.problems.table import load_table
+from rackflow.process.stopping import stop_tasks
+from simulator.site.simulation import Simulation
+from tests.incidents.chain import Chain
+from tests.incidents.rows import Expected, Row
+from tests.incidents.watch import Alerts, Batches, Seen, eventually_true
+
+if TYPE_CHECKING:
+    from simulator.site.scenario import ActiveFault
+
+LOOK_S = 0.1
+# Everything that is folded, and what rests on a device being asked again, has ended by then.
+QUIET_S = 240.0
+AFTER_S = 35.0
+"""How long is looked on after the last expected problem: longer than the shipped routes wait before they notify of a warning."""
+QUICK_AFTER_S = 3.0
+
+
+@dataclass(slots=True)
+class Stages:
+    """When one problem reached each stage, in seconds since the device showed it; None where that stage cannot be told."""
+
+    expected: Expected
+    hold_s: float = 0.0
+    is_safety: bool = False
+    shown: float | None = None
+    agent: float | None = None
+    collector: float | None = None
+    pushed: float | None = None
+    pulled: float | None = None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether both ways told of it."""
+        return self.pulled is not None and (self.pushed is not None or self.expected.by == "prometheus")
+
+    def own_s(self, told_s: float | None) -> float | None:
+        """What Rackflow itself took of it: all but the time for which the problem has to hold."""
+        return max(0.0, told_s - self.hold_s) if told_s is not None else None
+
+
+@dataclass(slots=True)
+class Result:
+    """One row, played."""
+
+    row: Row
+    stages: list[Stages] = field(default_factory=list)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all that was expected was told."""
+        return all(each.is_right for each in self.stages)
+
+
+class Player:
+    """Plays waves on one chain."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.pushed, self.pulled = Alerts(chain.pushed), Alerts(chain.pulled)
+        self.batches = Batches(chain)
+        self.false: list[str] = []
+        """What was told and should not have been."""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        works = (self.pushed.watch(), self.pulled.watch(), self.batches.watch())
+        self._tasks = [asyncio.create_task(work, name="incidents-watch") for work in works]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await stop_tasks(*self._tasks, within_s=2.0)
+
+    async def healthy(self, seconds: float) -> None:
+        """Look on for a while: nothing may be told."""
+        began = time.time()
+        await asyncio.sleep(seconds)
+        self._judge([], began)
+
+    async def play(self, rows: Sequence[Row], *, quiet_s: float = QUIET_S, after_s: float = AFTER_S) -> list[Result]:
+        """Let all faults happen at once, wait for what is expected of them, mend them, and wait until nothing is told any more."""
+        self.pushed.forget()
+        self.pulled.forget()
+        began = time.time()
+        active: list[ActiveFault] = []
+        shown: dict[int, float] = {}
+        for number, row in enumerate(rows):
+            active += [await self.chain.begin(order) for order in row.orders]
+            shown[number] = time.time()
+        watching = asyncio.create_task(self._watch_devices(rows, shown), name="incidents-devices")
+        results = [Result(row) for row in rows]
+        patience = max((each.within_s for row in rows for each in row.expects), default=0.0)
+        agents: dict[tuple[int, Expected], float] = {}
+
+        def all_told() -> bool:
+            self._note_agents(rows, agents)
+            return all(self._seen(each, began) for row in rows for each in row.expects)
+
+        await eventually_true(all_told, patience)
+        await asyncio.sleep(after_s)
+        await stop_tasks(watching, within_s=1.0)
+        for number, result in enumerate(results):
+            result.stages = [
+                self._stages(each, shown[number], agents.get((number, each))) for each in result.row.expects
+            ]
+        for each in active:
+            await self.chain.clear(each)
+        await self._quiet(quiet_s)
+        self._judge(rows, began)
+        return results
+
+    async def _quiet(self, within_s: float) -> None:
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            # A leak goes on for ten minutes after it is dry.
+            lasting = {each["name"] for each in await self.chain.problems() if each["status"] == "active"}
+            if lasting <= {"DcimLeakDetected"}:
+                return
+            await asyncio.sleep(1.0)
+
+    async def _watch_devices(self, rows: Sequence[Row], shown: dict[int, float]) -> None:
+        waiting = {number: row.shows for number, row in enumerate(rows) if row.shows}
+        while waiting:
+            for number, what in list(waiting.items()):
+                if shows(self.chain.simulation, what):
+                    shown[number] = time.time()
+                    del waiting[number]
+            await asyncio.sleep(LOOK_S)
+
+    def _note_agents(self, rows: Sequence[Row], agents: dict[tuple[int, Expected], float]) -> None:
+        for number, row in enumerate(rows):
+            for each in row.expects:
+                times = [
+                    at_s
+                    for (name, labels), at_s in self.batches.began_s.items()
+                    if name == each.problem and each.labels.items() <= dict(labels).items()
+                ]
+                if times:
+                    agents.setdefault((number, each), min(times))
+
+    def _seen(self, each: Expected, began: float) -> bool:
+        ways = (self.pulled,) if each.by == "prometheus" else (self.pushed, self.pulled)
+        return all(first(way, each, began) is not None for way in ways)
+
+    def _stages(self, each: Expected, shown_s: float, agent_s: float | None) -> Stages:
+        problem = load_table().problems[each.problem]
+        found = Stages(each, problem.hold_s, problem.is_safety, shown_s)
+        pushed, pulled = first(self.pushed, each, 0.0), first(self.pulled, each, 0.0)
+        if agent_s is not None:
+            found.agent = agent_s - shown_s
+        if pushed is not None:
+            found.collector = pushed.since_s - shown_s
+            found.pushed = pushed.had_s - shown_s
+        if pulled is not None:
+            found.pulled = pulled.had_s - shown_s
+        return found
+
+    def _judge(self, rows: Sequence[Row], began: float) -> None:
+        allowed = [each for row in rows for each in (*row.expects, *row.may)]
+
+        def is_allowed(name: str, labels: dict[str, str]) -> bool:
+            return any(name == each.problem and each.labels.items() <= labels.items() for each in allowed)
+
+        for way, alerts in (("collector", self.pushed), ("Prometheus", self.pulled)):
+            for seen in alerts.told():
+                # What lasts from the wave before was judged then.
+                if seen.had_s >= began and not is_allowed(seen.name, dict(seen.labels)):
+                    self._note_false(way, seen.name, dict(seen.labels))
+        for document in self.chain.hooked(began):
+            for problem in document["problems"]:
+                if problem["status"] == "active" and not is_allowed(problem["name"], problem["labels"]):
+                    self._note_false("webhook", problem["name"], problem["labels"])
+
+    def _note_false(self, way: str, name: str, labels: dict[str, str]) -> None:
+        text = f"{self.chain.site}: {way} told {name} {dict(labels_of(labels))}"
+        if text not in self.false:
+            self.false.append(text)
+
+
+def first(alerts: Alerts, each: Expected, since_s: float) -> Seen | None:
+    """The first alert that is what was expected; it need not have been notified of yet."""
+    found = [
+        seen
+        for seen in alerts.seen.values()
+        if seen.name == each.problem and seen.had_s >= since_s and each.labels.items() <= dict(seen.labels).items()
+    ]
+    return min(found, key=lambda seen: seen.had_s, default=None)
+
+
+def shows(simulation: Simulation, what: str) -> bool:
+    """Whether a device shows it now: see `Row.shows`."""
+    device, _, rest = what.partition(" ")
+    if rest == "silent":
+        return bool(simulation.fleet.devices[device].server.mute)
+    series, sign, wanted = rest.rsplit(" ", 2)
+    value = simulation.instruments.read(device)[series]
+    if isinstance(value, str):
+        return value == wanted
+    return {"=": value == float(wanted), "<": value < float(wanted), ">": value > float(wanted)}[sign]

@@ -1,0 +1,56 @@
+"""The table of incidents: fault, problem, and the seconds to each stage."""
+
+from collections.abc import Iterable, Sequence
+
+from tests.incidents.play import Result, Stages
+
+HEADER = (
+    "| site | fault | problem | must hold s | agent s | collector s | Alertmanager, pushed s | Alertmanager, pulled s | told |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def table(site: str, results: Iterable[Result]) -> str:
+    """A line for each expected problem, and one for each fault of which nothing may be told."""
+    lines = [HEADER]
+    for result in results:
+        title = result.row.title + (f"<br>*{result.row.note}*" if result.row.note else "")
+        if not result.stages:
+            lines.append(f"| {site} | {title} | none | | | | | | |")
+        lines += [_line(site, title, each) for each in result.stages]
+    return "\n".join(lines)
+
+
+def _line(site: str, title: str, each: Stages) -> str:
+    labels = ", ".join(each.expected.labels.values())
+    mark = " (safety)" if each.is_safety else ""
+    times = (each.hold_s, each.agent, each.collector, each.pushed, each.pulled)
+    cells = " | ".join("" if one is None else f"{one:.1f}" for one in times)
+    return f"| {site} | {title} | `{each.expected.problem}`{mark} {labels} | {cells} | {'yes' if each.is_right else '**no**'} |"
+
+
+def measured(results: Iterable[Result]) -> dict[str, tuple[float | None, float | None]]:
+    """By problem, the worst seconds by push and by Prometheus, beyond the time for which it has to hold."""
+    found: dict[str, tuple[float | None, float | None]] = {}
+    for each in (each for result in results for each in result.stages):
+        now = each.own_s(each.pushed), each.own_s(each.pulled)
+        before = found.get(each.expected.problem, (None, None))
+        found[each.expected.problem] = _worse(before[0], now[0]), _worse(before[1], now[1])
+    return found
+
+
+def _worse(one: float | None, other: float | None) -> float | None:
+    known = [round(each, 1) for each in (one, other) if each is not None]
+    return max(known, default=None)
+
+
+def last_line(results: Sequence[Result], false: int) -> str:
+    """The sum of it. The latency is what Rackflow itself took, without the time for which a problem has to hold."""
+    safety = [
+        own
+        for result in results
+        for each in result.stages
+        if each.is_safety and (own := each.own_s(each.pushed)) is not None
+    ]
+    right = sum(result.is_right for result in results)
+    return f"{len(results)} faults, {right} right, worst safety latency {max(safety, default=0.0):.1f} s, {false} false"

@@ -1,0 +1,157 @@
+"""Storms: what happens to many devices at once, or to Rackflow itself, and how many messages people get of it.
+
+One Alertmanager hears of the collector and of Prometheus, with the shipped routes. Each beginning and each end of a problem that has no
+cause is a real change; there may be one message for each, and one more.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.world.faults import Fault
+from tests.incidents.chain import Chain, all_observed
+
+LOOK_S = 1.0
+# Longer than Alertmanager's interval of critical groups with what Prometheus repeats, so that a repeat would show.
+AFTER_S = 150.0
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """One storm. `play` returns once it is over; `most` is how many problems may be told of, None if any number of real ones may."""
+
+    title: str
+    play: Callable[[Chain], Awaitable[None]]
+    names: frozenset[str]
+    """Problems that may be told of."""
+    most: int
+    after_s: float = AFTER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What people were sent."""
+
+    storm: Storm
+    changes: int
+    """Beginnings and ends that the collector's webhook was told of."""
+    hook: int
+    """Messages to the collector's webhook."""
+    notified: int
+    """Messages of Alertmanager."""
+    begun: Counter[str]
+    repeated: tuple[str, ...]
+    """What Alertmanager notified of twice without an end in between."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nobody got more than one message and one for each real change, and only of what really happened."""
+        return (
+            self.hook <= 1 + self.changes
+            and self.notified <= 1 + self.changes
+            and not self.repeated
+            and set(self.begun) <= self.storm.names
+            and self.begun.total() <= self.storm.most
+        )
+
+    def line(self) -> str:
+        """A line of the table."""
+        told = ", ".join(f"{count} `{name}`" for name, count in sorted(self.begun.items())) or "nothing"
+        mark = "yes" if self.is_right else f"**no** {'; '.join(self.repeated)}"
+        return f"| {self.storm.title} | {told} | {self.changes} | {self.hook} | {self.notified} | {mark} |"
+
+
+HEADER = "| storm | told | real changes | messages to the webhook | notifications of Alertmanager | right |\n|---|---|---|---|---|---|"
+
+
+async def play(chain: Chain, storm: Storm) -> Counted:
+    """Play one and count."""
+    began = time.time()
+    await storm.play(chain)
+    await asyncio.sleep(storm.after_s)
+    changes = [each for document in chain.hooked(began) for each in document["problems"]]
+    begun = Counter(str(each["name"]) for each in changes if each["status"] == "active")
+    notified = chain.notified(began)
+    return Counted(storm, len(changes), len(chain.hooked(began)), len(notified), begun, tuple(repeated(notified)))
+
+
+def repeated(notified: Sequence[dict[str, Any]]) -> list[str]:
+    """Messages of a group that say nothing new: the same alerts in the same states as in its message before."""
+    before: dict[str, set[tuple[str, str]]] = {}
+    found = []
+    for message in notified:
+        group = f"{message['receiver']} {message['groupKey']}"
+        now = {(each["fingerprint"], each["status"]) for each in message["alerts"]}
+        ended = {(name, status) for name, status in before.get(group, set()) if status == "resolved"}
+        if group in before and now <= before[group] | ended:
+            found.append(f"{message['groupLabels'].get('alertname')} {message['groupLabels']} again")
+        before[group] = now | ended
+    return found
+
+
+async def mains_of_both_feeds(chain: Chain) -> None:
+    """Both feeds are dark for 50 s; the generators do not start."""
+    for feed in chain.simulation.world.network.feeds:
+        await chain.simulation.begin(Fault(fault="feed_loss", target=feed, for_s=50.0))
+    await asyncio.sleep(60.0)
+
+
+async def agent_restart(chain: Chain) -> None:
+    """Killed and started again."""
+    await asyncio.to_thread(chain.agent.end)
+    await asyncio.sleep(2.0)
+    chain.agent.start()
+    await all_observed(chain)
+
+
+async def agent_death(chain: Chain) -> None:
+    """Dead for half a minute."""
+    await asyncio.to_thread(chain.agent.end)
+    await asyncio.sleep(30.0)
+    chain.agent.start()
+    await all_observed(chain)
+
+
+async def collector_restart(chain: Chain) -> None:
+    """Killed and started again."""
+    await asyncio.to_thread(chain.collector.end)
+    chain.collector.start()
+    await all_observed(chain)
+
+
+async def broker_restart(chain: Chain) -> None:
+    """Killed and started again."""
+    await asyncio.to_thread(chain.broker.kill)
+    await asyncio.sleep(2.0)
+    await asyncio.to_thread(chain.broker.start)
+    await all_observed(chain)
+
+
+async def broker_death(chain: Chain) -> None:
+    """Dead for half a minute."""
+    await asyncio.to_thread(chain.broker.kill)
+    await asyncio.sleep(30.0)
+    await asyncio.to_thread(chain.broker.start)
+    await all_observed(chain)
+
+
+async def leaks(chain: Chain) -> None:
+    """Every loop leaks: each CDU has detectors of its own, and each row a rope."""
+    for loop in chain.simulation.world.loops:
+        await chain.simulation.begin(Fault(fault="leak", target=loop, for_s=60.0))
+    await asyncio.sleep(70.0)
+
+
+STORMS: Sequence[Storm] = (
+    Storm("both feeds dark for 50 s", mains_of_both_feeds, frozenset({"DcimMainsLost", "DcimFeedLost"}), 2),
+    Storm("agent killed and started again", agent_restart, frozenset(), 0, 60.0),
+    Storm("agent dead for 30 s", agent_death, frozenset({"DcimAgentDown"}), 1),
+    Storm("broker killed and started again", broker_restart, frozenset(), 0, 60.0),
+    Storm("broker dead for 30 s", broker_death, frozenset({"DcimBrokerDown"}), 1),
+    Storm("collector killed and started again", collector_restart, frozenset(), 0, 60.0),
+    Storm("every loop leaks", leaks, frozenset({"DcimLeakDetected"}), 60),
+    Storm("collector killed and started again while leaks are told", collector_restart, frozenset(), 0),
+)

@@ -1,0 +1,28 @@
+"""The quick form of `make incidents`: three faults of the safety class over the real chain, told by both ways and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.incidents.chain import chain
+from tests.incidents.play import QUICK_AFTER_S, Player
+from tests.incidents.report import last_line, table
+from tests.incidents.rows import SMALL_HALL
+from tests.truth.faults import SITE
+
+
+@pytest.mark.timeout(200)  # half a minute of waiting, on a machine that may be busy
+async def test_faults_of_the_safety_class_are_told_by_both_ways_and_nothing_else_is(tmp_path: Path) -> None:
+    async with chain(str(SITE), tmp_path) as one, Player(one) as player:
+        results = await player.play(SMALL_HALL[0], quiet_s=0.0, after_s=QUICK_AFTER_S)
+    assert player.false == [], "\n".join(player.false)
+    told = table(one.site, results)
+    assert all(result.is_right for result in results), told
+    assert last_line(results, 0).startswith("4 faults, 4 right")
+    # The order of stages; their latency is the machine's, and `make incidents` measures it.
+    for each in (each for result in results for each in result.stages):
+        assert each.shown is not None
+        assert each.agent is not None, told
+        assert each.collector is not None
+        assert each.pushed is not None
+        assert each.agent <= each.collector + 1.0 <= each.pushed + 1.0, told
