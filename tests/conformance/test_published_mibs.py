@@ -8,8 +8,9 @@ from rackflow.recording.snmprec import Record
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
 from tests.conformance.published_pdus import PDUS
+from tests.conformance.published_supplies import SUPPLIES
 
-MIBS = published_mibs.MIBS | PDUS
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
