@@ -4,6 +4,7 @@ import pytest
 
 from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
+from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
@@ -57,7 +58,7 @@ async def test_the_unbalance_that_a_raritan_inlet_reports_is_a_share_of_its_mean
     assert readings.values["dcim_pdu_input_unbalance_ratio{inlet=1.1}"] == pytest.approx(0.125)
 
 
-CYBERPOWER = {
+CYBERPOWER: dict[str, SnmpValue] = {
     "5.2.1.2.0": 1,  # atsStatusSelectedSource
     "3.2.3.1.1.4.1": 1,  # a row of the phase, one of a bank
     "3.2.3.1.1.4.2": 1,
