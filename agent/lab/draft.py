@@ -159,7 +159,7 @@ def head_lines(records: Sequence[Record], name: str, device_class: str, first: s
         f"# sysDescr: {' '.join(text.split())[:100] or '(none)'}",
         "version: 1",
         f"profile: {name}",
-        f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env",
+        f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env, rack, panel, busway",
         "protocol: snmp",
         "title: what it is, for people",
         "source: the MIB and its branch, or the manual with its edition",

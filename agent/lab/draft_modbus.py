@@ -44,7 +44,7 @@ def draft_registers(recording: RegisterRecording, name: str, device_class: str) 
         "# alone. Keep what the manual or the device's display confirms, name its metric (METRICS.md), and delete the rest.",
         "version: 1",
         f"profile: {name}",
-        f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env",
+        f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env, rack, panel, busway",
         "protocol: modbus",
         "title: what it is, for people",
         "source: the manual with its edition",

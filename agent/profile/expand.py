@@ -110,6 +110,7 @@ def repeat_faults(point: Point, labels: Mapping[str, object]) -> Iterator[str]:
         yield "repeat: nothing moves with it; give the register its step, or the bit its bit_step"
     if both := sorted(point.repeat.keys() & labels.keys()):
         yield f"repeat: {both[0]} is among the labels, too; remove it there"
+    yield from _left_behind(point)
     last = max(len(next(iter(point.repeat.values()))) - 1, 0)
     for name, place in steps:
         if place.register_ is None:
@@ -122,6 +123,14 @@ def repeat_faults(point: Point, labels: Mapping[str, object]) -> Iterator[str]:
             yield f"{name}bit_step: the bits {list(place.bit)} would stand in two registers in some repetition"
         elif _moved(place, last).get("register_", 0) + bits_of(place.type) // REGISTER_BITS - 1 > 65535:  # noqa: PLR2004
             yield f"{name}step: the last repetition stands behind register 65535"
+
+
+def _left_behind(point: Point) -> Iterator[str]:
+    for name, place in places_in(point):
+        # A gate, a condition or a unit may well be one for all; a part of the value is that only by mistake.
+        adds = name.split(": ")[-2].split()[0] in {"fallback", "plus", "minus"} if name else False
+        if adds and place.register_ is not None and place.step is None and place.bit_step is None:
+            yield f"{name}step: is missing, so each repetition would read register {place.register_}; give it one, or step: 0"
 
 
 def _is_split(place: Place, last: int) -> bool:

@@ -53,7 +53,7 @@ def _wire_address(value: object) -> object:
 
 
 Register = Annotated[int, BeforeValidator(_wire_address), Field(ge=0, le=65535)]
-Step = Annotated[int, Field(ge=1, le=1000)]
+Step = Annotated[int, Field(ge=0, le=1000)]
 Bit = Annotated[int, Field(ge=0, le=63)]
 
 

@@ -169,7 +169,7 @@ def _point_faults(profile: Profile, table: Table | None, point: Point, metric: M
     own = metric.type in ("info", "histogram") or metric.name in _OWN or metric.name.startswith(_OWN_PREFIXES)
     if metric.derived or own:
         who = f"is derived by the {metric.derived}" if metric.derived else "is what Rackflow says by itself"
-        yield f"{who}; devices do not report it"
+        yield f"{who}; devices do not report it: leave the point out"
         return
     yield from _label_faults(table, point, metric)
     for at, source in enumerate(point.fallback):

@@ -168,9 +168,11 @@ class Source(Part):
     """One place of a value, with what is added to it or taken from it; or cases, of which the first that holds gives the value."""
 
     plus: list[Part] = Field(default_factory=list)
-    """Numbers to add, each with a unit of its own: hours and minutes, two tariffs. If one is missing, so is the sum."""
+    """Numbers to add, each with a unit of its own: hours and minutes, two tariffs. If one is missing, so is the sum. With `repeat`,
+    each has its own `step`."""
     minus: list[Part] = Field(default_factory=list)
-    """Numbers to take away, as for the pressure drop of a filter. If one is missing, so is the difference."""
+    """Numbers to take away, as for the pressure drop of a filter. If one is missing, so is the difference. With
+    `repeat`, each has its own `step`."""
     cases: list[Case] = Field(default_factory=list)
     """Instead of a place: conditions on several cells, looked at in this order with each poll; the first that holds gives the
     value. If a cell that comes before is not read, nothing is concluded.

@@ -34,11 +34,13 @@ async def test_a_device_is_recognised_identified_and_asked_only_for_what_it_has(
     identified = await poller.open()
     assert (identified.profile, identified.device_class) == ("apc-ups", "ups")
     assert identified.identity.model == "Smart-UPS X 750"
-    assert identified.poll_classes == {"fast", "slow"}
+    assert identified.poll_classes == {"safety", "fast", "slow"}
     client.asked.clear()
     readings = await poller.poll("fast", now=0)
-    assert set(client.asked[0]) == {f"{POWERNET}.4.1.1.0", f"{POWERNET}.2.3.1.0", f"{POWERNET}.2.2.3.0"}
+    assert set(client.asked[0]) == {f"{POWERNET}.2.3.1.0", f"{POWERNET}.2.2.3.0"}
     assert readings.values == {"dcim_ups_battery_charge_ratio": 0.985, "dcim_ups_battery_runtime_seconds": 5709.0}
+    readings = await poller.poll("safety", now=0)
+    assert set(client.asked[1]) == {f"{POWERNET}.4.1.1.0"}
     assert readings.states == {"dcim_ups_output_source": "normal"}
 
 
