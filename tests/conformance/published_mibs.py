@@ -427,4 +427,47 @@ MIBS = {
         },
         {"dcim_crah_unit_state": "running"},
     ),
+    "hwgroup-poseidon": Published(
+        "1.3.6.1.4.1.21796.3.3",
+        {
+            **{
+                f"3.1.2.{sensor}": name
+                for sensor, name in ((1, b"Rack"), (2, b"Hall"), (3, b"UPS"), (4, b"Lost"), (5, b"Loop"))
+            },
+            **{f"3.1.4.{sensor}": state for sensor, state in ((1, 1), (2, 3), (3, 1), (4, 0), (5, 1))},
+            **{f"3.1.6.{sensor}": tenths for sensor, tenths in ((1, 770), (2, 415), (3, -545), (4, 0), (5, 123))},
+            **{f"3.1.9.{sensor}": unit for sensor, unit in ((1, 1), (2, 3), (3, 4), (4, 0), (5, 5))},
+            "1.1.2.1": 1,
+            "1.1.3.1": b"Door",
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1.Rack}": 25.0,
+            "dcim_env_relative_humidity_ratio{sensor=2.Hall}": 0.415,
+            "dcim_env_voltage_volts{sensor=3.UPS}": -54.5,
+            f"{DRY},sensor=1.Door}}": 1.0,
+        },
+    ),
+    "avtech-roomalert24e": Published(
+        "1.3.6.1.4.1.20916.1.5.1",
+        {
+            "1.1.2.0": 2345,
+            "1.2.1.0": 4150,
+            # A probe of humidity, one of power at 12.3 A, 2829 W and 230 V, and an empty socket.
+            **{f"2.1.{place}.0": value for place, value in ((1, 2510), (2, 7718), (3, 3820), (4, 7650), (5, 2480))},
+            **{f"2.2.{place}.0": value for place, value in ((1, 1230), (2, 2829), (3, 2300), (4, 0), (5, 0))},
+            **{f"2.3.{place}.0": 0 for place in (1, 2, 3, 4, 5)},
+            "3.1.0": 0,
+            "3.2.0": 1,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=internal}": 23.45,
+            "dcim_env_relative_humidity_ratio{sensor=internal}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=internal}": 9.618163,  # Magnus, of the two above
+            "dcim_env_temperature_celsius{sensor=external1}": 25.1,
+            "dcim_env_relative_humidity_ratio{sensor=external1}": 0.382,
+            "dcim_env_dew_point_celsius{sensor=external1}": 9.856957,
+            f"{DRY},sensor=switch1}}": 0.0,
+            f"{DRY},sensor=switch2}}": 1.0,
+        },
+    ),
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.conformance.published_mibs import ALARM, Published
+from tests.conformance.published_mibs import ALARM, DRY, Published
 
 _ENLOGIC = Published(
     "1.3.6.1.4.1.38446.1",
@@ -144,4 +144,67 @@ PDUS = {
     ),
     "enlogic-pdu": _ENLOGIC,
     "enlogic-pdu2": replace(_ENLOGIC, answers={**_ENLOGIC.answers, "1.2.1.16.1": 3}),
+    "dataprobe-iboot-pdu": Published(
+        "1.3.6.1.4.1.1418.6",
+        {
+            "1.4.0": b"iBoot-PDU8",
+            "1.7.0": 1,
+            **{
+                f"6.{place}.0": value
+                for place, value in ((1, 23_041), (2, 812), (3, 22_987), (4, 0), (5, 999), (6, 73))
+            },
+            **{f"5.1.7.{outlet}": state for outlet, state in ((1, 1), (2, 0))},
+        },
+        {
+            "dcim_pdu_input_voltage_volts{inlet=1}": 230.41,
+            "dcim_pdu_input_current_amperes{inlet=1}": 8.12,
+            "dcim_pdu_input_voltage_volts{inlet=2}": 229.87,
+            "dcim_pdu_input_current_amperes{inlet=2}": 0.0,
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=2}": 0.0,
+        },
+    ),
+    "sinetica-hawk-i2": Published(
+        "1.3.6.1.4.1.3711.24.1.1",
+        {
+            **{f"7.1.2.1.6.{unit}": state for unit, state in ((1, 1), (2, 2))},
+            **{
+                f"7.3.1.1.{column}.1": value
+                for column, value in ((3, 231), (4, 85), (5, 98_765), (6, 20), (7, 19), (8, 97))
+            },
+            **{f"7.3.1.1.{column}.2": 0 for column in (3, 4, 5, 6, 7, 8)},
+            **{f"7.2.3.1.5.1.{outlet}": state for outlet, state in ((1, 1), (2, 2), (3, 3))},
+            **{f"1.3.1.1.6.{contact}": normal for contact, normal in ((4, 1), (5, 2), (6, 2))},
+            **{f"1.3.1.1.7.{contact}": state for contact, state in ((4, 2), (5, 2), (6, 4))},
+        },
+        {
+            "dcim_pdu_input_voltage_volts{inlet=1}": 231.0,
+            "dcim_pdu_input_current_amperes{inlet=1}": 8.5,
+            "dcim_pdu_input_energy_joules_total{inlet=1}": 98_765 * 360_000.0,
+            "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 2000.0,
+            "dcim_pdu_input_power_watts{inlet=1}": 1900.0,
+            "dcim_pdu_input_power_factor_ratio{inlet=1}": 0.97,
+            "dcim_pdu_outlet_on{outlet=1.1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=1.2}": 0.0,
+            # Closed where open is normal, closed where that is normal, triggered.
+            f"{DRY},sensor=4}}": 1.0,
+            f"{DRY},sensor=5}}": 0.0,
+            f"{DRY},sensor=6}}": 1.0,
+        },
+        {},
+        {
+            "dcim_pdu_outlet_on{outlet=1.3}": "sentinel",
+            **{
+                f"dcim_pdu_input_{what}{{inlet=2}}": "gated"
+                for what in (
+                    "voltage_volts",
+                    "current_amperes",
+                    "energy_joules_total",
+                    "apparent_power_voltamperes",
+                    "power_watts",
+                    "power_factor_ratio",
+                )
+            },
+        },
+    ),
 }

@@ -4,12 +4,14 @@ import pytest
 
 from agent.lab.replay import replay_snmp
 from agent.profile.load import load_profiles
+from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
 from tests.conformance.published_pdus import PDUS
+from tests.conformance.published_supplies import SUPPLIES
 
-MIBS = published_mibs.MIBS | PDUS
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
@@ -41,3 +43,52 @@ async def test_lines_of_a_delta_unit_are_no_phases(delta: str) -> None:
     _, readings = await replay_snmp(records, load_profiles(), "enlogic-pdu2", 1_790_000_000.0)
     phases = {key.split("{")[0] for key in readings.values if key.startswith("dcim_pdu_phase")}
     assert phases == {"dcim_pdu_phase_current_amperes"}
+
+
+async def test_the_unbalance_that_a_raritan_inlet_reports_is_a_share_of_its_mean_current() -> None:
+    inlet = "1.3.6.1.4.1.13742.6.5.2.3.1.4.1.1"
+    records = [
+        Record(f"{inlet}.5", "", 4321),
+        Record(f"{inlet}.3", "", 125),
+        Record("1.3.6.1.4.1.13742.6.3.3.4.1.7.1.1.5", "", 0),
+        Record("1.3.6.1.4.1.13742.6.3.3.4.1.7.1.1.3", "", 1),
+    ]
+    identified, readings = await replay_snmp(records, load_profiles(), "auto", 1_790_000_000.0)
+    assert identified.profile == "raritan-pdu2"
+    assert readings.values["dcim_pdu_input_unbalance_ratio{inlet=1.1}"] == pytest.approx(0.125)
+
+
+CYBERPOWER: dict[str, SnmpValue] = {
+    "5.2.1.2.0": 1,  # atsStatusSelectedSource
+    "3.2.3.1.1.4.1": 1,  # a row of the phase, one of a bank
+    "3.2.3.1.1.4.2": 1,
+    "3.2.3.1.1.5.1": 0,
+    "3.2.3.1.1.5.2": 1,
+    "3.2.3.1.1.2.1": 42,
+    "3.2.3.1.1.2.2": 42,
+    "3.2.3.1.1.6.1": 2304,
+    "3.2.3.1.1.7.1": 950,
+    "3.3.5.1.1.4.1": 1,
+    "4.2.6.0": 231,
+    "4.3.1.0": 41,
+    "4.4.2.1.2.1": b"Door",
+    "4.4.2.1.3.1": 2,
+}
+
+
+@pytest.mark.parametrize(("in_its_own_branch", "amperes"), [({}, 4.2), ({"5.5.2.2.1.3.1": 57}, 5.7)])
+async def test_a_transfer_switch_of_cyberpower_is_read_in_the_branch_of_pdus_where_its_own_has_no_load(
+    in_its_own_branch: dict[str, int], amperes: float
+) -> None:
+    answers = CYBERPOWER | in_its_own_branch
+    records = [Record(f"1.3.6.1.4.1.3808.1.1.{tail}", "", value) for tail, value in answers.items()]
+    identified, readings = await replay_snmp(records, load_profiles(), "auto", 1_790_000_000.0)
+    assert identified.profile == "cyberpower-ats"
+    assert readings.values["dcim_ats_output_current_amperes{phase=L1}"] == pytest.approx(amperes)
+    from_the_branch = {"dcim_ats_output_voltage_volts{phase=L1}": 230.4, "dcim_ats_output_power_watts{phase=L1}": 950.0}
+    for key, value in from_the_branch.items():
+        assert readings.values.get(key) == (None if in_its_own_branch else pytest.approx(value))
+    assert readings.values["dcim_pdu_outlet_on{outlet=1}"] == 1.0
+    assert readings.values["dcim_env_temperature_celsius{sensor=envir}"] == pytest.approx(23.1)
+    assert readings.values["dcim_env_relative_humidity_ratio{sensor=envir}"] == pytest.approx(0.41)
+    assert readings.values["dcim_env_contact_active{kind=dry_contact,sensor=1.Door}"] == 1.0
