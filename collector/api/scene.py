@@ -49,23 +49,27 @@ class FigureIndex:
         # Figures change every five seconds, and are asked for every second.
         self._found: dict[tuple[str, str, str, str, bool | None], float | None] = {}
 
-    @staticmethod
-    def making(source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
+    @classmethod
+    def making(cls, source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
         """Index the figures of a cycle. Yields after each slice."""
-        index = FigureIndex()
-        index.source = source
+        index = cls()
+        yield from index.fill(source)
+        return index
+
+    def fill(self, source: Sequence[Figure]) -> Generator[None]:
+        """Take the figures of a cycle, once. Yields after each slice."""
+        self.source = source
         for count, figure in enumerate(source, 1):
             if count % _SLICE == 0:
                 yield
-            index.known += figure.value is not None
+            self.known += figure.value is not None
             name = figure.output.metric.name
             if name not in USED:
                 continue
-            index._by_metric.setdefault(name, []).append(figure)
+            self._by_metric.setdefault(name, []).append(figure)
             labels = dict(figure.output.labels)
             place = next((labels[label] for label in _KEYED_BY if label in labels), "")
-            index._by_place.setdefault((name, place), []).append(figure)
-        return index
+            self._by_place.setdefault((name, place), []).append(figure)
 
     def of(self, metric: str, place: str) -> Sequence[Figure]:
         """The figures of a metric at a place."""

@@ -55,6 +55,10 @@ class Running:
         """Wait until it has subscribed and its store works."""
         await eventually(lambda: answers(f"{self.url}/readyz"), "ready")
 
+    async def subscribed(self) -> None:
+        """Wait until it has subscribed, whatever its store does: what is published before reaches nobody."""
+        await eventually(lambda: "broker" not in request(f"{self.url}/readyz").text, "subscribed")
+
     async def fault(self, word: str) -> None:
         """Wait until it is not ready for a reason that contains a word."""
 

@@ -84,6 +84,7 @@ async def test_an_old_acknowledgement_is_not_sent_on_a_new_connection(
         await eventually(lambda: _full(influxdb, 20), "all points", timeout_s=20)
         await running_one.ready()
     async with running(config) as running_one, publisher(mosquitto.port) as client:
+        await running_one.subscribed()
         await publish(client, batch("cdu-99"))
         await until(lambda: running_one.collector.stats().messages_received > 0, "a message")
         assert running_one.collector.stats().messages_received == 1

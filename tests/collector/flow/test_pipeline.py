@@ -24,6 +24,7 @@ PREFIX = "rackflow/v1/cas1/gw-3"
 async def test_batch_reaches_file_and_metrics(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """One batch is a point on disk and a sample on /metrics, with the identity beside it."""
     async with running(config_for(mosquitto.port, tmp_path)) as running_one, publisher(mosquitto.port) as client:
+        await running_one.subscribed()
         sent = batch(states={PUMP: "running"})
         await publish(client, status("cdu-07"), document(), sent)
         await eventually(lambda: len(points(tmp_path)) == 3, "points on disk")
@@ -119,6 +120,7 @@ async def test_what_breaks_the_contract_goes_to_the_dead_letters_and_the_flow_go
         assert await running_one.sample(f'dcim_collector_message_failures_total{{reason="{reason}"}}') == "1.0"
     # Everything was acknowledged: the session brings nothing again.
     async with running(config_for(mosquitto.port, tmp_path)) as running_one, publisher(mosquitto.port) as client:
+        await running_one.subscribed()
         await publish(client, batch("cdu-99"))
         await until(lambda: running_one.collector.stats().messages_received > 0, "a message")
         assert running_one.collector.stats().messages_received == 1
@@ -146,6 +148,7 @@ async def test_single_readings_that_nobody_knows_are_skipped_alone(mosquitto: Mo
 async def test_what_an_agent_takes_back_is_forgotten(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """A cleared retained document, and a device that the agent no longer lists, leave /metrics; a silent one stays."""
     async with running(config_for(mosquitto.port, tmp_path)) as running_one, publisher(mosquitto.port) as client:
+        await running_one.subscribed()
         stats = running_one.collector.stats
         await publish(client, status("a", "b", "c"), document("a"), document("b"), document("c"), batch("c"))
         await until(lambda: stats().devices_unknown == ("cas1/a", "cas1/b"), "three devices")
@@ -165,6 +168,7 @@ async def test_prometheus_scrapes_it(
 ) -> None:
     """A real Prometheus takes /metrics without complaint and has the physical value."""
     async with running(config_for(mosquitto.port, tmp_path)) as running_one, publisher(mosquitto.port) as client:
+        await running_one.subscribed()
         values = {"dcim_agent_devices{state=up}": 1.0, "dcim_agent_polls_total{protocol=modbus}": 7.0}
         await publish(client, status("cdu-07"), document(vendor='A "quoted" \\ vendor\n'), batch(), agent_batch(values))
         server = await asyncio.to_thread(prometheus_for, [running_one.url.removeprefix("http://")])

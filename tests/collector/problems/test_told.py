@@ -159,6 +159,7 @@ async def test_a_restart_tells_nobody_again_and_forgets_nothing(mosquitto: Mosqu
             (before,) = await problems(one)
             await until(config.problems_path.exists, "saved")
         async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.subscribed()
             (restored,) = await problems(one)
             assert restored["since"] == before["since"]
             await one.ready()

@@ -33,6 +33,7 @@ async def test_a_contested_device_is_shown_and_is_still_its_owner_s_after_a_rest
     async with publisher(mosquitto.port) as client:
         await publish(client, stolen, msgspec.structs.replace(batch(), agent="gw-stolen"))
     async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.subscribed()
         await one.reaches(CONTESTED, lambda contested: contested == 1)
         await one.reaches('dcim_collector_message_failures_total{reason="owner"}', lambda count: count >= 2)
         await publish(client, batch(seq=2))

@@ -51,6 +51,7 @@ async def test_identity_is_there_again_after_a_restart(mosquitto: Mosquitto, tmp
     """Retained documents come with the subscription, though the session went on."""
     config = config_for(mosquitto.port, tmp_path)
     async with running(config) as running_one, publisher(mosquitto.port) as client:
+        await running_one.subscribed()
         await publish(client, status("cdu-07"), document(), agent_batch({"dcim_agent_devices{state=up}": 1.0}))
         await until(lambda: running_one.collector.stats().messages_received == 3, "first time")
     async with running(config) as running_one:
