@@ -111,6 +111,12 @@ def test_a_cause_outlasts_every_consequence_of_it() -> None:
         assert cause.keep_s + cause.linger_s >= each.keep_s + each.linger_s + 15.0, (cause.name, each.name)
 
 
+def test_what_a_problem_explains_holds_back_its_end_for_less_than_four_minutes() -> None:
+    """UPSs back on mains for ten minutes are not on battery, however long a consequence is kept from coming and going."""
+    late = {each.name: each.linger_s for each in load_table().problems.values() if each.linger_s >= 240.0}
+    assert late == {}
+
+
 def test_problems_that_cause_each_other_are_refused() -> None:
     row = "    description: a\n    when: [{metric: dcim_ups_test_result, states: [failed]}]\n    causes: {DcimY: [site]}\n"
     other = HEAD.partition("  DcimX:")[2].replace("problems:", "")
