@@ -125,7 +125,12 @@ class LatestFigures:
                 yield
             head = f"dcim_figure{tag}{self._texts(place)[1]}"
             points[head] = [f"known={float(summary.known)!r},inputs_ratio={summary.share!r}"]
-        return [f"{head} {','.join(fields)} {time_ms}" for head, fields in points.items()]
+        lines: list[str] = []
+        for count, (head, fields) in enumerate(points.items()):
+            if count % _FIGURES_PER_SLICE == 0:
+                yield
+            lines.append(f"{head} {','.join(fields)} {time_ms}")
+        return lines
 
     def unknown(self, now: float) -> list[tuple[Figure, str]]:
         """The unknown figures, each with the reason in words."""
