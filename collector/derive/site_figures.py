@@ -175,9 +175,11 @@ class SiteFigures:
                 yield
             found.append(figure)
         yield
-        self._before = values
+        self._before = values  # frees those of the cycle before, which takes as long as a slice
+        yield
         if self._accounts is not None:
             found += self.energy_records.cycle(self._accounts, values, wall_s)
+            yield
         return found
 
     def explaining(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
