@@ -6,7 +6,6 @@ poll and, after three of them, a new opening, which makes the loop later still.
 """
 
 import asyncio
-import time
 from types import TracebackType
 from typing import Final, Self
 
@@ -37,8 +36,8 @@ class Deadline:
         self._task, self._loop = task, asyncio.get_running_loop()
         self._cancelling = task.cancelling()
         self._expired = False
-        # Not the loop's time, which uvloop updates only once in a turn.
-        self._checked_s = time.monotonic()
+        # The clock that timers go by (uvloop reads it anew each time), so that a simulated loop ends its deadlines in its own time.
+        self._checked_s = self._loop.time()
         self._end_s = self._checked_s + self._left_s * MAX_STRETCH
         self._arm()
         return self
@@ -53,7 +52,7 @@ class Deadline:
         self._timer: asyncio.Handle = self._loop.call_later(self._planned_s, self._check)
 
     def _check(self) -> None:
-        now = time.monotonic()
+        now = self._loop.time()
         passed_s = now - self._checked_s
         self._checked_s = now
         self._left_s -= passed_s if passed_s < self._planned_s + TOLERATED_S else self._planned_s

@@ -71,6 +71,7 @@ def floor_steps(
     layout = scene.layout
     states = states if states is not None else RackStates()
     states.begin(scene)
+    yield
     racks: dict[str, RackState] = {}
     for rack in layout.racks.values():
         if room is None or rack.room == room:

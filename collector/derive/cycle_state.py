@@ -105,11 +105,16 @@ def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:
 
 
 def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
-    """Slots of input and output power, if a UPS measures both."""
+    """Slots of input and output power, if a UPS measures both.
+
+    As they are read: both are of one poll. A rise of the output that is kept back until other devices were read as well would make each
+    mean of a load that steps too low.
+    """
     sides = []
     for side in ("input", "output"):
         metrics = (f"dcim_ups_{side}_total_power_watts", f"dcim_ups_{side}_power_watts")
-        ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
+        with planner.as_read():
+            ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
         if not ways:
             return None
         sides.append(planner.first(*ways))

@@ -34,12 +34,13 @@ from collector.derive.liquid import Thermal, plan_cdus, plan_loops
 from collector.derive.power import (
     RackPower,
     Supplies,
-    SupplyPlan,
+    SupplySlots,
     plan_breakers,
     plan_counts,
     plan_feeds,
     plan_racks,
     plan_supplies,
+    slots_of_supplies,
 )
 from collector.latest import Latest, LatestValue
 from collector.readings import Series
@@ -90,6 +91,7 @@ class SitePlan:
     watched: Watched | None
     counters: _Counters
     remembered: tuple[Remembered, ...]
+    supplies: SupplySlots
     complete: bool
 
 
@@ -114,7 +116,7 @@ class SiteFigures:
         self._state = CycleState(failures=self._failures)
         self._memories = Memories(self._failures)
         self._remembered: tuple[Remembered, ...] = ()
-        self._supplies = Supplies(plan_supplies(site) if site is not None else SupplyPlan())
+        self._supplies = Supplies()
         self._before: Values | None = None
         self.distrusted: Mapping[tuple[str, str], str] = {}
         """Series that the figures of the last cycle did not use, by device and key, with the reason."""
@@ -173,9 +175,11 @@ class SiteFigures:
                 yield
             found.append(figure)
         yield
-        self._before = values
+        self._before = values  # frees those of the cycle before, which takes as long as a slice
+        yield
         if self._accounts is not None:
             found += self.energy_records.cycle(self._accounts, values, wall_s)
+            yield
         return found
 
     def explaining(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
@@ -231,7 +235,7 @@ class SiteFigures:
         self._plan, self._metrics_used = made.plan, made.metrics_used
         self._accounts, self._watched, self._counters = made.accounts, made.watched, made.counters
         self._remembered = made.remembered
-        self._supplies.adopt(made.plan)
+        self._supplies.slots = made.supplies
         if made.complete:
             self._memories.keep(made.remembered)
         self._before = None  # its slots belong to the former plan
@@ -308,7 +312,11 @@ class SiteFigures:
         plan = planner.plan()
         counters = _counters(plan, accounts) if accounts is not None else {}
         remembered = tuple(planner.remembered)
-        return SitePlan(plan, planner.metrics_used, accounts, watched, counters, remembered, complete=not failed)
+        # Not tried: sums of a site whose supplies nobody follows would count loads twice.
+        supplies = slots_of_supplies(plan_supplies(site), plan) if site is not None else SupplySlots()
+        return SitePlan(
+            plan, planner.metrics_used, accounts, watched, counters, remembered, supplies, complete=not failed
+        )
 
     def _described(self) -> dict[str, dict[str, str]]:
         """Labels by device from the site file, which take precedence over those that agents send."""

@@ -10,6 +10,7 @@ import pytest
 import uvloop
 
 from agent.deadline import MAX_STRETCH, Deadline
+from tests.truth.leap import run_leaping
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 both_loops = pytest.mark.parametrize(
@@ -96,6 +97,18 @@ async def test_a_loop_that_is_always_late_ends_a_deadline_all_the_same() -> None
     over = True
     assert time.monotonic() - began >= 0.1
     assert MAX_STRETCH == 3
+
+
+def test_it_goes_by_the_clock_of_its_loop() -> None:
+    """Two minutes on a loop whose clock leaps to the next timer."""
+
+    async def work() -> float:
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError), Deadline(120.0):
+            await asyncio.Event().wait()
+        return asyncio.get_running_loop().time() - began
+
+    assert run_leaping(work()) == pytest.approx(120.0)
 
 
 async def test_a_cancellation_from_outside_stays_one() -> None:

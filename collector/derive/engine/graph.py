@@ -68,6 +68,8 @@ class Leaf:
     slot: int
     device: str
     key: str
+    as_read: bool = False
+    """Whether its value is that of the reading even while the engine keeps other slots of it back; see `Planner.as_read`."""
 
     @property
     def is_stated(self) -> bool:

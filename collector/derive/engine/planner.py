@@ -5,6 +5,7 @@ by device, metric and labels. A series that a device has not sent yet gets a slo
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from collector.derive.engine.graph import (
@@ -59,7 +60,8 @@ class Planner:
         self.metrics_used: set[str] = set()
         """Metrics that the plan has asked for. A new series of any other metric cannot change it and needs no planning."""
         self._size = 0
-        self._leaves: dict[tuple[str, str], Leaf] = {}
+        self._leaves: dict[tuple[str, str, bool], Leaf] = {}
+        self._as_read = False
         self._steps: list[Step] = []
         self.outputs: list[Output] = []
         """What is published so far."""
@@ -120,6 +122,15 @@ class Planner:
     def each(self, device: str, metric: str, **labels: str) -> list[int]:
         """Slots of all series with these labels."""
         return [self._leaf(device, key) for key, _ in self._matching(device, metric, labels)]
+
+    @contextmanager
+    def as_read(self) -> Iterator[None]:
+        """Within it, slots of readings are such that nothing keeps back or sets to 0, for what looks at one device alone."""
+        self._as_read = True
+        try:
+            yield
+        finally:
+            self._as_read = False
 
     def labelled(self, device: str, metric: str, label: str) -> dict[str, int]:
         """Slots of the series of a metric, by the value of one label."""
@@ -208,9 +219,10 @@ class Planner:
                 yield key, found
 
     def _leaf(self, device: str, key: str) -> int:
-        leaf = self._leaves.get((device, key))
+        found = (device, key, self._as_read)
+        leaf = self._leaves.get(found)
         if leaf is None:
-            leaf = self._leaves[device, key] = Leaf(self._size, device, key)
+            leaf = self._leaves[found] = Leaf(self._size, *found)
             self._size += 1
         return leaf.slot
 

@@ -4,12 +4,13 @@ from collector.derive.power.breakers import plan_breakers
 from collector.derive.power.counts import plan_counts
 from collector.derive.power.feeds import group_name, plan_feeds, ups_groups
 from collector.derive.power.racks import RackPower, plan_racks, rack_labels
-from collector.derive.power.supplies import Supplies, SupplyPlan, plan_supplies
+from collector.derive.power.supplies import Supplies, SupplyPlan, SupplySlots, plan_supplies, slots_of_supplies
 
 __all__ = [
     "RackPower",
     "Supplies",
     "SupplyPlan",
+    "SupplySlots",
     "group_name",
     "plan_breakers",
     "plan_counts",
@@ -17,5 +18,6 @@ __all__ = [
     "plan_racks",
     "plan_supplies",
     "rack_labels",
+    "slots_of_supplies",
     "ups_groups",
 ]

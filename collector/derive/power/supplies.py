@@ -25,8 +25,6 @@ _CARRIED = (
     "dcim_ups_output_power_watts",
     "dcim_ups_output_total_power_watts",
 )
-# What is kept back together with it: losses are the difference of both sides, which must be of one moment.
-_HELD = (*_CARRIED, "dcim_ups_input_power_watts", "dcim_ups_input_total_power_watts")
 _OF_DEAD = (*_CARRIED, "dcim_pdu_phase_voltage_volts")
 # A feed counts as lost if more than half of its PDUs, and at least two, do not answer: as the problem DcimFeedLost does. One that does
 # not answer may have a broken network card.
@@ -101,16 +99,30 @@ class _Slots:
     zero: tuple[int, ...]
 
 
-class Supplies:
-    """Follows the supplies of one site."""
+@dataclass(frozen=True, slots=True)
+class SupplySlots:
+    """The supplies of a site, and the slots of a plan that belong to them. Making it takes 0.1 s for a site of 5,000 devices."""
 
-    def __init__(self, supplies: SupplyPlan) -> None:
-        self._plan = supplies
-        self._wanted = _devices(supplies.clusters) | dict.fromkeys(
-            pdu for _, pdus in supplies.feeds.values() for pdu in pdus
-        )
-        self._slots: dict[str, _Slots] = {}
-        self._stated: list[tuple[str, int]] = []
+    supplies: SupplyPlan = field(default_factory=SupplyPlan)
+    of_device: Mapping[str, _Slots] = field(default_factory=dict)
+    stated: tuple[tuple[str, int], ...] = ()
+    """Devices about which it is stated whether they are dead, and where."""
+
+
+def slots_of_supplies(supplies: SupplyPlan, plan: Plan) -> SupplySlots:
+    """Find the slots in a new plan."""
+    wanted = _devices(supplies.clusters) | dict.fromkeys(pdu for _, pdus in supplies.feeds.values() for pdu in pdus)
+    slots = {device: _slots_of(leaves) for device in wanted if (leaves := plan.leaves.get(device)) is not None}
+    key = f"{STATED}{DEAD}"
+    stated = ((leaf.device, leaf.slot) for leaves in plan.leaves.values() for leaf in leaves if leaf.key == key)
+    return SupplySlots(supplies, slots, tuple(stated))
+
+
+class Supplies:
+    """Follows the supplies of one site, by the slots of its present plan."""
+
+    def __init__(self) -> None:
+        self.slots = SupplySlots()
         self._last: dict[str, _Carried] = {}
         self._holds: dict[str, float] = {}
         """When the step was that a cluster holds for."""
@@ -121,27 +133,17 @@ class Supplies:
         self.held: frozenset[str] = frozenset()
         """Devices of which the values of the cycle before count."""
 
-    def adopt(self, plan: Plan) -> None:
-        """Take the slots of a new plan. Done once per plan: looking at every key of a large site takes 30 ms."""
-        self._slots = {
-            device: _slots_of(leaves) for device in self._wanted if (leaves := plan.leaves.get(device)) is not None
-        }
-        stated = f"{STATED}{DEAD}"
-        self._stated = [
-            (leaf.device, leaf.slot) for leaves in plan.leaves.values() for leaf in leaves if leaf.key == stated
-        ]
-
     def updating(self, readings: Held, down: Collection[str], now: float) -> Generator[None, None, None]:
         """Judge this cycle. `down` are the devices that do not answer although their agent is there. Yields after each slice."""
         self.dead = frozenset(
             pdu
-            for ups, pdus in self._plan.feeds.values()
+            for ups, pdus in self.slots.supplies.feeds.values()
             if _is_dark(ups, pdus, readings, down, now)
             for pdu in pdus
             if pdu in down
         )
         current: set[str] = set()
-        for count, (device, slots) in enumerate(self._slots.items()):
+        for count, (device, slots) in enumerate(self.slots.of_device.items()):
             if count % _SLICE == 0:
                 yield
             if (found := _carried(slots, readings(device), now)) is not None:
@@ -150,7 +152,7 @@ class Supplies:
                     current.add(device)
         self._down = frozenset(down)
         held: set[str] = set()
-        for count, cluster in enumerate(self._plan.clusters):
+        for count, cluster in enumerate(self.slots.supplies.clusters):
             if count % _SLICE == 0:
                 yield
             if self._holds_back(cluster, current, now):
@@ -159,15 +161,15 @@ class Supplies:
 
     def values(self, before: Values | None) -> dict[int, Value]:
         """What counts instead of the readings, by slot; `before` are the values of the cycle before."""
-        found: dict[int, Value] = {slot: float(device in self.dead) for device, slot in self._stated}
+        found: dict[int, Value] = {slot: float(device in self.dead) for device, slot in self.slots.stated}
         for device in self.held if before is not None else ():
-            slots = self._slots.get(device)
+            slots = self.slots.of_device.get(device)
             for slot in slots.held if slots is not None else ():
                 value = before.current[slot] if before is not None else None
                 if value is not None:
                     found[slot] = value
         for device in self.dead:
-            if (slots := self._slots.get(device)) is not None:
+            if (slots := self.slots.of_device.get(device)) is not None:
                 found.update(dict.fromkeys(slots.zero, 0.0))
         return found
 
@@ -210,11 +212,14 @@ def _devices(clusters: Iterable[Cluster]) -> dict[str, None]:
 
 
 def _slots_of(leaves: Sequence[Leaf]) -> _Slots:
-    by_metric = (tuple(leaf.key for leaf in leaves if leaf.key.startswith(metric)) for metric in _CARRIED)
+    # What is taken as it is read is in other slots of the same keys, if somebody sums it up as well.
+    changed = [leaf for leaf in leaves if not leaf.as_read]
+    keys = dict.fromkeys(leaf.key for leaf in leaves)
+    by_metric = (tuple(key for key in keys if key.startswith(metric)) for metric in _CARRIED)
     return _Slots(
-        tuple(keys for keys in by_metric if keys),
-        tuple(leaf.slot for leaf in leaves if leaf.key.startswith(_HELD)),
-        tuple(leaf.slot for leaf in leaves if leaf.key.startswith(_OF_DEAD)),
+        tuple(found for found in by_metric if found),
+        tuple(leaf.slot for leaf in changed if leaf.key.startswith(_CARRIED)),
+        tuple(leaf.slot for leaf in changed if leaf.key.startswith(_OF_DEAD)),
     )
 
 

@@ -40,10 +40,18 @@ def test_integers_in_every_order(number: int, order: WordOrder) -> None:
     assert decode(encode(struct.pack(">H", number % 2**16), order), "uint16", order) == number % 2**16
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False, width=32), st.sampled_from(ORDERS))
+@given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, width=32), st.sampled_from(ORDERS))
 def test_floats_in_every_order(number: float, order: WordOrder) -> None:
     assert decode(encode(struct.pack(">f", number), order), "float32", order) == number
     assert decode(encode(struct.pack(">d", number), order), "float64", order) == number
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("number", [5.6e-41, -1e-38, 2.0**-126 - 2.0**-149])
+def test_a_float_that_only_another_word_order_makes_so_small_is_nothing(number: float, order: WordOrder) -> None:
+    assert decode(encode(struct.pack(">f", number), order), "float32", order) is None
+    assert decode(encode(struct.pack(">d", number), order), "float64", order) == number
+    assert decode(encode(struct.pack(">f", 2.0**-126), order), "float32", order) == 2.0**-126
 
 
 @pytest.mark.parametrize("pattern", [b"\x7f\xc0\x00\x00", b"\xff\xff\xff\xff", b"\x7f\x80\x00\x00"])

@@ -54,6 +54,8 @@ FACILITY_W: Mapping[str, float] = {"meter-ab": 115_570, "meter-c": 28_070}
 PV_W = (0.0,) * 6 + (10e3, 40e3, 80e3, 120e3, 160e3, 190e3, 200e3, 190e3, 160e3, 120e3, 80e3, 40e3) + (0.0,) * 6
 """By hour of the day, UTC: from 10 to 15 o'clock more than the site takes in."""
 DEW_POINT_C: Mapping[tuple[str, str], float] = {("box-1", "1"): 12.0, ("box-1", "2"): 15.0, ("box-2", "1"): 10.0}
+AIR_C = 24.0
+"""Before the racks, at each of these sensors."""
 
 
 def campus(*replaced: tuple[str, str]) -> Site:
@@ -102,6 +104,7 @@ def poll_campus(readings: Readings, now: float = 100.0, *, hour: int = 12) -> No
     for device in ("box-1", "box-2"):
         points = {sensor: celsius for (box, sensor), celsius in DEW_POINT_C.items() if box == device}
         values = {f"env_dew_point_celsius{{sensor={sensor}}}": celsius for sensor, celsius in points.items()}
+        values |= {f"env_temperature_celsius{{sensor={sensor}}}": AIR_C for sensor in points}
         readings.take(device, values, now, device_class="env")
     readings.take("rope-1", {"leak_detected": 0.0}, now, device_class="leak")
 
