@@ -190,6 +190,8 @@ class ChaosSite:
         wait_until(lambda: answers(f"http://{self._web}/readyz"), "the collector is ready", 30)
         self.agent.start()
         wait_until(lambda: len(self._counts()) >= DEVICES, "polls are stored", 30)
+        # Until a collector has spoken for the first time, an agent deletes what the broker has had for 90 s: there may be none.
+        wait_until(lambda: self.witness.words > 0, "the collector has said what is stored", 30)
 
     def wait_for_polls(self) -> None:
         """Wait until new polls are stored."""

@@ -8,6 +8,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 SESSION_S = 3600
+# The topics of a collector's word.
+STORED = "rackflow/v1/+/+/stored/+"
 
 
 class Witness:
@@ -21,6 +23,8 @@ class Witness:
         self._listens = listens
         self.batches: set[tuple[str, int]] = set()
         self.messages: list[tuple[str, bytes]] = []
+        self.words = 0
+        """Documents with which a collector told what is stored."""
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="witness", protocol=paho.MQTTv5)
         self._client.on_message = self._on_message
         self._client.on_connect = self._on_connect
@@ -31,10 +35,14 @@ class Witness:
         self._client.loop_start()
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
+        client.subscribe(STORED, qos=1)
         for kind in ("batch", "event") if self._listens else ():
             client.subscribe(f"rackflow/v1/+/+/{kind}/+", qos=1)
 
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:  # noqa: ARG002
+        if paho.topic_matches_sub(STORED, message.topic):
+            self.words += 1
+            return
         self.messages.append((message.topic, bytes(message.payload)))
         document = json.loads(message.payload)
         if document.get("poll") and document["device"] != document["agent"]:
