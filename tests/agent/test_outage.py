@@ -24,11 +24,11 @@ def config_with(outbox: dict[str, object], *profiles: str) -> AgentConfig:
 
 def test_the_hours_follow_from_the_intervals_of_the_profiles() -> None:
     profiles = load_profiles(None)
-    assert classes_of(profiles["rfc1628-ups"]) == {"fast", "normal", "slow", "inventory"}
+    assert classes_of(profiles["rfc1628-ups"]) == {"safety", "fast", "normal", "slow", "inventory"}
     config = config_with({"mode": "memory", "limit_bytes": 10_000 * MESSAGE_BYTES}, *["rfc1628-ups"] * 10)
     found = estimate_outage(config, profiles)
-    # Ten devices, each every 5, 10, 60 and 3600 s, and the agent's own report every 10 s.
-    assert found.messages_per_s == pytest.approx(0.1 + 10 * (1 / 5 + 1 / 10 + 1 / 60 + 1 / 3600))
+    # Ten devices, each every 1, 5, 10, 60 and 3600 s, and the agent's own report every 10 s.
+    assert found.messages_per_s == pytest.approx(0.1 + 10 * (1 + 1 / 5 + 1 / 10 + 1 / 60 + 1 / 3600))
     assert found.hours == pytest.approx(10_000 / found.messages_per_s / 3600)
     assert "the oldest are dropped" in str(found)
 

@@ -26,11 +26,12 @@ def test_what_survives_a_long_collection_is_set_aside_and_a_short_one_changes_no
     end = bound_collections(clock)
     try:
         before = gc.get_freeze_count()
-        stays = [Node() for _ in range(100)]
+        stays = [Node() for _ in range(10_000)]
         gc.collect()  # short
-        assert gc.get_freeze_count() == before
+        # What other tests left behind may be freed meanwhile, set aside or not.
+        assert gc.get_freeze_count() <= before
         gc.collect()  # long
-        assert gc.get_freeze_count() >= before + len(stays)
+        assert gc.get_freeze_count() > before + len(stays) // 2
         # Freed without any collection, set aside or not.
         gone = weakref.ref(stays[0])
         stays.clear()
