@@ -96,12 +96,13 @@ def test_what_a_device_lacks_makes_another_plan() -> None:
     assert [sum(len(part.slots) for part in each.classes.values()) for each in (whole, less)] == [4, 3]
 
 
+# Without NaN: a plan that holds one is not equal to itself.
 raw = st.one_of(
     st.none(),
     st.integers(-3, 3),
     st.integers(),
-    st.sampled_from([10**5000, -(10**5000), float("nan"), float("inf"), 1.0, b"1", "1", b"", "\ud800"]),
-    st.floats(),
+    st.sampled_from([10**5000, -(10**5000), float("inf"), 1.0, b"1", "1", b"", "\ud800"]),
+    st.floats(allow_nan=False),
     st.binary(max_size=8),
     st.text(max_size=8),
 )
