@@ -130,6 +130,10 @@ def check_clock() -> Finding | None:
     return Finding("clock", "ok", "synchronised")
 
 
+STATE_FOLDERS = (Path("/var/lib/rackflow-agent"), Path("/var/lib/rackflow-collector"))
+"""What systemd creates for the units when they first start (StateDirectory)."""
+
+
 def check_disk(what: str, path: Path) -> Finding:
     """Whether a file or folder can be written where the configuration has it, and how much space is left."""
     place = path if path.is_dir() else path.parent
@@ -137,6 +141,9 @@ def check_disk(what: str, path: Path) -> Finding:
         return Finding(
             what, "failed", f"{path} cannot be written", f"give it to the account that runs this: chown ACCOUNT {path}"
         )
+    if not place.is_dir() and place in STATE_FOLDERS:
+        remedy = "start the unit, which creates it; without systemd create it for the service's account"
+        return Finding(what, "warning", f"{place} is not there yet", remedy)
     if not place.is_dir():
         return Finding(
             what,
