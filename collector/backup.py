@@ -20,6 +20,7 @@ import msgspec
 
 from collector.config import CollectorConfig
 from rackflow import ConfigError, RackflowError
+from rackflow.process.files import sync
 from rackflow.process.sqlite import check_format, connect
 from rackflow.version import installed_version
 
@@ -159,7 +160,7 @@ def _copy(path: Path, folder: Path) -> Copied:
                 copy.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.Error as error:
             raise RackflowError(f"{path}: cannot be copied: {error}") from error
-        _sync(target)
+        sync(target)
     target.chmod(0o600)
     return Copied(target.name, _sha256(target), target.stat().st_size)
 
@@ -174,7 +175,7 @@ def _replace(folder: Path, copied: Copied | None, path: Path) -> None:
         # The service's own user must be able to write it, whoever runs the command.
         os.chown(fresh, owner.st_uid, owner.st_gid)
         fresh.chmod(0o600)
-        _sync(fresh)
+        sync(fresh)
     # With its logs: SQLite would apply an old log to the new file.
     for suffix in ("-wal", "-shm", ""):
         old = path.with_name(path.name + suffix)
@@ -182,7 +183,7 @@ def _replace(folder: Path, copied: Copied | None, path: Path) -> None:
             old.replace(path.with_name(path.name + REPLACED + suffix))
     if fresh is not None:
         fresh.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 @contextmanager
@@ -198,15 +199,7 @@ def _stopped(ledger: Path) -> Iterator[None]:
 
 def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    sync(path)
 
 
 def _sha256(path: Path) -> str:

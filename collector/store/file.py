@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from rackflow import RackflowError, StoreError
+from rackflow.process.files import sync
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -44,16 +45,6 @@ def sound_length(path: Path) -> int:
     return sound
 
 
-def _sync_folder(path: Path) -> None:
-    # fsync of a file does not sync its name: after a power cut a new file or folder is found only if the folder that names it was
-    # synced, too (fsync(2)).
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 class FileStore:
     """Appends to `points-YYYY-MM-DD.lp.gz`, named by the UTC day of writing. `wall_s` is the clock, seconds since 1970.
 
@@ -73,7 +64,7 @@ class FileStore:
             folder.mkdir(parents=True, exist_ok=True)
             # Every folder that was just made, not only the last one: each is a name in the folder above it.
             for each in absent:
-                _sync_folder(each.parent)
+                sync(each.parent)
             self._open(self._path_now())
         except OSError as error:
             raise RackflowError(
@@ -92,7 +83,7 @@ class FileStore:
             log.warning("cut off an unfinished write, its messages come again: file=%s bytes=%d", path, torn)
             os.ftruncate(file, length)
             self._on_torn(torn)
-        _sync_folder(self._folder)
+        sync(self._folder)
 
     async def write(self, lines: Sequence[str]) -> None:
         """See `Store.write`."""

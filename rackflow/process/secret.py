@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from rackflow.errors import ConfigError
+from rackflow.process.files import read_regular
 from rackflow.process.yaml import read_text_file
 
 SOURCES = ("env:", "file:", "credential:")
@@ -64,19 +65,11 @@ def _file(name: str) -> str:
 
 def _text(path: Path, *, private: bool = False) -> str:
     try:
-        # Opening a pipe would otherwise wait for a writer, and a device file may never end.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigError(f"{path}: is not a regular file; correct the path")
-            mode = stat.S_IMODE(status.st_mode)
-            if private and mode & stat.S_IROTH:
-                raise ConfigError(f"{path}: can be read by everybody ({mode:o}); chmod o-rwx {path}")
-            content = file.read(MAX_SECRET_BYTES + 1)
+        content, mode = read_regular(path, MAX_SECRET_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError:
-        raise ConfigError(f"{str(path)!r}: is not a path") from None
+    if private and mode & stat.S_IROTH:
+        raise ConfigError(f"{path}: can be read by everybody ({mode:o}); chmod o-rwx {path}")
     if len(content) > MAX_SECRET_BYTES:
         raise ConfigError(f"{path}: is larger than {MAX_SECRET_BYTES} bytes, too large for a secret; correct the path")
     try:

@@ -6,9 +6,7 @@ A file is bounded in bytes, depth and number of values, so that no file can end 
 anything from the file but names of keys: a password that begins with `!`, `*` or `&` is a tag, an alias or an anchor to YAML.
 """
 
-import os
 import re
-import stat
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import yaml
 
 from rackflow.errors import ConfigError
+from rackflow.process.files import read_regular
 
 # A site of 10,000 devices has 3 MB and 200,000 values, nested 8 deep. Chosen values.
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -192,17 +191,10 @@ def load_yaml_file(path: Path) -> Any:  # noqa: ANN401 - the shape is checked by
 def read_text_file(path: Path) -> str:
     """The text of a file. Raises ConfigError naming the file."""
     try:
-        # Opening a pipe would otherwise wait for a writer, and a device file may never end.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"{path}: is not a regular file; correct the path")
-            content = file.read(MAX_FILE_BYTES + 1)
-        return content.decode("utf-8")
+        return read_regular(path, MAX_FILE_BYTES + 1)[0].decode("utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; correct the path") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read: byte {error.start + 1} is not UTF-8") from None
-    except ValueError:
-        raise ConfigError(f"{str(path)!r}: is not a path") from None
