@@ -14,14 +14,13 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
 from collector.config import CollectorConfig
 from rackflow import ConfigError, RackflowError
 from rackflow.process.files import sync
-from rackflow.process.sqlite import check_format, connect
+from rackflow.process.sqlite import check_format, connect_to_read
 from rackflow.version import installed_version
 
 LIST: Final = "backup.json"
@@ -125,7 +124,7 @@ def read_backup(folder: Path) -> Backup:
             if path.stat().st_size != copied.size_bytes or _sha256(path) != copied.sha256:
                 raise RackflowError(f"{path}: is damaged: it is not what {LIST} says; use another backup")
             if path.suffix == ".db":
-                with closing(connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as db:
+                with closing(connect_to_read(path, 0.0, still=True)) as db:
                     check_format(db)
     except FileNotFoundError as error:
         raise RackflowError(f"{error.filename}: no such file; name a folder that `backup` has made") from error
@@ -148,7 +147,7 @@ def _copy(path: Path, folder: Path) -> Copied:
         # SQLite's own backup: one moment, with what is still in the write-ahead log, beside a process that writes.
         try:
             with (
-                closing(connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S)) as source,
+                closing(connect_to_read(path, BUSY_S)) as source,
                 closing(sqlite3.connect(target)) as copy,
             ):
                 check_format(source)

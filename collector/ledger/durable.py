@@ -7,13 +7,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from collector.ledger.account import Range, join, known_runs
 from collector.ledger.epochs import CHUNK, Chunk, EpochKey
 from collector.ledger.tables import MISFIT, check_page, load_durable
 from rackflow import RackflowError
-from rackflow.process.sqlite import connect
+from rackflow.process.sqlite import connect_to_read
 
 # Chunks read of one epoch at a time, from either end. With one collector there are a handful. Behind a shared subscription each has
 # every second number and no chunk is ever full: 2,000 are a million messages, and take some 10 ms.
@@ -28,7 +27,7 @@ def read_durable(
     Of an epoch with more than `2 * most_chunks` chunks, those in the middle are left out. Raises RackflowError if it cannot be read.
     """
     try:
-        with closing(connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=1.0)) as db:
+        with closing(connect_to_read(path, 1.0)) as db:
             name = check_page(db)
             found = {key: load_durable(db, key, (first - 1) // CHUNK, most_chunks) for key, first in wanted.items()}
     except (sqlite3.Error, *MISFIT) as error:

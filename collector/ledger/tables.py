@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import msgspec
 
 from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
-from rackflow.process.sqlite import CORRUPT, check_tables, code, connect, corruption, stamp_format
+from rackflow.process.sqlite import CORRUPT, check_tables, code, connect_to_read, corruption, stamp_format
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
@@ -187,7 +186,7 @@ def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
     if not path.exists():
         raise RackflowError(f"{path}: there is no ledger; a collector creates it when it starts")
     try:
-        with closing(connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+        with closing(connect_to_read(path, 5.0)) as db:
             check_tables(db, SCHEMA)
             # One read transaction, so that records and chunks match while the collector goes on writing.
             db.execute("BEGIN")

@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import quote
 
 from collector.derive import Hour
 from collector.ledger import EpochAccount
@@ -14,7 +13,7 @@ from collector.receive import HOUR_S
 from collector.records import SCHEMA, Rows, unpack, unpack_polls
 from collector.report.period import Period
 from rackflow import RackflowError
-from rackflow.process.sqlite import CORRUPT, check_tables, code, connect
+from rackflow.process.sqlite import CORRUPT, check_tables, code, connect_to_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def read_records(path: Path, period: Period) -> list[SiteMonth]:
     try:
         # Read-only: a report must not create the file, or upgrade it under a running collector. A save takes some 45 ms, so
         # 5 s is more than enough to wait for its lock.
-        with closing(connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as db:
+        with closing(connect_to_read(path, 5.0)) as db:
             check_tables(db, SCHEMA)
             # One transaction: the collector may save between two statements, and hours and polls must be from the same save.
             db.execute("BEGIN")

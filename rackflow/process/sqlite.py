@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from rackflow.errors import ConfigError
 
@@ -70,6 +71,14 @@ def connect(database: Path | str, **settings: Any) -> sqlite3.Connection:  # noq
     db = sqlite3.connect(database, factory=_Connection, **settings)
     db.text_factory = _decoded
     return db
+
+
+def connect_to_read(path: Path, timeout_s: float, *, still: bool = False) -> sqlite3.Connection:
+    """Open a file that another process may be writing, without changing it. Raises sqlite3.Error.
+
+    `timeout_s` is how long to wait for a lock. `still` says that nobody writes it, so that nothing is made beside it either.
+    """
+    return connect(f"file:{quote(str(path))}?mode=ro{'&immutable=1' if still else ''}", uri=True, timeout=timeout_s)
 
 
 def check_regular(path: Path, what: str) -> None:
