@@ -31,8 +31,9 @@ from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.process import Server
+from tests.servers.prometheus import Prometheus
 from tests.servers.waiting import eventually
-from tests.servers.web import answers, request
+from tests.servers.web import request
 
 DEPLOYED = REPOSITORY / "deploy" / "prometheus"
 Posted = list[tuple[float, str, dict[str, Any]]]
@@ -41,35 +42,18 @@ PATIENCE_S = 90.0
 """For the start of everything, on a machine that may be busy."""
 
 
-class ShippedPrometheus(Server):
+class ShippedPrometheus(Prometheus):
     """Prometheus with the configuration and the rules of deploy/, and targets of this test."""
 
-    program = "prometheus"
-    package = "prometheus"
-
     def __init__(self, folder: Path, collector: str, alertmanagers: list[str]) -> None:
-        super().__init__(folder)
+        super().__init__(folder, [collector])
         shutil.copytree(DEPLOYED, folder, dirs_exist_ok=True)
         for name, targets in (("collector", [collector]), ("alertmanager", alertmanagers)):
             text = json.dumps([{"targets": targets}])  # JSON is YAML
             (folder / "targets" / f"{name}.yml").write_text(text, encoding="utf-8")
 
-    @property
-    def url(self) -> str:
-        """Base URL."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def command(self) -> list[str]:
-        """See `Server.command`."""
-        return [
-            f"--config.file={self.folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={self.folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-        ]
-
-    def ready(self) -> bool:
-        """See `Server.ready`."""
-        return answers(f"{self.url}/-/ready")
+    def configure(self, config: Path) -> None:
+        """The shipped one is there already."""
 
     def is_scraping(self) -> bool:
         """Whether both scrapes of the collector work. Blocking."""

@@ -34,15 +34,19 @@ class Prometheus(Server):
         """Base URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def command(self) -> list[str]:
-        """See `Server.command`."""
-        config = self.folder / "prometheus.yml"
+    def configure(self, config: Path) -> None:
+        """Write its configuration, before each start."""
         document = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": self._rule_files,
             "scrape_configs": [{"job_name": self._job, "static_configs": [{"targets": self._targets}]}],
         }
         config.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+
+    def command(self) -> list[str]:
+        """See `Server.command`."""
+        config = self.folder / "prometheus.yml"
+        self.configure(config)
         return [
             f"--config.file={config}",
             f"--storage.tsdb.path={self.folder / 'data'}",
