@@ -27,7 +27,7 @@ PHASES: tuple[Phase, ...] = ("L1", "L2", "L3")
 class Section(StrictModel):
     """Base of the sections. The docstring under a field is its description in the schema and in the documentation."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=False)
+    model_config = ConfigDict(populate_by_name=False)
 
 
 class Placed(Section):
