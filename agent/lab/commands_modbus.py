@@ -89,7 +89,7 @@ def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) ->
 def _profile(arguments: argparse.Namespace) -> Profile | None:
     if arguments.profile is None:
         return None
-    profiles = load_profiles(arguments.profiles)
+    profiles = load_profiles(arguments.profiles, lazy=True)
     profile = profiles.get(arguments.profile)
     if profile is None or profile.protocol != "modbus":
         known = [name for name, each in profiles.items() if each.protocol == "modbus"]
@@ -99,7 +99,7 @@ def _profile(arguments: argparse.Namespace) -> Profile | None:
             else f"{profile.profile!r} speaks {profile.protocol}"
         )
         raise ConfigError(f"--profile: a walk over Modbus needs a Modbus profile; {what}")
-    return profile
+    return profile.loaded()
 
 
 async def _recorded(

@@ -61,9 +61,7 @@ class StrictModel(BaseModel):
     )
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The schema with the texts under the attributes as descriptions of their keys."""
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})

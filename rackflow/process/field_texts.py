@@ -6,6 +6,7 @@ that took 0.08 s of CPU at each start, and nothing of what it found was used.
 
 import ast
 import inspect
+import itertools
 import textwrap
 
 
@@ -17,7 +18,7 @@ def field_texts(model: type) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     body = tree.body[0].body if tree.body and isinstance(tree.body[0], ast.ClassDef) else []
-    for before, statement in zip(body, body[1:], strict=False):
+    for before, statement in itertools.pairwise(body):
         if not isinstance(before, ast.AnnAssign) or not isinstance(before.target, ast.Name):
             continue
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.profile import AUTO, Families
+from agent.profile import AUTO, Families, load_profiles
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.yaml import load_yaml_file
 
@@ -59,3 +59,14 @@ def test_what_is_refused_leaves_the_profiles_as_they_were(tmp_path: Path) -> Non
         raise ConfigError("the broker's certificate is missing")
     assert families["mine"].title == "A PDU"
     assert len(families) == len(list(families)) > 100
+
+
+def test_the_head_of_each_family_says_what_the_whole_profile_says() -> None:
+    heads, whole = load_profiles(lazy=True), load_profiles()
+    assert heads.keys() == whole.keys()
+    assert not heads["apc-ups"].points, "what nobody uses is not loaded"
+    body = {"points", "tables", "identity"}
+    for name, head in heads.items():
+        assert head.content == whole[name].content
+        assert head.model_dump(exclude=body) == whole[name].model_dump(exclude=body), name
+    assert heads["apc-ups"].loaded() == whole["apc-ups"]
