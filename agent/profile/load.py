@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.profile.expand import changed, repeat_faults, repetitions, with_defaults
+from agent.profile.heads import Heads
 from agent.profile.nearest import did_you_mean
 from agent.profile.places import Place
 from agent.profile.proof import Fault, PointPlace, YamlPath, faults
@@ -21,9 +22,6 @@ from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 # Searched in the unparsed text, because it decides the order in which files are parsed.
 _EXTENDS = re.compile(r"^extends:[ \t]*([^\s#]*)", re.MULTILINE)
-# What a head leaves out: what only a device of the family needs, which is nine tenths of the text. Our own files are written in
-# such blocks, each from its key at the beginning of a line to the next one.
-_BODY = re.compile(r"^(?:points|tables|identity):.*?(?=^\w+:|\Z)", re.MULTILINE | re.DOTALL)
 # Faults of one file that are told. One wrong key in a repeated point gives the same line many times, which are told once.
 MAX_FAULTS = 100
 
@@ -58,13 +56,13 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
     return profile.with_content(content.hexdigest())
 
 
-def _parse_head(text: str, where: str, bases: Mapping[str, Profile]) -> Profile:
+def _parse_head(heads: Heads, text: str, where: str, bases: Mapping[str, Profile]) -> Profile:
     """A shipped profile without points, tables and identity, which `loaded` reads. Raises ProfileError.
 
     Points are neither read nor proved: that takes ten times as long, and is done for the families that are used.
     """
     try:
-        head = check_config(load_yaml_text(_BODY.sub("", text), where), Profile, where)
+        head = check_config(heads.of(text, where), Profile, where)
     except ConfigError as error:
         raise ProfileError(str(error)) from error
     content = _content(text)
@@ -157,7 +155,7 @@ def load_profiles(
     proved before: an agent uses a few of the 158 families. All of them take 0.37 s of CPU and 9 MB, their heads 0.04 s and 1 MB.
     """
     texts = [] if shipped is not None else _shipped_texts()
-    parse_shipped = _parse_head if lazy else parse_profile
+    parse_shipped = partial(_parse_head, Heads()) if lazy else parse_profile
     if folder is not None:
         if not folder.is_dir():
             raise ProfileError(f"{folder}: no such folder; correct the path")

@@ -1,10 +1,12 @@
 """The profiles of a running agent: read again as a whole, replaced at once or not at all."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from agent.profile import AUTO, Families, load_profiles
+from agent.profile.heads import Heads
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.yaml import load_yaml_file
 
@@ -70,3 +72,11 @@ def test_the_head_of_each_family_says_what_the_whole_profile_says() -> None:
         assert head.content == whole[name].content
         assert head.model_dump(exclude=body) == whole[name].model_dump(exclude=body), name
     assert heads["apc-ups"].loaded() == whole["apc-ups"]
+
+
+def test_a_compiled_head_is_not_used_for_another_text() -> None:
+    text = files("agent").joinpath("profiles", "apc-ups.yaml").read_text(encoding="utf-8")
+    heads = Heads()
+    assert heads.of(text, "apc-ups.yaml")["profile"] == "apc-ups"
+    changed = text.replace("class: ups", "class: pdu")
+    assert heads.of(changed, "apc-ups.yaml")["class"] == "pdu"
