@@ -123,7 +123,7 @@ def _frame_end(buffer: bytes, at: int) -> int:
             f"sent {len(buffer) - at} bytes that are no Modbus TCP, beginning with {bytes(buffer[at : at + SHOWN])!r}"
         )
     # Some devices forget one octet in the length of an exception, which has unit, function and code.
-    forgotten = length == SHORTEST and len(buffer) - at == HEADER_OCTETS + 2
+    forgotten = length == SHORTEST and len(buffer) - at == HEADER_OCTETS + 2 and buffer[at + HEADER_OCTETS] >= EXCEPTION
     return at + HEADER_OCTETS - 1 + int(length) + forgotten
 
 
