@@ -28,7 +28,8 @@ def machine() -> str:
         ),
         platform.machine(),
     )
-    return f"{model}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}"
+    kernel = platform.release().partition("-")[0]
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, Linux {kernel}, Python {platform.python_version()}"
 
 
 def revision() -> str:
