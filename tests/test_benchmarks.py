@@ -21,7 +21,7 @@ BEFORE = Figures(1_000_000, {"agent/a.py:poll": 600, "agent/a.py:plan": 400})
     ],
     ids=["a little worse", "more instructions", "more calls", "better", "instructions unknown"],
 )
-def test_a_budget_allows_5_percent_more_instructions_or_calls(now: Figures, is_kept: bool) -> None:
+def test_a_budget_allows_5_percent_more_instructions_or_calls(now: Figures, *, is_kept: bool) -> None:
     assert compare("poll", BEFORE, now)[1] is is_kept
 
 
