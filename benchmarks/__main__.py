@@ -7,7 +7,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import deriving, equal_rates, footprint, lab, ledger, outbox, page, peer, results, snmp_v3
+from benchmarks import (
+    deriving,
+    equal_rates,
+    footprint,
+    lab,
+    ledger,
+    outbox,
+    page,
+    peer,
+    results,
+    scaling,
+    snmp_v3,
+    storage,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,8 @@ BENCHMARKS = {
     "peer": Benchmark(
         "losses beside another gateway, which it installs", lambda at: peer.run(at.folder, at.only), is_asked_for=True
     ),
+    "scaling": Benchmark("what sites of three sizes need, and how they recover", lambda _: scaling.run()),
+    "storage": Benchmark("what a reading takes in the store", lambda at: storage.run(at.folder)),
     "v3": Benchmark("SNMPv3", lambda at: snmp_v3.run(at.folder, at.rounds, at.seconds)),
 }
 
