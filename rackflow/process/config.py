@@ -22,7 +22,6 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from rackflow.errors import ConfigError
 from rackflow.escape import escape_unprintable
@@ -61,7 +60,11 @@ class StrictModel(BaseModel):
     )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls,
+        core_schema: Any,  # noqa: ANN401 - its type is of pydantic_core, which is not ours to import
+        handler: GetJsonSchemaHandler,
+    ) -> JsonSchemaValue:
         """The schema with the texts under the attributes as descriptions of their keys."""
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
