@@ -60,6 +60,7 @@ function row(answer, words, text, kind) {
 
 function survival({ state, detail }, words, format) {
   const answer = words.say(`answer.${state}`);
+  if (state === "yes" && detail?.seconds != null) return words.say("answer.for", { answer, time: format.left(detail.seconds) });
   if (state === "no" && detail?.racks_lost) return words.say("answer.racks", { answer, n: detail.racks_lost });
   if (detail?.load_ratio != null && (state === "yes" || state === "no")) return words.say("answer.ratio", { answer, ratio: format.percent(detail.load_ratio, 0) });
   return answer;

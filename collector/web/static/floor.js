@@ -115,7 +115,7 @@ function upsGroup(group, { words, format, short }, isSaid = false) {
   const minutes = seen ? format.left(group.seconds_left) : "?";
   return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", ") },
     group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
-    group.load_ratio == null ? null : ` · ${format.percent(group.load_ratio)}`,
+    group.load_ratio == null ? null : ` · ${words.say("floor.load", { load: format.percent(group.load_ratio) })}`,
     group.on_battery && !isSaid ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
     group.observed ? null : ` · ${words.say("floor.unseen")}`);
 }
@@ -166,20 +166,22 @@ function valueText(rack, quantity, value, words, format) {
 function cduTile(cdu, { words, format }) {
   const pumps = byName(cdu.pumps);
   const flow = cdu.flow_cubic_meters_per_second;
-  const isResting = cdu.observed && flow === 0;
+  const isStill = cdu.observed && flow === 0;
+  // Still because nothing asks for its flow, or because it cannot give any: the one is a reserve, the other is none.
+  const isResting = isStill && !cdu.problem && pumps.every(([, state]) => state === "standby" || state === "off");
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
   const problem = cdu.problem?.severity ?? null;
   return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
     sign(problem, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
     cdu.observed
-      ? [h("span", null, isResting ? words.say("floor.spare") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : temperatures)]
+      ? [h("span", null, isResting ? words.say("floor.spare") : isStill ? words.say("floor.no_flow") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : isStill ? null : temperatures)]
       : h("span", null, words.say("floor.unseen")),
     pumps.length && cdu.observed ? h("span", { class: "pumps" }, pumps.map(([pump, state]) => h("span", {
       key: pump, class: `pump ${state}`, role: "img", "aria-label": words.say(`floor.pump.${state === "standby" ? "off" : state}`, { pump }) }, PUMP_SIGNS[state] ?? "?"))) : null);
 }
 
-function legendOf(quantity, { words, format }) {
+function legendOf(quantity, { words, format, floor }) {
   const unit = quantity.stepUnit ?? quantity.unit;
   const text = (value) => (unit === "ratio" ? format.percent(value, 0) : format.quantity(value, unit));
   const entries = legend(quantity).map(([level, from, to]) => [level,
@@ -190,7 +192,8 @@ function legendOf(quantity, { words, format }) {
   return h("ul", { class: "legend" },
     shades.map(([level, said]) => h("li", { key: level, "data-level": String(level) }, said)),
     ["critical", "warning"].map((kind) => h("li", { key: kind, class: "text" }, h("span", { class: `sign ${kind}` }, SIGNS[kind]), " ", words.say(`severity.${kind}`))),
-    h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")));
+    h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")),
+    floor && Object.keys(floor.feeds).length ? h("li", { key: "feeds", class: "text" }, words.say("floor.feed_legend", { feed: Object.keys(floor.feeds).sort()[0] })) : null);
 }
 
 /** Arrow keys go from rack to rack, so that a large floor is not a thousand presses of Tab. */

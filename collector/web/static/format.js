@@ -1,5 +1,7 @@
 // Numbers, units and times as people read them. The API has base units and UTC only.
 
+import { stateWord } from "./words.js";
+
 // Factor from the base unit, and the unit shown. 1 L/min/kW is 1/60,000,000 m³/J.
 const UNITS = {
   volts: [1, "V"],
@@ -66,7 +68,7 @@ export class Format {
   /** A value in base unit `unit` with the unit that operators use; "?" if there is none. */
   quantity(value, unit) {
     if (value === null || value === undefined) return "?";
-    if (typeof value === "string") return value.replaceAll("_", " ");
+    if (typeof value === "string") return stateWord(value, this.language);
     if (unit === "timestamp_seconds") return value >= 0 && value < YEAR_2100_S ? this.dateTime(value * 1000) : "–";
     if (unit === "seconds") return this.duration(value);
     if (unit === "ratio") return this.percent(value);
