@@ -10,7 +10,7 @@ const OF_EACH = new Set(["cdu_loss", "pump_loss", "ups_loss"]);
 export function answersColumn({ site, words, format, short }) {
   const answers = site?.answers && shortened(site.answers, short);
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
-    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), each.state === "yes" ? "yes" : each.state === "unknown" ? "unknown" : each.state === "no" ? "no" : "lost")), words),
+    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each))), words),
     table("time_left", answers?.time_left.map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
     table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
 }
@@ -56,6 +56,11 @@ function row(answer, words, text, kind) {
   const link = answer.figure ? figureLink(answer.figure) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
   return h("tr", { key: answer.id, "data-answer": answer.id },
     h("th", { scope: "row" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null }, text));
+}
+
+// What batteries carry goes on for minutes, and is no good news.
+function survivalKind({ state, detail }) {
+  return state === "battery" || (state === "yes" && detail?.seconds != null) ? "bad" : state;
 }
 
 function survival({ state, detail }, words, format) {

@@ -116,6 +116,7 @@ export function figureView(page) {
       h("p", null, figure.help),
       h("p", { class: "small" }, h("code", null, figure.metric), " ", labelText(figure.labels)),
       h("h3", null, words.say("explain.formula")), h("p", null, h("code", null, figure.formula)),
+      h("p", { class: "small" }, words.say(`explain.basis.${figure.basis}`)),
       h("h3", null, words.say("explain.missing")),
       figure.missing.length ? h("ul", { class: "missing" }, figure.missing.map((each) => h("li", { key: each }, SIGNS.uncertain, " ", each))) : h("p", null, words.say("explain.nothing_missing")),
       figure.settings?.length ? facts(figure.settings.map(({ key, value }) => [key, String(value)])) : null,

@@ -11,7 +11,7 @@ import { states } from "./states_fr.js";
 export const LANGUAGES = { en: "English", fr: "Français" };
 const TABLES = { en, fr };
 // Labels whose values are words of the catalogue, and not names that somebody gave.
-const WORDED = ["state", "reason", "failure"];
+const WORDED = ["state", "reason", "failure", "alarm"];
 
 /** A state or a reason of the catalogue in words. */
 export function stateWord(state, language) {

@@ -34,6 +34,8 @@ class SimulatedSite:
     folder: Path
     base: str
     socket: Path
+    slowest_s: float = 5.0
+    """The longest polling interval of readings that tell of a fault."""
     agent: subprocess.Popen[bytes] | None = None
     collector: CollectorProcess | None = None
 
@@ -90,7 +92,7 @@ def demo_site(folder: Path) -> Iterator[tuple[SimulatedSite, ExitStack]]:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{url}/readyz"), "the demo", 60.0)
         yield (
-            SimulatedSite(folder, url, Path(tempfile.gettempdir()) / f"rackflow-demo-{os.getuid()}-{port}.sock"),
+            SimulatedSite(folder, url, Path(tempfile.gettempdir()) / f"rackflow-demo-{os.getuid()}-{port}.sock", 1.0),
             stack,
         )
 
@@ -124,4 +126,9 @@ def simulated_site(folder: Path, name: str = "hall") -> Iterator[tuple[Simulated
         collector = CollectorProcess(folder / "collector", broker.port, site, **COLLECTOR_SETTINGS)
         collector.start()
         stack.callback(collector.stop)
-        yield SimulatedSite(folder, collector.url, folder / "sim.sock", start_agent(folder, stack), collector), stack
+        yield (
+            SimulatedSite(
+                folder, collector.url, folder / "sim.sock", agent=start_agent(folder, stack), collector=collector
+            ),
+            stack,
+        )
