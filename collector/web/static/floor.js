@@ -8,6 +8,8 @@ import { legend, quantities, shade } from "./quantities.js";
 
 // Above so many racks the tiles show less: without their feeds, then only their state.
 const DENSITIES = [[64, "large"], [240, "medium"], [Infinity, "small"]];
+// Groups of UPSs of one feed that are named one by one.
+const GROUPS_SHOWN = 4;
 const FEED_SIGNS = { on: "●", off: "✕", unknown: "?" };
 // A floor of more racks is shown room by room.
 const RACKS_TOGETHER = 240;
@@ -39,7 +41,9 @@ export function floorSection(page) {
   const rows = floor ? shownRows(floor, page.route) : [];
   const count = rows.reduce((sum, row) => sum + row.racks.length, 0);
   const density = DENSITIES.find(([most]) => count <= most)[1];
-  const columns = page.route.parameters.has("wall") ? wallColumns(rows) : Math.min(widest(rows), density === "large" ? 16 : 40);
+  const isWall = page.route.parameters.has("wall");
+  const side = sideBySide(rows, isWall);
+  const columns = isWall ? wallColumns(rows, side) : Math.min(widest(rows), density === "large" ? 16 : 40);
   return h("section", { class: "floor", "aria-labelledby": "floor-title", "data-density": density },
     h("h2", { id: "floor-title" }, words.say("floor.title")),
     rooms(page),
@@ -48,7 +52,7 @@ export function floorSection(page) {
         words.say(each.key, each.parameters)))),
     floor ? power(page) : null,
     floor && !rows.length ? h("p", { class: "dim" }, words.say("floor.empty")) : null,
-    h("div", { class: "rows", style: { "--columns": String(columns) }, on: { keydown: arrows } },
+    h("div", { class: "rows", style: { "--columns": String(columns), "--side": String(side) }, on: { keydown: arrows } },
       rows.map((row) => rowOf(row, quantity, page))),
     legendOf(quantity, page));
 }
@@ -57,12 +61,19 @@ function widest(rows) {
   return rows.reduce((most, row) => Math.max(most, row.racks.length), 1);
 }
 
+/** Rows side by side: many short rows below each other would make a floor of several screens. */
+function sideBySide(rows, isWall) {
+  if (widest(rows) > 12 || innerWidth < 1200) return 1;
+  if (!isWall) return rows.length > 8 ? 2 : 1;
+  return rows.length > 18 ? 3 : rows.length > 6 ? 2 : 1;
+}
+
 /** Racks side by side on the wall: rows are folded into lines until tiles are about as high as wide, however many there are. */
-function wallColumns(rows) {
+function wallColumns(rows, side) {
   const racks = widest(rows);
   // The share of the screen that the tiles have, beside the other columns and below the head.
-  const width = innerWidth * 0.46;
-  const height = (innerHeight * 0.6) / Math.max(1, rows.length);
+  const width = (innerWidth * 0.46) / side;
+  const height = (innerHeight * 0.6) / Math.max(1, Math.ceil(rows.length / side));
   let best = [Infinity, racks];
   for (let lines = 1; lines <= racks; lines += 1) {
     const columns = Math.ceil(racks / lines);
@@ -103,9 +114,25 @@ function power(page) {
       const said = onBattery ? words.say("floor.on_battery") : words.say(`floor.feed.${feed.state}`);
       return h("li", { key: `feed ${feed.id}`, class: `feed ${onBattery ? "battery" : feed.state}`, "data-feed": feed.id },
         h("b", null, words.say("floor.feed", { feed: feed.id })), " ", h("span", null, onBattery ? SIGNS.warning : FEED_SIGNS[feed.state], " ", said),
-        own.map((group) => upsGroup(group, page, onBattery && own.length === 1)));
+        own.length > GROUPS_SHOWN ? manyGroups(own, page) : own.map((group) => upsGroup(group, page, onBattery && own.length === 1)));
     }),
     groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, page))));
+}
+
+/** Of many groups how many there are, the weakest battery, and those to look at. A campus has hundreds of UPSs on each feed. */
+function manyGroups(groups, page) {
+  const { words, format } = page;
+  const upss = groups.reduce((sum, group) => sum + (group.members?.length ?? 1), 0);
+  const known = groups.filter((group) => group.observed && group.seconds_left != null);
+  const unseen = groups.filter((group) => !group.observed).length;
+  const least = known.reduce((low, group) => Math.min(low, group.seconds_left), Infinity);
+  const striking = groups.filter((group) => group.on_battery || group.problem).sort((a, b) => (a.seconds_left ?? 0) - (b.seconds_left ?? 0));
+  return [
+    h("span", { key: "upss", class: "ups" }, words.say("floor.upss", { n: upss }), " ", known.length ? [words.say("floor.least"), " ", h("b", null, format.left(least))] : h("b", null, "?"),
+      unseen ? ` · ${words.say("floor.groups_unseen", { n: unseen })}` : null),
+    striking.slice(0, GROUPS_SHOWN).map((group) => upsGroup(group, page)),
+    striking.length > GROUPS_SHOWN ? h("span", { key: "more" }, words.say("floor.more", { n: striking.length - GROUPS_SHOWN })) : null,
+  ];
 }
 
 function upsGroup(group, { words, format, short }, isSaid = false) {
