@@ -64,12 +64,14 @@ class ApiProblem(ProblemReport, frozen=True, kw_only=True, omit_defaults=True):
     """One problem with its limit, the time that is left, the racks concerned, and its device.
 
     `holds` is false while it is only told because it has not yet been away for long enough.
+    `whereabouts` is where its sensor is, as `description` says it too.
     `value`, `peak` and `limit` are in the unit that people read: `times` the base unit `unit`, as 60,000 L/min for a cubic metre a second.
     """
 
     unit: str = ""
     times: float = 1.0
     holds: bool = True
+    whereabouts: str = ""
     time_left: ProblemTime | None = None
     concerns: Concerns | None = None
     device: str | None = None
@@ -150,6 +152,7 @@ def _problem(scene: Scene, table: Table, tracked: Tracked, consequences: int, ru
         unit=measure.unit,
         times=measure.times,
         holds=not tracked.is_fading,
+        whereabouts=tracked.whereabouts.strip().removeprefix("Sensor: ").removesuffix("."),
         time_left=None if tracked.is_fading else _time_left(scene, tracked.problem, labels),
         concerns=Concerns(racks=racks[:MAX_RACKS], more=max(0, len(racks) - MAX_RACKS)),
         device=labels.get("device"),

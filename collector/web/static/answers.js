@@ -11,7 +11,7 @@ export function answersColumn({ site, words, format, short }) {
   const answers = site?.answers && shortened(site.answers, short);
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
     table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each))), words),
-    table("time_left", answers?.time_left.map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
+    table("time_left", answers && shortest(answers.time_left).map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
     table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
 }
 
@@ -42,6 +42,17 @@ function gathered(survives, words) {
     }
   }
   return lines;
+}
+
+// So many of one kind are each shown; of more rooms only the one that lasts shortest.
+const OF_A_KIND = 3;
+
+function shortest(timeLeft) {
+  const seconds = (answer) => answer.seconds ?? -1; // not known is before the shortest
+  return timeLeft.filter((answer) => {
+    const alike = timeLeft.filter((other) => other.what.key === answer.what.key);
+    return alike.length <= OF_A_KIND || alike.reduce((least, other) => (seconds(other) < seconds(least) ? other : least)) === answer;
+  });
 }
 
 function table(name, rows, words) {

@@ -55,6 +55,7 @@ export function problemView(page) {
         [words.say("problem.limit"), measured(problem, problem.limit, format)],
         [words.say("problem.peak"), measured(problem, problem.peak, format)],
         [words.say("problem.where"), place(problem.labels)],
+        [words.say("problem.sensor"), problem.whereabouts],
         [words.say("table.device"), problem.labels.device && h("a", { href: linkTo({ device: problem.labels.device }) }, problem.labels.device)],
         [words.say("rack.title", { name: "" }).trim(), racksOf(problem)],
         [words.say("problem.cause"), problem.cause?.id ? h("a", { href: linkTo({ problem: problem.cause.id }) }, words.problemTitle(problem.cause)) : null],

@@ -122,11 +122,18 @@ export class Format {
     return this._format(withSeconds ? "time" : "minute", ms, { hour: "2-digit", minute: "2-digit", ...(withSeconds && { second: "2-digit" }) });
   }
 
-  /** The time, with the day if it is not that of `now`. */
+  /** The time, with the day if it is not that of `now`, and with its zone if clocks were changed between: an hour may come twice. */
   when(ms, now, options) {
     const day = { day: "numeric", month: "short" };
     const same = this._format("day", ms, day) === this._format("day", now, day);
-    return same ? this.time(ms, options) : `${this._format("day", ms, day)} ${this.time(ms, options)}`;
+    const zone = this._zoneAt(ms) === this._zoneAt(now) ? "" : ` ${this._zoneAt(ms)}`;
+    return `${same ? "" : `${this._format("day", ms, day)} `}${this.time(ms, options)}${zone}`;
+  }
+
+  /** The offset in force at a time, as in GMT+1. */
+  _zoneAt(ms) {
+    const text = this._format("zone", ms, { hour: "2-digit", timeZoneName: "shortOffset" });
+    return text.replace(/^\D*\d+\s*(h\s+)?/, "");
   }
 
   dateTime(ms) {

@@ -66,15 +66,16 @@ function card(problem, others, page) {
       left === null ? null : timeLeft(problem, left, page),
       problem.holds === false ? h("p", { class: "text fading" }, words.say("problems.fading")) : null,
       sentences(words.problemText(problem, format)),
+      problem.whereabouts ? h("p", { class: "text" }, words.say("problems.sensor", { place: problem.whereabouts })) : null,
       others.length ? alsoAt(problem, others, page) : null,
       problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
       h("p", { class: "small" }, join(notes(problem, page))));
   });
 }
 
-/** What is known, and behind an arrow what to do: by the table of problems the last sentence. The racks it may name are shown as links. */
+/** What is known, and behind an arrow what to do: by the table of problems the last sentence. */
 export function sentences(text) {
-  const all = text.replace(/ Racks: [^.]*\.$/, "").split(/(?<=[.!?]) (?=\p{Lu})/u);
+  const all = text.split(/(?<=[.!?]) (?=\p{Lu})/u);
   const next = all.length > 1 ? all.pop() : null;
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
 }

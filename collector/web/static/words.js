@@ -49,8 +49,14 @@ export class Words {
   /** The problem in one or two sentences. The collector's own are English. */
   problemText(problem, format) {
     const text = this.language === "fr" && Object.hasOwn(descriptions, problem.name) ? descriptions[problem.name] : null;
-    return text === null ? problem.description : fill(text, this._worded(problem.labels ?? {}), (form) => number(problem.value, form, format));
+    return text === null ? own(problem) : fill(text, this._worded(problem.labels ?? {}), (form) => number(problem.value, form, format));
   }
+}
+
+/** A description without what is shown beside it: where the sensor is, the limit and who states it, the racks. */
+function own({ description, whereabouts }) {
+  const text = description.replace(/ Racks: [^.]*\.$/, "").replace(/ Limit: [^()]* \([a-z ]+\)\.$/, "");
+  return whereabouts ? text.replace(` Sensor: ${whereabouts}.`, "") : text;
 }
 
 /** Put parameters into a text; `value` formats `{value:…}`. */

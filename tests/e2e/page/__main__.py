@@ -35,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make page ARGS=…", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["faults", "pictures"], default="faults")
     parser.add_argument("--site", choices=FAULTS, default="demo", help="the demo, a hall of 16 racks, or one of 32")
-    parser.add_argument("--only", default="", help="faults whose kind contains this")
+    parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rackflow-page-") as name, ExitStack() as outer:
         folder = Path(name)
@@ -50,7 +50,14 @@ def main() -> int:
         if arguments.what == "pictures":
             return pictures(site, browser)
         return faults(
-            site, stack, browser, [each for each in FAULTS[arguments.site] if arguments.only in each.order[0]]
+            site,
+            stack,
+            browser,
+            [
+                each
+                for each in FAULTS[arguments.site]
+                if not arguments.only or each.order[0] in arguments.only.split(",")
+            ],
         )
 
 
