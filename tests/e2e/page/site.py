@@ -34,8 +34,6 @@ class SimulatedSite:
     folder: Path
     base: str
     socket: Path
-    slowest_s: float = 5.0
-    """The longest polling interval of readings that tell of a fault."""
     agent: subprocess.Popen[bytes] | None = None
     collector: CollectorProcess | None = None
 
@@ -92,7 +90,7 @@ def demo_site(folder: Path) -> Iterator[tuple[SimulatedSite, ExitStack]]:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{url}/readyz"), "the demo", 60.0)
         yield (
-            SimulatedSite(folder, url, Path(tempfile.gettempdir()) / f"rackflow-demo-{os.getuid()}-{port}.sock", 1.0),
+            SimulatedSite(folder, url, Path(tempfile.gettempdir()) / f"rackflow-demo-{os.getuid()}-{port}.sock"),
             stack,
         )
 
