@@ -100,7 +100,8 @@ function notes(problem, page) {
   const { words, format } = page;
   const limit = problem.limit ?? null;
   return [
-    limit === null || !problem.unit ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
+    // A share of a feed's devices is in the sentence; beside its limit it says nothing that anybody asks for.
+    limit === null || !problem.unit || !(problem.labels.device ?? problem.labels.rack) ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
     racks(problem, page),
     problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
     problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,

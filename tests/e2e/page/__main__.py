@@ -102,7 +102,7 @@ def play(site: SimulatedSite, page: Page, fault: Fault) -> bool:
     finally:
         site.clear(number)
     print(f"| {order} | {title} | {on_floor} | {told_s:.1f} | {hold_s:g} | {late_s - told_s:.1f} |", flush=True)
-    return late_s - told_s <= PROMISED_S
+    return bool(late_s - told_s <= PROMISED_S)
 
 
 def seen(fault: Fault) -> str:
