@@ -210,7 +210,9 @@ def test_the_colours_are_chosen_and_french_is_remembered(hall: Hall, browser: Br
         page.ask(CHOOSE_FRENCH)
         page.wait("document.querySelector('#problems-title').innerText.startsWith('PROBLÈMES')", "French")
         assert page.text("[data-rack=a1] .value") == "31,8\u00a0°C"
-        page.wait("document.querySelector('.problems').innerText.includes('Les 21 équipements sont observés.')", "no problem")
+        page.wait(
+            "document.querySelector('.problems').innerText.includes('Les 21 équipements sont observés.')", "no problem"
+        )
         page.open(hall.url)
         page.wait("document.querySelector('#problems-title')?.innerText.startsWith('PROBLÈMES')", "French again")
         assert page.pdf().startswith(b"%PDF")
