@@ -5,6 +5,7 @@ them, too: an agent may be of another make or in foreign hands, and one value of
 """
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -45,6 +46,8 @@ class Series:
     labels: tuple[tuple[str, str], ...]
     tags: str
     text: str
+    by_name: Mapping[str, str] = field(default_factory=dict)
+    """The labels once more, for those who look them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ class SeriesKeys:
             labels=pairs,
             tags="".join(f",{label}={value}" for label, value in pairs),
             text="".join(f',{label}="{escape_label(value)}"' for label, value in pairs),
+            by_name=labels,
         )
 
 

@@ -38,6 +38,8 @@ class Latest:
         """Grows with each device or series that is added and each device that is removed; plans of derived figures depend on it."""
         self.touched: set[tuple[str, str]] = set()
         """Devices with readings since whoever evaluates problems last took them; others are looked at every few seconds anyway."""
+        self.urgent: set[tuple[str, str]] = set()
+        """Those of `touched` with a reading of the safety class, or a poll that failed."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
         self._connection = Connection()
@@ -124,10 +126,16 @@ class Latest:
         self._hold(device.series, agent, batch, readings, now)
         if len(self.touched) < self.limit:
             self.touched.add((site, device.device))
+            if batch.poll == "safety" or not batch.up:
+                self.urgent.add((site, device.device))
         return "live"
 
-    def take_touched(self) -> set[tuple[str, str]]:
-        """The devices that had readings since this was last called."""
+    def take_touched(self, *, urgent: bool = False) -> set[tuple[str, str]]:
+        """The devices that had readings since this was last called; with `urgent`, only those that cannot wait."""
+        taken, self.urgent = self.urgent, set()
+        if urgent:
+            self.touched -= taken
+            return taken
         taken, self.touched = self.touched, set()
         return taken
 
