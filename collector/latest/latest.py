@@ -5,15 +5,15 @@ is monotonic seconds, for receipts and expiry, because a jump of the wall clock 
 seconds since 1970, compared with the times in messages.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from collector.counters import POLL_BUCKETS_S, Histogram
 from collector.latest.observed import Connection, Observations, is_observed, observe
-from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
-from collector.readings import Readings, Series
+from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, Stamp, shelf_life_s
+from collector.readings import Readings
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 from rackflow.process.slices import run_through
@@ -112,7 +112,7 @@ class Latest:
             batch = msgspec.structs.replace(batch, time=int(wall_s * 1000))
         if batch.device_class == "agent":
             agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
-            self._hold(agent.series, agent, batch, readings, now)
+            self._hold(agent, agent, batch, readings, now)
             return "live"
         device = self._device(site, batch.device, batch.agent)
         if device is None:
@@ -123,7 +123,7 @@ class Latest:
         protocol = device.document.protocol if device.document else ""
         if batch.counts_as_poll:
             agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
-        self._hold(device.series, agent, batch, readings, now)
+        self._hold(device, agent, batch, readings, now)
         if len(self.touched) < self.limit:
             self.touched.add((site, device.device))
             if batch.poll == "safety" or not batch.up:
@@ -144,22 +144,50 @@ class Latest:
         return self._devices.get((site, name))
 
     def _hold(
-        self, held: dict[str, LatestValue], agent: AgentState, batch: Batch, readings: Readings, now: float
+        self, owner: DeviceState | AgentState, agent: AgentState, batch: Batch, readings: Readings, now: float
     ) -> None:
-        origin, life_s = Origin.of(batch), shelf_life_s(batch.interval_s)
-        found: list[tuple[str, Series, float | str]] = [*readings.values, *readings.states]
-        for key, series, value in found:
-            entry = held.get(key)
+        life_s = shelf_life_s(batch.interval_s)
+        stamp = Stamp(Origin.of(batch), now + life_s, life_s)
+        row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
+        values: tuple[float | str, ...] = (*readings.numbers, *readings.words)
+        # Nearly always all of a row came in one message: what is decided for its stamp holds for all.
+        replaced: Stamp | None = stamp
+        for entry, value in zip(row, values, strict=True):
+            if entry is None:
+                continue
+            before = entry.stamp
+            if before is not replaced:
+                if now < before.expires_at and not agent.follows(stamp.origin, before.origin):
+                    continue
+                replaced = before
+            entry.value, entry.stamp = value, stamp
+
+    def _row(
+        self, owner: DeviceState | AgentState, readings: Readings, stamp: Stamp
+    ) -> Sequence[LatestValue | None]:
+        """What is held of each series of a batch, new ones included; None for what is beyond the limit."""
+        found: list[LatestValue] = []
+        refused: list[int] = []
+        layout, held = readings.layout, owner.series
+        for at, series in enumerate((*layout.numbers, *layout.words)):
+            entry = held.get(series.key)
             if entry is None:
                 cost = len(series.metric.states) or 1
                 if self.size + cost > self.limit:
                     self.refused += 1
+                    refused.append(at)
                     continue
                 self.size += cost
                 self.changes += 1
-                held[key] = LatestValue(series, value, origin, now + life_s, life_s)
-            elif now >= entry.expires_at or agent.follows(origin, entry.origin):
-                entry.value, entry.origin, entry.expires_at, entry.life_s = value, origin, now + life_s, life_s
+                entry = held[series.key] = LatestValue(series, "", stamp)
+            found.append(entry)
+        if not refused:
+            owner.rows[layout] = found
+            return found
+        row: list[LatestValue | None] = list(found)
+        for at in refused:
+            row.insert(at, None)
+        return row
 
     def apply_document(self, site: str, document: DeviceDocument) -> bool:
         """Apply a device's identity. Returns False if it is beyond the limit."""
@@ -182,7 +210,7 @@ class Latest:
         found = self._devices.get((site, device))
         if found is None or found.agent != agent:
             return False
-        self._drop(found.series, all_of_it=True, now=0.0)
+        self._drop(found, all_of_it=True, now=0.0)
         self.size -= DEVICE_COST
         self.changes += 1
         del self._devices[site, device]
@@ -226,7 +254,7 @@ class Latest:
             self.remove_device(site, agent, device.device)
         found = self._agents.pop((site, agent), None)
         if found is not None:
-            self._drop(found.series, all_of_it=True, now=0.0)
+            self._drop(found, all_of_it=True, now=0.0)
         return found is not None
 
     def expire(self, now: float) -> None:
@@ -238,12 +266,14 @@ class Latest:
         # Lists, because devices and agents may come and go between two steps.
         owners: list[DeviceState | AgentState] = [*self._devices.values(), *self._agents.values()]
         for each in owners:
-            self._drop(each.series, all_of_it=False, now=now)
+            self._drop(each, all_of_it=False, now=now)
             yield
 
-    def _drop(self, held: dict[str, LatestValue], *, all_of_it: bool, now: float) -> None:
-        for key in [key for key, entry in held.items() if all_of_it or now >= entry.expires_at]:
+    def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
+        held = owner.series
+        for key in [key for key, entry in held.items() if all_of_it or now >= entry.stamp.expires_at]:
             self.size -= len(held.pop(key).series.metric.states) or 1
+            owner.rows.clear()
 
     def _device(self, site: str, name: str, agent: str) -> DeviceState | None:
         device = self._devices.get((site, name))

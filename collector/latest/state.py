@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from collector.counters import Histogram
-from collector.readings import Series
+from collector.readings import Rows, Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
@@ -59,15 +59,37 @@ class Origin:
         return cls(batch.agent, batch.epoch, batch.seq, batch.time)
 
 
-@dataclass(slots=True)
-class LatestValue:
-    """One reading. It may be shown until `expires_at` (monotonic), `life_s` after its receipt."""
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the readings of one message share. They may be shown until `expires_at` (monotonic), `life_s` after their receipt."""
 
-    series: Series
-    value: float | str
     origin: Origin
     expires_at: float
     life_s: float
+
+
+@dataclass(slots=True)
+class LatestValue:
+    """One reading. The stamp is shared by all readings of its message, so that a message replaces two references for each."""
+
+    series: Series
+    value: float | str
+    stamp: Stamp
+
+    @property
+    def origin(self) -> Origin:
+        """The message that it came in."""
+        return self.stamp.origin
+
+    @property
+    def expires_at(self) -> float:
+        """Until when it may be shown (monotonic)."""
+        return self.stamp.expires_at
+
+    @property
+    def life_s(self) -> float:
+        """How long it may be shown after its receipt."""
+        return self.stamp.life_s
 
 
 @dataclass(slots=True)
@@ -93,6 +115,8 @@ class DeviceState:
     poll_duration_s: float | None = None
     rejected: int = 0
     series: dict[str, LatestValue] = field(default_factory=dict)
+    rows: Rows[LatestValue] = field(default_factory=Rows)
+    """The values of `series` by place in a batch; cleared when one is dropped."""
     bad: dict[str, dict[str, str]] = field(default_factory=dict)
     """Some of the rejected readings of the last poll of each class, by series key, with the reason."""
     errors: tuple[tuple[int, str], ...] = ()
@@ -173,6 +197,8 @@ class AgentState:
     heard_at: float = -math.inf
     own_interval_s: float | None = None
     series: dict[str, LatestValue] = field(default_factory=dict)
+    rows: Rows[LatestValue] = field(default_factory=Rows)
+    """See `DeviceState.rows`."""
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
     _front: tuple[str, int] = ("", 0)
     _skew_s: float = 0.0
