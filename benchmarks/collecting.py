@@ -166,7 +166,10 @@ def _frame(data: bytearray) -> tuple[int, int, int] | None:
 def _readings(variant: int) -> bytes:
     """The values of one batch: power and current of each outlet."""
     power = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 100.0 + at + variant / 10 for at in range(1, OUTLETS + 1)}
-    amps = {f"dcim_pdu_outlet_current_amperes{{outlet={at}}}": 0.5 + at / 100 + variant / 1000 for at in range(1, OUTLETS + 1)}
+    amps = {
+        f"dcim_pdu_outlet_current_amperes{{outlet={at}}}": 0.5 + at / 100 + variant / 1000
+        for at in range(1, OUTLETS + 1)
+    }
     return b'"values":' + msgspec.json.encode(power | amps) + b',"states":{},"bad":{}'
 
 
@@ -195,7 +198,9 @@ class Bed:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._tree, self._prefix = tree, prefix
-        self.broker = Mosquitto(folder / "mosquitto", extra=["log_type none", "max_queued_messages 0", "max_inflight_messages 0"])
+        self.broker = Mosquitto(
+            folder / "mosquitto", extra=["log_type none", "max_queued_messages 0", "max_inflight_messages 0"]
+        )
         self.port = free_port()
         self._config = folder / "collector.yaml"
         self._store = store
@@ -238,7 +243,9 @@ class Bed:
         """A page, None if there is no answer or an error."""
         headers = {"Accept-Encoding": "gzip"} if zipped else {}
         try:
-            with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers), timeout=60) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(
+                urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers), timeout=60
+            ) as answer:  # noqa: S310 - loopback
                 body: bytes = answer.read()
                 return body
         except OSError:
@@ -253,7 +260,12 @@ class Bed:
 
 
 def measure(
-    folder: Path, kind: str, devices: int, messages: int, tree: Path = REPOSITORY, prefix: Sequence[str] = (sys.executable,)
+    folder: Path,
+    kind: str,
+    devices: int,
+    messages: int,
+    tree: Path = REPOSITORY,
+    prefix: Sequence[str] = (sys.executable,),
 ) -> dict[str, float]:
     """Readings per CPU second, CPU of scrapes in ms, memory in MB."""
     with contextlib.ExitStack() as stack:
@@ -275,7 +287,11 @@ def measure(
         found = {"readings_per_cpu_s": messages * READINGS / cpu, "cpu_s": cpu, "wall_s": wall}
         found["mb"] = resident_bytes(bed.pid) / 1e6
         idle = _cpu_per_s(bed, 2.0)
-        for name, path, zipped in (("plain", "/metrics", False), ("gzip", "/metrics", True), ("safety", "/metrics?class=safety", True)):
+        for name, path, zipped in (
+            ("plain", "/metrics", False),
+            ("gzip", "/metrics", True),
+            ("safety", "/metrics?class=safety", True),
+        ):
             found[f"scrape_{name}_ms"] = _scrape(bed, feeder, path, idle, zipped=zipped)
         return found
 

@@ -110,7 +110,9 @@ class Readings:
         layout = Layout.of(
             (series for series, _ in values), (series for series, _ in states), of_agent=self.layout.of_agent
         )
-        return Readings(layout, [each for _, each in values], [each for _, each in states], self.skipped, self.implausible)
+        return Readings(
+            layout, [each for _, each in values], [each for _, each in states], self.skipped, self.implausible
+        )
 
 
 class Rows(dict[Layout, list[T]]):

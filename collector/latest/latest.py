@@ -5,6 +5,7 @@ is monotonic seconds, for receipts and expiry, because a jump of the wall clock 
 seconds since 1970, compared with the times in messages.
 """
 
+import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -148,6 +149,7 @@ class Latest:
     ) -> None:
         life_s = shelf_life_s(batch.interval_s)
         stamp = Stamp(Origin.of(batch), now + life_s, life_s)
+        owner.first_expiry = min(owner.first_expiry, stamp.expires_at)
         row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
         values: tuple[float | str, ...] = (*readings.numbers, *readings.words)
         # Nearly always all of a row came in one message: what is decided for its stamp holds for all.
@@ -162,9 +164,7 @@ class Latest:
                 replaced = before
             entry.value, entry.stamp = value, stamp
 
-    def _row(
-        self, owner: DeviceState | AgentState, readings: Readings, stamp: Stamp
-    ) -> Sequence[LatestValue | None]:
+    def _row(self, owner: DeviceState | AgentState, readings: Readings, stamp: Stamp) -> Sequence[LatestValue | None]:
         """What is held of each series of a batch, new ones included; None for what is beyond the limit."""
         found: list[LatestValue] = []
         refused: list[int] = []
@@ -180,6 +180,7 @@ class Latest:
                 self.size += cost
                 self.changes += 1
                 entry = held[series.key] = LatestValue(series, "", stamp)
+                owner.made.clear()
             found.append(entry)
         if not refused:
             owner.rows[layout] = found
@@ -196,7 +197,7 @@ class Latest:
         if device is None:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
-            device.document = document
+            device.document, device.life = document, None
             device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
@@ -270,10 +271,16 @@ class Latest:
             yield
 
     def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
+        if not all_of_it and now < owner.first_expiry:
+            return
         held = owner.series
-        for key in [key for key, entry in held.items() if all_of_it or now >= entry.stamp.expires_at]:
+        gone = [key for key, entry in held.items() if all_of_it or now >= entry.stamp.expires_at]
+        for key in gone:
             self.size -= len(held.pop(key).series.metric.states) or 1
+        if gone:
             owner.rows.clear()
+            owner.made.clear()
+        owner.first_expiry = min((entry.stamp.expires_at for entry in held.values()), default=math.inf)
 
     def _device(self, site: str, name: str, agent: str) -> DeviceState | None:
         device = self._devices.get((site, name))

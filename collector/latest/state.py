@@ -117,6 +117,12 @@ class DeviceState:
     series: dict[str, LatestValue] = field(default_factory=dict)
     rows: Rows[LatestValue] = field(default_factory=Rows)
     """The values of `series` by place in a batch; cleared when one is dropped."""
+    made: dict[str, object] = field(default_factory=dict)
+    """What others have made for this set of series, under names of theirs; cleared when one comes or goes."""
+    first_expiry: float = math.inf
+    """No series expires earlier (monotonic). It may be too early, because readings that come again are not looked through for it."""
+    life: float | None = None
+    """`life_s`, once it was asked for; it is asked for each device at every scrape."""
     bad: dict[str, dict[str, str]] = field(default_factory=dict)
     """Some of the rejected readings of the last poll of each class, by series key, with the reason."""
     errors: tuple[tuple[int, str], ...] = ()
@@ -126,10 +132,12 @@ class DeviceState:
 
     def life_s(self) -> float:
         """How long the last batch stands for the device: the shelf life of its most frequent poll, or of its announced pause."""
-        intervals = [interval for interval, _, _ in self.polls.values()]
-        if not intervals and self.document is not None:
-            intervals = [interval for interval in self.document.intervals.values() if interval > 0]
-        return shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
+        if self.life is None:
+            intervals = [interval for interval, _, _ in self.polls.values()]
+            if not intervals and self.document is not None:
+                intervals = [interval for interval in self.document.intervals.values() if interval > 0]
+            self.life = shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
+        return self.life
 
     def fresh_until(self) -> float:
         """When the device counts as silent (monotonic)."""
@@ -142,6 +150,7 @@ class DeviceState:
         if before is not None and before[2] == origin:
             return False
         expired = now >= self.fresh_until()
+        self.life = None
         # A class that is no longer polled must not keep its short interval for ever.
         self.polls = {poll: seen for poll, seen in self.polls.items() if now < seen[1] + shelf_life_s(seen[0])}
         if before is None or expired or agent.follows(origin, before[2]):
@@ -198,7 +207,9 @@ class AgentState:
     own_interval_s: float | None = None
     series: dict[str, LatestValue] = field(default_factory=dict)
     rows: Rows[LatestValue] = field(default_factory=Rows)
-    """See `DeviceState.rows`."""
+    made: dict[str, object] = field(default_factory=dict)
+    first_expiry: float = math.inf
+    """See `DeviceState` for these three."""
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
     _front: tuple[str, int] = ("", 0)
     _skew_s: float = 0.0

@@ -73,14 +73,18 @@ def _form(layout: Layout, dialect: Dialect) -> _Form:
         for each in metric.states:
             add(metric.measurement, f"{series.tags},state={each}", metric.field, at)
             at += 1
-        flags.append({state: tuple("1.0" if each == state else "0.0" for each in metric.states) for state in metric.states})
+        flags.append(
+            {state: tuple("1.0" if each == state else "0.0" for each in metric.states) for state in metric.states}
+        )
     if not layout.of_agent:
         for name, argument in (("up", _UP), ("poll_duration_seconds", _DURATION), ("rejected_readings", _REJECTED)):
             add("dcim_device", "", name, argument)
     places: list[int] = []
     lines: list[str] = []
     for head, fields in points.items():
-        lines.append(f"{head} {','.join(f'{name}{chr(34)}%s{chr(34)}' if of in strings else f'{name}%s' for name, of in fields)} %s")
+        lines.append(
+            f"{head} {','.join(f'{name}{chr(34)}%s{chr(34)}' if of in strings else f'{name}%s' for name, of in fields)} %s"
+        )
         places += [_TAGS, *(of for _, of in fields), _TIME]
     return _Form("\n".join(lines), itemgetter(*places) if places else tuple, tuple(flags))
 
