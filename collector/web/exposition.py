@@ -160,15 +160,26 @@ def _device(families: Families, device: DeviceState, observations: Observations,
     _series(families, device, base)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
-    """The lines of one metric of a device with gaps for the values, in the order of `held`."""
+    """The lines of one metric of a device with gaps for the values, in the order of `held`; and as they were filled last."""
 
     name: str
     text: str
     held: tuple[LatestValue, ...]
     flags: Mapping[float | str, tuple[str, ...]] | None
     """Of a state metric: 1 or 0 for each of its states, by the present one."""
+    values: tuple[float | str, ...] = ()
+    lines: str = ""
+
+    def filled(self) -> str:
+        """The lines with the present values. Writing a number takes longer than all else, and many are what they were."""
+        values = tuple([held.value for held in self.held])
+        if values != self.values:
+            flags = self.flags
+            gaps = values if flags is None else tuple([flag for value in values for flag in flags[value]])
+            self.values, self.lines = values, self.text % gaps
+        return self.lines
 
 
 def _parts(series: Iterable[LatestValue], base: str) -> tuple[str, tuple[_Part, ...]]:
@@ -197,13 +208,8 @@ def _series(families: Families, owner: DeviceState | AgentState, base: str) -> N
         made = owner.made[SERIES] = _parts(owner.series.values(), base)
     parts: tuple[_Part, ...] = made[1]
     for part in parts:
-        if not families.wants(part.name):
-            continue
-        if part.flags is None:
-            values: tuple[object, ...] = tuple([held.value for held in part.held])
-        else:
-            values = tuple([flag for held in part.held for flag in part.flags[held.value]])
-        families[part.name].append(part.text % values)
+        if families.wants(part.name):
+            families[part.name].append(part.filled())
 
 
 def _agent(families: Families, agent: AgentState, observations: Observations) -> None:
