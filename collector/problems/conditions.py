@@ -227,31 +227,13 @@ class Evaluator:
                 yield labels, value
 
     def _beyond(self, condition: Condition, unit: Unit) -> Iterator[tuple[Mapping[str, str], float]]:
-        """What `_passing` finds for a plain condition: a third of the time for each series."""
-        series = unit.series.get(condition.metric)
-        if series is None:
+        """What `_passing` finds for a plain condition, in half of the time."""
+        bound = condition.above if condition.above is not None else condition.below
+        if condition.equals is None and isinstance(bound, Limit) and next(self._source(bound, unit), None) is None:
             return
-        above, below, equals, times = condition.above, condition.below, condition.equals, condition.times
-        bound = above if above is not None else below
-        if equals is None and isinstance(bound, Limit):
-            if next(self._source(bound, unit), None) is None:
-                return
-            for labels, raw in series:
-                if not isinstance(raw, str) and self._compare(condition, labels, raw * times, unit):
-                    yield labels, raw * times
-            return
-        for labels, raw in series:
-            if isinstance(raw, str):
-                continue
-            value = raw * times
-            if equals is not None:
-                passes = value == equals
-            elif above is not None:
-                passes = value > above  # type: ignore[operator]  # a Limit was handled above
-            else:
-                passes = below is None or value < below  # type: ignore[operator]  # likewise
-            if passes:
-                yield labels, value
+        for labels, raw in unit.series.get(condition.metric, ()):
+            if not isinstance(raw, str) and self._compare(condition, labels, raw * condition.times, unit):
+                yield labels, raw * condition.times
 
     def _compare(self, condition: Condition, labels: Mapping[str, str], value: float, unit: Unit) -> bool:
         if condition.equals is not None:

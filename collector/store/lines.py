@@ -40,11 +40,12 @@ class _Form:
 
     def lines(self, arguments: Sequence[object], words: Sequence[str]) -> list[str]:
         """The lines. Numbers are written with all their digits."""
+        if not self.text:
+            return []  # an agent's batch without readings
         states: Iterable[object] = words
         if self.flags:
             states = (flag for known, word in zip(self.flags, words, strict=True) for flag in known[word])
-        text = self.text % self.pick((*arguments, *states))
-        return text.split("\n") if text else []
+        return (self.text % self.pick((*arguments, *states))).split("\n")
 
 
 _TAGS, _TIME, _UP, _DURATION, _REJECTED, _FIRST = range(6)
@@ -82,9 +83,8 @@ def _form(layout: Layout, dialect: Dialect) -> _Form:
     places: list[int] = []
     lines: list[str] = []
     for head, fields in points.items():
-        lines.append(
-            f"{head} {','.join(f'{name}{chr(34)}%s{chr(34)}' if of in strings else f'{name}%s' for name, of in fields)} %s"
-        )
+        filled = (f'{name}"%s"' if of in strings else f"{name}%s" for name, of in fields)
+        lines.append(f"{head} {','.join(filled)} %s")
         places += [_TAGS, *(of for _, of in fields), _TIME]
     return _Form("\n".join(lines), itemgetter(*places) if places else tuple, tuple(flags))
 
