@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import deriving, footprint, lab, ledger, outbox, page, peer, polling, snmp_v3
+from benchmarks import collecting, deriving, footprint, lab, ledger, outbox, page, peer, polling, snmp_v3
 
 
 def main() -> int:  # noqa: C901 - a line for each benchmark
@@ -14,7 +14,7 @@ def main() -> int:  # noqa: C901 - a line for each benchmark
     parser.add_argument(
         "what",
         nargs="*",
-        choices=[[], "polling", "footprint", "deriving", "page", "lab", "outbox", "ledger", "v3", "peer"],
+        choices=[[], "polling", "footprint", "deriving", "page", "lab", "outbox", "ledger", "collecting", "v3", "peer"],
         default=[],
         help="default: all but peer, which installs another gateway",
     )
@@ -24,7 +24,17 @@ def main() -> int:  # noqa: C901 - a line for each benchmark
     parser.add_argument("--interval", type=float, default=0.1)
     parser.add_argument("--only", default="", help="of the peer's scenarios, those whose name contains this")
     arguments = parser.parse_args()
-    wanted = arguments.what or ["polling", "footprint", "deriving", "page", "lab", "outbox", "ledger", "v3"]
+    wanted = arguments.what or [
+        "polling",
+        "footprint",
+        "deriving",
+        "page",
+        "lab",
+        "outbox",
+        "ledger",
+        "collecting",
+        "v3",
+    ]
     with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
         folder = Path(name)
         if "polling" in wanted:
@@ -40,6 +50,9 @@ def main() -> int:  # noqa: C901 - a line for each benchmark
             print("\n".join(outbox.run(folder, arguments.seconds)), flush=True)
         if "ledger" in wanted:
             print("\n".join(ledger.run(folder)), flush=True)
+        if "collecting" in wanted:
+            for line in collecting.run(folder):
+                print(line, flush=True)
         if "v3" in wanted:
             print("\n".join(snmp_v3.run(folder, arguments.rounds, arguments.seconds)), flush=True)
         if "peer" in wanted:

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,14 @@ EPOCH = "01KB0000000000000000000000"
 WAIT_S = 300.0
 # Messages sent and not yet confirmed by the broker, below mosquitto's `max_inflight_messages` for a client.
 WINDOW = 500
-STORES = ("files", "influxdb", "victoriametrics")
+# Kinds of MQTT packets (MQTT 5, 2.1.2).
+CONNACK, PUBLISH, PUBACK = 2, 3, 4
+DEVICES = (50, 400, 1600, 5000)
+SCRAPED = 2_000
+SCRAPES = 8
+IDLE_S = 2.0
+# Of a batch with two numbers of four digits for each of 25 outlets.
+PAYLOAD_BYTES = 2_900
 
 
 @dataclass
@@ -50,6 +58,7 @@ class Feeder:
     def __post_init__(self) -> None:
         self._socket = socket.create_connection(("127.0.0.1", self.port))
         self._in = bytearray()
+        self._connected = False
         self._unconfirmed = 0
         self._mid = 0
         self._next = 0
@@ -64,8 +73,6 @@ class Feeder:
         body = b"\x00\x01\x00" + _text(f"rackflow/v1/{SITE}/+/stored/+") + b"\x00"
         self._socket.sendall(b"\x82" + _length(len(body)) + body)
 
-    _connected = False
-
     def describe(self) -> None:
         """Say which devices there are."""
         for at, agent in enumerate(self.agents):
@@ -73,10 +80,9 @@ class Feeder:
             status = {"schema": 1, "agent": agent, "site": SITE, "status": "online", "epoch": EPOCH, "devices": names}
             self._publish(f"rackflow/v1/{SITE}/{agent}/status", msgspec.json.encode(status), retain=True)
 
-    def send(self, messages: int, per_s: float = 0.0) -> None:
-        """Publish batches of all devices in turn, as fast as the broker takes them or at a rate."""
-        began = time.monotonic()
-        for count in range(messages):
+    def send(self, messages: int) -> None:
+        """Publish batches of all devices in turn, as fast as the broker takes them."""
+        for _ in range(messages):
             device = self._next % self.devices
             agent = self.agents[device % len(self.agents)]
             self.sent[agent] += 1
@@ -91,8 +97,6 @@ class Feeder:
             )
             self._publish(f"rackflow/v1/{SITE}/{agent}/batch/pdu-{device}", payload)
             self._next += 1
-            if per_s and (ahead := began + (count + 1) / per_s - time.monotonic()) > 0.005:
-                self._read(ahead)
 
     def settle(self, within_s: float = WAIT_S) -> None:
         """Wait until all of it is durable."""
@@ -124,11 +128,11 @@ class Feeder:
             self._socket.settimeout(None)
         while (frame := _frame(self._in)) is not None:
             kind, start, end = frame
-            if kind >> 4 == 2:
+            if kind >> 4 == CONNACK:
                 self._connected = True
-            elif kind >> 4 == 4:
+            elif kind >> 4 == PUBACK:
                 self._unconfirmed -= 1
-            elif kind >> 4 == 3:
+            elif kind >> 4 == PUBLISH:
                 self._note(bytes(self._in[start:end]))
             del self._in[:end]
         return True
@@ -175,47 +179,41 @@ def _readings(variant: int) -> bytes:
 
 @contextlib.contextmanager
 def store_of(kind: str, folder: Path) -> Iterator[dict[str, object]]:
-    """The configuration of a store; engines are real."""
+    """The configuration of a store; engines are real ones."""
     if kind == "files":
         yield {"kind": "file", "path": str(folder / "points")}
         return
-    if kind == "influxdb":
-        with InfluxDB(folder / "influxdb") as server:
-            yield {"kind": "influxdb", "url": server.url, "org": "o", "bucket": "bench/autogen", "token": "t:t"}
-        return
-    server = VictoriaMetrics(folder / "vm")
+    server = InfluxDB(folder / "engine") if kind == "influxdb" else VictoriaMetrics(folder / "engine")
     server.start()
     try:
-        yield {"kind": "influxdb", "dialect": "victoriametrics", "url": server.url, "org": "o", "bucket": "b"}
+        yield {"kind": "influxdb", "dialect": kind, "url": server.url, "org": "o", "bucket": "rackflow", "token": "t"}
     finally:
         server.kill()
 
 
 class Bed:
-    """A broker and a collector process."""
+    """A broker and a collector process of the checkout `tree`. `prefix` is how Python is started, for profilers."""
 
     def __init__(self, folder: Path, store: dict[str, object], tree: Path, prefix: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._tree, self._prefix = tree, prefix
-        self.broker = Mosquitto(
-            folder / "mosquitto", extra=["log_type none", "max_queued_messages 0", "max_inflight_messages 0"]
-        )
-        self.port = free_port()
+        unlimited = ["log_type none", "max_queued_messages 0", "max_inflight_messages 0"]
+        self.broker = Mosquitto(folder / "mosquitto", extra=unlimited)
+        self._port = free_port()
         self._config = folder / "collector.yaml"
         self._store = store
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start_broker(self) -> None:
-        self.broker.start()
-
     def start(self) -> None:
-        """Start the collector."""
+        """Start the collector, and the broker if it does not run."""
+        if not self.broker.running:
+            self.broker.start()
         config = {
             "broker": {"port": self.broker.port},
             "store": self._store,
             "dead_letter": str(self.folder / "dead.jsonl"),
-            "listen": f"127.0.0.1:{self.port}",
+            "listen": f"127.0.0.1:{self._port}",
             "series_limit": 2_000_000,
             "budgets": {"devices": 5_000, "series": 100_000, "bytes": 512 * 1024 * 1024},
             "http": {"share_s": 0},
@@ -240,12 +238,11 @@ class Bed:
         return self._process.pid
 
     def fetch(self, path: str, *, zipped: bool = False) -> bytes | None:
-        """A page, None if there is no answer or an error."""
+        """A page; None if there is no answer, or an error."""
         headers = {"Accept-Encoding": "gzip"} if zipped else {}
+        asked = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", headers=headers)
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers), timeout=60
-            ) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - loopback
                 body: bytes = answer.read()
                 return body
         except OSError:
@@ -259,19 +256,13 @@ class Bed:
             self._process = None
 
 
-def measure(
-    folder: Path,
-    kind: str,
-    devices: int,
-    messages: int,
-    tree: Path = REPOSITORY,
-    prefix: Sequence[str] = (sys.executable,),
-) -> dict[str, float]:
-    """Readings per CPU second, CPU of scrapes in ms, memory in MB."""
+@contextlib.contextmanager
+def bed_of(
+    folder: Path, kind: str, devices: int, tree: Path = REPOSITORY, prefix: Sequence[str] = (sys.executable,)
+) -> Iterator[tuple[Bed, Feeder]]:
+    """A collector that has heard of each device once."""
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(store_of(kind, folder))
-        bed = Bed(folder, store, tree, prefix)
-        bed.start_broker()
+        bed = Bed(folder, stack.enter_context(store_of(kind, folder)), tree, prefix)
         stack.callback(bed.broker.kill)
         bed.start()
         stack.callback(bed.stop)
@@ -280,46 +271,78 @@ def measure(
         feeder.describe()
         feeder.send(devices)
         feeder.settle()
-        cpu, wall = cpu_seconds(bed.pid), time.monotonic()
-        feeder.send(messages)
-        feeder.settle()
-        cpu, wall = cpu_seconds(bed.pid) - cpu, time.monotonic() - wall
-        found = {"readings_per_cpu_s": messages * READINGS / cpu, "cpu_s": cpu, "wall_s": wall}
-        found["mb"] = resident_bytes(bed.pid) / 1e6
-        idle = _cpu_per_s(bed, 2.0)
-        for name, path, zipped in (
-            ("plain", "/metrics", False),
-            ("gzip", "/metrics", True),
-            ("safety", "/metrics?class=safety", True),
-        ):
-            found[f"scrape_{name}_ms"] = _scrape(bed, feeder, path, idle, zipped=zipped)
-        return found
+        yield bed, feeder
 
 
-def _cpu_per_s(bed: Bed, seconds: float) -> float:
+def storing(bed: Bed, feeder: Feeder, messages: int) -> float:
+    """Readings per CPU second of the collector, from the broker to durable."""
     cpu = cpu_seconds(bed.pid)
-    time.sleep(seconds)
-    return (cpu_seconds(bed.pid) - cpu) / seconds
+    feeder.send(messages)
+    feeder.settle()
+    return messages * READINGS / (cpu_seconds(bed.pid) - cpu)
 
 
-def _scrape(bed: Bed, feeder: Feeder, path: str, idle: float, *, zipped: bool, times: int = 8) -> float:
-    """CPU of one scrape, ms; each device has sent new values since the one before."""
+def scraping(bed: Bed, feeder: Feeder, path: str, *, zipped: bool, anew: bool) -> float:
+    """CPU of one scrape in ms, without what the collector takes anyway; with `anew`, each device sent new values before each."""
+    feeder.settle()
     bed.fetch(path, zipped=zipped)
+    cpu, began = cpu_seconds(bed.pid), time.monotonic()
+    time.sleep(IDLE_S)
+    idle = (cpu_seconds(bed.pid) - cpu) / (time.monotonic() - began)
     spent = 0.0
-    for _ in range(times):
-        feeder.send(feeder.devices)
-        feeder.settle()
+    for _ in range(SCRAPES):
+        if anew:
+            feeder.send(feeder.devices)
+            feeder.settle()
         cpu, began = cpu_seconds(bed.pid), time.monotonic()
         bed.fetch(path, zipped=zipped)
         spent += cpu_seconds(bed.pid) - cpu - idle * (time.monotonic() - began)
-    return 1000 * spent / times
+    return 1000 * spent / SCRAPES
+
+
+def catching_up(bed: Bed, feeder: Feeder, messages: int) -> float:
+    """MB/s of payload, from the start of a collector that was away until all that the broker kept for it is durable."""
+    bed.stop()
+    feeder.send(messages)
+    began = time.monotonic()
+    bed.start()
+    feeder.settle()
+    return messages * PAYLOAD_BYTES / 1e6 / (time.monotonic() - began)
+
+
+def run(folder: Path, trees: Sequence[Path] = (REPOSITORY,), rounds: int = 1, messages: int = 15_000) -> Iterator[str]:
+    """The lines of the result, as they come. Several checkouts take turns, `rounds` times."""
+    yield f"collector, batches of {READINGS} readings and {PAYLOAD_BYTES} bytes, from mosquitto to durable"
+    for kind, devices in (*(("files", each) for each in DEVICES), ("influxdb", 400), ("victoriametrics", 400)):
+        size_mb = 0.0
+        found: dict[Path, list[float]] = {tree: [] for tree in trees}
+        for at in range(rounds):
+            for number, tree in enumerate(trees):
+                with bed_of(folder / f"{kind}-{devices}-{at}-{number}", kind, devices, tree) as (bed, feeder):
+                    found[tree].append(storing(bed, feeder, messages))
+                    size_mb = resident_bytes(bed.pid) / 1e6
+        figures = ", ".join(f"{sorted(each)[len(each) // 2]:,.0f}" for each in found.values())
+        yield f"  {kind:<16} {devices:>5} devices: {figures} readings per CPU second; {size_mb:.0f} MB"
+    for number, tree in enumerate(trees):
+        with bed_of(folder / f"scrape-{number}", "files", SCRAPED, tree) as (bed, feeder):
+            for name, path, zipped in (
+                ("plain", "/metrics", False),
+                ("gzip", "/metrics", True),
+                ("safety class", "/metrics?class=safety", True),
+            ):
+                changed = scraping(bed, feeder, path, zipped=zipped, anew=True)
+                same = scraping(bed, feeder, path, zipped=zipped, anew=False)
+                yield f"  scrape of {SCRAPED * READINGS:,} readings, {name}: {changed:.0f} ms of CPU; {same:.0f} ms without new values"
+            speed = catching_up(bed, feeder, 2 * messages)
+            yield f"  {2 * messages * PAYLOAD_BYTES / 1e6:.0f} MB that waited at the broker: {speed:.1f} MB/s"
 
 
 def main() -> None:
-    """For comparisons of two checkouts: `python -m benchmarks.collecting FOLDER TREE STORE DEVICES MESSAGES [PREFIX…]`."""
-    folder, tree, kind, devices, messages, *prefix = sys.argv[1:]
-    found = measure(Path(folder), kind, int(devices), int(messages), Path(tree), prefix or (sys.executable,))
-    print(" ".join(f"{name}={value:.4g}" for name, value in found.items()), flush=True)
+    """Compare checkouts: `python -m benchmarks.collecting ROUNDS MESSAGES TREE…`."""
+    rounds, messages, *trees = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
+        for line in run(Path(name), [Path(each).resolve() for each in trees], int(rounds), int(messages)):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
