@@ -70,14 +70,17 @@ class Layout:
     of_agent: bool
     limits: tuple[tuple[float, float], ...]
     """For each of `numbers` a range in which it is plausible; what is outside may be so, too."""
+    is_urgent: bool
+    """Whether the catalogue has one of the series in the safety class, in whichever class it is polled."""
     made: dict[str, object] = field(default_factory=dict)
     """What others have made for this layout, under names of theirs."""
 
     @classmethod
     def of(cls, numbers: Iterable[Series], words: Iterable[Series], *, of_agent: bool) -> "Layout":
         """The layout of these series."""
-        found = tuple(numbers)
-        return cls(found, tuple(words), of_agent, tuple(_sure_range(each.metric) for each in found))
+        first, second = tuple(numbers), tuple(words)
+        is_urgent = any(each.metric.poll == "safety" for each in (*first, *second))
+        return cls(first, second, of_agent, tuple(_sure_range(each.metric) for each in first), is_urgent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Latest:
         self.touched: set[tuple[str, str]] = set()
         """Devices with readings since whoever evaluates problems last took them; others are looked at every few seconds anyway."""
         self.urgent: set[tuple[str, str]] = set()
-        """Those of `touched` with a reading of the safety class, or a poll that failed."""
+        """Those of `touched` with a poll or a reading of the safety class, or a poll that failed."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
         self._connection = Connection()
@@ -127,7 +127,7 @@ class Latest:
         self._hold(device, agent, batch, readings, now)
         if len(self.touched) < self.limit:
             self.touched.add((site, device.device))
-            if batch.poll == "safety" or not batch.up:
+            if batch.poll == "safety" or readings.layout.is_urgent or not batch.up:
                 self.urgent.add((site, device.device))
         return "live"
 

@@ -217,13 +217,15 @@ def test_devices_with_safety_readings_or_a_failed_poll_are_looked_at_first() -> 
     latest, agent = Latest(100), Agent(Latest(100))
     agent.latest = latest
     agent.arrives(agent.made(0.0, device="cdu-1", poll=("safety", 1.0)), 0.0)
-    agent.arrives(agent.made(0.0, device="cdu-2", poll=("fast", 5.0)), 0.0)
+    power = {"dcim_pdu_outlet_power_watts{outlet=1}": 100.0}
+    agent.arrives(agent.made(0.0, device="pdu-2", poll=("fast", 5.0), values=power), 0.0)
+    agent.arrives(agent.made(0.0, device="cdu-4", poll=("fast", 5.0), states={PUMP: "running"}), 0.0)
     failed = msgspec.structs.replace(
         agent.made(0.0, device="cdu-3", poll=("fast", 5.0)), up=False, error="timeout", values={}
     )
     agent.arrives(failed, 0.0)
-    assert latest.take_touched(urgent=True) == {("cas1", "cdu-1"), ("cas1", "cdu-3")}
+    assert latest.take_touched(urgent=True) == {("cas1", "cdu-1"), ("cas1", "cdu-3"), ("cas1", "cdu-4")}
     assert latest.take_touched(urgent=True) == set()
     agent.arrives(agent.made(1.0, device="cdu-1", poll=("safety", 1.0)), 1.0)
-    assert latest.take_touched() == {("cas1", "cdu-1"), ("cas1", "cdu-2")}
+    assert latest.take_touched() == {("cas1", "cdu-1"), ("cas1", "pdu-2")}
     assert latest.take_touched() == latest.take_touched(urgent=True) == set()
