@@ -169,9 +169,7 @@ class MqttConnection:
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
-        self._is_paused = False
-        self._has_session = session is not None
-        self._arrived = 0
+        self._is_paused, self._has_session, self._arrived = False, session is not None, 0
         self._callbacks = callbacks
         self._opening: asyncio.Task[aiomqtt.Client] | None = None
         self.ended_by: int | None = None
