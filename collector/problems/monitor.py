@@ -33,9 +33,11 @@ log = logging.getLogger(__name__)
 PART = "problems"
 FILE_PART = "problems_file"
 """Names of the bulkheads of the evaluation, and of the file that outlives a restart."""
-# How often devices with new readings are evaluated. Of the 2 s from a device to Alertmanager, its poll interval takes 1 s.
+# How often devices with new readings of the safety class are evaluated, and those whose poll failed. Of the 2 s from a device to
+# Alertmanager, its poll interval takes 1 s.
 TICK_S = 0.2
-# How often everything else is: figures and agents change every few seconds, and readings expire without a message.
+# How often everything else is: other devices are polled every 5 s at most, figures and agents change every few seconds, and readings
+# expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as a message.
 SLOW_S = 1.0
 SWEEP_S = 5.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
@@ -123,9 +125,10 @@ class Monitor:
         while True:
             now = self._clock()
             self._failures.progress(PART, SWEEP_S)
-            touched: Collection[tuple[str, str]] = self._latest.take_touched()
             is_sweep = now >= sweep_at
-            observations = self._latest.observe(now) if now >= slow_at or is_sweep else None
+            is_slow = now >= slow_at or is_sweep
+            touched: Collection[tuple[str, str]] = self._latest.take_touched(urgent=not is_slow)
+            observations = self._latest.observe(now) if is_slow else None
             if is_sweep:
                 sweep_at = now + SWEEP_S
                 everybody = self._all()

@@ -33,10 +33,10 @@ class Shares:
     def note(self, key: UnitKey, unit: Unit) -> None:
         """Take what a device says now."""
         for name, share in self._shares.items():
-            whose = {"agent": unit.agent, **unit.base}
-            group = labels_of({label: whose.get(label, "") for label in share.by})
-            if len(group) < len(share.by):
+            texts = [unit.base.get(label, unit.agent if label == "agent" else "") for label in share.by]
+            if not all(texts):
                 continue
+            group = labels_of(dict(zip(share.by, texts, strict=True)))
             belongs = self._evaluator.holds(share.among, unit)
             ill = any(self._evaluator.holds(each, unit) for each in share.of)
             self._parts[name][key] = group, belongs, ill, unit.base.get("rack", "")

@@ -8,6 +8,7 @@ uses a private attribute; everything else in this module, the agent and the coll
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 import weakref
@@ -46,12 +47,15 @@ __all__ = [
     "topic_of",
 ]
 
+log = logging.getLogger(__name__)
 # Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, which cannot be cancelled, so a stop may take as long. Five
 # seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
 
 # How long a stop waits for a connection that is being opened, so that it can be closed. A broker that answers does so sooner.
 LATE_S = 0.5
+# Messages that are read in one turn of the loop, each 0.05 to 0.1 ms; others wait no longer than that for theirs.
+READ_AT_ONCE = 50
 # How long to wait for the reason of a connection that has ended. It is known already; a bound in case it never is.
 REASON_S = 1.0
 
@@ -165,7 +169,7 @@ class MqttConnection:
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
-        self._is_paused = False
+        self._is_paused, self._has_session, self._arrived = False, session is not None, 0
         self._callbacks = callbacks
         self._opening: asyncio.Task[aiomqtt.Client] | None = None
         self.ended_by: int | None = None
@@ -209,6 +213,9 @@ class MqttConnection:
         finally:
             # Its error refers to this frame, and would keep the socket of a failed TLS handshake, which paho-mqtt does not close.
             del opening
+        # Not before: whoever opens this connection can pause it only once it has it, and until then each message takes a turn of the loop.
+        if self._has_session and (sock := self._paho.socket()) is not None:
+            asyncio.get_running_loop().add_reader(sock.fileno(), self._read)
         return self
 
     async def __aexit__(
@@ -289,15 +296,27 @@ class MqttConnection:
         self._is_paused = False
 
     def _read(self) -> None:
-        """What aiomqtt does when its socket is readable."""
+        """What aiomqtt does when its socket is readable, for several messages: a turn of the loop for each took a tenth of receiving."""
         try:
-            while not self._is_paused:
-                self._paho.loop_read()
-                pending = getattr(self._paho.socket(), "pending", None)
-                if pending is None or not pending():
+            for _ in range(READ_AT_ONCE):
+                if self._is_paused:
                     return
-        except OSError:
+                before = self._arrived
+                self._paho.loop_read()
+                if self._arrived == before and not self._is_decrypted():
+                    return
+        except Exception as error:  # noqa: BLE001 - as aiomqtt: what cannot be read ends the connection, not the process
+            if not isinstance(error, OSError):
+                log.warning("the connection to the broker is given up, what came cannot be read error=%r", error)
             self._paho.disconnect()
+            return
+        if self._is_decrypted():
+            # It makes no socket readable.
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def _is_decrypted(self) -> bool:
+        pending = getattr(self._paho.socket(), "pending", None)
+        return pending is not None and bool(pending())
 
     def drop(self) -> None:
         """Close the socket of an attempt that failed half-way, which aiomqtt 2.5.1 leaves open (no public issue)."""
@@ -359,6 +378,7 @@ class MqttConnection:
         self._callbacks.confirmed(mid, reason_code)
 
     def _received(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
+        self._arrived += 1
         self._callbacks.received(message)
 
 
