@@ -25,8 +25,8 @@ from agent.split import split_batch
 from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.outbox import Outbox
-from rackflow.process.broker import Broker
-from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerAddresses, BrokerError
+from rackflow.process.broker import Broker, BrokerAddresses
+from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerError
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import Topic, build_topic
