@@ -1,8 +1,7 @@
 """A v1 or v2c session of gufo_snmp whose socket keeps its reader between GETs.
 
 gufo_snmp 0.13.0 adds a reader to the event loop for each answer and removes it afterwards, which under uvloop makes and closes a handle
-of libuv each time; and it makes a future, two closures and a task's worth of `wait_for` besides. Here the reader stays, and a GET of 20
-objects takes a third less of the loop's time. Walks are rare, and go through the library as it is.
+of libuv each time, and calls `wait_for` besides. Here the reader stays. Walks are rare, and go through the library as it is.
 """
 
 import asyncio
