@@ -1,7 +1,8 @@
 """One MQTT 5 connection for publishing, over our own transport and the codec of `packets.py`.
 
 The agent's hot path: a message of 2.9 kB costs 12 to 16 us beyond an idle sender, and 55 to 68 us through paho-mqtt
-(`rackflow/process/mqtt.py`, which everything else uses; 2,000 messages a second, uvloop, mosquitto beside it). Nothing here waits in a queue of its own: what the broker has not confirmed is the caller's to keep and to limit.
+(`rackflow/process/mqtt.py`, which everything else uses; 2,000 messages a second, uvloop, mosquitto beside it). Nothing here waits in a
+queue of its own: what the broker has not confirmed is the caller's to keep and to limit.
 """
 
 import asyncio
