@@ -15,9 +15,10 @@ from functools import partial
 
 import msgspec
 
+from agent.publish.client import BrokerError
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
 from agent.publish.limit import SizeLimit
-from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, WORDS, Refusals, kind_of
+from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, PACKET_TOO_LARGE, WORDS, Refusals, kind_of
 from agent.publish.retained import Retained
 from agent.publish.words import Listener
 from agent.self_metrics import Counters
@@ -25,8 +26,7 @@ from agent.split import split_batch
 from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.outbox import Outbox
-from rackflow.process.broker import Broker
-from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerAddresses, BrokerError
+from rackflow.process.broker import Broker, BrokerAddresses
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import Topic, build_topic
@@ -208,7 +208,7 @@ class Publisher:
                     f"the broker refuses the credentials ({refusal}); check broker.username and broker.password",
                     True,
                 )
-            return str(error), False
+            return str(error), error.is_lasting
         finally:
             self._counters.connected = False
 
@@ -351,11 +351,8 @@ class Publisher:
         code = client.ended_by
         if not inflight or self._wake.is_set():
             return
-        if client.is_unreadable and self._limit.is_largest(inflight[0].size):
-            code = PACKET_TOO_LARGE
         if code == PACKET_TOO_LARGE:
-            largest = inflight[0] if client.is_unreadable else max(inflight, key=lambda sent: sent.size)
-            self._on_refused(largest, code, "Packet too large")
+            self._on_refused(max(inflight, key=lambda sent: sent.size), code, "Packet too large")
         elif code in WORDS or client.is_unreadable or inflight[0].topic == self._broken_at_topic:
             self._on_refused(inflight[0], code or 0x80, "the connection ended")
         self._broken_at_topic = inflight[0].topic

@@ -16,9 +16,8 @@ from typing import Literal
 from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import ResolveError
-from rackflow.process.broker import Broker
+from rackflow.process.broker import Broker, BrokerAddresses
 from rackflow.process.mqtt import (
-    BrokerAddresses,
     BrokerError,
     Callbacks,
     Limits,

@@ -26,13 +26,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from rackflow.errors import RackflowError
-from rackflow.process.broker import Broker
-from rackflow.process.resolve import Resolver
+from rackflow.process.broker import Broker, explain
 from rackflow.process.stopping import obey_cancellation
 
 __all__ = [
     "PACKET_TOO_LARGE",
-    "BrokerAddresses",
     "BrokerError",
     "Callbacks",
     "Limits",
@@ -74,16 +72,6 @@ class Limits:
 
 UNAVAILABLE = ReasonCode(PacketTypes.CONNACK, identifier=0x88)
 """The reason given to aiomqtt when a connection ends before CONNACK."""
-# TLS alerts about a client's certificate (RFC 8446, 6.2) as OpenSSL names them, and what to do.
-TLS_ALERTS = {
-    "ALERT_CERTIFICATE_EXPIRED": "it has expired; renew cert_file",
-    "ALERT_CERTIFICATE_REVOKED": "it was revoked; cert_file must be a new one",
-    "ALERT_UNKNOWN_CA": "the broker does not know who issued it; cert_file must be issued by the broker's authority",
-    "CERTIFICATE_REQUIRED": "it wants one; set cert_file and key_file",
-    "ALERT_UNSUPPORTED_CERTIFICATE": "it is not one for clients; cert_file must allow client authentication",
-    "ALERT_BAD_CERTIFICATE": "it is damaged or unsuitable; check cert_file",
-    "ALERT_HANDSHAKE_FAILURE": "the handshake failed; set cert_file and key_file, and compare TLS versions",
-}
 
 
 def _ignore(*_: object) -> None:
@@ -362,23 +350,6 @@ class MqttConnection:
         self._callbacks.received(message)
 
 
-class BrokerAddresses:
-    """Looks up the broker's address before each attempt to connect; takes turns if there are several.
-
-    Left to paho-mqtt, the look-up would block the thread that connects for as long as DNS is silent, beyond the end of a stop.
-    """
-
-    def __init__(self, resolver: Resolver | None = None) -> None:
-        self._resolver = resolver or Resolver()
-        self._attempts = 0
-
-    async def next(self, broker: Broker) -> str:
-        """The address to try now. Raises ResolveError."""
-        found = await self._resolver.addresses(broker.host)
-        self._attempts += 1
-        return found[(self._attempts - 1) % len(found)]
-
-
 def _named(context: ssl.SSLContext | None, host: str) -> ssl.SSLContext | None:
     """A context that asks for, and verifies, the certificate of `host`. paho-mqtt would take the address for the name."""
     if context is not None:
@@ -416,14 +387,6 @@ def refusal(error: BaseException) -> ReasonCode | None:
     """The broker's reason for refusing the connection, or None if it gave none."""
     code = getattr(error, "rc", None)
     return code if isinstance(code, ReasonCode) else None
-
-
-def explain(fault: str) -> str:
-    """What the end of a connection before the broker's answer means, with the words of the socket."""
-    alert = next((text for sign, text in TLS_ALERTS.items() if sign in fault.upper()), None)
-    if alert is not None:
-        return f"the broker refuses the TLS certificate of this side: {alert} ({fault})"
-    return f"the broker ended the connection before it answered: {fault}"
 
 
 def topic_of(message: MQTTMessage) -> str:

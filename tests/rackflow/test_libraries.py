@@ -61,6 +61,7 @@ LIBRARIES = {
     "gufo",
     "influxdb_client",
     "iotcore",
+    "mqtt5",
     "paho",
     "prometheus_client",
     "pymodbus",
