@@ -199,6 +199,14 @@ class Device(StrictModel):
         return self
 
 
+class Pair(StrictModel):
+    """Two agents with the same configuration on two machines, of which one polls."""
+
+    # Takeover takes this, a second in which another claim would be heard, and the opening of the devices: 6 to 8 s in all.
+    expires_s: Annotated[float, Field(ge=3, le=60)] = 4.0
+    """Seconds after which a silent agent's place is taken. The silent one may still work: its network may be broken."""
+
+
 class AgentConfig(StrictModel):
     """The agent's configuration file."""
 
@@ -223,6 +231,8 @@ class AgentConfig(StrictModel):
     # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.
     outbox: OutboxSection = OutboxSection(mode="memory")
     """Where messages wait until they are delivered."""
+    pair: Pair | None = None
+    """Another agent with this configuration runs on another machine, and takes over when this one falls silent. `pair: {}` is enough."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
     health_file: Path | None = None

@@ -7,16 +7,15 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Final
 
 from agent.pair.lease import RENEW_S, Lease
 from rackflow.documents import LeaseDocument, check_topic, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
-from rackflow.process.broker import Broker
-from rackflow.process.mqtt import BrokerAddresses, BrokerError, Callbacks, MqttConnection, MQTTMessage, topic_of
+from rackflow.process.broker import Broker, BrokerAddresses
+from rackflow.process.mqtt import BrokerError, Callbacks, MqttConnection, MQTTMessage, topic_of
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.topics import Topic, build_topic, parse_topic
 
@@ -44,7 +43,7 @@ class LeaseKeeper:
         self._client_id = f"{agent}@{site}-{me.rpartition('.')[2]}"
         self._topic = build_topic(Topic(site, agent, "lease"))
         self._addresses = BrokerAddresses()
-        self._changed = asyncio.Condition()
+        self._waiting: set[asyncio.Event] = set()
         self._client: MqttConnection | None = None
         self._logged_s = float("-inf")
 
@@ -60,19 +59,26 @@ class LeaseKeeper:
 
     async def held(self) -> None:
         """Wait until this side holds the lease."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.lease.state == "holding")
+        await self._until(lambda: self.lease.state == "holding")
 
     async def lost(self) -> None:
         """Wait until this side does not hold the lease."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.lease.state != "holding")
+        await self._until(lambda: self.lease.state != "holding")
 
     async def confirmed(self) -> None:
         """Wait until the broker has shown, from this moment on, that this side holds the lease."""
         since_s = time.monotonic()
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.lease.is_confirmed(since_s))
+        await self._until(lambda: self.lease.is_confirmed(since_s))
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        changed = asyncio.Event()
+        self._waiting.add(changed)
+        try:
+            while not is_so():
+                changed.clear()
+                await changed.wait()
+        finally:
+            self._waiting.discard(changed)
 
     async def _run(self) -> None:
         while True:
@@ -114,14 +120,18 @@ class LeaseKeeper:
 
     async def _keep(self, client: MqttConnection) -> None:
         sent_s = float("-inf")
+        looked_s = time.monotonic()
         while client.is_open:
             now_s = time.monotonic()
             before = self.lease.state
+            if now_s - looked_s > self.lease.expires_s / 2:
+                # This process stood still, or its machine did: it must hear what was said meanwhile before it says anything.
+                self.lease.connected(now_s)
+            looked_s = now_s
             if self.lease.due(now_s) and (now_s - sent_s >= RENEW_S or self.lease.state != before):
                 sent_s = now_s
                 self._say(client, self.lease.me)
-            if self.lease.state != before:
-                await self._tell(before)
+            self._tell(before)
             await asyncio.sleep(STEP_S)
 
     def _say(self, client: MqttConnection, holder: str) -> None:
@@ -142,14 +152,13 @@ class LeaseKeeper:
                 log.warning("agent=%s lease: a document that breaks the contract is ignored: %s", self._agent, error)
             return
         self.lease.heard(document.holder, time.monotonic(), is_retained=message.retain)
-        task = asyncio.ensure_future(self._tell(before))
-        task.add_done_callback(lambda _: None)
+        self._tell(before)
 
-    async def _tell(self, before: str) -> None:
+    def _tell(self, before: str) -> None:
         if self.lease.state != before:
             log.info("agent=%s lease=%s was=%s holder=%s", self._agent, self.lease.state, before, self.lease.holder)
-        async with self._changed:
-            self._changed.notify_all()
+        for each in self._waiting:
+            each.set()
 
     async def _release(self) -> None:
         """Give the lease back. If the broker is away it expires."""
@@ -157,8 +166,5 @@ class LeaseKeeper:
             return
         self._say(client, "")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RELEASE_S), self._changed:
-                await self._changed.wait_for(partial(self._is_heard, ""))
-
-    def _is_heard(self, holder: str) -> bool:
-        return self.lease.holder == holder
+            async with asyncio.timeout(RELEASE_S):
+                await self._until(lambda: not self.lease.holder)

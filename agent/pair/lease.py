@@ -28,8 +28,11 @@ class Lease:
     holder: str = ""
     """Whose word was heard last; empty if nobody's, or if the holder has given the lease back."""
     heard_s: float = float("-inf")
-    """When the last word of a holder was heard. For who has just connected, the moment of the connection: a holder has not been silent before."""
+    """When the last word of a holder was heard, or the connection was opened: nobody has been silent before that."""
     claimed_s: float = 0.0
+    is_claim_heard: bool = False
+    confirmed_s: float = float("-inf")
+    """When this side last heard its own word."""
     quiet_until_s: float = float("-inf")
     """Until when a holder that has been away says nothing, so that it hears whether there is another one by now."""
 
@@ -47,9 +50,12 @@ class Lease:
         if not holder:
             self.heard_s = float("-inf")
         elif holder == self.me:
+            self.is_claim_heard = True
+            self.confirmed_s = self.confirmed_s if is_retained else now_s
             # The broker's last word is ours, so nobody else has claimed it.
             self.quiet_until_s = float("-inf")
-        else:
+        elif self.state != "claiming" or self.is_claim_heard:
+            # What was said before one's own claim reached the broker is overruled by the claim.
             self.state = "standby"
 
     def due(self, now_s: float) -> bool:
@@ -58,7 +64,7 @@ class Lease:
             case "standby":
                 is_free = now_s - self.heard_s >= self.expires_s
                 if is_free:
-                    self.state, self.claimed_s = "claiming", now_s
+                    self.state, self.claimed_s, self.is_claim_heard = "claiming", now_s, False
                 return is_free
             case "claiming":
                 if now_s - self.claimed_s >= SETTLE_S and self.holder == self.me:
@@ -68,4 +74,4 @@ class Lease:
 
     def is_confirmed(self, since_s: float) -> bool:
         """Whether this side holds the lease, and has heard so itself after `since_s`."""
-        return self.state == "holding" and self.holder == self.me and self.heard_s > since_s
+        return self.state == "holding" and self.holder == self.me and self.confirmed_s > since_s
