@@ -460,7 +460,7 @@ class _Places:
             self._agent = self._make(None)
             await self._agent.run()
             return
-        keeper = LeaseKeeper(config.broker, config.labels.site or "", config.agent, config.pair.expires_s)
+        keeper = LeaseKeeper(config.lease_broker(), config.labels.site or "", config.agent, config.pair.expires_s)
         async with keeper.keeping():
             self._manager.ready()
             while not self._stopping.is_set():

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
-from tests.agent.running import Listener, listening
+from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
@@ -99,6 +100,18 @@ async def test_one_that_wakes_up_after_it_was_replaced_publishes_nothing_more(
                 assert {batch.epoch for batch in listener.batches("gw-1")[count:]} == {after}
                 assert before not in [batch.epoch for batch in listener.batches()[-10:]]
                 assert (listener.statuses()[-1].status, listener.statuses()[-1].epoch) == ("online", after)
+
+
+async def test_a_process_that_was_replaced_does_not_call_the_agent_offline(mosquitto: Mosquitto) -> None:
+    async with listening(mosquitto) as listener, running(config_for(mosquitto, "ups-1"), Devices()) as agent:
+        await eventually(lambda: listener.batches("ups-1"), "a poll")
+        agent.replaced()
+        await eventually(lambda: not agent.counters.connected, "it has stopped")
+        # Whatever the broker had to say comes before what is said now.
+        async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+            await client.publish("rackflow/v1/t1/other/status", b"{}", qos=1)
+        await eventually(lambda: listener.messages[-1].topic.value == "rackflow/v1/t1/other/status", "the last word")
+        assert [message.payload for message in listener.messages if b'"offline"' in bytes(message.payload)] == []
 
 
 async def test_a_restart_of_the_broker_changes_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:
