@@ -14,7 +14,7 @@ from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS,
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
-from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, load_config
+from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, check_config, load_config
 from rackflow.topics import RESERVED_AGENTS
 
 if TYPE_CHECKING:
@@ -201,6 +201,23 @@ class Device(StrictModel):
         return self
 
 
+class Pair(StrictModel):
+    """Two agents with the same configuration on two machines, of which one polls."""
+
+    # Takeover takes this, a second in which another claim would be heard, and the opening of the devices: 6 to 8 s in all.
+    expires_s: Annotated[float, Field(ge=3, le=60)] = 4.0
+    """Seconds after which a silent agent's place is taken. The silent one may still work: its network may be broken."""
+    username: str | None = None
+    """Account of the connection that keeps the lease. Where the broker takes the account for the client id, as `deploy/mosquitto/` has
+    it, each machine needs one of its own; otherwise that of `broker` is used."""
+    password: Secret | None = None
+    """Its password, as that of `broker`."""
+    cert_file: Path | None = None
+    """Its client certificate, as that of `broker`."""
+    key_file: Path | None = None
+    """Private key of that certificate."""
+
+
 class AgentConfig(StrictModel):
     """The agent's configuration file."""
 
@@ -225,6 +242,8 @@ class AgentConfig(StrictModel):
     # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.
     outbox: OutboxSection = OutboxSection(mode="memory")
     """Where messages wait until they are delivered."""
+    pair: Pair | None = None
+    """Another agent with this configuration runs on another machine, and takes over when this one falls silent. `pair: {}` is enough."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
     health_file: Path | None = None
@@ -253,6 +272,11 @@ class AgentConfig(StrictModel):
                 )
             seen.add(device.id)
         return self
+
+    def lease_broker(self) -> Broker:
+        """The broker with the account of the connection that keeps the lease. Raises ConfigError if that is incomplete."""
+        given = self.pair.model_dump(exclude={"expires_s"}, exclude_none=True) if self.pair else {}
+        return check_config(self.broker.model_dump() | given, Broker, "pair") if given else self.broker
 
     def labels_of(self, device: Device) -> dict[str, str]:
         """Location labels of a device: the site's, overridden by the device's own."""
