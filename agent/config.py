@@ -15,7 +15,7 @@ from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
 from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, load_config
-from rackflow.site import Site, load_site
+from rackflow.site import Coolant, Site, load_site
 from rackflow.topics import RESERVED_AGENTS
 
 # No comma, brace, quote or equals sign: labels become part of series keys (`metric{label=value,…}`) and of line protocol.
@@ -117,8 +117,8 @@ class CoolantConfig(StrictModel):
 
     # pg25 is the usual fill of a technology cooling loop. The wrong fluid would make heat wrong by some 4 % (the heat capacity by volume
     # of pg25 against water), which looks plausible; so profiles and site files name it wherever it is known.
-    fluid: Literal["water", "pg25"] = "pg25"
-    """`water`, or `pg25`: 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
+    fluid: Coolant = "pg25"
+    """`water`, or a glycol by kind and percent by mass: `pg25` is 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
     additive: str = ""
     """Name of the inhibitor package; shown, not used in calculations."""
     concentration: str = ""
@@ -312,9 +312,7 @@ def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> d
 def _coolants(where: str, device: Device, site: Site) -> dict[Literal["primary", "secondary"], CoolantConfig]:
     cdu = site.cdus.get(device.id)
     found = dict(device.coolant)
-    for name in (cdu.primary, cdu.secondary) if cdu else ():
-        if name is None:
-            continue
+    for name in (*cdu.primaries, cdu.secondary) if cdu else ():
         loop = site.loops[name]
         # Only the fluid is compared: additive and concentration are for display, and only the agent's configuration has them.
         given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}

@@ -321,7 +321,8 @@ class SiteFigures:
     def _described(self) -> dict[str, dict[str, str]]:
         """Labels by device from the site file, which take precedence over those that agents send."""
         site = self._site
-        return {device: site.labels(device) for device in site.devices} if site is not None else {}
+        # Power shelves are places of figures although their meters speak for them.
+        return {device: site.labels(device) for device in (*site.devices, *site.pdus)} if site is not None else {}
 
     def _of_class(self, device_class: str) -> list[str]:
         return sorted(device for device, known in self._classes.items() if known == device_class)
