@@ -297,8 +297,12 @@ def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
 
 
 def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
-    """Loops with a rack at the rope's position: the same rack, row or room."""
+    """The loop that the rope lies along, or that of the CDU it lies under; else loops with a rack in the same rack, row or room."""
     site, found = world.site, []
+    above = site.cdus.get(sensor.under or "")
+    own = sensor.loop or (above.secondary if above is not None else None)
+    if own is not None:
+        return [world.loops[own]] if own in world.loops else []
     for loop in world.loops.values():
         racks = [site.racks[rack] for rack in loop.plates]
         at_rack, in_row = sensor.rack in loop.plates, sensor.row in {rack.row for rack in racks}

@@ -1,6 +1,13 @@
 """Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
 
-from collector.derive.energy.accounting import PASSING, Accounts, facility_meters, plan_accounts, without_overlap
+from collector.derive.energy.accounting import (
+    PASSING,
+    Accounts,
+    facility_meters,
+    plan_accounts,
+    site_power,
+    without_overlap,
+)
 from collector.derive.energy.balance import SOURCES, balance_of
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, Hour
@@ -22,5 +29,6 @@ __all__ = [
     "plan_accounts",
     "read_answer",
     "read_csv",
+    "site_power",
     "without_overlap",
 ]

@@ -16,7 +16,7 @@ from collector.derive.energy.carbon import Factors
 from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
 from collector.derive.engine import NO_SLOT, PART, Figure, Label, Planner, Values, output_of, plausible_figure
-from collector.derive.power import RackPower
+from collector.derive.power import RackPower, metered_w
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Meter, Site
 
@@ -130,7 +130,7 @@ def _behind(planner: Planner, site: Site, facility: Sequence[Meter]) -> Iterator
         if exported:
             yield _counted(planner, site, counted[name], f"export:{name}", exported)
         else:
-            yield Stream(f"export:{name}", _positive(planner, _power_of(planner, name), sign=-1), counter=False)
+            yield Stream(f"export:{name}", _positive(planner, metered_w(planner, name), sign=-1), counter=False)
 
 
 def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
@@ -138,14 +138,20 @@ def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
     slots = planner.each(meter.id, _COUNTER)
     quantity = f"{meter.role}:{meter.id}"
     if not slots:
-        both = planner.step((_power_of(planner, meter.id),), abs)
+        both = planner.step((metered_w(planner, meter.id),), abs)
         return Stream(quantity, both, counter=False)
     return _counted(planner, site, meter, quantity, [slots[0] if len(slots) == 1 else planner.step(slots, max)])
 
 
-def _power_of(planner: Planner, meter: str) -> int:
-    ways = [planner.sum_of(meter, each) for each in (_POWER, _PHASE_POWER) if planner.has(meter, each)]
-    return planner.first(*ways) if ways else planner.reading(meter, _POWER)
+def site_power(planner: Planner, site: Site) -> int | None:
+    """Slot of the power that the site uses, with what is generated behind its meters; None if nothing meters the whole of it."""
+    facility = facility_meters(site)
+    if not facility:
+        return None
+    counted = {meter.id for meter in facility}
+    taken = [metered_w(planner, meter.id) for meter in facility]
+    given = [metered_w(planner, each.id) for each in site.meters.values() if each.behind in counted]
+    return planner.total([*taken, *(planner.step((each,), abs) for each in given)])
 
 
 def _positive(planner: Planner, power: int, sign: int) -> int:
@@ -195,7 +201,7 @@ def _metered(planner: Planner, site: Site, meter: Meter, quantity: str) -> Strea
     imported = [slot for slot in planner.each(meter.id, _COUNTER) if slot not in exported]
     if imported:
         return _counted(planner, site, meter, quantity, imported)
-    power = _power_of(planner, meter.id)
+    power = metered_w(planner, meter.id)
     # Where energy may leave through it, what leaves is counted by `_behind`.
     leaves = any(each.behind == meter.id for each in site.meters.values())
     return Stream(quantity, _positive(planner, power, sign=1) if leaves else power, counter=False)

@@ -10,13 +10,14 @@ from tests.collector.derive.hall import WALL_S, Readings
 
 START = float(-WALL_S % HOUR_S)
 KWH = 3.6e6
+Counted = dict[str, tuple[float, float]]
 # kWh in one hour: in and out of each incomer, and what the roof, the generators and the UPSs' outputs count.
-NOON = {"main-1": (30, 20), "main-2": (40, 0), "pv-roof": (0, 50), "gen-meter": (0, 0), "it-a": (80, 0)}
-OUTAGE = {"main-1": (0, 0), "main-2": (0, 0), "pv-roof": (0, 0), "gen-meter": (100, 0), "it-a": (80, 0)}
+NOON: Counted = {"main-1": (30, 20), "main-2": (40, 0), "pv-roof": (0, 50), "gen-meter": (0, 0), "it-a": (80, 0)}
+OUTAGE: Counted = {"main-1": (0, 0), "main-2": (0, 0), "pv-roof": (0, 0), "gen-meter": (100, 0), "it-a": (80, 0)}
 ROLES = {"main-1": "facility", "main-2": "facility", "pv-roof": "pv", "gen-meter": "generator", "it-a": "it"}
 
 
-def after(kwh: dict[str, tuple[float, float]], site: Site | None = None, hours: int = 1) -> dict[str, float | None]:
+def after(kwh: Counted, site: Site | None = None, hours: int = 1) -> dict[str, float | None]:
     """Values of all figures after hours in which the meters counted so much in and out."""
     readings = Readings(site or ai_hall())
     for minute in range(0, 60 * hours + 1, 10):

@@ -112,3 +112,11 @@ def test_a_loop_whose_dry_coolers_fail_is_carried_by_its_chillers_until_they_are
     assert world.primaries["fws-b"].supply_c > warm + 3
     assert {cdu.primary for cdu in world.cdus.values()} == {"fws-a"}
     assert watts(world, "chiller-meter") > 0
+
+
+def test_ropes_along_a_loop_and_under_its_cdu_get_wet_when_it_leaks(world: World) -> None:
+    ropes = [f"dcim_leak_detected{{sensor={at}}}" for at in (1, 2, 3)]
+    assert [Instruments(world).read("box-1")[rope] for rope in ropes] == [0.0, 0.0, 0.0]
+    begin(world, "burst", "tcs")
+    world.advance(30)
+    assert [Instruments(world).read("box-1")[rope] for rope in ropes] == [1.0, 1.0, 1.0]
