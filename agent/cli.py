@@ -24,6 +24,7 @@ from agent.run import Shared, run
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
 from rackflow.process.commands import print_error, print_lines, print_skipped_lines, show_examples
 from rackflow.process.config import check_config
+from rackflow.process.doctor import check_disk
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file, load_env_file
@@ -175,6 +176,11 @@ def _check(arguments: argparse.Namespace) -> int:
     enabled = sum(device.enabled for device in config.devices)
     print(f"{arguments.config}: ok; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known")
     print(estimate_outage(config, profiles))
+    # As the account that runs this: an agent that cannot write its outbox does not start.
+    disk = check_disk("outbox.path", config.outbox.path) if config.outbox.path is not None else None
+    if disk is not None and disk.status == "failed":
+        print_error(f"{arguments.config}: {disk.check}: {disk.found}; {disk.remedy}")
+        return EXIT_CONFIG
     return 0
 
 

@@ -10,11 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
-from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass
+from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass, catalogue
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
 from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, load_config
+from rackflow.process.yaml import line_of, read_text_file
 from rackflow.site import Coolant, Site, load_site
 from rackflow.topics import RESERVED_AGENTS
 
@@ -112,6 +113,14 @@ class Credential(StrictModel):
         return self
 
 
+def _known_role(role: str) -> str:
+    known = sorted({each for metric in catalogue().values() for each in metric.label_values.get("role", ())})
+    if role not in known:
+        # A reading whose label the catalogue does not have would be refused in every poll.
+        raise ValueError(f"is no role of a meter; known are {', '.join(known)}")
+    return role
+
+
 class CoolantConfig(StrictModel):
     """The coolant in one loop; heat is calculated with its density and heat capacity."""
 
@@ -144,7 +153,7 @@ class Device(StrictModel):
     """`false` keeps the entry and does not poll it."""
     labels: Labels = Labels()
     """Overrides the agent's `labels` for this device."""
-    role: LabelValue | None = None
+    role: Annotated[LabelValue, AfterValidator(_known_role)] | None = None
     """What a meter measures: `facility`, `it`, `ups_in`, `pv` …"""
     # 1,000 racks with two PDUs each are about 90,000 series without outlets and 430,000 with them.
     outlets: bool = False
@@ -274,11 +283,21 @@ def load_agent_config(path: Path) -> AgentConfig:
     try:
         return with_site(config, load_site(site_file))
     except _SiteMismatchError as error:
-        raise ConfigError(f"{path}: {error} in {site_file}; correct one of them, or remove it here") from error
+        at = () if error.device is None else ("devices", error.device)
+        line = line_of(read_text_file(path), at) if at else None
+        where = f"{path}:{line}" if line else str(path)
+        raise ConfigError(f"{where}: {error} in {site_file}; correct one of them, or remove it here") from error
+
+
+# More names than this do not help in one line.
+MAX_NAMED = 10
 
 
 class _SiteMismatchError(ConfigError):
     """The agent's configuration and the site file disagree."""
+
+    device: int | None = None
+    """Position of the device's entry."""
 
 
 def with_site(config: AgentConfig, site: Site) -> AgentConfig:
@@ -289,17 +308,35 @@ def with_site(config: AgentConfig, site: Site) -> AgentConfig:
     labels = _agreed("labels", config.labels.given(), {"site": site.id})
     devices = []
     for index, device in enumerate(config.devices):
-        where = f"devices[{index}] ({device.id})"
-        _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
-        role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
-        given = {"role": device.role} if device.role else {}
-        update = {
-            "labels": Labels.model_validate(_agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))),
+        try:
+            devices.append(_with_site(config, site, device, f"devices[{index}] ({device.id})"))
+        except _SiteMismatchError as error:
+            error.device = index
+            raise
+    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+
+
+def _with_site(config: AgentConfig, site: Site, device: Device, where: str) -> Device:
+    _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
+    labels = _agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))
+    _known_feed(where, device, site)
+    role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
+    given = {"role": device.role} if device.role else {}
+    return device.model_copy(
+        update={
+            "labels": Labels.model_validate(labels),
             "role": _agreed(where, given, role).get("role"),
             "coolant": _coolants(where, device, site),
         }
-        devices.append(device.model_copy(update=update))
-    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+    )
+
+
+def _known_feed(where: str, device: Device, site: Site) -> None:
+    """A feed that the site does not have would be a label that leads nowhere. Rooms may be named that no site file describes."""
+    feed = device.labels.given().get("feed")
+    if feed is not None and feed not in site.feeds:
+        known = ", ".join(list(site.feeds)[:MAX_NAMED])
+        raise _SiteMismatchError(f"{where}.labels.feed: {feed!r} is here, and only {known}")
 
 
 def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,8 @@ import pytest
 
 from rackflow.errors import ConfigError
 from rackflow.fluids import MAX_PERCENT, MIN_PERCENT, fluid_of, volumetric_heat_capacity
-from rackflow.process.yaml import load_yaml_file
+from rackflow.process.config import check_config, models_in
+from rackflow.process.yaml import load_yaml_file, load_yaml_text
 from rackflow.site import PowerShelf, Site, SiteFile, load_site, parse_site
 from rackflow.site.vocabulary import SECTIONS, other_word
 
@@ -109,3 +110,13 @@ def test_more_glycol_carries_less_heat_at_every_percentage() -> None:
 def test_heat_capacity_by_volume_is_that_of_coolprop(fluid: str, celsius: float, megajoules: float) -> None:
     found = volumetric_heat_capacity(fluid, celsius)
     assert found == pytest.approx(megajoules * 1e6, rel=2e-3)
+
+
+def test_the_documented_example_is_in_the_words_of_the_file() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "draft-a-site.md").read_text(encoding="utf-8")
+    example = load_yaml_text(page.partition("```yaml\n")[2].partition("```")[0], "example")
+    assert isinstance(example, dict)
+    for section, entries in example.items():
+        (model,) = models_in(SiteFile.model_fields[section].annotation)
+        for entry in entries:
+            check_config(entry, model, f"{section} of the example")
