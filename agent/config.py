@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
-from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass
+from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass, catalogue
+from rackflow.coolant import Coolant
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
 from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, check_config, load_config
+from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
 
 if TYPE_CHECKING:
@@ -114,13 +116,21 @@ class Credential(StrictModel):
         return self
 
 
+def _known_role(role: str) -> str:
+    known = sorted({each for metric in catalogue().values() for each in metric.label_values.get("role", ())})
+    if role not in known:
+        # A reading whose label the catalogue does not have would be refused in every poll.
+        raise ValueError(f"is no role of a meter; known are {', '.join(known)}")
+    return role
+
+
 class CoolantConfig(StrictModel):
     """The coolant in one loop; heat is calculated with its density and heat capacity."""
 
     # pg25 is the usual fill of a technology cooling loop. The wrong fluid would make heat wrong by some 4 % (the heat capacity by volume
     # of pg25 against water), which looks plausible; so profiles and site files name it wherever it is known.
-    fluid: Literal["water", "pg25"] = "pg25"
-    """`water`, or `pg25`: 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
+    fluid: Coolant = "pg25"
+    """`water`, or a glycol by kind and percent by mass: `pg25` is 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
     additive: str = ""
     """Name of the inhibitor package; shown, not used in calculations."""
     concentration: str = ""
@@ -146,7 +156,7 @@ class Device(StrictModel):
     """`false` keeps the entry and does not poll it."""
     labels: Labels = Labels()
     """Overrides the agent's `labels` for this device."""
-    role: LabelValue | None = None
+    role: Annotated[LabelValue, AfterValidator(_known_role)] | None = None
     """What a meter measures: `facility`, `it`, `ups_in`, `pv` …"""
     # 1,000 racks with two PDUs each are about 90,000 series without outlets and 430,000 with them.
     outlets: bool = False
@@ -303,11 +313,21 @@ def load_agent_config(path: Path) -> AgentConfig:
 
         return with_site(config, load_site(site_file))
     except _SiteMismatchError as error:
-        raise ConfigError(f"{path}: {error} in {site_file}; correct one of them, or remove it here") from error
+        at = () if error.device is None else ("devices", error.device)
+        line = line_of(read_text_file(path), at) if at else None
+        where = f"{path}:{line}" if line else str(path)
+        raise ConfigError(f"{where}: {error} in {site_file}; correct one of them, or remove it here") from error
+
+
+# More names than this do not help in one line.
+MAX_NAMED = 10
 
 
 class _SiteMismatchError(ConfigError):
     """The agent's configuration and the site file disagree."""
+
+    device: int | None = None
+    """Position of the device's entry."""
 
 
 def with_site(config: AgentConfig, site: "Site") -> AgentConfig:
@@ -318,17 +338,35 @@ def with_site(config: AgentConfig, site: "Site") -> AgentConfig:
     labels = _agreed("labels", config.labels.given(), {"site": site.id})
     devices = []
     for index, device in enumerate(config.devices):
-        where = f"devices[{index}] ({device.id})"
-        _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
-        role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
-        given = {"role": device.role} if device.role else {}
-        update = {
-            "labels": Labels.model_validate(_agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))),
+        try:
+            devices.append(_with_site(config, site, device, f"devices[{index}] ({device.id})"))
+        except _SiteMismatchError as error:
+            error.device = index
+            raise
+    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+
+
+def _with_site(config: AgentConfig, site: "Site", device: Device, where: str) -> Device:
+    _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
+    labels = _agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))
+    _known_feed(where, device, site)
+    role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
+    given = {"role": device.role} if device.role else {}
+    return device.model_copy(
+        update={
+            "labels": Labels.model_validate(labels),
             "role": _agreed(where, given, role).get("role"),
             "coolant": _coolants(where, device, site),
         }
-        devices.append(device.model_copy(update=update))
-    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+    )
+
+
+def _known_feed(where: str, device: Device, site: "Site") -> None:
+    """A feed that the site does not have would be a label that leads nowhere. Rooms may be named that no site file describes."""
+    feed = device.labels.given().get("feed")
+    if feed is not None and feed not in site.feeds:
+        known = ", ".join(list(site.feeds)[:MAX_NAMED])
+        raise _SiteMismatchError(f"{where}.labels.feed: {feed!r} is here, and only {known}")
 
 
 def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
@@ -341,9 +379,7 @@ def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> d
 def _coolants(where: str, device: Device, site: "Site") -> dict[Literal["primary", "secondary"], CoolantConfig]:
     cdu = site.cdus.get(device.id)
     found = dict(device.coolant)
-    for name in (cdu.primary, cdu.secondary) if cdu else ():
-        if name is None:
-            continue
+    for name in (*cdu.primaries, cdu.secondary) if cdu else ():
         loop = site.loops[name]
         # Only the fluid is compared: additive and concentration are for display, and only the agent's configuration has them.
         given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}

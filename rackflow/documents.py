@@ -126,7 +126,7 @@ class Event(Document, frozen=True, kw_only=True, rename={"device_class": "class"
 
 
 class Coolant(msgspec.Struct, frozen=True, kw_only=True):
-    """The fluid of one loop: `water`, or `pg25` (25 % propylene glycol by mass)."""
+    """The fluid of one loop: `water`, or a glycol by kind and percent by mass (`pg25`: 25 % propylene glycol, `eg40`)."""
 
     fluid: Name
     additive: Name = ""

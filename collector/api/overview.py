@@ -25,7 +25,7 @@ from collector.api.documents import (
 from collector.api.floor import pdu_power, seconds_left
 from collector.api.numbers import coarse_age, iso, rounded
 from collector.api.scene import Scene, min_known, total, worst
-from collector.derive import Figure, group_name, without_overlap
+from collector.derive import Figure, facility_meters, group_name, without_overlap
 from collector.ledger import AgentAccount
 from rackflow.site import Meter
 
@@ -94,10 +94,13 @@ def powers(scene: Scene) -> tuple[float | None, float | None]:
     if file is None:
         pdus = [pdu for rack in scene.layout.racks.values() for each in rack.pdus.values() for pdu in each]
         return None, total([pdu_power(scene, pdu) for pdu in pdus])
-    facility = file.meters_of("facility")
-    facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(file, facility)
+    facility = facility_meters(file)
+    # PV and generators behind them give what does not come in; a meter of theirs may count either way round.
+    behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
+    given = [None if (watts := _metered(scene, [each])) is None else abs(watts) for each in behind]
     measured = _metered(scene, without_overlap(file, file.meters_of("it")))
-    return _metered(scene, facility), measured if measured is not None else racks
+    taken = total([_metered(scene, facility), *given]) if facility else None
+    return taken, measured if measured is not None else racks
 
 
 def _metered(scene: Scene, meters: Sequence[Meter]) -> float | None:

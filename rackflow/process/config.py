@@ -7,7 +7,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -156,7 +156,13 @@ def load_config(path: Path, model: type[M]) -> M:
     return check_config(data, model, str(path), text)
 
 
-def check_config(data: object, model: type[M], where: str, text: str | None = None) -> M:
+OtherWord = Callable[[str, int], str | None]
+"""What to use instead of a key that belongs to another vocabulary, at a depth of so many keys."""
+
+
+def check_config(
+    data: object, model: type[M], where: str, text: str | None = None, other_word: OtherWord = lambda *_: None
+) -> M:
     """Check `data` against `model`. Errors are as in `load_config`; if `text` (the file's content) is given, they name the line, too."""
     try:
         return model.model_validate(data)
@@ -166,7 +172,7 @@ def check_config(data: object, model: type[M], where: str, text: str | None = No
         faults = error.errors(include_url=False)
         for fault in faults[:MAX_FAULTS]:
             line = line_of(text, fault["loc"]) if text is not None else None
-            what = escape_unprintable(_fault(fault, names, model))
+            what = escape_unprintable(_fault(fault, names, model, other_word))
             lines.append(f"{where}{f':{line}' if line else ''}: {what}")
         if len(faults) > MAX_FAULTS:
             lines.append(f"{where}: {len(faults) - MAX_FAULTS} more faults")
@@ -174,7 +180,12 @@ def check_config(data: object, model: type[M], where: str, text: str | None = No
     raise ConfigError("\n".join(lines))
 
 
-def _fault(fault: Any, names: list[str], model: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+def _fault(  # the type of `fault` is pydantic's ErrorDetails
+    fault: Any,  # noqa: ANN401
+    names: list[str],
+    model: type[BaseModel],
+    other_word: OtherWord,
+) -> str:
     key = ""
     for part in fault["loc"]:
         if isinstance(part, int):
@@ -184,8 +195,9 @@ def _fault(fault: Any, names: list[str], model: type[BaseModel]) -> str:  # noqa
             key += f".{part}" if key else str(part)
     key = key or "(top level)"
     if fault["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(fault["loc"][-1]), names, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else "remove it"
+        unknown = str(fault["loc"][-1])
+        close = difflib.get_close_matches(unknown, names, n=1)
+        remedy = other_word(unknown, len(fault["loc"])) or (f"did you mean {close[0]!r}?" if close else "remove it")
         return f"{key}: unknown key; {remedy}"
     if fault["type"] == "missing":
         return f"{key}: is required; add it"

@@ -61,6 +61,15 @@ def test_check_says_that_a_configuration_is_good(config: Path, capsys: pytest.Ca
     assert "ok; 2 devices, 2 enabled" in capsys.readouterr().out
 
 
+def test_check_says_that_the_outbox_cannot_be_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = config.parent / "no-such-folder"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(f"{text}\noutbox: {{mode: disk, path: {nowhere}/outbox.db}}\n", encoding="utf-8")
+    assert main(["check", str(config)]) == 78
+    said = capsys.readouterr().err.strip()
+    assert said.startswith(f"{config}: outbox.path: {nowhere}: no such folder; create it: mkdir -p {nowhere}")
+
+
 @pytest.mark.parametrize("command", ["check", "run", "replay"])
 def test_a_file_that_is_not_there(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, str(tmp_path / "none")]) == 78

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.maker import campus, site_yaml
 from simulator.world import World
@@ -79,7 +79,7 @@ def test_flow_and_temperature_rise_give_the_heat_of_the_racks() -> None:
                 world.network.racks[rack].supplied_w * world.site.racks[rack].liquid_share for rack in loop.plates
             )
             for cdu in loop.cdus:
-                capacity = FLUIDS["pg25"].volumetric_heat_capacity((cdu.supply_c + loop.return_c) / 2)
+                capacity = known_fluid("pg25").volumetric_heat_capacity((cdu.supply_c + loop.return_c) / 2)
                 measured += cdu.flow * capacity * (loop.return_c - cdu.supply_c)
     assert measured == pytest.approx(given, rel=0.01)
 
