@@ -83,11 +83,13 @@ EDGE_FIRST = [
         (
             at("DcimReadingBeyondLimit", rack="a03"),
             at("DcimDeviceUnreachable", rack="a03"),
+            at("DcimStateNotNormal", rack="a03"),
             EDGE_SURVIVES,
             at("DcimPduPhaseOverload", rack="a03"),
             at("DcimPduPhaseLoadHigh", rack="a03"),
             at("DcimRackOverDesign", rack="a03"),
         ),
+        note="the PDU itself calls its load too high before its breaker is warm",
     ),
     Row(
         "ups-net-a on bypass",
@@ -136,7 +138,12 @@ EDGE_FIRST = [
     Row(
         "probe of pdu-a10-a drifts by 0.05 K/s",
         (fault("sensor_drift", "pdu-a10-a", point=TEMPERATURE, value=0.05),),
-        may=(at("DcimReadingSuspect", device="pdu-a10-a"), at("DcimReadingBeyondLimit", device="pdu-a10-a")),
+        may=(
+            at("DcimReadingSuspect", device="pdu-a10-a"),
+            at("DcimReadingBeyondLimit", device="pdu-a10-a"),
+            at("DcimRackInletHot", rack="a10"),
+            at("DcimRackInletWarm", rack="a10"),
+        ),
         note="a drift of minutes looks like warm air, until a limit of the device is passed",
     ),
     Row(
@@ -377,6 +384,7 @@ HALL_SECOND = [
             at("DcimPduPhaseLoadHigh", rack=f"{HALL}-d1"),
             at("DcimRackOverDesign", rack=f"{HALL}-d1"),
             at("DcimDeviceUnreachable", rack=f"{HALL}-d1"),
+            at("DcimStateNotNormal", rack=f"{HALL}-d1"),
             at("DcimReadingBeyondLimit", rack=f"{HALL}-d1"),
             HALL_SURVIVES,
         ),
