@@ -188,16 +188,17 @@ EDGE_BATTERY = [
         (fault("battery_failing", "ups-b", value=0.02), fault("feed_loss", "B")),
         (
             at("DcimMainsLost", 30.0, feed="B"),
-            at("DcimUpsBatteryLow", 400.0, device="ups-b"),
+            at("DcimFeedLost", 120.0, feed="B"),
         ),
         (
+            at("DcimUpsBatteryLow", device="ups-b"),
             at("DcimUpsOnBatteryProlonged", feed="B"),
             at("DcimMainsLostProlonged", feed="B"),
-            at("DcimFeedLost", feed="B"),
             at("DcimUpsRuntimeMarginShort", feed="B"),
             EDGE_SURVIVES,
         ),
         "ups-b dcim_ups_output_source = battery",
+        "such a battery fails without a warning: the UPS calls it depleted for a second, and is dark then",
     ),
     Row(
         "env-1 changes its address",
