@@ -267,7 +267,9 @@ class Monitor:
             values,
             now,
             is_silent=lambda each: unit.is_silent or self._is_silent(key, each, now),
-            decides=lambda each: self._evaluator.decides(self._table.problems[each[0]], unit, dict(each[1]).get("device")),
+            decides=lambda each: self._evaluator.decides(
+                self._table.problems[each[0]], unit, dict(each[1]).get("device")
+            ),
         )
         for each, finding in found.items():
             if (tracked := self.tracker.get(each)) is not None:
@@ -287,7 +289,9 @@ class Monitor:
         present_devices: set[UnitKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
         for key in self.tracker.units():
-            if (key[0] == "device" and key not in present_devices) or (key[0] in ("figures", "agent") and key not in self._known):
+            if (key[0] == "device" and key not in present_devices) or (
+                key[0] in ("figures", "agent") and key not in self._known
+            ):
                 # After a start, what is not there yet is not gone.
                 was_there = key[1:] in self._looked_at
                 self.tracker.update(key, {}, now, decides=partial(_always, was_there))

@@ -145,17 +145,17 @@ def expression(problem: Problem, table: Table) -> str:
         return _share(problem, table)
     alternatives = [_alternative(problem, each, table.records) for each in problem.when]
     text = _any(alternatives)
-    return f"{_in_brackets(text)}\nor\n{_in_brackets(_kept(problem))}" if problem.silent_s else text
+    return f"{_in_brackets(text)}\nor\n{_in_brackets(_kept(problem, table.records))}" if problem.silent_s else text
 
 
 def _firing(problem: Problem) -> str:
     return f'ALERTS{{alertname="{problem.name}",alertstate="firing"}}'
 
 
-def _kept(problem: Problem) -> str:
+def _kept(problem: Problem, records: Mapping[str, Record]) -> str:
     """The last value of what was told before its device fell silent."""
     window = f"{duration(problem.silent_s)}:{duration(LAST_STEP_S)}"
-    last = _any(list(dict.fromkeys(_named(problem, each, _value(each, window)) for each in problem.when)))
+    last = _any(list(dict.fromkeys(_named(problem, each, _value(each, window), records) for each in problem.when)))
     return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {_SILENT}"
 
 
@@ -186,10 +186,11 @@ def _rule(problem: Problem, table: Table) -> Iterator[str]:
 
 
 def _alternative(problem: Problem, each: Condition, records: Mapping[str, Record]) -> str:
-    return _named(problem, each, _held(problem, each, records) if problem.within_s else _condition(each, records))
+    text = _held(problem, each, records) if problem.within_s else _condition(each, records)
+    return _named(problem, each, text, records)
 
 
-def _named(problem: Problem, each: Condition, text: str) -> str:
+def _named(problem: Problem, each: Condition, text: str, records: Mapping[str, Record]) -> str:
     if problem.has_reading:
         name = (each.metric or records[each.record].metric).removeprefix("dcim_")
         return f'label_replace(\n{_indent(text)},\n  "reading", "{name}", "", ""\n)'
@@ -325,7 +326,9 @@ def _share(problem: Problem, table: Table) -> str:
     # What was told goes on while it may: if what is silent were as bad as it can be.
     known = f"max by (device, {by}) (last_over_time({among}[5m:15s]))"
     bad = f"{_in_brackets(ill)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
-    worst = f"count by ({by}) (\n{_indent(bad)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
+    worst = (
+        f"count by ({by}) (\n{_indent(bad)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
+    )
     kept = f"max by ({by}) ({_firing(problem)})\nand\n{_in_brackets(worst)}"
     return f"{_in_brackets(text)}\nor\n{_in_brackets(kept)}"
 

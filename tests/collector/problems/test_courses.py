@@ -109,7 +109,11 @@ def test_a_feed_that_is_lost_ups_by_ups_is_told_as_it_grows_and_each_message_is_
         assert site.run(5) == ([("DcimFeedLost", "active")] if number == 1 else [])
     site.up = dict.fromkeys(site.up, True)
     site.says |= {name: {SOURCE: "normal"} for name in UPS}
-    assert sorted(site.run(200)) == [("DcimFeedLost", "ended"), ("DcimMainsLost", "ended"), ("DcimUpsOnBattery", "ended")]
+    assert sorted(site.run(200)) == [
+        ("DcimFeedLost", "ended"),
+        ("DcimMainsLost", "ended"),
+        ("DcimUpsOnBattery", "ended"),
+    ]
     assert site.told() == {}
 
 

@@ -166,7 +166,10 @@ async def test_what_flaps_at_its_limit_is_one_message(mosquitto: Mosquitto, tmp_
             # Another one follows, which is told after all that was to be told of the first.
             await publish(client, smoke(9, 1.0, "cdu-08"))
             await until(lambda: len(said(got)) >= 2, "told of the other one")
-            assert [each["labels"]["device"] for document in got for each in document["problems"]] == ["cdu-07", "cdu-08"]
+            assert [each["labels"]["device"] for document in got for each in document["problems"]] == [
+                "cdu-07",
+                "cdu-08",
+            ]
 
 
 async def test_a_restart_tells_nobody_again_and_forgets_nothing(
