@@ -24,7 +24,7 @@ from grafana.boards.panels import (
 
 THERMAL: Final = "dcim_pdu_phase_thermal_load_ratio"
 DEMAND: Final = "dcim_pdu_phase_demand_load_ratio"
-# Those of DcimPduPhaseOverload and DcimPduPhaseLoadHigh; a test compares them.
+# Those of DcimPduPhaseOverload and DcimPduPhaseLoadHigh.
 OVERLOAD: Final = Limits(critical=0.95)
 LOAD_HIGH: Final = Limits(warning=0.8)
 PHASE: Final = "site, rack, device, inlet, phase"
@@ -137,7 +137,7 @@ TIME: Final = Row(
                     6,
                     THERMAL,
                     limits=OVERLOAD,
-                    why="The steady current that would make the breaker as warm, as a share of its rating: a dip of the load hardly moves it.",
+                    why="The steady current that would make the breaker as warm, as a share of its rating: a dip hardly moves it.",
                 ),
                 chart(
                     "Mean of 15 minutes, highest",

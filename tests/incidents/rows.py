@@ -404,8 +404,11 @@ HALL_LAST = [
     Row(
         "battery of ups-a1 at 5 %, then feed A lost, generator and all",
         (fault("battery_failing", f"{HALL}-ups-a1", value=0.05), fault("feed_loss", "A")),
-        (at("DcimMainsLost", 30.0, feed="A"), at("DcimUpsBatteryLow", 400.0, device=f"{HALL}-ups-a1")),
+        (at("DcimMainsLost", 30.0, feed="A"),),
         (
+            at("DcimUpsBatteryLow", device=f"{HALL}-ups-a1"),
+            at("DcimDeviceUnreachable", device=f"{HALL}-ups-a1"),
+            at("DcimUpsOnBattery", device=f"{HALL}-ups-a1"),
             at("DcimUpsOnBatteryProlonged", feed="A"),
             at("DcimMainsLostProlonged", feed="A"),
             at("DcimUpsRuntimeMarginShort", feed="A"),
@@ -413,6 +416,7 @@ HALL_LAST = [
             HALL_SURVIVES,
         ),
         f"{HALL}-ups-a1 dcim_ups_output_source = battery",
+        "such a battery fails without a warning: the UPS calls it depleted for a second, and is dark then",
     ),
     Row(
         "b-tcs bursts, 200 L/min",
@@ -424,12 +428,13 @@ HALL_LAST = [
             at("DcimCduFlowLow", row=f"{HALL}-b"),
             at("DcimCduAllPumpsStopped", row=f"{HALL}-b"),
             at("DcimCduSupplyTemperatureHigh", row=f"{HALL}-b"),
+            at("DcimDeviceAlarmCritical", row=f"{HALL}-b", alarm="return_temperature"),
             spare("b"),
         ),
         f"{HALL}-b-leak dcim_leak_detected{{sensor=1.floor}} = 1",
     ),
     Row(
-        "pdu d2-a1 changes its address",
+        "pdu d2-b1 changes its address",
         (fault("address_change", f"pdu-{HALL}-d2-b1"),),
         (at("DcimDeviceUnreachable", UNREACHABLE_S, device=f"pdu-{HALL}-d2-b1"),),
         (HALL_SURVIVES,),
