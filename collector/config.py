@@ -117,7 +117,7 @@ class HttpConfig(StrictModel):
     """How /metrics and the pages are served."""
 
     web_config: Path | None = None
-    """TLS certificates, passwords and headers, in the format of Prometheus' web configuration file. Read again when it changes."""
+    """TLS certificates, passwords, tokens and headers, in the format of Prometheus' web configuration file. Read again when it changes."""
     # Chosen: Prometheus and a load balancer keep one connection each, a browser up to six. Each costs 70 kB while it is read from.
     connections_limit: Annotated[int, Field(ge=8, le=10_000)] = 256
     """Connections at a time. Beyond it the oldest that waits for its client is closed."""

@@ -187,8 +187,10 @@ class SiteFigures:
         plan, values = self._plan, self._before
         if plan is None or values is None:
             return Explanation("readings", Inputs())
-        basis, slots = slots_of(metric, labels, plan, self._watched, self._accounts)
-        return Explanation(basis, (yield from explaining(plan, values, slots)))
+        basis, slots = slots_of(metric, labels, plan, self._remembered, self._watched, self._accounts)
+        inputs = yield from explaining(plan, values, slots)
+        # What the site file or the configuration states is published as a figure, too, and rests on no reading.
+        return Explanation("site_file" if basis == "readings" and not inputs.total else basis, inputs)
 
     def refine(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
         """Sort in a device's counters that arrive after later ones, read at `at_s` seconds since 1970; False if it is too early.

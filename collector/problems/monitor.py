@@ -17,7 +17,7 @@ import msgspec
 from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.conditions import Evaluator, Finding, Unit
-from collector.problems.history import History, append_history, read_history
+from collector.problems.history import History, append_history, history_files, read_history
 from collector.problems.maintenance import Maintenance
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
@@ -177,7 +177,7 @@ class Monitor:
         if self._path is None or not waiting:
             return
         try:
-            await in_own_thread(partial(append_history, _history_path(self._path), waiting), "problems-save")
+            await in_own_thread(partial(append_history, history_files(self._path)[0], waiting), "problems-save")
         except OSError as error:
             self.history.give_back(waiting)
             self._failures.count(FILE_PART, error)
@@ -309,7 +309,7 @@ class Monitor:
         try:
             async with asyncio.timeout(LOAD_S):
                 data = await in_own_thread(lambda: _read(path), "problems-load")
-                ended = await in_own_thread(lambda: read_history(_history_path(path)), "problems-load")
+                ended = await in_own_thread(lambda: read_history(history_files(path)[0]), "problems-load")
             self.history.restore(ended, self._wall())
             state = msgspec.json.decode(data, type=_State) if data else _State(1, [], [])
         except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
@@ -343,11 +343,6 @@ class Monitor:
 
 def _always(what: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
     return what
-
-
-def _history_path(path: Path) -> Path:
-    """The file of ended problems, beside that of the present ones."""
-    return path.with_suffix(".history.jsonl")
 
 
 def _read(path: Path) -> bytes:

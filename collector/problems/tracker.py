@@ -58,6 +58,11 @@ class Tracked:
         """Names it among all problems."""
         return self.problem.name, self.labels
 
+    @property
+    def is_fading(self) -> bool:
+        """Whether it does not hold at present, and is told until it has not held for long enough (`keep_s`, `within_s`)."""
+        return self.is_active and not (self.holds or self.is_uncertain or self.restored_until)
+
     def alert_labels(self) -> dict[str, str]:
         """Labels as Prometheus gives them to the alert of the same name; the row's severity replaces that of an alarm."""
         own = {"alertname": self.problem.name, "severity": self.problem.severity, "subsystem": self.problem.subsystem}
