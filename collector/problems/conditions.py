@@ -147,10 +147,18 @@ class Evaluator:
             known = self._by_metrics[metrics] = list(found.values())
         return known
 
-    def decides(self, problem: Problem, unit: Unit) -> bool:
-        """Whether the unit has all that the problem asks of it: after a start, limits come long after the readings they limit."""
-        asked = [names for each in problem.when if (names := metrics_of(each, self._records)) & unit.series.keys()]
-        return bool(asked) and all(names <= unit.series.keys() for names in asked)
+    def decides(self, problem: Problem, unit: Unit, device: str | None = None) -> bool:
+        """Whether the unit has all that the problem asks of it: after a start, limits come long after the readings they limit.
+
+        Of a site's figures, those of the device count.
+        """
+        present = {
+            name
+            for name in {one for each in problem.when for one in metrics_of(each, self._records)} & unit.series.keys()
+            if any(labels.get("device", device) == device for labels, _ in unit.series[name])
+        }
+        asked = [names for each in problem.when if (names := metrics_of(each, self._records)) & present]
+        return bool(asked) and all(names <= present for names in asked)
 
     def evaluate(self, problem: Problem, unit: Unit, wall_s: float) -> dict[Labels, float]:
         """The series for which the problem holds, by the labels that the problem gets, with their values."""

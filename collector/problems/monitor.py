@@ -242,7 +242,13 @@ class Monitor:
         self._attempt(("collector",), own, now)
         for problem, found in self._shares.found().items():
             keys = {(problem, group): share.value for group, share in found.items()}
-            self.tracker.update(("share", problem), keys, now)
+            self.tracker.update(
+                ("share", problem),
+                keys,
+                now,
+                is_silent=lambda each: self._shares.is_open(*each),
+                decides=lambda each: self._shares.decides(*each),
+            )
             for group, share in found.items():
                 if (tracked := self.tracker.get((problem, group))) is not None:
                     tracked.affected = share.racks
@@ -258,23 +264,40 @@ class Monitor:
         for problem in problems:
             findings = self._evaluator.findings(problem, unit, wall_s)
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
-        decided: set[str] = set()
-        if self.tracker.awaits(key):
-            decided = {problem.name for problem in problems if self._evaluator.decides(problem, unit)}
         values = {each: finding.value for each, finding in found.items()}
-        self.tracker.update(key, values, now, is_silent=unit.is_silent, decided=decided)
+        self.tracker.update(
+            key,
+            values,
+            now,
+            is_silent=lambda each: unit.is_silent or self._is_silent(key, each, now),
+            decides=lambda each: self._evaluator.decides(
+                self._table.problems[each[0]], unit, dict(each[1]).get("device")
+            ),
+        )
         for each, finding in found.items():
             if (tracked := self.tracker.get(each)) is not None:
                 tracked.limit, tracked.limit_source = finding.limit, finding.source
                 tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), unit)
+
+    def _is_silent(self, unit: UnitKey, problem: Key, now: float) -> bool:
+        """Whether a figure's device is silent: then what the figure told is unknown."""
+        if unit[0] != "figures":
+            return False
+        labels = dict(problem[1])
+        device = self._latest.device(labels["site"], labels.get("device", ""))
+        return device is not None and not self._latest.is_up(device, now)
 
     def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""
         present_devices: set[UnitKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
         for key in self.tracker.units():
-            if (key[0] == "device" and key not in present_devices) or (key[0] == "figures" and key not in self._known):
-                self.tracker.update(key, {}, now)
+            if (key[0] == "device" and key not in present_devices) or (
+                key[0] in ("figures", "agent") and key not in self._known
+            ):
+                # After a start, what is not there yet is not gone.
+                was_there = key[1:] in self._looked_at
+                self.tracker.update(key, {}, now, decides=partial(_always, was_there))
         self._shares.keep(present_devices)
         self._evaluator.history.forget(self._wall() - self._table.longest_memory_s)
         for gone in self._looked_at.keys() - set(names):
@@ -319,6 +342,10 @@ class Monitor:
         told = {url: sorted((name, list(labels)) for name, labels in keys) for url, keys in self._told.items()}
         highest = [(name, list(labels), peaks) for (name, labels), peaks in self._evaluator.history.highest.items()]
         return msgspec.json.encode(_State(1, problems, seen, told, highest))
+
+
+def _always(what: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
+    return what
 
 
 def _read(path: Path) -> bytes:
