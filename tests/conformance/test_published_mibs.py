@@ -8,10 +8,11 @@ from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
+from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_supplies import SUPPLIES
 
-MIBS = published_mibs.MIBS | PDUS | SUPPLIES
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES | MONITORS
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:

@@ -1,0 +1,108 @@
+"""Monitors and generic agents without a recording: answers written down from RFCs and published MIBs; see published_mibs."""
+
+from tests.conformance.published_mibs import DRY, Published
+
+# entPhySensorType, Scale, Precision, Value and OperStatus; entPhysicalDescr and Name
+SENSORS: dict[int, tuple[int, int, int, int, int, bytes, bytes]] = {
+    11: (8, 9, 1, 235, 1, b"Temperature sensor", b"Inlet"),
+    12: (8, 8, 0, 41_250, 1, b"Temperature sensor", b"Exhaust"),
+    13: (9, 9, 0, 43, 1, b"Humidity sensor", b""),
+    14: (3, 8, 0, 231_400, 1, b"Mains", b"Line 1"),
+    15: (4, 9, 2, -5_460, 1, b"Battery plant", b""),
+    16: (5, 8, 0, 3_250, 1, b"Line 1 current", b"Line 1"),
+    17: (6, 10, 2, 75, 1, b"Line 1 power", b"Line 1"),
+    18: (6, 8, 0, 12_500, 1, b"Port power", b"Port 7"),
+    19: (7, 8, 0, 49_980, 1, b"Mains frequency", b""),
+    20: (10, 9, 0, 5_400, 1, b"Fan", b"Fan 1"),
+    21: (8, 9, 0, 1_000_000_000, 1, b"Broken sensor", b"Overflow"),
+    22: (8, 9, 0, 0, 2, b"Unplugged sensor", b"Unplugged"),
+    23: (12, 9, 0, 1, 1, b"Truth", b"Truth"),
+    24: (6, 11, 0, 3, 1, b"Megawatts", b"Megawatts"),
+}
+NUT = "1.3.6.1.4.1.8072.1.3.2.4.1.2.7.117.112.115.45.110.117.116"
+CPS = "1.3.6.1.4.1.3808.1.1"
+
+MONITORS = {
+    "entity-sensor": Published(
+        "1.3.6.1.2.1",
+        {
+            **{
+                f"99.1.1.1.{column}.{row}": sensor[column - 1]
+                for row, sensor in SENSORS.items()
+                for column in (1, 2, 3, 4, 5)
+            },
+            **{f"47.1.1.1.1.2.{row}": sensor[5] for row, sensor in SENSORS.items()},
+            **{f"47.1.1.1.1.7.{row}": sensor[6] for row, sensor in SENSORS.items()},
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=Inlet}": 23.5,
+            "dcim_env_temperature_celsius{sensor=Exhaust}": 41.25,
+            "dcim_env_relative_humidity_ratio{sensor=Humidity_sensor}": 0.43,
+            "dcim_env_voltage_volts{sensor=Line_1}": 231.4,
+            "dcim_env_voltage_volts{sensor=Battery_plant}": -54.6,
+            "dcim_env_current_amperes{sensor=Line_1}": 3.25,
+            "dcim_env_power_watts{sensor=Line_1}": 750.0,
+            "dcim_env_power_watts{sensor=Port_7}": 12.5,
+            "dcim_env_frequency_hertz{sensor=Mains_frequency}": 49.98,
+            "dcim_env_fan_speed_rpm{sensor=Fan_1}": 5400.0,
+        },
+        bad={
+            "dcim_env_temperature_celsius{sensor=Overflow}": "sentinel",
+            "dcim_env_temperature_celsius{sensor=Unplugged}": "gated",
+        },
+    ),
+    "nut-extend": Published(
+        NUT,
+        {
+            "1": b"97",
+            "2": b"120",
+            "3": b"1860",
+            "4": b"27.3",
+            "5": b"24",
+            "6": b"Unknown",
+            "7": b"229.5",
+            "8": b"31",
+            "9": b"OB DISCHRG LB",
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_ups_battery_runtime_seconds": 1860.0,
+            "dcim_ups_battery_voltage_volts": 27.3,
+            "dcim_ups_battery_rated_voltage_volts": 24.0,
+            "dcim_ups_input_voltage_volts{phase=L1}": 229.5,
+            "dcim_ups_output_total_load_ratio": 0.31,
+            "dcim_ups_battery_replace_required": 0.0,
+        },
+        {"dcim_ups_output_source": "battery", "dcim_ups_battery_state": "low"},
+    ),
+    "cyberpower-sensors": Published(
+        CPS,
+        {
+            "4.2.6.0": 0,  # no sensor of the first kind
+            "4.3.1.0": 0,
+            "8.2.2.0": 2,  # Fahrenheit
+            "8.2.3.1.3.1": 7_520,
+            "8.2.3.1.3.2": 6_800,
+            "8.3.2.1.3.1": 4_150,
+            "8.3.2.1.3.2": 39,
+            "8.4.2.1.4.1": b"Door",
+            "8.4.2.1.5.1": 2,
+            "8.4.2.1.4.2": b"Smoke",
+            "8.4.2.1.5.2": 1,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=envir2.1}": 24.0,
+            "dcim_env_temperature_celsius{sensor=envir2.2}": 20.0,
+            "dcim_env_relative_humidity_ratio{sensor=envir2.1}": 0.415,
+            "dcim_env_relative_humidity_ratio{sensor=envir2.2}": 0.39,
+            "dcim_env_dew_point_celsius{sensor=envir2.1}": 10.112514,  # Magnus
+            "dcim_env_dew_point_celsius{sensor=envir2.2}": 5.614227,
+            f"{DRY},sensor=envir2.1.Door}}": 1.0,
+            f"{DRY},sensor=envir2.2.Smoke}}": 0.0,
+        },
+        bad={
+            "dcim_env_temperature_celsius{sensor=envir}": "sentinel",
+            "dcim_env_relative_humidity_ratio{sensor=envir}": "sentinel",
+        },
+    ),
+}
