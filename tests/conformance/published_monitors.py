@@ -1,6 +1,6 @@
 """Monitors and generic agents without a recording: answers written down from RFCs and published MIBs; see published_mibs."""
 
-from tests.conformance.published_mibs import DRY, Published
+from tests.conformance.published_mibs import ALARM, DRY, Published
 
 # entPhySensorType, Scale, Precision, Value and OperStatus; entPhysicalDescr and Name
 SENSORS: dict[int, tuple[int, int, int, int, int, bytes, bytes]] = {
@@ -21,6 +21,10 @@ SENSORS: dict[int, tuple[int, int, int, int, int, bytes, bytes]] = {
 }
 NUT = "1.3.6.1.4.1.8072.1.3.2.4.1.2.7.117.112.115.45.110.117.116"
 CPS = "1.3.6.1.4.1.3808.1.1"
+RDU_ALARMS = {84: "input_abnormal", 85: "over_temperature", 86: "battery_low", 92: "inverter_overload"} | {
+    95: "output_disabled",
+    96: "bypass_abnormal",
+}
 
 MONITORS = {
     "entity-sensor": Published(
@@ -103,6 +107,76 @@ MONITORS = {
         bad={
             "dcim_env_temperature_celsius{sensor=envir}": "sentinel",
             "dcim_env_relative_humidity_ratio{sensor=envir}": "sentinel",
+        },
+    ),
+    "vertiv-rdu": Published(
+        "1.3.6.1.4.1.13400.3",
+        {
+            **{f"5.541.1.1.{column}.2": value for column, value in ((2, 231), (3, 352), (4, 0), (5, 1), (6, 1))},
+            **{f"5.541.1.1.{column}.2": value for column, value in ((9, 0), (10, 1), (19, 0), (20, 0))},
+            **{
+                f"4.491.1.1.{column}.1": value
+                for column, value in (
+                    (2, 2312),
+                    (3, 0),
+                    (5, 2301),
+                    (8, 123),
+                    (11, 500),
+                    (12, 1),
+                    (19, 4998),  # hundredths, as the UPS itself sends them
+                    (32, 1),
+                    (39, 27),
+                    (42, 28),
+                    (45, 312),
+                    (59, 1925),
+                    (60, 0),
+                    (61, 152),
+                    (62, 0),
+                    (65, 425),
+                    (66, 253),
+                    (68, 981),
+                    (70, 995),
+                    (72, 12_345),
+                    (75, 2),
+                    (77, 3),
+                    *((column, int(column == 84)) for column in RDU_ALARMS),
+                )
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=2.front}": 23.1,
+            "dcim_env_contact_active{kind=door,sensor=2.front}": 0.0,
+            "dcim_env_contact_active{kind=door,sensor=2.rear}": 1.0,
+            "dcim_leak_detected{sensor=2.water}": 1.0,
+            "dcim_leak_sensor_fault{sensor=2.water}": 0.0,
+            "dcim_ups_input_voltage_volts{phase=L1}": 231.2,
+            "dcim_ups_input_frequency_hertz{phase=L1}": 49.98,
+            "dcim_ups_output_voltage_volts{phase=L1}": 230.1,
+            "dcim_ups_output_current_amperes{phase=L1}": 12.3,
+            "dcim_ups_output_frequency_hertz": 50.0,
+            "dcim_ups_output_power_watts{phase=L1}": 2700.0,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 2800.0,
+            "dcim_ups_output_load_ratio{phase=L1}": 0.312,
+            "dcim_ups_battery_voltage_volts{string=positive}": 192.5,
+            "dcim_ups_battery_current_amperes{string=positive}": -15.2,
+            "dcim_ups_battery_runtime_seconds": 2550.0,
+            "dcim_ups_battery_temperature_celsius": 25.3,
+            "dcim_ups_battery_charge_ratio": 0.981,
+            "dcim_ups_battery_health_ratio": 0.995,
+            "dcim_ups_output_energy_joules_total": 1234.5 * 3.6e6,
+            **{
+                f"{ALARM}{{alarm=ups_{name},severity={'warning' if column in (84, 86, 96) else 'critical'}}}": float(
+                    column == 84
+                )
+                for column, name in RDU_ALARMS.items()
+            },
+        },
+        {"dcim_ups_output_source": "battery", "dcim_ups_battery_charge_state": "discharging"},
+        # The rear probe does not answer its controller; nothing is plugged in outside.
+        {
+            "dcim_env_temperature_celsius{sensor=2.rear}": "gated",
+            "dcim_env_temperature_celsius{sensor=2.outside}": "sentinel",
+            "dcim_env_relative_humidity_ratio{sensor=2.outside}": "sentinel",
         },
     ),
 }
