@@ -59,6 +59,39 @@ CASES: list[tuple[str, dict[str, int | bytes], str, dict[str, float]]] = [
     ("avtech-roomalert12", room_alert(ALERT_S, 2150), "dcim_env_temperature", {"{sensor=external1}": 21.5}),
 ]
 
+EASY, AMPERES = "1.3.6.1.4.1.318.1.1.30", "dcim_pdu_phase_current"
+
+
+def easy(size: int | None, rows: tuple[tuple[int, int, int], ...]) -> dict[str, int | bytes]:
+    """Phases of APC Easy PDUs: unit, phase and hundredths of an ampere."""
+    found: dict[str, int | bytes] = {} if size is None else {f"{EASY}.3.0": size}
+    for row, values in enumerate(rows, 1):
+        found |= {f"{EASY}.4.2.1.{column}.{row}": value for column, value in zip((2, 3, 5), values, strict=True)}
+    return found
+
+
+CASES += [
+    # A unit of one phase with rows for three, then one of three, then a chain of three units of one phase.
+    ("apc-epdu", easy(1, ((1, 1, 353), (1, 2, 0), (1, 3, 0))), AMPERES, {"{phase=L1}": 3.53}),
+    (
+        "apc-epdu",
+        easy(3, ((1, 1, 353), (1, 2, 0), (1, 3, 120))),
+        AMPERES,
+        {"{phase=L1}": 3.53, "{phase=L2}": 0.0, "{phase=L3}": 1.2},
+    ),
+    (
+        "apc-epdu",
+        easy(3, ((1, 1, 353), (2, 1, 210), (3, 1, 120))),
+        AMPERES,
+        {"{phase=L1}": 3.53, "{inlet=2,phase=L1}": 2.1, "{inlet=3,phase=L1}": 1.2},
+    ),
+    (
+        "apc-epdu",
+        {f"{EASY}.2.1.1.12.1": 49_988, f"{EASY}.2.1.1.7.1": 785},
+        "dcim_pdu_input_freq",
+        {"{inlet=1}": 49.988},
+    ),
+]
 UPS, XUPS, RIELLO = "1.3.6.1.2.1.33.1", "1.3.6.1.4.1.534.1", "1.3.6.1.4.1.5491.10.1"
 
 
