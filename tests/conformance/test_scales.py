@@ -128,6 +128,14 @@ CASES += [
     # One line, numbered 0.
     ("rfc1628-ups", {f"{UPS}.3.3.1.3.0": 229, f"{UPS}.4.4.1.2.0": 230}, MAINS, {"{phase=L1}": 229.0}),
 ]
+
+DELTA = "1.3.6.1.4.1.2254.2.4"
+SPLIT = {f"{DELTA}.4.1.0": 2, f"{DELTA}.4.3.0": 1190, f"{DELTA}.4.6.0": 1210, f"{DELTA}.4.9.0": 0}
+CASES += [
+    # Two lines of a split phase.
+    ("delta-ups", SPLIT, MAINS, {"{phase=L1}": 119.0, "{phase=L2}": 121.0}),
+    ("delta-ups", {f"{DELTA}.10.1.0": 24, f"{DELTA}.10.2.0": 0}, "dcim_env", {"{sensor=probe}": 24.0}),
+]
 DESCRIPTIONS: list[tuple[str, str, dict[str, str]]] = [
     ("rfc1628-ups", f"{UPS}.6.2.1.2.7", {f"{UPS}.6.3.2": "on_battery,severity=warning"}),
     (
