@@ -21,12 +21,42 @@ SENSORS: dict[int, tuple[int, int, int, int, int, bytes, bytes]] = {
 }
 NUT = "1.3.6.1.4.1.8072.1.3.2.4.1.2.7.117.112.115.45.110.117.116"
 CPS = "1.3.6.1.4.1.3808.1.1"
+# externalSensorType, Units and DecimalDigits; measurementsExternalSensorState and Value
+EMX: dict[int, tuple[int, int, int, int, int]] = {
+    1: (10, 7, 1, 4, 234),
+    2: (10, 14, 1, 5, 950),
+    3: (11, 9, 0, 4, 41),
+    4: (12, 10, 1, 4, 12),
+    5: (13, 11, 1, 3, -25),
+    6: (10, 7, 1, -1, 0),
+    7: (17, -1, 0, 11, 0),
+    8: (43, -1, 0, 1, 0),
+    9: (20, -1, 0, 4, 0),
+}
 RDU_ALARMS = {84: "input_abnormal", 85: "over_temperature", 86: "battery_low", 92: "inverter_overload"} | {
     95: "output_disabled",
     96: "bypass_abnormal",
 }
 
 MONITORS = {
+    "raritan-emd": Published(
+        "1.3.6.1.4.1.13742.8",
+        {
+            f"{column}.{row}": sensor[place]
+            for row, sensor in EMX.items()
+            for place, column in enumerate(("1.2.1.1.2", "1.2.1.1.11", "1.2.1.1.12", "2.1.1.1.2", "2.1.1.1.3"))
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 23.4,
+            "dcim_env_temperature_celsius{sensor=2}": 35.0,
+            "dcim_env_relative_humidity_ratio{sensor=3}": 0.41,
+            "dcim_env_air_speed_meters_per_second{sensor=4}": 1.2,
+            "dcim_env_differential_pressure_pascals{sensor=5}": -2.5,
+            "dcim_leak_detected{sensor=7}": 1.0,
+            "dcim_env_contact_active{kind=door,sensor=8}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=9}": 0.0,
+        },
+    ),
     "entity-sensor": Published(
         "1.3.6.1.2.1",
         {
