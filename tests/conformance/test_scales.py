@@ -130,7 +130,12 @@ CASES += [
 ]
 
 DELTA = "1.3.6.1.4.1.2254.2.4"
-SPLIT: dict[str, int | bytes] = {f"{DELTA}.4.1.0": 2, f"{DELTA}.4.3.0": 1190, f"{DELTA}.4.6.0": 1210, f"{DELTA}.4.9.0": 0}
+SPLIT: dict[str, int | bytes] = {
+    f"{DELTA}.4.1.0": 2,
+    f"{DELTA}.4.3.0": 1190,
+    f"{DELTA}.4.6.0": 1210,
+    f"{DELTA}.4.9.0": 0,
+}
 CASES += [
     # Two lines of a split phase.
     ("delta-ups", SPLIT, MAINS, {"{phase=L1}": 119.0, "{phase=L2}": 121.0}),

@@ -87,7 +87,7 @@ def test_flow_and_temperature_rise_give_the_heat_of_the_racks() -> None:
 def test_the_heat_exchanger_closes_between_both_sides() -> None:
     world = settled("ai-hall")
     for cdu in world.cdus.values():
-        primary = world.primaries[cdu.section.primary or ""]
+        primary = world.primaries[cdu.section.primaries[0]]
         taken = cdu.primary_flow * primary.capacity * (cdu.primary_return_c - primary.supply_c)
         assert taken == pytest.approx(cdu.heat_w, rel=0.01)
         assert primary.supply_c < cdu.supply_c < world.loops[cdu.section.secondary].return_c
