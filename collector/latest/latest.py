@@ -153,12 +153,13 @@ class Latest:
         row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
         values: tuple[float | str, ...] = (*readings.numbers, *readings.words)
         # Nearly always all of a row came in one message: what is decided for its stamp holds for all.
-        replaced: Stamp | None = stamp
+        replaced: Stamp | None = None
         for entry, value in zip(row, values, strict=True):
             if entry is None:
                 continue
             before = entry.stamp
-            if before is not replaced:
+            # A series that this message brought first has its stamp already.
+            if before is not replaced and before is not stamp:
                 if now < before.expires_at and not agent.follows(stamp.origin, before.origin):
                     continue
                 replaced = before

@@ -229,3 +229,18 @@ def test_devices_with_safety_readings_or_a_failed_poll_are_looked_at_first() -> 
     agent.arrives(agent.made(1.0, device="cdu-1", poll=("safety", 1.0)), 1.0)
     assert latest.take_touched() == {("cas1", "cdu-1"), ("cas1", "pdu-2")}
     assert latest.take_touched() == latest.take_touched(urgent=True) == set()
+
+
+@given(messages=st.lists(st.lists(st.sampled_from(range(5)), unique=True), max_size=12))
+def test_whatever_messages_name_each_series_has_what_was_last_said_of_it(messages: list[list[int]]) -> None:
+    """Series come and go in any order and mixture: what is known from before stands beside what is new."""
+    latest, keys = Latest(1000), SeriesKeys()
+    expected: dict[str, float | str] = {}
+    for seq, named in enumerate(messages, 1):
+        said: dict[str, float] = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": float(seq) for at in named if at}
+        states = {PUMP: ("running", "failed")[seq % 2]} if 0 in named else {}
+        one = msgspec.structs.replace(at(float(seq)), values=said, states=states, seq=seq)
+        assert latest.apply_batch("cas1", one, resolve(one, keys), NOW_S + seq, WALL_S + seq) == "live"
+        expected |= {**said, **states}
+    held = latest.held("cas1", "cdu-07")
+    assert {key: entry.value for key, entry in held.items()} == expected
