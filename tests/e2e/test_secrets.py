@@ -50,6 +50,7 @@ AGENT: dict[str, Any] = {
         "v3": {"version": "3", "user": "u", "auth": "sha256", "auth_key": CANARY, "priv": "aes128", "priv_key": CANARY},
     },
     "devices": [{"id": "d1", "host": "127.0.0.1", "credential": "ro"}],
+    "pair": {"username": "u", "password": CANARY},
 }
 COLLECTOR: dict[str, Any] = {
     "broker": {"username": "u", "password": CANARY},
@@ -127,7 +128,7 @@ def _secrets_in(annotation: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - 
 def test_these_are_all_secrets() -> None:
     """A new one belongs into the configurations above."""
     keys = {"community", "auth_key", "priv_key"}
-    assert set(secrets_of(AgentConfig)) == {"broker.password", *(f"credentials.{key}" for key in keys)}
+    assert set(secrets_of(AgentConfig)) == {"broker.password", "pair.password", *(f"credentials.{key}" for key in keys)}
     assert set(secrets_of(CollectorConfig)) == {"broker.password", "store.token", "carbon.token"}
 
 

@@ -11,7 +11,7 @@ from rackflow.process.commands import report_missing_extra
 @pytest.mark.parametrize(
     ("program", "module", "function", "library", "extra"),
     [
-        ("rackflow-agent", "agent", "main", "pymodbus", "agent"),
+        ("rackflow-agent", "agent", "main", "uvloop", "agent"),
         ("rackflow-sim", "simulator", "main", "pymodbus", "sim"),
         ("rackflow-demo", "simulator", "demo", "iotcore", "sim"),
     ],
@@ -23,7 +23,9 @@ def test_a_command_without_its_libraries_says_what_to_install(
     code = (
         f"import sys; sys.modules['{library}'] = None\nfrom {module}.__main__ import {function}; sys.exit({function}())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "agent.yaml"], capture_output=True, text=True, timeout=50, check=False
+    )
     assert done.returncode == 1
     wanted = f"{program}: {library} is not installed; install rackflow with its extra: rackflow[{extra}]\n"
     assert (done.stdout, done.stderr) == ("", wanted)

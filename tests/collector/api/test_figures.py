@@ -23,7 +23,7 @@ def test_a_figure_names_each_reading_it_is_computed_from() -> None:
         "readings",
         4.0,
     )
-    assert figure["formula"] == "sum of the power of its rack PDUs"
+    assert figure["formula"] == "sum of the power of its rack PDUs, or of its power shelves"
     assert [(each["device"], each["value"], each["age_seconds"]) for each in figure["inputs"]] == [
         ("pdu-a1-a", 2300.0, 4.0),
         ("pdu-a1-b", 2400.0, 1.0),
