@@ -18,7 +18,8 @@ from collector.ledger.file import LedgerFile
 from collector.records.file import RecordsFile, Snapshot
 from rackflow import ConfigError
 from rackflow.outbox import Message
-from rackflow.outbox.file import Limits, OutboxFile
+from rackflow.outbox.log import OutboxLog
+from rackflow.outbox.state import Limits
 from rackflow.outbox.mark import MAX_KEY
 
 WALL_S = 1_795_468_800.0
@@ -28,14 +29,14 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 def make_outbox(path: Path) -> None:
-    file = OutboxFile(path, "E1", Limits(100_000_000, 3600.0))
+    file = OutboxLog(path, "E1", Limits(100_000_000, 3600.0))
     file.commit([Message(key, "t", b"x", 7) for key in range(1, 4)], [], frozenset())
     file.close()
 
 
 def use_outbox(path: Path) -> list[Message]:
     """Open it as a new run of the agent does, write, and read everything."""
-    file = OutboxFile(path, "E2", Limits(100_000_000, 3600.0))
+    file = OutboxLog(path, "E2", Limits(100_000_000, 3600.0))
     try:
         file.commit([Message(1, "t", b"new", 7)], [], frozenset())
         assert all(each.last <= MAX_KEY for each in file.totals.losses)

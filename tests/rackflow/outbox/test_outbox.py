@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
+from rackflow.outbox.state import Limits
 from rackflow.outbox.memory import MemoryOutbox
 
 AnyOutbox: TypeAlias = DiskOutbox | MemoryOutbox

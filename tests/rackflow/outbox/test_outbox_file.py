@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rackflow.outbox import Message
-from rackflow.outbox.file import LONGEST_REST_MS, RUNS_KEPT, Limits, OutboxFile
+from rackflow.outbox.log import LONGEST_REST_MS, OutboxLog
+from rackflow.outbox.state import RUNS_KEPT, Limits
 from rackflow.outbox.numbers import Run
 from rackflow.process.sqlite import corruption
 
@@ -42,15 +43,15 @@ def messages(first: int, last: int, size: int = 100) -> list[Message]:
     return [Message(key, "t", f"{key}".encode().ljust(size), 7 * key) for key in range(first, last + 1)]
 
 
-def opened(folder: Path, epoch: str = "E1", size: int = ROOMY, age_s: float = AGE_S) -> OutboxFile:
-    return OutboxFile(folder / "outbox.db", epoch, Limits(size, age_s))
+def opened(folder: Path, epoch: str = "E1", size: int = ROOMY, age_s: float = AGE_S) -> OutboxLog:
+    return OutboxLog(folder / "outbox.db", epoch, Limits(size, age_s))
 
 
-def keys(file: OutboxFile) -> list[int]:
+def keys(file: OutboxLog) -> list[int]:
     return [message.key for message in file.read(-(10**6), 10**6, 10**6)]
 
 
-def lost(file: OutboxFile) -> list[tuple[str, int, int, str]]:
+def lost(file: OutboxLog) -> list[tuple[str, int, int, str]]:
     return [(each.epoch, each.first, each.last, each.reason) for each in file.totals.losses]
 
 
@@ -145,7 +146,7 @@ def test_a_clock_that_jumps_while_the_file_is_open_ages_nothing(tmp_path: Path, 
 
 def used(folder: Path, count: int) -> int:
     """Bytes that so many messages take."""
-    file = OutboxFile(folder / f"measured-{count}.db", "E1", Limits(ROOMY, AGE_S))
+    file = OutboxLog(folder / f"measured-{count}.db", "E1", Limits(ROOMY, AGE_S))
     file.commit(messages(1, count, 700), [], NOBODY)
     file.close()
     return file.totals.used_bytes
@@ -177,7 +178,7 @@ def test_what_is_dropped_is_known_by_reason_after_a_restart(tmp_path: Path, cloc
     file.commit(messages(5, 1004, 2000), [], NOBODY)
     before = lost(file)
     assert {why for *_, why in before} == {"expired", "full"}
-    file.commit([], [1004], NOBODY)
+    file.commit([], [(1004, 1004)], NOBODY)
     file.close()
     file = opened(tmp_path, "E2")
     assert lost(file) == before
@@ -187,7 +188,7 @@ def test_what_is_dropped_is_known_by_reason_after_a_restart(tmp_path: Path, cloc
     assert lost(opened_and_closed(tmp_path, "E3")) == before
 
 
-def opened_and_closed(folder: Path, epoch: str) -> OutboxFile:
+def opened_and_closed(folder: Path, epoch: str) -> OutboxLog:
     file = opened(folder, epoch)
     file.close()
     return file
@@ -200,7 +201,7 @@ def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
     file = opened(tmp_path, "E2")
     assert keys(file) == [-2, -1, 0]
     assert (file.totals.oldest_key, file.totals.oldest_ms, file.totals.last_key) == (-2, 7, 3)
-    file.commit(messages(1, 2), [-1], NOBODY)
+    file.commit(messages(1, 2), [(-1, -1)], NOBODY)
     assert keys(file) == [-2, 0, 1, 2]
     assert [each.key for each in file.read(-2, 2, 10)] == [0, 1]
     assert [each.key for each in file.read(-3, 3, 2)] == [-2, 0]
@@ -224,12 +225,12 @@ def test_lives_without_a_message_are_let_go_and_those_with_one_never(tmp_path: P
     for life in range(RUNS_KEPT + 5):
         file = opened(tmp_path, f"E{life:02}")
         # Of the first two lives everything is stored.
-        file.commit(messages(1, 2), [-1, 0] if life in {1, 2} else [], NOBODY)
+        file.commit(messages(1, 2), [(-1, 0)] if life in {1, 2} else [], NOBODY)
         file.close()
     file = opened(tmp_path, "last")
     expected = [f"E{life:02}" for life in range(2, RUNS_KEPT + 5)]
     assert [run.epoch for run in file.totals.runs] == [*expected, "last"]
-    file.commit([], range(-2 * RUNS_KEPT - 20, 1), NOBODY)
+    file.commit([], [(-2 * RUNS_KEPT - 20, 0)], NOBODY)
     file.close()
     file = opened(tmp_path, "very last")
     assert [run.epoch for run in file.totals.runs] == [*expected[-RUNS_KEPT + 1 :], "very last"]
@@ -241,7 +242,7 @@ def test_a_number_that_comes_twice_is_kept_once(tmp_path: Path) -> None:
     file.commit(messages(1, 3), [], NOBODY)
     file.commit(messages(3, 4), [], NOBODY)
     assert (file.totals.messages, keys(file)) == (4, [1, 2, 3, 4])
-    file.commit([], [3, 3, 9], NOBODY)
+    file.commit([], [(3, 3), (3, 3), (9, 9)], NOBODY)
     assert (file.totals.messages, keys(file)) == (3, [1, 2, 4])
     file.close()
 
@@ -250,7 +251,7 @@ def test_what_is_in_the_file_and_who_has_spoken_is_told_at_the_next_start(tmp_pa
     file = opened(tmp_path)
     assert (file.present, file.heard) == ([], [])
     file.commit(messages(1, 6), [], NOBODY)
-    file.commit([], [1, 4], NOBODY)
+    file.commit([], [(1, 1), (4, 4)], NOBODY)
     assert (file.totals.oldest_key, file.totals.oldest_ms) == (2, 14)
     file.remember([("c", "ledger-1"), ("d", "ledger-2")])
     file.remember([("c", "ledger-3")])
@@ -279,7 +280,7 @@ def test_deleting_a_backlog_writes_next_to_nothing_though_the_library_may_overwr
     file = opened(tmp_path)
     file.commit(messages(1, 2000, size=2000), [], NOBODY)
     before = written_bytes()
-    file.commit([], list(range(1, 2001)), NOBODY)
+    file.commit([], [(1, 2000)], NOBODY)
     assert written_bytes() - before < 400_000
     assert file.totals.messages == 0
     file.close()

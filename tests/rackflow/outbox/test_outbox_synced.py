@@ -12,7 +12,7 @@ PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
+from rackflow.outbox.state import Limits
 
 async def main():
     outbox = DiskOutbox(Path(sys.argv[1]), "E1", Limits(10_000_000, 3600), 1000)

@@ -70,7 +70,7 @@ def test_a_commit_that_finds_damage_still_does_all_that_it_was_to_do(tmp_path: P
         raw.seek(path.stat().st_size // 2)
         raw.write(b"\xff" * 400_000)
     file.lost = [Numbers(epoch="E2", first=3, last=4, reason="disk")]
-    file.commit(messages(5, 6), list(range(-3999, -9)), NOBODY)
+    file.commit(messages(5, 6), [(-3999, -10)], NOBODY)
     assert file.totals.damaged == 1
     # What was confirmed is deleted, what was dropped before it reached the disk is recorded, what was put is there.
     assert keys(file) == [*range(-9, 1), 5, 6]

@@ -12,13 +12,14 @@ from collector.ledger import LedgerFile, read_page
 from collector.receive import Owners, OwnersFile
 from collector.records import RecordsFile
 from rackflow import ConfigError
-from rackflow.outbox.file import Limits, OutboxFile
+from rackflow.outbox.log import OutboxLog
+from rackflow.outbox.state import Limits
 from rackflow.process.sqlite import APPLICATION, FORMAT
 from tests.collector.inlet import BUDGETS
 
 
 def open_outbox(path: Path) -> None:
-    OutboxFile(path, "epoch", Limits(size_bytes=1 << 20, age_s=60.0)).close()
+    OutboxLog(path, "epoch", Limits(size_bytes=1 << 20, age_s=60.0)).close()
 
 
 def open_ledger(path: Path) -> None:
