@@ -76,9 +76,12 @@ class Segment:
         """Append records; with `durable` they outlive a power cut on return."""
         if len(data) < SMALL_BYTES and self.end + len(data) > self.allocated:
             allocated = (self.end + len(data) + AHEAD_BYTES) // BLOCK_BYTES * BLOCK_BYTES
-            # Zeros and not fallocate(2), which leaves blocks marked as unwritten: changing each mark is in the journal again.
-            _write_all(self._descriptor, bytes(allocated - self.allocated), self.allocated)
-            self.allocated = allocated
+            # Zeros and not fallocate(2), which leaves blocks marked as unwritten: changing each mark is in the journal again. Block by
+            # block, because newer kernels keep what is written at once as one large page, and write all of it when a part changes.
+            while self.allocated < allocated:
+                block = bytes(BLOCK_BYTES - self.allocated % BLOCK_BYTES)
+                _write_all(self._descriptor, block, self.allocated)
+                self.allocated += len(block)
         _write_all(self._descriptor, data, self.end)
         if durable:
             os.fdatasync(self._descriptor)
