@@ -106,8 +106,8 @@ class FormerOutbox:
         with as_os_error():
             try:
                 if not self.damaged:
-                    with closing(self._connect()) as db:
-                        yield from self._groups(db.execute(f"{SELECT} ORDER BY key", (1,)), is_sound=True)
+                    with closing(self._connect()) as db, closing(db.execute(f"{SELECT} ORDER BY key", (1,))) as rows:
+                        yield from self._groups(rows, is_sound=True)
             except sqlite3.DatabaseError as error:
                 self._count_damage(error)
             if self.damaged:
@@ -163,23 +163,29 @@ class FormerOutbox:
         if code(error) not in CORRUPT:
             raise error
         self.damaged = 1
-        log.error("outbox=%s was damaged (%s); what can be read of it is kept", self._path, error)
+        # Not the error itself: whoever keeps the log's record would keep the file open, and locked.
+        log.error("outbox=%s was damaged (%s); what can be read of it is kept", self._path, str(error))
 
     def _groups(self, rows: Iterable[tuple[Any, ...]], *, is_sound: bool) -> Iterator[tuple[list[Message], int]]:
         some: list[Message] = []
         kept_ms = 0
-        for row in rows:
-            if crc32(row[2]) != row[4]:
-                # SQLite has no checksums: a page with flipped bits may be well-formed, and only this one shows the damage.
-                if is_sound:
-                    raise corruption("a payload has the wrong checksum")
-                continue
-            if some and (row[5] != kept_ms or len(some) == MOVED_ROWS):
+        try:
+            for row in rows:
+                if crc32(row[2]) != row[4]:
+                    # SQLite has no checksums: a page with flipped bits may be well-formed, and only this one shows the damage.
+                    if is_sound:
+                        raise corruption("a payload has the wrong checksum")
+                    continue
+                if some and (row[5] != kept_ms or len(some) == MOVED_ROWS):
+                    yield some, self._age_ms - kept_ms
+                    some = []
+                kept_ms = row[5]
+                some.append(Message(*row[:4]))
+                self._found.add(row[0], row[0])
+        except sqlite3.DatabaseError:
+            if some:
                 yield some, self._age_ms - kept_ms
-                some = []
-            kept_ms = row[5]
-            some.append(Message(*row[:4]))
-            self._found.add(row[0], row[0])
+            raise
         if some:
             yield some, self._age_ms - kept_ms
 

@@ -1,6 +1,5 @@
 """Reads the segment files of an outbox at its start: what waits, what is missing, and what is damaged."""
 
-import contextlib
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +39,8 @@ class Opened:
     waiting: RangeSet = field(default_factory=RangeSet)
     highest: int = 0
     """No key up to this one is ever given again."""
+    last_number: int = 0
+    """The highest number of a file, also of one that is broken."""
     written: int = 0
     """The highest key that is or was in a file."""
     stamp: Stamp = field(default_factory=lambda: Stamp(0))
@@ -57,6 +58,8 @@ def load_folder(folder: Path, mark: Mark | None) -> Opened:
         left.unlink()
     found: list[tuple[Path, Loaded | None]] = []
     for path in sorted(folder.glob("*.seg")):
+        if path.stem.isdecimal():
+            opened.last_number = max(opened.last_number, int(path.stem))
         loaded = load_segment(path, opened.highest)
         found.append((path, loaded))
         if loaded is not None:
@@ -112,12 +115,14 @@ def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opene
     highest = 0
     for at, (path, loaded) in enumerate(found):
         is_newest = at == len(found) - 1
-        with contextlib.suppress(ValueError):
-            expected = known.get(int(path.stem), 0)
+        following = found[at + 1][1] if not is_newest else None
+        number = int(path.stem) if path.stem.isdecimal() else 0
+        expected = known.get(number, 0)
+        if not expected and following is not None and following.segment.number == number + 1:
+            # The file was the newest when the next one was begun.
+            expected = following.segment.head.after_key
         if loaded is None:
             opened.broken.append(path)
-            after = next((each.segment.head.after_key for _, each in found[at + 1 :] if each is not None), 0)
-            expected = expected or after
         else:
             segment = loaded.segment
             yield from loaded.holes

@@ -74,7 +74,7 @@ class Segment:
 
     def write(self, data: bytes, *, durable: bool) -> None:
         """Append records; with `durable` they outlive a power cut on return."""
-        if len(data) < SMALL_BYTES and self.end + len(data) > self.allocated:
+        if durable and len(data) < SMALL_BYTES and self.end + len(data) > self.allocated:
             allocated = (self.end + len(data) + AHEAD_BYTES) // BLOCK_BYTES * BLOCK_BYTES
             # Zeros and not fallocate(2), which leaves blocks marked as unwritten: changing each mark is in the journal again. Block by
             # block, because newer kernels keep what is written at once as one large page, and write all of it when a part changes.

@@ -47,6 +47,7 @@ class Segments:
         """Keys of the messages that are here and not free."""
         self.highest = opened.highest
         """The highest key that was written to any file."""
+        self._last_number = opened.last_number
         self._freed: dict[int, list[Range]] = {}
         """By number of the file: keys that are free, which is not on disk yet."""
         self._is_usable = False
@@ -188,11 +189,12 @@ class Segments:
         """The file to append to; a new one, if there is none or it is full."""
         if self._is_usable and (self.files[-1].end < self._segment_bytes or not len(self.files[-1].frames)):
             return self.files[-1]
-        head = new_head(self.files[-1].number + 1 if self.files else 1, self.highest)
+        head = new_head(self._last_number + 1, self.highest)
         known = [(each.number, each.last_key) for each in self.files]
         file = begin_segment(self._folder, head, self._state.encode(known), stamp)
         if self.files:
             self.files[-1].seal()
+        self._last_number = file.number
         self.files.append(file)
         self._is_usable = True
         self._state.changed.clear()
