@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench campus chaos incidents truth page fuzz mutants deb bundle try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check docs bench budget campus chaos incidents truth page fuzz mutants deb bundle try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -14,7 +14,8 @@ help:
 	@echo "make soak-tests   every test 20 times under load; ARGS=3 for three times"
 	@echo "make check  format, lint, imports, types, generated files, rules, documentation, wheel"
 	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
-	@echo "make bench  the figures in docs/explanation/cost.md"
+	@echo "make bench  what everything costs, beside peers, into benchmarks/RESULTS.md; ARGS='A page' for some of it"
+	@echo "make budget  instructions and calls of the hot paths, compared with those of the last commit that explains them"
 	@echo "make campus  2,996 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall, storms or healthy"
@@ -54,6 +55,9 @@ docs:
 
 bench:
 	@scripts/bench $(ARGS)
+
+budget:
+	@scripts/budget $(ARGS)
 
 campus:
 	@scripts/campus $(ARGS)

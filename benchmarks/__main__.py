@@ -1,53 +1,98 @@
-"""`make bench`: runs the benchmarks and prints their figures. Ratios to another program are measured in the same run."""
+"""`make bench`: runs the benchmarks, prints their figures and writes them to benchmarks/RESULTS.md."""
 
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import deriving, footprint, lab, ledger, outbox, page, peer, polling, snmp_v3
+from benchmarks import (
+    deriving,
+    equal_rates,
+    footprint,
+    lab,
+    ledger,
+    outbox,
+    page,
+    peer,
+    results,
+    scaling,
+    snmp_v3,
+    storage,
+)
 
 
-def main() -> int:  # noqa: C901 - a line for each benchmark
-    """Run the chosen benchmarks."""
+@dataclass(frozen=True)
+class Settings:
+    """Where, how often and how long."""
+
+    folder: Path
+    rounds: int
+    seconds: float
+    only: str
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A section of the results. What `is_asked_for` is not among those that run by default."""
+
+    title: str
+    run: Callable[[Settings], Iterable[str]]
+    is_asked_for: bool = False
+
+
+BENCHMARKS = {
+    "A": Benchmark(
+        "SNMP polls of 20 objects, from schedule to the broker's confirmation, in the steady state",
+        lambda at: equal_rates.run(at.folder, at.rounds, at.seconds),
+    ),
+    "G": Benchmark("a small agent, and a collector at work", lambda at: footprint.run(at.folder, 3 * at.seconds)),
+    "deriving": Benchmark("derived figures of a campus", lambda at: deriving.run(5000, 5 * at.rounds)),
+    "lab": Benchmark("profiles and recordings", lambda at: lab.run(at.rounds)),
+    "ledger": Benchmark("the account of messages", lambda at: ledger.run(at.folder)),
+    "outbox": Benchmark(
+        "the outbox on a slow disk, and after an hour's backlog", lambda at: outbox.run(at.folder, at.seconds)
+    ),
+    "page": Benchmark("what one page costs", lambda at: page.run_sizes(4 * at.rounds)),
+    "peer": Benchmark(
+        "losses beside another gateway, which it installs", lambda at: peer.run(at.folder, at.only), is_asked_for=True
+    ),
+    "scaling": Benchmark("what sites of three sizes need, and how they recover", lambda _: scaling.run()),
+    "storage": Benchmark("what a reading takes in the store", lambda at: storage.run(at.folder)),
+    "v3": Benchmark("SNMPv3", lambda at: snmp_v3.run(at.folder, at.rounds, at.seconds)),
+}
+
+
+def main() -> int:
+    """Run the chosen benchmarks. One that fails is named, the others still run; the exit status is 1 then."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument(
-        "what",
-        nargs="*",
-        choices=[[], "polling", "footprint", "deriving", "page", "lab", "outbox", "ledger", "v3", "peer"],
-        default=[],
-        help="default: all but peer, which installs another gateway",
-    )
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all but peer")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--devices", type=int, default=200)
-    parser.add_argument("--interval", type=float, default=0.1)
     parser.add_argument("--only", default="", help="of the peer's scenarios, those whose name contains this")
     arguments = parser.parse_args()
-    wanted = arguments.what or ["polling", "footprint", "deriving", "page", "lab", "outbox", "ledger", "v3"]
-    with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
-        folder = Path(name)
-        if "polling" in wanted:
-            lines = polling.run(folder, arguments.rounds, arguments.seconds, arguments.devices, arguments.interval)
-            print("\n".join(lines), flush=True)
-        if "footprint" in wanted:
-            print("\n".join(footprint.run(folder, 3 * arguments.seconds)), flush=True)
-        if "deriving" in wanted:
-            print("\n".join(deriving.run(5000, 5 * arguments.rounds)), flush=True)
-        if "page" in wanted:
-            print("\n".join(page.run_sizes(4 * arguments.rounds)), flush=True)
-        if "outbox" in wanted:
-            print("\n".join(outbox.run(folder, arguments.seconds)), flush=True)
-        if "ledger" in wanted:
-            print("\n".join(ledger.run(folder)), flush=True)
-        if "v3" in wanted:
-            print("\n".join(snmp_v3.run(folder, arguments.rounds, arguments.seconds)), flush=True)
-        if "peer" in wanted:
-            for line in peer.run(folder, arguments.only):
-                print(line, flush=True)
-        if "lab" in wanted:
-            print("\n".join(lab.run(arguments.rounds)), flush=True)
-    return 0
+    unknown = [key for key in arguments.what if key not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    failed = []
+    for key in arguments.what or [key for key, each in BENCHMARKS.items() if not each.is_asked_for]:
+        with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
+            settings = Settings(Path(name), arguments.rounds, arguments.seconds, arguments.only)
+            lines = []
+            try:
+                for line in results.section(key, BENCHMARKS[key].title, BENCHMARKS[key].run(settings)):
+                    print(line, flush=True)
+                    lines.append(line)
+            except (OSError, RuntimeError) as error:
+                # The figures of an earlier run stay.
+                print(f"{key} failed: {error}", file=sys.stderr)
+                failed.append(key)
+            else:
+                results.write(key, "\n".join(lines))
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

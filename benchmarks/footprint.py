@@ -13,8 +13,7 @@ import paho.mqtt.client as paho
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.polling import process
-from benchmarks.processes import a_listener, cpu_seconds, resident_bytes
+from benchmarks.processes import a_listener, cpu_seconds, process, resident_bytes
 from rackflow.documents import Batch, encode
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port

@@ -1,6 +1,7 @@
-"""Reads CPU seconds and resident memory of a process from /proc; also a subscriber that receives everything."""
+"""Starts processes, and reads their CPU seconds and resident memory from /proc; also a subscriber that receives everything."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -21,6 +23,18 @@ def cpu_seconds(pid: int) -> float:
 def resident_bytes(pid: int) -> int:
     """Resident memory now, in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+
+
+@contextmanager
+def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended at the end of the block."""
+    with log.open("ab") as output:
+        child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            yield child
+        finally:
+            child.terminate()
+            child.wait(timeout=15)
 
 
 @contextmanager

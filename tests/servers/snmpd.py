@@ -2,6 +2,8 @@
 
 import socket
 import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 
 from tests.servers.ports import free_port
 from tests.servers.process import Server, find_program
@@ -17,6 +19,11 @@ class Snmpd(Server):
     program = "snmpd"
     package = "snmpd"
 
+    def __init__(self, folder: Path, extra: Sequence[str] = ()) -> None:
+        """`extra` are further lines of configuration, as `override OID TYPE VALUE`."""
+        super().__init__(folder)
+        self._extra = tuple(extra)
+
     def command(self) -> list[str]:
         """See `Server.command`. A restart is a reboot: engineBoots goes up."""
         config = self.folder / "snmpd.conf"
@@ -27,7 +34,8 @@ class Snmpd(Server):
             f"createUser plain\n"
             f"rouser sha256 priv\nrouser sha1 auth\nrouser plain noauth\n"
             f"sysLocation {LOCATION}\n"
-            f"[snmp] persistentDir {self.folder}\n",
+            + "".join(f"{line}\n" for line in self._extra)
+            + f"[snmp] persistentDir {self.folder}\n",
             encoding="utf-8",
         )
         if not self.port:

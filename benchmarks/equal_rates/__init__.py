@@ -1,0 +1,5 @@
+"""Row A: Rackflow's agent beside other pollers, at the same rates, in the same run."""
+
+from benchmarks.equal_rates.compare import run
+
+__all__ = ["run"]

@@ -1,0 +1,81 @@
+"""A discrete-event simulation of agents, one broker and the collectors behind it, through an outage of the broker. Pure.
+
+What the model leaves out is here: agents reconnect after random pauses (full jitter, as `agent/publish/publisher.py`), their seconds have
+different phases, and the broker's queue is served message by message in the order of arrival.
+"""
+
+import heapq
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+from benchmarks.scaling.model import Outage, Recovery
+
+RETRY_S = (0.5, 30.0)
+START_S = 30.0
+STEP_S = 0.25
+"""Agents act in steps of this length: shorter ones change no figure, and cost more."""
+
+
+@dataclass
+class _Agent:
+    backlog: float = 0.0
+    connects_s: float = 0.0
+    """When its first attempt after the broker's return is due."""
+
+
+def first_success_s(begins_s: float, ends_s: float, draw: random.Random) -> float:
+    """The first attempt that the broker is there to hear: pauses below a ceiling that doubles, from the break on."""
+    at_s, ceiling_s = begins_s, RETRY_S[0]
+    while at_s < ends_s:
+        at_s += draw.uniform(0.0, ceiling_s)
+        ceiling_s = min(ceiling_s * 2, RETRY_S[1])
+    return at_s
+
+
+@dataclass
+class Simulation:
+    """One run. `seed` makes it repeatable."""
+
+    outage: Outage
+    seed: int = 1
+    _events: list[tuple[float, int]] = field(default_factory=list)
+    _queue: deque[tuple[float, float, bool]] = field(default_factory=deque)
+    """Chunks in the broker: when they were made, how many messages, whether they are live."""
+
+    def run(self, patience_s: float = 36_000.0) -> Recovery:
+        """Until everything that was made in the outage is stored. Raises TimeoutError if that takes longer than `patience_s`."""
+        draw = random.Random(self.seed)  # noqa: S311 - jitter that is the same each time
+        begins_s, ends_s = START_S, START_S + self.outage.seconds
+        agents = [_Agent(0.0, first_success_s(begins_s, ends_s, draw)) for _ in range(self.outage.agents)]
+        for at in range(len(agents)):
+            heapq.heappush(self._events, (draw.random() * STEP_S, at))
+        free_at_s, live_delay_s, drained_s = 0.0, 0.0, 0.0
+        owed = self.outage.agents * self.outage.rate * self.outage.seconds
+        old = 0.0
+        while old < owed * 0.9999:
+            now_s, at = heapq.heappop(self._events)
+            if now_s > ends_s + patience_s:
+                raise TimeoutError(f"{old:.0f} of {owed:.0f} messages of the outage are stored")
+            # What the collectors have finished by now.
+            while self._queue and max(free_at_s, self._queue[0][0]) + self._queue[0][1] / self.outage.capacity <= now_s:
+                made_s, count, is_live = self._queue.popleft()
+                free_at_s = max(free_at_s, made_s) + count / self.outage.capacity
+                if is_live:
+                    live_delay_s = max(live_delay_s, free_at_s - made_s)
+                else:
+                    old += count
+                    drained_s = free_at_s
+            agent = agents[at]
+            made = self.outage.rate * STEP_S
+            if begins_s <= now_s < agent.connects_s:
+                agent.backlog += made
+                owed += made if now_s >= ends_s else 0.0
+            else:
+                self._queue.append((now_s, made, True))
+                sent = min(agent.backlog, self.outage.backlog_rate * STEP_S)
+                if sent:
+                    agent.backlog -= sent
+                    self._queue.append((now_s, sent, False))
+            heapq.heappush(self._events, (now_s + STEP_S, at))
+        return Recovery(drained_s - ends_s, live_delay_s)
