@@ -14,6 +14,9 @@ from rackflow.outbox import Limits, Message
 from rackflow.outbox.loading import folder_of
 from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.numbers import Run
+from rackflow.outbox.record import FORMAT as SEGMENT_FORMAT
+from rackflow.outbox.record import Head
+from rackflow.process.sqlite import APPLICATION, FORMAT
 from tests.rackflow.outbox.former_file import write_former
 from tests.rackflow.outbox.test_outbox_file import NOBODY, keys, lost, messages, opened
 
@@ -130,4 +133,37 @@ def test_a_mark_without_a_file_tells_what_was_in_it(tmp_path: Path) -> None:
     assert not (tmp_path / "outbox.db.mark").exists()
     log.commit([Message(1, "t", b"x", int(time.time()))], [], NOBODY)
     assert log.totals.last_key == 7
+    log.close()
+
+
+def test_a_file_of_a_newer_version_is_refused_with_the_remedy_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    write_former(path, messages(1, 3))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {FORMAT + 1}")
+        db.execute(f"PRAGMA application_id = {APPLICATION + FORMAT + 1}")
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="was written by a newer Rackflow .* install that version again"):
+        opened(tmp_path, "E2")
+    assert path.read_bytes() == before
+
+
+def test_a_segment_of_a_newer_version_is_refused_with_the_remedy_and_not_touched(tmp_path: Path) -> None:
+    opened(tmp_path, "E1").close()
+    [segment] = folder_of(tmp_path / "outbox.db").glob("*.seg")
+    newer = Head(1, 7, format=SEGMENT_FORMAT + 1).encode() + b"of the next version"
+    segment.write_bytes(newer)
+    with pytest.raises(ConfigError) as error:
+        opened(tmp_path, "E2")
+    assert str(error.value) == (
+        f"{segment}: was written by a newer Rackflow (format {SEGMENT_FORMAT + 1}, this one knows up to {SEGMENT_FORMAT});"
+        " install that version again, or restore a copy from before the upgrade"
+    )
+    assert segment.read_bytes() == newer
+    # A flipped bit in the number does not make a file newer.
+    flipped = bytearray(Head(1, 7).encode())
+    flipped[8] ^= 64
+    segment.write_bytes(flipped)
+    log = opened(tmp_path, "E2")
+    assert log.totals.damaged == 1
     log.close()
