@@ -59,7 +59,7 @@ class OutboxLog:
         """Inside the files keys count through all epochs: this is the last key before the epoch."""
         self.evicted: list[Range] = []
         """Messages that were dropped because of the limits. Who has taken note of them empties it."""
-        self.lost: Sequence[Numbers] = ()
+        self.lost = list[Numbers]()
         """Messages that were dropped before they reached the files; the next commit records them."""
         folder = folder_of(path)
         for each in (path, path.with_name(path.name + ".mark"), folder / "mark", folder / "lock"):

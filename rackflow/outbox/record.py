@@ -117,7 +117,7 @@ class Encoder:
     def __init__(self, salt: int) -> None:
         self._salt = salt
 
-    def record(
+    def record(  # noqa: PLR0913 - the fields of a record
         self, offset: int, kind: int, body: bytes, stamp: Stamp, *, first_key: int = 0, count: int = 0, time_ms: int = 0, flags: int = 0
     ) -> bytes:  # fmt: skip
         """A record that is to be at this offset."""

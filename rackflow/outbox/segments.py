@@ -17,7 +17,6 @@ from rackflow.outbox.rangeset import Range
 from rackflow.outbox.record import STATE, Stamp
 from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SMALL_BYTES, Segment, begin_segment, new_head, rewrite_segment
-from rackflow.outbox.state import State
 from rackflow.process.files import sync
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ class Segments:
         self._segment_bytes = segment_bytes
         self._record_bytes = min(RECORD_BYTES, segment_bytes // 4)
         self._limit_bytes = limit_bytes
-        self._state: State = opened.state
+        self._state = opened.state
         self.files: list[Segment] = opened.segments
         """By ascending number and keys."""
         self.waiting = opened.waiting

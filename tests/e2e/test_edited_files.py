@@ -19,9 +19,9 @@ from collector.records.file import RecordsFile, Snapshot
 from rackflow import ConfigError
 from rackflow.outbox import Message
 from rackflow.outbox.log import OutboxLog
+from rackflow.outbox.mark import MAX_KEY
 from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.former_file import write_former
-from rackflow.outbox.mark import MAX_KEY
 
 WALL_S = 1_795_468_800.0
 LAST_KEY = 2**63 - 1

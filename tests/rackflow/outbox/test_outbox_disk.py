@@ -23,8 +23,8 @@ from rackflow.errors import ConfigError
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.loading import folder_of
 from rackflow.outbox.log import OutboxLog
-from rackflow.outbox.state import Limits
 from rackflow.outbox.seam import Message
+from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
 
 REPOSITORY = Path(__file__).resolve().parents[3]

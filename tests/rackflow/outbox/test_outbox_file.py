@@ -8,8 +8,8 @@ import pytest
 
 from rackflow.outbox import Message
 from rackflow.outbox.log import LONGEST_REST_MS, OutboxLog
-from rackflow.outbox.state import RUNS_KEPT, Limits
 from rackflow.outbox.numbers import Run
+from rackflow.outbox.state import RUNS_KEPT, Limits
 
 AGE_S = 60.0
 ROOMY = 100_000_000

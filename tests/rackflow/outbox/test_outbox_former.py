@@ -143,7 +143,7 @@ def test_a_file_of_a_newer_version_is_refused_with_the_remedy_and_not_touched(tm
         db.execute(f"PRAGMA user_version = {FORMAT + 1}")
         db.execute(f"PRAGMA application_id = {APPLICATION + FORMAT + 1}")
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="was written by a newer Rackflow .* install that version again"):
+    with pytest.raises(ConfigError, match=r"was written by a newer Rackflow .* install that version again"):
         opened(tmp_path, "E2")
     assert path.read_bytes() == before
 

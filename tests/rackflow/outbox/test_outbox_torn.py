@@ -92,7 +92,7 @@ def test_damage_that_is_found_while_reading_is_told_and_what_is_done_meanwhile_t
     damage(segments(tmp_path)[0], 2_000_000, 400_000)
     file.lost = [Numbers(epoch="E2", first=3, last=4, reason="disk")]
     file.commit(messages(5, 6), [(-3999, -3990)], NOBODY)
-    file.lost = ()
+    file.lost = []
     found = keys(file)
     torn = file.totals.dropped["torn"]
     assert (file.totals.damaged, len(found)) == (1, 3992 - torn)
