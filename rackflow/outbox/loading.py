@@ -30,8 +30,10 @@ def set_aside(file: Path, outbox: Path) -> Path:
 
 @dataclass(slots=True)
 class Opened:
-    """What the files of an outbox had. `missing` are messages that should be there and are not, `damaged` files that were readable in
-    part, `short` ones that end too early, and `broken` files of which nothing could be read.
+    """What the files of an outbox had.
+
+    `missing` are messages that should be there and are not, `damaged` files that were readable in part, `short` ones that end too early,
+    and `broken` files of which nothing could be read.
     """
 
     segments: list[Segment] = field(default_factory=list)
